@@ -1,0 +1,48 @@
+# Everything a fresh machine needs is Python and make: `make demo`, `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test check bench format clean
+
+help:
+	@echo "make demo    set up and run the support-desk demo"
+	@echo "make test    set up and run the tests"
+	@echo "make check   lint, types, import contract, public names"
+	@echo "make bench   ratios against a hand-written span"
+	@echo "make format  rewrite the source in the house format"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python pyproject.toml exporters/sqlite/pyproject.toml constraints.txt
+	$(INSTALL) -e exporters/sqlite -e '.[cli,openai,otlp]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	$(BIN)/specspan demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_public_api.py
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Run every benchmark of this package."""

@@ -1,0 +1,1 @@
+"""Spans and decisions in one SQLite file."""

@@ -1,0 +1,1 @@
+"""How one clause is decided."""

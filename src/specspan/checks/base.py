@@ -1,0 +1,86 @@
+"""What a check is. The engine knows checks by this protocol alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from specspan.call import ModelCall
+from specspan.decision import CheckRef, Finding, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class TextAt:
+    """One text of a call and where it stands."""
+
+    pointer: str
+    """JSON pointer of its part, such as ``/output/0/parts/0``."""
+    role: str
+    """Role of its message."""
+    text: str
+
+
+class Check(Protocol):
+    """Decides one clause for one model call at one stage.
+
+    Called from any thread, several at once; it keeps no state between calls.
+    """
+
+    @property
+    def ref(self) -> CheckRef:
+        """Name, kind and version, as recorded with every finding."""
+
+    @property
+    def stage(self) -> Stage:
+        """When it looks."""
+
+    @property
+    def prefilter(self) -> tuple[str, ...]:
+        """Patterns in the syntax of `specspan.checks.patterns`, of which one must hit before `decide` can find a thing.
+
+        The engine looks for the patterns of all checks in one pass and calls `decide` only on a hit; without a hit
+        the clause complied. Empty: `decide` is always called.
+        """
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Time `decide` may take before its outcome is ``error``; None runs it on the caller's thread, unlimited."""
+
+    def reads(self, text: TextAt) -> bool:
+        """Whether this check looks at ``text`` at all. With none to look at, the clause is not applicable."""
+
+    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
+        """Look. ``texts`` are those of its stage that it `reads`.
+
+        Returns:
+            True complied, False violated, None not applicable, or a `Finding` that says more.
+        """
+
+
+class CheckConfigError(ValueError):
+    """A check's configuration cannot be used; the policy loader adds file and line."""
+
+    def __init__(self, message: str, remedy: str, key: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.key = key
+        """Key inside the check's own configuration; None for the whole of it."""
+
+
+Build = Callable[[str, Any], Check]
+"""``build(clause_id, configuration)``: a check from what a policy file says under its kind.
+
+Raises `CheckConfigError` (or pydantic's ``ValidationError``).
+"""
+
+
+class CheckKindModule(Protocol):
+    """A module in `specspan.checks.kinds`, or an object behind the entry point group ``specspan_checks``."""
+
+    KIND: str
+    """The key in a policy file, such as ``pattern``."""
+    build: Build
+    SCHEMA: Mapping[str, Any]
+    """JSON Schema of its configuration, for editors."""

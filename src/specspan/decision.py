@@ -1,0 +1,245 @@
+"""The decision: what was found about every clause on one model call, and what was done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+
+class _Word(str, Enum):
+    """A closed set of words that print, compare and serialise as plain strings."""
+
+    __str__ = str.__str__
+    __hash__ = str.__hash__  # Enum's own is Python code; these are keys on the hot path
+
+    def __format__(self, format_spec: str) -> str:
+        return str.__format__(self, format_spec)
+
+
+class Outcome(_Word):
+    """What became of one clause on one call."""
+
+    COMPLIED = "complied"
+    VIOLATED = "violated"
+    UNCERTAIN = "uncertain"
+    """A check looked and could not say."""
+    NOT_APPLICABLE = "not_applicable"
+    """A check looked and the clause has no bearing on this call."""
+    OVERRIDDEN = "overridden"
+    """A granted override set the clause aside."""
+    UNASSESSED = "unassessed"
+    """No check looked: none is bound, its stage was never reached, or its content was not there."""
+    PENDING = "pending"
+    """A check is still at work; its finding arrives later."""
+    ERROR = "error"
+    """A check failed: it raised, ran out of time or returned nonsense."""
+
+
+class Verdict(_Word):
+    """What all findings of one call come to."""
+
+    COMPLIED = "complied"
+    VIOLATED = "violated"
+    UNCERTAIN = "uncertain"
+    UNASSESSED = "unassessed"
+    """Nothing was both applicable and assessed."""
+    ERROR = "error"
+
+
+class Action(_Word):
+    """What is done about a violation, mildest first."""
+
+    ALLOW = "allow"
+    FLAG = "flag"
+    REDACT = "redact"
+    """What the evidence points at is taken out of the text."""
+    REPLACE = "replace"
+    """The text is replaced by the policy's own."""
+    BLOCK = "block"
+    """The call is stopped: `Blocked` is raised."""
+    ESCALATE = "escalate"
+    """The call is stopped as by `BLOCK`, and a person is asked."""
+
+    @property
+    def rank(self) -> int:
+        """Strictness, 0 for `ALLOW`."""
+        return _STRICTNESS[self]
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing is sent or handed over under this action."""
+        return self is Action.BLOCK or self is Action.ESCALATE
+
+
+_STRICTNESS = {action: rank for rank, action in enumerate(Action)}
+
+
+class Mode(_Word):
+    """Whether actions are taken (`ENFORCE`) or only recorded (`OBSERVE`)."""
+
+    OBSERVE = "observe"
+    ENFORCE = "enforce"
+
+
+class Stage(_Word):
+    """When a check looks at a call."""
+
+    INPUT = "input"
+    """Before the model is called."""
+    OUTPUT = "output"
+    """Before the answer is handed over; on a stream, also while it grows."""
+    TOOL_CALL = "tool_call"
+    """Before a tool that the answer asks for runs."""
+    STREAM = "stream"
+    """Only while a streamed answer grows."""
+
+
+class Severity(_Word):
+    """How bad a violation of a clause is, to this application."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for `LOW`."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class CheckKind(_Word):
+    """How a check decides."""
+
+    PATTERN = "pattern"
+    CODE = "code"
+    CLASSIFIER = "classifier"
+    JUDGE = "judge"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRef:
+    """Which check found something: enough to run the same one again."""
+
+    name: str
+    kind: CheckKind
+    version: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where in the call a finding points: offsets, never content."""
+
+    pointer: str
+    """JSON pointer of a part, such as ``/output/0/parts/0``."""
+    start: int
+    """First character (code points) in that part's text."""
+    end: int
+    """One past the last character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found about one clause on one call.
+
+    A check of your own gives the outcome and whatever else it knows; the engine fills in the rest.
+    """
+
+    outcome: Outcome
+    reason: str | None = None
+    """A low-cardinality code, such as ``ssn``."""
+    score: float | None = None
+    explanation: str | None = None
+    """Free text. It may quote content, so it is exported only where content is."""
+    evidence: tuple[Evidence, ...] = ()
+    clause: str = ""
+    authority: str = ""
+    severity: Severity = Severity.MEDIUM
+    action: Action = Action.FLAG
+    """What the policy asks for when this clause is violated."""
+    stage: Stage = Stage.OUTPUT
+    check: CheckRef | None = None
+    """None where no check was run, as for an overridden clause."""
+    duration_ns: int = 0
+    """Time the check took; 0 where it shared one pass with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A declared exception to one clause."""
+
+    clause: str
+    by: str
+    """The level of the spec's chain of command that declares it."""
+    reason: str
+    until: date | None = None
+    """The last day it holds (UTC); None for no end."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRuling:
+    """What the chain of command said of an override."""
+
+    override: Override
+    granted: bool
+    refusal: str | None = None
+    """Why it was refused: ``insufficient_authority``, ``top_level``, ``expired`` or ``unknown_clause``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecRef:
+    """Which text was in force."""
+
+    id: str
+    version: str | None
+    digest: str
+    """``sha256:`` and the hex digest of the file's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The clauses of one call by outcome; whole however many there are."""
+
+    applied: str = ""
+    """Ids of every clause that applied and was looked at, space-separated."""
+    violated: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
+    errored: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    considered: int = 0
+    """Every clause of the spec in force."""
+    not_applicable: int = 0
+    unassessed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The record of one model call: every finding, what governed, and what was done."""
+
+    id: str
+    """UUIDv7; the same in span, events, log records and ledger."""
+    time_unix_nano: int
+    specs: tuple[SpecRef, ...]
+    policy_digest: str
+    mode: Mode
+    verdict: Verdict
+    action: Action
+    """What was done."""
+    would: Action | None = None
+    """In observe mode, what enforce mode would have done; None in enforce mode."""
+    governing_clause: str | None = None
+    reason: str | None = None
+    findings: tuple[Finding, ...] = ()
+    """Every finding about a clause that a check is bound to, or that was overridden."""
+    summary: Summary = Summary()
+    overrides: tuple[OverrideRuling, ...] = ()
+    redacted: tuple[str, ...] = ()
+    """JSON pointers of the parts that were redacted or replaced."""
+    released_chars: int | None = None
+    """Characters the consumer had already seen when a stream was cut; None when none was."""

@@ -1,0 +1,33 @@
+"""Finding parts by registration: modules of one package, and entry points of other distributions.
+
+Adding a provider, a reader, a kind of check or a command is adding one module; no list names it.
+"""
+
+from __future__ import annotations
+
+import logging
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module, metadata
+from typing import Any
+
+_log = logging.getLogger("specspan")
+
+
+def modules(package: str) -> Iterator[Any]:
+    """Every public module directly inside ``package``, imported, in the order of their names."""
+    for info in sorted(pkgutil.iter_modules(import_module(package).__path__), key=lambda info: info.name):
+        if not info.name.startswith("_"):
+            yield import_module(f"{package}.{info.name}")
+
+
+def plugins(group: str) -> Iterator[tuple[str, Any]]:
+    """Every object that other distributions registered under an entry-point ``group``, by name.
+
+    One that cannot be imported is logged and left out: a broken plug-in harms nobody else.
+    """
+    for entry_point in metadata.entry_points(group=group):
+        try:
+            yield entry_point.name, entry_point.load()
+        except Exception as error:  # whatever somebody else's module does on import
+            _log.warning("plug-in %r of group %r could not be loaded: %s", entry_point.name, group, error)

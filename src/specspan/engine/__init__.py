@@ -1,0 +1,1 @@
+"""From a call to a decision. Knows no provider and no OpenTelemetry."""

@@ -1,0 +1,88 @@
+"""Every error specspan raises.
+
+::
+
+    SpecspanError
+    ├── ConfigurationError        misuse: something you wrote must change
+    │   ├── SpecError             a spec could not be read
+    │   ├── PolicyError           a policy was refused
+    │   └── MissingDependency     an optional library is not installed
+    ├── StoreError                the environment: a file or a database could not be used
+    └── Blocked                   the policy stopped a model call (the only one that reaches instrumented code)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specspan.decision import Decision
+
+
+class SpecspanError(Exception):
+    """The root of the tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file."""
+
+    message: str
+    """What is wrong, naming the thing."""
+    remedy: str
+    """What to do about it."""
+    line: int | None = None
+    """Counted from 1; None when the whole file is meant."""
+    key: str | None = None
+    """Where in the structure, such as ``clauses.protect_privacy.action``."""
+
+
+class ConfigurationError(SpecspanError):
+    """Something the user wrote must change.
+
+    ``str()`` gives a line a problem: ``file:line: key: message. remedy``.
+    """
+
+    def __init__(self, source: str, *problems: Problem) -> None:
+        super().__init__(source, *problems)
+        self.source = source
+        """The file, or what else was read."""
+        self.problems = problems
+        """At least one."""
+
+    def __str__(self) -> str:
+        return "\n".join(_line(self.source, problem) for problem in self.problems)
+
+
+class SpecError(ConfigurationError):
+    """A spec could not be read."""
+
+
+class PolicyError(ConfigurationError):
+    """A policy was refused."""
+
+
+class MissingDependency(ConfigurationError):
+    """An optional library is not installed; the remedy is the ``pip install`` line."""
+
+
+class StoreError(SpecspanError):
+    """A file or database of ours could not be read or written."""
+
+
+class Blocked(SpecspanError):
+    """The policy stopped a model call, before it was made or before its answer was handed over."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision)
+        self.decision = decision
+        """What was decided, by which clause and under which texts."""
+
+    def __str__(self) -> str:
+        decision = self.decision
+        return f"{decision.action} by clause {decision.governing_clause!r} ({decision.reason}); decision {decision.id}"
+
+
+def _line(source: str, problem: Problem) -> str:
+    where = source if problem.line is None else f"{source}:{problem.line}"
+    key = f" {problem.key}:" if problem.key else ""
+    return f"{where}:{key} {problem.message.rstrip('.')}. {problem.remedy}"

@@ -1,0 +1,1 @@
+"""What this application does about the clauses of a spec."""

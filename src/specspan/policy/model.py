@@ -1,0 +1,60 @@
+"""A policy as the engine takes it: loaded, checked against its spec, every check built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from specspan.checks.base import Check
+from specspan.decision import Action, Mode, Override, Severity
+from specspan.spec.model import Clause, Spec
+
+
+class OnError(str, Enum):
+    """What a failing check means in enforce mode."""
+
+    OPEN = "open"
+    """The call goes on; the outcome is still ``error``."""
+    CLOSED = "closed"
+    """The call is blocked."""
+    ESCALATE = "escalate"
+    """The call is stopped and a person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """How much of the traffic must comply."""
+
+    target: float
+    """A share between 0 and 1, such as 0.999."""
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ClausePolicy:
+    """What this application does about one clause."""
+
+    clause: Clause
+    severity: Severity
+    action: Action
+    on_error: OnError
+    checks: tuple[Check, ...] = ()
+    replacement: str = ""
+    """What stands in place of a text under `Action.REPLACE`."""
+    objective: Objective | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one application does about a spec."""
+
+    spec: Spec
+    mode: Mode
+    digest: str
+    """``sha256:`` and the hex digest of the file's bytes."""
+    clauses: Mapping[str, ClausePolicy]
+    """The clauses the file names, by id. The spec's other clauses are considered, and unassessed."""
+    overrides: tuple[Override, ...] = ()
+    source: str = ""

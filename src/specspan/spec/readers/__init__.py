@@ -1,0 +1,1 @@
+"""The formats a spec can be written in: one module a format."""
