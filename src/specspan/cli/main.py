@@ -1,0 +1,48 @@
+"""`specspan`: one group, its commands found by registration, every error of ours a line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from specspan import discovery
+from specspan.errors import SpecspanError
+
+
+class _Commands(click.Group):
+    """Commands of `specspan.cli.commands` (each module's ``command``) and of plug-ins, imported when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._found())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._found().get(cmd_name)
+
+    def _found(self) -> dict[str, click.Command]:
+        if not self.commands:
+            own = {module.command.name: module.command for module in discovery.modules("specspan.cli.commands")}
+            self.commands = {**dict(discovery.plugins("specspan_commands")), **own}
+        return dict(self.commands)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="specspan")
+def cli() -> None:
+    """Which clauses of a behaviour specification applied to a model call, and what was decided."""
+
+
+def main() -> None:
+    """Run the command line. Exit code 2 for what the user must change, 1 for a finding (see each command)."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    except SpecspanError as error:
+        click.echo(f"specspan: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,19 @@
+"""What commands print with: one console, one form of JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+
+
+def console(*, width: int | None = None) -> Console:
+    """A console on standard output, plain where that is no terminal. ``width`` in columns, for tests and files."""
+    return Console(highlight=False, soft_wrap=False, width=width)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, two spaces deep, as a program reading standard output expects it."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
