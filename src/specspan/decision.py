@@ -188,7 +188,8 @@ class OverrideRuling:
     override: Override
     granted: bool
     refusal: str | None = None
-    """Why it was refused: ``insufficient_authority``, ``top_level``, ``expired`` or ``unknown_clause``."""
+    """Why it was refused: ``insufficient_authority``, ``top_level``, ``unknown_level``, ``expired`` or
+    ``unknown_clause``."""
 
 
 @dataclass(frozen=True, slots=True)
