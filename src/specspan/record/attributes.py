@@ -1,0 +1,191 @@
+"""From a call and its decision to the attributes of its span. Pure: nothing here knows a span.
+
+The SDK keeps 128 attributes a span and drops those set first, so what matters most stands last, and everything of
+unbounded number is capped: 32 clauses, 32 request parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TypeAlias
+
+from specspan.call import Attribute, CallContext, Request, Response
+from specspan.decision import Decision, SpecRef, Summary
+from specspan.errors import Blocked
+from specspan.record import conventions as names
+from specspan.record.model import Ending, EndKind, Timing
+
+Attributes: TypeAlias = dict[str, Attribute]
+
+MAX_CLAUSES = 32
+MAX_PARAMETERS = 32
+MAX_NAME_CHARS = 256
+MAX_VALUE_CHARS = 1024
+
+
+def safe(text: str, limit: int = MAX_VALUE_CHARS) -> str:
+    """``text`` cut to ``limit`` characters and free of lone surrogates, which no exporter can encode."""
+    if len(text) > limit:
+        text = text[:limit]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def at_start(request: Request, context: CallContext) -> Attributes:
+    """What is known before the model is called; samplers see these."""
+    found: Attributes = {
+        names.OPERATION_NAME: request.operation,
+        names.PROVIDER_NAME: request.provider,
+    }
+    if request.model is not None:
+        found[names.REQUEST_MODEL] = safe(request.model)
+    if request.server_address is not None:
+        found[names.SERVER_ADDRESS] = safe(request.server_address)
+        if request.server_port is not None:
+            found[names.SERVER_PORT] = request.server_port
+    if request.streaming:
+        found[names.REQUEST_STREAM] = True
+    if request.parameters:
+        for name, value in islice(request.parameters.items(), MAX_PARAMETERS):
+            found[names.REQUEST_PREFIX + name] = _safe_value(value)
+    of_context(found, context, request.conversation)
+    return found
+
+
+def of_context(found: Attributes, context: CallContext, conversation: str | None = None) -> None:
+    """Add what the application said about the work; its own ``conversation`` goes before the provider's."""
+    conversation = context.conversation or conversation
+    if conversation is not None:
+        found[names.CONVERSATION_ID] = safe(conversation)
+    if context.user is not None:
+        found[names.USER_ID] = safe(context.user)
+    if context.scope is not None and context.scope.allowed_tools is not None:
+        found[names.SCOPE_ALLOWED_TOOLS] = _safe_value(context.scope.allowed_tools)
+
+
+def at_end(response: Response | None, decision: Decision | None, ending: Ending, timing: Timing) -> Attributes:
+    """What is known once the call is over, the summary of the decision last."""
+    found: Attributes = {}
+    if decision is not None:
+        _clauses(found, decision.summary)
+    if timing.time_to_first_chunk_s is not None:
+        found[names.RESPONSE_TIME_TO_FIRST_CHUNK] = timing.time_to_first_chunk_s
+    if response is not None:
+        _response(found, response)
+    of_ending(found, ending)
+    if decision is not None:
+        _decision(found, decision)
+    return found
+
+
+def of_ending(found: Attributes, ending: Ending) -> None:
+    """Add how it ended, where that was not by completing."""
+    if ending.kind is EndKind.CLOSED or ending.kind is EndKind.ABANDONED:
+        found[names.STREAM_END] = ending.kind.value
+    kind = error_type(ending)
+    if kind is not None:
+        found[names.ERROR_TYPE] = kind
+
+
+def error_type(ending: Ending) -> str | None:
+    """``error.type``: the name of the exception's class, or a name of ours; None when it ended well."""
+    if ending.kind is EndKind.COMPLETED or ending.kind is EndKind.CLOSED or ending.kind is EndKind.ABANDONED:
+        return None
+    if ending.kind is EndKind.BLOCKED or isinstance(ending.error, Blocked):
+        return names.ERROR_BLOCKED
+    if ending.error is not None:
+        return type(ending.error).__qualname__
+    return "CancelledError" if ending.kind is EndKind.CANCELLED else "_OTHER"
+
+
+def one_or_all(specs: tuple[SpecRef, ...], field: str) -> Attribute | None:
+    """A field of the one spec in force; of several, an array in their order."""
+    if len(specs) == 1:
+        value: str | None = getattr(specs[0], field)
+        return value
+    return tuple(getattr(spec, field) or "" for spec in specs) or None
+
+
+def worst_first(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Every clause that did not comply, with its outcome, the worst outcome first."""
+    for outcome, clauses in (
+        ("violated", summary.violated),
+        ("error", summary.errored),
+        ("uncertain", summary.uncertain),
+        ("pending", summary.pending),
+        ("overridden", summary.overridden),
+    ):
+        for clause in clauses:
+            yield clause, outcome
+
+
+def _safe_value(value: Attribute) -> Attribute:
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, tuple):
+        return tuple(safe(item) for item in value[:MAX_PARAMETERS])
+    return value
+
+
+def _response(found: Attributes, response: Response) -> None:
+    if response.id is not None:
+        found[names.RESPONSE_ID] = safe(response.id)
+    if response.model is not None:
+        found[names.RESPONSE_MODEL] = safe(response.model)
+    if response.finish_reasons:
+        found[names.RESPONSE_FINISH_REASONS] = _safe_value(response.finish_reasons)
+    found.update(usage(response))
+
+
+def usage(response: Response) -> Mapping[str, int]:
+    """The token counts that the provider gave."""
+    counts = response.usage
+    found = {
+        names.USAGE_INPUT_TOKENS: counts.input_tokens,
+        names.USAGE_OUTPUT_TOKENS: counts.output_tokens,
+        names.USAGE_CACHE_READ_INPUT_TOKENS: counts.cache_read_input_tokens,
+        names.USAGE_CACHE_WRITE_INPUT_TOKENS: counts.cache_write_input_tokens,
+        names.USAGE_REASONING_OUTPUT_TOKENS: counts.reasoning_output_tokens,
+    }
+    return {name: count for name, count in found.items() if count is not None}
+
+
+def _clauses(found: Attributes, summary: Summary) -> None:
+    for clause, outcome in islice(worst_first(summary), MAX_CLAUSES):
+        # a clause with several outcomes keeps its worst
+        found.setdefault(names.CLAUSE_PREFIX + clause[:MAX_NAME_CHARS], outcome)
+
+
+def _decision(found: Attributes, decision: Decision) -> None:
+    summary = decision.summary
+    found.update(
+        {
+            name: value
+            for name, value in (
+                (names.SPEC_ID, one_or_all(decision.specs, "id")),
+                (names.SPEC_VERSION, one_or_all(decision.specs, "version")),
+                (names.SPEC_DIGEST, one_or_all(decision.specs, "digest")),
+                (names.DECISION_GOVERNING_CLAUSE, decision.governing_clause),
+                (names.DECISION_REASON, decision.reason),
+                (names.STREAM_RELEASED_CHARS, decision.released_chars),
+                (names.REDACTIONS, decision.redacted or None),
+                (names.CLAUSES_VIOLATED, summary.violated or None),
+                (names.CLAUSES_UNCERTAIN, summary.uncertain or None),
+                (names.CLAUSES_OVERRIDDEN, summary.overridden or None),
+                (names.CLAUSES_ERRORED, summary.errored or None),
+            )
+            if value is not None
+        }
+    )
+    if decision.would is not None:
+        found[names.DECISION_WOULD] = decision.would.value
+    found[names.POLICY_DIGEST] = decision.policy_digest
+    found[names.CLAUSES_APPLIED] = summary.applied
+    found[names.CLAUSES_CONSIDERED] = summary.considered
+    found[names.CLAUSES_NOT_APPLICABLE] = summary.not_applicable
+    found[names.CLAUSES_UNASSESSED] = summary.unassessed
+    found[names.CLAUSES_PENDING] = len(summary.pending)
+    found[names.DECISION_MODE] = decision.mode.value
+    found[names.DECISION_ACTION] = decision.action.value
+    found[names.DECISION_VERDICT] = decision.verdict.value
+    found[names.DECISION_ID] = decision.id

@@ -1,0 +1,172 @@
+"""Every name specspan records, each block with the convention it comes from.
+
+GenAI names move fast. The constants of ``opentelemetry-semantic-conventions`` are marked as moved away from there, so
+none is imported. `Generation` picks among names that differ between the published conventions and their successor.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+INSTRUMENTATION_NAME: Final = "specspan"
+
+# specspan's own: the version of this module's names, stamped on spans, metrics and log records.
+SCHEMA_URL: Final = "https://specspan.dev/schemas/1.0.0"
+
+
+class Generation(str, Enum):
+    """Which generation of the GenAI conventions is recorded (``SPECSPAN_SEMCONV``)."""
+
+    CURRENT = "current"
+    """Names of semantic conventions 1.41, the last with GenAI in them, with the token attributes' later names."""
+    NEXT = "next"
+    """Names of open-telemetry/semantic-conventions-genai, and its draft of guardrail events."""
+    BOTH = "both"
+    """Where the two differ, both."""
+
+    @property
+    def current(self) -> bool:
+        """Whether names that the successor dropped are recorded."""
+        return self is not Generation.NEXT
+
+    @property
+    def next(self) -> bool:
+        """Whether names that only the successor has are recorded."""
+        return self is not Generation.CURRENT
+
+
+# General conventions 1.41, stable: error, server. Development: user.
+ERROR_TYPE: Final = "error.type"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+USER_ID: Final = "user.id"
+
+# Resource conventions 1.41: service.
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+
+# GenAI conventions (semantic-conventions-genai, docs/gen-ai/client-inference.md), span attributes.
+OPERATION_NAME: Final = "gen_ai.operation.name"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+REQUEST_PREFIX: Final = "gen_ai.request."
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+RESPONSE_ID: Final = "gen_ai.response.id"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+USAGE_CACHE_READ_INPUT_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+USAGE_CACHE_WRITE_INPUT_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+USAGE_REASONING_OUTPUT_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+
+# The same: content, recorded only when asked for.
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+EVENT_OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
+
+# GenAI conventions (docs/gen-ai/gen-ai-events.md): the result of an evaluation.
+EVENT_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
+# GenAI conventions, draft (docs/gen-ai/gen-ai-guardrails.md): next only.
+EVENT_GUARDRAIL_RESULT: Final = "gen_ai.guardrail.result"
+GUARDRAIL_COMPONENT_NAME: Final = "gen_ai.guardrail.component.name"
+GUARDRAIL_POLICY_ID: Final = "gen_ai.guardrail.policy.id"
+GUARDRAIL_POLICY_VERSION: Final = "gen_ai.guardrail.policy.version"
+GUARDRAIL_POLICY_RULE_ID: Final = "gen_ai.guardrail.policy.rule.id"
+GUARDRAIL_RESULT_TYPE: Final = "gen_ai.guardrail.result.type"
+GUARDRAIL_RESULT_VALUE: Final = "gen_ai.guardrail.result.value"
+GUARDRAIL_RESULT_REASON: Final = "gen_ai.guardrail.result.reason"
+GUARDRAIL_SOURCE: Final = "gen_ai.guardrail.source"
+
+# GenAI metrics, current (semantic conventions 1.41, docs/gen-ai/gen-ai-metrics.md).
+METRIC_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+METRIC_OPERATION_TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
+METRIC_TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 - a metric's name
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - an attribute's name
+
+# GenAI metrics, next (semantic-conventions-genai, docs/gen-ai/client-inference.md and gen-ai-token-metrics.md).
+# Operations that are no inference keep `gen_ai.client.operation.duration`.
+INFERENCE_OPERATIONS: Final = frozenset({"chat", "generate_content", "text_completion"})
+METRIC_INFERENCE_DURATION: Final = "gen_ai.client.inference.duration"
+METRIC_INFERENCE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.inference.time_to_first_chunk"
+METRIC_INFERENCE_USAGE_PREFIX: Final = "gen_ai.client.inference.usage."
+
+# Bucket boundaries that the same documents advise; seconds and tokens.
+DURATION_BUCKETS_S: Final = tuple(0.01 * 2**power for power in range(14))
+TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
+
+# specspan's own: the span of a call.
+DECISION_ID: Final = "specspan.decision.id"
+DECISION_VERDICT: Final = "specspan.decision.verdict"
+DECISION_ACTION: Final = "specspan.decision.action"
+DECISION_MODE: Final = "specspan.decision.mode"
+DECISION_WOULD: Final = "specspan.decision.would"
+DECISION_GOVERNING_CLAUSE: Final = "specspan.decision.governing_clause"
+DECISION_REASON: Final = "specspan.decision.reason"
+SPEC_ID: Final = "specspan.spec.id"
+SPEC_VERSION: Final = "specspan.spec.version"
+SPEC_DIGEST: Final = "specspan.spec.digest"
+POLICY_DIGEST: Final = "specspan.policy.digest"
+CLAUSES_APPLIED: Final = "specspan.clauses.applied"
+CLAUSES_VIOLATED: Final = "specspan.clauses.violated"
+CLAUSES_UNCERTAIN: Final = "specspan.clauses.uncertain"
+CLAUSES_OVERRIDDEN: Final = "specspan.clauses.overridden"
+CLAUSES_ERRORED: Final = "specspan.clauses.errored"
+CLAUSES_CONSIDERED: Final = "specspan.clauses.considered"
+CLAUSES_NOT_APPLICABLE: Final = "specspan.clauses.not_applicable"
+CLAUSES_UNASSESSED: Final = "specspan.clauses.unassessed"
+CLAUSES_PENDING: Final = "specspan.clauses.pending"
+CLAUSE_PREFIX: Final = "specspan.clause."
+REDACTIONS: Final = "specspan.redactions"
+STREAM_RELEASED_CHARS: Final = "specspan.stream.released_chars"
+STREAM_END: Final = "specspan.stream.end"
+SCOPE_ALLOWED_TOOLS: Final = "specspan.scope.allowed_tools"
+CONTENT_TRUNCATED: Final = "specspan.content.truncated"
+EVENTS_DROPPED: Final = "specspan.findings.events_dropped"
+
+# specspan's own: values of `error.type`.
+ERROR_BLOCKED: Final = "specspan.blocked"
+ERROR_VIOLATED: Final = "specspan.violated"
+
+# specspan's own: one finding, in span events, log records and metrics.
+EVENT_FINDING: Final = "specspan.finding"
+FINDING_CLAUSE: Final = "specspan.finding.clause"
+FINDING_AUTHORITY: Final = "specspan.finding.authority"
+FINDING_SEVERITY: Final = "specspan.finding.severity"
+FINDING_OUTCOME: Final = "specspan.finding.outcome"
+FINDING_REASON: Final = "specspan.finding.reason"
+FINDING_SCORE: Final = "specspan.finding.score"
+FINDING_EXPLANATION: Final = "specspan.finding.explanation"
+FINDING_STAGE: Final = "specspan.finding.stage"
+FINDING_ACTION: Final = "specspan.finding.action"
+FINDING_EVIDENCE: Final = "specspan.finding.evidence"
+CHECK_NAME: Final = "specspan.check.name"
+CHECK_KIND: Final = "specspan.check.kind"
+CHECK_VERSION: Final = "specspan.check.version"
+
+# specspan's own: metrics and their attributes.
+METRIC_DECISIONS: Final = "specspan.decisions"
+METRIC_FINDINGS: Final = "specspan.findings"
+METRIC_CHECK_DURATION: Final = "specspan.check.duration"
+METRIC_OVERHEAD_DURATION: Final = "specspan.overhead.duration"
+METRIC_PENDING: Final = "specspan.pending"
+METRIC_DROPPED: Final = "specspan.dropped"
+METRIC_OVERRIDES: Final = "specspan.overrides"
+STAGE: Final = "specspan.stage"
+DROPPED_WHAT: Final = "specspan.dropped.what"
+DROPPED_REASON: Final = "specspan.dropped.reason"
+OVERRIDE_CLAUSE: Final = "specspan.override.clause"
+OVERRIDE_LEVEL: Final = "specspan.override.level"
+OVERRIDE_RULING: Final = "specspan.override.ruling"
+OWN_BUCKETS_S: Final = (0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)

@@ -1,0 +1,52 @@
+"""What instrumentation says about a call that is over: how it ended and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from specspan.errors import Blocked
+
+
+class EndKind(str, Enum):
+    """How a call, or a decorated function, came to its end."""
+
+    COMPLETED = "completed"
+    CLOSED = "closed"
+    """The consumer of a stream closed it before its end."""
+    ABANDONED = "abandoned"
+    """The consumer of a stream let go of it; it was collected."""
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """The policy stopped it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it ended."""
+
+    kind: EndKind
+    error: BaseException | None = None
+    """What was raised, where something was."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Ending:
+        """The ending of work that ``error`` left: blocked by the policy, cancelled from outside, or failed."""
+        if isinstance(error, Blocked):
+            return cls(EndKind.BLOCKED, error)
+        # concurrent.futures', asyncio's and anyio's cancellations share only the name
+        cancelled = any(kind.__name__ in ("CancelledError", "Cancelled") for kind in type(error).__mro__)
+        return cls(EndKind.CANCELLED if cancelled else EndKind.FAILED, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a call took, by a monotonic clock."""
+
+    duration_s: float
+    time_to_first_chunk_s: float | None = None
+    """On streams whose first chunk came."""
+    overhead_ns: Mapping[str, int] = field(default_factory=dict)
+    """What specspan itself cost the caller, by stage."""
