@@ -1,0 +1,75 @@
+"""`pattern`: what a text must not, or must, contain."""
+
+from __future__ import annotations
+
+import pytest
+
+from specspan.call import ModelCall, Request
+from specspan.checks.base import Check, CheckConfigError, TextAt
+from specspan.checks.registry import kinds
+from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
+
+CALL = ModelCall(Request("openai"))
+
+
+def build(configuration: object) -> Check:
+    return kinds()["pattern"].build("privacy", configuration)
+
+
+def at(text: str, pointer: str = "/output/0/parts/0", role: str = "assistant") -> TextAt:
+    return TextAt(pointer, role, text)
+
+
+def test_a_hit_is_a_violation_that_points_at_it() -> None:
+    """A hit of `any` violates the clause, with the policy's reason and where it stands."""
+    check = build({"any": [r"\b\d{3}-\d{2}-\d{4}\b"], "reason": "ssn"})
+    assert check.decide(CALL, [at("My number is 078-05-1120.")]) == Finding(
+        Outcome.VIOLATED, "ssn", evidence=(Evidence("/output/0/parts/0", 13, 24),)
+    )
+
+
+def test_no_hit_complies() -> None:
+    """A text without a hit complies."""
+    assert build(r"\bfoo\b").decide(CALL, [at("food")]) is True
+
+
+def test_a_check_says_what_it_is() -> None:
+    """Name, kind, version, stage and prefilter are there for the record and the engine."""
+    check = build({"stage": "input", "any": ["a"], "ignore_case": True, "version": "2"})
+    assert (check.ref, check.stage, check.prefilter, check.timeout_s) == (
+        CheckRef("privacy", CheckKind.PATTERN, "2"),
+        Stage.INPUT,
+        ("(?i)a",),
+        None,
+    )
+
+
+def test_input_checks_read_what_users_and_tools_say() -> None:
+    """The application's own instructions are not held against the user, unless `roles` asks for it."""
+    check = build({"stage": "input", "any": ["a"]})
+    roles = ("system", "developer", "user", "assistant", "tool")
+    assert [role for role in roles if check.reads(at("a", role=role))] == ["user", "tool"]
+    assert build({"stage": "input", "any": ["a"], "roles": ["system"]}).reads(at("a", role="system"))
+
+
+def test_required_text_must_stand_in_every_message() -> None:
+    """With two choices, a disclaimer in one of them does not speak for the other."""
+    check = build({"require": ["not legal advice"]})
+    with_it, without = at("Sue. This is not legal advice."), at("Sue.", "/output/1/parts/0")
+    assert check.decide(CALL, [with_it]) is True
+    assert check.decide(CALL, [with_it, without]) == Finding(Outcome.VIOLATED, "required_text_absent")
+    assert check.prefilter == ()
+
+
+def test_a_refused_pattern_is_named_by_its_place() -> None:
+    """The refusal says which pattern of the list is meant."""
+    with pytest.raises(CheckConfigError) as refusal:
+        build({"any": ["fine", "(?=not)"]})
+    assert refusal.value.key == "any.1"
+
+
+@pytest.mark.parametrize("configuration", [{}, {"any": ["a"], "require": ["b"]}])
+def test_a_check_either_forbids_or_requires(configuration: object) -> None:
+    """A configuration with neither or both is refused."""
+    with pytest.raises(CheckConfigError, match="either `any` or `require`"):
+        build(configuration)
