@@ -1,0 +1,88 @@
+"""How everything here is measured: side by side in one run, medians, as a ratio to the hand-written span."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanKind
+
+_ROUNDS = 40
+_ROUND_S = 0.005
+"""About how long one round of one piece of work takes."""
+HAND_WRITTEN = "span by hand, 10 attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    median_us: float
+    base_us: float
+    """What it is compared with, measured in the same rounds."""
+    limit: float | None = None
+    """The ratio it should stay under; None where there is none."""
+
+    @property
+    def ratio(self) -> float:
+        """How many times the base."""
+        return self.median_us / self.base_us
+
+
+def medians_us(works: Mapping[str, Callable[[], object]], *, rounds: int = _ROUNDS) -> dict[str, float]:
+    """The median time of one call of each, in µs. Rounds take turns, so that a busy moment strikes all alike."""
+    calls = {name: _calls_a_round(work) for name, work in works.items()}
+    times: dict[str, list[float]] = {name: [] for name in works}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(rounds):
+            for name, work in works.items():
+                times[name].append(_time_s(work, calls[name]) / calls[name] * 1e6)
+    finally:
+        gc.enable()
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def hand_written_span(provider: TracerProvider) -> Callable[[], None]:
+    """The floor: what an engineer writes by hand around a model call, exported by a batch processor to nowhere."""
+    tracer = provider.get_tracer("benchmark")
+    attributes = {f"gen_ai.request.attribute_{number}": f"value {number}" for number in range(10)}
+
+    def call() -> None:
+        with tracer.start_as_current_span("chat model", kind=SpanKind.CLIENT, attributes=attributes):
+            pass
+
+    return call
+
+
+def provider_to_nowhere() -> TracerProvider:
+    """A tracer provider whose spans are batched and then dropped."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(_Nowhere()))
+    return provider
+
+
+class _Nowhere(SpanExporter):
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+
+def _calls_a_round(work: Callable[[], object]) -> int:
+    calls = 1
+    while (taken := _time_s(work, calls)) < _ROUND_S / 2 and calls < 1_000_000:
+        calls *= 2
+    return max(1, int(calls * _ROUND_S / taken))
+
+
+def _time_s(work: Callable[[], object], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return time.perf_counter() - start

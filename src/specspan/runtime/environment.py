@@ -1,0 +1,72 @@
+"""What the environment asks for: ``SPECSPAN_*`` and OpenTelemetry's own ``OTEL_*``.
+
+Source of the latter: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from specspan.errors import ConfigurationError, Problem
+
+SQLITE_SPANS = "specspan_sqlite"
+SQLITE_DECISIONS = "sqlite"
+_OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The variables that concern `configure`, read once."""
+
+    disabled: bool
+    """``OTEL_SDK_DISABLED``: no telemetry of any kind."""
+    policy: str | None
+    """``SPECSPAN_POLICY``: a path."""
+    mode: str | None
+    """``SPECSPAN_MODE``."""
+    decisions: tuple[str, ...]
+    """Names of decision exporters (``SPECSPAN_DECISION_EXPORTER``, by default ``sqlite``)."""
+    traces: tuple[str, ...]
+    """Names of OpenTelemetry's span exporters."""
+    metrics: tuple[str, ...]
+    logs: tuple[str, ...]
+
+
+def read(environ: Mapping[str, str]) -> Environment:
+    """Read the variables; an empty one counts as unset, as OpenTelemetry has it.
+
+    Raises:
+        ConfigurationError: a protocol that OTLP does not have.
+    """
+    given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    return Environment(
+        disabled=given.get("OTEL_SDK_DISABLED", "").casefold() == "true",
+        policy=given.get("SPECSPAN_POLICY"),
+        mode=given.get("SPECSPAN_MODE"),
+        decisions=_names(given.get("SPECSPAN_DECISION_EXPORTER", SQLITE_DECISIONS)),
+        traces=_exporters(given, "TRACES", otherwise=SQLITE_SPANS),
+        metrics=_exporters(given, "METRICS", otherwise="none"),
+        logs=_exporters(given, "LOGS", otherwise="none"),
+    )
+
+
+def _exporters(given: Mapping[str, str], signal: str, *, otherwise: str) -> tuple[str, ...]:
+    endpoint = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT" in given or "OTEL_EXPORTER_OTLP_ENDPOINT" in given
+    asked = given.get(f"OTEL_{signal}_EXPORTER", "otlp" if endpoint else otherwise)
+    return tuple(_over_protocol(given, signal) if name == "otlp" else name for name in _names(asked))
+
+
+def _over_protocol(given: Mapping[str, str], signal: str) -> str:
+    own, common = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
+    protocol = given.get(own) or given.get(common) or "http/protobuf"
+    if protocol not in _OTLP:
+        variable = own if own in given else common
+        problem = f"OpenTelemetry for Python has no OTLP protocol {protocol!r}"
+        raise ConfigurationError(variable, Problem(problem, f"Use one of {', '.join(_OTLP)}."))
+    return _OTLP[protocol]
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    names = (name.strip() for name in listed.split(","))
+    return tuple(name for name in names if name and name != "none")

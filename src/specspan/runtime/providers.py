@@ -1,0 +1,125 @@
+"""OpenTelemetry's providers: the application's own where it has them, else made here as its variables ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from opentelemetry import _logs as logs
+from opentelemetry import metrics, trace
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from specspan.runtime import exporters
+from specspan.runtime.environment import Environment
+
+_Provider = TypeVar("_Provider")
+Given: TypeAlias = tuple[
+    trace.TracerProvider | None,
+    metrics.MeterProvider | None,
+    logs.LoggerProvider | None,
+]
+_FLUSH_ON_SHUTDOWN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The three signals, and what of them is ours to end."""
+
+    tracer: trace.TracerProvider
+    meter: metrics.MeterProvider
+    logger: logs.LoggerProvider
+    resource: Resource
+    made: tuple[TracerProvider | MeterProvider | LoggerProvider, ...] = ()
+    """Those that were made here: ours to shut down."""
+
+    def force_flush(self, timeout_s: float) -> bool:
+        """Hand over what waits in all of them; False when something was left after ``timeout_s``."""
+        flushes: list[Callable[[int], bool]] = [
+            provider.force_flush
+            for provider in (self.tracer, self.meter, self.logger)
+            if hasattr(provider, "force_flush")
+        ]
+        flushed = [flush(int(timeout_s * 1000)) for flush in flushes]  # each one, whatever another says
+        return all(flushed)
+
+    def shutdown(self) -> None:
+        """Flush all, and end those made here; the application's own go on."""
+        self.force_flush(_FLUSH_ON_SHUTDOWN_S)
+        for provider in self.made:
+            provider.shutdown()
+
+
+def given_or_made(
+    environment: Environment,
+    given: Given = (None, None, None),
+    *,
+    service_name: str | None = None,
+    db: str | os.PathLike[str] | None = None,
+) -> Providers:
+    """Each provider: the one given, else the application's global one, else one made as ``environment`` asks.
+
+    Raises:
+        ConfigurationError: an exporter that was asked for cannot be had.
+    """
+    resource = Resource.create({SERVICE_NAME: service_name} if service_name else {})
+    tracer = given[0] or _set_globally(trace.get_tracer_provider())
+    meter = given[1] or _set_globally(metrics.get_meter_provider())
+    logger = given[2] or _set_globally(logs.get_logger_provider())
+
+    # Every exporter first: what can fail does so before a provider has started its threads.
+    spans = None if tracer else [exporters.create(exporters.TRACES, name, db=db) for name in environment.traces]
+    points = None if meter else [exporters.create(exporters.METRICS, name) for name in environment.metrics]
+    records = None if logger else [exporters.create(exporters.LOGS, name) for name in environment.logs]
+    made_tracer = None if spans is None else _tracer_provider(resource, spans)
+    made_meter = _meter_provider(resource, points) if points else None
+    made_logger = _logger_provider(resource, records) if records else None
+    tracer = tracer or made_tracer or trace.NoOpTracerProvider()
+    return Providers(
+        tracer=tracer,
+        meter=meter or made_meter or metrics.NoOpMeterProvider(),
+        logger=logger or made_logger or logs.NoOpLoggerProvider(),
+        resource=getattr(tracer, "resource", resource),
+        made=tuple(made for made in (made_tracer, made_meter, made_logger) if made is not None),
+    )
+
+
+def none() -> Providers:
+    """Providers that record nothing."""
+    return Providers(
+        trace.NoOpTracerProvider(), metrics.NoOpMeterProvider(), logs.NoOpLoggerProvider(), Resource.get_empty()
+    )
+
+
+def _set_globally(provider: _Provider) -> _Provider | None:
+    """The application's global provider; None while OpenTelemetry's API still answers with its proxy."""
+    return None if "Proxy" in type(provider).__name__ else provider
+
+
+# Each is shut down by `specspan.shutdown`, at exit at the latest; decisions first, so that nothing overtakes them.
+
+
+def _tracer_provider(resource: Resource, created: Sequence[Any]) -> TracerProvider:
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    for exporter in created:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+def _meter_provider(resource: Resource, created: Sequence[Any]) -> MeterProvider:
+    readers = [made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made) for made in created]
+    return MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+
+
+def _logger_provider(resource: Resource, created: Sequence[Any]) -> LoggerProvider:
+    provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    for exporter in created:
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    return provider
