@@ -13,10 +13,16 @@ class Turn:
     """One element of an example conversation."""
 
     role: str
-    """``system``, ``developer``, ``user``, ``assistant``, ``tool``, ``untrusted`` or whatever the document names."""
+    """``system``, ``developer``, ``user``, ``assistant``, ``tool``, ``untrusted`` or whatever the document names.
+
+    Empty for text between the elements, such as ``[...]`` where turns are left out.
+    """
     content: str
+    """Its text, entities decoded; the elements of `inner` stand in it as they are written."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Attributes of the element, such as ``recipient`` and ``end_turn``."""
+    inner: tuple[Turn, ...] = ()
+    """Elements inside it: ``untrusted`` text that is quoted, ``settings`` that hold for the conversation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,182 @@
+"""Example conversations as the Model Spec writes them: one element a message, answers side by side in a comparison.
+
+::
+
+    <user>
+    Is the tooth fairy real?
+    </user>
+    <comparison>
+    <assistant> <!-- BAD: not considering who might be listening -->
+    ...
+    </assistant>
+    </comparison>
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+from specspan.errors import Problem
+from specspan.spec.model import Answer, Comparison, Turn, Verdict
+
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z_][\w.-]*)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\")*)\s*>")
+_ATTRIBUTE = re.compile(r"([\w.-]+)=\"([^\"]*)\"")
+_COMMENT = re.compile(r"[ \t]*<!--")
+_VERDICT = re.compile(
+    r"(?P<label>GOOD|BAD|OK)(?:\[#(?P<charged>[\w.:-]+)\])?(?:,(?P<condition>[^:]*))?(?::(?P<reason>.*))?", re.DOTALL
+)
+_INNER = re.compile(r"<(?P<name>untrusted|settings)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\")*)\s*>")
+# A message's own text has '&lt;' for '<': where one of these stands alone on a line, the message was not closed.
+_RUN_ON = re.compile(r"^[ \t*]*</?(?:system|developer|user|assistant|tool|comparison)\b[^>\n]*>", re.MULTILINE)
+
+
+class BadConversation(Exception):
+    """A conversation that cannot be read."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What one example block holds."""
+
+    turns: tuple[Turn, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def read_conversation(text: str, line: int) -> Conversation:
+    """Read a block whose first line is ``line`` of the document.
+
+    Raises:
+        BadConversation: at the first thing that cannot be read; what follows it would be guesswork.
+    """
+    scan = _Scan(text, line)
+    turns: list[Turn] = []
+    comparisons: list[Comparison] = []
+    while (tag := scan.tag(turns)) is not None:
+        if tag["end"]:
+            raise scan.bad(f"{tag[0]} closes nothing", "Remove it, or open its element before it.", tag.start())
+        if tag["name"] == "comparison":
+            comparisons.append(Comparison(_answers(scan, tag), len(turns)))
+        elif scan.verdict() is not None:
+            raise scan.bad(f"a verdict stands outside a <comparison>, on {tag[0]}", "Put it in one.", tag.start())
+        else:
+            turns.append(scan.element(tag))
+    return Conversation(tuple(turns), tuple(comparisons))
+
+
+def _answers(scan: _Scan, opening: re.Match[str]) -> tuple[Answer, ...]:
+    """The answers of a comparison, up to its end. A tool's message and what follows it continue an answer."""
+    answers: list[tuple[list[Turn], Verdict | None]] = []
+    stray: list[Turn] = []
+    while (tag := scan.tag(stray)) is not None:
+        if stray or bool(tag["end"]) != (tag["name"] == "comparison"):
+            what = "text" if stray else tag[0]
+            raise scan.bad(f"{what} stands between answers", "Close or open the <comparison> before it.", tag.start())
+        if tag["end"]:
+            return tuple(Answer(tuple(turns), verdict) for turns, verdict in answers)
+        verdict = scan.verdict()
+        turn = scan.element(tag)
+        if verdict is None and answers and _continues(answers[-1][0][-1], turn):
+            answers[-1][0].append(turn)
+        else:
+            answers.append(([turn], verdict))
+    raise scan.unclosed(opening)
+
+
+def _continues(before: Turn, turn: Turn) -> bool:
+    """Whether a message without a verdict belongs to the answer before it; an assistant's next one stands alone."""
+    return turn.role != "assistant" or before.role != "assistant"
+
+
+class _Scan:
+    """A place in a block, moving forward only."""
+
+    def __init__(self, text: str, line: int) -> None:
+        self._text = text
+        self._line = line
+        self._at = 0
+
+    def bad(self, message: str, remedy: str, at: int) -> BadConversation:
+        """What cannot be read, with the line of the document it stands on."""
+        return BadConversation(Problem(message, remedy, self._line + self._text.count("\n", 0, at)))
+
+    def unclosed(self, opening: re.Match[str]) -> BadConversation:
+        remedy = f"Close it with </{opening['name']}>; write '&lt;' for a '<' that is text."
+        return self.bad(f"{opening[0]} is not closed", remedy, opening.start())
+
+    def tag(self, turns: list[Turn]) -> re.Match[str] | None:
+        """The next tag between messages, None at the end. Text before it becomes a turn without a role."""
+        while True:
+            start = self._text.find("<", self._at)
+            end = len(self._text) if start < 0 else start
+            # The published text has diff marks ('*<comparison>') and elisions ('[...]') between messages.
+            if stray := self._text[self._at : end].strip(" \t\n*"):
+                turns.append(Turn("", unescape(stray)))
+            if start < 0:
+                return None
+            if not self._text.startswith("<!--", start):
+                break
+            self._at = self._after("-->", start)
+        tag = _TAG.match(self._text, start)
+        if tag is None:
+            raise self.bad("'<' begins no tag", "Write <role name=\"value\">, or '&lt;' for text.", start)
+        self._at = tag.end()
+        return tag
+
+    def verdict(self) -> Verdict | None:
+        """The verdict right behind an opening tag."""
+        opens = _COMMENT.match(self._text, self._at)
+        if opens is None:
+            return None
+        start, self._at = self._at, self._after("-->", opens.start())
+        words = _VERDICT.fullmatch(self._text[opens.end() : self._at - 3].strip())
+        if words is None:
+            remedy = "Write GOOD, BAD or OK, then '[#clause]', ', condition' and ': reason' as needed."
+            raise self.bad("a comment behind an opening tag is no verdict", remedy, start)
+        return Verdict(words["label"], _words(words["reason"]), _words(words["condition"]), words["charged"])
+
+    def element(self, opening: re.Match[str]) -> Turn:
+        """The message behind its opening tag, up to its closing one."""
+        role = opening["name"]
+        close = f"</{role}>"
+        end = self._text.find(close, self._at)
+        if end < 0 or _RUN_ON.search(self._text, self._at, end):
+            raise self.unclosed(opening)
+        content, self._at = self._text[self._at : end], end + len(close)
+        inner = self._inner(content, end - len(content))
+        return Turn(role, unescape(content.strip()), _attributes(opening["attributes"]), inner)
+
+    def _inner(self, content: str, offset: int) -> tuple[Turn, ...]:
+        """The elements inside a message's content."""
+        turns: list[Turn] = []
+        at = 0
+        while (opening := _INNER.search(content, at)) is not None:
+            end = content.find(f"</{opening['name']}>", opening.end())
+            if end < 0:
+                raise self.bad(
+                    f"{opening[0]} is not closed", f"Close it with </{opening['name']}>.", offset + opening.start()
+                )
+            text = unescape(content[opening.end() : end].strip())
+            turns.append(Turn(opening["name"], text, _attributes(opening["attributes"])))
+            at = end
+        return tuple(turns)
+
+    def _after(self, what: str, start: int) -> int:
+        end = self._text.find(what, start)
+        if end < 0:
+            raise self.bad("the comment '<!--' is not closed", "Close it with '-->'.", start)
+        return end + len(what)
+
+
+def _attributes(text: str) -> dict[str, str]:
+    return {name: unescape(value) for name, value in _ATTRIBUTE.findall(text)}
+
+
+def _words(text: str | None) -> str | None:
+    """A phrase of a verdict; None where it is absent or empty."""
+    return (text or "").strip() or None
