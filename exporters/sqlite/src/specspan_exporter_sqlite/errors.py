@@ -1,0 +1,65 @@
+"""Every error of this exporter.
+
+::
+
+    SQLiteStoreError          a file could not be used: ``str()`` names it, what is wrong and what to do
+    ├── MissingFile           there is none to read
+    ├── ForeignFile           no SQLite file, another program's, or a newer version's
+    └── BusyFile              others held its lock for longer than the patience
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+
+class SQLiteStoreError(Exception):
+    """A file could not be read or written."""
+
+    def __init__(self, path: Path, problem: str, remedy: str) -> None:
+        super().__init__(path, problem, remedy)
+        self.path = path
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}. {self.remedy}"
+
+
+class MissingFile(SQLiteStoreError):
+    """There is no such file."""
+
+
+class ForeignFile(SQLiteStoreError):
+    """What is there was not written by this program, or by a newer version of it."""
+
+
+class BusyFile(SQLiteStoreError):
+    """Other processes held the file's lock for too long."""
+
+
+# SQLite's result codes are attributes of the error only from Python 3.11 on; its messages are the same everywhere.
+# https://www.sqlite.org/rescode.html
+_REMEDIES = (
+    ("locked", BusyFile, "Another process has been writing for too long; find it, or give each its own SPECSPAN_DB."),
+    ("not a database", ForeignFile, "Name another file with SPECSPAN_DB, or move this one away."),
+    ("malformed", SQLiteStoreError, "Save what can be read with `sqlite3 FILE .recover`, then move the file away."),
+    ("unable to open", SQLiteStoreError, "Check that its folder exists and that both may be written."),
+    ("readonly", SQLiteStoreError, "Make the file and its folder writable, or name another with SPECSPAN_DB."),
+    ("full", SQLiteStoreError, "Free some space, or name a file on another disk with SPECSPAN_DB."),
+)
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether trying again may help: another connection holds a lock."""
+    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "locking protocol" in str(error))
+
+
+def explained(path: Path, error: sqlite3.Error) -> SQLiteStoreError:
+    """What SQLite said, with the file's name and a remedy."""
+    message = str(error)
+    for fragment, kind, remedy in _REMEDIES:
+        if fragment in message:
+            return kind(path, message, remedy)
+    return SQLiteStoreError(path, message, "Check the disk, or name another file with SPECSPAN_DB.")

@@ -1,0 +1,79 @@
+"""The two plug-ins: spans for any OpenTelemetry program, decision records for specspan."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from specspan_exporter_sqlite import record_rows, span_rows
+from specspan_exporter_sqlite.errors import SQLiteStoreError
+from specspan_exporter_sqlite.store import PATIENCE_S, Store
+
+_log = logging.getLogger("specspan_exporter_sqlite")
+
+
+class SQLiteSpanExporter(SpanExporter):
+    """Writes spans into one SQLite file; ``OTEL_TRACES_EXPORTER=specspan_sqlite`` picks it.
+
+    A batch that cannot be written is a `SpanExportResult.FAILURE`, and is logged; the application sees nothing of it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
+        """``path``: by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
+        self._store = Store(path, patience_s=patience_s)
+        self._failing: str | None = None
+        self._closed = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Write a batch, whole or not at all."""
+        if self._closed:
+            _log.warning("%d spans came after shutdown and are lost", len(spans))
+            return SpanExportResult.FAILURE
+        try:
+            batch = span_rows.rows(spans)
+            self._store.write(lambda connection: span_rows.insert(connection, batch))
+        except SQLiteStoreError as error:
+            self._log_once(str(error))
+            return SpanExportResult.FAILURE
+        self._failing = None
+        return SpanExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Nothing waits here: a batch is in the file when `export` returns."""
+        return True
+
+    def shutdown(self) -> None:
+        """Close the file; what comes later fails."""
+        self._closed = True
+        self._store.close()
+
+    def _log_once(self, problem: str) -> None:
+        if problem != self._failing:
+            self._failing = problem
+            _log.error("spans are being lost: %s", problem)
+
+
+class SQLiteDecisionExporter:
+    """Writes decision records into one SQLite file; specspan finds it by its entry point."""
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
+        """``path``: by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
+        self._store = Store(path, patience_s=patience_s)
+
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Write a batch, whole or not at all.
+
+        Raises:
+            SQLiteStoreError: nothing of it was written.
+        """
+        batch = record_rows.rows(records)
+        self._store.write(lambda connection: record_rows.insert(connection, batch))
+
+    def shutdown(self) -> None:
+        """Close the file."""
+        self._store.close()

@@ -1,0 +1,83 @@
+"""What the reader hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpan:
+    """One span, as it was exported."""
+
+    trace_id: str
+    """32 hex digits."""
+    span_id: str
+    """16 hex digits."""
+    parent_span_id: str | None
+    name: str
+    kind: str
+    """``INTERNAL``, ``CLIENT``, …"""
+    start_unix_nano: int
+    end_unix_nano: int
+    status: str
+    """``UNSET``, ``OK`` or ``ERROR``."""
+    status_message: str | None
+    service: str | None
+    attributes: Mapping[str, Any]
+    events: Sequence[Mapping[str, Any]]
+    """Each with ``name``, ``time_unix_nano`` and ``attributes``."""
+    links: Sequence[Mapping[str, Any]]
+    """Each with ``trace_id``, ``span_id`` and ``attributes``."""
+    scope: Mapping[str, Any]
+    """``name``, ``version``, ``schema_url`` and ``attributes`` of the instrumentation scope."""
+    resource: Mapping[str, Any]
+    """Attributes of the resource."""
+
+    @property
+    def duration_ns(self) -> int:
+        """From start to end."""
+        return self.end_unix_nano - self.start_unix_nano
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSummary:
+    """One trace in a list."""
+
+    trace_id: str
+    short_id: str
+    """The shortest beginning of ``trace_id``, of at least 8 digits, that no other trace in the file shares."""
+    name: str
+    """Of the root span; where that is not in the file, of the earliest."""
+    service: str | None
+    start_unix_nano: int
+    end_unix_nano: int
+    """Of the span that ended last."""
+    spans: int
+    verdict: str | None
+    """The worst of its decisions; None when there are none."""
+    violated: tuple[str, ...]
+    """Ids of the violated clauses, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to list. Everything named must hold, about one and the same finding where clause and outcome are."""
+
+    clause: str | None = None
+    """A finding names this clause."""
+    outcome: str | None = None
+    """A finding has this outcome."""
+    verdict: str | None = None
+    since_unix_nano: int | None = None
+    """Only what began (or was decided) at or after this."""
+    service: str | None = None
+    limit: int = 20
+
+
+EVERYTHING = Filter()
+"""The latest, whatever they are."""
+
+VERDICTS = ("violated", "error", "uncertain", "unassessed", "complied")
+"""Worst first."""

@@ -1,0 +1,113 @@
+"""Decision records as rows. Every record is kept whole as JSON; the columns are what people search by."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from specspan_exporter_sqlite.text import encode, integer, optional, storable
+
+Record = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+_VERSION = 1
+_INSERT_DECISION = f"INSERT INTO decision VALUES ({', '.join('?' * 13)})"
+_INSERT_FINDING = f"INSERT INTO finding VALUES ({', '.join('?' * 13)})"
+_INSERT_POLICY = "INSERT INTO policy VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_RECORD = "INSERT INTO record VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows of one batch, by table."""
+
+    decisions: dict[str, tuple[Row, list[Row]]] = field(default_factory=dict)
+    """By id: the decision's row and those of its findings."""
+    policies: list[Row] = field(default_factory=list)
+    others: list[Row] = field(default_factory=list)
+
+
+def rows(records: Iterable[Record]) -> Batch:
+    """Sort records into tables. What has no table of its own goes into ``record``: nothing is refused."""
+    batch = Batch()
+    for record in records:
+        text = encode(record)
+        known = record.get("v") == _VERSION
+        digest = _of(record.get("policy")).get("digest")
+        if known and record.get("type") == "decision" and isinstance(record.get("id"), str):
+            batch.decisions.setdefault(storable(record["id"]), (_decision(record, text), _findings(record)))
+        elif known and record.get("type") == "policy" and isinstance(digest, str):
+            batch.policies.append((_identity(text), storable(digest), integer(record.get("time_unix_nano")), text))
+        else:
+            when = integer(record.get("time_unix_nano"))
+            batch.others.append((_identity(text), optional(record.get("type")), when, text))
+    return batch
+
+
+def insert(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Write rows. A decision that is there already stays, with its findings, as it was first written."""
+    known = _known(connection, list(batch.decisions))
+    new = [row for decision_id, row in batch.decisions.items() if decision_id not in known]
+    connection.executemany(_INSERT_DECISION, [decision for decision, _ in new])
+    connection.executemany(_INSERT_FINDING, [finding for _, findings in new for finding in findings])
+    connection.executemany(_INSERT_POLICY, batch.policies)
+    connection.executemany(_INSERT_RECORD, batch.others)
+
+
+def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    found = connection.execute("SELECT id FROM decision WHERE id IN (SELECT value FROM json_each(?))", (encode(ids),))
+    return {row[0] for row in found}
+
+
+def _decision(record: Record, text: str) -> Row:
+    return (
+        storable(record["id"]),
+        integer(record.get("time_unix_nano")),
+        optional(record.get("trace_id")),
+        optional(record.get("span_id")),
+        optional(_of(record.get("service")).get("name")),
+        optional(record.get("verdict")),
+        optional(record.get("action")),
+        optional(record.get("would")),
+        optional(record.get("mode")),
+        optional(record.get("governing_clause")),
+        optional(record.get("reason")),
+        optional(_of(record.get("policy")).get("digest")),
+        text,
+    )
+
+
+def _findings(record: Record) -> list[Row]:
+    decision_id, when = storable(record["id"]), integer(record.get("time_unix_nano"))
+    findings = record.get("findings") or ()
+    return [_finding(decision_id, ordinal, when, _of(finding)) for ordinal, finding in enumerate(findings)]
+
+
+def _finding(decision_id: str, ordinal: int, when: int, finding: Record) -> Row:
+    check, score = _of(finding.get("check")), finding.get("score")
+    return (
+        decision_id,
+        ordinal,
+        when,
+        optional(finding.get("clause")) or "",
+        optional(finding.get("outcome")) or "",
+        optional(finding.get("authority")),
+        optional(finding.get("severity")),
+        optional(finding.get("reason")),
+        score if isinstance(score, (int, float)) else None,
+        optional(finding.get("stage")),
+        optional(check.get("name")),
+        optional(check.get("kind")),
+        optional(check.get("version")),
+    )
+
+
+def _of(value: Any) -> Record:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _identity(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,389 @@
+"""Several processes, forks, kills, full disks, files that are not ours: the file stays whole, the program unharmed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from specspan_exporter_sqlite import Reader, SQLiteDecisionExporter, SQLiteSpanExporter, SQLiteStoreError
+from specspan_exporter_sqlite.errors import BusyFile, ForeignFile, MissingFile
+from specspan_exporter_sqlite.schema import MIGRATIONS, VERSION, migrate
+from specspan_exporter_sqlite.store import Store
+
+Make = Callable[..., dict[str, Any]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+WRITER = """
+import sys
+from specspan_exporter_sqlite import SQLiteDecisionExporter
+database, name, batches, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+exporter = SQLiteDecisionExporter(database, patience_s=30)
+print("ready", flush=True)
+for batch in range(batches):
+    exporter.export([
+        {"v": 1, "type": "decision", "id": f"{name}-{batch}-{n}", "time_unix_nano": 1, "verdict": "violated",
+         "findings": [{"clause": "c", "outcome": "violated"}]}
+        for n in range(size)
+    ])
+    print(batch, flush=True)
+exporter.shutdown()
+"""
+
+
+def finished() -> ReadableSpan:
+    """A span that ended."""
+    span = TracerProvider(shutdown_on_exit=False).get_tracer("tests").start_span("work")
+    span.end()
+    assert isinstance(span, ReadableSpan)
+    return span
+
+
+def count(database: Path, table: str) -> int:
+    """Rows in a table."""
+    return int(sqlite3.connect(database).execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """The writer above, in a process of its own."""
+    command = [sys.executable, "-c", WRITER, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Somebody else holds the write lock."""
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def test_processes_write_at_once_and_nothing_is_lost(database: Path) -> None:
+    """Three processes that also create the file together: every record is there once, with its finding."""
+    writers = [start(database, name, 100, 5) for name in "abc"]
+    for writer in writers:
+        writer.communicate(timeout=120)
+
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert count(database, "decision") == 3 * 100 * 5
+    assert count(database, "finding") == 3 * 100 * 5
+
+
+def test_a_killed_writer_leaves_whole_batches(database: Path) -> None:
+    """After a kill in the middle of writing, the file is sound and holds whole batches, every reported one of them."""
+    writer = start(database, "a", 1_000_000, 50)
+    assert writer.stdout is not None
+    reported = [writer.stdout.readline() for _ in range(20)]
+    os.kill(writer.pid, signal.SIGKILL)
+    reported += writer.stdout.readlines()
+    writer.wait(timeout=60)
+    writer.stdout.close()
+
+    connection = sqlite3.connect(database)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    written = count(database, "decision")
+    assert written % 50 == 0
+    assert written >= 50 * (len([line for line in reported if line.strip().isdigit() and line.endswith("\n")]))
+    assert count(database, "finding") == written
+    SQLiteDecisionExporter(database).export([{"v": 1, "type": "decision", "id": "after", "time_unix_nano": 1}])
+    assert count(database, "decision") == written + 1
+
+
+def test_reading_goes_on_while_others_write(database: Path) -> None:
+    """A reader sees whole batches while a writer is at work, and more of them later."""
+    writer = start(database, "a", 1_000_000, 10)
+    assert writer.stdout is not None
+    try:
+        while writer.stdout.readline() != "0\n":
+            pass
+        with Reader(database) as reader:
+            first = len(reader.decision_ids("a", limit=-1))
+            for _ in range(10):
+                writer.stdout.readline()
+            second = len(reader.decision_ids("a", limit=-1))
+    finally:
+        writer.kill()
+        writer.communicate()
+
+    assert first % 10 == second % 10 == 0
+    assert second > first >= 10
+
+
+def test_an_exporter_may_be_used_on_both_sides_of_a_fork(database: Path, run_python: Run) -> None:
+    """Parent and children go on writing with exporters that were in use before the fork; all of it arrives."""
+    program = """
+import os, sys
+from specspan_exporter_sqlite import SQLiteDecisionExporter
+def records(name):
+    return [{"v": 1, "type": "decision", "id": f"{name}-{n}", "time_unix_nano": 1} for n in range(10)]
+exporter = SQLiteDecisionExporter(sys.argv[1])
+exporter.export(records("before"))
+children = []
+for child in range(3):
+    pid = os.fork()
+    if pid == 0:
+        for batch in range(20):
+            exporter.export(records(f"child-{child}-{batch}"))
+        os._exit(0)
+    children.append(pid)
+for batch in range(20):
+    exporter.export(records(f"parent-{batch}"))
+print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
+"""
+    assert run_python(program, database).stdout.strip() == "[0, 0, 0]"
+    assert count(database, "decision") == 10 + 4 * 20 * 10
+    assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_no_connection_crosses_a_fork(database: Path, run_python: Run) -> None:
+    """The child starts without the parent's open file, whose locks it does not have."""
+    program = """
+import os, sys
+from specspan_exporter_sqlite import SQLiteDecisionExporter
+exporter = SQLiteDecisionExporter(sys.argv[1])
+exporter.export([{"v": 1, "type": "decision", "id": "d", "time_unix_nano": 1}])
+def open_files():
+    return [n for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")
+            and os.readlink(f"/proc/self/fd/{n}").startswith(sys.argv[1])]
+assert open_files()
+pid = os.fork()
+if pid == 0:
+    os._exit(len(open_files()))
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("no /proc to look at open files in")
+    assert run_python(program, database).stdout.strip() == "0"
+
+
+def test_a_fork_in_the_middle_of_a_write_costs_the_child_its_exporter_only(database: Path, run_python: Run) -> None:
+    """Where a batch cannot be waited for, the child refuses to use what it inherited; the parent's batch is whole."""
+    program = """
+import os, sys, threading
+from specspan_exporter_sqlite import store
+store._FORK_PATIENCE_S = 0.05
+mine = store.Store(sys.argv[1])
+inside, go_on = threading.Event(), threading.Event()
+def work(connection):
+    connection.execute("INSERT INTO record VALUES ('a', '', 1, '')")
+    inside.set()
+    assert go_on.wait(30)
+thread = threading.Thread(target=mine.write, args=(work,))
+thread.start()
+assert inside.wait(30)
+import warnings
+warnings.simplefilter("ignore")  # newer Pythons warn of forking with threads: that is what is tried here
+pid = os.fork()
+if pid == 0:
+    try:
+        mine.write(lambda connection: None)
+    except store.SQLiteStoreError as error:
+        os._exit(7 if "forked while" in str(error) else 1)
+    os._exit(2)
+go_on.set()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    assert run_python(program, database).stdout.strip() == "7"
+    assert count(database, "record") == 1
+
+
+def test_threads_share_one_exporter(database: Path, record: Make) -> None:
+    """Eight threads writing through one exporter lose nothing."""
+    exporter = SQLiteDecisionExporter(database)
+
+    def write(thread: int) -> None:
+        for n in range(25):
+            exporter.export([record(f"{thread}-{n}")])
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    exporter.shutdown()
+
+    assert count(database, "decision") == 8 * 25
+
+
+def test_a_lock_held_too_long_fails_the_batch_and_the_next_succeeds(database: Path, record: Make) -> None:
+    """Patience is bounded, and what could not be written is said, not lost in silence."""
+    spans, decisions = SQLiteSpanExporter(database, patience_s=0.2), SQLiteDecisionExporter(database, patience_s=0.2)
+    decisions.export([record("first")])
+    with locked(database):
+        with pytest.raises(BusyFile, match=r"specspan\.db.*locked"):
+            decisions.export([record("second")])
+        assert spans.export([finished()]) is SpanExportResult.FAILURE
+
+    decisions.export([record("second")])
+    assert spans.export([finished()]) is SpanExportResult.SUCCESS
+    decisions.shutdown()
+    spans.shutdown()
+    assert count(database, "decision") == 2
+
+
+def test_a_broken_file_is_a_failure_that_is_logged_once(database: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Spans that cannot be written cost the application one line of log, not one a batch."""
+    database.write_bytes(b"this is no database at all, whatever its name says" * 50)
+    exporter = SQLiteSpanExporter(database)
+
+    with caplog.at_level(logging.ERROR):
+        results = {exporter.export([finished()]) for _ in range(3)}
+
+    assert results == {SpanExportResult.FAILURE}
+    assert [("not a database" in line, "SPECSPAN_DB" in line) for line in caplog.messages] == [(True, True)]
+    assert database.read_bytes().startswith(b"this is no database")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, record: Make) -> None:
+    """No folder is made where nobody asked for one."""
+    with pytest.raises(SQLiteStoreError, match=r"nowhere/specspan\.db: unable to open.*folder exists"):
+        SQLiteDecisionExporter(tmp_path / "nowhere" / "specspan.db").export([record()])
+
+
+def test_a_full_disk_fails_the_batch_and_keeps_what_was_there(database: Path, run_python: Run) -> None:
+    """Where the file may not grow, the batch fails with an error of ours and earlier ones stay readable."""
+    program = """
+import resource, sys
+from specspan_exporter_sqlite import SQLiteDecisionExporter, SQLiteStoreError
+exporter = SQLiteDecisionExporter(sys.argv[1])
+exporter.export([{"v": 1, "type": "decision", "id": "small", "time_unix_nano": 1}])
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
+try:
+    exporter.export([{"v": 1, "type": "decision", "id": f"big-{n}", "x": "x" * 10_000} for n in range(200)])
+except SQLiteStoreError as error:
+    print("refused")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+"""
+    try:
+        import resource  # noqa: F401
+    except ImportError:
+        pytest.skip("no resource limits on this platform")
+    assert "refused" in run_python(program, database).stdout
+    assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with Reader(database) as reader:
+        assert [decision["id"] for decision in reader.decisions()] == ["small"]
+
+
+def test_a_deleted_file_is_made_again(database: Path, record: Make) -> None:
+    """After log rotation the exporter writes where people look, not into a file without a name."""
+    exporter = SQLiteDecisionExporter(database)
+    exporter.export([record("old")])
+    for path in database.parent.glob("specspan.db*"):
+        path.unlink()
+
+    exporter.export([record("new")])
+    exporter.shutdown()
+
+    with Reader(database) as reader:
+        assert [decision["id"] for decision in reader.decisions()] == ["new"]
+
+
+def test_another_programs_database_is_left_alone(database: Path, record: Make) -> None:
+    """A SQLite file with tables of its own is refused and stays byte for byte what it was."""
+    connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE customers (name TEXT)")
+    connection.commit()
+    connection.close()
+    before = database.read_bytes()
+
+    with pytest.raises(ForeignFile, match="belongs to another program"):
+        SQLiteDecisionExporter(database).export([record()])
+    with pytest.raises(ForeignFile, match="belongs to another program"):
+        Reader(database)
+
+    assert database.read_bytes() == before
+    assert [path.name for path in database.parent.iterdir()] == ["specspan.db"]
+
+
+def test_a_newer_schema_is_refused(database: Path, record: Make) -> None:
+    """A file of a later version is neither written nor read by guess."""
+    exporter = SQLiteDecisionExporter(database)
+    exporter.export([record("d-1")])
+    exporter.shutdown()
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+
+    with pytest.raises(ForeignFile, match=f"schema {VERSION + 1}; this one knows {VERSION}.*pip install -U"):
+        SQLiteDecisionExporter(database).export([record("d-2")])
+    with pytest.raises(ForeignFile, match="newer version"):
+        Reader(database)
+
+
+def test_a_migration_that_fails_changes_nothing(database: Path, record: Make) -> None:
+    """A file goes from version to version whole, or stays at the one it had."""
+    exporter = SQLiteDecisionExporter(database)
+    exporter.export([record("d-1")])
+    exporter.shutdown()
+    connection = sqlite3.connect(database, isolation_level=None)
+    good, bad = ("CREATE TABLE review (id TEXT)",), ("CREATE TABLE more (id TEXT)", "NONSENSE")
+
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection, database, (*MIGRATIONS, good, bad))
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    assert tables.isdisjoint({"review", "more"})
+
+    migrate(connection, database, (*MIGRATIONS, good))
+    assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+    assert connection.execute("SELECT count(*) FROM review, decision").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("content", "problem"), [(None, "no such file"), (b"", "nothing was ever recorded")])
+def test_reading_what_is_not_there_makes_no_file(content: bytes | None, problem: str, database: Path) -> None:
+    """A missing file and an empty one are told apart, and stay what they are."""
+    if content is not None:
+        database.write_bytes(content)
+
+    with pytest.raises(MissingFile, match=problem):
+        Reader(database)
+
+    assert database.exists() == (content is not None)
+
+
+def test_a_damaged_page_is_an_error_of_ours(database: Path, record: Make) -> None:
+    """A file that is broken in the middle names itself when what is broken is read."""
+    exporter = SQLiteDecisionExporter(database)
+    exporter.export([record(f"d-{n}") for n in range(500)])
+    exporter.shutdown()
+    content = bytearray(database.read_bytes())
+    content[len(content) // 4 :] = b"\xff" * (len(content) - len(content) // 4)
+    database.write_bytes(content)
+
+    with pytest.raises(SQLiteStoreError, match=r"specspan\.db: .*"), Reader(database) as reader:
+        reader.decisions()
+
+
+def test_a_failed_batch_leaves_nothing_behind(database: Path) -> None:
+    """What was written before the failure is taken back, and the store works on."""
+    store = Store(database)
+
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO record VALUES ('a', '', 1, '')")
+        raise KeyboardInterrupt
+
+    def works(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO record VALUES ('b', '', 1, '')")
+
+    with pytest.raises(KeyboardInterrupt):
+        store.write(fails)
+    store.write(works)
+    store.close()
+
+    assert sqlite3.connect(database).execute("SELECT id FROM record").fetchall() == [("b",)]

@@ -1,0 +1,195 @@
+"""Lists by filter, ids by their beginnings."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter, SQLiteSpanExporter
+
+Make = Callable[..., dict[str, Any]]
+SECOND = 10**9
+
+
+class Counting(IdGenerator):
+    """Trace ids as the test names them."""
+
+    def __init__(self, *trace_ids: int) -> None:
+        self._trace_ids = iter(trace_ids)
+        self._span_id = 0
+
+    def generate_trace_id(self) -> int:
+        return next(self._trace_ids)
+
+    def generate_span_id(self) -> int:
+        self._span_id += 1
+        return self._span_id
+
+
+FIRST, SECOND_TRACE, THIRD = 0xAAAA_AAAA_1 << 92, 0xAAAA_AAAA_2 << 92, 0xBBBB << 112
+
+
+@pytest.fixture
+def reader(database: Path, record: Make) -> Iterator[Reader]:
+    """Three traces a second apart: complied, violated (and an error), and one that specspan said nothing of."""
+    exporter = SQLiteSpanExporter(database)
+    tracer = TracerProvider(id_generator=Counting(FIRST, SECOND_TRACE, THIRD), shutdown_on_exit=False).get_tracer("t")
+    spans = [tracer.start_span(f"answer {n}", start_time=n * SECOND) for n in (1, 2, 3)]
+    for span in spans:
+        span.end(span.start_time + SECOND // 2)  # type: ignore[attr-defined]
+    exporter.export([span for span in spans if isinstance(span, ReadableSpan)])
+    exporter.shutdown()
+    decisions = SQLiteDecisionExporter(database)
+    first, second = f"{FIRST:032x}", f"{SECOND_TRACE:032x}"
+    decisions.export(
+        [
+            record("d-11", {"honest": "complied", "brief": "overridden"}, trace_id=first, time_unix_nano=1 * SECOND),
+            record("d-21", {"honest": "complied", "private": "violated"}, trace_id=second, time_unix_nano=2 * SECOND),
+            record("d-22", {"honest": "error"}, trace_id=second, time_unix_nano=3 * SECOND, verdict="error"),
+            record(
+                "d-31", {"private": "violated"}, trace_id=None, time_unix_nano=4 * SECOND, service={"name": "other"}
+            ),
+        ]
+    )
+    decisions.shutdown()
+    with Reader(database) as opened:
+        yield opened
+
+
+def names(reader: Reader, **wanted: Any) -> list[str]:
+    """Names of the traces a filter lets through."""
+    return [trace.name for trace in reader.traces(Filter(**wanted))]
+
+
+def ids(reader: Reader, **wanted: Any) -> list[str]:
+    """Ids of the decisions a filter lets through."""
+    return [decision["id"] for decision in reader.decisions(Filter(**wanted))]
+
+
+def test_traces_are_listed_newest_first_with_what_matters(reader: Reader) -> None:
+    """A row says when, what, how long, how many spans, the worst verdict and the violated clauses."""
+    third, second, first = reader.traces()
+
+    assert (third.name, third.verdict, third.violated) == ("answer 3", None, ())
+    assert (second.name, second.verdict, second.violated) == ("answer 2", "violated", ("private",))
+    assert (first.verdict, first.violated, first.spans) == ("complied", (), 1)
+    assert (first.start_unix_nano, first.end_unix_nano) == (SECOND, SECOND * 3 // 2)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"limit": 2}, ["answer 3", "answer 2"]),
+        ({"since_unix_nano": 2 * SECOND}, ["answer 3", "answer 2"]),
+        ({"clause": "private"}, ["answer 2"]),
+        ({"clause": "honest"}, ["answer 2", "answer 1"]),
+        ({"clause": "honest", "outcome": "complied"}, ["answer 2", "answer 1"]),
+        ({"clause": "private", "outcome": "complied"}, []),
+        ({"outcome": "overridden"}, ["answer 1"]),
+        ({"verdict": "complied"}, ["answer 1"]),
+        ({"verdict": "violated"}, ["answer 2"]),
+        ({"verdict": "error"}, []),
+        ({"verdict": "nonsense"}, []),
+        ({"clause": "honest", "verdict": "violated", "since_unix_nano": 1}, ["answer 2"]),
+    ],
+)
+def test_traces_are_filtered(reader: Reader, wanted: dict[str, Any], expected: list[str]) -> None:
+    """Every condition holds at once; clause and outcome about one finding; the verdict is the trace's worst."""
+    assert names(reader, **wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ["d-31", "d-22", "d-21", "d-11"]),
+        ({"limit": 1}, ["d-31"]),
+        ({"since_unix_nano": 3 * SECOND}, ["d-31", "d-22"]),
+        ({"clause": "private", "outcome": "violated"}, ["d-31", "d-21"]),
+        ({"verdict": "error"}, ["d-22"]),
+        ({"service": "other"}, ["d-31"]),
+        ({"clause": "honest", "service": "other"}, []),
+    ],
+)
+def test_decisions_are_filtered(reader: Reader, wanted: dict[str, Any], expected: list[str]) -> None:
+    """The same conditions, decision by decision, spans or no spans."""
+    assert ids(reader, **wanted) == expected
+
+
+def test_short_ids_are_unique_and_find_their_trace(reader: Reader) -> None:
+    """As many digits as it takes, at least eight; each leads back to one trace."""
+    traces = reader.traces()
+
+    assert [trace.short_id for trace in traces] == ["bbbb0000", "aaaaaaaa2", "aaaaaaaa1"]
+    assert [reader.trace_ids(trace.short_id) for trace in traces] == [[trace.trace_id] for trace in traces]
+    assert len(reader.trace_ids("aaaaaaaa")) == 2
+    assert reader.trace_ids("cccc") == []
+    assert reader.decision_ids("d-2") == ["d-21", "d-22"]
+    assert reader.short_decision_id("d-21") == "d-21"
+
+
+def test_the_decisions_of_a_trace_come_in_order(reader: Reader) -> None:
+    """One trace's decisions, the earliest first."""
+    assert [decision["id"] for decision in reader.decisions_of(f"{SECOND_TRACE:032x}")] == ["d-21", "d-22"]
+
+
+def test_spans_alone_tell_verdict_and_violated_clauses(database: Path) -> None:
+    """Where no decision record was exported here, the summary on the span speaks."""
+    exporter = SQLiteSpanExporter(database)
+    span = (
+        TracerProvider(shutdown_on_exit=False)
+        .get_tracer("t")
+        .start_span(
+            "chat",
+            attributes={"specspan.decision.verdict": "violated", "specspan.clauses.violated": ("b", "a")},
+        )
+    )
+    span.end()
+    assert isinstance(span, ReadableSpan)
+    exporter.export([span])
+    exporter.shutdown()
+
+    with Reader(database) as reader:
+        (trace,) = reader.traces(Filter(verdict="violated"))
+
+    assert (trace.verdict, trace.violated) == ("violated", ("a", "b"))
+
+
+def test_rare_outcomes_are_found_by_index(reader: Reader) -> None:
+    """Searching a clause's violations does not read every finding there is."""
+    from specspan_exporter_sqlite import query
+
+    condition, values = query.where(query.decisions(Filter(clause="private", outcome="violated")))
+    plan = reader._rows(f"EXPLAIN QUERY PLAN SELECT record FROM decision {condition}", values)
+
+    assert "SCAN finding" not in " ".join(row[3] for row in plan)
+
+
+def test_a_snapshot_in_a_folder_that_may_not_be_written_is_read(
+    reader: Reader, database: Path, run_python: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """A finished file on read-only storage can be read without its write-ahead log."""
+    reader.close()
+    program = """
+import os, sys
+from specspan_exporter_sqlite import Reader
+if os.geteuid() == 0:
+    os.seteuid(65534)  # nothing is read-only to root
+print(os.access(os.path.dirname(sys.argv[1]), os.W_OK, effective_ids=True), len(Reader(sys.argv[1]).traces()))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = Path(folder) / "specspan.db"
+        shutil.copy(database, snapshot)
+        snapshot.chmod(0o444)
+        snapshot.parent.chmod(0o555)
+        try:
+            assert run_python(program, snapshot).stdout.strip() == "False 3"
+        finally:
+            snapshot.parent.chmod(0o755)
