@@ -1,0 +1,119 @@
+"""OpenTelemetry's providers, given, found or made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from opentelemetry import metrics
+from opentelemetry.sdk.trace import TracerProvider
+from otlp_receiver import Received, over_grpc, over_http
+
+from specspan.errors import ConfigurationError, MissingDependency
+from specspan.runtime import environment, exporters, providers
+from specspan_exporter_sqlite import Reader
+
+Receiver = Callable[[], AbstractContextManager[tuple[str, Received]]]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], providers.Providers]]:
+    """Makes providers for given variables, and shuts them down."""
+    all_made = []
+
+    def make(variables: dict[str, str]) -> providers.Providers:
+        all_made.append(
+            providers.given_or_made(environment.read(variables), service_name="shop", db=tmp_path / "spans.db")
+        )
+        return all_made[-1]
+
+    yield make
+    for each in all_made:
+        each.shutdown()
+
+
+def test_without_a_variable_spans_go_to_one_sqlite_file(
+    made: Callable[[dict[str, str]], providers.Providers], tmp_path: Path
+) -> None:
+    """The embedded default holds what was flushed, under the service's name; no other signal costs anything."""
+    found = made({})
+    found.tracer.get_tracer("test").start_span("work").end()
+    assert found.force_flush(5.0)
+    with Reader(tmp_path / "spans.db") as reader:
+        assert [(trace.name, trace.service) for trace in reader.traces()] == [("work", "shop")]
+    assert isinstance(found.meter, metrics.NoOpMeterProvider)
+
+
+@pytest.mark.parametrize(("receiver", "protocol"), [(over_http, "http/protobuf"), (over_grpc, "grpc")])
+def test_an_endpoint_receives_spans_over_its_protocol(
+    made: Callable[[dict[str, str]], providers.Providers],
+    receiver: Receiver,
+    protocol: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """OpenTelemetry's own exporters carry spans over OTLP, HTTP or gRPC, to the endpoint of its own variable."""
+    with receiver() as (endpoint, received):
+        address = f"{endpoint}/v1/traces" if protocol == "http/protobuf" else endpoint
+        variables = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": address, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        found = made(variables)
+        found.tracer.get_tracer("test").start_span("work").end()
+        assert found.force_flush(5.0)
+        found.shutdown()
+    assert received.names == ["work"]
+
+
+def test_a_provider_given_is_used_and_left_running() -> None:
+    """What the application made is its own to end: shutting down flushes it and no more."""
+    own = TracerProvider(shutdown_on_exit=False)
+    found = providers.given_or_made(environment.read({}), (own, None, None))
+    assert found.tracer is own
+    assert found.resource is own.resource
+    found.shutdown()
+    assert own.get_tracer("test").start_span("later").is_recording()
+    own.shutdown()
+
+
+def test_the_applications_global_provider_is_joined() -> None:
+    """Where the application set up OpenTelemetry, its provider is used, and nothing is made or set beside it."""
+    script = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from specspan.runtime import environment, providers
+nothing_set = providers.given_or_made(environment.read({"OTEL_TRACES_EXPORTER": "none"}))
+assert nothing_set.made, "none is set yet"
+assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider), "and none is set by us"
+trace.set_tracer_provider(TracerProvider())
+found = providers.given_or_made(environment.read({}))
+assert found.tracer is trace.get_tracer_provider()
+assert not found.made
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_an_exporter_nobody_registered_is_refused_by_name() -> None:
+    """The message names it, its group, and those that are installed."""
+    with pytest.raises(ConfigurationError, match=r"'jaegerr'.*opentelemetry_traces_exporter.*console"):
+        exporters.create(exporters.TRACES, "jaegerr")
+
+
+def test_a_missing_otlp_exporter_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy is the line to run."""
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: ())
+    with pytest.raises(MissingDependency, match=r"pip install 'specspan\[otlp\]'"):
+        exporters.create(exporters.TRACES, "otlp_proto_http")
+
+
+def test_an_exporter_that_cannot_be_made_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an exporter's constructor raises is told as what must change, with its cause."""
+    needs_an_argument = metadata.EntryPoint("mine", "builtins:open", exporters.TRACES)
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: (needs_an_argument,))
+    with pytest.raises(ConfigurationError, match="exporter 'mine': could not be made: TypeError") as raised:
+        exporters.create(exporters.TRACES, "mine")
+    assert isinstance(raised.value.__cause__, TypeError)
