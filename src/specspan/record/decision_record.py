@@ -125,11 +125,14 @@ class RecordMaker:
         if not messages:
             return None
         shape = [content.message(message) for message in messages]
-        text = json.dumps(shape, sort_keys=True, separators=(",", ":"), default=content.plain)
+        try:
+            text = _canonical(shape)
+        except (TypeError, ValueError, RecursionError):  # cycles, keys that are no strings, integers without end
+            text = _canonical(content.plain(shape))
         return "hmac-sha256:" + hmac.new(self.digest_key, text.encode(), hashlib.sha256).hexdigest()
 
     def _finding(self, finding: Finding) -> Record:
-        if finding.evidence or finding.explanation is not None:
+        if finding.duration_ns or finding.evidence or finding.explanation is not None:
             return self._made(finding)
         known = self._shared.get(id(finding))
         if known is not None:
@@ -170,6 +173,10 @@ def service_of(resource: Mapping[str, Any]) -> Service:
         None if version is None else str(version),
         None if instance is None else str(instance),
     )
+
+
+def _canonical(shape: Any) -> str:
+    return json.dumps(shape, sort_keys=True, separators=(",", ":"), default=content.plain)
 
 
 def _ruling(decision: Decision) -> Record:

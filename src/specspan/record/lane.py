@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -68,35 +67,44 @@ class Lane(Generic[T]):
             while self._queue:
                 self._write_batch()
 
-    def force_flush(self, timeout_s: float) -> bool:
-        """Wait until everything queued so far was written or dropped. False when that took too long."""
-        if self._closed or (not self._queue and self._thread is None):
-            return True
+    def flush(self) -> threading.Event:
+        """Ask for everything queued so far to be written soon; the event is set when it was written or dropped."""
         marker = _Marker()
+        if self._closed or (not self._queue and self._thread is None):
+            marker.set()
+            return marker
         self._queue.append(marker)
         self._hurry = True
         self._rouse()
         if self._thread is None:
             self.drain()
-        return marker.wait(timeout_s)
+        return marker
 
-    def shutdown(self, timeout_s: float) -> None:
-        """Write what is queued, close, and count what was not written in time as dropped."""
-        if self._closing.is_set():
-            return
-        deadline_s = time.monotonic() + timeout_s
+    def close(self) -> None:
+        """Take no more items, and have what is queued written soon."""
         self._closing.set()
         self._hurry = True
+        self._wake.set()
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Close, wait until what is queued was written, and count what was not written in time as dropped."""
+        if self._closed:
+            return
+        self.close()
         thread = self._thread
         if thread is None:
             self._finish()
         else:
-            self._wake.set()
-            thread.join(max(0.0, deadline_s - time.monotonic()))
+            thread.join(timeout_s)
             if thread.is_alive() and self._in_flight:
                 losses.count(self._what, "shutdown", self._in_flight)
         self._closed = True
         self._drop_rest()
+
+    @property
+    def waiting(self) -> int:
+        """How many items are queued."""
+        return len(self._queue)
 
     @property
     def closing(self) -> threading.Event:

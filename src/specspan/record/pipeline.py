@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from specspan import losses
@@ -43,7 +44,8 @@ class Export(Generic[T]):
         self._record_of = record_of
         self._retry_delays_s = settings.retry_delays_s
         self._failing = False
-        self.lane: Lane[T] = Lane(
+        self._held = settings.batch_size
+        self.lane: Lane[T | _Made] = Lane(
             "decision",
             self._write,
             queue_size=settings.queue_size,
@@ -51,9 +53,16 @@ class Export(Generic[T]):
             interval_s=settings.interval_s,
             on_close=exporter.shutdown,
         )
-        """Where to put what is to be exported."""
 
-    def _write(self, items: Sequence[T]) -> None:
+    def put(self, item: T) -> None:
+        """Queue an item. While the exporter lags, its record is made at once: a record holds no conversation."""
+        if self.lane.waiting < self._held:
+            self.lane.put(item)
+            return
+        for record in _records((item,), self._record_of):
+            self.lane.put(_Made(record))
+
+    def _write(self, items: Sequence[T | _Made]) -> None:
         records = _records(items, self._record_of)
         if not records:
             return
@@ -77,14 +86,19 @@ class Export(Generic[T]):
         return True
 
 
-def _records(items: Sequence[T], record_of: Callable[[T], Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    record: Mapping[str, Any]
+
+
+def _records(items: Sequence[T | _Made], record_of: Callable[[T], Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Records of ``items``; one that cannot be made is counted and leaves the rest."""
-    records = []
+    records: list[Mapping[str, Any]] = []
     for item in items:
-        made = False
         with guard("record.decision_record"):
-            records.append(record_of(item))
-            made = True
-        if not made:
-            losses.count("decision", "internal")
+            try:
+                records.append(item.record if isinstance(item, _Made) else record_of(item))
+            except Exception:
+                losses.count("decision", "internal")
+                raise
     return records
