@@ -20,10 +20,11 @@ def shown(
     decisions: list[dict[str, Any]] | None = None,
     policies: list[dict[str, Any]] | None = None,
     width: int = 100,
+    **how: int,
 ) -> list[str]:
     """The lines that a plain terminal shows, without what follows their last letter."""
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(trace_tree(spans, decisions or [], policies or []))
+    console.print(trace_tree(spans, decisions or [], policies or [], **how))
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
@@ -121,6 +122,16 @@ def test_many_quiet_clauses_share_a_line(span: MakeSpan, finding: Make, decision
     assert len(lines) < 12
     assert "✘ violated" in lines[3]
     assert "✔ complied (99) c0, c1, c2" in lines[4]
+
+
+def test_a_screen_may_ask_for_short_trees(span: MakeSpan, finding: Make, decision: Make) -> None:
+    """With no rows to spare, quiet clauses share a line however few they are, and loud ones keep their row."""
+    findings = [finding("be_warm", "complied"), finding("be_brief", "complied"), finding("be_safe", "violated")]
+
+    lines = shown([span("a", None, "chat")], [decision("a", *findings)], most_rows=0)
+
+    assert "✘ violated  be_safe" in lines[3]
+    assert "✔ complied (2) be_warm, be_brief" in lines[4]
 
 
 def test_clauses_are_named_from_the_policy_that_was_in_force(span: MakeSpan, decision: Make) -> None:

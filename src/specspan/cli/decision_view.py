@@ -14,12 +14,13 @@ from specspan.cli.marks import WORST_FIRST, clean, mark
 Record = Mapping[str, Any]
 
 _QUIET = ("complied", "not_applicable")
-_MOST_ROWS = 24  # above this many findings, the quiet ones share a line
+MOST_ROWS = 24
+"""Above this many findings, the quiet ones (complied, not applicable) share a line."""
 
 
-def decision_view(record: Record, policies: Sequence[Record] = ()) -> Group:
+def decision_view(record: Record, policies: Sequence[Record] = (), *, most_rows: int = MOST_ROWS) -> Group:
     """A decision record as lines. ``policies`` name the clauses that no check looked at."""
-    return Group(*_parts(record, policies))
+    return Group(*_parts(record, policies, most_rows))
 
 
 def headline(record: Record) -> Text:
@@ -35,9 +36,9 @@ def headline(record: Record) -> Text:
     return line
 
 
-def _parts(record: Record, policies: Sequence[Record]) -> Iterator[RenderableType]:
+def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterator[RenderableType]:
     findings = [finding for finding in record.get("findings") or () if isinstance(finding, Mapping)]
-    rows, lines = _split(findings, record)
+    rows, lines = _split(findings, record, most_rows)
     yield headline(record)
     if rows:
         yield _grid(rows)
@@ -54,10 +55,12 @@ def _action(record: Record) -> str:
     return f"{action}, would {would}" if would and would != action else action
 
 
-def _split(findings: Sequence[Record], record: Record) -> tuple[list[Record], list[tuple[str, list[str]]]]:
+def _split(
+    findings: Sequence[Record], record: Record, most_rows: int
+) -> tuple[list[Record], list[tuple[str, list[str]]]]:
     """What gets a row of its own, worst first, and what shares a line with its like."""
     ordered = sorted(findings, key=lambda finding: _order(finding, record))
-    if len(ordered) <= _MOST_ROWS:
+    if len(ordered) <= most_rows:
         return ordered, []
     quiet = {outcome: [clean(f.get("clause")) for f in ordered if f.get("outcome") == outcome] for outcome in _QUIET}
     loud = [finding for finding in ordered if finding.get("outcome") not in _QUIET]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
-from specspan.cli.decision_view import decision_view
+from specspan.cli.decision_view import MOST_ROWS, decision_view
 from specspan.cli.marks import clean
 from specspan.cli.times import duration, local
 from specspan_exporter_sqlite.model import StoredSpan
@@ -17,7 +18,13 @@ from specspan_exporter_sqlite.model import StoredSpan
 Record = Mapping[str, Any]
 
 
-def trace_tree(spans: Sequence[StoredSpan], decisions: Sequence[Record], policies: Sequence[Record]) -> Tree:
+def trace_tree(
+    spans: Sequence[StoredSpan],
+    decisions: Sequence[Record],
+    policies: Sequence[Record],
+    *,
+    most_rows: int = MOST_ROWS,
+) -> Tree:
     """The tree of one trace.
 
     Args:
@@ -25,20 +32,27 @@ def trace_tree(spans: Sequence[StoredSpan], decisions: Sequence[Record], policie
         decisions: decision records of the trace. A span without one shows the summary it carries itself; a decision
             whose span is not there is shown at the end.
         policies: policy records, from which the clauses that no check looked at are named.
+        most_rows: findings of one decision that get a row each; beyond that, the quiet ones share a line.
     """
     ordered = sorted(spans, key=lambda span: span.start_unix_nano)
     tree = Tree(_heading(ordered), guide_style="dim")
     by_span = {decision.get("span_id"): decision for decision in decisions}
-    _grow(tree, ordered, by_span, policies)
+
+    def view(decision: Record) -> Group:
+        return decision_view(decision, policies, most_rows=most_rows)
+
+    _grow(tree, ordered, by_span, view)
     present = {span.span_id for span in ordered}
     for decision in decisions:
         if decision.get("span_id") not in present:
             branch = tree.add(Text("decision without its span", "dim"))
-            branch.add(decision_view(decision, policies))
+            branch.add(view(decision))
     return tree
 
 
-def _grow(tree: Tree, spans: Sequence[StoredSpan], by_span: Mapping[Any, Record], policies: Sequence[Record]) -> None:
+def _grow(
+    tree: Tree, spans: Sequence[StoredSpan], by_span: Mapping[Any, Record], view: Callable[[Record], Group]
+) -> None:
     children, present = defaultdict(list), {span.span_id for span in spans}
     for span in spans:
         children[span.parent_span_id if span.parent_span_id in present else None].append(span)
@@ -50,7 +64,7 @@ def _grow(tree: Tree, spans: Sequence[StoredSpan], by_span: Mapping[Any, Record]
         node = branch.add(_span_line(span))
         decision = by_span.get(span.span_id) or span_decision(span)
         if decision is not None:
-            node.add(decision_view(decision, policies))
+            node.add(view(decision))
         waiting += [(node, child) for child in reversed(children[span.span_id])]
     for span in spans:
         if span.span_id not in seen:  # their parents form a circle
