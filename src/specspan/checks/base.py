@@ -48,7 +48,10 @@ class Check(Protocol):
         """Time `decide` may take before its outcome is ``error``; None runs it on the caller's thread, unlimited."""
 
     def reads(self, text: TextAt) -> bool:
-        """Whether this check looks at ``text`` at all. With none to look at, the clause is not applicable."""
+        """Whether this check looks at ``text`` at all, told from its role alone: the answer is remembered for the role.
+
+        With nothing to look at, the clause is not applicable.
+        """
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
         """Look. ``texts`` are those of its stage that it `reads`.

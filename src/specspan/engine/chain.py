@@ -1,0 +1,112 @@
+"""The chain of command: what many findings come to. Pure; the order of the findings never matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from specspan.decision import Action, Finding, Mode, Outcome, Stage, Verdict
+from specspan.policy.model import OnError, Policy
+
+_WEIGHT = (
+    (Outcome.VIOLATED, Verdict.VIOLATED),
+    (Outcome.ERROR, Verdict.ERROR),
+    (Outcome.UNCERTAIN, Verdict.UNCERTAIN),
+)
+_ON_ERROR = {OnError.OPEN: Action.ALLOW, OnError.CLOSED: Action.BLOCK, OnError.ESCALATE: Action.ESCALATE}
+_STAGES = {stage: order for order, stage in enumerate(Stage)}
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What of spec and policy the chain of command needs."""
+
+    rank: Mapping[str, int]
+    """How far down the ladder each level stands."""
+    order: Mapping[str, int]
+    """Where each clause stands in the document."""
+    on_error: Mapping[str, OnError]
+    """By clause that a check is bound to."""
+
+    def asks(self, finding: Finding) -> Action:
+        """The action that enforce mode would take over this finding alone."""
+        if finding.outcome is Outcome.VIOLATED:
+            return _possible(finding.action, finding.stage)
+        if finding.outcome is Outcome.ERROR:
+            return _ON_ERROR[self.on_error[finding.clause]]
+        return Action.FLAG if finding.outcome is Outcome.UNCERTAIN else Action.ALLOW
+
+    def precedence(self, finding: Finding) -> tuple[object, ...]:
+        """Sorts the finding that governs first: authority, severity, action; then whatever makes the order total."""
+        return (
+            self.rank[finding.authority],
+            -finding.severity.rank,
+            -self.asks(finding).rank,
+            self.order[finding.clause],
+            _STAGES[finding.stage],
+            finding.reason or "",
+            finding.check.name if finding.check is not None else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the findings of one call, or one stage, come to."""
+
+    verdict: Verdict
+    action: Action
+    """The strictest action that any finding asks for: one more violation never softens what another asks for."""
+    governing: Finding | None
+    """Whose clause decided; None when nothing was amiss."""
+
+
+def law_of(policy: Policy) -> Law:
+    """The law of one policy.
+
+    Raises:
+        ValueError: a check is bound to a section without a level, or to one whose level the ladder does not have.
+    """
+    bound = {id_: clause for id_, clause in policy.clauses.items() if clause.checks}
+    order = {id_: order for order, id_ in enumerate(policy.spec.clauses)}
+    rank = {level: order for order, level in enumerate(policy.spec.ladder)}
+    for id_, clause in bound.items():
+        if clause.clause.authority not in rank or id_ not in order:
+            raise ValueError(
+                f"clause {id_!r} has level {clause.clause.authority!r}, which {policy.spec.id} does not rank"
+                f" ({', '.join(policy.spec.ladder)}): no check can be bound to it"
+            )
+    return Law(rank, order, {id_: clause.on_error for id_, clause in bound.items()})
+
+
+def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclusion:
+    """What ``findings`` come to. Those that say complied may be left out, if ``assessed`` tells whether any did."""
+    findings = tuple(findings)
+    action = max(map(law.asks, findings), key=lambda action: action.rank, default=Action.ALLOW)
+    for outcome, verdict in _WEIGHT:
+        found = [finding for finding in findings if finding.outcome is outcome]
+        if found:
+            return Conclusion(verdict, action, min(found, key=law.precedence))
+    return Conclusion(Verdict.COMPLIED if assessed else Verdict.UNASSESSED, action, None)
+
+
+def taken(action: Action, mode: Mode) -> Action:
+    """What is done when enforce mode would do ``action``."""
+    return action if mode is Mode.ENFORCE else milder(action, Action.FLAG)
+
+
+def milder(one: Action, other: Action) -> Action:
+    """The less strict of two actions."""
+    return one if one.rank <= other.rank else other
+
+
+def stricter(one: Action, other: Action) -> Action:
+    """The stricter of two actions."""
+    return one if one.rank >= other.rank else other
+
+
+def _possible(action: Action, stage: Stage) -> Action:
+    """Rewriting a tool call's arguments would run a tool as neither model nor application meant: block it instead."""
+    return Action.BLOCK if stage is Stage.TOOL_CALL and action in _REWRITES else action
+
+
+_REWRITES = frozenset((Action.REDACT, Action.REPLACE))

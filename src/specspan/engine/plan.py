@@ -1,0 +1,206 @@
+"""The plan: everything about a policy that does not depend on the call, worked out once.
+
+Clauses without checks are a number in it and cost a call nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar
+
+from specspan.checks.base import TextAt
+from specspan.checks.patterns import MultiPattern
+from specspan.decision import Finding, Outcome, Override, OverrideRuling, SpecRef, Stage
+from specspan.engine.chain import Law, law_of
+from specspan.engine.frame import Frame
+from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Slot, slot
+from specspan.guard import guard
+from specspan.policy.model import Policy
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+STAGES = tuple(Stage)
+_MEMO_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matcher:
+    """The prefilters of all checks of one stage in one pass."""
+
+    patterns: MultiPattern
+    owners: tuple[int, ...]
+    """By index of a pattern, the position of the slot whose it is."""
+
+    def hits(self, text: TextAt) -> set[int]:
+        """Positions of the slots of which a pattern matches somewhere in ``text``."""
+        return {self.owners[index] for index in self.patterns.hits(text)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audience:
+    """The checks of one stage that read something, for calls whose texts have certain roles."""
+
+    readers: Mapping[int, Slot]
+    """Those that read something, by position."""
+    roles: Mapping[int, frozenset[str] | None]
+    """Roles that each reader reads of those there are; None: all of them."""
+    inline: tuple[Slot, ...]
+    """Asked on every call, on the caller's thread."""
+    timed: tuple[Slot, ...]
+    """Asked on every call, on a worker's thread."""
+    usual: Mapping[int, Finding]
+    """What each slot of the stage finds, unless it deviates."""
+
+    def reads(self, position: int, role: str) -> bool:
+        """Whether the reader at a position reads texts of ``role``, which is among those there are."""
+        roles = self.roles[position]
+        return roles is None or role in roles
+
+    def read_by(self, slot: Slot, texts: Sequence[TextAt]) -> Sequence[TextAt]:
+        """Those of ``texts`` that the slot's check reads."""
+        roles = self.roles[slot.position]
+        return texts if roles is None else tuple(text for text in texts if text.role in roles)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StagePlan:
+    """The checks of one stage."""
+
+    slots: tuple[Slot, ...]
+    """All but those of overridden clauses."""
+    matcher: Matcher | None
+    _audiences: dict[frozenset[str], Audience] = field(default_factory=dict)
+
+    def without(self, clauses: Container[str]) -> StagePlan:
+        """The same without the checks of some clauses."""
+        kept = tuple(slot for slot in self.slots if slot.bound.clause.id not in clauses)
+        return StagePlan(kept, self.matcher if any(slot.check.prefilter for slot in kept) else None)
+
+    def audience(self, texts: Sequence[TextAt]) -> Audience:
+        """The checks that read something of ``texts``."""
+        roles = frozenset([text.role for text in texts])
+        found = self._audiences.get(roles)
+        if found is None:
+            found = _audience(self.slots, {text.role: text for text in texts})
+            remember(self._audiences, roles, found)
+        return found
+
+
+Reached: TypeAlias = "tuple[Audience | None, ...]"
+"""By stage in the order of `STAGES`: who listened there; None where the call never came."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What is the same for all calls under one policy and one set of overrides."""
+
+    policy: Policy
+    law: Law
+    stages: Mapping[Stage, StagePlan]
+    """Stages without checks are absent."""
+    specs: tuple[SpecRef, ...]
+    considered: int
+    """Clauses of the spec that bind somebody."""
+    rulings: tuple[OverrideRuling, ...] = ()
+    overridden: tuple[Finding, ...] = ()
+    """A finding for each clause that a granted override sets aside."""
+    _frames: dict[Reached, Frame] = field(default_factory=dict)
+
+    def frame(self, reached: Reached) -> Frame:
+        """The frame of calls that came so far."""
+        found = self._frames.get(reached)
+        if found is None:
+            found = Frame(self._usual(reached), self.law.order, self.considered)
+            remember(self._frames, reached, found)
+        return found
+
+    def under(self, rulings: Sequence[OverrideRuling]) -> Plan:
+        """The same, made without overrides, under those that ``rulings`` grant."""
+        granted = {ruling.override.clause: ruling.override for ruling in rulings if ruling.granted}
+        return replace(
+            self,
+            stages={stage: plan.without(granted) for stage, plan in self.stages.items()} if granted else self.stages,
+            rulings=tuple(rulings),
+            overridden=tuple(self._set_aside(override) for override in granted.values()),
+            _frames={},
+        )
+
+    def _usual(self, reached: Reached) -> dict[int, Finding]:
+        heard = {position: finding for audience in reached if audience for position, finding in audience.usual.items()}
+        slots = sorted((slot for stage in self.stages.values() for slot in stage.slots), key=lambda slot: slot.position)
+        usual = {slot.position: heard.get(slot.position, slot.unassessed) for slot in slots}
+        return usual | {-place: finding for place, finding in enumerate(self.overridden, 1)}
+
+    def _set_aside(self, override: Override) -> Finding:
+        clause = self.policy.spec.clauses[override.clause]
+        finding = Finding(
+            Outcome.OVERRIDDEN,
+            OVERRIDE,
+            explanation=override.reason,
+            clause=clause.id,
+            authority=clause.authority or "",
+        )
+        bound = self.policy.clauses.get(clause.id)
+        return finding if bound is None else replace(finding, severity=bound.severity, action=bound.action)
+
+
+def compiled(policy: Policy) -> Plan:
+    """The plan of a policy, under no override.
+
+    Raises:
+        ValueError: a check is bound to a section that binds nobody.
+    """
+    law = law_of(policy)
+    bound = sorted(policy.clauses.values(), key=lambda bound: law.order[bound.clause.id])
+    pairs = ((clause, check) for clause in bound for check in clause.checks)
+    slots = [slot(position, clause, check) for position, (clause, check) in enumerate(pairs)]
+    by_stage = {stage: tuple(slot for slot in slots if slot.check.stage is stage) for stage in STAGES}
+    return Plan(
+        policy=policy,
+        law=law,
+        stages={stage: StagePlan(slots, _matcher(slots)) for stage, slots in by_stage.items() if slots},
+        specs=(policy.spec.ref,),
+        considered=sum(1 for _ in policy.spec.binding),
+    )
+
+
+def remember(memo: dict[K, V], key: K, value: V) -> None:
+    """Keep ``value``; a memo whose keys come with calls is bounded by starting afresh."""
+    if len(memo) >= _MEMO_LIMIT:
+        memo.clear()
+    memo[key] = value
+
+
+def _matcher(slots: Sequence[Slot]) -> Matcher | None:
+    owned = [(pattern, slot.position) for slot in slots for pattern in slot.check.prefilter]
+    if not owned:
+        return None
+    return Matcher(MultiPattern([pattern for pattern, _ in owned]), tuple(position for _, position in owned))
+
+
+def _audience(slots: Sequence[Slot], by_role: Mapping[str, TextAt]) -> Audience:
+    read = {slot.position: frozenset(role for role in by_role if _reads(slot, by_role[role])) for slot in slots}
+    readers = [slot for slot in slots if read[slot.position]]
+    asked = [slot for slot in readers if not slot.check.prefilter]
+    timed = tuple(slot for slot in asked if slot.timeout_s is not None)
+    return Audience(
+        readers={slot.position: slot for slot in readers},
+        roles={position: None if len(roles) == len(by_role) else roles for position, roles in read.items()},
+        inline=tuple(slot for slot in asked if slot.timeout_s is None),
+        timed=timed,
+        usual={slot.position: _usually(slot, read[slot.position], timed) for slot in slots},
+    )
+
+
+def _reads(slot: Slot, text: TextAt) -> bool:
+    with guard("engine.reads"):
+        return bool(slot.check.reads(text))
+    return True  # in doubt it looks
+
+
+def _usually(slot: Slot, roles: Collection[str], timed: Collection[Slot]) -> Finding:
+    if not roles:
+        return replace(slot.not_applicable, reason=NOTHING_TO_READ)
+    return slot.unassessed if slot in timed else slot.complied

@@ -1,0 +1,126 @@
+"""A slot: one check bound to one clause, and the findings that its answers become.
+
+Every (clause, check) has exactly one finding on every call. The common ones are made once and shared by all calls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from specspan.call import ModelCall
+from specspan.checks.base import Check, TextAt
+from specspan.checks.results import NonsenseResult, as_finding
+from specspan.decision import CheckRef, Finding, Outcome
+from specspan.policy.model import ClausePolicy
+
+NOT_REACHED = "not_reached"
+"""Unassessed: the call ended before the check's stage, or the check was not waited for."""
+NOTHING_TO_READ = "nothing_to_read"
+"""Not applicable: the check reads none of the call's texts."""
+OVERRIDE = "override"
+"""Overridden: a granted override sets the clause aside."""
+RAISED = "raised"
+"""Error: the check raised."""
+NONSENSE = "nonsense"
+"""Error: the check answered what no check may answer."""
+TIMEOUT = "timeout"
+"""Error: the check was out of time."""
+WORKERS_EXHAUSTED = "workers_exhausted"
+"""Error: too many earlier checks hang, or all threads were busy for as long as the check may take."""
+INTERNAL = "internal"
+"""Error: specspan itself failed before the check could look."""
+
+NOTABLE_NS = 100_000
+"""A check that found nothing amiss in less time shares its finding with all others, and its duration reads 0."""
+
+_NEED_REASON = frozenset((Outcome.VIOLATED, Outcome.UNCERTAIN))
+_EXPLANATION_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """One check bound to one clause."""
+
+    position: int
+    """Where it stands among all slots of the plan."""
+    bound: ClausePolicy
+    check: Check
+    ref: CheckRef
+    timeout_s: float | None
+    complied: Finding
+    """Shared, like the two below: findings that say nothing of one call."""
+    not_applicable: Finding
+    unassessed: Finding
+
+    def found(self, finding: Finding, duration_ns: int = 0) -> Finding:
+        """``finding`` with all that the check could not know."""
+        bound, check = self.bound, self.check
+        return replace(
+            finding,
+            clause=bound.clause.id,
+            authority=bound.clause.authority or "",
+            severity=bound.severity,
+            action=bound.action,
+            stage=check.stage,
+            check=self.ref,
+            duration_ns=duration_ns,
+        )
+
+    def error(self, reason: str, explanation: str | None = None, duration_ns: int = 0) -> Finding:
+        """The finding of a check that failed."""
+        return self.found(Finding(Outcome.ERROR, reason, explanation=explanation), duration_ns)
+
+    def raised(self, error: BaseException, duration_ns: int = 0) -> Finding:
+        """The finding of a check that raised ``error``."""
+        return self.error(RAISED, _said(error), duration_ns)
+
+    def answered(self, answer: Any, duration_ns: int = 0) -> Finding:
+        """The finding that a check's ``answer`` becomes; one it may not give is an error."""
+        if answer is True or answer is None:
+            shared = self.complied if answer else self.not_applicable
+            return shared if duration_ns < NOTABLE_NS else replace(shared, duration_ns=duration_ns)
+        try:
+            finding = as_finding(answer)
+        except NonsenseResult as error:
+            return self.error(NONSENSE, str(error), duration_ns)
+        reason = self.ref.name if finding.reason is None and finding.outcome in _NEED_REASON else finding.reason
+        return self.found(replace(finding, reason=reason), duration_ns)
+
+
+def slot(position: int, bound: ClausePolicy, check: Check) -> Slot:
+    """Bind ``check`` to its clause."""
+    nothing = Finding(Outcome.COMPLIED)
+    made = Slot(position, bound, check, check.ref, check.timeout_s, nothing, nothing, nothing)
+    return replace(
+        made,
+        complied=made.found(Finding(Outcome.COMPLIED)),
+        not_applicable=made.found(Finding(Outcome.NOT_APPLICABLE)),
+        unassessed=made.found(Finding(Outcome.UNASSESSED, NOT_REACHED)),
+    )
+
+
+def ask(
+    slot: Slot,
+    call: ModelCall,
+    texts: Sequence[TextAt],
+    passes: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit),
+) -> Finding:
+    """Run the check and read its answer. Whatever it raises becomes a finding, but for ``passes``."""
+    started_ns = time.perf_counter_ns()
+    try:
+        answer = slot.check.decide(call, texts)
+    except passes:
+        raise
+    except BaseException as error:
+        return slot.raised(error, time.perf_counter_ns() - started_ns)
+    return slot.answered(answer, time.perf_counter_ns() - started_ns)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:_EXPLANATION_CHARS]
+    except Exception:  # its own __str__ raises
+        return type(error).__name__
