@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finaliser that the garbage collector runs while it is held may count, too
 _counts: Counter[tuple[str, str]] = Counter()
 _watchers: list[Callable[[str, str, int], None]] = []
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # another thread of the parent may have held it
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def count(what: str, reason: str, n: int = 1) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 import click
 from rich.console import Console
 
+_PIPED_WIDTH = 160  # columns where nobody looks: lines are for programs then, and stay whole
+
 
 def console(*, width: int | None = None) -> Console:
     """A console on standard output, plain where that is no terminal. ``width`` in columns, for tests and files."""
+    if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        width = _PIPED_WIDTH
     return Console(highlight=False, soft_wrap=False, width=width)
 
 

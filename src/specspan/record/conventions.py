@@ -63,6 +63,13 @@ USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 USAGE_CACHE_READ_INPUT_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 USAGE_CACHE_WRITE_INPUT_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
 USAGE_REASONING_OUTPUT_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+USAGE: Final = (
+    USAGE_INPUT_TOKENS,
+    USAGE_OUTPUT_TOKENS,
+    USAGE_CACHE_READ_INPUT_TOKENS,
+    USAGE_CACHE_WRITE_INPUT_TOKENS,
+    USAGE_REASONING_OUTPUT_TOKENS,
+)
 
 # The same: content, recorded only when asked for.
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
@@ -163,6 +170,7 @@ METRIC_OVERHEAD_DURATION: Final = "specspan.overhead.duration"
 METRIC_PENDING: Final = "specspan.pending"
 METRIC_DROPPED: Final = "specspan.dropped"
 METRIC_OVERRIDES: Final = "specspan.overrides"
+CHECK_FAILED: Final = "specspan.check.failed"
 STAGE: Final = "specspan.stage"
 DROPPED_WHAT: Final = "specspan.dropped.what"
 DROPPED_REASON: Final = "specspan.dropped.reason"

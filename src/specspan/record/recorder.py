@@ -2,36 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import atexit
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
+from opentelemetry._logs import LoggerProvider
 from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
-from specspan import __version__
+from specspan import __version__, losses
 from specspan.call import Attribute, CallContext, ModelCall, Request
-from specspan.decision import Decision
+from specspan.decision import Decision, Verdict
 from specspan.guard import guard
 from specspan.policy.model import Policy
-from specspan.record import attributes, conventions
-from specspan.record.model import Ending, Timing
-from specspan.record.settings import Settings
+from specspan.record import attributes, content, conventions, findings
+from specspan.record.decision_record import InForce, RecordMaker, service_of
+from specspan.record.lane import Lane
+from specspan.record.logs import LogRecords
+from specspan.record.metrics import Metrics
+from specspan.record.model import Ended, Ending, EndKind, Timing
+from specspan.record.pipeline import DecisionExporter, Export
+from specspan.record.settings import Content, Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+_SHUTDOWN_S = 5.0
 
 
 class Recorder:
     """Spans, events, metrics, log records and decision records of one configuration.
 
     Every method may be called from any thread. None raises into the application, and a span that was started is
-    ended whatever fails on the way.
+    ended whatever fails on the way. Metrics, log records and decision records do not depend on whether the span was
+    sampled; they are made on threads of their own.
     """
 
     def __init__(
-        self, settings: Settings | None = None, *, tracer_provider: trace.TracerProvider | None = None
+        self,
+        settings: Settings | None = None,
+        *,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        resource: Resource | None = None,
+        decision_exporters: Sequence[DecisionExporter] = (),
+        pending: Callable[[], int] | None = None,
     ) -> None:
+        """Providers are the global ones unless given.
+
+        Args:
+            settings: by default, those of the environment.
+            tracer_provider: where spans go.
+            meter_provider: where metrics go; without one, none are made.
+            logger_provider: where log records go; without one, none are made.
+            resource: who is recording, for decision records; by default the tracer provider's.
+            decision_exporters: where decision records go; they are shut down with the recorder.
+            pending: how many findings of background checks are waited for, for the gauge ``specspan.pending``.
+        """
         self._settings = settings if settings is not None else Settings.from_env()
         self._tracer = trace.get_tracer(
             conventions.INSTRUMENTATION_NAME, __version__, tracer_provider, conventions.SCHEMA_URL
         )
+        self._metrics = Metrics(meter_provider, self._settings, pending)
+        self._logs = LogRecords(logger_provider, self._settings)
+        maker = _record_maker(self._settings, resource or getattr(tracer_provider, "resource", None))
+        self._exports = tuple(Export(exporter, maker.record, self._settings) for exporter in decision_exporters)
+        atexit.register(self.shutdown)
 
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:
         """Start the span of a model call, below ``parent`` or the current span; it is not made current."""
@@ -51,10 +91,11 @@ class Recorder:
         ``call`` is as it was sent and handed over: what was redacted is gone from it.
         """
         try:
-            with guard("record.end_call"):
+            with guard("record.end_call.hand_on"):
+                self._hand_on(Ended(span, call, decision, ending, timing))
+            with guard("record.end_call.span"):
                 if span.is_recording():
-                    span.set_attributes(attributes.at_end(call.response, decision, ending, timing))
-                    self._set_status(span, ending)
+                    self._write(span, call, decision, ending, timing)
         finally:
             span.end()
 
@@ -75,26 +116,101 @@ class Recorder:
     def end_work(self, span: Span, ending: Ending) -> None:
         """Record how a decorated function ended and end its span."""
         try:
-            with guard("record.end_work"):
-                found: attributes.Attributes = {}
-                attributes.of_ending(found, ending)
-                if found:
+            if ending.kind is not EndKind.COMPLETED:
+                with guard("record.end_work"):
+                    found: attributes.Attributes = {}
+                    attributes.of_ending(found, ending)
                     span.set_attributes(found)
-                    self._set_status(span, ending)
+                    self._set_status(span, None, ending)
         finally:
             span.end()
 
     def policy_in_force(self, policy: Policy) -> None:
         """Record which spec and policy came into force."""
+        with guard("record.policy_in_force"):
+            for export in self._exports:
+                export.put(InForce(policy, time.time_ns()))
 
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over everything recorded so far. False when that took longer than ``timeout_s``."""
-        return True
+        deadline_s = time.monotonic() + timeout_s
+        written = [lane.flush() for lane in self._lanes]
+        return all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in written)
 
     def shutdown(self) -> None:
-        """Flush and let go of exporters and threads. Further calls are recorded on spans alone."""
+        """Flush, let go of exporters and end the threads; what was not written in 5 s is counted as dropped.
 
-    def _set_status(self, span: Span, ending: Ending) -> None:
+        Later calls are recorded on spans alone.
+        """
+        atexit.unregister(self.shutdown)
+        deadline_s = time.monotonic() + _SHUTDOWN_S
+        for lane in self._lanes:  # all of them first, so that one that hangs takes no time from the others
+            lane.close()
+        for lane in self._lanes:
+            with guard("record.shutdown"):
+                lane.shutdown(max(0.0, deadline_s - time.monotonic()))
+
+    @property
+    def _lanes(self) -> tuple[Lane[Any], ...]:
+        return (self._metrics.lane, self._logs.lane, *(export.lane for export in self._exports))
+
+    def _hand_on(self, ended: Ended) -> None:
+        if self._metrics.live:
+            self._metrics.lane.put(ended)
+        if self._logs.live:
+            self._logs.lane.put(ended)
+        if ended.decision is not None:
+            for export in self._exports:
+                export.put(ended)
+
+    def _write(self, span: Span, call: ModelCall, decision: Decision | None, ending: Ending, timing: Timing) -> None:
+        found = attributes.at_end(call.response, decision, ending, timing)
+        if self._settings.content.on_spans:
+            found = _content(call) | found
+        if decision is not None:
+            self._add_events(span, decision, found)
+        span.set_attributes(found)
+        self._set_status(span, decision, ending)
+
+    def _add_events(self, span: Span, decision: Decision, found: attributes.Attributes) -> None:
+        chosen = findings.for_events(decision, self._settings.finding_events)
+        for finding in chosen[: findings.MAX_EVENTS]:
+            given = findings.as_attributes(finding, explained=self._settings.content.on_spans)
+            span.add_event(conventions.EVENT_FINDING, given | {conventions.DECISION_ID: decision.id})
+        left_out = len(chosen) - findings.MAX_EVENTS
+        if left_out > 0:
+            found[conventions.EVENTS_DROPPED] = left_out
+            losses.count("finding_event", "span_limit", left_out)
+
+    def _set_status(self, span: Span, decision: Decision | None, ending: Ending) -> None:
         kind = attributes.error_type(ending)
         if kind is not None:
-            span.set_status(StatusCode.ERROR, kind)
+            span.set_status(StatusCode.ERROR, self._description(kind, ending))
+        elif self._settings.violations_are_errors and decision is not None and decision.verdict is Verdict.VIOLATED:
+            span.set_attribute(conventions.ERROR_TYPE, conventions.ERROR_VIOLATED)
+            span.set_status(StatusCode.ERROR, f"violated: {decision.governing_clause}")
+
+    def _description(self, kind: str, ending: Ending) -> str:
+        """The name of the error alone: an exception's message may quote a prompt, so it is content."""
+        if ending.error is None or not self._settings.content.on_spans:
+            return kind
+        try:
+            return f"{kind}: {attributes.safe(str(ending.error))}"
+        except Exception:  # somebody's `__str__`
+            return kind
+
+
+def _record_maker(settings: Settings, resource: Resource | None) -> RecordMaker:
+    service = service_of(resource.attributes if resource is not None else {})
+    explained = settings.content is not Content.NO_CONTENT
+    if settings.digest_key is None:
+        return RecordMaker(service, explained)
+    return RecordMaker(service, explained, settings.digest_key)
+
+
+def _content(call: ModelCall) -> attributes.Attributes:
+    captured = content.capture(call)
+    found: attributes.Attributes = dict(captured.texts)
+    if captured.truncated:
+        found[conventions.CONTENT_TRUNCATED] = True
+    return found

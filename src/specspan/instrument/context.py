@@ -1,0 +1,149 @@
+"""What the application says about the work it does: facts about it, its scope, and declared exceptions.
+
+Both travel in `contextvars`, so that they follow the work into tasks and stay out of everything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from datetime import date
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from specspan.call import CallContext, Scalar, ScopeOfAutonomy
+from specspan.decision import Override
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NOTHING_SAID = CallContext()
+_context: ContextVar[CallContext] = ContextVar("specspan.context", default=_NOTHING_SAID)
+_overrides: ContextVar[tuple[Override, ...]] = ContextVar("specspan.overrides", default=())
+
+
+def current_context() -> CallContext:
+    """What the enclosing `context` blocks say, merged."""
+    return _context.get()
+
+
+def current_overrides() -> tuple[Override, ...]:
+    """The exceptions that the enclosing `override` blocks declare, outermost first."""
+    return _overrides.get()
+
+
+def restore(token: Token[T]) -> None:
+    """Put back what a context variable held before ``token``.
+
+    A block that is left in another task or thread than it was entered in has nothing to put back there: its value
+    never was in force outside its own.
+    """
+    with contextlib.suppress(ValueError):
+        token.var.reset(token)
+
+
+class _Block(Generic[T]):
+    """A ``with`` block, or a decorator, inside which a context variable holds something more."""
+
+    _variable: ContextVar[T]
+
+    def _inside(self, outside: T) -> T:
+        """What it holds inside, given what it held."""
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        self._token = self._variable.set(self._inside(self._variable.get()))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        restore(self._token)
+
+    def __call__(self, function: F) -> F:
+        """``function`` with every call of it inside the block.
+
+        Raises:
+            TypeError: a generator function has no one moment to be inside; use ``with`` in its body.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"{function.__qualname__!r} is a generator function: use 'with' inside its body")
+        wrapper = self._awaited(function) if inspect.iscoroutinefunction(function) else self._called(function)
+        return functools.update_wrapper(wrapper, function)  # type: ignore[return-value]  # it has F's signature
+
+    def _called(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            token = self._variable.set(self._inside(self._variable.get()))
+            try:
+                return function(*args, **kwargs)
+            finally:
+                restore(token)
+
+        return called
+
+    def _awaited(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            token = self._variable.set(self._inside(self._variable.get()))
+            try:
+                return await function(*args, **kwargs)
+            finally:
+                restore(token)
+
+        return awaited
+
+
+class context(_Block[CallContext]):
+    """Says what the work inside the block belongs to.
+
+    ``with specspan.context(conversation="c-9", user="u-7", scope=ScopeOfAutonomy(...), under_18=True): ...``
+
+    Blocks nest: an inner value takes the place of an outer one, attributes are merged, and a scope of autonomy only
+    ever narrows: inside, a tool is allowed that every enclosing scope allows.
+    """
+
+    _variable = _context
+
+    def __init__(
+        self,
+        *,
+        conversation: str | None = None,
+        user: str | None = None,
+        scope: ScopeOfAutonomy | None = None,
+        **attributes: Scalar,
+    ) -> None:
+        self._said = CallContext(conversation, user, scope, attributes)
+
+    def _inside(self, outside: CallContext) -> CallContext:
+        said = self._said
+        return CallContext(
+            conversation=said.conversation if said.conversation is not None else outside.conversation,
+            user=said.user if said.user is not None else outside.user,
+            scope=_narrowed(outside.scope, said.scope),
+            attributes={**outside.attributes, **said.attributes},
+        )
+
+
+class override(_Block[tuple[Override, ...]]):
+    """Declares an exception to a clause for the work inside the block.
+
+    ``with specspan.override("be_concise", by="developer", reason="long-form mode"): ...``
+
+    Whether it is granted is for the chain of command: ``by`` must be a level at least as authoritative as the
+    clause's. A refused one is recorded.
+    """
+
+    _variable = _overrides
+
+    def __init__(self, clause: str, *, by: str, reason: str, until: date | None = None) -> None:
+        self._declared = Override(clause, by, reason, until)
+
+    def _inside(self, outside: tuple[Override, ...]) -> tuple[Override, ...]:
+        return (*outside, self._declared)
+
+
+def _narrowed(outer: ScopeOfAutonomy | None, inner: ScopeOfAutonomy | None) -> ScopeOfAutonomy | None:
+    if outer is None or outer.allowed_tools is None:
+        return inner if inner is not None else outer
+    if inner is None or inner.allowed_tools is None:
+        return outer
+    return ScopeOfAutonomy(tuple(tool for tool in inner.allowed_tools if tool in outer.allowed_tools))

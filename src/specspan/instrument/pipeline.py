@@ -1,0 +1,28 @@
+"""What instrumented code hands its calls to. Nothing is active until `specspan.configure`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specspan.record.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Where calls go."""
+
+    recorder: Recorder
+
+
+_active: Pipeline | None = None
+
+
+def active() -> Pipeline | None:
+    """The pipeline in force; None, and every wrapper passes straight through, until one is activated."""
+    return _active
+
+
+def activate(pipeline: Pipeline | None) -> None:
+    """Put ``pipeline`` in force for calls that start from now on."""
+    global _active
+    _active = pipeline

@@ -1,0 +1,137 @@
+"""One call of a decorated function: its span, current while the body runs, ended exactly once."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping
+from contextvars import Token
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import set_span_in_context
+
+from specspan.call import Attribute
+from specspan.guard import guard
+from specspan.instrument.context import current_context, restore
+from specspan.instrument.generators import first_step
+from specspan.record.model import Ending, EndKind
+from specspan.record.recorder import Recorder
+
+
+class Once:
+    """True the first time it is asked, on whichever thread that is."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = iter((True,))  # stepping an iterator is atomic
+
+    def __call__(self) -> bool:
+        return next(self._left, False)
+
+
+def leave(token: Any) -> None:
+    """Detach what was attached, silently where that is not possible: see `specspan.instrument.context.restore`."""
+    if isinstance(token, Token):
+        restore(token)
+    else:  # OpenTelemetry lets a runtime context be somebody else's make
+        otel_context.detach(token)
+
+
+COMPLETED = Ending(EndKind.COMPLETED)
+CLOSED = Ending(EndKind.CLOSED)
+ABANDONED = Ending(EndKind.ABANDONED)
+
+
+def ending_of(error: BaseException | None) -> Ending:
+    """How work ended that ``error`` left, or nothing did."""
+    if error is None or isinstance(error, (StopIteration, StopAsyncIteration)):
+        return COMPLETED
+    return CLOSED if isinstance(error, GeneratorExit) else Ending.of(error)
+
+
+class Work:
+    """One call of a decorated function, coroutine function, or a body that takes turns.
+
+    As a context manager it is the whole of a call: the span is current inside and ended with the block.
+    """
+
+    __slots__ = ("_first", "_recorder", "_span", "_token")
+
+    def __init__(self, recorder: Recorder, name: str, attributes: Mapping[str, Attribute]) -> None:
+        self._first = Once()
+        self._recorder = recorder
+        self._span = recorder.start_work(name, current_context(), attributes)
+        self._token = otel_context.attach(set_span_in_context(self._span))
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        leave(self._token)
+        self.end(ending_of(error))
+
+    def end(self, ending: Ending) -> None:
+        """End the span; only the first ending counts."""
+        if self._first():
+            with guard("instrument.end_work"):
+                self._recorder.end_work(self._span, ending)
+
+
+class Body:
+    """A generator's body, sync or async, that takes turns in a context of its own; the first turn starts its span."""
+
+    __slots__ = ("__weakref__", "_begin", "_body", "_closing", "_driver", "_work")
+
+    def __init__(self, begin: Callable[[], Work]) -> None:
+        self._begin = begin
+        self._body: Any = None
+        self._driver: weakref.ref[Any] | None = None
+        self._work: Work | None = None
+        self._closing = False
+
+    def run(self, body: Any, driver: Any) -> None:
+        """Have ``driver`` run ``body``, which must be the younger of the two.
+
+        In a reference cycle the garbage collector finalises both, the elder first; and that closes the body where it
+        belongs, in its own context.
+        """
+        self._body = body
+        # only one with a callback is sure to die before finalisers run, on every version of Python
+        self._driver = weakref.ref(driver, lambda _: None)
+
+    def send(self, value: Any) -> Any:
+        with self:
+            return self._body.send(value)
+
+    def throw(self, error: BaseException) -> Any:
+        self._closing = isinstance(error, GeneratorExit)
+        with self:
+            return self._body.throw(error)
+
+    async def asend(self, value: Any) -> Any:
+        first = self._work is None
+        with self:
+            return await (first_step(self._body) if first else self._body.asend(value))
+
+    async def athrow(self, error: BaseException) -> Any:
+        self._closing = isinstance(error, GeneratorExit)
+        with self:
+            return await self._body.athrow(error)
+
+    def __enter__(self) -> None:
+        if self._work is None:
+            self._work = self._begin()
+            # an async generator that outlives its event loop is never closed: its frame just goes, and this with it
+            weakref.finalize(self, self._work.end, ABANDONED)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is not None and self._work is not None:
+            self._work.end(self._ending(error))
+
+    def _ending(self, error: BaseException) -> Ending:
+        if self._closing or isinstance(error, GeneratorExit):
+            # closed or only let go of: the body is told the same, but weak references die before finalisation
+            return CLOSED if self._driver is not None and self._driver() is not None else ABANDONED
+        return ending_of(error)

@@ -1,0 +1,67 @@
+"""From the ``checks`` of one clause, as the file has them, to checks that run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from specspan.checks.base import Check, CheckConfigError, CheckKindModule
+from specspan.errors import Problem
+from specspan.policy.document import Node
+from specspan.policy.problems import Problems, translated
+from specspan.policy.wording import PathTo, did_you_mean, key_of, listed, sentence, shown
+
+
+class Builder:
+    """Builds checks with the kinds there are, and notes what cannot be built."""
+
+    def __init__(self, root: Node, kinds: Mapping[str, CheckKindModule], problems: Problems) -> None:
+        self._root = root
+        self._kinds = kinds
+        self._problems = problems
+
+    def build(self, clause_id: str) -> tuple[Check, ...]:
+        """The checks of one clause. What stands there and is no list of mappings is left to the schema."""
+        path: PathTo = ("clauses", clause_id, "checks")
+        entries = self._root.at(path)
+        if not isinstance(entries.value, list):
+            return ()
+        built = [self._entry(clause_id, (*path, index), node) for index, node in entries.children.items()]
+        return tuple(check for check in built if check is not None)
+
+    def _entry(self, clause_id: str, path: PathTo, node: Node) -> Check | None:
+        if not isinstance(node.value, dict):
+            return None
+        kind, configuration = next(iter(node.value.items()), ("", None))
+        if len(node.value) != 1:
+            message = f"a check has one kind, here it has {listed(node.value) or 'none'}"
+            self._note(path, message, "Start each check with '- ' and its kind, and indent the rest under the kind.")
+        elif kind not in self._kinds:
+            remedy = did_you_mean(kind, self._kinds, f"The kinds are {listed(sorted(self._kinds))}.")
+            self._note(path, f"{shown(kind)} is no kind of check", remedy)
+        else:
+            return self._built(self._kinds[kind], clause_id, (*path, kind), configuration)
+        return None
+
+    def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> Check | None:
+        try:
+            return kind.build(clause_id, configuration)
+        except CheckConfigError as error:
+            self._note((*path, *_steps(error.key)), error.message, sentence(error.remedy))
+        except ValidationError as error:
+            for below, message, remedy in translated(error, kind.SCHEMA):
+                self._note((*path, *below), message, remedy)
+        except Exception as error:  # a kind from a plug-in: whatever it raises, the policy is what is refused
+            self._note(path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it.")
+        return None
+
+    def _note(self, path: PathTo, message: str, remedy: str) -> None:
+        self._problems.add(Problem(message, remedy, self._root.at(path).line, key_of(path)))
+
+
+def _steps(key: str | None) -> PathTo:
+    """``any[2]`` or ``any.2`` as a path."""
+    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", key or ""))

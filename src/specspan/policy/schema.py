@@ -1,0 +1,150 @@
+"""The policy file as it is written. Every model is strict and takes no key it does not know.
+
+Validated as JSON: there pydantic's strict mode still reads words and dates from text, and nothing else from text.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from specspan.decision import Action, Mode, Severity
+from specspan.policy.model import OnError
+from specspan.policy.wording import shown
+
+_WINDOW_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_MAX_WINDOW = timedelta(days=366)
+
+
+def _refused(message: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError("policy", "{message}", {"message": message, "remedy": remedy})
+
+
+def _target(value: Any) -> Any:
+    """``99.9%`` or 0.999 as a share."""
+    remedy = "Write a share such as 99.9% or 0.999."
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%", value) if isinstance(value, str) else None
+    if match:
+        value = float(Decimal(match[1]) / 100)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _refused(f"{shown(value)} is no share", remedy)
+    if not 0 < value <= 1:
+        raise _refused(f"the share {shown(value)} is not above 0 and at most 1", remedy)
+    return float(value)
+
+
+def _window(value: Any) -> Any:
+    """``30d`` as a time span."""
+    remedy = "Write a number and m, h, d or w, such as 30d; at most a year."
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", value) if isinstance(value, str) else None
+    if not match:
+        raise _refused(f"{shown(value)} is no time span", remedy)
+    window = timedelta(**{_WINDOW_UNITS[match[2]]: int(match[1])})
+    if window > _MAX_WINDOW:
+        raise _refused(f"{value!r} is longer than a year", remedy)
+    return window
+
+
+def _date(value: Any) -> Any:
+    """``2027-01-01``; pydantic alone would also take a number of seconds written as text."""
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        pass
+    raise _refused(f"{shown(value)} is no date", "Write it as YYYY-MM-DD.")
+
+
+def _source(value: Any) -> Any:
+    """A path alone, or a path and more."""
+    if isinstance(value, str):
+        return {"path": value}
+    if not isinstance(value, dict):
+        raise _refused(f"{shown(value)} is no path", "Write the path of the spec's file.")
+    return value
+
+
+def _digest(value: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
+        raise _refused(f"{shown(value)} is no digest", "Write 'sha256:' and 64 hexadecimal digits, in small letters.")
+    return value
+
+
+def _line(value: str) -> str:
+    if not re.fullmatch(r"[^\x00-\x1f\x7f]+", value):
+        raise _refused(f"{shown(value)} is no text of one line", "Write one line, at least a character long.")
+    return value
+
+
+def _nothing(empty: type[Any]) -> BeforeValidator:
+    """A key with nothing under it, as when all of it is commented out, is an empty one."""
+    return BeforeValidator(lambda value: empty() if value is None else value)
+
+
+Line = Annotated[str, AfterValidator(_line)]
+"""Text of one line."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SpecEntry(_Entry):
+    """Which spec, and by choice which bytes of it."""
+
+    path: Line
+    """Relative to the policy file."""
+    digest: Annotated[str, AfterValidator(_digest)] | None = None
+    """``sha256:`` and 64 hexadecimal digits; any other text at that path is then refused."""
+
+
+class DefaultsEntry(_Entry):
+    """What holds for every clause that does not say otherwise."""
+
+    severity: Severity = Severity.MEDIUM
+    action: Action = Action.FLAG
+    on_error: OnError = OnError.OPEN
+
+
+class ObjectiveEntry(_Entry):
+    """How much of the traffic must comply, over which time."""
+
+    target: Annotated[float, BeforeValidator(_target), WithJsonSchema({"type": ["string", "number"]})]
+    window: Annotated[timedelta, BeforeValidator(_window), WithJsonSchema({"type": "string"})]
+
+
+class ClauseEntry(_Entry):
+    """What this application does about one clause."""
+
+    severity: Severity | None = None
+    action: Action | None = None
+    on_error: OnError | None = None
+    replacement: str | None = None
+    """What stands in place of a text under ``action: replace``."""
+    objective: ObjectiveEntry | None = None
+    checks: Annotated[list[dict[str, Any]], _nothing(list)] = Field(default_factory=list)
+    """Each a mapping of one key, the kind of check, to its configuration."""
+
+
+class OverrideEntry(_Entry):
+    """A declared exception to one clause."""
+
+    clause: str
+    by: Line
+    reason: Line
+    until: Annotated[date | None, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})] = None
+
+
+class PolicyFile(_Entry):
+    """The whole file."""
+
+    spec: Annotated[SpecEntry, BeforeValidator(_source)]
+    mode: Mode = Mode.OBSERVE
+    defaults: Annotated[DefaultsEntry, _nothing(dict)] = DefaultsEntry()
+    clauses: Annotated[dict[str, Annotated[ClauseEntry, _nothing(dict)]], _nothing(dict)] = Field(default_factory=dict)
+    overrides: Annotated[list[OverrideEntry], _nothing(list)] = Field(default_factory=list)

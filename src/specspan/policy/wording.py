@@ -1,0 +1,61 @@
+"""How a message names things: where they stand, what they hold, what they may have been meant to be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+PathTo: TypeAlias = tuple[str | int, ...]
+"""Where a value stands: keys and indexes from the top."""
+_MAX_NAME = 100
+"""Longer ones are not compared: nobody means them, and comparing takes time that grows with their square."""
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """The known names most like ``name``, the most alike first; none where nothing is alike."""
+    if len(name) > _MAX_NAME:
+        return []
+    by_fold = {candidate.lower(): candidate for candidate in known}
+    return [by_fold[match] for match in get_close_matches(name.lower(), by_fold, n=n, cutoff=0.6)]
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """A remedy that asks for the nearest names, or says ``otherwise``."""
+    close = nearest(name, known)
+    return f"Did you mean {listed(close, 'or')}?" if close else otherwise
+
+
+def listed(names: Iterable[str], word: str = "and") -> str:
+    """Names in quotes as a sentence lists them: ``'a', 'b' or 'c'``."""
+    quoted = [repr(name) for name in names]
+    return f" {word} ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, in one line, nothing a terminal would obey."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if value is None:
+        return "nothing"
+    text = repr(value) if isinstance(value, str) else str(value).lower()
+    return text if len(text) <= 60 else f"{text[:56]}…{text[-1]}"
+
+
+def sentence(text: str) -> str:
+    """A remedy in the form all of them have: a capital first, a stop at the end."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def key_of(path: PathTo) -> str | None:
+    """A path as a problem names it, such as ``clauses.protect_privacy.checks[0]``; None for the top."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_plain(step)}" for step in path)
+    return "".join(steps).removeprefix(".") or None
+
+
+def _plain(key: str) -> str:
+    """A key that could be mistaken for something else, or that would reach the terminal as a command, in quotes."""
+    return key if re.fullmatch(r"[\w-]{1,100}", key) else repr(key[:100])

@@ -1,0 +1,210 @@
+"""Decision record v1: what ledger, database and JSON hold. Pure; made on an exporter's thread.
+
+Digests of content are keyed (HMAC-SHA256): a plain hash of a short text can be guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from specspan.call import Message, ModelCall
+from specspan.decision import Decision, Finding, OverrideRuling, SpecRef
+from specspan.policy.model import Policy
+from specspan.record import content
+from specspan.record.attributes import safe
+from specspan.record.model import Ended
+
+VERSION = 1
+_MAX_SHARED = 4096
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who recorded it, from the resource."""
+
+    name: str
+    version: str | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A spec and a policy came into force."""
+
+    policy: Policy
+    time_unix_nano: int
+
+
+@dataclass(slots=True)
+class RecordMaker:
+    """Makes records of one service."""
+
+    service: Service
+    explained: bool = False
+    """Whether explanations, which may quote content, are recorded."""
+    digest_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    _shared: dict[int, tuple[Finding, Record]] = field(default_factory=dict, repr=False)
+    """Records of findings that are the same object on every call: those of clauses nothing was found about."""
+
+    def record(self, item: Ended | InForce) -> Record:
+        """The record of a decision, or of a policy that came into force."""
+        return self._policy(item) if isinstance(item, InForce) else self._decision(item)
+
+    def _decision(self, ended: Ended) -> Record:
+        decision = ended.decision
+        if decision is None:
+            raise ValueError("a call without a decision has no decision record")
+        where = ended.span_context
+        return {
+            "v": VERSION,
+            "type": "decision",
+            "id": decision.id,
+            "time_unix_nano": decision.time_unix_nano,
+            "trace_id": f"{where.trace_id:032x}" if where.is_valid else None,
+            "span_id": f"{where.span_id:016x}" if where.is_valid else None,
+            "service": asdict(self.service),
+            "spec": [_spec(spec) for spec in decision.specs],
+            "policy": {"digest": decision.policy_digest},
+            "call": self._call(ended.call),
+            **_ruling(decision),
+            "findings": [self._finding(finding) for finding in decision.findings],
+            "counts": {
+                "considered": decision.summary.considered,
+                "not_applicable": decision.summary.not_applicable,
+                "unassessed": decision.summary.unassessed,
+            },
+            "overrides": [_override(ruling) for ruling in decision.overrides],
+            "redacted": list(decision.redacted),
+            "stream": {"released_chars": decision.released_chars},
+        }
+
+    def _policy(self, item: InForce) -> Record:
+        policy = item.policy
+        return {
+            "v": VERSION,
+            "type": "policy",
+            "time_unix_nano": item.time_unix_nano,
+            "service": asdict(self.service),
+            "spec": [_spec(policy.spec.ref)],
+            "policy": {"digest": policy.digest},
+            "mode": policy.mode.value,
+            "clauses": [
+                {
+                    "id": clause.id,
+                    "title": clause.title,
+                    "authority": clause.authority,
+                    "checked": clause.id in policy.clauses and bool(policy.clauses[clause.id].checks),
+                }
+                for clause in policy.spec.binding
+            ],
+        }
+
+    def _call(self, call: ModelCall) -> Record:
+        request, response = call.request, call.response
+        usage = asdict(response.usage) if response is not None else {}
+        return {
+            "provider": request.provider,
+            "operation": request.operation,
+            "model": _text(request.model),
+            "response_id": _text(response.id) if response is not None else None,
+            "input_digest": self._digest(call.input),
+            "output_digest": self._digest(call.output),
+            "usage": {name: count for name, count in usage.items() if count is not None},
+        }
+
+    def _digest(self, messages: Sequence[Message]) -> str | None:
+        """Keyed digest of messages in the conventions' shape, as JSON with sorted keys; None where there are none."""
+        if not messages:
+            return None
+        shape = [content.message(message) for message in messages]
+        try:
+            text = _canonical(shape)
+        except (TypeError, ValueError, RecursionError):  # cycles, keys that are no strings, integers without end
+            text = _canonical(content.plain(shape))
+        return "hmac-sha256:" + hmac.new(self.digest_key, text.encode(), hashlib.sha256).hexdigest()
+
+    def _finding(self, finding: Finding) -> Record:
+        if finding.duration_ns or finding.evidence or finding.explanation is not None:
+            return self._made(finding)
+        known = self._shared.get(id(finding))
+        if known is not None:
+            return known[1]
+        made = self._made(finding)
+        if len(self._shared) >= _MAX_SHARED:
+            self._shared.clear()
+        self._shared[id(finding)] = (finding, made)  # the finding is kept, so its id stays its own
+        return made
+
+    def _made(self, finding: Finding) -> Record:
+        check = finding.check
+        made: Record = {
+            "clause": finding.clause,
+            "authority": finding.authority,
+            "outcome": finding.outcome.value,
+            "severity": finding.severity.value,
+            "action": finding.action.value,
+            "score": finding.score,
+            "reason": _text(finding.reason),
+            "stage": finding.stage.value,
+            "check": None
+            if check is None
+            else {"name": check.name, "kind": check.kind.value, "version": check.version},
+            "evidence": [asdict(piece) for piece in finding.evidence],
+            "duration_ns": finding.duration_ns,
+        }
+        if self.explained and finding.explanation is not None:
+            made["explanation"] = safe(finding.explanation)
+        return made
+
+
+def service_of(resource: Mapping[str, Any]) -> Service:
+    """The service that a resource describes."""
+    version, instance = resource.get("service.version"), resource.get("service.instance.id")
+    return Service(
+        str(resource.get("service.name") or "unknown_service"),
+        None if version is None else str(version),
+        None if instance is None else str(instance),
+    )
+
+
+def _canonical(shape: Any) -> str:
+    return json.dumps(shape, sort_keys=True, separators=(",", ":"), default=content.plain)
+
+
+def _ruling(decision: Decision) -> Record:
+    return {
+        "mode": decision.mode.value,
+        "verdict": decision.verdict.value,
+        "action": decision.action.value,
+        "would": None if decision.would is None else decision.would.value,
+        "governing_clause": decision.governing_clause,
+        "reason": _text(decision.reason),
+    }
+
+
+def _spec(spec: SpecRef) -> Record:
+    return {"id": spec.id, "version": spec.version, "digest": spec.digest}
+
+
+def _override(ruling: OverrideRuling) -> Record:
+    override = ruling.override
+    return {
+        "clause": override.clause,
+        "by": override.by,
+        "granted": ruling.granted,
+        "reason": safe(override.reason),
+        "until": None if override.until is None else override.until.isoformat(),
+        "refusal": ruling.refusal,
+    }
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else safe(text)

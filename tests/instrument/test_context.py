@@ -1,0 +1,125 @@
+"""`context` and `override`: what the application says, where it holds and where it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+
+import pytest
+
+from specspan.call import CallContext, ScopeOfAutonomy
+from specspan.decision import Override
+from specspan.instrument.context import context, current_context, current_overrides, override
+
+
+def test_it_holds_inside_the_block_only() -> None:
+    """What is said holds from the block's beginning to its end."""
+    with context(conversation="c-9", user="u-7", under_18=True):
+        assert current_context() == CallContext("c-9", "u-7", attributes={"under_18": True})
+    assert current_context() == CallContext()
+
+
+def test_inner_values_take_the_place_of_outer_ones() -> None:
+    """Blocks nest: what the inner one leaves out, the outer one still says."""
+    with context(conversation="c-1", user="u-1", tier="free", under_18=True), context(user="u-2", tier="paid"):
+        assert current_context() == CallContext("c-1", "u-2", attributes={"tier": "paid", "under_18": True})
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "both"),
+    [
+        (None, None, None),
+        (("a", "b"), None, ("a", "b")),
+        (None, ("a", "b"), ("a", "b")),
+        (("a", "b", "c"), ("c", "x", "b"), ("c", "b")),
+        (("a",), ("b",), ()),
+        (("a",), (), ()),
+        ((), ("a",), ()),
+    ],
+)
+def test_a_scope_only_narrows(
+    outer: tuple[str, ...] | None, inner: tuple[str, ...] | None, both: tuple[str, ...] | None
+) -> None:
+    """Inside, a tool is allowed that every enclosing scope allows; no scope allows every tool, an empty one none."""
+    with context(scope=ScopeOfAutonomy(outer)), context(scope=ScopeOfAutonomy(inner)), context(user="u"):
+        assert current_context().scope == ScopeOfAutonomy(both)
+    assert current_context().scope is None
+
+
+def test_overrides_add_up() -> None:
+    """Every enclosing override is declared, outermost first."""
+    with override("be_concise", by="developer", reason="long form", until=date(2027, 1, 1)):
+        with override("be_formal", by="user", reason="asked"):
+            assert current_overrides() == (
+                Override("be_concise", "developer", "long form", date(2027, 1, 1)),
+                Override("be_formal", "user", "asked"),
+            )
+    assert current_overrides() == ()
+
+
+def test_an_exception_leaves_the_block() -> None:
+    """A block that is left by an exception passes it on and holds no longer."""
+    with pytest.raises(LookupError), override("x", by="user", reason="y"):
+        raise LookupError
+    assert current_overrides() == ()
+
+
+async def test_it_follows_into_tasks_and_stays_out_of_others() -> None:
+    """A task sees what was said where it was made, and says nothing to others."""
+
+    async def inner() -> CallContext:
+        seen = current_context()
+        context(user="inner").__enter__()
+        return seen
+
+    with context(user="outer"):
+        assert (await asyncio.create_task(inner())).user == "outer"
+        assert current_context().user == "outer"
+
+
+def test_it_may_be_left_in_another_context() -> None:
+    """A block inside an async generator that another task closes is left without an error."""
+
+    async def speaking() -> AsyncIterator[str | None]:
+        with context(user="u"):
+            yield current_context().user
+
+    async def main() -> None:
+        reader = speaking()
+        assert await asyncio.create_task(anext(reader)) == "u"  # type: ignore[arg-type]  # a coroutine at run time
+        with contextlib.suppress(StopAsyncIteration):
+            await anext(reader)
+        assert current_context() == CallContext()
+
+    asyncio.run(main())
+
+
+def test_they_decorate_functions_and_coroutines() -> None:
+    """As decorators they hold during each call, also of a coroutine that waits and of one that calls itself."""
+
+    @context(user="u")
+    def said(depth: int = 0) -> str | None:
+        """Says."""
+        return said(depth - 1) if depth else current_context().user
+
+    @override("c", by="user", reason="r")
+    async def declared() -> tuple[Override, ...]:
+        await asyncio.sleep(0)
+        return current_overrides()
+
+    assert said(2) == "u"
+    assert said.__doc__ == "Says."
+    assert asyncio.run(declared()) == (Override("c", "user", "r"),)
+    assert (current_context(), current_overrides()) == (CallContext(), ())
+
+
+def test_they_refuse_generator_functions() -> None:
+    """A generator function is told to use a block in its body."""
+
+    def words() -> Iterator[str]:
+        yield "w"
+
+    with pytest.raises(TypeError, match="use 'with' inside its body"):
+        context(user="u")(words)

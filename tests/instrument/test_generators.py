@@ -1,0 +1,528 @@
+"""Decorated generators: the cases that leak spans or contexts elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import sys
+from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from specspan.instrument.observe import observe
+
+if TYPE_CHECKING:
+    from instrument.conftest import Spans
+
+setting: ContextVar[str] = ContextVar("setting", default="outside")
+
+
+class Words:
+    """A generator and an async generator that open spans across their yields, and tell what befell them."""
+
+    def __init__(self, spans: Spans, fail: BaseException | None = None) -> None:
+        self.spans = spans
+        self.fail = fail
+        self.cleaned_up = 0
+        self.received: list[object] = []
+
+    @observe(name="words")
+    def sync(self, count: int = 3) -> Generator[str, Any, str]:
+        try:
+            with self.spans.tracer.start_as_current_span("nested"):
+                for number in range(count):
+                    self.spans.tracer.start_span(f"word {number}").end()
+                    self.received.append((yield f"w{number}"))
+                if self.fail is not None:
+                    raise self.fail
+            return "result"
+        finally:
+            self.cleaned_up += 1
+            self.spans.tracer.start_span("cleanup").end()
+
+    @observe(name="words")
+    async def later(self, count: int = 3) -> AsyncGenerator[str, Any]:
+        try:
+            with self.spans.tracer.start_as_current_span("nested"):
+                for number in range(count):
+                    await asyncio.sleep(0)
+                    self.spans.tracer.start_span(f"word {number}").end()
+                    self.received.append((yield f"w{number}"))
+                if self.fail is not None:
+                    raise self.fail
+        finally:
+            self.cleaned_up += 1
+            await asyncio.sleep(0)
+            self.spans.tracer.start_span("cleanup").end()
+
+    def check(self, ending: str, *, read: int) -> None:
+        """Everything in the body is below the generator; it was cleaned up, and ended, once."""
+        assert self.cleaned_up == 1
+        assert self.spans.ending("words") == ending
+        assert self.spans.parent_of("nested") == self.spans.parent_of("cleanup") == "words"
+        for number in range(read):
+            assert self.spans.parent_of(f"word {number}") == "nested"
+
+
+@pytest.fixture
+def words(spans: Spans) -> Words:
+    return Words(spans)
+
+
+def test_a_full_read(words: Words, spans: Spans) -> None:
+    """Spans in the body are below the generator's, the consumer's are not, and the return value comes through."""
+
+    def consumer() -> Generator[str, Any, str]:
+        return (yield from words.sync())
+
+    reader = consumer()
+    seen = []
+    with spans.tracer.start_as_current_span("consumer"), contextlib.suppress(StopIteration):
+        while True:
+            seen.append(next(reader))
+            spans.tracer.start_span(f"consumed {len(seen)}").end()
+    assert seen == ["w0", "w1", "w2"]
+    words.check("completed", read=3)
+    assert [spans.parent_of(f"consumed {number}") for number in (1, 2, 3)] == ["consumer"] * 3
+
+
+def test_the_parent_is_where_it_was_called(words: Words, spans: Spans) -> None:
+    """The span of a generator is below the span in which it was called, not the one in which it is read."""
+    with spans.tracer.start_as_current_span("caller"):
+        reader = words.sync()
+    with spans.tracer.start_as_current_span("reader"):
+        assert list(reader) == ["w0", "w1", "w2"]
+    assert spans.parent_of("words") == "caller"
+
+
+def test_the_return_value_is_the_bodys(words: Words) -> None:
+    """``yield from`` gives what the body returned."""
+    reader = words.sync(0)
+    with pytest.raises(StopIteration) as stop:
+        next(reader)
+    assert stop.value.value == "result"
+
+
+def test_a_generator_that_was_never_started_makes_no_span(words: Words, spans: Spans) -> None:
+    """Nothing ran, so there is nothing to tell; closing it changes that not."""
+    words.sync().close()
+    words.sync()
+
+    async def main() -> None:
+        await words.later().aclose()
+
+    asyncio.run(main())
+    gc.collect()
+    assert spans.all == ()
+    assert words.cleaned_up == 0
+
+
+def test_wrong_arguments_raise_when_it_is_called(words: Words) -> None:
+    """Arguments that do not fit are refused where they are given, as by the function itself."""
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        words.sync(colour="red")  # type: ignore[call-arg]
+
+
+def test_an_early_break(words: Words) -> None:
+    """A reader that stops and lets go abandons the generator."""
+    for word in words.sync():
+        assert word == "w0"
+        break
+    words.check("abandoned", read=1)
+
+
+def test_close(words: Words) -> None:
+    """A reader that closes is told from one that lets go."""
+    with contextlib.closing(words.sync()) as reader:
+        assert next(reader) == "w0"
+    words.check("closed", read=1)
+
+
+def test_an_exception_in_the_consumers_with(words: Words) -> None:
+    """A consumer's own failure is not the generator's."""
+
+    def consume() -> None:
+        with contextlib.closing(words.sync()) as reader:
+            next(reader)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        consume()
+    words.check("closed", read=1)
+
+
+def test_a_cycle_collected_by_the_garbage_collector(words: Words) -> None:
+    """A generator in a reference cycle is ended when the cycle is collected."""
+    reader = words.sync()
+    next(reader)
+    cycle: list[Any] = [reader]
+    cycle.append(cycle)
+    del cycle, reader
+    gc.collect()
+    words.check("abandoned", read=1)
+
+
+def test_an_exception_from_the_body(spans: Spans) -> None:
+    """The body's exception is the same object and fails the span."""
+    error = LookupError("no more")
+    words = Words(spans, error)
+    reader = words.sync(1)
+    next(reader)
+    with pytest.raises(LookupError) as caught:
+        next(reader)
+    assert caught.value is error
+    words.check("LookupError", read=1)
+
+
+def test_send_and_throw(spans: Spans) -> None:
+    """What is sent arrives, what is thrown can be caught, and what is not caught comes back out unchanged."""
+
+    @observe(name="echo")
+    def echo() -> Generator[object, object, None]:
+        heard: object = None
+        while True:
+            try:
+                heard = yield heard
+            except KeyError as error:
+                heard = error
+
+    reader = echo()
+    assert next(reader) is None
+    assert reader.send("a") == "a"
+    thrown = KeyError()
+    assert reader.throw(thrown) is thrown
+    assert reader.send("b") == "b"
+    error = ValueError()
+    with pytest.raises(ValueError) as caught:
+        reader.throw(error)
+    assert caught.value is error
+    assert spans.ending("echo") == "ValueError"
+
+
+def test_a_body_that_yields_when_closed(spans: Spans) -> None:
+    """A body that ignores being closed raises what the undecorated one raises."""
+
+    @observe(name="stubborn")
+    def stubborn() -> Generator[int, None, None]:
+        with contextlib.suppress(GeneratorExit):
+            yield 1
+        yield 2
+
+    reader = stubborn()
+    next(reader)
+    with pytest.raises(RuntimeError, match="generator ignored GeneratorExit"):
+        reader.close()
+
+
+def test_a_body_that_returns_when_closed_was_closed(spans: Spans) -> None:
+    """Returning instead of passing on the request to close is no completion."""
+
+    @observe(name="polite")
+    def polite() -> Generator[int, None, None]:
+        with contextlib.suppress(GeneratorExit):
+            yield 1
+
+    reader = polite()
+    next(reader)
+    reader.close()
+    assert spans.ending("polite") == "closed"
+
+
+def test_reentrance(spans: Spans) -> None:
+    """A generator that resumes itself gets the same error as undecorated."""
+
+    def selfish() -> Generator[int, None, None]:
+        next(readers[-1])
+        yield 1
+
+    readers = [selfish()]
+    with pytest.raises(ValueError) as undecorated:
+        next(readers[0])
+    readers.append(observe(selfish)())
+    with pytest.raises(ValueError) as decorated:
+        next(readers[-1])
+    assert decorated.value.args == undecorated.value.args == ("generator already executing",)
+
+
+def test_every_turn_on_another_thread(words: Words) -> None:
+    """A generator read by a pool of threads keeps its context from turn to turn."""
+    reader = words.sync()
+
+    def turn(_: int) -> str:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(next, reader, "end").result()
+
+    assert [turn(number) for number in range(4)] == ["w0", "w1", "w2", "end"]
+    words.check("completed", read=3)
+
+
+def test_context_variables_of_the_body_stay_inside(spans: Spans) -> None:
+    """What the body sets does not reach its consumer and is still set on its next turn."""
+
+    @observe
+    def body() -> Generator[str, None, None]:
+        setting.set("inside")
+        yield setting.get()
+        yield setting.get()
+
+    assert [(word, setting.get()) for word in body()] == [("inside", "outside")] * 2
+
+
+def test_errors_thrown_in_are_let_go(spans: Spans) -> None:
+    """A thrown exception is not kept alive by the generator it passed through."""
+
+    @observe
+    def body() -> Generator[int, None, None]:
+        while True:
+            try:
+                yield 1
+            except LookupError:
+                pass
+
+    reader = body()
+    next(reader)
+    error = LookupError()
+    reader.throw(error)
+    assert sys.getrefcount(error) == 2
+    reader.close()
+
+
+async def test_an_async_full_read(words: Words, spans: Spans) -> None:
+    """Spans in an async body are below the generator's, the consumer's are not."""
+    seen = []
+    with spans.tracer.start_as_current_span("consumer"):
+        async for word in words.later():
+            seen.append(word)
+            spans.tracer.start_span(f"consumed {word}").end()
+    assert seen == ["w0", "w1", "w2"]
+    words.check("completed", read=3)
+    assert spans.parent_of("words") == "consumer"
+    assert [spans.parent_of(f"consumed {word}") for word in seen] == ["consumer"] * 3
+
+
+async def test_an_async_early_break(words: Words) -> None:
+    """An async generator let go of half-way is closed by its loop, and was abandoned."""
+    async for _ in words.later():
+        break
+    gc.collect()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    words.check("abandoned", read=1)
+
+
+async def test_an_async_cycle_collected(spans: Spans) -> None:
+    """In a reference cycle, body and generator are finalised together; still it is the loop that closes them, once."""
+
+    @observe(name="body")
+    async def body() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(0)
+            spans.tracer.start_span("cleanup").end()
+
+    reader = body()
+    await anext(reader)
+    cycle: list[Any] = [reader]
+    cycle.append(cycle)
+    del cycle, reader
+    gc.collect()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert spans.ending("body") == "abandoned"
+    assert spans.parent_of("cleanup") == "body"
+
+
+async def test_async_close(words: Words) -> None:
+    """Closing is told from letting go."""
+    async with contextlib.aclosing(words.later()) as reader:
+        assert await anext(reader) == "w0"
+    words.check("closed", read=1)
+
+
+async def test_async_close_in_another_task(words: Words) -> None:
+    """Closed by another task, the body still cleans up in its own context."""
+    reader = words.later()
+    await anext(reader)
+    await asyncio.create_task(reader.aclose())
+    words.check("closed", read=1)
+
+
+async def test_every_turn_in_another_task(words: Words) -> None:
+    """An async generator read by many tasks keeps its context from turn to turn."""
+    reader = words.later()
+
+    async def turn() -> str:
+        return await anext(reader, "end")
+
+    assert [await asyncio.create_task(turn()) for _ in range(4)] == ["w0", "w1", "w2", "end"]
+    words.check("completed", read=3)
+
+
+async def test_an_exception_in_the_consumers_async_with(words: Words) -> None:
+    """A consumer's own failure is not the generator's."""
+
+    async def consume() -> None:
+        async with contextlib.aclosing(words.later()) as reader:
+            await anext(reader)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await consume()
+    words.check("closed", read=1)
+
+
+async def test_async_cancellation(spans: Spans) -> None:
+    """A body that is cancelled while it waits passes that on, and its span was cancelled."""
+    cancelled = []
+
+    @observe(name="waiting")
+    async def waiting() -> AsyncGenerator[int, None]:
+        yield 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            cancelled.append(error)
+            spans.tracer.start_span("told").end()
+            raise
+
+    async def read() -> None:
+        async for _ in waiting():
+            pass
+
+    task = asyncio.create_task(read())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(cancelled) == 1
+    assert spans.parent_of("told") == "waiting"
+    assert spans.ending("waiting") == "CancelledError"
+
+
+async def test_an_exception_from_an_async_body(spans: Spans) -> None:
+    """The body's exception is the same object and fails the span."""
+    error = LookupError("no more")
+    words = Words(spans, error)
+    with pytest.raises(LookupError) as caught:
+        async for _ in words.later(1):
+            pass
+    assert caught.value is error
+    words.check("LookupError", read=1)
+
+
+async def test_asend_and_athrow(spans: Spans) -> None:
+    """What is sent arrives, what is thrown can be caught, and what is not caught comes back out unchanged."""
+
+    @observe(name="echo")
+    async def echo() -> AsyncGenerator[object, object]:
+        heard: object = None
+        while True:
+            try:
+                heard = yield heard
+            except KeyError as error:
+                heard = error
+
+    reader = echo()
+    assert await anext(reader) is None
+    assert await reader.asend("a") == "a"
+    thrown = KeyError()
+    assert await reader.athrow(thrown) is thrown
+    error = ValueError()
+    with pytest.raises(ValueError) as caught:
+        await reader.athrow(error)
+    assert caught.value is error
+    assert spans.ending("echo") == "ValueError"
+
+
+async def test_an_async_body_that_yields_when_closed(spans: Spans) -> None:
+    """A body that ignores being closed raises what the undecorated one raises."""
+
+    @observe(name="stubborn")
+    async def stubborn() -> AsyncGenerator[int, None]:
+        with contextlib.suppress(GeneratorExit):
+            yield 1
+        yield 2
+
+    reader = stubborn()
+    await anext(reader)
+    with pytest.raises(RuntimeError, match="async generator ignored GeneratorExit"):
+        await reader.aclose()
+
+
+async def test_async_reentrance(spans: Spans) -> None:
+    """Two readers at once get the same error as undecorated."""
+
+    async def slow() -> AsyncGenerator[int, None]:
+        await asyncio.sleep(0)
+        yield 1
+
+    async def both(reader: AsyncGenerator[int, None]) -> BaseException:
+        results = await asyncio.gather(anext(reader), anext(reader), return_exceptions=True)
+        (error,) = [result for result in results if isinstance(result, BaseException)]
+        await reader.aclose()
+        return error
+
+    undecorated, decorated = await both(slow()), await both(observe(slow)())
+    assert (type(decorated), decorated.args) == (type(undecorated), undecorated.args)
+
+
+async def test_current_task_and_timeouts_work_in_an_async_body(spans: Spans) -> None:
+    """The body runs in its consumer's task, so that asyncio's own machinery works in it."""
+
+    @observe
+    async def body() -> AsyncGenerator[object, None]:
+        yield asyncio.current_task()
+        try:
+            await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+        except asyncio.TimeoutError:
+            yield "timeout"
+
+    assert [found async for found in body()] == [asyncio.current_task(), "timeout"]
+
+
+def test_an_async_generator_collected_after_its_loop_was_closed(spans: Spans) -> None:
+    """Nobody can close it any more; its span is ended all the same."""
+
+    @observe(name="orphan")
+    async def orphan() -> AsyncGenerator[int, None]:
+        yield 1
+
+    async def begin() -> AsyncGenerator[int, None]:
+        reader = orphan()
+        await anext(reader)
+        return reader
+
+    loop = asyncio.new_event_loop()
+    reader = loop.run_until_complete(begin())
+    loop.close()
+    assert spans.all == ()
+    del reader
+    gc.collect()
+    assert spans.ending("orphan") == "abandoned"
+
+
+def test_an_async_generator_driven_by_hand(words: Words) -> None:
+    """Without an event loop's hooks, collection closes the body on the spot, as without the decorator."""
+
+    @observe(name="words")
+    async def quick() -> AsyncGenerator[int, None]:
+        try:
+            with words.spans.tracer.start_as_current_span("nested"):
+                yield 1
+        finally:
+            words.cleaned_up += 1
+            words.spans.tracer.start_span("cleanup").end()
+
+    reader = quick()
+    with pytest.raises(StopIteration) as first:
+        reader.asend(None).send(None)
+    assert first.value.value == 1
+    del reader
+    gc.collect()
+    words.check("abandoned", read=0)
