@@ -1,12 +1,21 @@
-"""Spans and decision records, made by hand."""
+"""Spans and decision records made by hand, and the command line as its user meets it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 
+from specspan.cli.main import main
+from specspan_exporter_sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
 from specspan_exporter_sqlite.model import StoredSpan
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -82,3 +91,74 @@ def decision() -> Callable[..., dict[str, Any]]:
         }
 
     return make
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def specspan(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs `specspan` with arguments, in this process, its output piped."""
+    monkeypatch.delenv("COLUMNS", raising=False)  # set by parallel test workers
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["specspan", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return run
+
+
+class _Ids(IdGenerator):
+    """Ids that can be told apart at a glance."""
+
+    def __init__(self) -> None:
+        self._traces = self._spans = 0
+
+    def generate_trace_id(self) -> int:
+        self._traces += 1
+        return self._traces << 124
+
+    def generate_span_id(self) -> int:
+        self._spans += 1
+        return self._spans
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, finding: Callable[..., Any], decision: Callable[..., Any]) -> Path:
+    """A file with two traces: 1000… complied, and two seconds later 2000… violated a clause."""
+    path = tmp_path / "specspan.db"
+    provider = TracerProvider(
+        resource=Resource({"service.name": "support-desk"}), id_generator=_Ids(), shutdown_on_exit=False
+    )
+    provider.add_span_processor(SimpleSpanProcessor(SQLiteSpanExporter(path)))
+    tracer = provider.get_tracer("tests")
+    for name, start_s in (("greet", 1), ("refund", 3)):
+        tracer.start_span(name, start_time=start_s * 10**9).end((start_s + 1) * 10**9)
+    provider.shutdown()
+    decisions = SQLiteDecisionExporter(path)
+    decisions.export(
+        [
+            {"v": 1, "type": "policy", "time_unix_nano": 1, "policy": {"digest": "sha256:p"},
+             "spec": [{"digest": "sha256:s"}], "clauses": [{"id": "privacy"}, {"id": "humour"}]},
+            decision("0" * 15 + "1", finding("honest", "complied"), trace_id="1" + "0" * 31, time_unix_nano=1 * 10**9),
+            decision("0" * 15 + "2", finding("privacy", "violated", ("/output/0/parts/0", 1, 5), reason="ssn"),
+                     trace_id="2" + "0" * 31, time_unix_nano=3 * 10**9, verdict="violated", action="flag",
+                     would="block", governing_clause="privacy", reason="ssn",
+                     call={"provider": "openai", "operation": "chat", "model": "m-1"}),
+        ]
+    )  # fmt: skip
+    decisions.shutdown()
+    return path

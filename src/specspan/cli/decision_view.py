@@ -27,13 +27,19 @@ def headline(record: Record) -> Text:
     """Verdict, action, mode, and what governed and why."""
     line = mark(str(record.get("verdict")))
     line.append(" · ", "dim")
-    line.append(_action(record), "bold")
+    line.append(action(record), "bold")
     line.append(f" · {clean(record.get('mode'))}", "dim")
     if record.get("governing_clause"):
         line.append(" · governed by ", "dim").append(clean(record["governing_clause"]), "bold")
     if record.get("reason"):
         line.append(f" ({clean(record['reason'])})")
     return line
+
+
+def action(record: Record) -> str:
+    """What was done and, where that differs, what enforce mode would have done."""
+    done, would = clean(record.get("action")), clean(record.get("would"))
+    return f"{done}, would {would}" if would and would != done else done
 
 
 def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterator[RenderableType]:
@@ -48,11 +54,6 @@ def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterat
     if unlooked is not None:
         yield unlooked
     yield from _consequences(record)
-
-
-def _action(record: Record) -> str:
-    action, would = clean(record.get("action")), clean(record.get("would"))
-    return f"{action}, would {would}" if would and would != action else action
 
 
 def _split(

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, final
 
 from specspan_exporter_sqlite import query
-from specspan_exporter_sqlite.errors import MissingFile, explained
+from specspan_exporter_sqlite.errors import MissingFile, SQLiteStoreError, explained
 from specspan_exporter_sqlite.model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
 from specspan_exporter_sqlite.schema import check
 from specspan_exporter_sqlite.store import PATIENCE_S, default_path
@@ -75,7 +75,7 @@ class Reader:
                 WHERE trace_id = ? ORDER BY start_unix_nano, span.rowid""",
             (trace_id,),
         )
-        return [StoredSpan(*row[:10], *(json.loads(text or "{}") for text in row[10:])) for row in rows]
+        return [StoredSpan(*row[:10], *map(self._json, row[10:])) for row in rows]
 
     def decisions(self, wanted: Filter = EVERYTHING) -> list[Record]:
         """Decision records, the latest first."""
@@ -112,6 +112,10 @@ class Reader:
             (json.dumps(sorted(set(digests))),),
         )
 
+    def short_trace_id(self, trace_id: str) -> str:
+        """The shortest beginning of an id that no other trace shares."""
+        return self._short("span", "trace_id", trace_id)
+
     def short_decision_id(self, decision_id: str) -> str:
         """The shortest beginning of an id that no other decision shares."""
         return self._short("decision", "id", decision_id)
@@ -127,7 +131,7 @@ class Reader:
         verdicts = {row[0] for row in self._rows("SELECT verdict FROM trace_verdict WHERE trace_id = ?", (trace_id,))}
         return TraceSummary(
             trace_id=trace_id,
-            short_id=self._short("span", "trace_id", trace_id),
+            short_id=self.short_trace_id(trace_id),
             name=root[2],
             service=root[3],
             start_unix_nano=spans[0][4],
@@ -166,7 +170,16 @@ class Reader:
         return whole[: max(_SHORT_ID_LENGTH, shared + 1)]
 
     def _records(self, sql: str, values: tuple[Any, ...]) -> list[Record]:
-        return [json.loads(text) for (text,) in self._rows(sql, values)]
+        return [self._json(text) for (text,) in self._rows(sql, values)]
+
+    def _json(self, text: str | None) -> Any:
+        try:
+            return json.loads(text or "{}")
+        except ValueError as error:
+            problem = "holds a record that is no JSON"
+            raise SQLiteStoreError(
+                self.path, problem, "It was changed from outside; restore it from a copy."
+            ) from error
 
     def _rows(self, sql: str, values: tuple[Any, ...] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self._explaining():
