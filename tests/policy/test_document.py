@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from specspan.errors import PolicyError, Problem
 from specspan.policy import document
 from specspan.policy.document import read_document
+from specspan.policy.scalars import resolve
 
 Read = Callable[[str | bytes], document.Document]
 
@@ -238,10 +238,16 @@ def test_any_bytes_are_read_or_refused(read: Read, content: bytes) -> None:
     assert all(1 <= (problem.line or 1) <= last_line for problem in problems)
 
 
-# PyYAML writes YAML 1.1, where `0o7` and `1e3` are no numbers and so need no quotes; here they are.
-_text = st.text().filter(
-    lambda text: not re.fullmatch(r"0o[0-7]+|[-+]?(\.[0-9]+|[0-9]+\.?[0-9]*)[eE][-+]?[0-9]+", text)
-)
+_yaml_1_1: Any = yaml.resolver.Resolver()
+
+
+def _bare_but_a_number(text: str) -> bool:
+    """Whether PyYAML writes text without quotes that YAML 1.2 takes for a number: ``0o7``, ``1e3``, ``08``, ``-.5``."""
+    bare = _yaml_1_1.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
+    return bare and not isinstance(resolve(text), str)
+
+
+_text = st.text().filter(lambda text: not _bare_but_a_number(text))
 _values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | _text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(min_size=1), inner, max_size=4),

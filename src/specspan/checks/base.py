@@ -86,4 +86,4 @@ class CheckKindModule(Protocol):
     """The key in a policy file, such as ``pattern``."""
     build: Build
     SCHEMA: Mapping[str, Any]
-    """JSON Schema of its configuration, for editors."""
+    """JSON Schema of its configuration, for editors. A first policy shows its ``description`` and ``examples``."""

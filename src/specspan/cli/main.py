@@ -35,9 +35,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line. Exit code 2 for what the user must change, 1 for a finding (see each command)."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
+        sys.exit(cli(standalone_mode=False))  # None, or the exit code that a command raised as click's `Exit`
     except click.ClickException as error:
         error.show()
         sys.exit(2)

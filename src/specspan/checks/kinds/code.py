@@ -39,7 +39,11 @@ _REGISTER = (
     "or name the function as package.module:function."
 )
 
-SCHEMA = {"anyOf": [{"type": "string"}, CodeConfig.model_json_schema()]}
+SCHEMA = {
+    "description": "a function of your own, by its @specspan.check name or where it is",
+    "anyOf": [{"type": "string"}, CodeConfig.model_json_schema()],
+    "examples": [{"name": "my_checks:no_account_numbers", "stage": "output", "timeout_s": 0.5}],
+}
 
 
 def build(clause_id: str, configuration: Any) -> Check:

@@ -39,7 +39,14 @@ class PatternConfig(BaseModel):
     version: str = "1"
 
 
-SCHEMA = {"anyOf": [{"type": "string"}, PatternConfig.model_json_schema()]}
+SCHEMA = {
+    "description": "what a text must not, or must, contain",
+    "anyOf": [{"type": "string"}, PatternConfig.model_json_schema()],
+    "examples": [
+        {"stage": "output", "any": [r"\b\d{3}-\d{2}-\d{4}\b"], "reason": "ssn"},
+        {"require": ["not (legal|financial) advice"], "ignore_case": True, "reason": "no_disclaimer"},
+    ],
+}
 
 
 def build(clause_id: str, configuration: Any) -> Check:

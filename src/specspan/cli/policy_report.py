@@ -1,0 +1,175 @@
+"""How a policy is shown: as tables for a person, as JSON for a program."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from specspan.checks.base import Check
+from specspan.decision import Action, Mode, OverrideRuling, Severity
+from specspan.errors import PolicyError
+from specspan.policy.model import ClausePolicy, Objective, Policy
+from specspan.policy.overrides import rule
+
+_SEVERITY_STYLES = {Severity.LOW: "dim", Severity.MEDIUM: "", Severity.HIGH: "yellow", Severity.CRITICAL: "bold red"}
+
+
+def policy_json(policy: Policy) -> dict[str, Any]:
+    """What a policy binds."""
+    binding, checked = _coverage(policy)
+    return {
+        "policy": {"source": policy.source, "digest": policy.digest, "mode": policy.mode},
+        "spec": {
+            "id": policy.spec.id,
+            "version": policy.spec.version,
+            "digest": policy.spec.digest,
+            "source": policy.spec.source,
+        },
+        "coverage": {"binding": binding, "named": len(policy.clauses), "checked": checked},
+        "clauses": [_clause_json(clause) for clause in policy.clauses.values()],
+        "overrides": [_override_json(ruling) for ruling in _rulings(policy)],
+    }
+
+
+def problems_json(error: PolicyError) -> dict[str, Any]:
+    """Why a policy is refused."""
+    problems = [
+        {"line": found.line, "key": found.key, "message": found.message, "remedy": found.remedy}
+        for found in error.problems
+    ]
+    return {"refused": error.source, "problems": problems}
+
+
+def print_policy(out: Console, policy: Policy) -> None:
+    """Print what a policy binds."""
+    out.print(_heading(policy))
+    out.line()
+    if policy.clauses:
+        out.print(_clauses(policy))
+        out.line()
+    out.print(_coverage_line(policy))
+    rulings = _rulings(policy)
+    if rulings:
+        out.line()
+        out.print(_overrides(rulings))
+
+
+def _heading(policy: Policy) -> Table:
+    spec, enforced = policy.spec, policy.mode is Mode.ENFORCE
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    table.add_row("policy", Text(policy.source, "bold"))
+    table.add_row("", policy.digest)
+    table.add_row("spec", Text(f"{spec.id} {spec.version or ''}".rstrip(), "bold"))
+    table.add_row("", spec.digest)
+    table.add_row("mode", "enforce: actions are taken" if enforced else "observe: actions are only recorded")
+    return table
+
+
+def _clauses(policy: Policy) -> Table:
+    clauses = policy.clauses.values()
+    with_objectives = any(clause.objective for clause in clauses)
+    table = _table("clause", "authority", "severity", "action", "checks", *["objective"] * with_objectives)
+    for clause in clauses:
+        table.add_row(
+            Text(clause.clause.id, "" if clause.checks else "dim"),
+            clause.clause.authority,
+            Text(clause.severity, _SEVERITY_STYLES[clause.severity]),
+            Text(clause.action, "bold" if clause.action.rank > Action.FLAG.rank else ""),
+            _checks(clause.checks),
+            *[_objective(clause.objective)] * with_objectives,
+        )
+    return table
+
+
+def _table(*headers: str) -> Table:
+    """A table without lines; a narrow terminal folds its last columns, never the names in the first."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for header in headers:
+        table.add_column(header, overflow="fold", no_wrap=header == headers[0])
+    return table
+
+
+def _checks(checks: Sequence[Check]) -> Text:
+    """Checks by kind and stage, one of them a line, as in ``pattern output ×2``."""
+    counts = Counter(f"{check.ref.kind} {check.stage}" for check in checks)
+    if not counts:
+        return Text("none", "dim")
+    return Text("\n".join(f"{name} ×{count}" if count > 1 else name for name, count in counts.items()))
+
+
+def _objective(objective: Objective | None) -> str:
+    return "" if objective is None else f"{100 * objective.target:.10g}% over {_span(objective.window)}"
+
+
+def _span(window: timedelta) -> str:
+    """A time span in its largest whole unit, as in ``30d``."""
+    minutes = int(window.total_seconds() // 60)
+    unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if minutes % size == 0)
+    return f"{minutes // size}{unit}"
+
+
+def _coverage(policy: Policy) -> tuple[int, int]:
+    """How many clauses of the spec bind, and how many of them have a check."""
+    return sum(1 for _ in policy.spec.binding), sum(1 for clause in policy.clauses.values() if clause.checks)
+
+
+def _coverage_line(policy: Policy) -> Text:
+    binding, checked = _coverage(policy)
+    text = Text(f"Checked: {checked} of {binding} clauses.", "bold")
+    if checked < binding:
+        text.append(f" Unassessed on every call: {binding - checked}.", "not bold yellow")
+    return text
+
+
+def _overrides(rulings: Sequence[OverrideRuling]) -> Table:
+    table = _table("override", "by", "until", "ruling", "reason")
+    for ruling in rulings:
+        override = ruling.override
+        until = "" if override.until is None else override.until.isoformat()
+        said = Text("granted", "green") if ruling.granted else Text(f"refused: {ruling.refusal}", "yellow")
+        table.add_row(override.clause, override.by, until, said, override.reason)
+    return table
+
+
+def _rulings(policy: Policy) -> list[OverrideRuling]:
+    today = datetime.now(timezone.utc).date()
+    return [rule(policy.spec, override, today) for override in policy.overrides]
+
+
+def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
+    objective = clause.objective
+    return {
+        "id": clause.clause.id,
+        "title": clause.clause.title,
+        "authority": clause.clause.authority,
+        "severity": clause.severity,
+        "action": clause.action,
+        "on_error": clause.on_error,
+        "objective": None
+        if objective is None
+        else {"target": objective.target, "window_s": objective.window.total_seconds()},
+        "checks": [
+            {"name": check.ref.name, "kind": check.ref.kind, "version": check.ref.version, "stage": check.stage}
+            for check in clause.checks
+        ],
+    }
+
+
+def _override_json(ruling: OverrideRuling) -> dict[str, Any]:
+    override = ruling.override
+    return {
+        "clause": override.clause,
+        "by": override.by,
+        "reason": override.reason,
+        "until": override.until,
+        "granted": ruling.granted,
+        "refusal": ruling.refusal,
+    }
