@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     TraceServiceServicer,
     add_TraceServiceServicer_to_server,
 )
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
@@ -27,9 +28,11 @@ class Received:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.paths: list[str] = []
+        self.resources: list[Resource] = []
 
     def take(self, path: str, request: ExportTraceServiceRequest) -> None:
         self.paths.append(path)
+        self.resources += [of.resource for of in request.resource_spans]
         self.spans += [span for of in request.resource_spans for scope in of.scope_spans for span in scope.spans]
 
     @property
