@@ -18,6 +18,7 @@ import yaml
 
 from specspan.errors import Problem
 from specspan.spec.ladder import Ladder
+from specspan.spec.problems import Problems
 
 _KEYS = ("id", "version", "ladder")
 _MAX_CHARS = 65_536
@@ -39,7 +40,7 @@ class FrontMatter:
     """How many lines stand before that."""
 
 
-def front_matter(text: str, problems: list[Problem]) -> FrontMatter:
+def front_matter(text: str, problems: Problems) -> FrontMatter:
     """The front matter of a document, nothing where it has none; what is broken is added to ``problems``."""
     opens = _OPENS.match(text)
     if opens is None:
@@ -47,12 +48,12 @@ def front_matter(text: str, problems: list[Problem]) -> FrontMatter:
     closes = _CLOSES.search(text, opens.end())
     if closes is None or closes.start() > _MAX_CHARS:
         remedy = "Close it with a line '---'; a rule at the very top needs an empty line before it."
-        problems.append(Problem(f"the front matter is not closed within {_MAX_CHARS} characters", remedy, 1))
+        problems.add(Problem(f"the front matter is not closed within {_MAX_CHARS} characters", remedy, 1))
         return FrontMatter()
     declared: dict[str, Ladder] = {}
     for key, value, line in _entries(text[opens.end() : closes.start()], problems):
         if problem := _problem(key, value, line, declared):
-            problems.append(problem)
+            problems.add(problem)
         else:
             declared[key] = value
     (id_,), (version,) = declared.get("id", (None,)), declared.get("version", (None,))
@@ -60,7 +61,7 @@ def front_matter(text: str, problems: list[Problem]) -> FrontMatter:
     return FrontMatter(id_, version, declared.get("ladder"), end, text.count("\n", 0, end))
 
 
-def _entries(yaml_text: str, problems: list[Problem]) -> Iterator[tuple[str, Ladder, int]]:
+def _entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, int]]:
     """Key, words and line of each entry. Words stay as written: a version ``1.10`` is no number, a date no date."""
     try:
         top = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
@@ -68,13 +69,13 @@ def _entries(yaml_text: str, problems: list[Problem]) -> Iterator[tuple[str, Lad
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "it cannot be parsed"
         line = 1 if mark is None else mark.line + 2
-        problems.append(Problem(f"the front matter is not YAML: {what}", "Write one 'key: value' a line.", line))
+        problems.add(Problem(f"the front matter is not YAML: {what}", "Write one 'key: value' a line.", line))
         return
     if top is None:
         return
     if not isinstance(top, yaml.MappingNode):
         remedy = "Write one 'key: value' a line; a rule at the very top needs an empty line before it."
-        problems.append(Problem("the front matter has no keys", remedy, 1))
+        problems.add(Problem("the front matter has no keys", remedy, 1))
         return
     for key, value in top.value:
         nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from specspan.errors import Problem
 from specspan.spec.identity import slug
+from specspan.spec.problems import Problems
 
 _ID = re.compile(r"[\w.:-]+")  # no space: ids stand side by side in one attribute of a span
 _PAIR = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^\"\s]+))")
@@ -27,7 +28,7 @@ class Heading:
     tags: tuple[str, ...] = ()
 
 
-def read_heading(written: str, line: int, problems: list[Problem]) -> Heading:
+def read_heading(written: str, line: int, problems: Problems) -> Heading:
     """The heading on a line; what is wrong with it is added to ``problems``, and a stand-in id goes on from there."""
     marks = written.lstrip(" ")
     level = len(marks) - len(marks.lstrip("#"))
@@ -37,12 +38,12 @@ def read_heading(written: str, line: int, problems: list[Problem]) -> Heading:
         key, value, problem = _attribute(token)
         if problem is None and key in found:
             problem = Problem(f"{title!r} has {key} twice", "Keep one of them.")
-        if problem is None:
-            found[key] = value
-        else:
-            problems.append(Problem(problem.message, problem.remedy, line))
+        if problem is not None:
+            problems.add(replace(problem, line=line))
+        if key:
+            found.setdefault(key, value)
     if "id" not in found:
-        problems.append(_without_id(title, block, line))
+        problems.add(_without_id(title, block, line))
     tags = tuple(tag for tag in found.get("tags", "").split(",") if tag)
     return Heading(level, title, line, found.get("id", f"line {line}"), found.get("authority"), tags)
 
@@ -60,11 +61,11 @@ def _split(text: str) -> tuple[str, str | None]:
 
 
 def _attribute(token: str) -> tuple[str, str, Problem | None]:
-    """Key and value of one attribute, or what is wrong with it."""
+    """Key and value of one attribute, and what is wrong with it; an empty key where it has none that is known."""
     if token.startswith("#"):
         if _ID.fullmatch(token, 1):
             return "id", token[1:], None
-        return "", "", Problem(f"{token!r} is no id", "Ids have letters, digits and '_.:-'.")
+        return "id", token, Problem(f"{token!r} is no id", "Ids have letters, digits and '_.:-'.")
     pair = _PAIR.fullmatch(token)
     if pair is None:
         return "", "", Problem(f"{token!r} is no attribute", "Write '#id', 'authority=level' or 'tags=one,two'.")

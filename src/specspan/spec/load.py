@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +16,6 @@ from specspan.spec.model import Spec
 MAX_BYTES = 16 * 1024 * 1024
 """The largest file that is read; the published Model Spec has a quarter of a megabyte."""
 
-_MAX_PROBLEMS = 100
-_MAX_MESSAGE_CHARS = 300
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -28,14 +25,6 @@ class Origin:
     """Its path as it was given; messages name it."""
     digest: str
     """``sha256:`` and the hex digest of its bytes."""
-
-    def refuse(self, problems: list[Problem]) -> SpecError:
-        """The error for a document with ``problems``: in the order of its lines, and short enough to be read."""
-        ordered = sorted(problems, key=lambda problem: problem.line or 0)
-        named = [replace(problem, message=_short(problem.message)) for problem in ordered[:_MAX_PROBLEMS]]
-        if len(ordered) > len(named):
-            named.append(Problem(f"there are {len(ordered) - len(named)} more problems", "Mend these first."))
-        return SpecError(self.source, *named)
 
 
 class SpecReader(Protocol):
@@ -116,10 +105,6 @@ def _text(data: bytes, source: str) -> str:
     if not text.strip():
         raise _refused(source, "this file is empty", "Give the text of a spec.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= _MAX_MESSAGE_CHARS else f"{message[:_MAX_MESSAGE_CHARS]}…"
 
 
 def _too_large(source: str) -> SpecError:

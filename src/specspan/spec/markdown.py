@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from specspan.errors import Problem
+from specspan.spec.problems import Problems
 
 # CommonMark 0.31: up to three spaces before a heading or a fence; four are indented code.
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
@@ -58,7 +59,7 @@ class Block:
         return "\n".join(_dedent(line) for line in self.lines[1:]).strip("\n")
 
 
-def blocks(text: str, problems: list[Problem], *, first_line: int = 1) -> Iterator[Block]:
+def blocks(text: str, problems: Problems, *, first_line: int = 1) -> Iterator[Block]:
     """Every block of ``text`` in order, HTML comments left out; what is broken is added to ``problems``."""
     lines = text.split("\n")
     at = 0
@@ -72,7 +73,7 @@ def blocks(text: str, problems: list[Problem], *, first_line: int = 1) -> Iterat
         at = end
 
 
-def _block(lines: list[str], at: int, first_line: int, problems: list[Problem]) -> tuple[Block | None, int]:
+def _block(lines: list[str], at: int, first_line: int, problems: Problems) -> tuple[Block | None, int]:
     """The block that begins at line ``at`` (None for a comment), and the line after it."""
     line, number = lines[at], at + first_line
     if _HEADING.match(line):
@@ -108,9 +109,7 @@ def _opening(line: str) -> re.Match[str] | None:
     return None if fence is None or (fence[1][0] == "`" and "`" in fence[2]) else fence
 
 
-def _fence(
-    lines: list[str], at: int, number: int, opening: re.Match[str], problems: list[Problem]
-) -> tuple[Block, int]:
+def _fence(lines: list[str], at: int, number: int, opening: re.Match[str], problems: Problems) -> tuple[Block, int]:
     mark, info = opening[1], opening[2].strip()
     empty = Block(BlockKind.FENCE, number, (lines[at], mark), info)
     for end in range(at + 1, len(lines)):
@@ -122,9 +121,9 @@ def _fence(
         if mark[0] == "~" and inner[2].strip() == info:
             # To CommonMark this line is content. Then a fence that somebody forgot to close would swallow
             # everything up to the end of the next one, headings included, and nobody would be told.
-            problems.append(_unclosed(mark, number, f"before the next one opens on line {number + end - at}"))
+            problems.add(_unclosed(mark, number, f"before the next one opens on line {number + end - at}"))
             return empty, end
-    problems.append(_unclosed(mark, number, "before the document ends"))
+    problems.add(_unclosed(mark, number, "before the document ends"))
     return empty, len(lines)
 
 
@@ -132,7 +131,7 @@ def _unclosed(mark: str, number: int, where: str) -> Problem:
     return Problem(f"the fence {mark!r} is not closed {where}", f"Close it with a line {mark!r}.", number)
 
 
-def _after_comment(lines: list[str], at: int, number: int, problems: list[Problem]) -> int:
+def _after_comment(lines: list[str], at: int, number: int, problems: Problems) -> int:
     """The line after the comment that opens at ``at``; text behind its end stays, as a line of its own."""
     start = lines[at].index("<!--") + 4
     for end in range(at, len(lines)):
@@ -144,9 +143,7 @@ def _after_comment(lines: list[str], at: int, number: int, problems: list[Proble
                 return end
             start = another.end()
         start = 0
-    problems.append(
-        Problem("the comment '<!--' is not closed before the document ends", "Close it with '-->'.", number)
-    )
+    problems.add(Problem("the comment '<!--' is not closed before the document ends", "Close it with '-->'.", number))
     return len(lines)
 
 

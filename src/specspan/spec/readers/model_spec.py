@@ -36,6 +36,7 @@ from specspan.spec.ladder import Ladder, derive
 from specspan.spec.load import Origin
 from specspan.spec.markdown import Block, BlockKind, blocks
 from specspan.spec.model import Clause, Example, Spec
+from specspan.spec.problems import Problems
 
 _ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t].*\{#", re.MULTILINE)
 _REFERENCE = re.compile(r"\]\(#([\w.:-]+)\)")
@@ -56,14 +57,13 @@ def read(text: str, origin: Origin) -> Spec:
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.
     """
-    problems: list[Problem] = []
+    problems = Problems(origin.source)
     front = front_matter(text, problems)
     found = list(blocks(text[front.end :], problems, first_line=front.lines + 1))
     sections = _sections(found, problems)
     ladder = front.ladder or derive(section.heading.authority or "" for section in sections)
-    problems += _misfits([section.heading for section in sections], ladder)
-    if problems:
-        raise origin.refuse(problems)
+    problems.add_all(_misfits([section.heading for section in sections], ladder))
+    problems.refuse()
     clauses = {clause.id: clause for clause in _clauses(sections)}
     return Spec(
         id=front.id or _name(origin.source, next(iter(clauses.values()))),
@@ -94,12 +94,12 @@ class _Section:
         if block.kind is not BlockKind.FENCE:
             self.references += _REFERENCE.findall(block.text)
 
-    def take_example(self, title: Block, fence: Block, problems: list[Problem]) -> None:
+    def take_example(self, title: Block, fence: Block, problems: Problems) -> None:
         """Take in an example: what announces it, and its conversation."""
         try:
             conversation = read_conversation(fence.body, fence.line + 1)
         except BadConversation as error:
-            problems.append(error.problem)
+            problems.add(error.problem)
             return
         words = " ".join(title.text.split()).removeprefix("**Example**:").removeprefix("**Example:**").strip()
         self.examples.append(Example(words, conversation.turns, conversation.comparisons, title.line))
@@ -107,7 +107,7 @@ class _Section:
         self.references += _mentioned(conversation)
 
 
-def _sections(found: list[Block], problems: list[Problem]) -> list[_Section]:
+def _sections(found: list[Block], problems: Problems) -> list[_Section]:
     """Every section with what stands in it, up to the next heading. Text before the first belongs to none."""
     sections: list[_Section] = []
     taken: Block | None = None
@@ -123,7 +123,7 @@ def _sections(found: list[Block], problems: list[Problem]) -> list[_Section]:
             taken = after
         else:
             remedy = "Put a '~~~xml' block with its conversation behind it."
-            problems.append(Problem("an example has no conversation", remedy, block.line))
+            problems.add(Problem("an example has no conversation", remedy, block.line))
     return sections
 
 
