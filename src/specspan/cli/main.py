@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
 
 from specspan import discovery
+from specspan.cli.output import printable
 from specspan.errors import SpecspanError
 
 
@@ -34,6 +36,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. Exit code 2 for what the user must change, 1 for a finding (see each command)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 shows what it can
     try:
         sys.exit(cli(standalone_mode=False))  # None, or the exit code that a command raised as click's `Exit`
     except click.ClickException as error:
@@ -42,5 +47,5 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except SpecspanError as error:
-        click.echo(f"specspan: {error}", err=True)
+        click.echo(f"specspan: {printable(str(error))}", err=True)
         sys.exit(2)

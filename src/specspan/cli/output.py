@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import Any
 
@@ -11,6 +12,9 @@ import click
 from rich.console import Console
 
 _PIPED_WIDTH = 160  # columns where nobody looks: lines are for programs then, and stay whole
+
+# C0 and C1 but tab and line feed: a terminal obeys them, wherever the text came from.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def console(*, width: int | None = None) -> Console:
@@ -22,4 +26,10 @@ def console(*, width: int | None = None) -> Console:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON, two spaces deep, as a program reading standard output expects it."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not utf8, default=str))
+
+
+def printable(text: str) -> str:
+    """``text`` from a file or a model, without what a terminal would take for a command."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,44 @@
+"""`specspan spec`: what the clauses are."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import click
+
+from specspan.cli import spec_view
+from specspan.cli.output import console, print_json
+from specspan.errors import Problem, SpecError
+from specspan.spec.json import clause_to_json, to_json
+from specspan.spec.load import load_spec
+from specspan.spec.model import Clause, Spec
+
+
+@click.group("spec")
+def command() -> None:
+    """Read a behaviour specification."""
+
+
+@command.command("show")
+@click.argument("file")
+@click.argument("clause", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of docs/specs.md.")
+def show(file: str, clause: str | None, as_json: bool) -> None:
+    """Show the spec in FILE, or one CLAUSE of it by its id."""
+    spec = load_spec(file)
+    found = None if clause is None else _find(spec, clause)
+    if as_json:
+        print_json(to_json(spec) if found is None else clause_to_json(found))
+    else:
+        out = console()
+        out.push_theme(spec_view.THEME)
+        out.print(spec_view.overview(spec) if found is None else spec_view.clause(spec, found))
+
+
+def _find(spec: Spec, clause: str) -> Clause:
+    id_ = clause.removeprefix("#")
+    if id_ in spec.clauses:
+        return spec.clauses[id_]
+    near = get_close_matches(id_, spec.clauses, 3, cutoff=0.5)
+    remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'specspan spec show FILE' lists them all."
+    raise SpecError(spec.source, Problem(f"there is no clause {clause!r}", remedy))
