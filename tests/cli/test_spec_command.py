@@ -44,7 +44,7 @@ def specspan(*arguments: str | Path, **environment: str) -> subprocess.Completed
         [sys.executable, "-c", "from specspan.cli.main import main; main()", *map(str, arguments)],
         capture_output=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1", **environment},
+        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "200", **environment},
         check=False,
     )
 
@@ -53,9 +53,10 @@ def test_overview_shows_identity_ladder_counts_and_tree() -> None:
     """Without a clause, the whole spec is shown: who it is, its chain of command, counts, and every section."""
     ran = specspan("spec", "show", HARBOUR)
     assert (ran.returncode, ran.stderr) == (0, "")
-    identity, _, ladder, *rest = ran.stdout.splitlines()
+    identity, source, _, ladder, *rest = ran.stdout.splitlines()
     spec = load_spec(HARBOUR)
     assert identity.split()[:3] == ["harbour", "2026-03-01", spec.digest[:19]]
+    assert source == str(HARBOUR)
     assert ladder == "chain of command  root › system › developer › user › guideline"
     counts = dict(zip(rest[0].replace("no label", "no_label").split(), rest[1].split(), strict=True))
     assert counts["sections"] == "5"

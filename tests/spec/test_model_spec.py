@@ -175,3 +175,38 @@ def test_ladder_is_the_one_that_the_labels_are_of(written: Callable[[str], Spec]
     assert written("# A {#a authority=platform}\n# B {#b authority=user}").ladder == OLD
     assert written("# A {#a authority=user}").ladder == NEW
     assert written("# A {#a}").ladder == NEW
+
+
+def test_published_text_is_known_wherever_it_lies(model_specs: Path, tmp_path: Path) -> None:
+    """The Model Spec is told by what it says of itself, not by the name somebody gave the file."""
+    path = tmp_path / "copy.md"
+    path.write_bytes((model_specs / "2025-09-12.md").read_bytes())
+    spec = load_spec(path)
+    assert (spec.id, spec.version) == ("openai-model-spec", None)
+
+
+def test_inline_code_opens_no_fence(written: Callable[[str], Spec]) -> None:
+    """A line that begins with code in three backticks is text, and the headings below it are headings."""
+    spec = written("# A {#a}\n```not``` a fence\n# B {#b}\n")
+    assert list(spec.clauses) == ["a", "b"]
+
+
+def test_title_keeps_a_mark_that_closes_nothing(written: Callable[[str], Spec]) -> None:
+    """Only a closing sequence behind a space is no part of a title."""
+    spec = written("# Use C# {#a}\n## Say ## {#b}\n## {braces} {#c}\n")
+    assert [clause.title for clause in spec.clauses.values()] == ["Use C#", "Say", "{braces}"]
+
+
+def test_answers_without_verdicts_stand_apart(written: Callable[[str], Spec]) -> None:
+    """Of two answers that the document does not judge, neither continues the other."""
+    answers = "<assistant>\none\n</assistant>\n<assistant>\ntwo\n</assistant>"
+    spec = written(f"# A {{#a}}\n**Example**: e\n~~~xml\n<comparison>\n{answers}\n</comparison>\n~~~\n")
+    (comparison,) = spec.clauses["a"].examples[0].comparisons
+    assert [answer.turns[0].content for answer in comparison.answers] == ["one", "two"]
+
+
+def test_plain_xml_block_is_text(written: Callable[[str], Spec]) -> None:
+    """An XML block that no example announces is part of the text."""
+    clause = written("# A {#a}\n\n~~~xml\n<user>\n~~~\n").clauses["a"]
+    assert clause.text == "~~~xml\n<user>\n~~~"
+    assert clause.examples == ()

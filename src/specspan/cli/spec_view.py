@@ -61,7 +61,7 @@ def _identity(spec: Spec) -> Text:
         (spec.id, "bold"),
         f"  {spec.version or 'no version'}",
         (f"  {algorithm}:{digest[:12]}", "dim"),
-        (f"  {printable(spec.source)}", "dim"),
+        (f"\n{printable(spec.source)}", "dim"),
     )
 
 
