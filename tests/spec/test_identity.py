@@ -16,7 +16,8 @@ from specspan.spec.identity import id_of, slug, version_of
         ("2026-03-01_acme.v2.md", "acme-v2", "2026-03-01"),
         ("2026-03-01.md", "first", "2026-03-01"),
         ("…", "first", None),
-        ("order-12026-03-011.md", "order-12026-03-011", None),
+        ("order-12026-03-01.md", "order-12026-03-01", None),
+        ("order-2026-03-011.md", "order-2026-03-011", None),
         ("2026-03-01/acme.md", "acme", None),
     ],
 )
