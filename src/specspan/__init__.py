@@ -1,3 +1,47 @@
 """specspan instruments model calls with spans that say which clauses of a behaviour specification applied."""
 
-__version__ = "0.1.0"
+from specspan.call import ModelCall, ScopeOfAutonomy
+from specspan.checks.code import check
+from specspan.decision import Action, Decision, Evidence, Finding, Mode, Outcome, Severity, Stage, Verdict
+from specspan.errors import (
+    Blocked,
+    ConfigurationError,
+    MissingDependency,
+    PolicyError,
+    SpecError,
+    SpecspanError,
+    StoreError,
+)
+from specspan.instrument.context import context, override
+from specspan.instrument.observe import observe
+from specspan.runtime.configure import configure, force_flush, shutdown
+from specspan.version import __version__
+
+__all__ = [
+    "Action",
+    "Blocked",
+    "ConfigurationError",
+    "Decision",
+    "Evidence",
+    "Finding",
+    "MissingDependency",
+    "Mode",
+    "ModelCall",
+    "Outcome",
+    "PolicyError",
+    "ScopeOfAutonomy",
+    "Severity",
+    "SpecError",
+    "SpecspanError",
+    "Stage",
+    "StoreError",
+    "Verdict",
+    "__version__",
+    "check",
+    "configure",
+    "context",
+    "force_flush",
+    "observe",
+    "override",
+    "shutdown",
+]

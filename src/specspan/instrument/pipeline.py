@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specspan.engine.engine import Engine
 from specspan.record.recorder import Recorder
 
 
@@ -12,6 +13,8 @@ class Pipeline:
     """Where calls go."""
 
     recorder: Recorder
+    engine: Engine | None = None
+    """None: spans without decisions."""
 
 
 _active: Pipeline | None = None

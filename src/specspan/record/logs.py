@@ -8,7 +8,6 @@ from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_l
 from opentelemetry.context import Context
 from opentelemetry.util.types import AnyValue
 
-from specspan import __version__
 from specspan.decision import Decision, Finding, Outcome
 from specspan.record import attributes, content, findings
 from specspan.record import conventions as names
@@ -16,6 +15,7 @@ from specspan.record.lane import Lane
 from specspan.record.model import Ended
 from specspan.record.providers import Liveness
 from specspan.record.settings import Settings
+from specspan.version import __version__
 
 
 class LogRecords:

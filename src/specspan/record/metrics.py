@@ -18,7 +18,7 @@ from opentelemetry import metrics
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
-from specspan import __version__, losses
+from specspan import losses
 from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling
 from specspan.record import conventions as names
 from specspan.record import findings
@@ -28,6 +28,7 @@ from specspan.record.lane import Lane
 from specspan.record.model import Ended
 from specspan.record.providers import Liveness
 from specspan.record.settings import Settings
+from specspan.version import __version__
 
 _Alike: TypeAlias = tuple[str, str, str, str, str, str]
 """What tells findings apart in metrics: spec version, clause, authority, severity, outcome, kind of check."""

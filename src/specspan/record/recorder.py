@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
-from specspan import __version__, losses
+from specspan import losses
 from specspan.call import Attribute, CallContext, ModelCall, Request
 from specspan.decision import Decision, Verdict
 from specspan.guard import guard
@@ -26,6 +26,7 @@ from specspan.record.metrics import Metrics
 from specspan.record.model import Ended, Ending, EndKind, Timing
 from specspan.record.pipeline import DecisionExporter, Export
 from specspan.record.settings import Content, Settings
+from specspan.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

@@ -6,7 +6,7 @@ Source of the latter: https://opentelemetry.io/docs/specs/otel/configuration/sdk
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specspan.errors import ConfigurationError, Problem
 
@@ -31,6 +31,14 @@ class Environment:
     """Names of OpenTelemetry's span exporters."""
     metrics: tuple[str, ...]
     logs: tuple[str, ...]
+
+    def and_sqlite(self) -> Environment:
+        """The same, with spans and decisions going to SQLite besides."""
+        return replace(
+            self,
+            traces=tuple(dict.fromkeys((*self.traces, SQLITE_SPANS))),
+            decisions=tuple(dict.fromkeys((*self.decisions, SQLITE_DECISIONS))),
+        )
 
 
 def read(environ: Mapping[str, str]) -> Environment:

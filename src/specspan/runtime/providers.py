@@ -34,8 +34,10 @@ class Providers:
     """The three signals, and what of them is ours to end."""
 
     tracer: trace.TracerProvider
-    meter: metrics.MeterProvider
-    logger: logs.LoggerProvider
+    meter: metrics.MeterProvider | None
+    """None where none is set; the application may yet set its own."""
+    logger: logs.LoggerProvider | None
+    """None as for ``meter``."""
     resource: Resource
     made: tuple[TracerProvider | MeterProvider | LoggerProvider, ...] = ()
     """Those that were made here: ours to shut down."""
@@ -45,7 +47,7 @@ class Providers:
         flushes: list[Callable[[int], bool]] = [
             provider.force_flush
             for provider in (self.tracer, self.meter, self.logger)
-            if hasattr(provider, "force_flush")
+            if provider is not None and hasattr(provider, "force_flush")
         ]
         flushed = [flush(int(timeout_s * 1000)) for flush in flushes]  # each one, whatever another says
         return all(flushed)
@@ -84,8 +86,8 @@ def given_or_made(
     tracer = tracer or made_tracer or trace.NoOpTracerProvider()
     return Providers(
         tracer=tracer,
-        meter=meter or made_meter or metrics.NoOpMeterProvider(),
-        logger=logger or made_logger or logs.NoOpLoggerProvider(),
+        meter=meter or made_meter,
+        logger=logger or made_logger,
         resource=getattr(tracer, "resource", resource),
         made=tuple(made for made in (made_tracer, made_meter, made_logger) if made is not None),
     )

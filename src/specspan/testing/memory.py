@@ -1,0 +1,86 @@
+"""What specspan records, kept in memory for a test to look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from specspan.decision import Mode
+from specspan.engine.engine import Engine
+from specspan.instrument.pipeline import Pipeline, activate, active
+from specspan.policy.model import Policy
+from specspan.record.recorder import Recorder
+from specspan.runtime.configure import policy_of
+from specspan.testing.fakes import FakeClock, FakeDecisionIds, FakeSpanIds
+
+_FLUSH_S = 5.0
+
+
+class MemoryDecisions:
+    """A decision exporter that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.records: list[Mapping[str, Any]] = []
+
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Keep ``records``."""
+        self.records.extend(records)
+
+    def shutdown(self) -> None:
+        """Nothing to let go of."""
+
+
+class Recorded:
+    """What was recorded so far."""
+
+    def __init__(self, recorder: Recorder, spans: InMemorySpanExporter, decisions: MemoryDecisions) -> None:
+        self._recorder = recorder
+        self._spans = spans
+        self._decisions = decisions
+
+    @property
+    def spans(self) -> tuple[ReadableSpan, ...]:
+        """Every span that ended, in that order."""
+        return self._spans.get_finished_spans()
+
+    @property
+    def decisions(self) -> tuple[Mapping[str, Any], ...]:
+        """Every decision record, in order."""
+        self._recorder.force_flush(_FLUSH_S)
+        return tuple(record for record in self._decisions.records if record["type"] == "decision")
+
+
+@contextmanager
+def recorded(
+    policy: str | os.PathLike[str] | Policy | None = None,
+    *,
+    mode: Mode | str | None = None,
+    clock: FakeClock | None = None,
+) -> Iterator[Recorded]:
+    """Put specspan to work inside the block, recording into memory; what was configured before is back after it.
+
+    Ids are numbered from 1 and decisions are dated by ``clock``, so that two runs record the same.
+
+    Raises:
+        SpecError, PolicyError, ConfigurationError: as `specspan.configure`.
+    """
+    loaded = policy_of(policy, mode)
+    spans, decisions = InMemorySpanExporter(), MemoryDecisions()
+    provider = TracerProvider(id_generator=FakeSpanIds(), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    recorder = Recorder(tracer_provider=provider, decision_exporters=(decisions,))
+    engine = Engine(loaded, now_ns=clock or FakeClock(), new_id=FakeDecisionIds()) if loaded is not None else None
+    before = active()
+    activate(Pipeline(recorder, engine))
+    try:
+        yield Recorded(recorder, spans, decisions)
+    finally:
+        activate(before)
+        recorder.shutdown()
+        provider.shutdown()
