@@ -2,78 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+import pytest
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from recording import CALL, COMPLETED, CONTEXT, KIND, REQUEST, SSN, Recording, decision
 
-from specspan.call import CallContext, Message, ModelCall, Request, Response, ScopeOfAutonomy, Text, Usage
-from specspan.decision import Action, Decision, Finding, Mode, Outcome, SpecRef, Summary, Verdict
+from specspan.call import CallContext, ModelCall, Request, Response
+from specspan.decision import Action, Finding, Mode, Outcome, SpecRef
 from specspan.errors import Blocked
 from specspan.record.model import Ending, EndKind, Timing
 from specspan.record.recorder import Recorder
-from specspan.record.settings import Settings
+from specspan.record.settings import Content, FindingEvents, Settings
 
-REQUEST = Request(
-    provider="openai",
-    model="gpt-5",
-    parameters={"temperature": 0.5, "stop_sequences": ("END",)},
-    input=(Message("user", (Text("What is my number?"),)),),
-    server_address="api.example.com",
-    server_port=443,
-    streaming=True,
-)
-RESPONSE = Response(
-    id="r-1",
-    model="gpt-5-2026",
-    output=(Message("assistant", (Text("It is 123-45-6789."),), finish_reason="stop"),),
-    finish_reasons=("stop",),
-    usage=Usage(10, 20, cache_read_input_tokens=4),
-)
-CONTEXT = CallContext("c-9", "u-7", ScopeOfAutonomy(("search",)))
-CALL = ModelCall(REQUEST, RESPONSE, CONTEXT)
+Record = Callable[..., Recording]
 
 
-def violated(**changes: Any) -> Decision:
-    given: dict[str, Any] = {
-        "id": "d-1",
-        "time_unix_nano": 5,
-        "specs": (SpecRef("model-spec", "2025-09-12", "sha256:aa"),),
-        "policy_digest": "sha256:bb",
-        "mode": Mode.OBSERVE,
-        "verdict": Verdict.VIOLATED,
-        "action": Action.FLAG,
-        "would": Action.BLOCK,
-        "governing_clause": "protect_privacy",
-        "reason": "ssn",
-        "findings": (Finding(Outcome.VIOLATED, "ssn", clause="protect_privacy", authority="root"),),
-        "summary": Summary("be_kind protect_privacy", ("protect_privacy",), considered=12, unassessed=10),
-    }
-    return Decision(**given | changes)
-
-
-def spans_of(settings: Settings | None = None) -> tuple[Recorder, InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return Recorder(settings or Settings(), tracer_provider=provider), exporter
-
-
-def one(exporter: InMemorySpanExporter) -> ReadableSpan:
-    (span,) = exporter.get_finished_spans()
-    return span
-
-
-def test_a_whole_call_is_one_client_span() -> None:
+def test_a_whole_call_is_one_client_span(record: Record) -> None:
     """The span of a call carries what was asked, what came back and what was decided."""
-    recorder, exporter = spans_of()
-    span = recorder.start_call(REQUEST, CONTEXT)
-    recorder.end_call(span, CALL, violated(), Ending(EndKind.COMPLETED), Timing(1.5, 0.25))
-    found = one(exporter)
-    assert (found.name, found.kind, found.status.status_code) == ("chat gpt-5", SpanKind.CLIENT, StatusCode.UNSET)
-    assert dict(found.attributes or {}) == {
+    recording = record()
+    recording.call(decision(KIND, SSN))
+    span = recording.span
+    assert (span.name, span.kind, span.status.status_code) == ("chat gpt-5", SpanKind.CLIENT, StatusCode.UNSET)
+    assert span.instrumentation_scope is not None
+    assert span.instrumentation_scope.schema_url == "https://specspan.dev/schemas/1.0.0"
+    assert recording.attributes == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-5",
@@ -111,24 +69,201 @@ def test_a_whole_call_is_one_client_span() -> None:
         "specspan.spec.id": "model-spec",
         "specspan.spec.version": "2025-09-12",
     }
+    (event,) = span.events
+    assert (event.name, dict(event.attributes or {})) == (
+        "specspan.finding",
+        {
+            "specspan.decision.id": "d-1",
+            "specspan.finding.clause": "protect_privacy",
+            "specspan.finding.authority": "root",
+            "specspan.finding.severity": "high",
+            "specspan.finding.outcome": "violated",
+            "specspan.finding.stage": "output",
+            "specspan.finding.action": "block",
+            "specspan.finding.reason": "ssn",
+            "specspan.finding.score": 1.0,
+            "specspan.finding.evidence": ("/output/0/parts/0:6-17",),
+            "specspan.check.name": "ssn",
+            "specspan.check.kind": "pattern",
+            "specspan.check.version": "2",
+        },
+    )
 
 
-def test_a_blocked_call_is_an_error_of_our_own_name() -> None:
-    """Only a call that the policy stopped has the status of an error."""
-    recorder, exporter = spans_of()
-    decision = violated(mode=Mode.ENFORCE, action=Action.BLOCK, would=None)
+def test_a_sampler_sees_what_is_asked() -> None:
+    """Everything known before the model is called stands on the span from its start."""
+    recorder = Recorder(Settings(), tracer_provider=TracerProvider(shutdown_on_exit=False))
     span = recorder.start_call(REQUEST, CONTEXT)
-    recorder.end_call(span, CALL, decision, Ending.of(Blocked(decision)), Timing(1.0))
-    found = one(exporter)
-    assert found.status.status_code is StatusCode.ERROR
-    assert (found.attributes or {})["error.type"] == "specspan.blocked"
+    assert dict(getattr(span, "attributes", {}))["gen_ai.request.model"] == "gpt-5"
+    recorder.end_call(span, CALL, None, COMPLETED, Timing(1.0))
+    recorder.shutdown()
 
 
-def test_a_failure_is_named_by_its_class_and_quotes_nothing() -> None:
+def test_several_specs_are_arrays_in_one_order(record: Record) -> None:
+    """With several specs in force, id, version and digest at one place belong together."""
+    recording = record()
+    recording.call(decision(KIND, specs=(SpecRef("a", "1", "sha256:a"), SpecRef("b", None, "sha256:b"))))
+    found = recording.attributes
+    assert found["specspan.spec.id"] == ("a", "b")
+    assert found["specspan.spec.version"] == ("1", "")
+    assert found["specspan.spec.digest"] == ("sha256:a", "sha256:b")
+
+
+def test_a_blocked_call_is_an_error_of_our_own_name(record: Record) -> None:
+    """A call that the policy stopped has the status ERROR, whatever its answer was."""
+    recording = record()
+    made = decision(SSN, mode=Mode.ENFORCE, action=Action.BLOCK, would=None, released_chars=17)
+    recording.call(made, ending=Ending.of(Blocked(made)))
+    assert recording.span.status.status_code is StatusCode.ERROR
+    assert recording.attributes["error.type"] == "specspan.blocked"
+    assert recording.attributes["specspan.stream.released_chars"] == 17
+    assert "specspan.decision.would" not in recording.attributes
+
+
+def test_a_flagged_violation_leaves_the_status_alone_unless_asked(record: Record) -> None:
+    """Violations are errors only under the setting that says so."""
+    lenient, strict = record(), record(Settings(violations_are_errors=True))
+    for recording in (lenient, strict):
+        recording.call(decision(SSN))
+    assert lenient.span.status.status_code is StatusCode.UNSET
+    assert strict.span.status.status_code is StatusCode.ERROR
+    assert strict.attributes["error.type"] == "specspan.violated"
+
+
+def test_a_failure_is_named_by_its_class_and_quotes_nothing(record: Record) -> None:
     """The message of an exception may quote a prompt, so the status names its class alone."""
-    recorder, exporter = spans_of()
-    span = recorder.start_work("answer", CallContext(), {"code.function.name": "answer"})
-    recorder.end_work(span, Ending.of(ValueError("secret prompt")))
-    found = one(exporter)
-    assert (found.status.status_code, found.status.description) == (StatusCode.ERROR, "ValueError")
+    recording = record()
+    span = recording.recorder.start_work("answer", CallContext(), {"code.function.name": "answer"})
+    recording.recorder.end_work(span, Ending.of(ValueError("secret prompt")))
+    found = recording.span
+    assert (found.kind, found.status.status_code, found.status.description) == (
+        SpanKind.INTERNAL,
+        StatusCode.ERROR,
+        "ValueError",
+    )
+    assert recording.attributes == {"code.function.name": "answer", "error.type": "ValueError"}
     assert "secret" not in found.to_json()
+
+
+def test_where_content_is_recorded_a_failure_says_why(record: Record) -> None:
+    """With content on, the status carries the exception's message; a message that cannot be read is left out."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    recording = record(Settings(content=Content.SPAN_ONLY))
+    for error in (ValueError("no such model"), Mute()):
+        recording.call(ending=Ending.of(error))
+    assert [span.status.description for span in recording.spans] == [
+        "ValueError: no such model",
+        f"{Mute.__qualname__}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "expected"),
+    [
+        (Ending(EndKind.CLOSED), StatusCode.UNSET, {"specspan.stream.end": "closed"}),
+        (Ending(EndKind.ABANDONED), StatusCode.UNSET, {"specspan.stream.end": "abandoned"}),
+        (Ending.of(asyncio.CancelledError()), StatusCode.ERROR, {"error.type": "CancelledError"}),
+        (Ending(EndKind.CANCELLED), StatusCode.ERROR, {"error.type": "CancelledError"}),
+        (Ending(EndKind.FAILED), StatusCode.ERROR, {"error.type": "_OTHER"}),
+        (COMPLETED, StatusCode.UNSET, {}),
+    ],
+)
+def test_every_ending_is_told_apart(record: Record, ending: Ending, status: StatusCode, expected: object) -> None:
+    """Closed, abandoned, cancelled, failed and completed work never look alike."""
+    recording = record()
+    recording.recorder.end_work(recording.recorder.start_work("w", CallContext(), {}), ending)
+    assert recording.span.status.status_code is status
+    assert recording.attributes == expected
+
+
+def test_a_thousand_violations_leave_a_whole_summary_within_the_default_limits(record: Record) -> None:
+    """1,000 clauses all violated: the summary is complete, and nothing was evicted from the span."""
+    clauses = [f"clause_{number}" for number in range(1000)]
+    recording = record()
+    recording.call(decision(*(replace(SSN, clause=clause) for clause in clauses)))
+    span, found = recording.span, recording.attributes
+    assert SpanLimits().max_span_attributes == 128
+    assert (span.dropped_attributes, span.dropped_events) == (0, 0)
+    assert found["specspan.clauses.violated"] == tuple(clauses)
+    assert found["specspan.clauses.applied"].split() == clauses
+    assert found["specspan.clauses.considered"] == 1010
+    assert sum(name.startswith("specspan.clause.") for name in found) == 32
+    assert len(span.events) == 64
+    assert found["specspan.findings.events_dropped"] == 1000 - 64
+    assert found["specspan.decision.verdict"] == "violated"
+    assert found["gen_ai.operation.name"] == "chat"
+
+
+def test_under_a_tight_limit_the_decision_survives() -> None:
+    """The SDK drops what was set first: with 16 attributes left, they are the decision's."""
+    spans = InMemorySpanExporter()
+    provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=16), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    recorder = Recorder(Settings(), tracer_provider=provider)
+    recorder.end_call(recorder.start_call(REQUEST, CONTEXT), CALL, decision(KIND, SSN), COMPLETED, Timing(1.0))
+    recorder.shutdown()
+    (span,) = spans.get_finished_spans()
+    found = dict(span.attributes or {})
+    assert {name for name in found if name.startswith("specspan.decision.")} >= {
+        "specspan.decision.id",
+        "specspan.decision.verdict",
+        "specspan.decision.action",
+        "specspan.decision.mode",
+    }
+    assert found["specspan.clauses.violated"] == ("protect_privacy",)
+
+
+def test_the_worst_clauses_stand_first() -> None:
+    """Of more than 32 clauses that did not comply, the violated ones are named before errors, doubts and overrides."""
+    recording = Recording()
+    outcomes = [Outcome.OVERRIDDEN, Outcome.PENDING, Outcome.UNCERTAIN, Outcome.ERROR, Outcome.VIOLATED]
+    findings = [Finding(outcome, clause=f"{outcome}_{number}") for outcome in outcomes for number in range(10)]
+    recording.call(decision(*findings))
+    recording.close()
+    named = [name for name in recording.attributes if name.startswith("specspan.clause.")]
+    assert [name.removeprefix("specspan.clause.").split("_")[0] for name in named] == (
+        ["violated"] * 10 + ["error"] * 10 + ["uncertain"] * 10 + ["pending"] * 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        (FindingEvents.NONE, []),
+        (FindingEvents.VIOLATIONS, ["protect_privacy"]),
+        (FindingEvents.ALL, ["protect_privacy", "be_kind"]),
+    ],
+)
+def test_events_are_those_asked_for(record: Record, which: FindingEvents, expected: list[str]) -> None:
+    """Findings become events by the setting, the worst first."""
+    recording = record(Settings(finding_events=which))
+    recording.call(decision(KIND, SSN))
+    events = [(event.attributes or {})["specspan.finding.clause"] for event in recording.span.events]
+    assert events == expected
+
+
+def test_what_no_exporter_could_encode_is_mended(record: Record) -> None:
+    """Lone surrogates and endless names from a provider do not spoil the batch they are exported in."""
+    hostile = "\ud800" + "x" * 5000
+    recording = record()
+    request = Request(provider="openai", model=hostile, parameters={"stop_sequences": (hostile,)}, conversation=hostile)
+    recording.call(call=ModelCall(request, Response(id=hostile, model=hostile, finish_reasons=(hostile,))))
+    assert len(recording.span.name) <= 256
+    for value in (recording.span.name, *recording.attributes.values()):
+        for text in value if isinstance(value, tuple) else (value,):
+            str(text).encode()
+            assert len(str(text)) <= 1024
+
+
+def test_a_span_is_ended_whatever_fails(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure of our own while recording leaves no span open and does not reach the application."""
+    monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS")
+    monkeypatch.setattr("specspan.record.attributes.at_end", lambda *_: 1 / 0)
+    recording = record()
+    recording.call(decision(SSN))
+    assert recording.span.end_time is not None
+    assert [entry["id"] for entry in recording.records] == ["d-1"]

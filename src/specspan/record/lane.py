@@ -69,8 +69,11 @@ class Lane(Generic[T]):
 
     def flush(self) -> threading.Event:
         """Ask for everything queued so far to be written soon; the event is set when it was written or dropped."""
+        last = self._last()
+        if isinstance(last, _Marker):  # flushing a consumer that hangs, again and again, must not fill its queue
+            return last
         marker = _Marker()
-        if self._closed or (not self._queue and self._thread is None):
+        if last is None and self._thread is None:
             marker.set()
             return marker
         self._queue.append(marker)
@@ -78,6 +81,8 @@ class Lane(Generic[T]):
         self._rouse()
         if self._thread is None:
             self.drain()
+        if self._closed:
+            self._drop_rest()
         return marker
 
     def close(self) -> None:
@@ -128,7 +133,7 @@ class Lane(Generic[T]):
     def _rouse(self) -> None:
         if self._thread is None:
             self._start()
-        if not self._wake.is_set():
+        elif not self._wake.is_set():
             self._wake.set()
 
     def _start(self) -> None:
@@ -196,6 +201,12 @@ class Lane(Generic[T]):
                 item.set()
             else:
                 losses.count(self._what, "shutdown")
+
+    def _last(self) -> T | _Marker | None:
+        try:
+            return self._queue[-1]
+        except IndexError:
+            return None
 
     def _taken(self) -> Iterator[T | _Marker]:
         """Items taken from the queue until it is empty; whoever takes one answers for it."""

@@ -1,0 +1,221 @@
+"""Decision record v1."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from recording import CALL, CONTEXT, KIND, REQUEST, RESPONSE, SSN, Recording, decision
+
+from specspan.call import Message, ModelCall, Request, Text, ToolCall
+from specspan.decision import Action, Mode, Override, OverrideRuling, Severity
+from specspan.policy.model import ClausePolicy, OnError, Policy
+from specspan.record.settings import Settings
+from specspan.spec.model import Clause, Spec
+
+Record = Callable[..., Recording]
+
+
+def test_a_whole_record(record: Record) -> None:
+    """A record says who recorded what about which call under which texts, and holds no content."""
+    recording = record()
+    override = Override("be_brief", "developer", "long-form product", date(2027, 1, 1))
+    recording.call(
+        decision(
+            KIND,
+            SSN,
+            overrides=(OverrideRuling(override, False, "insufficient_authority"),),
+            redacted=("/output/0/parts/0",),
+            released_chars=12,
+        )
+    )
+    (found,) = recording.records
+    context = recording.span.get_span_context()
+    assert context is not None
+    input_digest, output_digest = found["call"].pop("input_digest"), found["call"].pop("output_digest")
+    assert found == {
+        "v": 1,
+        "type": "decision",
+        "id": "d-1",
+        "time_unix_nano": 5,
+        "trace_id": f"{context.trace_id:032x}",
+        "span_id": f"{context.span_id:016x}",
+        "service": {"name": "desk", "version": "7", "instance": "i-1"},
+        "spec": [{"id": "model-spec", "version": "2025-09-12", "digest": "sha256:aa"}],
+        "policy": {"digest": "sha256:bb"},
+        "call": {
+            "provider": "openai",
+            "operation": "chat",
+            "model": "gpt-5",
+            "response_id": "r-1",
+            "usage": {"input_tokens": 10, "output_tokens": 20, "cache_read_input_tokens": 4},
+        },
+        "mode": "observe",
+        "verdict": "violated",
+        "action": "flag",
+        "would": "block",
+        "governing_clause": "protect_privacy",
+        "reason": "ssn",
+        "findings": [
+            {
+                "clause": "be_kind",
+                "authority": "user",
+                "outcome": "complied",
+                "severity": "medium",
+                "action": "flag",
+                "score": None,
+                "reason": None,
+                "stage": "output",
+                "check": {"name": "kind", "kind": "pattern", "version": "1"},
+                "evidence": [],
+                "duration_ns": 0,
+            },
+            {
+                "clause": "protect_privacy",
+                "authority": "root",
+                "outcome": "violated",
+                "severity": "high",
+                "action": "block",
+                "score": 1.0,
+                "reason": "ssn",
+                "stage": "output",
+                "check": {"name": "ssn", "kind": "pattern", "version": "2"},
+                "evidence": [{"pointer": "/output/0/parts/0", "start": 6, "end": 17}],
+                "duration_ns": 2_000,
+            },
+        ],
+        "counts": {"considered": 12, "not_applicable": 0, "unassessed": 10},
+        "overrides": [
+            {
+                "clause": "be_brief",
+                "by": "developer",
+                "granted": False,
+                "reason": "long-form product",
+                "until": "2027-01-01",
+                "refusal": "insufficient_authority",
+            }
+        ],
+        "redacted": ["/output/0/parts/0"],
+        "stream": {"released_chars": 12},
+    }
+    shape = '[{"parts":[{"content":"What is my number?","type":"text"}],"role":"user"}]'
+    expected = hmac.new(b"key", shape.encode(), hashlib.sha256).hexdigest()
+    assert input_digest == f"hmac-sha256:{expected}"
+    assert output_digest.startswith("hmac-sha256:")
+    assert output_digest != input_digest
+
+
+def test_digests_of_one_text_differ_by_key(record: Record) -> None:
+    """Without a key of one's own it is random: a short text cannot be guessed from its digest."""
+    recordings = [record(Settings()), record(Settings()), record(Settings(digest_key=b"a"))]
+    for recording in recordings:
+        recording.call(decision(KIND))
+        recording.call(decision(KIND))
+    digests = [[entry["call"]["input_digest"] for entry in recording.records] for recording in recordings]
+    assert all(first == second for first, second in digests)
+    assert len({first for first, _ in digests}) == 3
+
+
+def test_a_call_without_an_answer(record: Record) -> None:
+    """A call that was blocked before the model was asked has a record, without what there was not."""
+    recording = record()
+    recording.call(decision(KIND), call=ModelCall(Request("openai")))
+    (found,) = recording.records
+    assert found["call"] == {
+        "provider": "openai",
+        "operation": "chat",
+        "model": None,
+        "response_id": None,
+        "input_digest": None,
+        "output_digest": None,
+        "usage": {},
+    }
+
+
+def test_hostile_content_has_a_digest(record: Record) -> None:
+    """Cycles, lone surrogates and objects without JSON do not cost the record."""
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    parts = (ToolCall("t", cycle), Text("\ud800"), ToolCall("t", object()), ToolCall("t", {1: 2, "a": 3}))
+    recording = record()
+    recording.call(decision(KIND), call=ModelCall(Request("x", input=(Message("user", parts),))))
+    (found,) = recording.records
+    assert found["call"]["input_digest"].startswith("hmac-sha256:")
+
+
+def test_shared_findings_share_their_record(record: Record) -> None:
+    """The record of a finding that is the same on every call is made once; others never stand in for one another."""
+    recording = record()
+    others = [replace(SSN, evidence=(), explanation=None, duration_ns=number) for number in (1, 2)]
+    for other in others:
+        recording.call(decision(KIND, other))
+    first, second = recording.records
+    assert first["findings"][0] is second["findings"][0]
+    assert [entry["findings"][1]["duration_ns"] for entry in (first, second)] == [1, 2]
+
+
+def test_calls_without_a_decision_have_no_record(record: Record) -> None:
+    """Without a policy there are spans and metrics, and nothing to record a decision about."""
+    recording = record()
+    recording.call(None)
+    assert recording.records == []
+    assert len(recording.spans) == 1
+
+
+def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record: Record) -> None:
+    """The policy record indexes the clauses that bind, so that a reader can name those never assessed."""
+    clauses = [
+        Clause("overview", "Overview", "", None),
+        Clause("protect_privacy", "Protect privacy", "…", "root"),
+        Clause("be_kind", "Be kind", "…", "user"),
+    ]
+    spec = Spec("desk", "2", "sha256:aa", ("root", "user"), {clause.id: clause for clause in clauses})
+    bound = ClausePolicy(clauses[1], Severity.HIGH, Action.BLOCK, OnError.OPEN, (_NeverAsked(),))
+    unbound = ClausePolicy(clauses[2], Severity.LOW, Action.FLAG, OnError.OPEN)
+    policy = Policy(spec, Mode.ENFORCE, "sha256:bb", {"protect_privacy": bound, "be_kind": unbound})
+    recording = record()
+    recording.recorder.policy_in_force(policy)
+    recording.call(decision(KIND))
+    found, after = recording.records
+    assert isinstance(found["time_unix_nano"], int)
+    assert {name: value for name, value in found.items() if name != "time_unix_nano"} == {
+        "v": 1,
+        "type": "policy",
+        "service": {"name": "desk", "version": "7", "instance": "i-1"},
+        "spec": [{"id": "desk", "version": "2", "digest": "sha256:aa"}],
+        "policy": {"digest": "sha256:bb"},
+        "mode": "enforce",
+        "clauses": [
+            {"id": "protect_privacy", "title": "Protect privacy", "authority": "root", "checked": True},
+            {"id": "be_kind", "title": "Be kind", "authority": "user", "checked": False},
+        ],
+    }
+    assert after["type"] == "decision"
+
+
+class _NeverAsked:
+    ref: Any = None
+    stage: Any = None
+    prefilter = ()
+    timeout_s = None
+
+    def reads(self, text: object) -> bool:
+        raise AssertionError("recording asks no check")
+
+    def decide(self, call: object, texts: object) -> bool:
+        raise AssertionError("recording asks no check")
+
+
+def test_a_record_is_json(record: Record) -> None:
+    """Records hold nothing but what JSON knows: words of closed sets are plain strings."""
+    recording = record()
+    recording.call(decision(KIND, SSN), call=ModelCall(REQUEST, RESPONSE, CONTEXT))
+    (found,) = recording.records
+    assert json.loads(json.dumps(found)) == found
+    assert type(found["verdict"]) is str
+    assert CALL.output_text not in json.dumps(found)
