@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ["SPECSPAN_RAISE_INTERNAL_ERRORS"] = "1"
+
+# How long one example takes depends on what else the machine does; tests that bound time say so themselves.
+settings.register_profile("specspan", deadline=None)
+settings.load_profile("specspan")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

@@ -120,20 +120,12 @@ def test_keys_are_names_as_written(read: Read) -> None:
                 "Put text that holds ': ' in quotes, or mend the indentation."
             ),
         ),
-        (b"a: 1\nb: \xff\n", "p.yaml:2: is no UTF-8 text. Save it as UTF-8."),
-        ("a: 1\n".encode("utf-16"), "p.yaml:1: is no UTF-8 text. Save it as UTF-8."),
-        (
-            b"\x7fELF\0\0",
-            (
-                "p.yaml:1: holds the control character U+0000. "
-                "Name a text file; inside double quotes such a character is written \\x07."
-            ),
-        ),
+        (b"a: 1\nb: \xff\n", "p.yaml:2: byte 0xff (offset 8) is not UTF-8. Save the file as UTF-8."),
         (
             "a: 1\nb: \x1b[31m\n",
             (
                 "p.yaml:2: holds the control character U+001B. "
-                "Name a text file; inside double quotes such a character is written \\x07."
+                "Remove it; inside double quotes it can be written as \\x and two hexadecimal digits."
             ),
         ),
     ],
@@ -168,12 +160,10 @@ def test_more_problems_than_anybody_reads_end_the_reading(read: Read) -> None:
     assert refused.value.problems[-1].message == "has 100 problems or more"
 
 
-@pytest.mark.parametrize("name", ["absent.yaml", ".", "zero\0byte"])
-def test_what_cannot_be_opened_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing file, a folder and an impossible name are problems of the policy, told with the reason."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(PolicyError, match=r"cannot be read: .*Name a policy file"):
-        read_document(Path(name))
+def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    """A missing file is a problem of the policy."""
+    with pytest.raises(PolicyError, match=r"absent\.yaml: there is no such file. Check the path."):
+        read_document(tmp_path / "absent.yaml")
 
 
 def _laughs(levels: int) -> str:

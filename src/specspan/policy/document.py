@@ -6,7 +6,6 @@ beyond measure is refused while it is read, before it takes memory.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,8 +19,9 @@ from specspan.policy.problems import Problems
 from specspan.policy.scalars import resolve
 from specspan.policy.syntax import syntax_problem
 from specspan.policy.wording import PathTo, key_of
+from specspan.textfile import TextFile, read_text_file
 
-MAX_SIZE_BYTES = 1_000_000
+MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 """Mappings and lists inside one another."""
 MAX_WEIGHT = 4_000_000
@@ -72,44 +72,20 @@ def read_document(path: Path) -> Document:
     Raises:
         PolicyError: it cannot be opened, is no UTF-8 text or no YAML, or uses what is not read here.
     """
-    source = str(path)
-    data = _bytes(path)
-    root = _Reader(source, _text(source, data)).read()
-    return Document(root, f"sha256:{hashlib.sha256(data).hexdigest()}", source)
+    file = read_text_file(path, what="policy", max_bytes=MAX_BYTES, error=PolicyError)
+    _refuse_control_characters(file)
+    return Document(_Reader(file.source, file.text).read(), file.digest, file.source)
 
 
-def _bytes(path: Path) -> bytes:
-    """The file's bytes; one too large is refused without being read to its end."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SIZE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PolicyError(str(path), Problem(f"cannot be read: {reason}", "Name a policy file.")) from error
-    if len(data) > MAX_SIZE_BYTES:
-        raise PolicyError(
-            str(path), Problem("is larger than 1 MB", "Name a policy file; long lists belong in a check of your own.")
-        )
-    return data
-
-
-def _text(source: str, data: bytes) -> str:
-    """The text of the file, without a byte order mark."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise PolicyError(source, Problem("is no UTF-8 text", "Save it as UTF-8.", line)) from error
-    control = "\0" in text or _CONTROL.search(text)
+def _refuse_control_characters(file: TextFile) -> None:
+    control = _CONTROL.search(file.text)
     if control:
-        start = text.index("\0") if control is True else control.start()
         problem = Problem(
-            f"holds the control character U+{ord(text[start]):04X}",
-            "Name a text file; inside double quotes such a character is written \\x07.",
-            text.count("\n", 0, start) + 1,
+            f"holds the control character U+{ord(control[0]):04X}",
+            "Remove it; inside double quotes it can be written as \\x and two hexadecimal digits.",
+            file.text.count("\n", 0, control.start()) + 1,
         )
-        raise PolicyError(source, problem)
-    return text
+        raise PolicyError(file.source, problem)
 
 
 class _Reader:
