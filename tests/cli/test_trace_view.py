@@ -113,6 +113,18 @@ def test_what_was_done_to_the_text_is_said(span: MakeSpan, decision: Make) -> No
     assert "override c by user refused: mine; top_level" in text
 
 
+def test_an_explanation_is_shown_where_it_was_recorded(span: MakeSpan, finding: Make, decision: Make) -> None:
+    """What a judge wrote stands under its reason."""
+    made = decision("a", finding("kind", "violated", reason="curt", explanation="It answers a greeting with a demand."))
+
+    lines = shown([span("a", None, "chat")], [made])
+
+    assert [line.strip() for line in lines[3:]] == [
+        "✘ violated  kind  developer  pattern kind_check: curt",
+        "It answers a greeting with a demand.",
+    ]
+
+
 def test_many_quiet_clauses_share_a_line(span: MakeSpan, finding: Make, decision: Make) -> None:
     """A hundred clauses that complied do not bury the one that did not."""
     findings = [finding(f"c{n}", "complied") for n in range(99)] + [finding("privacy", "violated")]

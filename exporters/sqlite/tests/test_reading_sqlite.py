@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
@@ -66,7 +67,7 @@ def reader(database: Path, record: Make) -> Iterator[Reader]:
 
 def names(reader: Reader, **wanted: Any) -> list[str]:
     """Names of the traces a filter lets through."""
-    return [trace.name for trace in reader.traces(Filter(**wanted))]
+    return [found.name for found in reader.traces(Filter(**wanted))]
 
 
 def ids(reader: Reader, **wanted: Any) -> list[str]:
@@ -127,8 +128,8 @@ def test_short_ids_are_unique_and_find_their_trace(reader: Reader) -> None:
     """As many digits as it takes, at least eight; each leads back to one trace."""
     traces = reader.traces()
 
-    assert [trace.short_id for trace in traces] == ["bbbb0000", "aaaaaaaa2", "aaaaaaaa1"]
-    assert [reader.trace_ids(trace.short_id) for trace in traces] == [[trace.trace_id] for trace in traces]
+    assert [found.short_id for found in traces] == ["bbbb0000", "aaaaaaaa2", "aaaaaaaa1"]
+    assert [reader.trace_ids(found.short_id) for found in traces] == [[found.trace_id] for found in traces]
     assert len(reader.trace_ids("aaaaaaaa")) == 2
     assert reader.trace_ids("cccc") == []
     assert reader.decision_ids("d-2") == ["d-21", "d-22"]
@@ -138,6 +139,24 @@ def test_short_ids_are_unique_and_find_their_trace(reader: Reader) -> None:
 def test_the_decisions_of_a_trace_come_in_order(reader: Reader) -> None:
     """One trace's decisions, the earliest first."""
     assert [decision["id"] for decision in reader.decisions_of(f"{SECOND_TRACE:032x}")] == ["d-21", "d-22"]
+
+
+def test_a_trace_is_listed_once_by_its_beginning(database: Path) -> None:
+    """Neither late spans, nor children exported before their parent, nor two spans begun at once list it again."""
+    exporter = SQLiteSpanExporter(database)
+    tracer = TracerProvider(id_generator=Counting(FIRST, THIRD), shutdown_on_exit=False).get_tracer("t")
+    early = tracer.start_span("early", start_time=1)
+    other = tracer.start_span("other", start_time=2)
+    inside = trace.set_span_in_context(early)
+    children = [tracer.start_span("child", inside, start_time=start) for start in (1, 9)]
+    for span in (*children, early, other):
+        span.end(10)
+        assert isinstance(span, ReadableSpan)
+        exporter.export([span])
+    exporter.shutdown()
+
+    with Reader(database) as reader:
+        assert [(found.name, found.spans) for found in reader.traces()] == [("other", 1), ("early", 3)]
 
 
 def test_spans_alone_tell_verdict_and_violated_clauses(database: Path) -> None:
@@ -157,9 +176,9 @@ def test_spans_alone_tell_verdict_and_violated_clauses(database: Path) -> None:
     exporter.shutdown()
 
     with Reader(database) as reader:
-        (trace,) = reader.traces(Filter(verdict="violated"))
+        (found,) = reader.traces(Filter(verdict="violated"))
 
-    assert (trace.verdict, trace.violated) == ("violated", ("a", "b"))
+    assert (found.verdict, found.violated) == ("violated", ("a", "b"))
 
 
 def test_rare_outcomes_are_found_by_index(reader: Reader) -> None:

@@ -91,7 +91,7 @@ def _grid(findings: Iterable[Record]) -> Table:
 
 
 def _ground(finding: Record) -> Text:
-    """Which check, for what reason, and where it points: one place a line."""
+    """Which check, for what reason, where it points, and in its own words where those are recorded: each on a line."""
     check, ground = finding.get("check"), Text()
     if isinstance(check, Mapping):
         ground.append(f"{clean(check.get('kind'))} {clean(check.get('name'))}")
@@ -100,6 +100,8 @@ def _ground(finding: Record) -> Text:
     for evidence in finding.get("evidence") or ():
         where = f"{clean(evidence.get('pointer'))}[{clean(evidence.get('start'))}:{clean(evidence.get('end'))}]"
         ground.append("\n" if ground else "").append(where, "cyan")
+    if finding.get("explanation"):
+        ground.append("\n" if ground else "").append(clean(finding["explanation"]), "dim")
     return ground
 
 

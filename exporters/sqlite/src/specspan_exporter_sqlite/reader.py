@@ -56,13 +56,11 @@ class Reader:
     def traces(self, wanted: Filter = EVERYTHING) -> list[TraceSummary]:
         """Traces, the one that began last first."""
         condition, values = query.where(query.traces(wanted))
-        since = 0 if wanted.since_unix_nano is None else wanted.since_unix_nano
         found = self._rows(
-            f"""SELECT trace_id, min(start_unix_nano) AS began FROM span {condition}
-                GROUP BY trace_id HAVING began >= ? ORDER BY began DESC, trace_id LIMIT ?""",
-            (*values, since, wanted.limit),
+            f"SELECT trace_id FROM span {condition} ORDER BY start_unix_nano DESC, trace_id DESC LIMIT ?",
+            (*values, wanted.limit),
         )
-        return [self._summary(trace_id) for trace_id, _ in found]
+        return [self._summary(trace_id) for (trace_id,) in found]
 
     def trace_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Ids of traces that begin with ``prefix``."""
