@@ -97,6 +97,12 @@ def test_commentary_is_shown_as_what_it_is() -> None:
     assert "Written for readers" in commentary
 
 
+def test_marks_of_absent_footnotes_are_left_out_but_never_code() -> None:
+    """A footnote that is defined elsewhere is not shown; a pattern in code that looks like one is."""
+    ran = specspan("spec", "show", HARBOUR, "be_brief")
+    assert "Say it once. [^a-z] is a pattern; [^abc] too." in ran.stdout
+
+
 def test_clause_id_may_be_given_as_a_reference() -> None:
     """An id pasted with its '#' is found."""
     assert specspan("spec", "show", HARBOUR, "#deep").returncode == 0

@@ -210,3 +210,18 @@ def test_plain_xml_block_is_text(written: Callable[[str], Spec]) -> None:
     clause = written("# A {#a}\n\n~~~xml\n<user>\n~~~\n").clauses["a"]
     assert clause.text == "~~~xml\n<user>\n~~~"
     assert clause.examples == ()
+
+
+def test_documented_spec_is_read_as_documented(written: Callable[[str], Spec]) -> None:
+    """The spec that the documentation shows is one, with everything that it is said to have."""
+    page = (Path(__file__).parents[2] / "docs" / "specs.md").read_text(encoding="utf-8")
+    spec = written(page.partition("```markdown\n")[2].partition("\n```\n")[0])
+    assert (spec.id, spec.version, spec.ladder) == ("acme-support", "2026-03-01", ("owner", "product", "customer"))
+    clause = spec.clauses["refund_reason"]
+    assert (clause.authority, clause.tags, clause.parent) == ("owner", ("refunds", "eu"), "money")
+    assert clause.references == ("money",)
+    assert clause.commentary == "Binds nobody. It says why."
+    assert [answer.verdict for answer in clause.examples[0].comparisons[0].answers] == [
+        Verdict("GOOD", "asks"),
+        Verdict("BAD", "pays at once", "for large amounts", "money"),
+    ]

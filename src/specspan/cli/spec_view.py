@@ -27,7 +27,7 @@ THEME = Theme({"markdown.code": "cyan", "markdown.item.bullet": "dim", "markdown
 """Of the prose: an id in it stands out without a background of its own."""
 
 _REFERENCE = re.compile(r"\[([^\]\[]*)\]\(#([\w.:-]+)\)")
-_FOOTNOTE = re.compile(r"(?<=[\w.,;:!?)\"'’”])\[\^\w+\]")
+_CODE_OR_FOOTNOTE = re.compile(r"(`[^`]*`)|\[\^\w+\]")
 
 
 def overview(spec: Spec) -> RenderableType:
@@ -136,17 +136,21 @@ def _heading(spec: Spec, shown: Clause) -> Group:
 
 def _prose(text: str) -> Markdown:
     """Markdown as it reads in a terminal: references by their id, marks of footnotes that are elsewhere left out."""
-    text = _REFERENCE.sub(lambda found: _named(found[1], found[2]), _FOOTNOTE.sub("", printable(text)))
-    return Markdown(text, code_theme="ansi_dark")
-
-
-def _named(words: str, id_: str) -> str:
-    return f"`{id_}`" if words in ("?", "") else f"{words} (`{id_}`)"
+    text = _CODE_OR_FOOTNOTE.sub(lambda found: found[1] or "", printable(text))
+    return Markdown(_with_references(text, "`{}`"), code_theme="ansi_dark")
 
 
 def _plain(text: str) -> str:
     """One line of words with references by their id."""
-    return _REFERENCE.sub(lambda found: found[2] if found[1] == "?" else f"{found[1]} ({found[2]})", printable(text))
+    return _with_references(printable(text), "{}")
+
+
+def _with_references(text: str, form: str) -> str:
+    def named(found: re.Match[str]) -> str:
+        words, id_ = found[1], form.format(found[2])
+        return id_ if words in ("?", "") else f"{words} ({id_})"
+
+    return _REFERENCE.sub(named, text)
 
 
 def _example(number: int, example: Example) -> tuple[Text, Table]:
