@@ -157,7 +157,7 @@ def test_more_problems_than_anybody_reads_end_the_reading(read: Read) -> None:
     with pytest.raises(PolicyError) as refused:
         read("a: 1\n" * 10_000)
     assert len(refused.value.problems) == 101
-    assert refused.value.problems[-1].message == "has 100 problems or more"
+    assert refused.value.problems[-1].message == "reading stopped at 100 problems"
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:

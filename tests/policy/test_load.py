@@ -17,7 +17,7 @@ from specspan.decision import Action, CheckKind, Mode, Override, Severity, Stage
 from specspan.errors import PolicyError, Problem
 from specspan.policy.load import DEFAULT_REPLACEMENT, load_policy
 from specspan.policy.model import Objective, OnError, Policy
-from specspan.policy.wording import listed
+from specspan.wording import listed
 
 GOOD = """\
 spec: house.md

@@ -13,9 +13,9 @@ import pytest
 
 from specspan import discovery
 from specspan.errors import Problem, SpecError
+from specspan.problems import MAX_PROBLEMS
 from specspan.spec.load import MAX_BYTES, Origin, load_spec
 from specspan.spec.model import Clause, Spec
-from specspan.spec.problems import MAX_PROBLEMS
 
 DATA = Path(__file__).with_name("data")
 CLAUSE = b"# A {#a authority=user}\n\nText.\n"

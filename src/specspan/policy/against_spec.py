@@ -8,8 +8,8 @@ from itertools import islice
 
 from specspan.decision import Override
 from specspan.policy.overrides import INSUFFICIENT_AUTHORITY, TOP_LEVEL, UNKNOWN_LEVEL, permitted_by, rule
-from specspan.policy.wording import did_you_mean, listed, shown
 from specspan.spec.model import Clause, Spec
+from specspan.wording import did_you_mean, listed, shown
 
 
 def clause_problem(spec: Spec, clause_id: str) -> tuple[str, str] | None:

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from specspan.checks.base import Check, CheckConfigError, CheckKindModule
 from specspan.errors import Problem
 from specspan.policy.document import Node
-from specspan.policy.problems import Problems, translated
-from specspan.policy.wording import PathTo, did_you_mean, key_of, listed, sentence, shown
+from specspan.policy.paths import PathTo, key_of
+from specspan.policy.translation import translated
+from specspan.problems import Problems
+from specspan.wording import did_you_mean, listed, sentence, shown
 
 
 class Builder:

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 import yaml
 
 from specspan.errors import PolicyError, Problem
-from specspan.policy.problems import Problems
+from specspan.policy.paths import PathTo, key_of
 from specspan.policy.scalars import resolve
 from specspan.policy.syntax import syntax_problem
-from specspan.policy.wording import PathTo, key_of
+from specspan.problems import Problems
 from specspan.textfile import TextFile, read_text_file
 
 MAX_BYTES = 1 << 20
@@ -93,7 +93,7 @@ class _Reader:
 
     def __init__(self, source: str, text: str) -> None:
         self._text = text
-        self._problems = Problems(source)
+        self._problems = Problems(source, PolicyError)
         self._events: Iterator[_Event] = yaml.parse(text, Loader=_LOADER)
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._weight = 0
@@ -103,7 +103,7 @@ class _Reader:
             root = self._document()
         except yaml.YAMLError as error:
             raise self._problems.error(syntax_problem(error, self._text)) from error
-        self._problems.raise_any()
+        self._problems.refuse()
         return root
 
     def _document(self) -> Node:

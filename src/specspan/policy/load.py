@@ -12,14 +12,15 @@ from pydantic import ValidationError
 from specspan.checks.base import Check, CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
 from specspan.decision import Override
-from specspan.errors import Problem, SpecError
+from specspan.errors import PolicyError, Problem, SpecError
 from specspan.policy.against_spec import clause_problem, override_problem
 from specspan.policy.building import Builder
 from specspan.policy.document import Document, read_document
 from specspan.policy.model import ClausePolicy, Objective, Policy
-from specspan.policy.problems import Problems, translated
+from specspan.policy.paths import PathTo, key_of
 from specspan.policy.schema import ClauseEntry, DefaultsEntry, PolicyFile
-from specspan.policy.wording import PathTo, key_of
+from specspan.policy.translation import translated
+from specspan.problems import Problems
 from specspan.spec.load import load_spec
 from specspan.spec.model import Clause, Spec
 
@@ -47,7 +48,7 @@ class _Loading:
     def __init__(self, document: Document, kinds: Mapping[str, CheckKindModule]) -> None:
         self._document = document
         self._root = document.root
-        self._problems = Problems(document.source)
+        self._problems = Problems(document.source, PolicyError)
         self._builder = Builder(document.root, kinds, self._problems)
         self._unsound: list[PathTo] = []
 
@@ -60,7 +61,7 @@ class _Loading:
         checks = {clause_id: self._builder.build(clause_id) for clause_id in self._under("clauses")}
         if file is None or spec is None:
             raise self._problems.error()
-        self._problems.raise_any()
+        self._problems.refuse()
         return _assembled(file, spec, checks, self._document)
 
     def _file(self) -> PolicyFile | None:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from specspan.decision import Action, Mode, Severity
 from specspan.policy.model import OnError
-from specspan.policy.wording import shown
+from specspan.wording import shown
 
 _WINDOW_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MAX_WINDOW = timedelta(days=366)

@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import yaml
 
 from specspan.errors import Problem
+from specspan.problems import Problems
 from specspan.spec.ladder import Ladder
-from specspan.spec.problems import Problems
+from specspan.wording import did_you_mean
 
 _KEYS = ("id", "version", "ladder")
 _MAX_CHARS = 65_536
@@ -86,8 +86,7 @@ def _entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, 
 def _problem(key: str, words: Ladder, line: int, declared: dict[str, Ladder]) -> Problem | None:
     """What is wrong with one entry; None when nothing is."""
     if key not in _KEYS:
-        near = get_close_matches(key, _KEYS, 1)
-        remedy = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(_KEYS)}."
+        remedy = did_you_mean(key, _KEYS, f"Known are {', '.join(_KEYS)}.")
         return Problem(f"unknown key {key!r} in the front matter", remedy, line)
     if key in declared:
         return Problem(f"key {key!r} stands twice in the front matter", "Keep one of them.", line)

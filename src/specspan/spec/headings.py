@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from specspan.errors import Problem
+from specspan.problems import Problems
 from specspan.spec.identity import slug
-from specspan.spec.problems import Problems
+from specspan.wording import did_you_mean
 
 _ID = re.compile(r"[\w.:-]+")  # no space: ids stand side by side in one attribute of a span
 _PAIR = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^\"\s]+))")
@@ -72,8 +72,7 @@ def _attribute(token: str) -> tuple[str, str, Problem | None]:
     key = pair[1]
     if key in _KEYS:
         return key, pair[2] if pair[3] is None else pair[3], None
-    near = get_close_matches(key, _KEYS, 1)
-    remedy = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(_KEYS)}."
+    remedy = did_you_mean(key, _KEYS, f"Known are {', '.join(_KEYS)}.")
     return "", "", Problem(f"unknown attribute {key!r}", remedy)
 
 

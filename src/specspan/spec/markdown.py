@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from specspan.errors import Problem
-from specspan.spec.problems import Problems
+from specspan.problems import Problems
 
 # CommonMark 0.31: up to three spaces before a heading or a fence; four are indented code.
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")

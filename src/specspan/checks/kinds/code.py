@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +13,7 @@ from specspan.call import ModelCall
 from specspan.checks import code
 from specspan.checks.base import Check, CheckConfigError, TextAt
 from specspan.decision import CheckKind, CheckRef, Finding, Stage
+from specspan.wording import did_you_mean
 
 KIND = "code"
 
@@ -84,8 +84,7 @@ class FunctionCheck:
 def _found(name: str) -> code.CodeCheck:
     if ":" in name:
         return _imported(name)
-    nearest = difflib.get_close_matches(name, code.registered(), n=3, cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(map(repr, nearest))}?" if nearest else _REGISTER
+    remedy = did_you_mean(name, code.registered(), _REGISTER)
     raise CheckConfigError(f"no check is registered under {name!r}", remedy, "name")
 
 

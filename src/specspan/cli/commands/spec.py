@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 import click
 
 from specspan.cli import spec_view
@@ -12,6 +10,7 @@ from specspan.errors import Problem, SpecError
 from specspan.spec.json import clause_to_json, to_json
 from specspan.spec.load import load_spec
 from specspan.spec.model import Clause, Spec
+from specspan.wording import did_you_mean
 
 
 @click.group("spec")
@@ -39,6 +38,5 @@ def _find(spec: Spec, clause: str) -> Clause:
     id_ = clause.removeprefix("#")
     if id_ in spec.clauses:
         return spec.clauses[id_]
-    near = get_close_matches(id_, spec.clauses, 3, cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'specspan spec show FILE' lists them all."
+    remedy = did_you_mean(id_, spec.clauses, "'specspan spec show FILE' lists them all.")
     raise SpecError(spec.source, Problem(f"there is no clause {clause!r}", remedy))

@@ -24,10 +24,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import zip_longest
 
-from specspan.errors import Problem
+from specspan.errors import Problem, SpecError
+from specspan.problems import Problems
 from specspan.spec.conversation import BadConversation, Conversation, read_conversation
 from specspan.spec.front_matter import front_matter
 from specspan.spec.headings import Heading, read_heading
@@ -36,7 +36,7 @@ from specspan.spec.ladder import Ladder, derive
 from specspan.spec.load import Origin
 from specspan.spec.markdown import Block, BlockKind, blocks
 from specspan.spec.model import Clause, Example, Spec
-from specspan.spec.problems import Problems
+from specspan.wording import did_you_mean
 
 _ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t].*\{#", re.MULTILINE)
 _REFERENCE = re.compile(r"\]\(#([\w.:-]+)\)")
@@ -57,7 +57,7 @@ def read(text: str, origin: Origin) -> Spec:
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.
     """
-    problems = Problems(origin.source)
+    problems = Problems(origin.source, SpecError)
     front = front_matter(text, problems)
     found = list(blocks(text[front.end :], problems, first_line=front.lines + 1))
     sections = _sections(found, problems)
@@ -151,8 +151,7 @@ def _misfits(headings: list[Heading], ladder: Ladder) -> Iterator[Problem]:
 
 
 def _unknown_level(heading: Heading, ladder: Ladder) -> Problem:
-    near = get_close_matches(heading.authority or "", ladder, 1)
-    remedy = f"Did you mean {near[0]!r}?" if near else "Declare your own levels with 'ladder:' in front matter."
+    remedy = did_you_mean(heading.authority or "", ladder, "Declare your own levels with 'ladder:' in front matter.")
     message = f"unknown authority {heading.authority!r} of {heading.id!r}; the levels are {', '.join(ladder)}"
     return Problem(message, remedy, heading.line)
 

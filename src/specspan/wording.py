@@ -1,14 +1,11 @@
-"""How a message names things: where they stand, what they hold, what they may have been meant to be."""
+"""How a message names things: in quotes, short, and with what somebody may have meant."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Any
 
-PathTo: TypeAlias = tuple[str | int, ...]
-"""Where a value stands: keys and indexes from the top."""
 _MAX_NAME = 100
 """Longer ones are not compared: nobody means them, and comparing takes time that grows with their square."""
 
@@ -48,14 +45,3 @@ def shown(value: Any) -> str:
 def sentence(text: str) -> str:
     """A remedy in the form all of them have: a capital first, a stop at the end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
-
-
-def key_of(path: PathTo) -> str | None:
-    """A path as a problem names it, such as ``clauses.protect_privacy.checks[0]``; None for the top."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{_plain(step)}" for step in path)
-    return "".join(steps).removeprefix(".") or None
-
-
-def _plain(key: str) -> str:
-    """A key that could be mistaken for something else, or that would reach the terminal as a command, in quotes."""
-    return key if re.fullmatch(r"[\w-]{1,100}", key) else repr(key[:100])

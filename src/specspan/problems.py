@@ -1,11 +1,11 @@
-"""What is wrong with one document, gathered so that it is named all at once."""
+"""What is wrong in one file, gathered so that it is named all at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from specspan.errors import Problem, SpecError
+from specspan.errors import ConfigurationError, Problem
 
 MAX_PROBLEMS = 100
 """Reading stops here: whoever has so many mends the first of them first."""
@@ -14,38 +14,40 @@ _MAX_MESSAGE_CHARS = 300
 
 
 class Problems:
-    """The problems of one document."""
+    """The problems of one file."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, error: type[ConfigurationError]) -> None:
         self._source = source
+        self._error = error
         self._found: list[Problem] = []
 
     def add(self, problem: Problem) -> None:
         """Note a problem.
 
         Raises:
-            SpecError: it is the last one that is read on for.
+            ConfigurationError: of the kind given; this problem is the last one that is read on for.
         """
         message = problem.message
         if len(message) > _MAX_MESSAGE_CHARS:
             problem = replace(problem, message=f"{message[:_MAX_MESSAGE_CHARS]}…")
         self._found.append(problem)
         if len(self._found) == MAX_PROBLEMS:
-            raise self._error(Problem(f"reading stopped at {MAX_PROBLEMS} problems", "Mend these first."))
+            raise self.error(Problem(f"reading stopped at {MAX_PROBLEMS} problems", "Mend these first."))
 
     def add_all(self, problems: Iterable[Problem]) -> None:
         """Note several."""
         for problem in problems:
             self.add(problem)
 
+    def error(self, *last: Problem) -> ConfigurationError:
+        """The error that names every problem in the order of lines, and then ``last``."""
+        return self._error(self._source, *sorted(self._found, key=lambda problem: problem.line or 0), *last)
+
     def refuse(self) -> None:
-        """End the reading of a document that has a problem.
+        """End the reading of a file that has a problem.
 
         Raises:
-            SpecError: naming every problem, in the order of the document's lines.
+            ConfigurationError: of the kind given, naming every problem.
         """
         if self._found:
-            raise self._error()
-
-    def _error(self, *last: Problem) -> SpecError:
-        return SpecError(self._source, *sorted(self._found, key=lambda problem: problem.line or 0), *last)
+            raise self.error()

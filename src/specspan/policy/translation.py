@@ -1,4 +1,4 @@
-"""What is wrong in a policy file, collected so that one run names it all."""
+"""What pydantic finds wrong, in the words of somebody who writes a policy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from specspan.errors import PolicyError, Problem
-from specspan.policy.wording import PathTo, did_you_mean, listed, shown
-
-MAX_PROBLEMS = 100
-"""At this many the file is refused at once."""
+from specspan.policy.paths import PathTo
+from specspan.wording import did_you_mean, listed, shown
 
 _EXPECTED = {
     "string_type": ("text", "Put it in quotes."),
@@ -25,33 +22,6 @@ _EXPECTED = {
     "int_type": ("a whole number", "Write a whole number, without quotes."),
     "float_type": ("a number", "Write a number, without quotes."),
 }
-
-
-class Problems:
-    """Problems of one file. Sorted by line when they are raised."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._found: list[Problem] = []
-
-    def add(self, problem: Problem) -> None:
-        """Note one problem.
-
-        Raises:
-            PolicyError: that was the last one anybody would read.
-        """
-        self._found.append(problem)
-        if len(self._found) == MAX_PROBLEMS:
-            raise self.error(Problem(f"has {MAX_PROBLEMS} problems or more", "Mend these first."))
-
-    def error(self, *last: Problem) -> PolicyError:
-        """The error that names every problem, and ``last`` ones."""
-        return PolicyError(self._source, *sorted(self._found, key=lambda found: found.line or 0), *last)
-
-    def raise_any(self) -> None:
-        """Raise the error unless nothing is wrong."""
-        if self._found:
-            raise self.error()
 
 
 def translated(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[tuple[PathTo, str, str]]:
