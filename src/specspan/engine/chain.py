@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from specspan.decision import Action, Finding, Mode, Outcome, Stage, Verdict
 from specspan.policy.model import OnError, Policy
 
+REWRITES = frozenset((Action.REDACT, Action.REPLACE))
+"""The actions that change a text."""
+
 _WEIGHT = (
     (Outcome.VIOLATED, Verdict.VIOLATED),
     (Outcome.ERROR, Verdict.ERROR),
@@ -106,7 +109,4 @@ def stricter(one: Action, other: Action) -> Action:
 
 def _possible(action: Action, stage: Stage) -> Action:
     """Rewriting a tool call's arguments would run a tool as neither model nor application meant: block it instead."""
-    return Action.BLOCK if stage is Stage.TOOL_CALL and action in _REWRITES else action
-
-
-_REWRITES = frozenset((Action.REDACT, Action.REPLACE))
+    return Action.BLOCK if stage is Stage.TOOL_CALL and action in REWRITES else action

@@ -60,9 +60,14 @@ def redacted(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
     pieces: list[str] = []
     position = 0
     for start, end, reason in _merged(spans):
-        pieces += (text[position:start], f"[redacted:{reason}]")
+        pieces += (text[position:start], marker(reason))
         position = end
     return "".join((*pieces, text[position:]))
+
+
+def marker(reason: str) -> str:
+    """What stands in place of redacted text."""
+    return f"[redacted:{reason}]"
 
 
 def _places(finding: Finding, texts: dict[str, str]) -> list[tuple[str, int, int]]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from specspan.call import ModelCall
-from specspan.decision import Action, Decision, Mode, Stage, Verdict
-from specspan.engine.chain import Conclusion, conclude, stricter, taken
+from specspan.call import ModelCall, Request
+from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
+from specspan.engine.chain import REWRITES, Conclusion, conclude, stricter, taken
+from specspan.engine.frame import worst
 from specspan.engine.look import Look, look, wait
-from specspan.engine.model import PROCEED, Ruling
+from specspan.engine.model import PROCEED, Cut, Ruling
 from specspan.engine.plan import STAGES, Plan
 from specspan.engine.ruling import Hold, ruling
 from specspan.engine.steps import Steps
+from specspan.engine.streams import StreamCheck
 from specspan.engine.workers import Workers
 
 NOTHING_APPLIED = "nothing_applied"
 """Reason of a decision for which no clause was both applicable and assessed."""
+
+_NO_CALL = ModelCall(Request(provider=""))
+_WHOLE = (Stage.OUTPUT, Stage.TOOL_CALL)
+_STREAMED = (*_WHOLE, Stage.STREAM)
 
 
 class Evaluation:
@@ -24,12 +30,15 @@ class Evaluation:
 
     __slots__ = (
         "_action",
+        "_call",
         "_decision",
         "_looks",
         "_new_id",
         "_now_ns",
         "_plan",
         "_redacted",
+        "_released_chars",
+        "_stream",
         "_workers",
         "overhead_ns",
     )
@@ -41,15 +50,27 @@ class Evaluation:
         self._workers = workers
         self._now_ns = now_ns
         self._new_id = new_id
+        self._call = _NO_CALL
         self._looks: dict[Stage, Look] = {}
+        self._stream: StreamCheck | None = None
         self._action = Action.ALLOW  # the strictest that enforce mode takes, or would take
+        self._released_chars: int | None = None
         self._redacted: set[str] = set()
         self._decision: Decision | None = None
 
     def input(self, call: ModelCall) -> Steps[Ruling]:
         """Look at what is about to be sent."""
+        self._call = call
         yield from self._look(Stage.INPUT, call)
-        return self._rule((Stage.INPUT,))
+        return self._rule((Stage.INPUT,), Hold.WHOLE)
+
+    def stream(self) -> StreamCheck | None:
+        """What looks at the answer as it grows; None when nothing could cut it."""
+        if self._plan.policy.mode is Mode.OBSERVE or not self._plan.stream:
+            return None
+        if self._stream is None:
+            self._stream = StreamCheck(self._plan.stream, self._plan.law, self._call, self.overhead_ns)
+        return self._stream
 
     def output(self, call: ModelCall, *, released_chars: int | None = None) -> Steps[Ruling]:
         """Look at the answer and the tool calls in it, before they are handed over.
@@ -57,10 +78,11 @@ class Evaluation:
         ``released_chars``: how much of a streamed answer its consumer has seen. Over what is released nothing but a
         flag can be had; a tool call in it can still be stopped.
         """
+        self._released_chars = released_chars
         stages = _STREAMED if call.request.streaming else _WHOLE
         for stage in stages:
             yield from self._look(stage, call)
-        return self._rule(stages, released_chars)
+        return self._rule(stages, self._hold())
 
     def decide(self) -> Decision:
         """Close the evaluation. The same decision however often it is asked for."""
@@ -80,22 +102,31 @@ class Evaluation:
         finally:
             self.overhead_ns[stage] = self.overhead_ns.get(stage, 0) + time.perf_counter_ns() - started_ns
 
-    def _rule(self, stages: Sequence[Stage], released_chars: int | None = None) -> Ruling:
+    def _hold(self) -> Hold:
+        """What can still be done about an answer's texts."""
+        if self._released_chars is None:
+            return Hold.WHOLE
+        cut = self._stream is not None and self._stream.cut is not None
+        return Hold.RELEASED if self._released_chars or cut else Hold.WITHHELD
+
+    def _rule(self, stages: Sequence[Stage], hold: Hold) -> Ruling:
         looks = [self._looks[stage] for stage in stages if stage in self._looks]
-        would = ruling(looks, self._plan.law, _hold(released_chars))
-        self._action = stricter(self._action, would.action)
         if self._plan.policy.mode is Mode.OBSERVE:
+            would = ruling(looks, self._plan.law, hold, in_time=self._plan.stream.positions)
+            self._action = stricter(self._action, would.action)
             return PROCEED
-        self._redacted.update(would.edits)
-        return would
+        asked = ruling(looks, self._plan.law, hold)
+        self._action = stricter(self._action, asked.action)
+        self._redacted.update(asked.edits)
+        return asked
 
     def _decided(self) -> Decision:
-        plan, policy = self._plan, self._plan.policy
-        reached = [self._looks.get(stage) for stage in STAGES]
-        deviations = {position: finding for look in reached if look for position, finding in look.deviations.items()}
-        tally = plan.frame(tuple(look.audience if look else None for look in reached)).deviating(deviations)
+        plan, policy, cut = self._plan, self._plan.policy, self._cut()
+        audiences = [self._looks[stage].audience if stage in self._looks else None for stage in STAGES]
+        deviations = self._deviations()
+        tally = plan.frame(tuple(audiences)).deviating(deviations)
         conclusion = conclude(deviations.values(), plan.law, assessed=tally.complied > 0)
-        governing = conclusion.governing
+        action = self._action if cut is None else stricter(self._action, cut.action)
         return Decision(
             id=self._new_id(),
             time_unix_nano=self._now_ns(),
@@ -103,25 +134,39 @@ class Evaluation:
             policy_digest=policy.digest,
             mode=policy.mode,
             verdict=conclusion.verdict,
-            action=taken(self._action, policy.mode),
-            would=self._action if policy.mode is Mode.OBSERVE else None,
-            governing_clause=governing.clause if governing else None,
+            action=taken(action, policy.mode),
+            would=action if policy.mode is Mode.OBSERVE else None,
+            governing_clause=conclusion.governing.clause if conclusion.governing else None,
             reason=_reason(conclusion),
             findings=tally.findings,
             summary=tally.summary,
             overrides=plan.rulings,
             redacted=tuple(sorted(self._redacted)),
+            released_chars=self._released_chars if cut is not None else None,
         )
 
+    def _deviations(self) -> dict[int, Finding]:
+        """What was not as usual: in the looks at whole texts, and while the answer grew where that was worse."""
+        looks = self._looks.values()
+        deviations = {position: finding for look in looks for position, finding in look.deviations.items()}
+        grown = self._stream.findings if self._stream is not None else {}
+        for position, finding in grown.items():
+            known = deviations.get(position, finding)
+            deviations[position] = known if worst((known.outcome, finding.outcome)) is known.outcome else finding
+        return deviations
 
-_WHOLE = (Stage.OUTPUT, Stage.TOOL_CALL)
-_STREAMED = (*_WHOLE, Stage.STREAM)
-
-
-def _hold(released_chars: int | None) -> Hold:
-    if released_chars is None:
-        return Hold.WHOLE
-    return Hold.RELEASED if released_chars else Hold.WITHHELD
+    def _cut(self) -> Cut | None:
+        """How the stream was cut; the part that something else was handed over for is noted as redacted."""
+        if self._stream is None or self._stream.cut is None:
+            return None
+        cut, choice = self._stream.cut, f"/output/{self._stream.choice}/"
+        if cut.action in REWRITES:
+            texts = self._looks[Stage.OUTPUT].texts if Stage.OUTPUT in self._looks else ()
+            parts = (text.pointer for text in texts if text.pointer.startswith(choice))
+            self._redacted.add(next(parts, f"{choice}parts/0"))
+        if self._released_chars is None:
+            self._released_chars = self._stream.released_chars
+        return cut
 
 
 def _reason(conclusion: Conclusion) -> str | None:

@@ -15,6 +15,7 @@ from specspan.decision import Finding, Outcome, Override, OverrideRuling, SpecRe
 from specspan.engine.chain import Law, law_of
 from specspan.engine.frame import Frame
 from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Slot, slot
+from specspan.engine.stream_plan import StreamPlan, stream_plan
 from specspan.guard import guard
 from specspan.policy.model import Policy
 
@@ -100,6 +101,8 @@ class Plan:
     law: Law
     stages: Mapping[Stage, StagePlan]
     """Stages without checks are absent."""
+    stream: StreamPlan
+    """The checks that can cut a streamed answer."""
     specs: tuple[SpecRef, ...]
     considered: int
     """Clauses of the spec that bind somebody."""
@@ -122,6 +125,7 @@ class Plan:
         return replace(
             self,
             stages={stage: plan.without(granted) for stage, plan in self.stages.items()} if granted else self.stages,
+            stream=self.stream.without(granted) if granted else self.stream,
             rulings=tuple(rulings),
             overridden=tuple(self._set_aside(override) for override in granted.values()),
             _frames={},
@@ -161,6 +165,7 @@ def compiled(policy: Policy) -> Plan:
         policy=policy,
         law=law,
         stages={stage: StagePlan(slots, _matcher(slots)) for stage, slots in by_stage.items() if slots},
+        stream=stream_plan(slots),
         specs=(policy.spec.ref,),
         considered=sum(1 for _ in policy.spec.binding),
     )

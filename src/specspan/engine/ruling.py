@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import Enum
 
 from specspan.decision import Action, Finding, Stage
-from specspan.engine.chain import Law, milder, stricter
+from specspan.engine.chain import REWRITES, Law, milder, stricter
 from specspan.engine.edits import Rewrite, rewritten
 from specspan.engine.look import Look
 from specspan.engine.model import PROCEED, Ruling
-
-_REWRITES = frozenset((Action.REDACT, Action.REPLACE))
 
 
 class Hold(Enum):
@@ -25,14 +23,17 @@ class Hold(Enum):
     """The consumer has them, or the stream was cut over them: nothing but a flag can be had."""
 
 
-def ruling(looks: Iterable[Look], law: Law, hold: Hold = Hold.WHOLE) -> Ruling:
-    """The strictest action that can still be taken, and the texts it rewrites when it does not stop the call."""
+def ruling(looks: Iterable[Look], law: Law, hold: Hold = Hold.WHOLE, in_time: Container[int] = ()) -> Ruling:
+    """The strictest action that can still be taken, and the texts it rewrites when it does not stop the call.
+
+    ``in_time``: positions of the slots whose findings came before any text they are about was handed over.
+    """
     action = Action.ALLOW
     rewrites: list[Rewrite] = []
     for look in looks:
         for position, finding in look.deviations.items():
-            asks = _within(law.asks(finding), finding.stage, hold)
-            if asks in _REWRITES:
+            asks = _within(law.asks(finding), finding.stage, Hold.WHOLE if position in in_time else hold)
+            if asks in REWRITES:
                 asks = Action.BLOCK if _points_elsewhere(finding, look) else asks
                 rewrites.append(_rewrite(position, finding, look))
             action = stricter(action, asks)
@@ -48,7 +49,7 @@ def _within(asks: Action, stage: Stage, hold: Hold) -> Action:
         return asks
     if hold is Hold.RELEASED:
         return milder(asks, Action.FLAG)
-    return Action.BLOCK if asks in _REWRITES else asks
+    return Action.BLOCK if asks in REWRITES else asks
 
 
 def _rewrite(position: int, finding: Finding, look: Look) -> Rewrite:

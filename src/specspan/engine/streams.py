@@ -1,0 +1,154 @@
+"""A streamed answer is checked as it grows, and cut at the chunk that completes a violation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from specspan.call import Message, ModelCall, Response, Text
+from specspan.checks.base import TextAt
+from specspan.decision import Action, Evidence, Finding, Outcome, Stage
+from specspan.engine.chain import Law, stricter
+from specspan.engine.edits import marker
+from specspan.engine.model import Cut
+from specspan.engine.slots import Slot, ask
+from specspan.engine.stream_plan import ROLE, StreamPlan, Tail
+
+CODE_CHARS = 256
+"""A check that is code is asked again when the text has grown by this much, and by an eighth of itself."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One choice of the answer so far."""
+
+    pointer: str
+    chunks: list[str] = field(default_factory=list)
+    length: int = 0
+    end: str = ""
+    """As much of its end as patterns look at."""
+    code_due: int = CODE_CHARS
+    """Length at which checks that are code are asked next."""
+
+    def grow(self, chunk: str, keep_chars: int) -> None:
+        self.chunks.append(chunk)
+        self.length += len(chunk)
+        self.end = self.end[-keep_chars:] + chunk
+
+    def whole(self) -> str:
+        self.chunks[:] = ["".join(self.chunks)]
+        return self.chunks[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    slot: Slot
+    finding: Finding
+    asks: Action
+
+
+class StreamCheck:
+    """Looks at one streamed answer, chunk by chunk, before each is handed over."""
+
+    def __init__(self, plan: StreamPlan, law: Law, call: ModelCall, overhead_ns: dict[Stage, int]) -> None:
+        self.cut: Cut | None = None
+        """How the answer was cut; None as long as it was not."""
+        self.choice = 0
+        """The choice whose text was cut."""
+        self.released_chars = 0
+        """Characters of the chunks that were fed and not withheld."""
+        self.findings: dict[int, Finding] = {}
+        """By position, what was found as it grew."""
+        self._plan = plan
+        self._law = law
+        self._call = call
+        self._overhead_ns = overhead_ns
+        self._answers: dict[int, _Answer] = {}
+        self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
+
+    def feed(self, choice: int, text: str) -> Cut | None:
+        """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over."""
+        if self.cut is not None:
+            return Cut(self.cut.action)
+        started_ns = time.perf_counter_ns()
+        answer = self._answers.get(choice)
+        if answer is None:
+            answer = self._answers[choice] = _Answer(f"/output/{choice}/parts/0")
+        answer.grow(text, self._keep_chars)
+        found = [*self._matched(answer, len(text)), *self._coded(answer)]
+        if found:
+            self.choice = choice
+            self.cut = self._cut(found, answer, text)
+        if self.cut is None:
+            self.released_chars += len(text)
+        self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
+        return self.cut
+
+    def _matched(self, answer: _Answer, grown: int) -> Iterator[_Found]:
+        for tail in self._plan.tails:
+            end = answer.end[-(tail.reach_chars + grown) :]
+            for slot in tail.hit(end, whole=len(end) == answer.length):
+                if slot.position in self._plan.positions:
+                    yield from self._violated(slot, tail, end, answer)
+
+    def _violated(self, slot: Slot, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
+        """What a hit in the end of the text is worth.
+
+        At the very start of an end, a match may be false: the text only seems to begin there. Of near patterns none
+        can be new there; of far ones the whole text is asked.
+        """
+        finding = ask(slot, self._call, (TextAt(answer.pointer, ROLE, end),))
+        skipped = answer.length - len(end)
+        if skipped and finding.outcome is Outcome.VIOLATED and not any(each.start for each in finding.evidence):
+            if tail.near and finding.evidence:
+                return
+            finding, skipped = ask(slot, self._call, (TextAt(answer.pointer, ROLE, answer.whole()),)), 0
+        yield from self._worth(slot, _shifted(finding, skipped))
+
+    def _coded(self, answer: _Answer) -> Iterator[_Found]:
+        if not self._plan.code or answer.length < answer.code_due:
+            return
+        answer.code_due = max(answer.length + CODE_CHARS, answer.length * 9 // 8)
+        text = TextAt(answer.pointer, ROLE, answer.whole())
+        call = replace(self._call, response=Response(output=(Message(ROLE, (Text(text.text),)),)))
+        for slot in self._plan.code:
+            if slot.position not in self.findings:
+                yield from self._worth(slot, ask(slot, call, (text,)))
+
+    def _worth(self, slot: Slot, finding: Finding) -> Iterator[_Found]:
+        if finding.outcome is Outcome.VIOLATED or finding.outcome is Outcome.ERROR:
+            self.findings[slot.position] = finding
+            yield _Found(slot, finding, self._law.asks(finding))
+
+    def _cut(self, found: Sequence[_Found], answer: _Answer, chunk: str) -> Cut | None:
+        action = Action.ALLOW
+        for each in found:
+            action = stricter(action, each.asks)
+        if action.rank < Action.REDACT.rank:
+            return None  # a check failed, and its clause lets that pass
+        return Cut(action, None if action.stops else self._instead(action, found, answer, chunk))
+
+    def _instead(self, action: Action, found: Sequence[_Found], answer: _Answer, chunk: str) -> str:
+        """What to hand over in place of the chunk: the strictest action decides, then the chain of command."""
+        deciding = [each for each in found if each.asks is action]
+        if action is Action.REPLACE:
+            return min(deciding, key=lambda each: self._law.precedence(each.finding)).slot.bound.replacement
+        released = answer.length - len(chunk)
+        start, reason = min(
+            (_first(each.finding, released), each.finding.reason or each.finding.clause) for each in deciding
+        )
+        return chunk[: start - released] + marker(reason)
+
+
+def _first(finding: Finding, released: int) -> int:
+    """Where what must not be handed over begins, in what was not handed over yet."""
+    return min((max(each.start, released) for each in finding.evidence if each.end > released), default=released)
+
+
+def _shifted(finding: Finding, by: int) -> Finding:
+    """The finding with its evidence counted from the start of the text."""
+    if not by:
+        return finding
+    moved = tuple(Evidence(each.pointer, each.start + by, each.end + by) for each in finding.evidence)
+    return replace(finding, evidence=moved)

@@ -1,0 +1,269 @@
+"""A streamed answer is cut at the chunk that completes a violation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import policies
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from policies import Code, answered, asked, bound, pattern, says
+
+from specspan.call import ModelCall, ToolCall
+from specspan.checks.base import TextAt
+from specspan.decision import Action, Decision, Finding, Mode, Outcome, Override, Stage, Verdict
+from specspan.engine.engine import Engine
+from specspan.engine.evaluation import Evaluation
+from specspan.engine.model import Cut, Ruling
+from specspan.engine.steps import run
+from specspan.engine.streams import StreamCheck
+from specspan.policy.model import ClausePolicy, OnError
+
+SSN = r"\d{3}-\d{2}-\d{4}"
+
+
+def opened(*clauses: ClausePolicy, mode: Mode = Mode.ENFORCE) -> Evaluation:
+    """An evaluation whose question was sent."""
+    evaluation = Engine(policies.policy(*clauses, mode=mode)).open()
+    run(evaluation.input(asked(streaming=True)))
+    return evaluation
+
+
+def streaming(evaluation: Evaluation) -> StreamCheck:
+    check = evaluation.stream()
+    assert check is not None
+    return check
+
+
+def handed_over(check: StreamCheck, chunks: Iterable[str]) -> tuple[list[str], Cut | None]:
+    """What the consumer of one choice gets, and how it was cut."""
+    over: list[str] = []
+    for chunk in chunks:
+        cut = check.feed(0, chunk)
+        if cut is not None:
+            return [*over, *([cut.text] if cut.text is not None else [])], cut
+        over.append(chunk)
+    return over, None
+
+
+def decided(evaluation: Evaluation, text: str, released_chars: int) -> tuple[Ruling, Decision]:
+    ruling = run(evaluation.output(answered(text, streaming=True), released_chars=released_chars))
+    return ruling, evaluation.decide()
+
+
+@pytest.mark.parametrize(
+    ("action", "last"),
+    [
+        (Action.BLOCK, []),
+        (Action.ESCALATE, []),
+        (Action.REDACT, ["[redacted:ssn]"]),
+        (Action.REPLACE, ["Sorry."]),
+    ],
+)
+def test_an_answer_is_cut_at_the_chunk_that_completes_a_violation(action: Action, last: list[str]) -> None:
+    """The chunk is withheld; what stands in its place depends on the action."""
+    evaluation = opened(bound("c", pattern(SSN, reason="ssn"), action=action, replacement="Sorry."))
+    chunks = ["it is ", "123-45", "-6789", " and more"]
+    over, cut = handed_over(streaming(evaluation), chunks)
+    assert cut is not None
+    assert cut.action is action
+    assert over == [*chunks[:2], *last]
+    _, decision = decided(evaluation, "".join(chunks[:3]), 12)
+    assert (decision.action, decision.verdict, decision.released_chars) == (action, Verdict.VIOLATED, 12)
+    assert decision.redacted == (("/output/0/parts/0",) if last else ())
+
+
+def test_redaction_hands_over_what_comes_before_the_violation_in_its_chunk() -> None:
+    """Nothing after the first violation is handed over, not even more of its chunk."""
+    evaluation = opened(bound("c", pattern(SSN, reason="ssn"), action=Action.REDACT))
+    over, _ = handed_over(streaming(evaluation), ["so ", "it is 123-45-6789, or 987-65-4321"])
+    assert over == ["so ", "it is [redacted:ssn]"]
+
+
+def test_after_a_cut_nothing_more_of_any_choice_is_handed_over() -> None:
+    """Every later chunk, of whatever choice, is cut as well."""
+    check = streaming(opened(bound("c", pattern("bad"), action=Action.REDACT)))
+    assert check.feed(0, "bad") == Cut(Action.REDACT, "[redacted:pattern]")
+    assert check.feed(1, "fine") == Cut(Action.REDACT)
+
+
+def test_choices_are_texts_of_their_own() -> None:
+    """Chunks of two choices never make a violation together."""
+    check = streaming(opened(bound("c", pattern("bad"), action=Action.BLOCK)))
+    assert [check.feed(choice, text) for choice, text in ((0, "b"), (1, "a"), (0, "a"), (1, "d"))] == [None] * 4
+    assert check.feed(0, "d") == Cut(Action.BLOCK)
+
+
+def test_the_strictest_action_cuts() -> None:
+    """A chunk that violates two clauses gets the stricter of their actions."""
+    evaluation = opened(
+        bound("redacts", pattern("bad"), action=Action.REDACT, authority="root"),
+        bound("blocks", pattern("bad"), action=Action.BLOCK),
+    )
+    assert streaming(evaluation).feed(0, "bad") == Cut(Action.BLOCK)
+
+
+@pytest.mark.parametrize(
+    ("clause", "mode"),
+    [
+        (bound("c", pattern("x"), action=Action.BLOCK), Mode.OBSERVE),
+        (bound("c", pattern("x"), action=Action.FLAG), Mode.ENFORCE),
+        (bound("c", pattern("x", stage=Stage.INPUT), action=Action.BLOCK), Mode.ENFORCE),
+        (bound("c", says(False), action=Action.BLOCK), Mode.ENFORCE),
+        (bound("c", says(False, Stage.STREAM, timeout_s=1), action=Action.BLOCK), Mode.ENFORCE),
+    ],
+    ids=["observe mode", "only flags", "of the question", "code of the whole answer", "with a time limit"],
+)
+def test_without_anything_that_could_cut_nothing_looks(clause: ClausePolicy, mode: Mode) -> None:
+    """A stream that nothing can cut costs nothing."""
+    assert opened(clause, mode=mode).stream() is None
+
+
+def test_observe_mode_says_that_the_stream_would_have_been_cut() -> None:
+    """What enforce mode would have cut does not count as released; what only the end shows does."""
+    patterns = bound("patterns", pattern("bad"), action=Action.BLOCK)
+    code = bound("code", says(False), action=Action.BLOCK)
+    for clause, would in ((patterns, Action.BLOCK), (code, Action.FLAG)):
+        evaluation = opened(clause, mode=Mode.OBSERVE)
+        _, decision = decided(evaluation, "bad", 3)
+        assert (decision.action, decision.would, decision.released_chars) == (Action.FLAG, would, None)
+
+
+def test_an_overridden_clause_cuts_nothing() -> None:
+    """An override holds while the answer grows, too."""
+    clauses = [
+        bound("overridden", pattern("bad"), action=Action.BLOCK, authority="guideline"),
+        bound("other", pattern("worse"), action=Action.BLOCK),
+    ]
+    override = Override("overridden", by="user", reason="…")
+    evaluation = Engine(policies.policy(*clauses)).open([override])
+    check = streaming(evaluation)
+    assert check.feed(0, "bad") is None
+    assert check.feed(0, " worse") == Cut(Action.BLOCK)
+
+
+def test_a_tool_call_can_be_stopped_after_its_text_was_released() -> None:
+    """The last chunk is withheld until the whole answer was looked at."""
+    evaluation = opened(
+        bound("text", pattern("never"), action=Action.BLOCK),
+        bound("tool", pattern("evil", stage=Stage.TOOL_CALL), action=Action.BLOCK),
+    )
+    assert handed_over(streaming(evaluation), ["some text"])[1] is None
+    call = answered("some text", tools=[ToolCall("search", "evil")], streaming=True)
+    assert run(evaluation.output(call, released_chars=9)) == Ruling(Action.BLOCK)
+    decision = evaluation.decide()
+    assert (decision.action, decision.released_chars) == (Action.BLOCK, None)
+
+
+def test_a_text_of_which_nothing_was_released_is_stopped_where_it_cannot_be_rewritten() -> None:
+    """Chunks that are all withheld cannot be rewritten, so what should be redacted is stopped."""
+    evaluation = opened(bound("c", says(False), action=Action.REDACT))
+    assert run(evaluation.output(answered("bad", streaming=True), released_chars=0)) == Ruling(Action.BLOCK)
+
+
+def growing(answer: Any, *, seen: list[int], **policy: Any) -> ClausePolicy:
+    """A clause with a check of the stage ``stream`` that says ``answer`` of a text with a ``!``."""
+
+    def decide(call: ModelCall, texts: Sequence[TextAt]) -> Any:
+        (text,) = texts
+        assert call.output_text == text.text
+        seen.append(len(text.text))
+        if "!" not in text.text:
+            return True
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    return bound("c", Code(decide, Stage.STREAM), **policy)
+
+
+def test_code_is_asked_now_and_then_and_at_the_end() -> None:
+    """Checks of the stage ``stream`` are asked of the text so far, ever less often, and of the whole answer."""
+    seen: list[int] = []
+    evaluation = opened(growing(False, seen=seen, action=Action.BLOCK))
+    assert handed_over(streaming(evaluation), ["x" * 100] * 100)[1] is None
+    assert seen[0] == 300
+    assert all(300 <= after - before <= 300 + before // 8 for after, before in zip(seen[1:], seen, strict=False))
+    decided(evaluation, "x" * 10_000, 10_000)
+    assert seen[-1] == 10_000
+    assert len(seen) < 30
+
+
+def test_code_cuts_a_stream() -> None:
+    """The chunk after which the check says violated is withheld."""
+    evaluation = opened(growing(False, seen=[], action=Action.REDACT))
+    over, cut = handed_over(streaming(evaluation), ["x" * 255, "!", "more"])
+    assert over == ["x" * 255, "[redacted:code]"]
+    assert cut is not None
+
+
+@pytest.mark.parametrize(
+    ("on_error", "cut", "action"),
+    [(OnError.OPEN, None, Action.ALLOW), (OnError.CLOSED, Cut(Action.BLOCK), Action.BLOCK)],
+)
+def test_a_check_that_fails_while_the_answer_grows(on_error: OnError, cut: Cut | None, action: Action) -> None:
+    """``on_error`` holds while the answer grows; a check that failed is not asked again before the end."""
+    seen: list[int] = []
+    clause = growing(ValueError(), seen=seen, action=Action.BLOCK, on_error=on_error)
+    evaluation = opened(clause)
+    assert handed_over(streaming(evaluation), ["!" * 300, "!" * 300])[1] == cut
+    assert len(seen) == 1
+    decision = evaluation.decide()
+    assert (decision.verdict, decision.action) == (Verdict.ERROR, action)
+
+
+def test_what_cut_the_stream_is_on_the_decision_even_if_the_whole_answer_was_never_looked_at() -> None:
+    """A consumer that goes away right after the cut loses no finding."""
+    evaluation = opened(bound("c", pattern("bad", reason="word"), action=Action.REDACT))
+    handed_over(streaming(evaluation), ["so bad"])
+    decision = evaluation.decide()
+    assert (decision.verdict, decision.action, decision.governing_clause) == (Verdict.VIOLATED, Action.REDACT, "c")
+    assert (decision.released_chars, decision.redacted) == (0, ("/output/0/parts/0",))
+
+
+def test_a_check_that_changes_its_mind_does_not_take_back_what_cut_the_stream() -> None:
+    """What was found while the answer grew stands beside what is found in the whole."""
+    answers = iter([Finding(Outcome.VIOLATED, "first"), True])
+    clause = bound("c", Code(lambda call, texts: next(answers), Stage.STREAM), action=Action.BLOCK)
+    evaluation = opened(clause)
+    handed_over(streaming(evaluation), ["x" * 256])
+    _, decision = decided(evaluation, "x" * 256, 0)
+    assert (decision.verdict, decision.reason, decision.action) == (Verdict.VIOLATED, "first", Action.BLOCK)
+
+
+PATTERNS = [
+    "cat",
+    r"\bcat",
+    r"cat\b",
+    r"\bc[a-z]{1,3}t\b",
+    r"(?i)CAT",
+    r"a{3}",
+    r"c\Ba",
+    r"(?m)^cat",
+    r"(?m)cat$",
+    "é+c",
+]
+
+
+@given(
+    sources=st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3, unique=True),
+    chunks=st.lists(st.text(alphabet="cat \né", max_size=4), max_size=12),
+    padding=st.sampled_from(["", "a " * 30, "tac" * 40, "é" * 50, " \n" * 20]),
+)
+@example(sources=[r"\bcat"], chunks=["con", "c", "at", " cat"], padding="x" * 40)
+@example(sources=[r"cat\B"], chunks=["cat", "s"], padding="")
+def test_the_cut_is_where_the_whole_text_so_far_says_so(sources: list[str], chunks: list[str], padding: str) -> None:
+    """However a text is split, it is cut at the first chunk with which a pattern stands in all of it so far."""
+    chunks = [padding, *chunks] if not any(re.search(source, padding) for source in sources) else chunks
+    expected, text = None, ""
+    for number, chunk in enumerate(chunks):
+        text += chunk
+        if any(re.search(source, text) for source in sources):
+            expected = number
+            break
+    check = streaming(opened(bound("c", pattern(*sources), action=Action.BLOCK)))
+    cuts = [check.feed(0, chunk) is not None for chunk in chunks]
+    assert (cuts.index(True) if True in cuts else None) == expected
