@@ -7,6 +7,7 @@ unbounded number is capped: 32 clauses, 32 request parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
 
@@ -22,6 +23,8 @@ MAX_CLAUSES = 32
 MAX_PARAMETERS = 32
 MAX_NAME_CHARS = 256
 MAX_VALUE_CHARS = 1024
+
+_SPEC_FIELDS = ((names.SPEC_ID, "id"), (names.SPEC_VERSION, "version"), (names.SPEC_DIGEST, "digest"))
 
 
 def safe(text: str, limit: int = MAX_VALUE_CHARS) -> str:
@@ -66,7 +69,7 @@ def of_context(found: Attributes, context: CallContext, conversation: str | None
 def at_end(response: Response | None, decision: Decision | None, ending: Ending, timing: Timing) -> Attributes:
     """What is known once the call is over, the summary of the decision last."""
     found: Attributes = {}
-    if decision is not None:
+    if decision is not None and has_exceptions(decision.summary):
         _clauses(found, decision.summary)
     if timing.time_to_first_chunk_s is not None:
         found[names.RESPONSE_TIME_TO_FIRST_CHUNK] = timing.time_to_first_chunk_s
@@ -119,6 +122,11 @@ def worst_first(summary: Summary) -> Iterator[tuple[str, str]]:
             yield clause, outcome
 
 
+def has_exceptions(summary: Summary) -> bool:
+    """Whether any clause did something else than comply."""
+    return bool(summary.violated or summary.errored or summary.uncertain or summary.pending or summary.overridden)
+
+
 def _safe_value(value: Attribute) -> Attribute:
     if isinstance(value, str):
         return safe(value)
@@ -140,14 +148,14 @@ def _response(found: Attributes, response: Response) -> None:
 def usage(response: Response) -> Mapping[str, int]:
     """The token counts that the provider gave."""
     counts = response.usage
-    found = {
-        names.USAGE_INPUT_TOKENS: counts.input_tokens,
-        names.USAGE_OUTPUT_TOKENS: counts.output_tokens,
-        names.USAGE_CACHE_READ_INPUT_TOKENS: counts.cache_read_input_tokens,
-        names.USAGE_CACHE_WRITE_INPUT_TOKENS: counts.cache_write_input_tokens,
-        names.USAGE_REASONING_OUTPUT_TOKENS: counts.reasoning_output_tokens,
-    }
-    return {name: count for name, count in found.items() if count is not None}
+    given = (
+        counts.input_tokens,
+        counts.output_tokens,
+        counts.cache_read_input_tokens,
+        counts.cache_write_input_tokens,
+        counts.reasoning_output_tokens,
+    )
+    return {name: count for name, count in zip(names.USAGE, given) if count is not None}  # noqa: B905 - hot
 
 
 def _clauses(found: Attributes, summary: Summary) -> None:
@@ -158,34 +166,43 @@ def _clauses(found: Attributes, summary: Summary) -> None:
 
 def _decision(found: Attributes, decision: Decision) -> None:
     summary = decision.summary
-    found.update(
-        {
-            name: value
-            for name, value in (
-                (names.SPEC_ID, one_or_all(decision.specs, "id")),
-                (names.SPEC_VERSION, one_or_all(decision.specs, "version")),
-                (names.SPEC_DIGEST, one_or_all(decision.specs, "digest")),
-                (names.DECISION_GOVERNING_CLAUSE, decision.governing_clause),
-                (names.DECISION_REASON, decision.reason),
-                (names.STREAM_RELEASED_CHARS, decision.released_chars),
-                (names.REDACTIONS, decision.redacted or None),
-                (names.CLAUSES_VIOLATED, summary.violated or None),
-                (names.CLAUSES_UNCERTAIN, summary.uncertain or None),
-                (names.CLAUSES_OVERRIDDEN, summary.overridden or None),
-                (names.CLAUSES_ERRORED, summary.errored or None),
-            )
-            if value is not None
-        }
-    )
+    found.update(_texts(decision.specs, decision.policy_digest))
+    if decision.released_chars is not None:
+        found[names.STREAM_RELEASED_CHARS] = decision.released_chars
+    if decision.redacted:
+        found[names.REDACTIONS] = decision.redacted
+    if decision.governing_clause is not None:
+        found[names.DECISION_GOVERNING_CLAUSE] = decision.governing_clause
+    if decision.reason is not None:
+        found[names.DECISION_REASON] = safe(decision.reason)
     if decision.would is not None:
-        found[names.DECISION_WOULD] = decision.would.value
-    found[names.POLICY_DIGEST] = decision.policy_digest
+        found[names.DECISION_WOULD] = str(decision.would)
+    if has_exceptions(summary):
+        _exceptions(found, summary)
     found[names.CLAUSES_APPLIED] = summary.applied
     found[names.CLAUSES_CONSIDERED] = summary.considered
     found[names.CLAUSES_NOT_APPLICABLE] = summary.not_applicable
     found[names.CLAUSES_UNASSESSED] = summary.unassessed
     found[names.CLAUSES_PENDING] = len(summary.pending)
-    found[names.DECISION_MODE] = decision.mode.value
-    found[names.DECISION_ACTION] = decision.action.value
-    found[names.DECISION_VERDICT] = decision.verdict.value
+    found[names.DECISION_MODE] = str(decision.mode)
+    found[names.DECISION_ACTION] = str(decision.action)
+    found[names.DECISION_VERDICT] = str(decision.verdict)
     found[names.DECISION_ID] = decision.id
+
+
+def _exceptions(found: Attributes, summary: Summary) -> None:
+    for name, clauses in (
+        (names.CLAUSES_VIOLATED, summary.violated),
+        (names.CLAUSES_UNCERTAIN, summary.uncertain),
+        (names.CLAUSES_OVERRIDDEN, summary.overridden),
+        (names.CLAUSES_ERRORED, summary.errored),
+    ):
+        if clauses:
+            found[name] = clauses
+
+
+@lru_cache(maxsize=16)
+def _texts(specs: tuple[SpecRef, ...], policy_digest: str) -> Attributes:
+    """Which texts were in force: the same for every call under one policy."""
+    found = {name: one_or_all(specs, field) for name, field in _SPEC_FIELDS}
+    return {name: value for name, value in found.items() if value is not None} | {names.POLICY_DIGEST: policy_digest}

@@ -10,10 +10,10 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from specspan.call import Message, ModelCall
+from specspan.call import Message, ModelCall, Response, Usage
 from specspan.decision import Decision, Finding, OverrideRuling, SpecRef
 from specspan.policy.model import Policy
 from specspan.record import content
@@ -22,6 +22,7 @@ from specspan.record.model import Ended
 
 VERSION = 1
 _MAX_SHARED = 4096
+_USAGE = tuple(counter.name for counter in fields(Usage))
 
 Record = dict[str, Any]
 
@@ -51,8 +52,12 @@ class RecordMaker:
     explained: bool = False
     """Whether explanations, which may quote content, are recorded."""
     digest_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    _service: Record = field(init=False, repr=False)
     _shared: dict[int, tuple[Finding, Record]] = field(default_factory=dict, repr=False)
     """Records of findings that are the same object on every call: those of clauses nothing was found about."""
+
+    def __post_init__(self) -> None:
+        self._service = asdict(self.service)
 
     def record(self, item: Ended | InForce) -> Record:
         """The record of a decision, or of a policy that came into force."""
@@ -70,7 +75,7 @@ class RecordMaker:
             "time_unix_nano": decision.time_unix_nano,
             "trace_id": f"{where.trace_id:032x}" if where.is_valid else None,
             "span_id": f"{where.span_id:016x}" if where.is_valid else None,
-            "service": asdict(self.service),
+            "service": self._service,
             "spec": [_spec(spec) for spec in decision.specs],
             "policy": {"digest": decision.policy_digest},
             "call": self._call(ended.call),
@@ -92,7 +97,7 @@ class RecordMaker:
             "v": VERSION,
             "type": "policy",
             "time_unix_nano": item.time_unix_nano,
-            "service": asdict(self.service),
+            "service": self._service,
             "spec": [_spec(policy.spec.ref)],
             "policy": {"digest": policy.digest},
             "mode": policy.mode.value,
@@ -109,7 +114,6 @@ class RecordMaker:
 
     def _call(self, call: ModelCall) -> Record:
         request, response = call.request, call.response
-        usage = asdict(response.usage) if response is not None else {}
         return {
             "provider": request.provider,
             "operation": request.operation,
@@ -117,7 +121,7 @@ class RecordMaker:
             "response_id": _text(response.id) if response is not None else None,
             "input_digest": self._digest(call.input),
             "output_digest": self._digest(call.output),
-            "usage": {name: count for name, count in usage.items() if count is not None},
+            "usage": _usage(response),
         }
 
     def _digest(self, messages: Sequence[Message]) -> str | None:
@@ -132,12 +136,12 @@ class RecordMaker:
         return "hmac-sha256:" + hmac.new(self.digest_key, text.encode(), hashlib.sha256).hexdigest()
 
     def _finding(self, finding: Finding) -> Record:
-        if finding.duration_ns or finding.evidence or finding.explanation is not None:
-            return self._made(finding)
         known = self._shared.get(id(finding))
         if known is not None:
             return known[1]
         made = self._made(finding)
+        if finding.duration_ns or finding.evidence or finding.explanation is not None:
+            return made
         if len(self._shared) >= _MAX_SHARED:
             self._shared.clear()
         self._shared[id(finding)] = (finding, made)  # the finding is kept, so its id stays its own
@@ -177,6 +181,13 @@ def service_of(resource: Mapping[str, Any]) -> Service:
 
 def _canonical(shape: Any) -> str:
     return json.dumps(shape, sort_keys=True, separators=(",", ":"), default=content.plain)
+
+
+def _usage(response: Response | None) -> Record:
+    if response is None:
+        return {}
+    counts = ((name, getattr(response.usage, name)) for name in _USAGE)
+    return {name: count for name, count in counts if count is not None}
 
 
 def _ruling(decision: Decision) -> Record:

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from specspan import losses
@@ -33,6 +34,7 @@ class Lane(Generic[T]):
         batch_size: int = 512,
         interval_s: float = 0.5,
         on_close: Callable[[], None] = lambda: None,
+        on_fork: Callable[[], None] = lambda: None,
     ) -> None:
         self._what = what
         self._write = write
@@ -40,6 +42,7 @@ class Lane(Generic[T]):
         self._batch_size = batch_size
         self._interval_s = interval_s
         self._on_close = on_close
+        self._on_fork = on_fork
         self._queue: deque[T | _Marker] = deque()
         self._closed = False
         self._renew()
@@ -61,11 +64,16 @@ class Lane(Generic[T]):
         if self._closed:  # closed between the first line and the append: nobody else will look
             self._drop_rest()
 
-    def drain(self) -> None:
-        """Write everything queued so far, on the caller's thread. Only for a ``write`` that does not wait."""
+    @contextmanager
+    def drained(self) -> Iterator[None]:
+        """Write everything queued so far, on the caller's thread; inside, nothing further is written.
+
+        Only for a ``write`` that does not wait.
+        """
         with self._writing:
             while self._queue:
                 self._write_batch()
+            yield
 
     def flush(self) -> threading.Event:
         """Ask for everything queued so far to be written soon; the event is set when it was written or dropped."""
@@ -80,7 +88,7 @@ class Lane(Generic[T]):
         self._hurry = True
         self._rouse()
         if self._thread is None:
-            self.drain()
+            self._drain()
         if self._closed:
             self._drop_rest()
         return marker
@@ -115,6 +123,10 @@ class Lane(Generic[T]):
     def closing(self) -> threading.Event:
         """Set once the lane is being closed; a ``write`` that retries waits on it."""
         return self._closing
+
+    def _drain(self) -> None:
+        with self.drained():
+            pass
 
     def _renew(self) -> None:
         """Start anew: in a forked child the parent's thread is gone, and the parent's items are the parent's."""
@@ -158,11 +170,11 @@ class Lane(Generic[T]):
                 self._wake.wait(self._interval_s)
                 self._wake.clear()
             self._hurry = False
-            self.drain()
+            self._drain()
         self._finish()
 
     def _finish(self) -> None:
-        self.drain()
+        self._drain()
         with guard(f"record.{self._what}.close"):
             self._on_close()
 
@@ -225,6 +237,7 @@ class _Marker(threading.Event):
 def _renew_all() -> None:
     for lane in tuple(_lanes):
         lane._renew()
+        lane._on_fork()
 
 
 if hasattr(os, "register_at_fork"):

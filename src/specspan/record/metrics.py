@@ -1,17 +1,16 @@
 """Metrics: exact whether or not a span was sampled. Every attribute is from a closed set.
 
 An instrument call costs the SDK 5 to 8 µs, and a call with 100 clauses would make 110 of them. So calls are queued and
-measured on a lane's thread, what complied by one `add` for many calls; whoever collects metrics drains the queue first,
-so that what is collected is whole. Violations are added one by one in the context of their span, and so carry
-exemplars.
+measured on a lane's thread, and what complied is only tallied there. Whoever collects metrics drains the queue and adds
+the tally first, so that what is collected is whole. What did not comply is added one by one in the context of its span,
+and so carries exemplars.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from opentelemetry import metrics
@@ -19,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from specspan import losses
-from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling
+from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling, Verdict
 from specspan.record import conventions as names
 from specspan.record import findings
 from specspan.record.attributes import Attributes
@@ -28,12 +27,21 @@ from specspan.record.lane import Lane
 from specspan.record.model import Ended
 from specspan.record.providers import Liveness
 from specspan.record.settings import Settings
+from specspan.record.tally import FindingTally, alike, as_attributes
 from specspan.version import __version__
 
-_Alike: TypeAlias = tuple[str, str, str, str, str, str]
-"""What tells findings apart in metrics: spec version, clause, authority, severity, outcome, kind of check."""
+_DecisionKey: TypeAlias = tuple[str, str, str, str, str, str, str]
+_DECISION_NAMES = (
+    names.SPEC_ID,
+    names.SPEC_VERSION,
+    names.DECISION_VERDICT,
+    names.DECISION_ACTION,
+    names.DECISION_MODE,
+    names.PROVIDER_NAME,
+    names.OPERATION_NAME,
+)
 
-_lanes: weakref.WeakSet[Lane[Ended]] = weakref.WeakSet()
+_all: weakref.WeakSet[Metrics] = weakref.WeakSet()
 
 
 class Metrics:
@@ -75,89 +83,79 @@ class Metrics:
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             interval_s=settings.interval_s,
+            on_close=self.settle,
+            on_fork=self._forget,
         )
         """Where to put calls that are over."""
         self.live = Liveness(provider, metrics.get_meter_provider)
-        _lanes.add(self.lane)
+        self._tally_of_decisions: Counter[_DecisionKey] = Counter()
+        self._tally_of_findings = FindingTally()
+        _all.add(self)
+
+    def settle(self) -> None:
+        """Bring the instruments up to date with every call that ended so far."""
+        with self.lane.drained():
+            decisions, self._tally_of_decisions = self._tally_of_decisions, Counter()
+            for key, count in decisions.items():
+                self._decisions.add(count, _decision_attributes(key))
+            for found, count in self._tally_of_findings.take():
+                self._findings.add(count, found)
+
+    def _forget(self) -> None:
+        """In a forked child: what the parent tallied is the parent's to add."""
+        self._tally_of_decisions = Counter()
+        self._tally_of_findings = FindingTally()
 
     def _write(self, batch: Sequence[Ended]) -> None:
-        tally = _Tally()
         for ended in batch:
             context = ended.context
             self._gen_ai.record(ended, context)
             for stage, taken_ns in ended.timing.overhead_ns.items():
                 self._overhead.record(taken_ns / 1e9, {names.STAGE: str(stage)}, context)
             if ended.decision is not None:
-                self._write_decision(ended, ended.decision, context, tally)
-        for found, count in tally.totals():
-            self._findings.add(count, found)
+                self._write_decision(ended, ended.decision, context)
 
-    def _write_decision(self, ended: Ended, decision: Decision, context: Context, tally: _Tally) -> None:
-        self._decisions.add(1, _of_decision(ended, decision), context)
+    def _write_decision(self, ended: Ended, decision: Decision, context: Context) -> None:
+        key = _decision_key(ended, decision)
+        if decision.verdict is Verdict.COMPLIED:
+            self._tally_of_decisions[key] += 1
+        else:
+            self._decisions.add(1, _decision_attributes(key), context)
         for ruling in decision.overrides:
             self._overrides.add(1, _of_override(ruling), context)
-        versions = _versions(decision)
-        tally.add(decision.findings, versions)
+        self._write_findings(decision, context)
+
+    def _write_findings(self, decision: Decision, context: Context) -> None:
+        spec_version = _joined(spec.version for spec in decision.specs)
+        self._tally_of_findings.add(decision.findings, spec_version)
         summary = decision.summary
         if summary.violated or summary.uncertain or summary.errored:
             for finding in findings.faults(decision):
-                tally.remove(finding, versions)
-                self._findings.add(1, _as_attributes(_alike(finding, versions)), context)
+                self._tally_of_findings.remove(finding, spec_version)
+                self._findings.add(1, as_attributes(alike(finding, spec_version)), context)
         for finding in decision.findings:
             if finding.duration_ns and finding.check is not None:
                 self._check_duration.record(finding.duration_ns / 1e9, _of_check(finding, finding.check), context)
 
 
-class _Tally:
-    """Findings of one batch, counted by identity: those of clauses nothing was found about are shared by all calls."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[tuple[str, int]] = Counter()
-        self._known: dict[int, Finding] = {}
-
-    def add(self, found: Sequence[Finding], spec_version: str) -> None:
-        ids = [id(finding) for finding in found]
-        self._known.update(zip(ids, found, strict=True))  # kept, so that an id stays that finding's
-        self._counts.update(zip(repeat(spec_version), ids))
-
-    def remove(self, finding: Finding, spec_version: str) -> None:
-        self._counts[spec_version, id(finding)] -= 1
-
-    def totals(self) -> Iterator[tuple[Attributes, int]]:
-        """Metric attributes and how many findings have them."""
-        alike: Counter[_Alike] = Counter()
-        for (spec_version, finding_id), count in self._counts.items():
-            alike[_alike(self._known[finding_id], spec_version)] += count
-        return ((_as_attributes(key), count) for key, count in alike.items() if count)
-
-
-def _alike(finding: Finding, spec_version: str) -> _Alike:
-    kind = "" if finding.check is None else finding.check.kind.value
-    return spec_version, finding.clause, finding.authority, finding.severity.value, finding.outcome.value, kind
-
-
-def _as_attributes(key: _Alike) -> Attributes:
-    names_of_key = (
-        names.SPEC_VERSION,
-        names.FINDING_CLAUSE,
-        names.FINDING_AUTHORITY,
-        names.FINDING_SEVERITY,
-        names.FINDING_OUTCOME,
-        names.CHECK_KIND,
+def _decision_key(ended: Ended, decision: Decision) -> _DecisionKey:
+    return (
+        _joined(spec.id for spec in decision.specs),
+        _joined(spec.version for spec in decision.specs),
+        str(decision.verdict),
+        str(decision.action),
+        str(decision.mode),
+        ended.call.request.provider,
+        ended.call.request.operation,
     )
-    return {name: value for name, value in zip(names_of_key, key, strict=True) if value}
 
 
-def _of_decision(ended: Ended, decision: Decision) -> Attributes:
-    return {
-        names.SPEC_ID: " ".join(spec.id for spec in decision.specs),
-        names.SPEC_VERSION: _versions(decision),
-        names.DECISION_VERDICT: decision.verdict.value,
-        names.DECISION_ACTION: decision.action.value,
-        names.DECISION_MODE: decision.mode.value,
-        names.PROVIDER_NAME: ended.call.request.provider,
-        names.OPERATION_NAME: ended.call.request.operation,
-    }
+def _decision_attributes(key: _DecisionKey) -> Attributes:
+    return dict(zip(_DECISION_NAMES, key, strict=True))
+
+
+def _joined(texts: Iterable[str | None]) -> str:
+    return " ".join(text or "" for text in texts)
 
 
 def _of_check(finding: Finding, check: CheckRef) -> Attributes:
@@ -176,14 +174,10 @@ def _of_override(ruling: OverrideRuling) -> Attributes:
     }
 
 
-def _versions(decision: Decision) -> str:
-    return " ".join(spec.version or "" for spec in decision.specs)
-
-
 def _dropped(_options: CallbackOptions) -> list[Observation]:
     """Every loss of this process. Asked at each collection, so what waits to be measured is measured first."""
-    for lane in tuple(_lanes):
-        lane.drain()
+    for recorded in tuple(_all):
+        recorded.settle()
     return [
         Observation(count, {names.DROPPED_WHAT: what, names.DROPPED_REASON: reason})
         for (what, reason), count in losses.totals().items()

@@ -1,0 +1,108 @@
+"""What recording costs: a whole call with 100 clauses beside a hand-written span of 10 attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.trace import INVALID_SPAN
+
+from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
+from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
+from specspan.decision import Action, CheckKind, CheckRef, Decision, Finding, Mode, Outcome, SpecRef, Summary, Verdict
+from specspan.record.decision_record import RecordMaker, Service
+from specspan.record.model import Ended, Ending, EndKind, Timing
+from specspan.record.recorder import Recorder
+from specspan.record.settings import Settings
+
+_BUDGET_US = 20.0
+"""What a whole call may cost the caller over the hand-written span."""
+_ENDING = Ending(EndKind.COMPLETED)
+_TIMING = Timing(1.0, None, {"input": 5_000, "output": 9_000})
+_CONTEXT = CallContext("c-1", "u-1")
+_CALL = ModelCall(
+    Request("openai", "chat", "gpt-5", {"temperature": 0.2}, (Message("user", (Text("x" * 2_000),)),), server_port=443),
+    Response("r-1", "gpt-5", (Message("assistant", (Text("y" * 2_000),)),), ("stop",), Usage(500, 500)),
+    _CONTEXT,
+)
+
+
+class _Nowhere:
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        return
+
+    def shutdown(self) -> None:
+        return
+
+
+def main() -> Iterator[Row]:
+    """Rows of the table; the limit of the first is the budget as a ratio of this run."""
+    provider = provider_to_nowhere()
+    meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+    spans = Recorder(Settings(), tracer_provider=provider)
+    whole = Recorder(Settings(), tracer_provider=provider, meter_provider=meters, decision_exporters=(_Nowhere(),))
+    measured = Recorder(Settings(), meter_provider=meters)
+    made, one_violated = _decision(), _decision(violated=1)
+    maker = RecordMaker(Service("benchmark"))
+    ended = Ended(INVALID_SPAN, _CALL, made, _ENDING, _TIMING)
+    works = {
+        HAND_WRITTEN: hand_written_span(provider),
+        "a call, 100 clauses complied, span only": _call(spans, made),
+        "the same with metrics and decision records": _call(whole, made),
+        "the same, one clause violated": _call(whole, one_violated),
+        "a decorated function's span": _work(spans),
+        "off the caller's thread: metrics of a call": lambda: measured._metrics._write((ended,)),
+        "off the caller's thread: adding up 100 clauses": measured._metrics.settle,
+        "off the caller's thread: a decision record": lambda: maker.record(ended),
+    }
+    medians = medians_us(works)
+    for recorder in (spans, whole, measured):
+        recorder.shutdown()
+    provider.shutdown()
+    base = medians.pop(HAND_WRITTEN)
+    for name, median in medians.items():
+        within_budget = (base + _BUDGET_US) / base if name.endswith("span only") else None
+        yield Row(name, median, base, within_budget)
+
+
+def _call(recorder: Recorder, made: Decision) -> Callable[[], None]:
+    def call() -> None:
+        span = recorder.start_call(_CALL.request, _CONTEXT)
+        recorder.end_call(span, _CALL, made, _ENDING, _TIMING)
+
+    return call
+
+
+def _work(recorder: Recorder) -> Callable[[], None]:
+    attributes = {"code.function.name": "answer"}
+
+    def work() -> None:
+        recorder.end_work(recorder.start_work("answer", CallContext(), attributes), _ENDING)
+
+    return work
+
+
+def _decision(violated: int = 0) -> Decision:
+    check = CheckRef("pattern", CheckKind.PATTERN)
+    findings = [
+        Finding(Outcome.COMPLIED, clause=f"clause_number_{number}", authority="user", check=check)
+        for number in range(100)
+    ]
+    findings[:violated] = [replace(finding, outcome=Outcome.VIOLATED) for finding in findings[:violated]]
+    charged = tuple(finding.clause for finding in findings[:violated])
+    return Decision(
+        id="01930000-0000-7000-8000-000000000000",
+        time_unix_nano=0,
+        specs=(SpecRef("benchmark", "1", "sha256:" + "a" * 64),),
+        policy_digest="sha256:" + "b" * 64,
+        mode=Mode.OBSERVE,
+        verdict=Verdict.VIOLATED if violated else Verdict.COMPLIED,
+        action=Action.FLAG if violated else Action.ALLOW,
+        would=Action.FLAG if violated else Action.ALLOW,
+        governing_clause=charged[0] if charged else None,
+        findings=tuple(findings),
+        summary=Summary(" ".join(finding.clause for finding in findings), charged, considered=120, unassessed=20),
+    )
