@@ -47,7 +47,7 @@ def main() -> Iterator[Row]:
     measured = Recorder(Settings(), meter_provider=meters)
     made, one_violated = _decision(), _decision(violated=1)
     maker = RecordMaker(Service("benchmark"))
-    ended = Ended(INVALID_SPAN, _CALL, made, _ENDING, _TIMING)
+    ended = Ended(INVALID_SPAN, _CALL, made, _ENDING.kind, None, _TIMING)
     works = {
         HAND_WRITTEN: hand_written_span(provider),
         "a call, 100 clauses complied, span only": _call(spans, made),

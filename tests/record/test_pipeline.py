@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from recording import CALL, COMPLETED, KIND, MemoryExporter, decision
 
 from specspan import losses
-from specspan.record.model import Timing
+from specspan.record.model import Ending, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 
@@ -171,3 +172,23 @@ def test_a_record_that_cannot_be_made_leaves_the_rest(monkeypatch: pytest.Monkey
     recorder.shutdown()
     assert [record["id"] for record in exporter.records] == ["a", "b"]
     assert more(before) == {"internal": 1}
+
+
+def test_what_waits_holds_no_frames() -> None:
+    """An exception's traceback keeps the application's locals alive, so none waits in a queue."""
+
+    class Local:
+        pass
+
+    def fail() -> weakref.ref[Local]:
+        local = Local()
+        try:
+            raise ValueError
+        except ValueError as error:
+            span = recorder.start_call(CALL.request, CALL.context)
+            recorder.end_call(span, CALL, decision(KIND), Ending.of(error), Timing(1.0))
+        return weakref.ref(local)
+
+    recorder = Recorder(Settings(interval_s=60.0), decision_exporters=(MemoryExporter(),))
+    assert fail()() is None
+    recorder.shutdown()

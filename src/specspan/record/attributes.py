@@ -66,7 +66,9 @@ def of_context(found: Attributes, context: CallContext, conversation: str | None
         found[names.SCOPE_ALLOWED_TOOLS] = _safe_value(context.scope.allowed_tools)
 
 
-def at_end(response: Response | None, decision: Decision | None, ending: Ending, timing: Timing) -> Attributes:
+def at_end(
+    response: Response | None, decision: Decision | None, kind: EndKind, error: str | None, timing: Timing
+) -> Attributes:
     """What is known once the call is over, the summary of the decision last."""
     found: Attributes = {}
     if decision is not None and has_exceptions(decision.summary):
@@ -75,19 +77,18 @@ def at_end(response: Response | None, decision: Decision | None, ending: Ending,
         found[names.RESPONSE_TIME_TO_FIRST_CHUNK] = timing.time_to_first_chunk_s
     if response is not None:
         _response(found, response)
-    of_ending(found, ending)
+    of_ending(found, kind, error)
     if decision is not None:
         _decision(found, decision)
     return found
 
 
-def of_ending(found: Attributes, ending: Ending) -> None:
-    """Add how it ended, where that was not by completing."""
-    if ending.kind is EndKind.CLOSED or ending.kind is EndKind.ABANDONED:
-        found[names.STREAM_END] = ending.kind.value
-    kind = error_type(ending)
-    if kind is not None:
-        found[names.ERROR_TYPE] = kind
+def of_ending(found: Attributes, kind: EndKind, error: str | None) -> None:
+    """Add how it ended, where that was not by completing; ``error`` is its `error_type`."""
+    if kind is EndKind.CLOSED or kind is EndKind.ABANDONED:
+        found[names.STREAM_END] = kind.value
+    if error is not None:
+        found[names.ERROR_TYPE] = error
 
 
 def error_type(ending: Ending) -> str | None:

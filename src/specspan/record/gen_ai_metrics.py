@@ -47,8 +47,7 @@ class GenAiMetrics:
         """Measure one call."""
         found = _of_call(ended)
         inference = ended.call.request.operation in names.INFERENCE_OPERATIONS
-        failure = attributes.error_type(ended.ending)
-        timed = found if failure is None else found | {names.ERROR_TYPE: failure}
+        timed = found if ended.error_type is None else found | {names.ERROR_TYPE: ended.error_type}
         first_chunk_s = ended.timing.time_to_first_chunk_s
         if self._generation.current or not inference:
             self._operation.record(ended.timing.duration_s, timed, context)

@@ -89,7 +89,7 @@ class LogRecords:
             return
         given: dict[str, AnyValue] = {
             **attributes.at_start(ended.call.request, ended.call.context),
-            **attributes.at_end(ended.call.response, None, ended.ending, ended.timing),
+            **attributes.at_end(ended.call.response, None, ended.kind, ended.error_type, ended.timing),
             **captured.structures,
         }
         if captured.truncated:

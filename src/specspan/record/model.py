@@ -61,14 +61,17 @@ class Timing:
 class Ended(NamedTuple):
     """A call that is over: what metrics, log records and decision records are made of, off the caller's thread.
 
-    A named tuple, as one is made for every call: a frozen dataclass takes three times as long to make.
+    A named tuple, as one is made for every call: a frozen dataclass takes three times as long to make. It holds no
+    exception: that would keep the application's frames alive while it waits.
     """
 
     span: Span
     """Ended, and perhaps not sampled; it still says which trace this is."""
     call: ModelCall
     decision: Decision | None
-    ending: Ending
+    kind: EndKind
+    error_type: str | None
+    """``error.type``; None when it ended well."""
     timing: Timing
 
     @property

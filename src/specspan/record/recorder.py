@@ -92,11 +92,13 @@ class Recorder:
         ``call`` is as it was sent and handed over: what was redacted is gone from it.
         """
         try:
+            ended = Ended(span, call, decision, ending.kind, attributes.error_type(ending), timing)
             with guard("record.end_call.hand_on"):
-                self._hand_on(Ended(span, call, decision, ending, timing))
+                self._hand_on(ended)
             with guard("record.end_call.span"):
                 if span.is_recording():
-                    self._write(span, call, decision, ending, timing)
+                    self._write(ended)
+                    self._set_status(span, decision, ended.error_type, ending.error)
         finally:
             span.end()
 
@@ -120,9 +122,10 @@ class Recorder:
             if ending.kind is not EndKind.COMPLETED:
                 with guard("record.end_work"):
                     found: attributes.Attributes = {}
-                    attributes.of_ending(found, ending)
+                    error_type = attributes.error_type(ending)
+                    attributes.of_ending(found, ending.kind, error_type)
                     span.set_attributes(found)
-                    self._set_status(span, None, ending)
+                    self._set_status(span, None, error_type, ending.error)
         finally:
             span.end()
 
@@ -164,14 +167,14 @@ class Recorder:
             for export in self._exports:
                 export.put(ended)
 
-    def _write(self, span: Span, call: ModelCall, decision: Decision | None, ending: Ending, timing: Timing) -> None:
-        found = attributes.at_end(call.response, decision, ending, timing)
+    def _write(self, ended: Ended) -> None:
+        span, decision = ended.span, ended.decision
+        found = attributes.at_end(ended.call.response, decision, ended.kind, ended.error_type, ended.timing)
         if self._settings.content.on_spans:
-            found = _content(call) | found
+            found = _content(ended.call) | found
         if decision is not None:
             self._add_events(span, decision, found)
         span.set_attributes(found)
-        self._set_status(span, decision, ending)
 
     def _add_events(self, span: Span, decision: Decision, found: attributes.Attributes) -> None:
         chosen = findings.for_events(decision, self._settings.finding_events)
@@ -183,22 +186,23 @@ class Recorder:
             found[conventions.EVENTS_DROPPED] = left_out
             losses.count("finding_event", "span_limit", left_out)
 
-    def _set_status(self, span: Span, decision: Decision | None, ending: Ending) -> None:
-        kind = attributes.error_type(ending)
-        if kind is not None:
-            span.set_status(StatusCode.ERROR, self._description(kind, ending))
+    def _set_status(
+        self, span: Span, decision: Decision | None, error_type: str | None, error: BaseException | None
+    ) -> None:
+        if error_type is not None:
+            span.set_status(StatusCode.ERROR, self._description(error_type, error))
         elif self._settings.violations_are_errors and decision is not None and decision.verdict is Verdict.VIOLATED:
             span.set_attribute(conventions.ERROR_TYPE, conventions.ERROR_VIOLATED)
             span.set_status(StatusCode.ERROR, f"violated: {decision.governing_clause}")
 
-    def _description(self, kind: str, ending: Ending) -> str:
+    def _description(self, error_type: str, error: BaseException | None) -> str:
         """The name of the error alone: an exception's message may quote a prompt, so it is content."""
-        if ending.error is None or not self._settings.content.on_spans:
-            return kind
+        if error is None or not self._settings.content.on_spans:
+            return error_type
         try:
-            return f"{kind}: {attributes.safe(str(ending.error))}"
+            return f"{error_type}: {attributes.safe(str(error))}"
         except Exception:  # somebody's `__str__`
-            return kind
+            return error_type
 
 
 def _record_maker(settings: Settings, resource: Resource | None) -> RecordMaker:
