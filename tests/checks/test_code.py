@@ -73,11 +73,12 @@ def test_a_function_is_imported_by_its_path() -> None:
 
 
 def test_an_imported_function_keeps_what_it_was_registered_with() -> None:
-    """Naming a registered function by its path does not lose its stage."""
+    """Naming a registered function by its path loses neither its name nor its stage."""
     import operator
 
     code.check("truth", stage="input")(operator.truth)
-    assert build("operator:truth").stage is Stage.INPUT
+    check = build("operator:truth")
+    assert (check.ref.name, check.stage) == ("truth", Stage.INPUT)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:

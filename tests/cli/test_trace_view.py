@@ -139,11 +139,15 @@ def test_many_quiet_clauses_share_a_line(span: MakeSpan, finding: Make, decision
 def test_a_screen_may_ask_for_short_trees(span: MakeSpan, finding: Make, decision: Make) -> None:
     """With no rows to spare, quiet clauses share a line however few they are, and loud ones keep their row."""
     findings = [finding("be_warm", "complied"), finding("be_brief", "complied"), finding("be_safe", "violated")]
+    findings += [finding("be_quick", "unassessed", reason="not_reached")]
+    made = decision("a", *findings)
+    policy = {"policy": made["policy"], "spec": made["spec"], "clauses": [{"id": "be_quick"}, {"id": "be_kind"}]}
 
-    lines = shown([span("a", None, "chat")], [decision("a", *findings)], most_rows=0)
+    lines = shown([span("a", None, "chat")], [made], [policy], most_rows=0)
 
     assert "✘ violated  be_safe" in lines[3]
     assert "✔ complied (2) be_warm, be_brief" in lines[4]
+    assert "? unassessed (2) be_quick, be_kind" in lines[5]
 
 
 def test_clauses_are_named_from_the_policy_that_was_in_force(span: MakeSpan, decision: Make) -> None:

@@ -13,9 +13,10 @@ from specspan.cli.marks import WORST_FIRST, clean, mark
 
 Record = Mapping[str, Any]
 
-_QUIET = ("complied", "not_applicable")
+_QUIET = ("complied", "not_applicable", "unassessed")
+_WEIGHT = {"complied": "", "not_applicable": "dim"}
 MOST_ROWS = 24
-"""Above this many findings, the quiet ones (complied, not applicable) share a line."""
+"""Above this many findings, the quiet ones (complied, not applicable, unassessed) share a line with their like."""
 
 
 def decision_view(record: Record, policies: Sequence[Record] = (), *, most_rows: int = MOST_ROWS) -> Group:
@@ -48,24 +49,21 @@ def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterat
     yield headline(record)
     if rows:
         yield _grid(rows)
-    for outcome, clauses in lines:
-        yield _listed(outcome, clauses)
     unlooked = _unlooked(record, findings, policies)
-    if unlooked is not None:
-        yield unlooked
+    lines["unassessed"] += unlooked or []
+    yield from (_listed(outcome, clauses) for outcome, clauses in lines.items() if clauses)
+    if unlooked is None:
+        yield from _unlooked_count(record, findings)
     yield from _consequences(record)
 
 
-def _split(
-    findings: Sequence[Record], record: Record, most_rows: int
-) -> tuple[list[Record], list[tuple[str, list[str]]]]:
-    """What gets a row of its own, worst first, and what shares a line with its like."""
+def _split(findings: Sequence[Record], record: Record, most_rows: int) -> tuple[list[Record], dict[str, list[str]]]:
+    """What gets a row of its own, worst first, and what shares a line with its like, by outcome."""
     ordered = sorted(findings, key=lambda finding: _order(finding, record))
     if len(ordered) <= most_rows:
-        return ordered, []
+        return ordered, {outcome: [] for outcome in _QUIET}
     quiet = {outcome: [clean(f.get("clause")) for f in ordered if f.get("outcome") == outcome] for outcome in _QUIET}
-    loud = [finding for finding in ordered if finding.get("outcome") not in _QUIET]
-    return loud, [(outcome, clauses) for outcome, clauses in quiet.items() if clauses]
+    return [finding for finding in ordered if finding.get("outcome") not in _QUIET], quiet
 
 
 def _order(finding: Record, record: Record) -> tuple[int, bool]:
@@ -80,10 +78,9 @@ def _grid(findings: Iterable[Record]) -> Table:
         grid.add_column(no_wrap=not wraps, overflow="fold")
     for finding in findings:
         outcome = str(finding.get("outcome"))
-        weight = "bold" if outcome not in _QUIET else ""
         grid.add_row(
             mark(outcome),
-            Text(clean(finding.get("clause")), "dim" if outcome == "not_applicable" else weight),
+            Text(clean(finding.get("clause")), _WEIGHT.get(outcome, "bold")),
             Text(clean(finding.get("authority")), "dim"),
             _ground(finding),
         )
@@ -105,17 +102,22 @@ def _ground(finding: Record) -> Text:
     return ground
 
 
-def _unlooked(record: Record, findings: Sequence[Record], policies: Sequence[Record]) -> Text | None:
-    """The clauses in force that have no finding: no check is bound to them."""
-    found = {finding.get("clause") for finding in findings}
+def _unlooked(record: Record, findings: Sequence[Record], policies: Sequence[Record]) -> list[str] | None:
+    """The clauses in force that have no finding, as no check is bound to them. None: their names are not recorded."""
     policy = in_force(record, policies)
-    if policy is not None:
-        ids = [str(clause.get("id")) for clause in policy.get("clauses") or ()]
-        clauses = [clean(clause) for clause in ids if clause not in found]
-        return _listed("unassessed", clauses) if clauses else None
+    if policy is None:
+        return None
+    found = {finding.get("clause") for finding in findings}
+    ids = [str(clause.get("id")) for clause in policy.get("clauses") or ()]
+    return [clean(clause) for clause in ids if clause not in found]
+
+
+def _unlooked_count(record: Record, findings: Sequence[Record]) -> Iterator[Text]:
+    """How many clauses have no finding, where their names are not recorded."""
     counted = (record.get("counts") or {}).get("unassessed") or 0
     count = counted - sum(finding.get("outcome") == "unassessed" for finding in findings)
-    return mark("unassessed").append(f": {count} clauses that no check looked at") if count > 0 else None
+    if count > 0:
+        yield mark("unassessed").append(f": {count} clauses that no check looked at")
 
 
 def in_force(record: Record, policies: Sequence[Record]) -> Record | None:

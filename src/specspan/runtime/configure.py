@@ -65,8 +65,9 @@ def configure(
     if db is not None:
         environment = environment.and_sqlite()
     loaded = policy_of(policy if policy is not None else environment.policy, mode or environment.mode)
+    engine = Engine(loaded) if loaded is not None else None
     if environment.disabled:
-        _replace(_unrecorded(loaded))
+        _replace(_unrecorded(engine))
         return
     from specspan.runtime import exporters, providers  # OpenTelemetry's SDK: not before it is needed
 
@@ -75,7 +76,7 @@ def configure(
     found = providers.given_or_made(
         environment, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
     )
-    _replace(_assembled(loaded, found, decision_exporters))
+    _replace(_assembled(engine, found, decision_exporters))
 
 
 def force_flush(timeout_s: float = 5.0) -> bool:
@@ -130,7 +131,7 @@ _lock = threading.RLock()
 _running: _Running | None = None
 
 
-def _assembled(policy: Policy | None, found: Providers, decision_exporters: Sequence[DecisionExporter]) -> _Running:
+def _assembled(engine: Engine | None, found: Providers, decision_exporters: Sequence[DecisionExporter]) -> _Running:
     recorder = Recorder(
         tracer_provider=found.tracer,
         meter_provider=found.meter,
@@ -138,19 +139,18 @@ def _assembled(policy: Policy | None, found: Providers, decision_exporters: Sequ
         resource=found.resource,
         decision_exporters=decision_exporters,
     )
-    if policy is None:
-        return _Running(Pipeline(recorder, None), found)
-    recorder.policy_in_force(policy)
-    return _Running(Pipeline(recorder, Engine(policy)), found)
+    if engine is not None:
+        recorder.policy_in_force(engine.policy)
+    return _Running(Pipeline(recorder, engine), found)
 
 
-def _unrecorded(policy: Policy | None) -> _Running | None:
+def _unrecorded(engine: Engine | None) -> _Running | None:
     """Nothing at all, unless a policy is to be enforced: whoever silences telemetry has not lifted the policy."""
-    if policy is None or policy.mode is not Mode.ENFORCE:
+    if engine is None or engine.policy.mode is not Mode.ENFORCE:
         return None
     from specspan.runtime import providers
 
-    return _assembled(policy, providers.none(), ())
+    return _assembled(engine, providers.none(), ())
 
 
 def _replace(running: _Running | None) -> None:

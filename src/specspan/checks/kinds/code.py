@@ -51,7 +51,7 @@ def build(clause_id: str, configuration: Any) -> Check:
     config = CodeConfig.model_validate({"name": configuration} if isinstance(configuration, str) else configuration)
     found = code.registered().get(config.name) or _found(config.name)
     return FunctionCheck(
-        CheckRef(config.name, CheckKind.CODE, config.version or found.version),
+        CheckRef(found.name, CheckKind.CODE, config.version or found.version),
         config.stage or found.stage,
         config.timeout_s if "timeout_s" in config.model_fields_set else found.timeout_s,
         found.function,
