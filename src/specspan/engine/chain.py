@@ -49,6 +49,7 @@ class Law:
             _STAGES[finding.stage],
             finding.reason or "",
             finding.check.name if finding.check is not None else "",
+            finding.action.rank,
         )
 
 
