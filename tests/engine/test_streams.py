@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +14,7 @@ from policies import Code, answered, asked, bound, pattern, says
 
 from specspan.call import ModelCall, ToolCall
 from specspan.checks.base import TextAt
+from specspan.checks.patterns import Pattern
 from specspan.decision import Action, Decision, Finding, Mode, Outcome, Override, Stage, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
@@ -257,13 +258,14 @@ PATTERNS = [
 @example(sources=[r"cat\B"], chunks=["cat", "s"], padding="")
 def test_the_cut_is_where_the_whole_text_so_far_says_so(sources: list[str], chunks: list[str], padding: str) -> None:
     """However a text is split, it is cut at the first chunk with which a pattern stands in all of it so far."""
-    chunks = [padding, *chunks] if not any(re.search(source, padding) for source in sources) else chunks
-    expected, text = None, ""
-    for number, chunk in enumerate(chunks):
-        text += chunk
-        if any(re.search(source, text) for source in sources):
-            expected = number
-            break
+    patterns = [Pattern(source) for source in sources]
+
+    def violates(text: str) -> bool:
+        return any(pattern.find(text) for pattern in patterns)
+
+    chunks = chunks if violates(padding) else [padding, *chunks]
+    so_far = list(itertools.accumulate(chunks))
+    expected = next((number for number, text in enumerate(so_far) if violates(text)), None)
     check = streaming(opened(bound("c", pattern(*sources), action=Action.BLOCK)))
     cuts = [check.feed(0, chunk) is not None for chunk in chunks]
     assert (cuts.index(True) if True in cuts else None) == expected

@@ -64,6 +64,10 @@ class Conclusion:
     """Whose clause decided; None when nothing was amiss."""
 
 
+_COMPLIED = Conclusion(Verdict.COMPLIED, Action.ALLOW, None)
+_UNASSESSED = Conclusion(Verdict.UNASSESSED, Action.ALLOW, None)
+
+
 def law_of(policy: Policy) -> Law:
     """The law of one policy.
 
@@ -85,12 +89,14 @@ def law_of(policy: Policy) -> Law:
 def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclusion:
     """What ``findings`` come to. Those that say complied may be left out, if ``assessed`` tells whether any did."""
     findings = tuple(findings)
+    if not findings:
+        return _COMPLIED if assessed else _UNASSESSED
     action = max(map(law.asks, findings), key=lambda action: action.rank, default=Action.ALLOW)
     for outcome, verdict in _WEIGHT:
         found = [finding for finding in findings if finding.outcome is outcome]
         if found:
             return Conclusion(verdict, action, min(found, key=law.precedence))
-    return Conclusion(Verdict.COMPLIED if assessed else Verdict.UNASSESSED, action, None)
+    return _COMPLIED if assessed else _UNASSESSED
 
 
 def taken(action: Action, mode: Mode) -> Action:

@@ -11,7 +11,7 @@ from specspan.engine.chain import REWRITES, Conclusion, conclude, stricter, take
 from specspan.engine.frame import worst
 from specspan.engine.look import Look, look, wait
 from specspan.engine.model import PROCEED, Cut, Ruling
-from specspan.engine.plan import STAGES, Plan
+from specspan.engine.plan import STAGES, Plan, StagePlan
 from specspan.engine.ruling import Hold, ruling
 from specspan.engine.steps import Steps
 from specspan.engine.streams import StreamCheck
@@ -61,7 +61,10 @@ class Evaluation:
     def input(self, call: ModelCall) -> Steps[Ruling]:
         """Look at what is about to be sent."""
         self._call = call
-        yield from self._look(Stage.INPUT, call)
+        plan = self._plan.stages.get(Stage.INPUT)
+        if plan is None:
+            return PROCEED
+        yield from self._look(plan, Stage.INPUT, call)
         return self._rule((Stage.INPUT,), Hold.WHOLE)
 
     def stream(self) -> StreamCheck | None:
@@ -81,7 +84,8 @@ class Evaluation:
         self._released_chars = released_chars
         stages = _STREAMED if call.request.streaming else _WHOLE
         for stage in stages:
-            yield from self._look(stage, call)
+            if (plan := self._plan.stages.get(stage)) is not None:
+                yield from self._look(plan, stage, call)
         return self._rule(stages, self._hold())
 
     def decide(self) -> Decision:
@@ -90,10 +94,7 @@ class Evaluation:
             self._decision = self._decided()
         return self._decision
 
-    def _look(self, stage: Stage, call: ModelCall) -> Steps[None]:
-        plan = self._plan.stages.get(stage)
-        if plan is None:
-            return
+    def _look(self, plan: StagePlan, stage: Stage, call: ModelCall) -> Steps[None]:
         started_ns = time.perf_counter_ns()
         try:
             found = self._looks[stage] = look(plan, call, stage)
@@ -110,7 +111,9 @@ class Evaluation:
         return Hold.RELEASED if self._released_chars or cut else Hold.WITHHELD
 
     def _rule(self, stages: Sequence[Stage], hold: Hold) -> Ruling:
-        looks = [self._looks[stage] for stage in stages if stage in self._looks]
+        looks = [look for stage in stages if (look := self._looks.get(stage)) and look.deviations]
+        if not looks:
+            return PROCEED
         if self._plan.policy.mode is Mode.OBSERVE:
             would = ruling(looks, self._plan.law, hold, in_time=self._plan.stream.positions)
             self._action = stricter(self._action, would.action)

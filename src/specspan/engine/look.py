@@ -13,7 +13,7 @@ from specspan.checks.texts import texts
 from specspan.decision import Finding, Stage
 from specspan.engine.batch import Task
 from specspan.engine.plan import Audience, StagePlan
-from specspan.engine.slots import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, Slot, ask
+from specspan.engine.slots import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, Slot, ask, ask_quick
 from specspan.engine.steps import Steps
 from specspan.engine.workers import Workers
 from specspan.guard import guard
@@ -69,10 +69,10 @@ def wait(look: Look, call: ModelCall, workers: Workers) -> Steps[None]:
 def _look(plan: StagePlan, call: ModelCall, read: Sequence[TextAt]) -> Look:
     look = Look(plan.audience(read), read)
     audience = look.audience
-    for slot in audience.inline:
-        finding = ask(slot, call, look.read_by(slot))
-        if finding is not slot.complied:
-            look.deviations[slot.position] = finding
+    for slot, finding in ask_quick(audience.inline, call, read):
+        look.note(slot, finding)
+    for slot in audience.choosy:
+        look.note(slot, ask(slot, call, look.read_by(slot)))
     look.waiting += audience.timed
     for slot in _hit(plan, look):
         if slot.timeout_s is None:

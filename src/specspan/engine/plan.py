@@ -48,7 +48,9 @@ class Audience:
     roles: Mapping[int, frozenset[str] | None]
     """Roles that each reader reads of those there are; None: all of them."""
     inline: tuple[Slot, ...]
-    """Asked on every call, on the caller's thread."""
+    """Asked on every call, on the caller's thread; they read all texts."""
+    choosy: tuple[Slot, ...]
+    """Likewise, but they read some texts only."""
     timed: tuple[Slot, ...]
     """Asked on every call, on a worker's thread."""
     usual: Mapping[int, Finding]
@@ -188,12 +190,15 @@ def _matcher(slots: Sequence[Slot]) -> Matcher | None:
 def _audience(slots: Sequence[Slot], by_role: Mapping[str, TextAt]) -> Audience:
     read = {slot.position: frozenset(role for role in by_role if _reads(slot, by_role[role])) for slot in slots}
     readers = [slot for slot in slots if read[slot.position]]
+    choosy = {slot for slot in readers if len(read[slot.position]) < len(by_role)}
     asked = [slot for slot in readers if not slot.check.prefilter]
     timed = tuple(slot for slot in asked if slot.timeout_s is not None)
+    inline = [slot for slot in asked if slot.timeout_s is None]
     return Audience(
         readers={slot.position: slot for slot in readers},
-        roles={position: None if len(roles) == len(by_role) else roles for position, roles in read.items()},
-        inline=tuple(slot for slot in asked if slot.timeout_s is None),
+        roles={slot.position: read[slot.position] if slot in choosy else None for slot in readers},
+        inline=tuple(slot for slot in inline if slot not in choosy),
+        choosy=tuple(slot for slot in inline if slot in choosy),
         timed=timed,
         usual={slot.position: _usually(slot, read[slot.position], timed) for slot in slots},
     )

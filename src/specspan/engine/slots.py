@@ -6,7 +6,7 @@ Every (clause, check) has exactly one finding on every call. The common ones are
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,8 @@ class Slot:
     bound: ClausePolicy
     check: Check
     ref: CheckRef
+    decide: Callable[[ModelCall, Sequence[TextAt]], Any]
+    """The check's own."""
     timeout_s: float | None
     complied: Finding
     """Shared, like the two below: findings that say nothing of one call."""
@@ -93,7 +95,7 @@ class Slot:
 def slot(position: int, bound: ClausePolicy, check: Check) -> Slot:
     """Bind ``check`` to its clause."""
     nothing = Finding(Outcome.COMPLIED)
-    made = Slot(position, bound, check, check.ref, check.timeout_s, nothing, nothing, nothing)
+    made = Slot(position, bound, check, check.ref, check.decide, check.timeout_s, nothing, nothing, nothing)
     return replace(
         made,
         complied=made.found(Finding(Outcome.COMPLIED)),
@@ -111,12 +113,34 @@ def ask(
     """Run the check and read its answer. Whatever it raises becomes a finding, but for ``passes``."""
     started_ns = time.perf_counter_ns()
     try:
-        answer = slot.check.decide(call, texts)
+        answer = slot.decide(call, texts)
     except passes:
         raise
     except BaseException as error:
         return slot.raised(error, time.perf_counter_ns() - started_ns)
     return slot.answered(answer, time.perf_counter_ns() - started_ns)
+
+
+def ask_quick(slots: Iterable[Slot], call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[Slot, Finding]]:
+    """Ask checks that all read the same texts, one after another; what they find other than that the call complied.
+
+    As `ask` does, but for a check that complied at once there is nothing to be made.
+    """
+    found: list[tuple[Slot, Finding]] = []
+    started_ns = time.perf_counter_ns()
+    for slot in slots:
+        try:
+            answer = slot.decide(call, texts)
+            ended_ns = time.perf_counter_ns()
+            if answer is not True or ended_ns - started_ns >= NOTABLE_NS:
+                found.append((slot, slot.answered(answer, ended_ns - started_ns)))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            ended_ns = time.perf_counter_ns()
+            found.append((slot, slot.raised(error, ended_ns - started_ns)))
+        started_ns = ended_ns
+    return found
 
 
 def _said(error: BaseException) -> str:

@@ -6,7 +6,7 @@ limited. So the end is looked at, not the whole text, and what a chunk costs doe
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from specspan.checks.base import TextAt
@@ -37,12 +37,9 @@ class Tail:
     near: bool
     """Whether that is so much that no new match begins where it begins."""
 
-    def hit(self, end: str, *, whole: bool) -> list[Slot]:
-        """The slots of which a pattern stands in an ``end`` of the text, or the ``whole`` of it."""
-        hits = self.patterns.hits(end)
-        if hits and not whole:
-            hits = [index for index in hits if index not in self.anchored]
-        return [self.owners[index] for index in hits]
+    def owners_of(self, hits: Iterable[int], *, whole: bool) -> set[Slot]:
+        """The slots whose patterns have hits in an end of the text that is the ``whole`` of it, or is not."""
+        return {self.owners[index] for index in hits if whole or index not in self.anchored}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

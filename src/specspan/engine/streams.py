@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,12 +25,12 @@ class _Answer:
     """One choice of the answer so far."""
 
     pointer: str
+    code_due: int
+    """Length at which checks that are code are asked next."""
     chunks: list[str] = field(default_factory=list)
     length: int = 0
     end: str = ""
     """As much of its end as patterns look at."""
-    code_due: int = CODE_CHARS
-    """Length at which checks that are code are asked next."""
 
     def grow(self, chunk: str, keep_chars: int) -> None:
         self.chunks.append(chunk)
@@ -72,11 +73,15 @@ class StreamCheck:
         if self.cut is not None:
             return Cut(self.cut.action)
         started_ns = time.perf_counter_ns()
-        answer = self._answers.get(choice)
-        if answer is None:
-            answer = self._answers[choice] = _Answer(f"/output/{choice}/parts/0")
+        answer = self._answers.get(choice) or self._begin(choice)
         answer.grow(text, self._keep_chars)
-        found = [*self._matched(answer, len(text)), *self._coded(answer)]
+        found: list[_Found] = []
+        for tail in self._plan.tails:
+            end = answer.end[-(tail.reach_chars + len(text)) :]
+            if hits := tail.patterns.hits(end):
+                found += self._matched(tail, hits, end, answer)
+        if answer.length >= answer.code_due:
+            found += self._coded(answer)
         if found:
             self.choice = choice
             self.cut = self._cut(found, answer, text)
@@ -85,12 +90,15 @@ class StreamCheck:
         self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
         return self.cut
 
-    def _matched(self, answer: _Answer, grown: int) -> Iterator[_Found]:
-        for tail in self._plan.tails:
-            end = answer.end[-(tail.reach_chars + grown) :]
-            for slot in tail.hit(end, whole=len(end) == answer.length):
-                if slot.position in self._plan.positions:
-                    yield from self._violated(slot, tail, end, answer)
+    def _begin(self, choice: int) -> _Answer:
+        due = CODE_CHARS if self._plan.code else sys.maxsize
+        answer = self._answers[choice] = _Answer(f"/output/{choice}/parts/0", code_due=due)
+        return answer
+
+    def _matched(self, tail: Tail, hits: Sequence[int], end: str, answer: _Answer) -> Iterator[_Found]:
+        for slot in tail.owners_of(hits, whole=len(end) == answer.length):
+            if slot.position in self._plan.positions:
+                yield from self._violated(slot, tail, end, answer)
 
     def _violated(self, slot: Slot, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
         """What a hit in the end of the text is worth.
@@ -107,8 +115,6 @@ class StreamCheck:
         yield from self._worth(slot, _shifted(finding, skipped))
 
     def _coded(self, answer: _Answer) -> Iterator[_Found]:
-        if not self._plan.code or answer.length < answer.code_due:
-            return
         answer.code_due = max(answer.length + CODE_CHARS, answer.length * 9 // 8)
         text = TextAt(answer.pointer, ROLE, answer.whole())
         call = replace(self._call, response=Response(output=(Message(ROLE, (Text(text.text),)),)))

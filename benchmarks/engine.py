@@ -1,0 +1,138 @@
+"""What deciding costs, against a span written by hand: the engine alone, without recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
+from specspan.call import Message, ModelCall, Request, Response, Text
+from specspan.checks.base import Check, TextAt
+from specspan.checks.kinds.pattern import build
+from specspan.decision import Action, CheckKind, CheckRef, Mode, Severity, Stage
+from specspan.engine.engine import Engine
+from specspan.engine.ids import uuid7
+from specspan.engine.steps import run
+from specspan.engine.streams import StreamCheck
+from specspan.policy.model import ClausePolicy, OnError, Policy
+from specspan.spec.model import Clause, Spec
+
+_PLAIN = ("The order left our warehouse on Monday and should be with you by the end of the week. " * 24)[:2000]
+_DENSE = (" ".join(f"word{number}a word{number}b" for number in range(60)) * 4)[:2000]
+_FOREIGN = ("Die Bestellung verließ unser Lager am Montag – sie müsste bald da sein, größtenteils. " * 24)[:2000]
+
+
+@dataclass(frozen=True)
+class _Trivial:
+    """A check that is a trivial function on the caller's thread."""
+
+    ref: CheckRef
+    stage: Stage = Stage.OUTPUT
+    prefilter: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    limit: int = field(default=1_000_000)
+
+    def reads(self, text: TextAt) -> bool:
+        return True
+
+    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> bool:
+        return len(texts) < self.limit
+
+
+def main() -> list[Row]:
+    """100 clauses: 60 with a pattern, 30 with a trivial function, 10 without a check; and streams."""
+    provider = provider_to_nowhere()
+    works = {HAND_WRITTEN: hand_written_span(provider), **_decisions(), **_streams(), "a decision's id": uuid7}
+    try:
+        medians = medians_us(works)
+    finally:
+        provider.shutdown()
+    base_us = medians.pop(HAND_WRITTEN)
+    return [Row(name, median, base_us, _LIMITS.get(name)) for name, median in medians.items()]
+
+
+def _decisions() -> dict[str, Callable[[], object]]:
+    hundred = Engine(_policy(60, 30, 10))
+    huge = Engine(_policy(60, 30, 10_000))
+    violated = Engine(_policy(0, 0, 0, violated=1000))
+    return {
+        "100 clauses over 2 kB": _deciding(hundred, _PLAIN),
+        "100 clauses over 2 kB, full of near misses": _deciding(hundred, _DENSE),
+        "100 clauses over 2 kB, not ASCII": _deciding(hundred, _FOREIGN),
+        "10,090 clauses, 90 checked, over 2 kB": _deciding(huge, _PLAIN),
+        "1,000 clauses, all violated": _deciding(violated, f"{_PLAIN} A bad word."),
+    }
+
+
+def _streams() -> dict[str, Callable[[], object]]:
+    return {
+        "a chunk, 5 patterns": _feeding(Engine(_policy(5, 0, 0))),
+        "a chunk, 100 patterns": _feeding(Engine(_policy(100, 0, 0))),
+    }
+
+
+_LIMITS = {
+    "100 clauses over 2 kB": 15 / 22.6,
+    "a chunk, 5 patterns": 2 / 22.6,
+    "a decision's id": 2 / 22.6,
+}
+"""The times wanted, each over the hand-written span's where both were first measured."""
+
+
+def _deciding(engine: Engine, text: str) -> Callable[[], object]:
+    call = _call(text)
+
+    def decide() -> object:
+        evaluation = engine.open()
+        run(evaluation.input(call))
+        run(evaluation.output(call))
+        return evaluation.decide()
+
+    return decide
+
+
+def _feeding(engine: Engine) -> Callable[[], object]:
+    """One chunk of an answer of about 4 kB, in chunks of five characters."""
+    chunks = [_PLAIN[at : at + 5] for at in range(0, 2000, 5)] * 2
+
+    check, left = _opened(engine), list(chunks)
+
+    def feed() -> None:
+        nonlocal check, left
+        if not left:
+            check, left = _opened(engine), list(chunks)
+        check.feed(0, left.pop())
+
+    return feed
+
+
+def _opened(engine: Engine) -> StreamCheck:
+    check = engine.open().stream()
+    assert check is not None
+    return check
+
+
+def _call(text: str) -> ModelCall:
+    request = Request("test", model="model", input=(Message("user", (Text(text),)),))
+    return ModelCall(request, Response(output=(Message("assistant", (Text(text),)),)))
+
+
+def _policy(patterns: int, functions: int, silent: int, *, violated: int = 0) -> Policy:
+    checks: list[Check | None] = [
+        *(_pattern(rf"\bword{number}\b", rf"\bkey-{number}-\d{{4}}\b") for number in range(patterns)),
+        *(_Trivial(CheckRef(f"function_{number}", CheckKind.CODE)) for number in range(functions)),
+        *(_pattern("bad word") for _ in range(violated)),
+        *(None for _ in range(silent)),
+    ]
+    bound = {f"clause_{number}": _bound(f"clause_{number}", check) for number, check in enumerate(checks)}
+    clauses = {id_: each.clause for id_, each in bound.items()}
+    return Policy(Spec("spec", "1", "sha256:0", ("root", "user"), clauses), Mode.ENFORCE, "sha256:1", bound)
+
+
+def _pattern(*patterns: str) -> Check:
+    return build("clause", {"any": list(patterns)})
+
+
+def _bound(id_: str, check: Check | None) -> ClausePolicy:
+    clause = Clause(id_, id_, "", "user")
+    return ClausePolicy(clause, Severity.HIGH, Action.REDACT, OnError.OPEN, (check,) if check else ())
