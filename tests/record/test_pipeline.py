@@ -192,3 +192,19 @@ def test_what_waits_holds_no_frames() -> None:
     recorder = Recorder(Settings(interval_s=60.0), decision_exporters=(MemoryExporter(),))
     assert fail()() is None
     recorder.shutdown()
+
+
+def test_at_the_end_no_exporter_waits_for_another() -> None:
+    """All exporters write what waits at once: here the first does not return before the second has its record."""
+    sound = Counting()
+
+    class Dependent(MemoryExporter):
+        def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+            assert sound.arrived.acquire(timeout=4)
+            super().export(records)
+
+    dependent = Dependent()
+    recorder = Recorder(Settings(interval_s=60.0, digest_key=b"k"), decision_exporters=(dependent, sound))
+    decide(recorder, "a")
+    recorder.shutdown()
+    assert len(dependent.records) == len(sound.records) == 1
