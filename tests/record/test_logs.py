@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk._logs import ReadableLogRecord
-from recording import CALL, KIND, SSN, Recording, decision
+from recording import CALL, KIND, SSN, SSN_ATTRIBUTES, Recording, decision
 
 from specspan.call import ModelCall
 from specspan.decision import Finding, Outcome
@@ -34,24 +34,11 @@ def test_each_applied_finding_is_an_evaluation_result_of_its_span(record: Record
         assert (log.log_record.trace_id, log.log_record.span_id) == (context.trace_id, context.span_id)
         assert (log.log_record.event_name, log.log_record.timestamp) == ("gen_ai.evaluation.result", 5)
     assert [kind.log_record.severity_text, ssn.log_record.severity_text] == ["INFO", "WARN"]
-    assert dict(ssn.log_record.attributes or {}) == {
+    assert dict(ssn.log_record.attributes or {}) == SSN_ATTRIBUTES | {
         "gen_ai.evaluation.name": "protect_privacy",
         "gen_ai.evaluation.score.label": "violated",
         "gen_ai.evaluation.score.value": 1.0,
         "gen_ai.response.id": "r-1",
-        "specspan.decision.id": "d-1",
-        "specspan.finding.clause": "protect_privacy",
-        "specspan.finding.authority": "root",
-        "specspan.finding.severity": "high",
-        "specspan.finding.outcome": "violated",
-        "specspan.finding.stage": "output",
-        "specspan.finding.action": "block",
-        "specspan.finding.reason": "ssn",
-        "specspan.finding.score": 1.0,
-        "specspan.finding.evidence": ("/output/0/parts/0:6-17",),
-        "specspan.check.name": "ssn",
-        "specspan.check.kind": "pattern",
-        "specspan.check.version": "2",
     }
 
 

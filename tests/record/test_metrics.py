@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -256,3 +257,24 @@ def test_without_a_meter_provider_nothing_is_queued() -> None:
     recorder.end_call(recorder.start_call(REQUEST, CONTEXT), CALL, decision(KIND), COMPLETED, Timing(1.0))
     assert [lane.waiting for lane in recorder._lanes] == [0, 0]
     recorder.shutdown()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_child_counts_its_own_calls_alone(record: Record) -> None:
+    """What waited or was tallied in the parent is added by the parent alone."""
+    recording = record(Settings(interval_s=60.0))
+    recording.call(decision(KIND))
+    assert recording.recorder.force_flush(10)
+    recording.call(decision(KIND))
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            recording.call(decision(KIND))
+            status = sum(recording.counted("specspan.findings").values())
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert sum(recording.counted("specspan.findings").values()) == 2

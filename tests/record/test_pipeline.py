@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
 from recording import CALL, COMPLETED, KIND, MemoryExporter, decision
 
 from specspan import losses
@@ -208,3 +209,17 @@ def test_at_the_end_no_exporter_waits_for_another() -> None:
     decide(recorder, "a")
     recorder.shutdown()
     assert len(dependent.records) == len(sound.records) == 1
+
+
+def test_an_exporters_own_work_is_not_traced() -> None:
+    """While it exports, other instrumentation is told to look away: decisions about decisions would never end."""
+    suppressed: list[object] = []
+
+    class Looking(MemoryExporter):
+        def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+            suppressed.append(get_current().get(_SUPPRESS_INSTRUMENTATION_KEY))
+
+    recorder = Recorder(NO_WAITING, decision_exporters=(Looking(),))
+    decide(recorder, "a")
+    recorder.shutdown()
+    assert [bool(value) for value in suppressed] == [True]

@@ -69,6 +69,22 @@ SSN = Finding(
     check=CheckRef("ssn", CheckKind.PATTERN, "2"),
     duration_ns=2_000,
 )
+SSN_ATTRIBUTES = {
+    "specspan.decision.id": "d-1",
+    "specspan.finding.clause": "protect_privacy",
+    "specspan.finding.authority": "root",
+    "specspan.finding.severity": "high",
+    "specspan.finding.outcome": "violated",
+    "specspan.finding.stage": "output",
+    "specspan.finding.action": "block",
+    "specspan.finding.reason": "ssn",
+    "specspan.finding.score": 1.0,
+    "specspan.finding.evidence": ("/output/0/parts/0:6-17",),
+    "specspan.check.name": "ssn",
+    "specspan.check.kind": "pattern",
+    "specspan.check.version": "2",
+}
+"""Of `SSN`, as events and log records have them where content is off."""
 KIND = Finding(Outcome.COMPLIED, clause="be_kind", authority="user", check=CheckRef("kind", CheckKind.PATTERN))
 
 

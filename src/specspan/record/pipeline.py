@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+
 from specspan import losses
 from specspan.guard import guard
 from specspan.record.lane import Lane
@@ -74,6 +76,8 @@ class Export(Generic[T]):
             losses.count("decision", "export_failed", len(records))
 
     def _handed_over(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        # an exporter's own database and network calls are no part of the application's traces
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         try:
             self._exporter.export(records)
         except Exception as error:
@@ -82,6 +86,8 @@ class Export(Generic[T]):
                 _log.warning("%s could not export %d decision records: %r", name, len(records), error)
             self._failing = True
             return False
+        finally:
+            detach(token)
         self._failing = False
         return True
 
