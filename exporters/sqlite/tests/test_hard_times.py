@@ -238,6 +238,39 @@ def test_a_lock_held_too_long_fails_the_batch_and_the_next_succeeds(database: Pa
     assert count(database, "decision") == 2
 
 
+def test_a_lock_that_is_given_up_in_time_costs_nothing(
+    database: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that found the file locked is tried again, and is there once."""
+    exporter = SQLiteDecisionExporter(database)
+    exporter.export([record("first")])
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("specspan_exporter_sqlite.store.time.sleep", lambda _: other.execute("ROLLBACK"))
+
+    exporter.export([record("second")])
+    exporter.shutdown()
+    other.close()
+
+    assert count(database, "decision") == 2
+
+
+def test_a_reader_in_the_middle_of_reading_stops_no_writer(database: Path, record: Make) -> None:
+    """Somebody who keeps a result open, or died with it open, is not waited for; what they see stays as it was."""
+    exporter = SQLiteDecisionExporter(database, patience_s=0.2)
+    exporter.export([record("first"), record("second")])
+    reader = sqlite3.connect(database, isolation_level=None)
+    reader.execute("BEGIN")
+    before = reader.execute("SELECT count(*) FROM decision").fetchone()
+
+    exporter.export([record("third")])
+
+    assert reader.execute("SELECT count(*) FROM decision").fetchone() == before == (2,)
+    reader.close()
+    exporter.shutdown()
+    assert count(database, "decision") == 3
+
+
 def test_a_broken_file_is_a_failure_that_is_logged_once(database: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Spans that cannot be written cost the application one line of log, not one a batch."""
     database.write_bytes(b"this is no database at all, whatever its name says" * 50)

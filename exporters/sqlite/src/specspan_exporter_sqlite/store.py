@@ -68,11 +68,8 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             work(connection)
             connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if not (isinstance(error, Exception) and is_busy(error)):
-                self._disconnect()  # a file that failed is opened afresh: it may have been replaced or repaired
+        except BaseException:
+            self._disconnect()  # which takes back what was begun; and a file that failed may be replaced or repaired
             raise
 
     def _connected(self) -> sqlite3.Connection:
