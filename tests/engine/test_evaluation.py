@@ -259,3 +259,24 @@ def test_overhead_is_told_by_stage() -> None:
     run(evaluation.output(answered("x")))
     assert list(evaluation.overhead_ns) == [Stage.OUTPUT]
     assert evaluation.overhead_ns[Stage.OUTPUT] > 0
+
+
+def test_redaction_leaves_nothing_however_many_places_there_are() -> None:
+    """A finding points at some places; redaction takes out all of them."""
+    numbers = " ".join(f"{n:03}-{n % 100:02}-{n:04}" for n in range(100))
+    clause = bound("c", pattern(SSN, reason="ssn"), action=Action.REDACT)
+    ruling = ruled(clause, call=answered(f"{numbers} end"))
+    assert ruling.edits == {"/output/0/parts/0": "[redacted:ssn] " * 100 + "end"}
+
+
+def test_a_text_with_more_places_than_can_be_told_apart_is_redacted_as_a_whole() -> None:
+    """Beyond some number of places nothing of the text is left."""
+    ruling = ruled(bound("c", pattern("[0-9]"), action=Action.REDACT), call=answered("7 and " * 5000, "fine"))
+    assert ruling.edits == {"/output/0/parts/0": "[redacted:pattern]"}
+
+
+def test_a_reason_that_the_pattern_itself_finds_is_no_reason_to_redact_more() -> None:
+    """The marker is not looked at again."""
+    clause = bound("c", pattern("secret", reason="secret"), action=Action.REDACT)
+    ruling = ruled(clause, call=answered("a secret and a secret."))
+    assert list(ruling.edits.values()) == ["a [redacted:secret] and a [redacted:secret]."]

@@ -12,7 +12,7 @@ from specspan.engine.frame import worst
 from specspan.engine.look import Look, look, wait
 from specspan.engine.model import PROCEED, Cut, Ruling
 from specspan.engine.plan import STAGES, Plan, StagePlan
-from specspan.engine.ruling import Hold, ruling
+from specspan.engine.ruling import Hold, ruling, strictest
 from specspan.engine.steps import Steps
 from specspan.engine.streams import StreamCheck
 from specspan.engine.workers import Workers
@@ -99,7 +99,7 @@ class Evaluation:
         try:
             found = self._looks[stage] = look(plan, call, stage)
             if found.waiting:
-                yield from wait(found, call, self._workers)
+                yield from wait(found, self._workers)
         finally:
             self.overhead_ns[stage] = self.overhead_ns.get(stage, 0) + time.perf_counter_ns() - started_ns
 
@@ -115,8 +115,8 @@ class Evaluation:
         if not looks:
             return PROCEED
         if self._plan.policy.mode is Mode.OBSERVE:
-            would = ruling(looks, self._plan.law, hold, in_time=self._plan.stream.positions)
-            self._action = stricter(self._action, would.action)
+            would = strictest(looks, self._plan.law, hold, in_time=self._plan.stream.positions)
+            self._action = stricter(self._action, would)
             return PROCEED
         asked = ruling(looks, self._plan.law, hold)
         self._action = stricter(self._action, asked.action)

@@ -23,6 +23,7 @@ from specspan.guard import guard
 class Look:
     """What one stage found so far."""
 
+    call: ModelCall
     audience: Audience
     texts: Sequence[TextAt] = ()
     deviations: dict[int, Finding] = field(default_factory=dict)
@@ -45,13 +46,13 @@ def look(plan: StagePlan, call: ModelCall, stage: Stage) -> Look:
     with guard("engine.look"):
         return _look(plan, call, texts(call, stage))
     nobody = plan.audience(())
-    return Look(nobody, deviations={slot.position: slot.error(INTERNAL) for slot in plan.slots})
+    return Look(call, nobody, deviations={slot.position: slot.error(INTERNAL) for slot in plan.slots})
 
 
-def wait(look: Look, call: ModelCall, workers: Workers) -> Steps[None]:
+def wait(look: Look, workers: Workers) -> Steps[None]:
     """Run the checks that need waiting for, in sequence on one thread; past a hanging one, on another."""
     while look.waiting:
-        batch = workers.submit([_task(slot, call, look) for slot in look.waiting])
+        batch = workers.submit([_task(slot, look) for slot in look.waiting])
         if batch is not None:
             try:
                 yield batch
@@ -67,7 +68,7 @@ def wait(look: Look, call: ModelCall, workers: Workers) -> Steps[None]:
 
 
 def _look(plan: StagePlan, call: ModelCall, read: Sequence[TextAt]) -> Look:
-    look = Look(plan.audience(read), read)
+    look = Look(call, plan.audience(read), read)
     audience = look.audience
     for slot, finding in ask_quick(audience.inline, call, read):
         look.note(slot, finding)
@@ -95,8 +96,8 @@ def _hit(plan: StagePlan, look: Look) -> list[Slot]:
     return [audience.readers[position] for position in sorted(positions)]
 
 
-def _task(slot: Slot, call: ModelCall, look: Look) -> Task:
-    return Task(partial(ask, slot, call, look.read_by(slot), passes=()), slot.timeout_s or 0.0)
+def _task(slot: Slot, look: Look) -> Task:
+    return Task(partial(ask, slot, look.call, look.read_by(slot), passes=()), slot.timeout_s or 0.0)
 
 
 def _refuse(look: Look) -> None:

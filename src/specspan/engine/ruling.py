@@ -1,8 +1,8 @@
-"""What enforce mode does over the findings of some stages. Pure."""
+"""What enforce mode does over the findings of some stages."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from enum import Enum
 
 from specspan.decision import Action, Finding, Stage
@@ -10,6 +10,7 @@ from specspan.engine.chain import REWRITES, Law, milder, stricter
 from specspan.engine.edits import Rewrite, rewritten
 from specspan.engine.look import Look
 from specspan.engine.model import PROCEED, Ruling
+from specspan.engine.remains import exhaustive
 
 
 class Hold(Enum):
@@ -23,25 +24,38 @@ class Hold(Enum):
     """The consumer has them, or the stream was cut over them: nothing but a flag can be had."""
 
 
-def ruling(looks: Iterable[Look], law: Law, hold: Hold = Hold.WHOLE, in_time: Container[int] = ()) -> Ruling:
-    """The strictest action that can still be taken, and the texts it rewrites when it does not stop the call.
+def ruling(looks: Sequence[Look], law: Law, hold: Hold) -> Ruling:
+    """The strictest action that can still be taken, and the texts it rewrites when it does not stop the call."""
+    action = strictest(looks, law, hold)
+    if action is Action.ALLOW:
+        return PROCEED
+    if action.stops or action.rank < Action.REDACT.rank:
+        return Ruling(action)
+    asked = [
+        (position, finding, look)
+        for look in looks
+        for position, finding in look.deviations.items()
+        if _asks(finding, look, law, hold) in REWRITES
+    ]
+    asked.sort(key=lambda each: law.precedence(each[1]))
+    return Ruling(action, rewritten(_rewrite(*each) for each in asked))
+
+
+def strictest(looks: Iterable[Look], law: Law, hold: Hold, in_time: Container[int] = ()) -> Action:
+    """The strictest action that can still be taken.
 
     ``in_time``: positions of the slots whose findings came before any text they are about was handed over.
     """
     action = Action.ALLOW
-    rewrites: list[Rewrite] = []
     for look in looks:
         for position, finding in look.deviations.items():
-            asks = _within(law.asks(finding), finding.stage, Hold.WHOLE if position in in_time else hold)
-            if asks in REWRITES:
-                asks = Action.BLOCK if _points_elsewhere(finding, look) else asks
-                rewrites.append(_rewrite(position, finding, look))
-            action = stricter(action, asks)
-    if action is Action.ALLOW:
-        return PROCEED
-    if action.stops or not rewrites:
-        return Ruling(action)
-    return Ruling(action, rewritten(sorted(rewrites, key=lambda rewrite: law.precedence(rewrite.finding))))
+            action = stricter(action, _asks(finding, look, law, Hold.WHOLE if position in in_time else hold))
+    return action
+
+
+def _asks(finding: Finding, look: Look, law: Law, hold: Hold) -> Action:
+    asks = _within(law.asks(finding), finding.stage, hold)
+    return Action.BLOCK if asks in REWRITES and _points_elsewhere(finding, look) else asks
 
 
 def _within(asks: Action, stage: Stage, hold: Hold) -> Action:
@@ -54,7 +68,10 @@ def _within(asks: Action, stage: Stage, hold: Hold) -> Action:
 
 def _rewrite(position: int, finding: Finding, look: Look) -> Rewrite:
     slot = look.audience.readers[position]
-    return Rewrite(finding, finding.action, slot.bound.replacement, look.read_by(slot))
+    texts = look.read_by(slot)
+    if finding.action is Action.REDACT:
+        finding = exhaustive(slot, finding, look.call, texts)
+    return Rewrite(finding, finding.action, slot.bound.replacement, texts)
 
 
 def _points_elsewhere(finding: Finding, look: Look) -> bool:

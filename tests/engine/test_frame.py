@@ -1,0 +1,58 @@
+"""A tally made from deviations is the tally of all findings."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specspan.decision import Finding, Outcome, Summary
+from specspan.engine.frame import Frame
+
+CLAUSES = ("first", "second", "third", "fourth")
+ORDER = {clause: order for order, clause in enumerate(CLAUSES)}
+USUAL = [
+    Finding(Outcome.COMPLIED, clause="first"),
+    Finding(Outcome.COMPLIED, clause="first"),
+    Finding(Outcome.NOT_APPLICABLE, clause="second"),
+    Finding(Outcome.COMPLIED, clause="second"),
+    Finding(Outcome.UNASSESSED, clause="third"),
+    Finding(Outcome.NOT_APPLICABLE, clause="fourth"),
+]
+WORST_FIRST = ("violated", "error", "uncertain", "pending", "complied", "not_applicable", "unassessed")
+
+outcomes = st.sampled_from([outcome for outcome in Outcome if outcome is not Outcome.OVERRIDDEN])
+
+
+def summary_of(findings: list[Finding], considered: int) -> tuple[Summary, int]:
+    """The summary as its definition reads, and how many clauses complied."""
+    worst = {
+        clause: min((str(each.outcome) for each in findings if each.clause == clause), key=WORST_FIRST.index)
+        for clause in CLAUSES
+    }
+
+    def those(*words: str) -> tuple[str, ...]:
+        return tuple(clause for clause in CLAUSES if worst[clause] in words)
+
+    summary = Summary(
+        applied=" ".join(those("complied", "violated", "uncertain")),
+        violated=those("violated"),
+        uncertain=those("uncertain"),
+        errored=those("error"),
+        pending=those("pending"),
+        considered=considered,
+        not_applicable=len(those("not_applicable")),
+        unassessed=len(those("unassessed")) + considered - len(CLAUSES),
+    )
+    return summary, len(those("complied"))
+
+
+@given(st.lists(st.dictionaries(st.integers(0, len(USUAL) - 1), outcomes), min_size=1, max_size=5))
+def test_a_tally_is_the_same_however_it_is_made(calls: list[dict[int, Outcome]]) -> None:
+    """Worked out from the deviations alone, call after call, or from all findings: the same summary."""
+    frame = Frame(dict(enumerate(USUAL)), ORDER, considered=9)
+    for call in calls:
+        deviations = {position: Finding(outcome, clause=USUAL[position].clause) for position, outcome in call.items()}
+        tally = frame.deviating(deviations)
+        findings = [deviations.get(position, usual) for position, usual in enumerate(USUAL)]
+        assert list(tally.findings) == findings
+        assert (tally.summary, tally.complied) == summary_of(findings, 9)
