@@ -58,12 +58,24 @@ def test_overview_shows_identity_ladder_counts_and_tree() -> None:
     assert identity.split()[:3] == ["harbour", "2026-03-01", spec.digest[:19]]
     assert source == str(HARBOUR)
     assert ladder == "chain of command  root › system › developer › user › guideline"
-    counts = dict(zip(rest[0].replace("no label", "no_label").split(), rest[1].split(), strict=True))
+    names = f"{rest[0]} {rest[2]}".replace("no label", "no_label").split()
+    counts = dict(zip(names, f"{rest[1]} {rest[3]}".split(), strict=True))
     assert counts["sections"] == "5"
     assert counts["root"] == counts["OK"] == "1"
     assert counts["no_label"] == "2"
-    tree = [line.split("  ")[0] for line in rest[4:]]
+    tree = [line.split("  ")[0] for line in rest[6:]]
     assert tree == ["harbour", "safety", "├ keep_secrets", "│ └ deep", "└ be_brief"]
+
+
+def test_narrow_terminal_cuts_titles_and_never_ids(tmp_path: Path) -> None:
+    """In eighty columns every id, level and number is whole: they are what a policy is written with."""
+    id_ = "n" * 40
+    path = tmp_path / "spec.md"
+    path.write_text(f"# Top {{#top}}\n## {'A long title ' * 9}{{#{id_} authority=guideline}}\n", encoding="utf-8")
+    shown = specspan("spec", "show", path, COLUMNS="80").stdout
+    assert f"└ {id_}  guideline  A long" in shown
+    assert "sections  root  system  developer  user  guideline  no label" in shown
+    assert max(map(len, shown.splitlines()[2:])) <= 80
 
 
 def test_clause_is_shown_whole() -> None:

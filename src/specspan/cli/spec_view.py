@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rich.box import Box
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.constrain import Constrain
 from rich.markdown import Markdown
@@ -22,6 +23,7 @@ from specspan.spec.model import Answer, Clause, Comparison, Example, Spec, Turn,
 _LEVEL_STYLES = ("bold red", "magenta", "blue", "cyan", "green")
 _LABEL_STYLES = {"GOOD": "bold green", "BAD": "bold red", "OK": "bold yellow"}
 _WIDTH = 100
+_GAP = 2
 _BAR = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
 THEME = Theme({"markdown.code": "cyan", "markdown.item.bullet": "dim", "markdown.item.number": "dim"})
 """Of the prose: an id in it stands out without a background of its own."""
@@ -30,9 +32,9 @@ _REFERENCE = re.compile(r"\[([^\]\[]*)\]\(#([\w.:-]+)\)")
 _CODE_OR_FOOTNOTE = re.compile(r"(`[^`]*`)|\[\^\w+\]")
 
 
-def overview(spec: Spec) -> RenderableType:
-    """Who the spec is, its chain of command, how much there is of what, and every section."""
-    return Group(_identity(spec), Text(), _ladder(spec), _totals(spec), Text(), _contents(spec))
+def overview(spec: Spec, width: int) -> RenderableType:
+    """Who the spec is, its chain of command, how much there is of what, and every section, in ``width`` columns."""
+    return Group(_identity(spec), Text(), _ladder(spec), _totals(spec), Text(), _contents(spec, width))
 
 
 def clause(spec: Spec, shown: Clause) -> RenderableType:
@@ -70,26 +72,37 @@ def _ladder(spec: Spec) -> Text:
     return Text.assemble(("chain of command  ", "dim"), Text(" › ", "dim").join(levels))
 
 
-def _totals(spec: Spec) -> Table:
+def _totals(spec: Spec) -> Group:
     found = counts(spec)
-    cells = [("sections", str(found["sections"]), "bold")]
-    cells += [(level, str(n), level_style(spec, level)) for level, n in found["authority"].items()]
-    cells += [("no label", str(found["unlabelled"]), "dim")]
-    cells += [(name, str(found[name]), "") for name in ("examples", "comparisons")]
-    cells += [(label, str(n), _LABEL_STYLES[label]) for label, n in found["verdicts"].items()]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    sections = [("sections", found["sections"], "bold")]
+    sections += [(level, n, level_style(spec, level)) for level, n in found["authority"].items()]
+    sections += [("no label", found["unlabelled"], "dim")]
+    examples = [(name, found[name], "bold") for name in ("examples", "comparisons")]
+    examples += [(label, n, _LABEL_STYLES[label]) for label, n in found["verdicts"].items()]
+    return Group(_numbers(sections), _numbers(examples))
+
+
+def _numbers(cells: list[tuple[str, int, str]]) -> Table:
+    table = _table()
     for name, _, style in cells:
         table.add_column(name, justify="right", style=style)
-    table.add_row(*(n for _, n, _ in cells))
+    table.add_row(*(str(n) for _, n, _ in cells))
     return table
 
 
-def _contents(spec: Spec) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+def _table() -> Table:
+    return Table(box=None, padding=(0, _GAP, 0, 0), header_style="dim", pad_edge=False)
+
+
+def _contents(spec: Spec, width: int) -> Table:
+    """The sections as a tree. Ids and levels are needed whole, so titles alone give way to a narrow terminal."""
+    beside = max(cell_len(guides + entry.id) for guides, entry in _tree(spec))
+    beside += max(map(cell_len, ("authority", *spec.ladder))) + len("examples") + 3 * _GAP
+    table = _table()
     table.add_column("clause", no_wrap=True)
     table.add_column("authority", no_wrap=True)
-    table.add_column("title", no_wrap=True, overflow="ellipsis")
-    table.add_column("examples", justify="right", style="dim")
+    table.add_column("title", no_wrap=True, overflow="ellipsis", max_width=max(width - beside, 8))
+    table.add_column("examples", no_wrap=True, justify="right", style="dim")
     for guides, entry in _tree(spec):
         style = level_style(spec, entry.authority)
         table.add_row(

@@ -31,7 +31,7 @@ def show(file: str, clause: str | None, as_json: bool) -> None:
     else:
         out = console()
         out.push_theme(spec_view.THEME)
-        out.print(spec_view.overview(spec) if found is None else spec_view.clause(spec, found))
+        out.print(spec_view.overview(spec, out.width) if found is None else spec_view.clause(spec, found))
 
 
 def _find(spec: Spec, clause: str) -> Clause:
