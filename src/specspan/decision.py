@@ -166,7 +166,7 @@ class Finding:
     check: CheckRef | None = None
     """None where no check was run, as for an overridden clause."""
     duration_ns: int = 0
-    """Time the check took; 0 where it shared one pass with others."""
+    """Time the check took; 0 where it shared one pass with others, or where it complied too quickly to matter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Any
 
 import policies
 import pytest
-from policies import Code, answered, bound, says
+from policies import Code, answered, bound, pattern, says
 
 from specspan import losses
-from specspan.call import ModelCall
+from specspan.call import ModelCall, ToolCall
 from specspan.checks.base import TextAt
-from specspan.decision import Decision, Outcome
+from specspan.decision import Action, Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.steps import arun, run
@@ -173,6 +173,22 @@ async def test_a_cancelled_caller_leaves_what_it_did_not_wait_for_unassessed(han
         (Outcome.VIOLATED, "code"),
         (Outcome.UNASSESSED, "not_reached"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "action", "would"), [(Mode.ENFORCE, Action.FLAG, None), (Mode.OBSERVE, Action.FLAG, Action.BLOCK)]
+)
+def test_a_caller_who_goes_away_is_only_told_on(hang: Decide, mode: Mode, action: Action, would: Action | None) -> None:
+    """What needs no waiting is decided at every stage, but nothing is done to a call nobody waits for."""
+    text = bound("text", Code(hang, timeout_s=60), action=Action.BLOCK)
+    tool = bound("tool", pattern("evil", stage=Stage.TOOL_CALL), action=Action.BLOCK)
+    evaluation = Engine(policies.policy(text, tool, mode=mode), workers=Workers()).open()
+    steps = evaluation.output(answered("text", tools=[ToolCall("search", "evil")]))
+    next(steps)
+    steps.close()
+    decision = evaluation.decide()
+    assert (decision.verdict, decision.governing_clause) == (Verdict.VIOLATED, "tool")
+    assert (decision.action, decision.would) == (action, would)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -41,6 +41,10 @@ class Check(Protocol):
 
         The engine looks for the patterns of all checks in one pass and calls `decide` only on a hit; without a hit
         the clause complied. Empty: `decide` is always called.
+
+        A check of kind ``pattern`` with such patterns finds in a text nothing but their matches, told by what matches
+        and the characters next to it: so the engine may ask it about the end of a text that grows, and again about
+        what a redaction left.
         """
 
     @property

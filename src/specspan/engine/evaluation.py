@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from specspan.call import ModelCall, Request
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
-from specspan.engine.chain import REWRITES, Conclusion, conclude, stricter, taken
+from specspan.engine.chain import REWRITES, Conclusion, conclude, milder, stricter, taken
 from specspan.engine.frame import worst
 from specspan.engine.look import Look, look, wait
 from specspan.engine.model import PROCEED, Cut, Ruling
-from specspan.engine.plan import STAGES, Plan, StagePlan
+from specspan.engine.plan import STAGES, Plan
 from specspan.engine.ruling import Hold, ruling, strictest
 from specspan.engine.steps import Steps
 from specspan.engine.streams import StreamCheck
@@ -61,11 +61,9 @@ class Evaluation:
     def input(self, call: ModelCall) -> Steps[Ruling]:
         """Look at what is about to be sent."""
         self._call = call
-        plan = self._plan.stages.get(Stage.INPUT)
-        if plan is None:
+        if Stage.INPUT not in self._plan.stages:
             return PROCEED
-        yield from self._look(plan, Stage.INPUT, call)
-        return self._rule((Stage.INPUT,), Hold.WHOLE)
+        return (yield from self._looked((Stage.INPUT,), call))
 
     def stream(self) -> StreamCheck | None:
         """What looks at the answer as it grows; None when nothing could cut it."""
@@ -83,10 +81,7 @@ class Evaluation:
         """
         self._released_chars = released_chars
         stages = _STREAMED if call.request.streaming else _WHOLE
-        for stage in stages:
-            if (plan := self._plan.stages.get(stage)) is not None:
-                yield from self._look(plan, stage, call)
-        return self._rule(stages, self._hold())
+        return (yield from self._looked(stages, call))
 
     def decide(self) -> Decision:
         """Close the evaluation. The same decision however often it is asked for."""
@@ -94,14 +89,34 @@ class Evaluation:
             self._decision = self._decided()
         return self._decision
 
-    def _look(self, plan: StagePlan, stage: Stage, call: ModelCall) -> Steps[None]:
+    def _looked(self, stages: Sequence[Stage], call: ModelCall) -> Steps[Ruling]:
+        """Look at all that needs no waiting first: a caller who goes away then loses no more than he must."""
+        plans = [(stage, plan) for stage in stages if (plan := self._plan.stages.get(stage)) is not None]
+        try:
+            for stage, plan in plans:
+                started_ns = time.perf_counter_ns()
+                self._looks[stage] = look(plan, call, stage)
+                self._spent(stage, started_ns)
+            for stage, _ in plans:
+                if self._looks[stage].waiting:
+                    yield from self._wait(stage)
+        except BaseException:
+            self._note(self._deviating(stages))
+            raise
+        return self._rule(self._deviating(stages))
+
+    def _wait(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
         try:
-            found = self._looks[stage] = look(plan, call, stage)
-            if found.waiting:
-                yield from wait(found, self._workers)
+            yield from wait(self._looks[stage], self._workers)
         finally:
-            self.overhead_ns[stage] = self.overhead_ns.get(stage, 0) + time.perf_counter_ns() - started_ns
+            self._spent(stage, started_ns)
+
+    def _spent(self, stage: Stage, started_ns: int) -> None:
+        self.overhead_ns[stage] = self.overhead_ns.get(stage, 0) + time.perf_counter_ns() - started_ns
+
+    def _deviating(self, stages: Sequence[Stage]) -> list[Look]:
+        return [look for stage in stages if (look := self._looks.get(stage)) and look.deviations]
 
     def _hold(self) -> Hold:
         """What can still be done about an answer's texts."""
@@ -110,18 +125,24 @@ class Evaluation:
         cut = self._stream is not None and self._stream.cut is not None
         return Hold.RELEASED if self._released_chars or cut else Hold.WITHHELD
 
-    def _rule(self, stages: Sequence[Stage], hold: Hold) -> Ruling:
-        looks = [look for stage in stages if (look := self._looks.get(stage)) and look.deviations]
+    def _rule(self, looks: Sequence[Look]) -> Ruling:
+        """What is done now."""
         if not looks:
             return PROCEED
         if self._plan.policy.mode is Mode.OBSERVE:
-            would = strictest(looks, self._plan.law, hold, in_time=self._plan.stream.positions)
-            self._action = stricter(self._action, would)
+            self._note(looks)
             return PROCEED
-        asked = ruling(looks, self._plan.law, hold)
+        asked = ruling(looks, self._plan.law, self._hold())
         self._action = stricter(self._action, asked.action)
         self._redacted.update(asked.edits)
         return asked
+
+    def _note(self, looks: Sequence[Look]) -> None:
+        """Nothing is done now, because the mode is to observe or because nobody waits for it any more."""
+        action = strictest(looks, self._plan.law, self._hold(), in_time=self._plan.stream.positions)
+        if self._plan.policy.mode is Mode.ENFORCE:
+            action = milder(action, Action.FLAG)
+        self._action = stricter(self._action, action)
 
     def _decided(self) -> Decision:
         plan, policy, cut = self._plan, self._plan.policy, self._cut()
