@@ -39,6 +39,7 @@ def test_every_value_knows_its_line(read: Read) -> None:
     lines = {path: root.at(path).line for path in [("a",), ("a", "b", 0), ("a", "b", 1, "y", "z"), ("c",), ("c", "z")]}
     assert lines == {("a",): 1, ("a", "b", 0): 3, ("a", "b", 1, "y", "z"): 5, ("c",): 6, ("c", "z"): 5}
     assert root.value == {"a": {"b": ["x", {"y": {"z": 1}}]}, "c": {"z": 1}}
+    assert read("a: &x {b: c}\nd:\n  - e\n  - *x\n").root.at(("d", 1)).line == 4
 
 
 def test_a_path_that_leads_nowhere_ends_at_the_nearest_value_above(read: Read) -> None:
@@ -173,19 +174,27 @@ def _laughs(levels: int) -> str:
     return "\n".join(lines)
 
 
+def _tower(storeys: int) -> str:
+    """Each line is thirty lists around the line before: deep only with the aliases written out."""
+    lines = ["a0: &a0 x"]
+    lines += [f"a{i}: &a{i} {'[' * 30}*a{i - 1}{']' * 30}" for i in range(1, storeys)]
+    return "\n".join(lines)
+
+
 @pytest.mark.parametrize(
     ("bomb", "said"),
     [
         (_laughs(30), "every alias written out"),
         ("a: &a " + "x" * 500_000 + "\nb: [" + "*a, " * 100_000 + "]", "every alias written out"),
         ("a: [" + "[], " * 240_000 + "]", "every alias written out"),
+        (_tower(40), "nested deeper than 32 levels"),
         ("a: " + "[" * 900_000, "nested deeper than 32 levels"),
         ("{a: " * 200_000, "nested deeper than 32 levels"),
         ("- " * 400_000, "nested deeper than 32 levels"),
         ("? " * 400_000, "nested deeper than 32 levels"),
         ("a: b\n" * 10_000_000, "larger than 1 MB"),
     ],
-    ids=["laughs", "long text", "many values", "lists", "mappings", "dashes", "keys", "50 MB"],
+    ids=["laughs", "long text", "many values", "tower of aliases", "lists", "mappings", "dashes", "keys", "50 MB"],
 )
 def test_a_bomb_is_refused_before_it_takes_memory(read: Read, bomb: str, said: str) -> None:
     """Whatever a file would expand to, refusing it takes at most 80 MB: a hundredth of what the smallest would."""

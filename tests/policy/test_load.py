@@ -10,6 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from specspan.checks.base import Check, CheckConfigError, CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
@@ -193,6 +196,10 @@ REFUSALS = {
     "text for a mapping": (
         "spec: house.md\nclauses:\n  greet_people: block\n",
         "policy.yaml:3: clauses.greet_people: 'block' is not a mapping. Write 'key: value' lines under it.",
+    ),
+    "list for a clause": (
+        "spec: house.md\nclauses:\n  greet_people: [{patern: x}]\n",
+        "policy.yaml:3: clauses.greet_people: a list is not a mapping. Write 'key: value' lines under it.",
     ),
     "list for a mapping": (
         "spec: house.md\nclauses: [greet_people]\n",
@@ -464,3 +471,39 @@ def test_a_name_as_long_as_the_file_is_refused() -> None:
     said = refused(f"spec: house.md\nclauses:\n  ? {'lock_door' * 100_000}\n  : {{}}\n")
     assert len(said) < 400
     assert "has no clause 'lock_door" in said
+
+
+WORDS = (
+    "spec path digest mode clauses overrides defaults checks pattern code any stage lock_door be_brief about clause by "
+    "reason until objective target window severity house.md enforce high owner tenant 99% 30d 2027-01-01 sha256:00 (a "
+    "input no\0"
+)
+_words = st.sampled_from(WORDS.split(" "))
+_scalars = _words | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+_values = st.recursive(
+    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=4), max_leaves=20
+)
+_clauses = st.dictionaries(_words, st.dictionaries(_words, _values, max_size=3), max_size=3)
+_checks = st.lists(st.dictionaries(st.sampled_from(["pattern", "code"]), _values, max_size=2), max_size=3)
+_files = st.fixed_dictionaries(
+    {"spec": st.just("house.md") | _values},
+    optional={
+        "mode": _values,
+        "clauses": _values | _clauses | st.fixed_dictionaries({"be_brief": st.fixed_dictionaries({"checks": _checks})}),
+        "overrides": st.lists(st.dictionaries(_words, _values, max_size=4), max_size=3) | _values,
+        "defaults": _values,
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(file=_files)
+def test_whatever_stands_where_a_policy_is_loaded_or_refused(file: dict[str, Any]) -> None:
+    """Any values under any keys: nothing but a `Policy` or a `PolicyError` comes out."""
+    try:
+        policy = load(yaml.safe_dump(file))
+    except PolicyError as error:
+        told = str(error)
+    else:
+        told = f"{policy.source}: loaded"
+    assert told.startswith("policy.yaml:")

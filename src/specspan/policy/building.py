@@ -28,8 +28,8 @@ class Builder:
     def build(self, clause_id: str) -> tuple[Check, ...]:
         """The checks of one clause. What stands there and is no list of mappings is left to the schema."""
         path: PathTo = ("clauses", clause_id, "checks")
-        entries = self._root.at(path)
-        if not isinstance(entries.value, list):
+        entries = self._root.at(path[:2]).children.get("checks")
+        if entries is None or not isinstance(entries.value, list):
             return ()
         built = [self._entry(clause_id, (*path, index), node) for index, node in entries.children.items()]
         return tuple(check for check in built if check is not None)

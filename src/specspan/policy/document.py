@@ -44,6 +44,8 @@ class Node:
     """Where its key stands, or in a list the value itself; counted from 1."""
     children: Mapping[str | int, Node] = field(default_factory=dict)
     """By key, or by index; empty for a scalar."""
+    height: int = 0
+    """Mappings and lists inside one another; 0 for a scalar."""
 
     def at(self, path: PathTo) -> Node:
         """The node at ``path`` or, where the file says nothing there, the nearest above it."""
@@ -143,10 +145,7 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             self._weigh(len(event.value), event)
             return Node(resolve(event.value) if event.implicit[0] else event.value, _line(event))
-        if len(path) >= MAX_DEPTH:
-            raise self._problems.error(
-                Problem(f"is nested deeper than {MAX_DEPTH} levels", "Write it flatter.", _line(event))
-            )
+        self._descend(len(path) + 1, event)
         return self._mapping(event, path) if isinstance(event, yaml.MappingStartEvent) else self._list(event, path)
 
     def _alias(self, event: _Event, path: PathTo) -> Node:
@@ -157,6 +156,7 @@ class _Reader:
             return Node(None, _line(event))
         node, weight = self._anchors[event.anchor]
         self._weigh(weight, event)
+        self._descend(len(path) + node.height, event)
         return replace(node, line=_line(event))
 
     def _mapping(self, start: _Event, path: PathTo) -> Node:
@@ -169,13 +169,13 @@ class _Reader:
                 self._note(message, "Keep one of the two.", event, (*path, key))
             else:
                 children[key] = node
-        return Node({key: node.value for key, node in children.items()}, _line(start), children)
+        return Node({key: node.value for key, node in children.items()}, _line(start), children, _height(children))
 
     def _list(self, start: _Event, path: PathTo) -> Node:
         children: dict[str | int, Node] = {}
         for event in self._until(yaml.SequenceEndEvent):
             children[len(children)] = self._node(event, (*path, len(children)))
-        return Node([node.value for node in children.values()], _line(start), children)
+        return Node([node.value for node in children.values()], _line(start), children, _height(children))
 
     def _key(self, event: _Event, path: PathTo) -> str:
         """A key as it is written: ``no``, ``1`` and ``null`` are names like any other."""
@@ -205,8 +205,17 @@ class _Reader:
             message = "the values come to more than 100,000, or to more than 4 MB with every alias written out"
             raise self._problems.error(Problem(message, "Write less, and alias less.", _line(event)))
 
+    def _descend(self, depth: int, event: _Event) -> None:
+        if depth > MAX_DEPTH:
+            message = f"is nested deeper than {MAX_DEPTH} levels"
+            raise self._problems.error(Problem(message, "Write it flatter.", _line(event)))
+
     def _note(self, message: str, remedy: str, event: _Event, path: PathTo) -> None:
         self._problems.add(Problem(message, remedy, _line(event), key_of(path)))
+
+
+def _height(children: Mapping[str | int, Node]) -> int:
+    return 1 + max((node.height for node in children.values()), default=0)
 
 
 def _line(event: _Event) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from specspan.checks.registry import kinds
-from specspan.cli.output import console, print_json
+from specspan.cli.output import console, print_json, printable
 from specspan.cli.policy_report import policy_json, print_policy, problems_json
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
@@ -101,7 +101,7 @@ def _refuse(error: PolicyError, json_: bool) -> None:
         print_json(problems_json(error))
         return
     count = len(error.problems)
-    click.echo(str(error), err=True)
+    click.echo(printable(str(error)), err=True)
     click.echo(f"\n{error.source} is refused: {count} problem{'s' if count > 1 else ''}.", err=True)
 
 
