@@ -16,7 +16,7 @@ import specspan.testing
 NAMES = """
 Action Blocked ConfigurationError Decision Evidence Finding MissingDependency Mode ModelCall Outcome PolicyError
 ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__ check configure context
-force_flush observe override shutdown
+force_flush instrument observe override shutdown uninstrument
 """
 
 TESTING_NAMES = """
@@ -29,9 +29,11 @@ SIGNATURES = {
     "logger_provider=None, decision_exporters=None)",
     "context": "(*, conversation=None, user=None, scope=None, **attributes)",
     "force_flush": "(timeout_s=5.0)",
-    "observe": "(function=None, /, *, name=None, attributes=None)",
+    "instrument": "(*names)",
+    "observe": "(function=None, /, *, name=None, attributes=None, model=None, provider='custom', operation='chat')",
     "override": "(clause, *, by, reason, until=None)",
     "shutdown": "()",
+    "uninstrument": "()",
     "Finding": "(outcome, reason=None, score=None, explanation=None, evidence=(), clause='', authority='', "
     "severity='medium', action='flag', stage='output', check=None, duration_ns=0)",
     "Evidence": "(pointer, start, end)",

@@ -13,6 +13,7 @@ from specspan.errors import (
     StoreError,
 )
 from specspan.instrument.context import context, override
+from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.observe import observe
 from specspan.runtime.configure import configure, force_flush, shutdown
 from specspan.version import __version__
@@ -41,7 +42,9 @@ __all__ = [
     "configure",
     "context",
     "force_flush",
+    "instrument",
     "observe",
     "override",
     "shutdown",
+    "uninstrument",
 ]

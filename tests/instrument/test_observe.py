@@ -9,16 +9,14 @@ import inspect
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from ended_spans import Spans
 from opentelemetry.trace import SpanKind, StatusCode
 
 from specspan.instrument.observe import observe
 from specspan.instrument.pipeline import activate
-
-if TYPE_CHECKING:
-    from instrument.conftest import Spans
 
 setting: ContextVar[str] = ContextVar("setting", default="outside")
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
 from typing import Any, TypeVar, cast, overload
 
 import wrapt
 
 from specspan.call import Attribute
-from specspan.instrument.generators import relay, relay_async
-from specspan.instrument.pipeline import Pipeline, active
-from specspan.instrument.work import Body, Work
+from specspan.instrument.functions import model_call, text_adapter
+from specspan.instrument.pipeline import Handler, Pipeline, active
+from specspan.instrument.work import Body, Work, driven, named_like
 
 F = TypeVar("F", bound=Callable[..., Any])
-Begin = Callable[[Pipeline], Work]
-Called = Callable[[Begin, Pipeline, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 
 
 @overload
@@ -27,81 +24,91 @@ def observe(function: F, /) -> F: ...
 def observe(*, name: str | None = None, attributes: Mapping[str, Attribute] | None = None) -> Callable[[F], F]: ...
 
 
+@overload
+def observe(*, model: str, provider: str = "custom", operation: str = "chat") -> Callable[[F], F]: ...
+
+
 def observe(
-    function: F | None = None, /, *, name: str | None = None, attributes: Mapping[str, Attribute] | None = None
+    function: F | None = None,
+    /,
+    *,
+    name: str | None = None,
+    attributes: Mapping[str, Attribute] | None = None,
+    model: str | None = None,
+    provider: str = "custom",
+    operation: str = "chat",
 ) -> F | Callable[[F], F]:
     """Give every call of a function, method, coroutine, generator or async generator a span, current in its body.
 
     ``name`` is the span's, in place of the function's qualified name; ``attributes`` are set on it. Arguments and
     results are neither recorded nor touched, and until `specspan.configure` is called nothing at all happens.
 
+    With ``model`` the function *is* a model call, of a local model or through a client that specspan does not know:
+    its arguments that are strings are the input, the string it returns, or the strings it yields, are the output, and
+    the policy decides them as it does every model call. `Blocked` is raised before the body runs, or in place of the
+    result. ``provider`` and ``operation`` are those of OpenTelemetry's GenAI conventions.
+
     A generator's body runs in a copy of the `contextvars` context in which it was called: nothing that it sets there
     reaches its consumer. Its span starts with the first value asked for and ends with the body, however that comes
     about.
 
     Raises:
-        TypeError: ``function`` is a class, or nothing that can be called.
+        TypeError: what is decorated is a class, or nothing that can be called; or a model call is given a name or
+            attributes, which the conventions give it.
     """
+    if model is not None and (name is not None or attributes is not None):
+        raise TypeError("a model call is named by its operation and model: leave out 'name' and 'attributes'")
 
     def decorate(function: F) -> F:
         plain = getattr(function, "__func__", function)  # inside a staticmethod or classmethod
         if isinstance(plain, type) or not callable(plain):
             raise TypeError(f"observe decorates functions, and {plain!r} is none; decorate its methods")
-        return _wrapped(function, _how_called(plain), name or _name(plain), attributes or {})
+        if model is not None:
+            return _wrapped(function, model_call(text_adapter(model, provider, operation, plain), plain))
+        return _wrapped(function, _work(plain, name or _name(plain), attributes or {}))
 
     return decorate if function is None else decorate(function)
 
 
-def _wrapped(function: F, called: Called, name: str, attributes: Mapping[str, Attribute]) -> F:
-    def begin(pipeline: Pipeline) -> Work:
-        return Work(pipeline.recorder, name, attributes)
-
+def _wrapped(function: F, handle: Handler) -> F:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pipeline = active()
         if pipeline is None:
             return wrapped(*args, **kwargs)
-        return called(begin, pipeline, wrapped, args, kwargs)
+        return handle(pipeline, wrapped, instance, args, kwargs)
 
     return cast(F, wrapt.FunctionWrapper(function, wrapper))
 
 
-def _how_called(function: Callable[..., Any]) -> Called:
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        return _generator
-    return _coroutine if inspect.iscoroutinefunction(function) else _function
+def _work(function: Callable[..., Any], name: str, attributes: Mapping[str, Attribute]) -> Handler:
+    """What gives every call of ``function`` a span, by the kind of function it is."""
 
+    def begin(pipeline: Pipeline) -> Work:
+        return Work(pipeline.recorder, name, attributes)
 
-def _function(
-    begin: Begin, pipeline: Pipeline, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    with begin(pipeline):
-        return wrapped(*args, **kwargs)
-
-
-def _coroutine(
-    begin: Begin, pipeline: Pipeline, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    async def awaited() -> Any:
+    def call(
+        pipeline: Pipeline, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         with begin(pipeline):
-            return await wrapped(*args, **kwargs)
+            return wrapped(*args, **kwargs)
 
-    return _called_like(wrapped, awaited())
+    def call_async(
+        pipeline: Pipeline, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        async def awaited() -> Any:
+            with begin(pipeline):
+                return await wrapped(*args, **kwargs)
 
+        return named_like(wrapped, awaited())
 
-def _generator(
-    begin: Begin, pipeline: Pipeline, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    body = Body(lambda: begin(pipeline))
-    driver = (relay_async if inspect.isasyncgenfunction(wrapped) else relay)(copy_context(), body)
-    body.run(wrapped(*args, **kwargs), driver)
-    return _called_like(wrapped, driver)
+    def generate(
+        pipeline: Pipeline, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return driven(Body(lambda: begin(pipeline)), wrapped, args, kwargs)
 
-
-def _called_like(function: Callable[..., Any], made: Any) -> Any:
-    """Give a coroutine or generator of ours the name of the function's own, for warnings and tracebacks."""
-    made.__name__ = getattr(function, "__name__", made.__name__)
-    made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
-    return made
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return generate
+    return call_async if inspect.iscoroutinefunction(function) else call
 
 
 def _name(function: Callable[..., Any]) -> str:

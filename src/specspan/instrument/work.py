@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Mapping
-from contextvars import Token
+from contextvars import Token, copy_context
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +15,7 @@ from opentelemetry.trace import set_span_in_context
 from specspan.call import Attribute
 from specspan.guard import guard
 from specspan.instrument.context import current_context, restore
-from specspan.instrument.generators import first_step
+from specspan.instrument.generators import first_step, relay, relay_async
 from specspan.record.model import Ending, EndKind
 from specspan.record.recorder import Recorder
 
@@ -79,46 +80,90 @@ class Work:
                 self._recorder.end_work(self._span, ending)
 
 
-class Body:
-    """A generator's body, sync or async, that takes turns in a context of its own; the first turn starts its span."""
+class Reader:
+    """Whoever reads a generator of ours: tells how it was left. Knows neither the generator nor its body."""
 
-    __slots__ = ("__weakref__", "_begin", "_body", "_closing", "_driver", "_work")
+    __slots__ = ("_closing", "_driver")
 
-    def __init__(self, begin: Callable[[], Work]) -> None:
-        self._begin = begin
-        self._body: Any = None
-        self._driver: weakref.ref[Any] | None = None
-        self._work: Work | None = None
+    def __init__(self) -> None:
         self._closing = False
+        self._driver: weakref.ref[Any] | None = None
 
-    def run(self, body: Any, driver: Any) -> None:
-        """Have ``driver`` run ``body``, which must be the younger of the two.
-
-        In a reference cycle the garbage collector finalises both, the elder first; and that closes the body where it
-        belongs, in its own context.
-        """
-        self._body = body
+    def holds(self, driver: Any) -> None:
+        """``driver`` is what it holds."""
         # only one with a callback is sure to die before finalisers run, on every version of Python
         self._driver = weakref.ref(driver, lambda _: None)
 
+    def throws(self, error: BaseException) -> None:
+        """``error`` is about to be thrown into the body."""
+        self._closing = isinstance(error, GeneratorExit)
+
+    def ending(self, error: BaseException | None) -> Ending:
+        """How work ended that ``error`` left."""
+        if self._closing or isinstance(error, GeneratorExit):
+            # closed or only let go of: the body is told the same, but weak references die before finalisation
+            return CLOSED if self._driver is not None and self._driver() is not None else ABANDONED
+        return ending_of(error)
+
+
+class Driven:
+    """A generator's body, sync or async, that a generator of ours drives (`specspan.instrument.generators`)."""
+
+    __slots__ = ("__weakref__", "body", "reader")
+
+    def __init__(self) -> None:
+        self.body: Any = None
+        self.reader = Reader()
+
+
+def driven(turns: Any, called: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """The generator that drives ``turns``, a `Driven`, whose body is what the generator function ``called`` gives.
+
+    The driver is made first: in a reference cycle the garbage collector finalises both, the elder first, and that
+    closes the body where it belongs, in its own context.
+    """
+    relayed = relay_async if inspect.isasyncgenfunction(called) else relay
+    driver = relayed(copy_context(), turns)
+    turns.body = called(*args, **kwargs)
+    turns.reader.holds(driver)
+    return named_like(called, driver)
+
+
+def named_like(function: Callable[..., Any], made: Any) -> Any:
+    """Give a coroutine or generator of ours the name of the function's own, for warnings and tracebacks."""
+    made.__name__ = getattr(function, "__name__", made.__name__)
+    made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
+    return made
+
+
+class Body(Driven):
+    """One whose span starts with its first turn."""
+
+    __slots__ = ("_begin", "_work")
+
+    def __init__(self, begin: Callable[[], Work]) -> None:
+        super().__init__()
+        self._begin = begin
+        self._work: Work | None = None
+
     def send(self, value: Any) -> Any:
         with self:
-            return self._body.send(value)
+            return self.body.send(value)
 
     def throw(self, error: BaseException) -> Any:
-        self._closing = isinstance(error, GeneratorExit)
+        self.reader.throws(error)
         with self:
-            return self._body.throw(error)
+            return self.body.throw(error)
 
     async def asend(self, value: Any) -> Any:
         first = self._work is None
         with self:
-            return await (first_step(self._body) if first else self._body.asend(value))
+            return await (first_step(self.body) if first else self.body.asend(value))
 
     async def athrow(self, error: BaseException) -> Any:
-        self._closing = isinstance(error, GeneratorExit)
+        self.reader.throws(error)
         with self:
-            return await self._body.athrow(error)
+            return await self.body.athrow(error)
 
     def __enter__(self) -> None:
         if self._work is None:
@@ -128,10 +173,4 @@ class Body:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if error is not None and self._work is not None:
-            self._work.end(self._ending(error))
-
-    def _ending(self, error: BaseException) -> Ending:
-        if self._closing or isinstance(error, GeneratorExit):
-            # closed or only let go of: the body is told the same, but weak references die before finalisation
-            return CLOSED if self._driver is not None and self._driver() is not None else ABANDONED
-        return ending_of(error)
+            self._work.end(self.reader.ending(error))

@@ -48,6 +48,8 @@ def at_start(request: Request, context: CallContext) -> Attributes:
             found[names.SERVER_PORT] = request.server_port
     if request.streaming:
         found[names.REQUEST_STREAM] = True
+    if request.output_type is not None:
+        found[names.OUTPUT_TYPE] = request.output_type
     if request.parameters:
         for name, value in islice(request.parameters.items(), MAX_PARAMETERS):
             found[names.REQUEST_PREFIX + name] = _safe_value(value)

@@ -1,0 +1,87 @@
+"""What one provider knows about its own calls. Everything else about a model call is the wrapper's.
+
+An adapter is pure functions between the provider's objects and `specspan.call`: it starts no span, decides nothing and
+keeps no state. Its accumulator folds the chunks of a stream into what its response function reads, so that streamed and
+plain answers cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from specspan.call import Request, Response
+
+Edits = Mapping[str, str]
+"""New text by JSON pointer of the part it stands in, such as ``/output/0/parts/0``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of a wrapped method, as the application made it."""
+
+    instance: Any
+    """What the method is bound to; None for a function."""
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+class Accumulator(Protocol):
+    """Folds the chunks of one stream."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model said of every choice why it stopped."""
+
+    def add(self, chunk: Any) -> None:
+        """Take in the next chunk."""
+
+    def result(self) -> Any:
+        """What was seen so far, as `Adapter.response` reads it."""
+
+
+def _as_it_is(invocation: Invocation) -> Invocation:
+    return invocation
+
+
+def _no_stream(result: Any) -> None:
+    return None
+
+
+def _the_stream(result: Any, stream: Any) -> Any:
+    return stream
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """What one provider knows. No function changes what it is given."""
+
+    provider: str
+    """``gen_ai.provider.name``, of a call that cannot be read, too."""
+    request: Callable[[Invocation], Request]
+    response: Callable[[Any], Response | None]
+    """Reads an answer, and what the accumulator makes of a stream. None: it cannot be read yet, and is not assessed."""
+    edit_request: Callable[[Invocation, Edits], Invocation]
+    """The same call with other texts in it."""
+    edit_response: Callable[[Any, Edits], Any]
+    """The same answer with other texts in it."""
+    accumulator: Callable[[Request], Accumulator]
+    deltas: Callable[[Any], Iterable[tuple[int, str]]]
+    """The text in a chunk, by choice."""
+    cut: Callable[[Any, int, str], Any]
+    """A last chunk like the given one, with a text for one choice in place of what stands in it."""
+    stream_in: Callable[[Any], Any | None] = _no_stream
+    """The stream in an answer; None when it is not streamed."""
+    put_stream: Callable[[Any, Any], Any] = _the_stream
+    """The answer with another object in place of its stream."""
+    prepare: Callable[[Invocation], Invocation] = _as_it_is
+    """Copies what can be read only once. Raises only what the application's own objects raise."""
+    operation: str = "chat"
+    """``gen_ai.operation.name``, as `provider`."""
+    methods: tuple[str, ...] = ()
+    """Where calls are made: ``module:Class.method``. Absent ones are skipped, so that other versions work too."""
+    package: str | None = None
+    """The package to be imported. Its methods may call each other: the outermost is the call."""
+    install: str = ""
+    """What ``pip install`` takes to provide that package, such as ``specspan[openai]``."""

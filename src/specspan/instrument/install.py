@@ -1,0 +1,119 @@
+"""Putting the wrapper around the methods of providers' clients, and taking it away again."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from operator import attrgetter
+from typing import Any
+
+import wrapt
+
+from specspan import discovery
+from specspan.errors import ConfigurationError, MissingDependency, Problem
+from specspan.instrument.adapter import Adapter
+from specspan.instrument.wrapper import wrapper_of
+
+_PACKAGE = "specspan.instrument.providers"
+_PLUGINS = "specspan_providers"
+Undo = Callable[[], None]
+
+_lock = threading.Lock()
+_installed: dict[str, list[Undo]] = {}
+
+
+def instrument(*names: str) -> None:
+    """Have the calls of model clients met: those named, or every supported one that is installed.
+
+    A client's methods are wrapped where they are defined, so that clients made before are met too. Instrumenting what
+    is instrumented already changes nothing.
+
+    Raises:
+        MissingDependency: a client that is named is not installed.
+        ConfigurationError: a name is no provider's.
+    """
+    known = dict(_providers())
+    for name in names:
+        _refuse_unknown(name, known)
+    with _lock:
+        for name in names or known:
+            missing = [adapter for adapter in known[name] if not _present(adapter)]
+            if missing and names:
+                raise _missing(name, missing[0])
+            if not missing and name not in _installed:
+                _installed[name] = list(_installing(known[name]))
+
+
+def uninstrument() -> None:
+    """Put every wrapped method back as it was."""
+    with _lock:
+        for undos in _installed.values():
+            for undo in reversed(undos):
+                undo()
+        _installed.clear()
+
+
+def _providers() -> Iterator[tuple[str, tuple[Adapter, ...]]]:
+    """Every provider by name: a module here, or what other distributions registered."""
+    for module in discovery.modules(_PACKAGE):
+        yield module.__name__.rpartition(".")[2], tuple(module.ADAPTERS)
+    for name, plugin in discovery.plugins(_PLUGINS):
+        yield name, tuple(plugin.ADAPTERS)
+
+
+def _refuse_unknown(name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
+        raise ConfigurationError("instrument()", Problem(f"no provider is called {name!r}", remedy))
+
+
+def _present(adapter: Adapter) -> bool:
+    return adapter.package is None or find_spec(adapter.package) is not None
+
+
+def _missing(name: str, adapter: Adapter) -> MissingDependency:
+    problem = Problem(f"{name!r} needs the package {adapter.package!r}", f"pip install '{adapter.install}'")
+    return MissingDependency("instrument()", problem)
+
+
+def _installing(adapters: Iterable[Adapter]) -> Iterator[Undo]:
+    """Wrap every method there is."""
+    wrapped = set()
+    for adapter in adapters:
+        for method in adapter.methods:
+            owner, attribute = _owner(method)
+            if owner is not None and (owner, attribute) not in wrapped:
+                wrapped.add((owner, attribute))
+                yield _wrap(owner, attribute, adapter)
+
+
+def _owner(method: str) -> tuple[Any, str]:
+    """The class that defines a method; None where this version of the client has none."""
+    module, _, path = method.partition(":")
+    owner_path, _, attribute = path.rpartition(".")
+    try:
+        owner = attrgetter(owner_path)(import_module(module))
+    except (ImportError, AttributeError):
+        return None, attribute
+    return (owner if attribute in vars(owner) else None), attribute
+
+
+def _wrap(owner: Any, attribute: str, adapter: Adapter) -> Undo:
+    original = vars(owner)[attribute]
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(original))
+    in_use = [True]
+    wrapper = wrapt.FunctionWrapper(original, wrapper_of(adapter, is_async=is_async), enabled=lambda: bool(in_use))
+    setattr(owner, attribute, wrapper)
+
+    def undo() -> None:
+        in_use.clear()  # somebody may have wrapped it again, or keep it bound
+        if vars(owner).get(attribute) is wrapper:
+            setattr(owner, attribute, original)
+
+    return undo

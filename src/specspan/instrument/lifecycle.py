@@ -1,0 +1,144 @@
+"""One model call, from before it is made until its answer is handed over.
+
+Start the span; input stage; the call, with the span current; output stage; end the span, once. What waits is written
+as steps (`specspan.engine.steps`), so that sync and async callers share all of it. A failure of our own is counted and
+changes nothing for the application: the call is made once, and its answer is returned.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import create_key
+from opentelemetry.trace import set_span_in_context
+
+from specspan.call import ModelCall, Request
+from specspan.engine.evaluation import Evaluation
+from specspan.engine.steps import Steps
+from specspan.errors import Blocked
+from specspan.guard import guard
+from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.context import current_context, current_overrides
+from specspan.instrument.pipeline import Pipeline
+from specspan.instrument.work import COMPLETED, Once, ending_of
+from specspan.record.model import Ending, EndKind, Timing
+
+_INSIDE = create_key("specspan-inside")
+_SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+
+
+def passed_by(package: str | None) -> bool:
+    """Whether a call is to be left alone: instrumentation is suppressed, or it is part of a call already met."""
+    current = otel_context.get_current()
+    if package is not None and current.get(_INSIDE) == package:
+        return True
+    return any(current.get(key) for key in _SUPPRESSED)
+
+
+class LiveCall:
+    """A model call under way."""
+
+    __slots__ = (
+        "_first",
+        "_readable",
+        "_recorder",
+        "adapter",
+        "call",
+        "evaluation",
+        "first_chunk_s",
+        "over",
+        "span",
+        "started_s",
+    )
+
+    def __init__(self, adapter: Adapter, pipeline: Pipeline, invocation: Invocation) -> None:
+        self._first = Once()
+        self._readable = False
+        self._recorder = pipeline.recorder
+        self.adapter = adapter
+        self.call = ModelCall(Request(adapter.provider, adapter.operation), None, current_context())
+        """As far as it is known; as it was sent and handed over."""
+        self.evaluation: Evaluation | None = None
+        self.started_s = time.perf_counter()
+        self.first_chunk_s: float | None = None
+        self.over = False
+        with guard("instrument.request"):
+            self.call = replace(self.call, request=adapter.request(invocation))
+            self._readable = True
+        if pipeline.engine is not None:
+            with guard("instrument.open"):
+                self.evaluation = pipeline.engine.open(current_overrides())
+        self.span = self._recorder.start_call(self.call.request, self.call.context)
+
+    def input(self, invocation: Invocation) -> Steps[Invocation]:
+        """Have what is to be sent decided. Returns what to send.
+
+        Raises:
+            Blocked: the policy sends nothing.
+        """
+        if self.evaluation is not None and self._readable:
+            with guard("instrument.input"):
+                ruling = yield from self.evaluation.input(self.call)
+                if ruling.action.stops:
+                    raise self.block(self.evaluation)
+                if ruling.edits:
+                    invocation = self.adapter.edit_request(invocation, ruling.edits)
+                    self.call = replace(self.call, request=self.adapter.request(invocation))
+        return invocation
+
+    def output(self, result: Any) -> Steps[Any]:
+        """Have an answer decided, and end the call. Returns what to hand over.
+
+        Raises:
+            Blocked: the policy hands nothing over.
+        """
+        with guard("instrument.output"):
+            self.answered(result)
+            if self.evaluation is not None and self.call.response is not None:
+                ruling = yield from self.evaluation.output(self.call)
+                if ruling.action.stops:
+                    raise self.block(self.evaluation)
+                if ruling.edits:
+                    result = self.adapter.edit_response(result, ruling.edits)
+                    self.answered(result)
+        self.end(COMPLETED)
+        return result
+
+    def answered(self, result: Any) -> None:
+        """Take in an answer, or what a stream came to so far."""
+        self.call = replace(self.call, response=self.adapter.response(result))
+
+    def attach(self) -> Any:
+        """Make the span current; give what is returned to `specspan.instrument.work.leave`."""
+        context = set_span_in_context(self.span)
+        if self.adapter.package is not None:
+            context = otel_context.set_value(_INSIDE, self.adapter.package, context)
+        return otel_context.attach(context)
+
+    def block(self, evaluation: Evaluation) -> Blocked:
+        """End the call as one that the policy stopped. Returns what to raise."""
+        error = Blocked(evaluation.decide())
+        self.end(Ending(EndKind.BLOCKED, error))
+        return error
+
+    def left_by(self, error: BaseException) -> None:
+        """End the call as one that ``error`` left."""
+        self.end(ending_of(error))
+
+    def end(self, ending: Ending) -> None:
+        """Decide, record and end the span; only the first ending counts."""
+        if not self._first():
+            return
+        self.over = True
+        decision = None
+        timing = Timing(time.perf_counter() - self.started_s, self.first_chunk_s)
+        if self.evaluation is not None:
+            with guard("instrument.decide"):
+                decision = self.evaluation.decide()
+                overhead_ns = {stage.value: cost_ns for stage, cost_ns in self.evaluation.overhead_ns.items()}
+                timing = replace(timing, overhead_ns=overhead_ns)
+        with guard("instrument.end_call"):
+            self._recorder.end_call(self.span, self.call, decision, ending, timing)

@@ -1,0 +1,187 @@
+"""Reading a stream through its `Flow`: provider streams that look like what they were, read sync or async.
+
+Only `pull` and the protocol methods that await exist twice.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any
+
+import wrapt
+
+from specspan.engine.steps import arun, run
+from specspan.guard import guard
+from specspan.instrument.flow import Cutoff, Flow
+
+
+def pull(flow: Flow, close: Callable[[], Any], step: Callable[..., Any], *args: Any) -> Any:
+    """The next chunk, which ``step`` gives; ``close`` closes where it comes from.
+
+    Raises:
+        StopIteration: there is none, or the policy cut the stream.
+        Blocked: the policy stopped it.
+    """
+    if flow.over:
+        raise StopIteration
+    try:
+        chunk = step(*args)
+        if flow.take(chunk):
+            return chunk
+        cutoff = run(flow.examine(chunk))
+        if cutoff is None:
+            return chunk
+    except StopIteration:
+        cutoff = run(flow.exhausted())
+        if cutoff is None:
+            raise
+    except BaseException as error:
+        flow.left_by(error)
+        raise
+    flow.over = True
+    with guard("instrument.close"):
+        close()
+    return _last(cutoff, StopIteration)
+
+
+async def pull_async(
+    flow: Flow, close: Callable[[], Awaitable[Any]], step: Callable[..., Awaitable[Any]], *args: Any
+) -> Any:
+    """The same, of a stream that is awaited; it ends with ``StopAsyncIteration``."""
+    if flow.over:
+        raise StopAsyncIteration
+    try:
+        chunk = await step(*args)
+        if flow.take(chunk):
+            return chunk
+        cutoff = await arun(flow.examine(chunk))
+        if cutoff is None:
+            return chunk
+    except StopAsyncIteration:
+        cutoff = await arun(flow.exhausted())
+        if cutoff is None:
+            raise
+    except BaseException as error:
+        flow.left_by(error)
+        raise
+    flow.over = True
+    with guard("instrument.close"):
+        await close()
+    return _last(cutoff, StopAsyncIteration)
+
+
+def _last(cutoff: Cutoff, stop: type[Exception]) -> Any:
+    if cutoff.error is not None:
+        raise cutoff.error
+    if cutoff.chunk is None:
+        raise stop
+    return cutoff.chunk
+
+
+# `wrapt.ObjectProxy` has ``__iter__`` whatever it stands for; the newer base has not
+_Proxy: Any = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
+
+
+class _Stream(_Proxy):  # type: ignore[misc]  # which of the two depends on the installed version
+    """A provider's stream to ``isinstance`` and in every attribute, with its chunks read through a `Flow`."""
+
+    def __init__(self, stream: Any, flow: Flow) -> None:
+        super().__init__(stream)
+        self._self_flow = flow
+        self._self_close = stream.close
+        weakref.finalize(self, flow.abandoned)
+
+    @property
+    def response(self) -> Any:
+        """The HTTP response behind it: helpers of the provider close this one instead of the stream."""
+        return _Response(self.__wrapped__.response, self._self_flow)
+
+
+class SyncStream(_Stream):
+    """A stream that is read with ``for``."""
+
+    def __init__(self, stream: Any, flow: Flow) -> None:
+        super().__init__(stream, flow)
+        self._self_step = iter(stream).__next__
+
+    def __iter__(self) -> SyncStream:
+        return self
+
+    def __next__(self) -> Any:
+        return pull(self._self_flow, self._self_close, self._self_step)
+
+    def __enter__(self) -> Any:
+        self.__wrapped__.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> Any:
+        try:
+            return self.__wrapped__.__exit__(kind, error, tb)
+        finally:
+            run(self._self_flow.closed())
+
+    def close(self) -> Any:
+        try:
+            return self.__wrapped__.close()
+        finally:
+            run(self._self_flow.closed())
+
+
+class AsyncStream(_Stream):
+    """A stream that is read with ``async for``."""
+
+    def __init__(self, stream: Any, flow: Flow) -> None:
+        super().__init__(stream, flow)
+        self._self_step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
+
+    def __aiter__(self) -> AsyncStream:
+        return self
+
+    def __anext__(self) -> Awaitable[Any]:
+        return pull_async(self._self_flow, self._self_close, self._self_step)
+
+    async def __aenter__(self) -> Any:
+        await self.__wrapped__.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> Any:
+        try:
+            return await self.__wrapped__.__aexit__(kind, error, tb)
+        finally:
+            await arun(self._self_flow.closed())
+
+    async def close(self) -> Any:
+        try:
+            return await self.__wrapped__.close()
+        finally:
+            await arun(self._self_flow.closed())
+
+    async def aclose(self) -> Any:
+        try:
+            return await self.__wrapped__.aclose()
+        finally:
+            await arun(self._self_flow.closed())
+
+
+class _Response(_Proxy):  # type: ignore[misc]  # as above
+    """An HTTP response whose closing ends the stream that is read from it."""
+
+    def __init__(self, response: Any, flow: Flow) -> None:
+        super().__init__(response)
+        self._self_flow = flow
+
+    def close(self) -> Any:
+        try:
+            return self.__wrapped__.close()
+        finally:
+            run(self._self_flow.closed())
+
+    async def aclose(self) -> Any:
+        try:
+            return await self.__wrapped__.aclose()
+        finally:
+            await arun(self._self_flow.closed())

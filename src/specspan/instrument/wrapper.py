@@ -1,0 +1,72 @@
+"""The one wrapper around every provider's methods. Only `call` and `call_async` exist twice: the one that awaits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from specspan.engine.steps import arun, run
+from specspan.guard import guard
+from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.flow import Flow
+from specspan.instrument.lifecycle import LiveCall, passed_by
+from specspan.instrument.pipeline import Pipeline, active
+from specspan.instrument.streams import AsyncStream, SyncStream
+from specspan.instrument.work import leave
+
+Called = Callable[..., Any]
+Wrapper = Callable[[Called, Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def wrapper_of(adapter: Adapter, *, is_async: bool) -> Wrapper:
+    """A `wrapt` wrapper that makes every call of a method a model call."""
+    through = call_async if is_async else call
+
+    def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        pipeline = active()
+        if pipeline is None or passed_by(adapter.package):
+            return wrapped(*args, **kwargs)
+        return through(adapter, pipeline, wrapped, adapter.prepare(Invocation(instance, args, kwargs)))
+
+    return wrapper
+
+
+def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
+    live = LiveCall(adapter, pipeline, invocation)
+    try:
+        sent = run(live.input(invocation))
+        token = live.attach()
+        try:
+            result = wrapped(*sent.args, **sent.kwargs)
+        finally:
+            leave(token)
+        streamed = _streamed(live, result, SyncStream)
+        return run(live.output(result)) if streamed is None else streamed
+    except BaseException as error:
+        live.left_by(error)
+        raise
+
+
+async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
+    live = LiveCall(adapter, pipeline, invocation)
+    try:
+        sent = await arun(live.input(invocation))
+        token = live.attach()
+        try:
+            result = await wrapped(*sent.args, **sent.kwargs)
+        finally:
+            leave(token)
+        streamed = _streamed(live, result, AsyncStream)
+        return await arun(live.output(result)) if streamed is None else streamed
+    except BaseException as error:
+        live.left_by(error)
+        raise
+
+
+def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStream]) -> Any | None:
+    """The answer with its stream watched; None when it has none."""
+    with guard("instrument.stream"):
+        stream = live.adapter.stream_in(result)
+        if stream is not None:
+            return live.adapter.put_stream(result, watched(stream, Flow(live)))
+    return None

@@ -1,0 +1,137 @@
+"""`instrument` and `uninstrument`: what is wrapped, once, and put back exactly."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+import wrapt
+from ended_spans import Spans
+from openai.resources.chat.completions import AsyncCompletions, Completions
+from openai_wire import Wire, ask_sync, completion
+
+import specspan
+from specspan import discovery
+from specspan.call import Message, Request, Response, Text
+from specspan.errors import ConfigurationError, MissingDependency
+from specspan.instrument import install
+from specspan.instrument.adapter import Adapter
+
+METHODS = [(owner, method) for owner in (Completions, AsyncCompletions) for method in ("create", "parse")]
+
+
+@pytest.fixture(autouse=True)
+def uninstrumented() -> Iterator[None]:
+    yield
+    specspan.uninstrument()
+
+
+def originals() -> list[Any]:
+    return [vars(owner)[method] for owner, method in METHODS]
+
+
+def test_methods_are_wrapped_once_and_put_back() -> None:
+    """Instrumenting twice is instrumenting once, and undoing it leaves the very same functions."""
+    before = originals()
+    specspan.instrument("openai")
+    wrapped = originals()
+    specspan.instrument()
+    assert originals() == wrapped
+    assert all(isinstance(each, wrapt.FunctionWrapper) for each in wrapped)
+    specspan.uninstrument()
+    specspan.uninstrument()
+    assert all(after is function for after, function in zip(originals(), before, strict=True))
+
+
+def test_the_methods_look_as_they_did() -> None:
+    """Signatures and kinds stay those of the client's methods."""
+    before = [(inspect.signature(each), inspect.iscoroutinefunction(inspect.unwrap(each))) for each in originals()]
+    specspan.instrument("openai")
+    assert [
+        (inspect.signature(each), inspect.iscoroutinefunction(inspect.unwrap(each))) for each in originals()
+    ] == before
+
+
+def around(function: Any) -> Any:
+    return wrapt.FunctionWrapper(function, lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs))
+
+
+def test_wrapped_again_by_somebody_else(spans: Spans) -> None:
+    """What another instrumentation put around ours is left in place; ours is out of work all the same."""
+    original = vars(Completions)["create"]
+    specspan.instrument("openai")
+    others = around(vars(Completions)["create"])
+    Completions.create = others  # type: ignore[method-assign]  # as instrumentations do
+    try:
+        specspan.uninstrument()
+        assert vars(Completions)["create"] is others
+        assert ask_sync(Wire(completion())).id == "chatcmpl-1"
+        assert spans.all == ()
+    finally:
+        Completions.create = original  # type: ignore[method-assign]
+
+
+def test_a_client_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name it is refused with the line that installs it; otherwise it is passed by."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(install, "find_spec", lambda name: None if name == "openai" else find_spec(name))
+    before = originals()
+    with pytest.raises(MissingDependency, match=r"pip install 'specspan\[openai\]'"):
+        specspan.instrument("openai")
+    specspan.instrument()
+    assert originals() == before
+
+
+def test_an_unknown_provider() -> None:
+    """A name that is no provider's is refused with the nearest one, or with all there are."""
+    with pytest.raises(ConfigurationError, match=r"no provider is called 'opanai'\. Did you mean 'openai'\?"):
+        specspan.instrument("opanai")
+    with pytest.raises(ConfigurationError, match=r"There are: .*openai"):
+        specspan.instrument("zzz")
+
+
+class Oracle:
+    """A client of somebody else's."""
+
+    def consult(self, question: str) -> str:
+        return f"{question} is well"
+
+
+class Accumulates:
+    finished = True
+
+    def add(self, chunk: Any) -> None: ...
+
+    def result(self) -> str:
+        return ""
+
+
+def test_a_provider_of_somebody_elses(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other distributions register providers; methods their client does not have are skipped."""
+    adapter = Adapter(
+        provider="oracle",
+        request=lambda call: Request("oracle", model="delphi", input=(Message("user", (Text(call.args[0]),)),)),
+        response=lambda answer: Response(output=(Message("assistant", (Text(answer),)),)),
+        edit_request=lambda call, edits: call,
+        edit_response=lambda answer, edits: answer,
+        accumulator=lambda request: Accumulates(),
+        deltas=lambda chunk: (),
+        cut=lambda chunk, choice, text: chunk,
+        methods=(
+            f"{__name__}:Oracle.consult",
+            f"{__name__}:Oracle.foretell",
+            f"{__name__}:Augur.consult",
+            "no_such_module:Oracle.consult",
+        ),
+    )
+    plugin = ModuleType("plugin")
+    plugin.ADAPTERS = (adapter,)  # type: ignore[attr-defined]
+    monkeypatch.setattr(discovery, "plugins", lambda group: iter([("oracle", plugin)]))
+    monkeypatch.setitem(__import__("sys").modules, __name__, inspect.getmodule(Oracle) or plugin)
+    specspan.instrument("oracle")
+    assert Oracle().consult("all") == "all is well"
+    assert spans.names == ["chat delphi"]

@@ -1,0 +1,458 @@
+"""Functions that are model calls: one lifecycle for them and for every provider."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
+
+import pytest
+from ended_spans import Spans
+from opentelemetry.trace import SpanKind
+from policies import Code, bound, pattern, policy, says
+
+from specspan.call import ScopeOfAutonomy
+from specspan.decision import Action, Mode, Outcome, Severity, Stage, Verdict
+from specspan.errors import Blocked
+from specspan.instrument.context import context, override
+from specspan.instrument.observe import observe
+from specspan.policy.model import Policy
+from specspan.testing.memory import recorded
+
+SECRET = r"\d{3}-\d{2}-\d{4}"
+
+
+def clause(action: Action, stage: Stage = Stage.OUTPUT, mode: Mode = Mode.ENFORCE) -> Policy:
+    return policy(
+        bound("privacy", pattern(SECRET, stage=stage, reason="ssn"), action=action, replacement="(withheld)"),
+        mode=mode,
+    )
+
+
+class Model:
+    """The same model in every form a function can have; it says what it is told to, word by word."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self.heard: list[Any] = []
+        self.cleaned_up = 0
+
+    @observe(model="parrot", provider="zoo")
+    def plain(self, *heard: Any, **more: Any) -> str:
+        self.heard += [*heard, *more.values()]
+        return "".join(self.words)
+
+    @observe(model="parrot", provider="zoo")
+    async def later(self, *heard: Any, **more: Any) -> str:
+        self.heard += [*heard, *more.values()]
+        await asyncio.sleep(0)
+        return "".join(self.words)
+
+    @observe(model="parrot", provider="zoo")
+    def stream(self, *heard: Any, **more: Any) -> Generator[str, Any, str]:
+        self.heard += [*heard, *more.values()]
+        try:
+            yield from self.words
+            return "result"
+        finally:
+            self.cleaned_up += 1
+
+    @observe(model="parrot", provider="zoo")
+    async def stream_later(self, *heard: Any, **more: Any) -> AsyncGenerator[str, Any]:
+        self.heard += [*heard, *more.values()]
+        try:
+            for word in self.words:
+                await asyncio.sleep(0)
+                yield word
+        finally:
+            self.cleaned_up += 1
+
+
+Say = Callable[..., str]
+
+
+def say_plain(model: Model, *heard: Any, **more: Any) -> str:
+    return model.plain(*heard, **more)
+
+
+def say_later(model: Model, *heard: Any, **more: Any) -> str:
+    return asyncio.run(model.later(*heard, **more))
+
+
+def say_stream(model: Model, *heard: Any, **more: Any) -> str:
+    return "".join(model.stream(*heard, **more))
+
+
+def say_stream_later(model: Model, *heard: Any, **more: Any) -> str:
+    async def read() -> str:
+        return "".join([word async for word in model.stream_later(*heard, **more)])
+
+    return asyncio.run(read())
+
+
+ALL = pytest.mark.parametrize("say", [say_plain, say_later, say_stream, say_stream_later])
+STREAMS = pytest.mark.parametrize("say", [say_stream, say_stream_later])
+
+
+@ALL
+def test_a_call_is_a_client_span(spans: Spans, say: Say) -> None:
+    """It is recorded as the model call that it is."""
+    assert say(Model("hel", "lo"), "hi") == "hello"
+    (span,) = spans.all
+    assert (span.name, span.kind) == ("chat parrot", SpanKind.CLIENT)
+    attributes = span.attributes or {}
+    assert (attributes["gen_ai.provider.name"], attributes["gen_ai.request.model"]) == ("zoo", "parrot")
+    assert spans.ending("chat parrot") == "completed"
+
+
+@ALL
+def test_without_violations_everything_passes(say: Say) -> None:
+    """A call that complies is untouched, and the decision says which clause was looked at."""
+    with recorded(clause(Action.BLOCK)) as record:
+        model = Model("hel", "lo")
+        assert say(model, "hi", {"a": 1}, b="x") == "hello"
+    assert model.heard == ["hi", {"a": 1}, "x"]
+    (decision,) = record.decisions
+    assert (decision["verdict"], decision["action"]) == ("complied", "allow")
+
+
+@ALL
+def test_a_blocked_input_never_reaches_the_body(say: Say) -> None:
+    """`Blocked` is raised before the body runs, and carries the decision."""
+    with recorded(clause(Action.BLOCK, Stage.INPUT)) as record:
+        model = Model("hello")
+        with pytest.raises(Blocked) as caught:
+            say(model, "mine is 123-45-6789")
+    assert model.heard == []
+    assert model.cleaned_up == 0
+    assert (caught.value.decision.governing_clause, caught.value.decision.action) == ("privacy", Action.BLOCK)
+    (span,) = record.spans
+    assert (span.attributes or {})["error.type"] == "specspan.blocked"
+    assert [decision["id"] for decision in record.decisions] == [caught.value.decision.id]
+
+
+@ALL
+def test_a_redacted_input(say: Say) -> None:
+    """The body gets the redacted text in the same place, and what is no text as it was."""
+    with recorded(clause(Action.REDACT, Stage.INPUT)):
+        model = Model("hello")
+        thing = object()
+        assert say(model, "a", thing, "mine is 123-45-6789", key="or 123-45-6780") == "hello"
+    assert model.heard == ["a", thing, "mine is [redacted:ssn]", "or [redacted:ssn]"]
+
+
+@ALL
+def test_a_blocked_output_is_not_handed_over(say: Say) -> None:
+    """`Blocked` is raised in place of the result."""
+    with recorded(clause(Action.BLOCK)) as record, pytest.raises(Blocked):
+        say(Model("123-45-6789"))
+    (decision,) = record.decisions
+    assert (decision["verdict"], decision["action"]) == ("violated", "block")
+
+
+@pytest.mark.parametrize("say", [say_plain, say_later])
+@pytest.mark.parametrize(
+    ("action", "handed_over"), [(Action.REDACT, "It is [redacted:ssn]."), (Action.REPLACE, "(withheld)")]
+)
+def test_an_edited_output(say: Say, action: Action, handed_over: str) -> None:
+    """The edited text takes the place of the result."""
+    with recorded(clause(action)) as record:
+        assert say(Model("It is ", "123-45-6789", ".")) == handed_over
+    (decision,) = record.decisions
+    assert decision["redacted"] == ["/output/0/parts/0"]
+
+
+@STREAMS
+@pytest.mark.parametrize(
+    ("action", "handed_over"), [(Action.REDACT, "It is 123-[redacted:ssn]"), (Action.REPLACE, "It is 123-(withheld)")]
+)
+def test_a_cut_stream(say: Say, action: Action, handed_over: str) -> None:
+    """The stream ends at the chunk that completes a violation; the body is closed, and what was seen is counted."""
+    with recorded(clause(action)) as record:
+        model = Model("It is ", "123-", "45-6789", " and so on")
+        assert say(model) == handed_over
+        assert model.cleaned_up == 1
+    (span,) = record.spans
+    attributes = span.attributes or {}
+    assert attributes["specspan.stream.released_chars"] == len("It is 123-")
+    assert attributes["specspan.decision.action"] == action.value
+    assert "error.type" not in attributes
+
+
+def test_a_stream_cut_by_a_block() -> None:
+    """What came before the violation was handed over; in place of what completes it, `Blocked` is raised."""
+    with recorded(clause(Action.BLOCK)) as record:
+        model = Model("It is ", "123-", "45-6789", " and so on")
+        stream = model.stream()
+        assert (next(stream), next(stream)) == ("It is ", "123-")
+        with pytest.raises(Blocked) as caught:
+            next(stream)
+        assert next(stream, "the end") == "the end"
+    assert model.cleaned_up == 1
+    assert caught.value.decision.released_chars == 10
+    (span,) = record.spans
+    assert (span.attributes or {})["error.type"] == "specspan.blocked"
+
+
+def test_a_whole_answer_is_decided_before_the_stream_ends() -> None:
+    """A check that needs the whole answer is asked at its end; what was released is flagged."""
+    asked = []
+
+    def long(call: Any, texts: Any) -> bool:
+        asked.append(call.output_text)
+        return False
+
+    with recorded(policy(bound("short", Code(long), action=Action.BLOCK))) as record:
+        assert say_stream(Model("a", "b")) == "ab"
+    assert asked == ["ab"]
+    (decision,) = record.decisions
+    assert (decision["verdict"], decision["action"]) == ("violated", "flag")
+
+
+@ALL
+@pytest.mark.parametrize("stage", [Stage.INPUT, Stage.OUTPUT])
+def test_observe_mode_changes_nothing(say: Say, stage: Stage) -> None:
+    """In observe mode the same objects pass, and the record says what would have been done."""
+    secret = "123-45-6789"
+    with recorded(clause(Action.BLOCK, stage, Mode.OBSERVE)) as record:
+        model = Model(secret)
+        assert say(model, secret) == secret
+    assert model.heard[0] is secret
+    (decision,) = record.decisions
+    assert (decision["verdict"], decision["action"], decision["would"]) == ("violated", "flag", "block")
+
+
+@pytest.mark.parametrize("result", [None, 3, ["text"], {"text": 1}, b"bytes", ""])
+def test_what_is_no_text_is_handed_through(result: Any) -> None:
+    """A result that is no string has no text to decide, and is the same object."""
+
+    @observe(model="parrot")
+    def model(argument: Any) -> Any:
+        return argument
+
+    with recorded(clause(Action.BLOCK)) as record:
+        assert model(result) is result
+    (decision,) = record.decisions
+    assert decision["verdict"] == "unassessed"
+
+
+@pytest.mark.parametrize("text", ["\ud800 lone", "x" * 10_000_000, "é" * 100], ids=["surrogate", "long", "wide"])
+def test_hostile_texts(text: str) -> None:
+    """Whatever the text, the result is the same object."""
+
+    @observe(model="parrot")
+    def model(argument: str) -> str:
+        return argument
+
+    with recorded(clause(Action.BLOCK)):
+        assert model(text) is text
+
+
+@ALL
+def test_errors_are_the_same_objects(spans: Spans, say: Say) -> None:
+    """An exception of the body is the same object."""
+    error = LookupError()
+
+    class Failing(Model):
+        @property
+        def words(self) -> tuple[str, ...]:
+            raise error
+
+        @words.setter
+        def words(self, _: Any) -> None: ...
+
+    with pytest.raises(LookupError) as caught:
+        say(Failing(), "hi")
+    assert caught.value is error
+    assert spans.ending("chat parrot") == "LookupError"
+
+
+def test_the_body_is_below_the_call_and_the_consumer_is_not(spans: Spans) -> None:
+    """Spans of the body are below the call's, the consumer's are not."""
+
+    @observe(model="parrot")
+    def model() -> Generator[str, None, None]:
+        with spans.tracer.start_as_current_span("inside"):
+            yield "word"
+
+    for _ in model():
+        spans.tracer.start_span("consumed").end()
+    assert (spans.parent_of("inside"), spans.parent_of("consumed")) == ("chat parrot", None)
+
+
+def test_generators_keep_their_protocol(spans: Spans) -> None:
+    """Sending, throwing and the return value work as undecorated."""
+
+    @observe(model="parrot")
+    def model() -> Generator[Any, Any, str]:
+        heard = None
+        while heard != "stop":
+            try:
+                heard = yield heard
+            except KeyError as error:
+                heard = error
+        return "result"
+
+    reader = model()
+    assert next(reader) is None
+    assert reader.send("a") == "a"
+    error = KeyError()
+    assert reader.throw(error) is error
+    with pytest.raises(StopIteration) as stop:
+        reader.send("stop")
+    assert stop.value.value == "result"
+    assert spans.ending("chat parrot") == "completed"
+
+
+async def test_async_generators_keep_their_protocol(spans: Spans) -> None:
+    """So they do when they are awaited."""
+
+    @observe(model="parrot")
+    async def model() -> AsyncGenerator[Any, Any]:
+        heard = None
+        while heard != "stop":
+            try:
+                heard = yield heard
+            except KeyError as error:
+                heard = error
+
+    reader = model()
+    assert await anext(reader) is None
+    assert await reader.asend("a") == "a"
+    error = KeyError()
+    assert await reader.athrow(error) is error
+    with pytest.raises(StopAsyncIteration):
+        await reader.asend("stop")
+    assert spans.ending("chat parrot") == "completed"
+
+
+def test_streams_that_are_left_early(spans: Spans) -> None:
+    """Never started, closed and dropped streams are told apart."""
+    model = Model("a", "b")
+    model.stream().close()
+    assert spans.all == ()
+    with contextlib.closing(model.stream()) as stream:
+        next(stream)
+    assert spans.ending("chat parrot") == "closed"
+    spans.clear()
+    next(model.stream())
+    gc.collect()
+    assert spans.ending("chat parrot") == "abandoned"
+    assert model.cleaned_up == 2
+
+
+async def test_async_streams_that_are_left_early(spans: Spans) -> None:
+    """So they are when they are awaited."""
+    model = Model("a", "b")
+    async with contextlib.aclosing(model.stream_later()) as stream:
+        await anext(stream)
+    assert spans.ending("chat parrot") == "closed"
+    spans.clear()
+    async for _ in model.stream_later():
+        break
+    gc.collect()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert spans.ending("chat parrot") == "abandoned"
+    assert model.cleaned_up == 2
+
+
+def test_a_stream_whose_body_holds_its_own_reader(spans: Spans) -> None:
+    """Nothing of ours keeps a generator alive that its own body refers to."""
+
+    class Holder:
+        @observe(model="parrot")
+        def stream(self) -> Generator[str, None, None]:
+            yield "a"
+            yield str(self)
+
+    holder: Any = Holder()
+    holder.reader = holder.stream()
+    next(holder.reader)
+    del holder
+    gc.collect()
+    assert spans.ending("chat parrot") == "abandoned"
+
+
+async def test_a_cancelled_stream(spans: Spans) -> None:
+    """A stream whose consumer is cancelled while it waits was cancelled."""
+
+    @observe(model="parrot")
+    async def model() -> AsyncGenerator[str, None]:
+        yield "a"
+        await asyncio.Event().wait()
+
+    async def read() -> None:
+        async for _ in model():
+            pass
+
+    task = asyncio.create_task(read())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert spans.ending("chat parrot") == "CancelledError"
+
+
+async def test_a_call_cancelled_while_it_is_decided() -> None:
+    """Cancellation during a check that is waited for passes on, and the call was cancelled."""
+    looking, release = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(call: Any, texts: Any) -> bool:
+        loop.call_soon_threadsafe(looking.set)
+        return release.wait(5)
+
+    with recorded(policy(bound("slow", Code(slow, Stage.INPUT, timeout_s=5.0)))) as record:
+        model = Model("a")
+        task = asyncio.create_task(model.later("hi"))
+        await looking.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.set()
+    assert model.heard == []
+    (span,) = record.spans
+    assert (span.attributes or {})["error.type"] == "CancelledError"
+
+
+def test_what_the_application_said_reaches_the_checks() -> None:
+    """Context and scope are on the call that checks see; overrides are ruled on."""
+    seen = []
+
+    def look(call: Any, texts: Any) -> bool:
+        seen.append(call.context)
+        return True
+
+    rules = policy(bound("looked_at", Code(look)), bound("brief", says(answer=False, name="brief"), authority="user"))
+    with recorded(rules) as record, context(user="u-7", scope=ScopeOfAutonomy(("search",)), under_18=True):
+        with override("brief", by="developer", reason="long form"):
+            Model("a").plain("hi")
+    assert (seen[0].user, seen[0].scope, seen[0].attributes) == (
+        "u-7",
+        ScopeOfAutonomy(("search",)),
+        {"under_18": True},
+    )
+    (decision,) = record.decisions
+    assert decision["verdict"] == Verdict.COMPLIED
+    assert [(each["clause"], each["granted"]) for each in decision["overrides"]] == [("brief", True)]
+
+
+@pytest.mark.parametrize("misuse", [{"name": "work"}, {"attributes": {"a": 1}}])
+def test_a_model_call_has_no_name_of_its_own(misuse: Any) -> None:
+    """The conventions name it."""
+    with pytest.raises(TypeError, match="named by its operation and model"):
+        observe(model="parrot", **misuse)
+
+
+def test_severity_and_outcome_reach_the_caller() -> None:
+    """`Blocked` carries every finding."""
+    rules = policy(bound("privacy", pattern(SECRET), action=Action.ESCALATE, severity=Severity.CRITICAL))
+    with recorded(rules), pytest.raises(Blocked) as caught:
+        Model("123-45-6789").plain()
+    (finding,) = caught.value.decision.findings
+    assert (finding.outcome, finding.severity) == (Outcome.VIOLATED, Severity.CRITICAL)

@@ -1,0 +1,128 @@
+"""The real ``openai`` client over a transport that answers without a network, sync and async alike."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI, OpenAI
+
+BASE_URL = "https://api.openai.com/v1"
+
+
+def completion(text: str | None = "hello", *, tools: Sequence[tuple[str, str]] = (), **changes: Any) -> dict[str, Any]:
+    """The body of an answer, as the service gives it."""
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+    if tools:
+        message["tool_calls"] = [_tool_call(name, arguments) for name, arguments in tools]
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "gpt-test-2026",
+        "choices": [
+            {"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls" if tools else "stop"}
+        ],
+        "usage": usage(),
+    } | changes
+
+
+def usage() -> dict[str, Any]:
+    return {
+        "prompt_tokens": 12,
+        "completion_tokens": 5,
+        "total_tokens": 17,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+
+
+def _tool_call(name: str, arguments: str) -> dict[str, Any]:
+    return {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def chunk(delta: Mapping[str, Any] | None = None, finish: str | None = None, index: int = 0) -> dict[str, Any]:
+    """One chunk of a streamed answer."""
+    choices = [{"index": index, "delta": delta or {}, "logprobs": None, "finish_reason": finish}]
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "gpt-test-2026",
+        "choices": choices,
+        "usage": None,
+    }
+
+
+def chunks(*texts: str, finish: str | None = "stop") -> list[dict[str, Any]]:
+    """A whole stream: the role, the texts, why it stopped, and the usage."""
+    said = [chunk({"role": "assistant", "content": ""}), *(chunk({"content": text}) for text in texts)]
+    last = [] if finish is None else [chunk({}, finish)]
+    return [*said, *last, {**chunk(), "choices": [], "usage": usage()}]
+
+
+def sse(events: Iterable[Mapping[str, Any]]) -> str:
+    """Events as the service streams them."""
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+
+
+@dataclass
+class Wire:
+    """Answers every request with the same body: a dict as JSON, text as a stream of events."""
+
+    body: Mapping[str, Any] | str
+    status: int = 200
+    base_url: str = BASE_URL
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    during: Callable[[], object] = lambda: None
+    """Called while a request is under way."""
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(json.loads(request.content))
+        self.during()
+        if isinstance(self.body, str):
+            return httpx2.Response(self.status, headers={"content-type": "text/event-stream"}, text=self.body)
+        return httpx2.Response(self.status, json=self.body)
+
+    async def answer_async(self, request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(0)
+        return self(request)
+
+    def sync_client(self) -> OpenAI:
+        http = httpx2.Client(transport=httpx2.MockTransport(self))
+        return OpenAI(api_key="test", base_url=self.base_url, http_client=http, max_retries=0)
+
+    def async_client(self) -> AsyncOpenAI:
+        http = httpx2.AsyncClient(transport=httpx2.MockTransport(self.answer_async))
+        return AsyncOpenAI(api_key="test", base_url=self.base_url, http_client=http, max_retries=0)
+
+
+Ask = Callable[..., Any]
+"""``ask(wire, **parameters)``: the answer, or of a stream all its chunks."""
+
+
+def ask_sync(wire: Wire, *, raw: bool = False, **parameters: Any) -> Any:
+    with wire.sync_client() as client:
+        completions: Any = client.chat.completions
+        answer = (completions.with_raw_response if raw else completions).create(**_with_defaults(parameters))
+        read = answer.parse() if raw else answer
+        return list(read) if parameters.get("stream") else read
+
+
+def ask_async(wire: Wire, *, raw: bool = False, **parameters: Any) -> Any:
+    async def ask() -> Any:
+        async with wire.async_client() as client:
+            completions: Any = client.chat.completions
+            answer = await (completions.with_raw_response if raw else completions).create(**_with_defaults(parameters))
+            read = answer.parse() if raw else answer
+            return [each async for each in read] if parameters.get("stream") else read
+
+    return asyncio.run(ask())
+
+
+def _with_defaults(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}], **parameters}
