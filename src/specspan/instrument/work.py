@@ -119,8 +119,9 @@ class Driven:
 def driven(turns: Any, called: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """The generator that drives ``turns``, a `Driven`, whose body is what the generator function ``called`` gives.
 
-    The driver is made first: in a reference cycle the garbage collector finalises both, the elder first, and that
-    closes the body where it belongs, in its own context.
+    The driver is made first: in a reference cycle the garbage collector finalises both, usually the elder first, and
+    that closes the body where it belongs, in its own context. It promises no order, to undecorated generators neither:
+    a ``with`` block in the body may be left before the body is told.
     """
     relayed = relay_async if inspect.isasyncgenfunction(called) else relay
     driver = relayed(copy_context(), turns)
