@@ -102,8 +102,6 @@ class Request:
     model: str | None = None
     parameters: Mapping[str, Attribute] = field(default_factory=dict)
     """``gen_ai.request.*`` by the name after that prefix (``temperature``, ``max_tokens``); absent ones left out."""
-    output_type: str | None = None
-    """``gen_ai.output.type``: ``text``, ``json``, ``image`` or ``speech``; None where nothing was asked for."""
     input: tuple[Message, ...] = ()
     system_instructions: tuple[Part, ...] = ()
     """Only where the provider takes them apart from the messages."""
@@ -114,6 +112,8 @@ class Request:
     server_port: int | None = None
     conversation: str | None = None
     """``gen_ai.conversation.id`` where the provider carries one."""
+    output_type: str | None = None
+    """``gen_ai.output.type``: ``text``, ``json``, ``image`` or ``speech``; None where nothing was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
