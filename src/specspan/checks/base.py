@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from specspan.call import ModelCall
@@ -19,6 +19,8 @@ class TextAt:
     role: str
     """Role of its message."""
     text: str
+    framed: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """The text as `specspan.checks.patterns` last wrote it for RE2, kept so that it is written once."""
 
 
 class Check(Protocol):

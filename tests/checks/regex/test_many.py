@@ -1,0 +1,110 @@
+"""The one pass over many patterns, and what it does when it would be slow or run out of memory."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from specspan.checks.regex import many
+from specspan.checks.regex.alphabet import Plain
+from specspan.checks.regex.factor import factor, has_gap
+from specspan.checks.regex.many import Many, Wanted
+from specspan.checks.regex.parse import parse
+from specspan.checks.regex.program import Program
+
+WORDS = [f"{first}{last}" for first in ("al", "be", "ca", "du") for last in ("na", "ro", "ti", "vu", "we")]
+SOURCES = [rf"\b{word}\b" for word in WORDS] + [f"{word}.*{word}" for word in WORDS]
+LONG = " ".join(random.Random(1).choices(WORDS[:15], k=20_000)).encode()
+EXPECTED = [*range(15), *range(20, 35)]
+
+
+def look_for(clock_ns: Callable[[], int] = lambda: 0) -> Many:
+    nodes = [parse(source) for source in SOURCES]
+    return Many([Wanted(index, node, Program(node, Plain)) for index, node in enumerate(nodes)], Plain, clock_ns)
+
+
+def test_hits_are_found_in_one_pass() -> None:
+    """What hits is found, with gaps and without."""
+    assert sorted(look_for().hits(LONG)) == EXPECTED
+
+
+def test_a_text_on_which_the_pass_is_slow_is_searched_pattern_by_pattern() -> None:
+    """The result is the same; the pass looks at two short pieces and no more."""
+    clock: Iterator[int] = iter(range(0, 10**18, 10**12))
+    searched = look_for(lambda: next(clock))
+    lengths: list[int] = []
+    for each in searched._passes:
+        match = each._set.Match
+        each._set = Spy(match, lengths)
+    assert sorted(searched.hits(LONG)) == EXPECTED
+    assert len(lengths) == 2
+    assert max(lengths) < 5000 < len(LONG)
+
+
+class Spy:
+    def __init__(self, match: Callable[[bytes], list[int] | None], lengths: list[int]) -> None:
+        self._match = match
+        self._lengths = lengths
+
+    def Match(self, data: bytes) -> list[int] | None:  # noqa: N802  (re2's name)
+        self._lengths.append(len(data))
+        return self._match(data)
+
+
+def test_a_short_text_is_never_probed() -> None:
+    """The clock is looked at only for long texts."""
+
+    def no_clock() -> int:
+        raise AssertionError("asked for the time")
+
+    assert look_for(no_clock).hits(b"alna") == [0]
+
+
+def test_what_does_not_fit_one_set_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the memory budget there are several passes, with the same result."""
+    monkeypatch.setattr(many, "_SET_MEM_BYTES", 1 << 14)
+    searched = look_for()
+    assert len(searched._passes) > 1
+    assert sorted(searched.hits(LONG)) == EXPECTED
+
+
+def test_a_set_out_of_memory_is_not_taken_for_no_hit() -> None:
+    """RE2 says "nothing" when its automaton has no memory left; then each pattern is looked for by itself."""
+    searched = look_for()
+    for each in searched._passes:
+        each._set = Spy(lambda _: None, [])
+    assert sorted(searched.hits(LONG)) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("secret", "secret"),
+        (r"secret\w*key", r"secret\w*key"),
+        ("ab.*secret", "secret"),
+        (r"\bsecret\b.*ab", r"\bsecret\b"),
+        ("(?:ab.*secret|key)", "secret|key"),
+        (r"(?:secret(?:\s|\w){0,50})+x", "secret"),
+        ("(?:ab.*secret){2}", "secret"),
+        (".{0,9}secret", "secret"),
+        (".{0,8}secret", ".{0,8}secret"),
+        ("(?:ab.*|.*)", None),
+        (".*x?", None),
+        (".", None),
+        (r"\w\w", None),
+        ("(?:ab.*)?(?:x.*)?[a-z]", None),
+    ],
+)
+def test_the_most_telling_part_without_a_gap_is_looked_for(source: str, expected: str | None) -> None:
+    """A pattern with a gap is stood for by what must be there in any case; too little is not looked for."""
+    assert factor(parse(source)) == (None if expected is None else parse(expected))
+
+
+@pytest.mark.parametrize(
+    ("source", "gap"), [("a.*b", True), (r"a\w*b", False), (r"a(?:\w+\s){0,20}b", True), ("a.{0,8}b", False)]
+)
+def test_a_gap_runs_over_words_and_blanks(source: str, gap: bool) -> None:
+    """Within a word a match ends by itself."""
+    assert has_gap(parse(source)) is gap
