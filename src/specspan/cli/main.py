@@ -7,28 +7,17 @@ import sys
 
 import click
 
-from specspan import discovery
 from specspan.cli.output import printable
+from specspan.cli.registration import Registered
 from specspan.errors import SpecspanError
 
 
-class _Commands(click.Group):
-    """Commands of `specspan.cli.commands` (each module's ``command``) and of plug-ins, imported when asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._found())
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self._found().get(cmd_name)
-
-    def _found(self) -> dict[str, click.Command]:
-        if not self.commands:
-            own = {module.command.name: module.command for module in discovery.modules("specspan.cli.commands")}
-            self.commands = {**dict(discovery.plugins("specspan_commands")), **own}
-        return dict(self.commands)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Registered,
+    package="specspan.cli.commands",
+    plugins="specspan_commands",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="specspan")
 def cli() -> None:
     """Which clauses of a behaviour specification applied to a model call, and what was decided."""

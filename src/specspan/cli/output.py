@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,3 +34,18 @@ def print_json(value: Any) -> None:
 def printable(text: str) -> str:
     """``text`` from a file or a model, without what a terminal would take for a command."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        ClickException: there is one, or it cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise click.ClickException(f"{path} exists already. Name another file, or remove it first.") from None
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,38 @@
+"""`specspan policy init`: a first policy for any spec."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from specspan.checks.registry import kinds
+from specspan.cli.output import write_new
+from specspan.policy.template import starting_policy
+from specspan.spec.load import load_spec
+
+
+@click.command("init")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file that is not there yet.")
+def command(spec: Path, output: Path | None) -> None:
+    """Print a first policy for a spec.
+
+    It names every clause that binds somebody, observes, and changes nothing until you edit it.
+    """
+    folder = output.parent if output is not None else Path()
+    text = starting_policy(load_spec(spec), _seen_from(folder, spec), kinds())
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_new(output, text)
+    click.echo(f"Wrote {output}. Bind checks to clauses in it, then: specspan policy check {output}", err=True)
+
+
+def _seen_from(folder: Path, spec: Path) -> str:
+    """The path that leads from a policy in ``folder`` to the spec."""
+    try:
+        return Path(os.path.relpath(spec, folder)).as_posix()
+    except ValueError:  # another drive
+        return spec.absolute().as_posix()
