@@ -11,11 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.cli.decision_view import action, decision_view
-from specspan.cli.listing import show as show_table
-from specspan.cli.listing import table
+from specspan.cli.listing import Kind, show_list, table
 from specspan.cli.marks import clean, mark
 from specspan.cli.output import console, print_json
-from specspan.cli.stored import Listing, filtering, one, opened, reading, wanted
+from specspan.cli.stored import Listing, filtering, one, opened, reading
 from specspan.cli.times import local, utc
 from specspan_exporter_sqlite import Reader
 
@@ -30,15 +29,9 @@ def command() -> None:
 @command.command("list")
 @reading
 @filtering
-def list_(db: Path | None, *, as_json: bool, **options: Any) -> None:
+def list_(**options: Any) -> None:
     """List decisions, the newest first."""
-    asked = wanted(options)
-    with opened(db) as reader:
-        records = reader.decisions(asked)
-        if as_json:
-            print_json([_json(record) for record in records])
-        else:
-            show_table(_table(records, reader), "decisions", asked, reader)
+    show_list(Kind("decisions", Reader.decisions, _json, _table), **options)
 
 
 @command.command()

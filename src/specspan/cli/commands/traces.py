@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.listing import show as show_table
-from specspan.cli.listing import table
+from specspan.cli.listing import Kind, show_list, table
 from specspan.cli.marks import clean, mark
 from specspan.cli.output import console, print_json
-from specspan.cli.stored import Listing, filtering, one, opened, reading, wanted
+from specspan.cli.stored import Listing, filtering, one, opened, reading
 from specspan.cli.times import duration, local, utc
 from specspan.cli.trace_view import trace_tree
 from specspan_exporter_sqlite import Reader, StoredSpan, TraceSummary
@@ -28,15 +28,9 @@ def command() -> None:
 @command.command("list")
 @reading
 @filtering
-def list_(db: Path | None, *, as_json: bool, **options: Any) -> None:
+def list_(**options: Any) -> None:
     """List traces, the newest first. The verdict is the worst of a trace's decisions."""
-    asked = wanted(options)
-    with opened(db) as reader:
-        traces = reader.traces(asked)
-        if as_json:
-            print_json([_summary(trace) for trace in traces])
-        else:
-            show_table(_table(traces), "traces", asked, reader)
+    show_list(Kind("traces", Reader.traces, _summary, _table), **options)
 
 
 @command.command()
@@ -59,7 +53,7 @@ def _find(reader: Reader, prefix: str | None) -> str:
     return one("trace", prefix or "", found, "specspan traces")
 
 
-def _table(traces: list[TraceSummary]) -> Table:
+def _table(traces: Sequence[TraceSummary], _reader: Reader) -> Table:
     made = table(
         "time", "trace", "name", "service", "took", "spans", "verdict", "violated",
         right=("took", "spans"), folding=("name", "service", "violated"),
