@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from specspan.cli.times import duration, local, since, utc
+from specspan.cli.times import duration, listed, local, since, utc
 
 NOW = 1_800_000_000 * 10**9
 
@@ -75,3 +75,16 @@ def test_people_see_local_time_and_programs_utc() -> None:
     """One moment in both forms."""
     assert local(NOW) == "2027-01-15 13:30:00"
     assert utc(NOW + 5_000) == "2027-01-15T08:00:00.000005Z"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "text"), [(0, "01-15 13:30:00"), (86_400, "01-14 13:30:00"), (300 * 86_400, "2026-03-21 13:30")]
+)
+def test_lists_leave_out_what_everybody_knows(age_s: int, text: str) -> None:
+    """The year of the last half year, and the seconds of what is older."""
+    assert listed(NOW - age_s * 10**9, NOW) == text
+
+
+def test_a_clock_that_is_ahead_gets_its_year() -> None:
+    """What claims to come from the future is not made to look recent."""
+    assert listed(NOW + 10**9, NOW) == "2027-01-15 13:30"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,29 @@ def test_traces_are_listed_newest_first(specspan: Run, recorded: Path) -> None:
     assert heading == ["time", "trace", "name", "service", "took", "spans", "verdict", "violated"]
     assert refund[2:] == ["20000000", "refund", "support-desk", "1", "s", "1", "✘", "violated", "privacy"]
     assert greet[2:] == ["10000000", "greet", "support-desk", "1", "s", "1", "✔", "complied"]
+
+
+@pytest.mark.parametrize(("columns", "services"), [("80", False), ("100", True)])
+def test_a_narrow_terminal_tears_no_id_apart(
+    specspan: Run, recorded: Path, decision: Any, finding: Any, monkeypatch: pytest.MonkeyPatch, *,
+    columns: str, services: bool,
+) -> None:  # fmt: skip
+    """Names of things give way before the ids that people search for."""
+    clauses = ("protect_privacy", "be_honest")
+    late = decision("1", *(finding(clause, "violated") for clause in clauses), trace_id="1" + "0" * 31)
+    exporter = SQLiteDecisionExporter(recorded)
+    exporter.export([{**late, "id": "another", "verdict": "violated"}])
+    exporter.shutdown()
+    with closing(sqlite3.connect(recorded)) as connection, connection:
+        connection.execute("UPDATE span SET name = 'answer a customer of ours'")
+    monkeypatch.setenv("COLUMNS", columns)
+
+    lines = [line.rstrip() for line in specspan("traces", "--db", recorded).out.splitlines()]
+
+    words = " ".join(lines).split()
+    assert {"20000000", "10000000", "privacy", *clauses} <= set(words)
+    assert ("support-desk" in words) == services
+    assert max(map(len, lines)) <= int(columns)
 
 
 def test_list_is_what_traces_does_unasked(specspan: Run, recorded: Path) -> None:

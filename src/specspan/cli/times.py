@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timezone
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_HALF_A_YEAR_NS = 182 * 86_400 * 10**9
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
 
 
@@ -33,6 +34,12 @@ def since(text: str, now_unix_nano: int) -> int:
 def local(time_unix_nano: int) -> str:
     """A time as the wall clock here shows it."""
     return _moment(time_unix_nano).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def listed(time_unix_nano: int, now_unix_nano: int) -> str:
+    """A time for a list, as `ls` writes it: without the year while nobody can mistake it, else without seconds."""
+    recent = 0 <= now_unix_nano - time_unix_nano < _HALF_A_YEAR_NS
+    return _moment(time_unix_nano).astimezone().strftime("%m-%d %H:%M:%S" if recent else "%Y-%m-%d %H:%M")
 
 
 def utc(time_unix_nano: int) -> str:

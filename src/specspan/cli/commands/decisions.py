@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from specspan.cli.listing import Kind, show_list, table
 from specspan.cli.marks import clean, mark
 from specspan.cli.output import console, print_json
 from specspan.cli.stored import Listing, filtering, one, opened, reading
-from specspan.cli.times import local, utc
+from specspan.cli.times import listed, local, utc
 from specspan_exporter_sqlite import Reader
 
 Record = Mapping[str, Any]
@@ -57,9 +58,10 @@ def _table(records: Sequence[Record], reader: Reader) -> Table:
         "time", "decision", "trace", "verdict", "action", "governing clause", "reason",
         folding=("action", "governing clause", "reason"),
     )  # fmt: skip
+    now = time.time_ns()
     for record in records:
         made.add_row(
-            local(record["time_unix_nano"]),
+            listed(record["time_unix_nano"], now),
             Text(reader.short_decision_id(record["id"]), "cyan"),
             reader.short_trace_id(record["trace_id"]) if record.get("trace_id") else "",
             mark(str(record.get("verdict"))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,9 +16,11 @@ from specspan.cli.listing import Kind, show_list, table
 from specspan.cli.marks import clean, mark
 from specspan.cli.output import console, print_json
 from specspan.cli.stored import Listing, filtering, one, opened, reading
-from specspan.cli.times import duration, local, utc
+from specspan.cli.times import duration, listed, utc
 from specspan.cli.trace_view import trace_tree
 from specspan_exporter_sqlite import Reader, StoredSpan, TraceSummary
+
+_ROOM_FOR_SERVICES, _ROOM_FOR_ALL = 100, 140  # columns
 
 
 @click.group("traces", cls=Listing)
@@ -54,16 +57,20 @@ def _find(reader: Reader, prefix: str | None) -> str:
 
 
 def _table(traces: Sequence[TraceSummary], _reader: Reader) -> Table:
+    room, now = console().width, time.time_ns()
+    named = ("name", "service") if room >= _ROOM_FOR_SERVICES else ("name",)
     made = table(
-        "time", "trace", "name", "service", "took", "spans", "verdict", "violated",
+        "time", "trace", *named, "took", "spans", "verdict", "violated",
         right=("took", "spans"), folding=("name", "service", "violated"),
     )  # fmt: skip
+    if room < _ROOM_FOR_ALL:  # then one violated clause a line, and none torn apart
+        made.columns[-1].width = max((len(clause) for trace in traces for clause in trace.violated), default=None)
     for trace in traces:
+        names = (Text(clean(trace.name), "bold"), Text(clean(trace.service)))
         made.add_row(
-            local(trace.start_unix_nano),
+            listed(trace.start_unix_nano, now),
             Text(trace.short_id, "cyan"),
-            Text(clean(trace.name), "bold"),
-            Text(clean(trace.service)),
+            *names[: len(named)],
             duration(trace.end_unix_nano - trace.start_unix_nano),
             str(trace.spans),
             mark(trace.verdict) if trace.verdict else "",
