@@ -89,10 +89,11 @@ def _grid(findings: Iterable[Record]) -> Table:
 
 def _ground(finding: Record) -> Text:
     """Which check, for what reason, where it points, and in its own words where those are recorded: each on a line."""
-    check, ground = finding.get("check"), Text()
-    if isinstance(check, Mapping):
-        ground.append(f"{clean(check.get('kind'))} {clean(check.get('name'))}")
-    if finding.get("reason"):
+    ground, name = Text(), None
+    if isinstance(check := finding.get("check"), Mapping):
+        name = check.get("name")
+        ground.append(f"{clean(check.get('kind'))} {clean(name)}")
+    if finding.get("reason") and finding["reason"] != name:  # a pattern check is named for its reason
         ground.append(": " if ground else "").append(clean(finding["reason"]), "italic")
     for evidence in finding.get("evidence") or ():
         where = f"{clean(evidence.get('pointer'))}[{clean(evidence.get('start'))}:{clean(evidence.get('end'))}]"

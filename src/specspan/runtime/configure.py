@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
@@ -92,6 +92,18 @@ def force_flush(timeout_s: float = 5.0) -> bool:
 def shutdown() -> None:
     """Flush, and take specspan out of work until it is configured again. At exit this happens by itself."""
     _replace(None)
+
+
+@overload
+def policy_of(policy: None, mode: Mode | str | None = None) -> None: ...
+
+
+@overload
+def policy_of(policy: str | os.PathLike[str] | Policy, mode: Mode | str | None = None) -> Policy: ...
+
+
+@overload
+def policy_of(policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None) -> Policy | None: ...
 
 
 def policy_of(policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None) -> Policy | None:
