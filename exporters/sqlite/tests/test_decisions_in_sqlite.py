@@ -79,7 +79,9 @@ def test_a_malformed_decision_keeps_its_neighbours(
     decisions: SQLiteDecisionExporter, database: Path, record: Make
 ) -> None:
     """Values of the wrong type do not lose the batch they came in."""
-    broken = record("d-1", time_unix_nano="soon", service="x", policy=None, findings=["?", {"score": "high"}])
+    broken = record(
+        "d-1", time_unix_nano="soon", service="x", policy=None, findings=["?", {"score": "high"}, {"score": 10**400}]
+    )
 
     decisions.export([broken, record("d-2")])
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from specspan_exporter_sqlite.text import encode, integer, optional, storable
+from specspan_exporter_sqlite.text import encode, integer, optional, real, storable
 
 Record = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -87,7 +87,7 @@ def _findings(record: Record) -> list[Row]:
 
 
 def _finding(decision_id: str, ordinal: int, when: int, finding: Record) -> Row:
-    check, score = _of(finding.get("check")), finding.get("score")
+    check = _of(finding.get("check"))
     return (
         decision_id,
         ordinal,
@@ -97,7 +97,7 @@ def _finding(decision_id: str, ordinal: int, when: int, finding: Record) -> Row:
         optional(finding.get("authority")),
         optional(finding.get("severity")),
         optional(finding.get("reason")),
-        score if isinstance(score, (int, float)) else None,
+        real(finding.get("score")),
         optional(finding.get("stage")),
         optional(check.get("name")),
         optional(check.get("kind")),

@@ -34,6 +34,14 @@ def integer(value: Any) -> int:
     return value if isinstance(value, int) and -_INT64 <= value < _INT64 else 0
 
 
+def real(value: Any) -> float | None:
+    """A column of real numbers: None for what is none, or too large for one."""
+    try:
+        return float(value) if isinstance(value, (int, float)) else None
+    except OverflowError:
+        return None
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
