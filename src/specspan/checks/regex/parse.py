@@ -154,7 +154,7 @@ def _repeat(operator: Any, argument: tuple[int, Any, Any], flags: int) -> Node:
 
 def _refuse(operator: Any, _: Any, __: int) -> Node:
     what, remedy = _BACKTRACKING.get(str(operator), (f"`{operator}`", "Write it without."))
-    raise Refused(f"{what} needs backtracking, which can take for ever on a text somebody chose", remedy)
+    raise Refused(f"{what} needs backtracking, which cannot run in linear time", remedy)
 
 
 @functools.lru_cache(4096)
