@@ -13,10 +13,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from specspan.documents import yaml_text
+from specspan.documents.scalars import resolve
 from specspan.errors import PolicyError, Problem
 from specspan.policy import document
 from specspan.policy.document import read_document
-from specspan.policy.scalars import resolve
 
 Read = Callable[[str | bytes], document.Document]
 
@@ -216,7 +217,7 @@ def test_aliases_within_measure_are_read(read: Read) -> None:
 
 def test_without_the_c_parser_the_same_is_read(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where PyYAML was built without libyaml its own parser does the work, slower."""
-    monkeypatch.setattr(document, "_LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(yaml_text, "_LOADER", yaml.SafeLoader)
     assert read("a: &x {no: on}\nb: *x\n").root.value == {"a": {"no": "on"}, "b": {"no": "on"}}
     with pytest.raises(PolicyError, match=r"p\.yaml:1: a: a tag has no meaning"):
         read("a: !!x 1\n")

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from specspan.checks.base import Check, CheckConfigError, CheckKindModule
+from specspan.documents.node import Node
+from specspan.documents.paths import PathTo, key_of
+from specspan.documents.translation import translated
 from specspan.errors import Problem
-from specspan.policy.document import Node
-from specspan.policy.paths import PathTo, key_of
-from specspan.policy.translation import translated
 from specspan.problems import Problems
 from specspan.wording import did_you_mean, listed, sentence, shown
 

@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from specspan.checks.base import Check, CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
 from specspan.decision import Override
+from specspan.documents.paths import PathTo, key_of
+from specspan.documents.translation import translated
 from specspan.errors import PolicyError, Problem, SpecError
 from specspan.policy.against_spec import clause_problem, override_problem
 from specspan.policy.building import Builder
 from specspan.policy.document import Document, read_document
 from specspan.policy.model import ClausePolicy, Objective, Policy
-from specspan.policy.paths import PathTo, key_of
 from specspan.policy.schema import ClauseEntry, DefaultsEntry, PolicyFile
-from specspan.policy.translation import translated
 from specspan.problems import Problems
 from specspan.spec.load import load_spec
 from specspan.spec.model import Clause, Spec

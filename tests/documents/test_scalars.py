@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.policy.scalars import resolve
+from specspan.documents.scalars import resolve
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in the words of somebody who writes a policy."""
+"""What pydantic finds wrong, in the words of somebody who writes a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from specspan.policy.paths import PathTo
+from specspan.documents.paths import PathTo
 from specspan.wording import did_you_mean, listed, shown
 
 _EXPECTED = {

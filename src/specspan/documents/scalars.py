@@ -1,4 +1,4 @@
-"""What an unquoted word of a policy file means: the core schema of YAML 1.2, and no more.
+"""What an unquoted word of a YAML file means: the core schema of YAML 1.2, and no more.
 
 https://yaml.org/spec/1.2.2/#103-core-schema. PyYAML itself follows YAML 1.1, where ``no`` and ``on`` are booleans,
 ``1:30`` is ninety and ``2027-01-01`` a date; here they stay the words they look like.

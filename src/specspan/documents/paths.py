@@ -1,4 +1,4 @@
-"""Where a value stands in a policy file, and how a problem names that place."""
+"""Where a value stands in a structured file, and how a problem names that place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do about YAML that cannot be parsed, in the words of somebody who writes a policy."""
+"""What to do about YAML that cannot be parsed, in the words of somebody who writes one."""
 
 from __future__ import annotations
 

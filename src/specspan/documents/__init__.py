@@ -1,0 +1,1 @@
+"""Structured files whose every value knows its line."""
