@@ -56,3 +56,15 @@ def test_a_tally_is_the_same_however_it_is_made(calls: list[dict[int, Outcome]])
         findings = [deviations.get(position, usual) for position, usual in enumerate(USUAL)]
         assert list(tally.findings) == findings
         assert (tally.summary, tally.complied) == summary_of(findings, 9)
+
+
+def test_what_a_frame_remembers_is_bounded() -> None:
+    """However many sets of clauses turn out not to apply, few are remembered, and each is told rightly."""
+    clauses = [f"clause_{number}" for number in range(8)]
+    usual = dict(enumerate(Finding(Outcome.COMPLIED, clause=clause) for clause in clauses))
+    frame = Frame(usual, {clause: order for order, clause in enumerate(clauses)}, considered=8)
+    for subset in range(256):
+        absent = [number for number in range(8) if subset >> number & 1]
+        tally = frame.deviating({number: Finding(Outcome.NOT_APPLICABLE, clause=clauses[number]) for number in absent})
+        assert tally.summary.applied.split() == [clauses[number] for number in range(8) if number not in absent]
+    assert len(frame._applied) <= 64

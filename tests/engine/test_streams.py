@@ -15,7 +15,19 @@ from policies import Code, answered, asked, bound, pattern, says
 from specspan.call import ModelCall, ToolCall
 from specspan.checks.base import TextAt
 from specspan.checks.patterns import Pattern
-from specspan.decision import Action, Decision, Finding, Mode, Outcome, Override, Stage, Verdict
+from specspan.decision import (
+    Action,
+    CheckKind,
+    CheckRef,
+    Decision,
+    Evidence,
+    Finding,
+    Mode,
+    Outcome,
+    Override,
+    Stage,
+    Verdict,
+)
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.model import Cut, Ruling
@@ -225,9 +237,10 @@ def test_what_cut_the_stream_is_on_the_decision_even_if_the_whole_answer_was_nev
     assert (decision.released_chars, decision.redacted) == (0, ("/output/0/parts/0",))
 
 
-def test_a_check_that_changes_its_mind_does_not_take_back_what_cut_the_stream() -> None:
+@pytest.mark.parametrize("then", [True, None, Finding(Outcome.UNCERTAIN)])
+def test_a_check_that_changes_its_mind_does_not_take_back_what_cut_the_stream(then: Any) -> None:
     """What was found while the answer grew stands beside what is found in the whole."""
-    answers = iter([Finding(Outcome.VIOLATED, "first"), True])
+    answers = iter([Finding(Outcome.VIOLATED, "first"), then])
     clause = bound("c", Code(lambda call, texts: next(answers), Stage.STREAM), action=Action.BLOCK)
     evaluation = opened(clause)
     handed_over(streaming(evaluation), ["x" * 256])
@@ -255,6 +268,7 @@ PATTERNS = [
     padding=st.sampled_from(["", "a " * 30, "tac" * 40, "é" * 50, " \n" * 20]),
 )
 @example(sources=[r"\bcat"], chunks=["con", "c", "at", " cat"], padding="x" * 40)
+@example(sources=[r"\bcat|t[ca]{5}"], chunks=["catcaca", "c"], padding="x" * 20)
 @example(sources=[r"cat\B"], chunks=["cat", "s"], padding="")
 def test_the_cut_is_where_the_whole_text_so_far_says_so(sources: list[str], chunks: list[str], padding: str) -> None:
     """However a text is split, it is cut at the first chunk with which a pattern stands in all of it so far."""
@@ -269,3 +283,22 @@ def test_the_cut_is_where_the_whole_text_so_far_says_so(sources: list[str], chun
     check = streaming(opened(bound("c", pattern(*sources), action=Action.BLOCK)))
     cuts = [check.feed(0, chunk) is not None for chunk in chunks]
     assert (cuts.index(True) if True in cuts else None) == expected
+
+
+def test_a_chunk_costs_the_same_however_long_the_answer_is() -> None:
+    """A pattern check is asked about the end of the text only, even where a word seems to begin at its cut."""
+    lengths: list[int] = []
+    words = Pattern(r"\bcat")
+
+    def decide(call: ModelCall, texts: Sequence[TextAt]) -> Any:
+        (text,) = texts
+        lengths.append(len(text.text))
+        evidence = tuple(Evidence(text.pointer, *span) for span in words.find(text))
+        return Finding(Outcome.VIOLATED, evidence=evidence) if evidence else True
+
+    check = Code(decide, ref=CheckRef("words", CheckKind.PATTERN), prefilter=(words.source,))
+    stream = streaming(opened(bound("c", check, action=Action.BLOCK)))
+    assert all(stream.feed(0, chunk) is None for chunk in ("con", "cat", "en", "ate") * 500)
+    assert lengths
+    assert max(lengths) <= 20
+    assert stream.feed(0, " cat") == Cut(Action.BLOCK)

@@ -104,6 +104,7 @@ def test_a_batch_that_no_thread_takes_up_in_time_is_refused(hang: Decide) -> Non
     evaluation = opened(bound("c", says(True, timeout_s=60)), workers=workers)
     run(evaluation.output(answered("text")))
     assert outcomes(evaluation.decide()) == [(Outcome.ERROR, "workers_exhausted")]
+    assert workers.hung == 0
 
 
 def test_a_check_that_raises_on_its_thread_is_an_error() -> None:
@@ -173,6 +174,17 @@ async def test_a_cancelled_caller_leaves_what_it_did_not_wait_for_unassessed(han
         (Outcome.VIOLATED, "code"),
         (Outcome.UNASSESSED, "not_reached"),
     ]
+
+
+def test_a_pattern_that_hits_does_not_count_as_complied_before_its_check_was_heard(hang: Decide) -> None:
+    """A check with patterns and a time limit that nobody waited for is unassessed, not complied."""
+    check = Code(hang, timeout_s=60, prefilter=("text",))
+    for text, outcome in (("text", Outcome.UNASSESSED), ("other", Outcome.COMPLIED)):
+        evaluation = opened(bound("c", check))
+        steps = evaluation.output(answered(text))
+        next(steps, None)
+        steps.close()
+        assert [finding.outcome for finding in evaluation.decide().findings] == [outcome]
 
 
 @pytest.mark.parametrize(
