@@ -298,7 +298,35 @@ def test_a_chunk_costs_the_same_however_long_the_answer_is() -> None:
 
     check = Code(decide, ref=CheckRef("words", CheckKind.PATTERN), prefilter=(words.source,))
     stream = streaming(opened(bound("c", check, action=Action.BLOCK)))
-    assert all(stream.feed(0, chunk) is None for chunk in ("con", "cat", "en", "ate") * 500)
+    assert all(stream.feed(0, chunk) is None for chunk in ("concaten", "at", "e") * 500)
     assert lengths
     assert max(lengths) <= 20
     assert stream.feed(0, " cat") == Cut(Action.BLOCK)
+
+
+@pytest.mark.parametrize(
+    ("source", "chunks", "cut_at"),
+    [
+        ("bad$", ["so bad", " it is"], None),
+        ("^bad", ["so ", "bad"], None),
+        ("^bad", ["ba", "d"], 1),
+        ("a.*z", ["a", "b" * 8000, "z"], 2),
+        ("a.*z", ["a", "b" * 8200, "z"], None),
+        (r"(?m)^bad", ["so\n", "bad"], 1),
+    ],
+)
+def test_what_needs_more_than_the_end_of_the_text(source: str, chunks: list[str], cut_at: int | None) -> None:
+    """A text's end is known at the end only; of matches without limit 8,192 characters are looked at."""
+    check = streaming(
+        opened(bound("c", pattern(source), action=Action.BLOCK), bound("d", pattern("x"), action=Action.BLOCK))
+    )
+    cuts = [check.feed(0, chunk) is not None for chunk in chunks]
+    assert (cuts.index(True) if True in cuts else None) == cut_at
+
+
+def test_what_only_the_end_decides_is_found_there() -> None:
+    """A pattern that asks for the end of the text is flagged when the answer has ended."""
+    evaluation = opened(bound("c", pattern("bad$"), action=Action.BLOCK))
+    assert evaluation.stream() is None
+    ruling, decision = decided(evaluation, "so bad", 6)
+    assert (ruling.action, decision.action, decision.verdict) == (Action.FLAG, Action.FLAG, Verdict.VIOLATED)

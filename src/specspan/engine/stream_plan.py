@@ -100,29 +100,29 @@ def _is_pattern(slot: Slot) -> bool:
 def _patterns(slot: Slot) -> list[Pattern]:
     """The patterns of a check that can be decided before the end."""
     patterns = [Pattern(source) for source in slot.check.prefilter] if _is_pattern(slot) else []
-    return [] if any(getattr(pattern, "needs_end", False) for pattern in patterns) else patterns
+    return [] if any(pattern.needs_end for pattern in patterns) else patterns
 
 
 def _tails(owned: Sequence[tuple[Slot, Pattern]]) -> Iterator[Tail]:
     near = [(slot, pattern) for slot, pattern in owned if _is_near(pattern)]
     if near:
         # Twice the width: a false match at the cut, where the text only seems to begin, so cannot overlap a new one.
-        yield _tail(near, 2 * max(getattr(pattern, "max_width", 0) for _, pattern in near) + 1, near=True)
+        yield _tail(near, 2 * max((pattern.max_width or 0) for _, pattern in near) + 1, near=True)
     far = [(slot, pattern) for slot, pattern in owned if not _is_near(pattern)]
     if far:
         yield _tail(far, FAR_CHARS, near=False)
 
 
 def _is_near(pattern: Pattern) -> bool:
-    width: int | None = getattr(pattern, "max_width", None)
-    return width is not None and width <= NEAR_CHARS and not getattr(pattern, "needs_start", False)
+    width = pattern.max_width
+    return width is not None and width <= NEAR_CHARS and not pattern.needs_start
 
 
 def _tail(owned: Sequence[tuple[Slot, Pattern]], reach_chars: int, *, near: bool) -> Tail:
     return Tail(
         patterns=MultiPattern([pattern.source for _, pattern in owned]),
         owners=tuple(slot for slot, _ in owned),
-        anchored=frozenset(index for index, (_, pattern) in enumerate(owned) if getattr(pattern, "needs_start", False)),
+        anchored=frozenset(index for index, (_, pattern) in enumerate(owned) if pattern.needs_start),
         reach_chars=reach_chars,
         near=near,
     )
