@@ -59,14 +59,19 @@ class Slot:
 
     def found(self, finding: Finding, duration_ns: int = 0) -> Finding:
         """``finding`` with all that the check could not know."""
-        bound, check = self.bound, self.check
-        return replace(
-            finding,
+        bound = self.bound
+        reason = self.ref.name if finding.reason is None and finding.outcome in _NEED_REASON else finding.reason
+        return Finding(
+            outcome=finding.outcome,
+            reason=reason,
+            score=finding.score,
+            explanation=finding.explanation,
+            evidence=finding.evidence,
             clause=bound.clause.id,
             authority=bound.clause.authority or "",
             severity=bound.severity,
             action=bound.action,
-            stage=check.stage,
+            stage=self.check.stage,
             check=self.ref,
             duration_ns=duration_ns,
         )
@@ -88,8 +93,7 @@ class Slot:
             finding = as_finding(answer)
         except NonsenseResult as error:
             return self.error(NONSENSE, str(error), duration_ns)
-        reason = self.ref.name if finding.reason is None and finding.outcome in _NEED_REASON else finding.reason
-        return self.found(replace(finding, reason=reason), duration_ns)
+        return self.found(finding, duration_ns)
 
 
 def slot(position: int, bound: ClausePolicy, check: Check) -> Slot:
