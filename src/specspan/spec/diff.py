@@ -1,0 +1,186 @@
+"""What changed between two versions of a spec: a pure function, and its answer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Generic, TypeVar
+
+from specspan.spec.model import Clause, Example, Spec
+from specspan.spec.renames import Rename, renames
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """A value before and after."""
+
+    old: T
+    new: T
+
+
+class Aspect(str, Enum):
+    """What of a clause changed; each value is the name of the field of `Clause`."""
+
+    TITLE = "title"
+    PARENT = "parent"
+    LEVEL = "level"
+    """The depth of its heading."""
+    AUTHORITY = "authority"
+    TAGS = "tags"
+    TEXT = "text"
+    COMMENTARY = "commentary"
+    REFERENCES = "references"
+    EXAMPLES = "examples"
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplesDiff:
+    """What changed among the examples of one clause; nothing at all where they only stand in another order."""
+
+    added: tuple[Example, ...] = ()
+    removed: tuple[Example, ...] = ()
+    changed: tuple[Change[Example], ...] = ()
+    """Of one title with another content, or of one content with another title."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseChange:
+    """A clause that both versions have, and that differs."""
+
+    old: Clause
+    new: Clause
+    aspects: tuple[Aspect, ...]
+    """What differs, at least one; the line that a clause stands on is no difference."""
+    examples: ExamplesDiff = ExamplesDiff()
+
+    @property
+    def id(self) -> str:
+        """Its id, the same in both."""
+        return self.new.id
+
+
+@dataclass(frozen=True, slots=True)
+class SpecDiff:
+    """What changed between two versions."""
+
+    old: Spec
+    new: Spec
+    added: tuple[Clause, ...] = ()
+    """In the order of the new document."""
+    removed: tuple[Clause, ...] = ()
+    """In the order of the old document."""
+    changed: tuple[ClauseChange, ...] = ()
+    """In the order of the new document."""
+    renames: tuple[Rename, ...] = ()
+    """Removed and added clauses that look like one under another id: suggestions. They are in `removed` and `added`."""
+    ladder: Change[tuple[str, ...]] | None = None
+    reordered: bool = False
+    """Whether the clauses that both have stand in another order."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether both say the same. Their bytes may differ all the same: in layout, or in comments."""
+        return not (self.added or self.removed or self.changed or self.ladder or self.reordered)
+
+    @property
+    def unchanged(self) -> int:
+        """How many clauses are the same in both."""
+        return len(self.new.clauses) - len(self.added) - len(self.changed)
+
+    def with_aspect(self, aspect: Aspect) -> Iterator[ClauseChange]:
+        """The changed clauses of which one thing changed."""
+        return (change for change in self.changed if aspect in change.aspects)
+
+
+def diff(old: Spec, new: Spec) -> SpecDiff:
+    """What changed from ``old`` to ``new``, clause by clause, told by their ids.
+
+    Time grows with the length of the texts. How the words of a text changed, `specspan.spec.word_diff` tells.
+    """
+    added = tuple(clause for clause in new.clauses.values() if clause.id not in old.clauses)
+    removed = tuple(clause for clause in old.clauses.values() if clause.id not in new.clauses)
+    pairs = [(old.clauses[id_], clause) for id_, clause in new.clauses.items() if id_ in old.clauses]
+    return SpecDiff(
+        old=old,
+        new=new,
+        added=added,
+        removed=removed,
+        changed=tuple(change for one, other in pairs if (change := _clause_change(one, other))),
+        renames=renames(removed, added),
+        ladder=None if old.ladder == new.ladder else Change(old.ladder, new.ladder),
+        reordered=[id_ for id_ in old.clauses if id_ in new.clauses] != [clause.id for clause, _ in pairs],
+    )
+
+
+def _clause_change(old: Clause, new: Clause) -> ClauseChange | None:
+    old_examples, new_examples = _unplaced(old.examples), _unplaced(new.examples)
+    aspects = [aspect for aspect in Aspect if getattr(old, aspect.value) != getattr(new, aspect.value)]
+    if old_examples == new_examples and Aspect.EXAMPLES in aspects:
+        aspects.remove(Aspect.EXAMPLES)  # they only stand on other lines
+    if not aspects:
+        return None
+    if Aspect.EXAMPLES not in aspects:
+        return ClauseChange(old, new, tuple(aspects))
+    return ClauseChange(old, new, tuple(aspects), _examples_diff(old.examples, new.examples))
+
+
+def _unplaced(examples: Sequence[Example]) -> list[Example]:
+    """Examples without the lines they stand on."""
+    return [replace(example, line=0) for example in examples]
+
+
+def _examples_diff(old: Sequence[Example], new: Sequence[Example]) -> ExamplesDiff:
+    """Pairs are found by what is surest: the whole example, then its title, then its content."""
+    removed, added = dict(enumerate(_unplaced(old))), dict(enumerate(_unplaced(new)))
+    changed: list[tuple[int, int]] = []
+    _paired(removed, added, lambda example: example)
+    changed += _paired(removed, added, lambda example: example.title)
+    changed += _paired(removed, added, lambda example: (example.turns, example.comparisons))
+    return ExamplesDiff(
+        added=tuple(new[j] for j in added),
+        removed=tuple(old[i] for i in removed),
+        changed=tuple(
+            Change(old[i], new[j])
+            for i, j in sorted(changed, key=lambda pair: pair[1])
+            if replace(old[i], line=new[j].line) != new[j]  # the same, but for the order of attributes
+        ),
+    )
+
+
+def _paired(
+    old: dict[int, Example], new: dict[int, Example], key: Callable[[Example], object]
+) -> list[tuple[int, int]]:
+    """Take pairs of one key out of both, the first with the first."""
+    waiting: dict[str, deque[int]] = {}
+    for j, example in new.items():
+        waiting.setdefault(repr(key(example)), deque()).append(j)
+    pairs = []
+    for i, example in old.items():
+        if places := waiting.get(repr(key(example))):
+            pairs.append((i, places.popleft()))
+    for i, j in pairs:
+        del old[i], new[j]
+    return pairs
+
+
+def by_place(found: SpecDiff) -> Iterator[Clause | ClauseChange]:
+    """Everything that was added, removed or changed, as one reads: a removed clause behind the one it stood behind."""
+    behind: dict[str | None, list[Clause]] = {}
+    last: str | None = None
+    for id_, clause in found.old.clauses.items():
+        if id_ in found.new.clauses:
+            last = id_
+        else:
+            behind.setdefault(last, []).append(clause)
+    changes: Mapping[str, ClauseChange] = {change.id: change for change in found.changed}
+    yield from behind.get(None, ())
+    for id_, clause in found.new.clauses.items():
+        if id_ not in found.old.clauses:
+            yield clause
+        elif id_ in changes:
+            yield changes[id_]
+        yield from behind.get(id_, ())
