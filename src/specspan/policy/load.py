@@ -28,33 +28,37 @@ DEFAULT_REPLACEMENT = "[withheld]"
 """What stands in place of a text under ``action: replace`` when the policy gives no ``replacement``."""
 
 
-def load_policy(path: str | PathLike[str], *, kinds: Mapping[str, CheckKindModule] | None = None) -> Policy:
+def load_policy(
+    path: str | PathLike[str], *, kinds: Mapping[str, CheckKindModule] | None = None, spec: Spec | None = None
+) -> Policy:
     """Load a policy file and the spec it names.
 
     Args:
         path: the policy file.
         kinds: kinds of check by their key; None for every one that is registered.
+        spec: a version to load it with in place of the one it names, pinned or not.
 
     Raises:
         PolicyError: the policy is refused. It names every problem with line, key and remedy.
     """
     document = read_document(Path(path))
-    return _Loading(document, registered_kinds() if kinds is None else kinds).load()
+    return _Loading(document, registered_kinds() if kinds is None else kinds, spec).load()
 
 
 class _Loading:
     """One file on its way. What is wrong is noted, and the rest is looked at all the same."""
 
-    def __init__(self, document: Document, kinds: Mapping[str, CheckKindModule]) -> None:
+    def __init__(self, document: Document, kinds: Mapping[str, CheckKindModule], given: Spec | None) -> None:
         self._document = document
         self._root = document.root
+        self._given = given
         self._problems = Problems(document.source, PolicyError)
         self._builder = Builder(document.root, kinds, self._problems)
         self._unsound: list[PathTo] = []
 
     def load(self) -> Policy:
         file = self._file()
-        spec = self._spec()
+        spec = self._given or self._spec()
         if spec is not None:
             self._clauses(spec)
             self._overrides(spec)
@@ -130,6 +134,7 @@ def _assembled(file: PolicyFile, spec: Spec, checks: Mapping[str, tuple[Check, .
         },
         overrides=tuple(Override(entry.clause, entry.by, entry.reason, entry.until) for entry in file.overrides),
         source=document.source,
+        pin=file.spec.digest,
     )
 
 

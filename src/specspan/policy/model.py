@@ -58,3 +58,5 @@ class Policy:
     """The clauses the file names, by id. The spec's other clauses are considered, and unassessed."""
     overrides: tuple[Override, ...] = ()
     source: str = ""
+    pin: str | None = None
+    """The digest of the one text that the file admits; None where it admits any."""
