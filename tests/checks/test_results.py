@@ -27,9 +27,9 @@ def test_a_finding_is_taken_as_it_is() -> None:
     assert as_finding(VIOLATED) is VIOLATED
 
 
-@pytest.mark.parametrize("outcome", ["complied", "violated", "uncertain", "not_applicable", "error"])
+@pytest.mark.parametrize("outcome", ["complied", "violated", "uncertain", "not_applicable", "pending", "error"])
 def test_outcomes_a_check_may_find(outcome: str) -> None:
-    """A check may also say that it cannot tell, or that it failed."""
+    """A check may also say that it cannot tell, that it is still at work, or that it failed."""
     assert as_finding(Finding(Outcome(outcome))).outcome == outcome
 
 
@@ -58,7 +58,7 @@ NONSENSE: list[Any] = [
     Outcome.VIOLATED,
     Finding,
     Unprintable(),
-    *(Finding(outcome) for outcome in (Outcome.OVERRIDDEN, Outcome.UNASSESSED, Outcome.PENDING)),
+    *(Finding(outcome) for outcome in (Outcome.OVERRIDDEN, Outcome.UNASSESSED)),
     *(but(outcome=outcome) for outcome in ("violated", True, None, Unprintable())),
     *(but(score=score) for score in (float("nan"), float("inf"), 10**400, True, "1", 1j)),
     *(but(reason=reason) for reason in (7, b"ssn", Unprintable())),

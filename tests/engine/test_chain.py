@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import policies
@@ -10,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policies import bound, pattern, says
 
-from specspan.decision import Action, CheckKind, CheckRef, Finding, Mode, Outcome, Override, Severity, Stage, Verdict
+from specspan.decision import (
+    Action,
+    CheckKind,
+    CheckRef,
+    Decision,
+    Finding,
+    Mode,
+    Outcome,
+    Override,
+    Severity,
+    Stage,
+    Verdict,
+)
 from specspan.engine.chain import conclude, law_of, taken
 from specspan.engine.engine import Engine
 from specspan.engine.steps import run
@@ -96,12 +110,40 @@ def test_the_order_of_findings_never_matters(findings: list[Finding], random: Ra
     assert conclude(shuffled, LAW, assessed=True) == conclude(findings, LAW, assessed=True)
 
 
-@given(st.lists(found, max_size=8), found)
-def test_one_more_finding_never_makes_the_action_milder(findings: list[Finding], more: Finding) -> None:
+def decision_over(asked: Sequence[tuple[Outcome, Action]], order: Sequence[int]) -> Decision:
+    """What is decided when clauses with these actions have these outcomes, their checks bound in some order."""
+    clauses = {
+        f"c{n}": bound(f"c{n}", says(Finding(outcome)), action=action) for n, (outcome, action) in enumerate(asked)
+    }
+    policy = policies.policy(*clauses.values())
+    engine = Engine(replace(policy, clauses={f"c{n}": clauses[f"c{n}"] for n in order}), new_id=str, now_ns=int)
+    evaluation = engine.open()
+    run(evaluation.output(policies.answered("an answer")))
+    decision = evaluation.decide()
+    return replace(decision, findings=tuple(replace(finding, duration_ns=0) for finding in decision.findings))
+
+
+asked = st.lists(
+    st.tuples(st.sampled_from([Outcome.VIOLATED, Outcome.UNCERTAIN, Outcome.COMPLIED]), st.sampled_from(Action)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(asked)
+def test_one_more_violation_never_makes_the_action_milder(asked: list[tuple[Outcome, Action]]) -> None:
     """Whatever else is found, what one violation asks for is the least that is done."""
-    before = conclude(findings, LAW, assessed=True).action
-    after = conclude([*findings, more], LAW, assessed=True).action
-    assert after.rank >= max(before.rank, LAW.asks(more).rank)
+    *before, (outcome, action) = asked
+    least = decision_over(before, range(len(before))).action
+    after = decision_over(asked, range(len(asked))).action
+    assert after.rank >= max(least.rank, action.rank if outcome is Outcome.VIOLATED else 0)
+
+
+@given(asked, st.randoms())
+def test_the_order_of_a_policy_file_never_matters(asked: list[tuple[Outcome, Action]], random: Random) -> None:
+    """The order in which a policy names its clauses changes nothing in the decision."""
+    order = range(len(asked))
+    assert decision_over(asked, random.sample(order, len(order))) == decision_over(asked, order)
 
 
 @given(st.lists(found, max_size=8))

@@ -127,6 +127,19 @@ def test_a_check_that_cannot_say_what_it_reads_looks_at_everything() -> None:
     assert evaluation.decide().verdict is Verdict.VIOLATED
 
 
+@pytest.mark.usefixtures("in_production")
+def test_when_the_one_pass_fails_every_check_looks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure to look for all patterns at once hides no violation."""
+
+    def fail(self: MultiPattern, text: str | TextAt) -> list[int]:
+        raise MemoryError
+
+    monkeypatch.setattr(MultiPattern, "hits", fail)
+    evaluation = Engine(policies.policy(bound("bad", pattern("bad")), bound("good", pattern("good")))).open()
+    run(evaluation.output(answered("bad")))
+    assert evaluation.decide().summary.violated == ("bad",)
+
+
 def test_threads_share_one_engine() -> None:
     """Calls on several threads at once are decided each for itself."""
     engine = Engine(policies.policy(bound("c", pattern("bad")), bound("timed", says(True, timeout_s=60))))

@@ -40,6 +40,7 @@ def ruled(*clauses: ClausePolicy, call: ModelCall | None = None, **policy: Any) 
         (False, Outcome.VIOLATED, Verdict.VIOLATED),
         (Finding(Outcome.UNCERTAIN), Outcome.UNCERTAIN, Verdict.UNCERTAIN),
         (None, Outcome.NOT_APPLICABLE, Verdict.UNASSESSED),
+        (Finding(Outcome.PENDING), Outcome.PENDING, Verdict.UNASSESSED),
         (RuntimeError("broken"), Outcome.ERROR, Verdict.ERROR),
         ("nonsense", Outcome.ERROR, Verdict.ERROR),
         (Finding(Outcome.OVERRIDDEN), Outcome.ERROR, Verdict.ERROR),
@@ -109,6 +110,7 @@ def test_every_clause_is_counted_once() -> None:
         bound("violated", pattern("answer")),
         bound("uncertain", says(Finding(Outcome.UNCERTAIN))),
         bound("failed", says(ValueError())),
+        bound("waiting", says(Finding(Outcome.PENDING))),
         bound("irrelevant", says(None)),
         bound("overridden", says(False), authority="guideline"),
         bound("unchecked"),
@@ -118,8 +120,8 @@ def test_every_clause_is_counted_once() -> None:
     summary = decision.summary
     assert summary.applied == "complied violated uncertain"
     assert (summary.violated, summary.uncertain) == (("violated",), ("uncertain",))
-    assert (summary.errored, summary.overridden) == (("failed",), ("overridden",))
-    assert (summary.considered, summary.not_applicable, summary.unassessed) == (10, 1, 4)
+    assert (summary.errored, summary.pending, summary.overridden) == (("failed",), ("waiting",), ("overridden",))
+    assert (summary.considered, summary.not_applicable, summary.unassessed) == (11, 1, 4)
 
 
 def test_observe_mode_changes_nothing_and_says_what_would_have_been_done() -> None:

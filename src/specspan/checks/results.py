@@ -12,8 +12,11 @@ COMPLIED = Finding(Outcome.COMPLIED)
 VIOLATED = Finding(Outcome.VIOLATED)
 NOT_APPLICABLE = Finding(Outcome.NOT_APPLICABLE)
 
-CHECKS_OWN = frozenset({Outcome.COMPLIED, Outcome.VIOLATED, Outcome.UNCERTAIN, Outcome.NOT_APPLICABLE, Outcome.ERROR})
-"""The outcomes a check can find. The others say what became of a clause that no check decided."""
+CHECKS_OWN = frozenset(set(Outcome) - {Outcome.OVERRIDDEN, Outcome.UNASSESSED})
+"""The outcomes a check can find, ``pending`` among them for one that goes on in the background.
+
+The others say what became of a clause that no check decided.
+"""
 
 _POINTERS = ("/input/", "/output/", "/system_instructions/")
 

@@ -55,17 +55,15 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What the findings of one call, or one stage, come to."""
+    """What the findings of one call come to."""
 
     verdict: Verdict
-    action: Action
-    """The strictest action that any finding asks for: one more violation never softens what another asks for."""
     governing: Finding | None
     """Whose clause decided; None when nothing was amiss."""
 
 
-_COMPLIED = Conclusion(Verdict.COMPLIED, Action.ALLOW, None)
-_UNASSESSED = Conclusion(Verdict.UNASSESSED, Action.ALLOW, None)
+_COMPLIED = Conclusion(Verdict.COMPLIED, None)
+_UNASSESSED = Conclusion(Verdict.UNASSESSED, None)
 
 
 def law_of(policy: Policy) -> Law:
@@ -89,13 +87,10 @@ def law_of(policy: Policy) -> Law:
 def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclusion:
     """What ``findings`` come to. Those that say complied may be left out, if ``assessed`` tells whether any did."""
     findings = tuple(findings)
-    if not findings:
-        return _COMPLIED if assessed else _UNASSESSED
-    action = max(map(law.asks, findings), key=lambda action: action.rank, default=Action.ALLOW)
     for outcome, verdict in _WEIGHT:
         found = [finding for finding in findings if finding.outcome is outcome]
         if found:
-            return Conclusion(verdict, action, min(found, key=law.precedence))
+            return Conclusion(verdict, min(found, key=law.precedence))
     return _COMPLIED if assessed else _UNASSESSED
 
 
@@ -104,14 +99,14 @@ def taken(action: Action, mode: Mode) -> Action:
     return action if mode is Mode.ENFORCE else milder(action, Action.FLAG)
 
 
+def strictest(actions: Iterable[Action]) -> Action:
+    """The strictest of some actions: what one more of them asks for never softens what another does."""
+    return max(actions, key=lambda action: action.rank, default=Action.ALLOW)
+
+
 def milder(one: Action, other: Action) -> Action:
     """The less strict of two actions."""
     return one if one.rank <= other.rank else other
-
-
-def stricter(one: Action, other: Action) -> Action:
-    """The stricter of two actions."""
-    return one if one.rank >= other.rank else other
 
 
 def _possible(action: Action, stage: Stage) -> Action:

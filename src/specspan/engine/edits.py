@@ -8,11 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from specspan.checks.base import TextAt
 from specspan.decision import Action, Finding
+
+Span: TypeAlias = tuple[int, int, str]
+"""Start, end and reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,7 @@ class Rewrite:
 class _Marks:
     """What is to happen to one text."""
 
-    spans: list[tuple[int, int, str]] = field(default_factory=list)
-    """Start, end, reason."""
+    spans: list[Span] = field(default_factory=list)
     replacement: str | None = None
 
 
@@ -55,12 +58,17 @@ def rewritten(rewrites: Iterable[Rewrite]) -> dict[str, str]:
     }
 
 
-def redacted(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
-    """``text`` with every (start, end, reason) replaced by ``[redacted:<reason>]``; overlapping ones by one marker."""
+def redacted(text: str, spans: Iterable[Span]) -> str:
+    """``text`` with each span replaced by ``[redacted:<reason>]``; overlapping ones by one marker."""
+    return replaced(text, spans, lambda _start, _end, reason: marker(reason))
+
+
+def replaced(text: str, spans: Iterable[Span], instead: Callable[[int, int, str], str]) -> str:
+    """``text`` with what ``instead`` gives in the place of each span; overlapping ones are one."""
     pieces: list[str] = []
     position = 0
     for start, end, reason in _merged(spans):
-        pieces += (text[position:start], marker(reason))
+        pieces += (text[position:start], instead(start, end, reason))
         position = end
     return "".join((*pieces, text[position:]))
 
@@ -83,8 +91,8 @@ def _fitting(start: int, end: int, length: int) -> tuple[int, int]:
     return (start, end) if 0 <= start < end <= length else (0, length)
 
 
-def _merged(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    merged: list[tuple[int, int, str]] = []
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
     for start, end, reason in sorted(spans):
         if merged and start < merged[-1][1]:
             first, last, kept = merged[-1]

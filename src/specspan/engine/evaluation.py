@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 from specspan.call import ModelCall, Request
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
-from specspan.engine.chain import REWRITES, Conclusion, conclude, milder, stricter, taken
+from specspan.engine.chain import REWRITES, Conclusion, conclude, milder, strictest, taken
 from specspan.engine.frame import worst
 from specspan.engine.look import Look, look, wait
 from specspan.engine.model import PROCEED, Cut, Ruling
 from specspan.engine.plan import STAGES, Plan
-from specspan.engine.ruling import Hold, ruling, strictest
+from specspan.engine.ruling import Hold, action_over, ruling
 from specspan.engine.steps import Steps
 from specspan.engine.streams import StreamCheck
 from specspan.engine.workers import Workers
@@ -133,16 +133,16 @@ class Evaluation:
             self._note(looks)
             return PROCEED
         asked = ruling(looks, self._plan.law, self._hold())
-        self._action = stricter(self._action, asked.action)
+        self._action = strictest((self._action, asked.action))
         self._redacted.update(asked.edits)
         return asked
 
     def _note(self, looks: Sequence[Look]) -> None:
         """Nothing is done now, because the mode is to observe or because nobody waits for it any more."""
-        action = strictest(looks, self._plan.law, self._hold(), in_time=self._plan.stream.positions)
+        action = action_over(looks, self._plan.law, self._hold(), in_time=self._plan.stream.positions)
         if self._plan.policy.mode is Mode.ENFORCE:
             action = milder(action, Action.FLAG)
-        self._action = stricter(self._action, action)
+        self._action = strictest((self._action, action))
 
     def _decided(self) -> Decision:
         plan, policy, cut = self._plan, self._plan.policy, self._cut()
@@ -150,7 +150,7 @@ class Evaluation:
         deviations = self._deviations()
         tally = plan.frame(tuple(audiences)).deviating(deviations)
         conclusion = conclude(deviations.values(), plan.law, assessed=tally.complied > 0)
-        action = self._action if cut is None else stricter(self._action, cut.action)
+        action = self._action if cut is None else strictest((self._action, cut.action))
         return Decision(
             id=self._new_id(),
             time_unix_nano=self._now_ns(),

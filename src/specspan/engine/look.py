@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,7 +12,7 @@ from specspan.checks.base import TextAt
 from specspan.checks.texts import texts
 from specspan.decision import Finding, Stage
 from specspan.engine.batch import Task
-from specspan.engine.plan import Audience, StagePlan
+from specspan.engine.plan import Audience, Matcher, StagePlan
 from specspan.engine.slots import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, Slot, ask, ask_quick
 from specspan.engine.steps import Steps
 from specspan.engine.workers import Workers
@@ -88,12 +88,18 @@ def _hit(plan: StagePlan, look: Look) -> list[Slot]:
     """The checks with a pattern that matches in a text they read, in order."""
     if plan.matcher is None:
         return []
-    audience, positions = look.audience, set[int]()
+    readers, positions = look.audience.readers, set[int]()
     for text in look.texts:
-        for position in plan.matcher.hits(text):
-            if position in audience.readers and audience.reads(position, text.role):
+        for position in _hits(plan.matcher, text):
+            if position in readers and look.audience.reads(position, text.role):
                 positions.add(position)
-    return [audience.readers[position] for position in sorted(positions)]
+    return [readers[position] for position in sorted(positions)]
+
+
+def _hits(matcher: Matcher, text: TextAt) -> Collection[int]:
+    with guard("engine.prefilter"):
+        return matcher.hits(text)
+    return matcher.owners  # in doubt every check looks for itself
 
 
 def _task(slot: Slot, look: Look) -> Task:

@@ -16,7 +16,6 @@ from specspan.engine.chain import Law, law_of
 from specspan.engine.frame import Frame
 from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Slot, slot
 from specspan.engine.stream_plan import StreamPlan, stream_plan
-from specspan.guard import guard
 from specspan.policy.model import Policy
 
 K = TypeVar("K", bound=Hashable)
@@ -188,29 +187,24 @@ def _matcher(slots: Sequence[Slot]) -> Matcher | None:
 
 
 def _audience(slots: Sequence[Slot], by_role: Mapping[str, TextAt]) -> Audience:
-    read = {slot.position: frozenset(role for role in by_role if _reads(slot, by_role[role])) for slot in slots}
+    read = {slot.position: frozenset(role for role in by_role if slot.reads(by_role[role])) for slot in slots}
     readers = [slot for slot in slots if read[slot.position]]
     choosy = {slot for slot in readers if len(read[slot.position]) < len(by_role)}
     asked = [slot for slot in readers if not slot.check.prefilter]
-    timed = tuple(slot for slot in asked if slot.timeout_s is not None)
+    timed = [slot for slot in asked if slot.timeout_s is not None]
     inline = [slot for slot in asked if slot.timeout_s is None]
     return Audience(
         readers={slot.position: slot for slot in readers},
         roles={slot.position: read[slot.position] if slot in choosy else None for slot in readers},
         inline=tuple(slot for slot in inline if slot not in choosy),
         choosy=tuple(slot for slot in inline if slot in choosy),
-        timed=timed,
-        usual={slot.position: _usually(slot, read[slot.position], timed) for slot in slots},
+        timed=tuple(timed),
+        usual={slot.position: _usually(slot, read[slot.position]) for slot in slots},
     )
 
 
-def _reads(slot: Slot, text: TextAt) -> bool:
-    with guard("engine.reads"):
-        return bool(slot.check.reads(text))
-    return True  # in doubt it looks
-
-
-def _usually(slot: Slot, roles: Collection[str], timed: Collection[Slot]) -> Finding:
+def _usually(slot: Slot, roles: Collection[str]) -> Finding:
     if not roles:
         return replace(slot.not_applicable, reason=NOTHING_TO_READ)
-    return slot.unassessed if slot in timed else slot.complied
+    waited_for = slot.timeout_s is not None and not slot.check.prefilter
+    return slot.unassessed if waited_for else slot.complied

@@ -11,6 +11,7 @@ from dataclasses import replace
 from specspan.call import ModelCall
 from specspan.checks.base import TextAt
 from specspan.decision import CheckKind, Evidence, Finding, Outcome
+from specspan.engine.edits import replaced
 from specspan.engine.slots import Slot, ask
 
 ROUNDS = 32
@@ -50,12 +51,9 @@ def _added(evidence: Iterable[Evidence], found: _Spans) -> bool:
 
 def _blanked(text: TextAt, spans: Iterable[tuple[int, int]]) -> TextAt:
     """The text without what stands in ``spans``; everything else stands where it stood."""
-    pieces: list[str] = []
-    position = 0
-    for start, end in sorted(spans):
-        pieces += (text.text[position:start], _BLANK * (min(end, len(text.text)) - max(start, position)))
-        position = max(end, position)
-    return TextAt(text.pointer, text.role, "".join((*pieces, text.text[position:])))
+    inside = ((start, min(end, len(text.text)), "") for start, end in spans)
+    left = replaced(text.text, inside, lambda start, end, _: _BLANK * (end - start))
+    return TextAt(text.pointer, text.role, left)
 
 
 def _evidence(found: _Spans) -> tuple[Evidence, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from enum import Enum
 
 from specspan.decision import Action, Finding, Stage
-from specspan.engine.chain import REWRITES, Law, milder, stricter
+from specspan.engine.chain import REWRITES, Law, milder, strictest
 from specspan.engine.edits import Rewrite, rewritten
 from specspan.engine.look import Look
 from specspan.engine.model import PROCEED, Ruling
@@ -26,7 +26,7 @@ class Hold(Enum):
 
 def ruling(looks: Sequence[Look], law: Law, hold: Hold) -> Ruling:
     """The strictest action that can still be taken, and the texts it rewrites when it does not stop the call."""
-    action = strictest(looks, law, hold)
+    action = action_over(looks, law, hold)
     if action is Action.ALLOW:
         return PROCEED
     if action.stops or action.rank < Action.REDACT.rank:
@@ -41,16 +41,16 @@ def ruling(looks: Sequence[Look], law: Law, hold: Hold) -> Ruling:
     return Ruling(action, rewritten(_rewrite(*each) for each in asked))
 
 
-def strictest(looks: Iterable[Look], law: Law, hold: Hold, in_time: Container[int] = ()) -> Action:
+def action_over(looks: Iterable[Look], law: Law, hold: Hold, in_time: Container[int] = ()) -> Action:
     """The strictest action that can still be taken.
 
     ``in_time``: positions of the slots whose findings came before any text they are about was handed over.
     """
-    action = Action.ALLOW
-    for look in looks:
-        for position, finding in look.deviations.items():
-            action = stricter(action, _asks(finding, look, law, Hold.WHOLE if position in in_time else hold))
-    return action
+    return strictest(
+        _asks(finding, look, law, Hold.WHOLE if position in in_time else hold)
+        for look in looks
+        for position, finding in look.deviations.items()
+    )
 
 
 def _asks(finding: Finding, look: Look, law: Law, hold: Hold) -> Action:

@@ -14,6 +14,7 @@ from specspan.call import ModelCall
 from specspan.checks.base import Check, TextAt
 from specspan.checks.results import NonsenseResult, as_finding
 from specspan.decision import CheckRef, Finding, Outcome
+from specspan.guard import guard
 from specspan.policy.model import ClausePolicy
 
 NOT_REACHED = "not_reached"
@@ -29,7 +30,7 @@ NONSENSE = "nonsense"
 TIMEOUT = "timeout"
 """Error: the check was out of time."""
 WORKERS_EXHAUSTED = "workers_exhausted"
-"""Error: too many earlier checks hang, or all threads were busy for as long as the check may take."""
+"""Error: too many earlier checks hang, or all threads were busy for too long."""
 INTERNAL = "internal"
 """Error: specspan itself failed before the check could look."""
 
@@ -56,6 +57,12 @@ class Slot:
     """Shared, like the two below: findings that say nothing of one call."""
     not_applicable: Finding
     unassessed: Finding
+
+    def reads(self, text: TextAt) -> bool:
+        """Whether the check looks at ``text``; in doubt it does."""
+        with guard("engine.reads"):
+            return bool(self.check.reads(text))
+        return True
 
     def found(self, finding: Finding, duration_ns: int = 0) -> Finding:
         """``finding`` with all that the check could not know."""

@@ -89,7 +89,7 @@ def _could_cut(slot: Slot) -> bool:
         slot.check.stage in (Stage.OUTPUT, Stage.STREAM)
         and slot.bound.action.rank >= Action.REDACT.rank
         and slot.timeout_s is None
-        and bool(slot.check.reads(TextAt("", ROLE, "")))
+        and slot.reads(TextAt("", ROLE, ""))
     )
 
 

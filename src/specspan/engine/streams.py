@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from specspan.call import Message, ModelCall, Response, Text
 from specspan.checks.base import TextAt
 from specspan.decision import Action, Evidence, Finding, Outcome, Stage
-from specspan.engine.chain import Law, stricter
+from specspan.engine.chain import Law, strictest
 from specspan.engine.edits import marker
 from specspan.engine.model import Cut
 from specspan.engine.slots import Slot, ask
@@ -128,9 +128,7 @@ class StreamCheck:
             yield _Found(slot, finding, self._law.asks(finding))
 
     def _cut(self, found: Sequence[_Found], answer: _Answer, chunk: str) -> Cut | None:
-        action = Action.ALLOW
-        for each in found:
-            action = stricter(action, each.asks)
+        action = strictest(each.asks for each in found)
         if action.rank < Action.REDACT.rank:
             return None  # a check failed, and its clause lets that pass
         return Cut(action, None if action.stops else self._instead(action, found, answer, chunk))

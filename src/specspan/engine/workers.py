@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from specspan.engine.batch import Batch, Task
+from specspan.guard import guard
 
 MAX_HUNG = 16
 """With so many threads hanging in a check that is out of time, no more checks are started until one returns."""
@@ -62,7 +63,8 @@ class Workers:
     def _serve(self) -> None:
         while (batch := self._next()) is not None:
             if batch.take():
-                batch.perform()
+                with guard("engine.worker"):
+                    batch.perform()
             if batch.hung:  # it was given up, and its place taken; now it did return
                 with self._changed:
                     self._hung -= 1
