@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from specspan.call import ModelCall, ToolCall
 from specspan.checks.base import Check, CheckConfigError, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.wording import did_you_mean
 
 KIND = "tools"
 
@@ -146,8 +146,7 @@ def _refuse_contradictions(config: ToolsConfig) -> None:
         raise CheckConfigError(f"{both[0]!r} is both allowed and denied", "Name it under one of the two.", "deny")
     for tool in config.limits:
         if tool not in allowed or tool in config.deny:
-            nearest = difflib.get_close_matches(tool, allowed, n=1)
-            remedy = f"Did you mean {nearest[0]!r}?" if nearest else "Allow it, or leave out its limits."
+            remedy = did_you_mean(tool, allowed, "Allow it, or leave out its limits.")
             raise CheckConfigError(f"{tool!r} has limits and may not be called", remedy, f"limits.{tool}")
 
 
