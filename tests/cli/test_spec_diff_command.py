@@ -147,6 +147,18 @@ def test_what_cannot_be_read_ends_with_two(arguments: tuple[str, ...]) -> None:
     assert f"specspan: {arguments[-1]}: there is no such file" in ran.stderr
 
 
+def test_a_page_is_written_beside_what_is_printed() -> None:
+    """With --html the page is written, over an earlier one too; where it cannot be, that is said and ends with 2."""
+    Path("page.html").write_text("earlier")
+    ran = run("old.md", "new.md", "--html", "page.html")
+    assert (ran.returncode, ran.stderr) == (0, "Wrote page.html.\n")
+    assert Path("page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "keep_secrets" in ran.stdout
+    ran = run("old.md", "new.md", "--html", "none/page.html")
+    assert ran.returncode == 2
+    assert "none/page.html cannot be written" in ran.stderr
+
+
 def test_words_are_coloured_where_there_are_colours() -> None:
     """On a terminal, words that go are struck out and words that come are bold; no brackets stand around them."""
     out = Console(width=120, force_terminal=True, color_system="standard", highlight=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from specspan.cli.diff_page import diff_page
 from specspan.cli.diff_view import diff_view
 from specspan.cli.output import console, print_json
 from specspan.policy.impact import Impact, Need, impact, load_either
@@ -19,14 +20,17 @@ from specspan.spec.load import load_spec
 @click.argument("old")
 @click.argument("new")
 @click.option("--policy", type=click.Path(path_type=Path), help="Say which of its bindings break or need another look.")
+@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write a page that stands alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of docs/diff.md.")
-def command(old: str, new: str, policy: Path | None, as_json: bool) -> None:
+def command(old: str, new: str, policy: Path | None, page: Path | None, as_json: bool) -> None:
     """Show what changed from the spec in OLD to the one in NEW, clause by clause.
 
     The exit code is 1 when the policy needs attention, and 0 without one.
     """
     found = diff(load_spec(old), load_spec(new))
     touched = None if policy is None else impact(load_either(policy, found), found)
+    if page is not None:
+        _write(page, diff_page(found, touched))
     if as_json:
         print_json({**diff_to_json(found), "policy": touched and _impact_json(touched)})
     else:
@@ -34,6 +38,15 @@ def command(old: str, new: str, policy: Path | None, as_json: bool) -> None:
         out.print(diff_view(found, touched, colours=out.color_system is not None))
     if touched is not None and touched.attention:
         raise click.exceptions.Exit(1)
+
+
+def _write(page: Path, text: str) -> None:
+    """Write the page, over one of an earlier run too."""
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{page} cannot be written: {error.strerror}.") from error
+    click.echo(f"Wrote {page}.", err=True)
 
 
 def _impact_json(touched: Impact) -> dict[str, Any]:
