@@ -43,10 +43,13 @@ class Look:
 
 def look(plan: StagePlan, call: ModelCall, stage: Stage) -> Look:
     """Run the checks of a stage that need no waiting. Should we fail ourselves, no clause looks as if it complied."""
-    with guard("engine.look"):
+    try:
         return _look(plan, call, texts(call, stage))
-    nobody = plan.audience(())
-    return Look(call, nobody, deviations={slot.position: slot.error(INTERNAL) for slot in plan.slots})
+    except Exception:
+        with guard("engine.look"):
+            raise
+        errors = {slot.position: slot.error(INTERNAL) for slot in plan.slots}
+        return Look(call, plan.audience(()), deviations=errors)
 
 
 def wait(look: Look, workers: Workers) -> Steps[None]:
@@ -97,9 +100,12 @@ def _hit(plan: StagePlan, look: Look) -> list[Slot]:
 
 
 def _hits(matcher: Matcher, text: TextAt) -> Collection[int]:
-    with guard("engine.prefilter"):
+    try:
         return matcher.hits(text)
-    return matcher.owners  # in doubt every check looks for itself
+    except Exception:
+        with guard("engine.prefilter"):
+            raise
+        return matcher.owners  # in doubt every check looks for itself
 
 
 def _task(slot: Slot, look: Look) -> Task:

@@ -138,17 +138,18 @@ def ask_quick(slots: Iterable[Slot], call: ModelCall, texts: Sequence[TextAt]) -
     As `ask` does, but for a check that complied at once there is nothing to be made.
     """
     found: list[tuple[Slot, Finding]] = []
-    started_ns = time.perf_counter_ns()
+    clock_ns, notable_ns = time.perf_counter_ns, NOTABLE_NS
+    started_ns = clock_ns()
     for slot in slots:
         try:
             answer = slot.decide(call, texts)
-            ended_ns = time.perf_counter_ns()
-            if answer is not True or ended_ns - started_ns >= NOTABLE_NS:
+            ended_ns = clock_ns()
+            if answer is not True or ended_ns - started_ns >= notable_ns:
                 found.append((slot, slot.answered(answer, ended_ns - started_ns)))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            ended_ns = time.perf_counter_ns()
+            ended_ns = clock_ns()
             found.append((slot, slot.raised(error, ended_ns - started_ns)))
         started_ns = ended_ns
     return found
