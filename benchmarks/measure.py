@@ -35,8 +35,16 @@ class Row:
         return self.median_us / self.base_us
 
 
-def medians_us(works: Mapping[str, Callable[[], object]], *, rounds: int = _ROUNDS) -> dict[str, float]:
-    """The median time of one call of each, in µs. Rounds take turns, so that a busy moment strikes all alike."""
+def medians_us(
+    works: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = _ROUNDS,
+    settle: Callable[[], object] = lambda: None,
+) -> dict[str, float]:
+    """The median time of one call of each, in µs. Rounds take turns, so that a busy moment strikes all alike.
+
+    ``settle`` is called before each round, untimed: what earlier calls left for background threads is done by then.
+    """
     calls = {name: _calls_a_round(work) for name, work in works.items()}
     times: dict[str, list[float]] = {name: [] for name in works}
     gc.collect()
@@ -44,10 +52,21 @@ def medians_us(works: Mapping[str, Callable[[], object]], *, rounds: int = _ROUN
     try:
         for _ in range(rounds):
             for name, work in works.items():
+                settle()
                 times[name].append(_time_s(work, calls[name]) / calls[name] * 1e6)
     finally:
         gc.enable()
     return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def cpu_us(work: Callable[[], object], *, settle: Callable[[], object], calls: int = 2000) -> float:
+    """CPU time of the whole process for one call, in µs, with all that it leaves for background threads."""
+    settle()
+    start = time.process_time()
+    for _ in range(calls):
+        work()
+    settle()
+    return (time.process_time() - start) / calls * 1e6
 
 
 def hand_written_span(provider: TracerProvider) -> Callable[[], None]:
