@@ -1,5 +1,6 @@
 # Everything a fresh machine needs is Python and make: `make demo`, `make test`.
-PYTHON ?= python3
+PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14 python3.10 python; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$each && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -14,7 +15,12 @@ help:
 	@echo "make format  rewrite the source in the house format"
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { echo "specspan needs Python 3.10 or newer, and none was found."; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "specspan needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+		echo "Name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run: $(BIN)/python pyproject.toml exporters/sqlite/pyproject.toml constraints.txt
 	$(INSTALL) -e exporters/sqlite -e '.[cli,openai,otlp]'
