@@ -1,0 +1,74 @@
+"""The assistant: an ordinary application, decorated. Copy from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import openai
+from openai.types.chat import ChatCompletionMessageParam
+
+import specspan
+from specspan.demo import shop
+
+INSTRUCTIONS = (
+    "You are the support desk of Tallow & Tide, a shop for lamps and candles. Be warm, and answer in at most 50 words."
+)
+_MOST_TURNS = 5
+
+
+@specspan.check("at_most_50_words", stage="output", version="1")
+def at_most_50_words(call: specspan.ModelCall) -> bool | None:
+    """Decide `be_brief`; a turn that only calls a tool says nothing that could be long."""
+    return len(call.output_text.split()) <= 50 if call.output_text else None
+
+
+@specspan.check("names_the_return_window", stage="output", version="1")
+def names_the_return_window(call: specspan.ModelCall) -> bool | None:
+    """Decide `name_the_return_window`, which has no bearing on answers about something else."""
+    said = call.output_text.lower()
+    return "30 days" in said if "return" in said or "send it back" in said else None
+
+
+@specspan.check("suggests_a_parent", stage="output", version="1")
+def suggests_a_parent(call: specspan.ModelCall) -> bool | None:
+    """Decide `care_for_minors`, which applies where the application says so."""
+    return "parent" in call.output_text.lower() if call.context.attributes.get("under_18") else None
+
+
+class SupportDesk:
+    """Answers one question at a time, with the shop's tools."""
+
+    def __init__(self, client: openai.OpenAI, model: str) -> None:
+        self._client = client
+        self._model = model
+
+    @specspan.observe
+    def answer(self, question: str) -> str:
+        """The whole answer, once the model is done with its tools."""
+        messages = self._opening(question)
+        for _ in range(_MOST_TURNS):
+            completion = self._client.chat.completions.create(
+                model=self._model, messages=messages, tools=shop.DEFINITIONS
+            )
+            said = completion.choices[0].message
+            if not said.tool_calls:
+                return said.content or ""
+            messages.append(said.model_dump(exclude_none=True))  # type: ignore[arg-type]  # the client's own form
+            for wish in said.tool_calls:
+                if wish.type == "function":
+                    result = shop.use(wish.function.name, wish.function.arguments)
+                    messages.append({"role": "tool", "tool_call_id": wish.id, "content": result})
+        return "I need a colleague for this one. You will hear from us today."
+
+    @specspan.observe
+    def stream(self, question: str) -> Iterator[str]:
+        """The answer as it grows."""
+        chunks = self._client.chat.completions.create(
+            model=self._model, messages=self._opening(question), stream=True, stream_options={"include_usage": True}
+        )
+        for chunk in chunks:
+            for choice in chunk.choices:
+                yield choice.delta.content or ""
+
+    def _opening(self, question: str) -> list[ChatCompletionMessageParam]:
+        return [{"role": "developer", "content": INSTRUCTIONS}, {"role": "user", "content": question}]

@@ -1,0 +1,265 @@
+"""`specspan demo`, run as a newcomer runs it: in a process of its own, from an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from otlp_receiver import over_http
+
+from specspan.demo.conversations import CONVERSATIONS
+from specspan.spec.load import load_spec
+from specspan.testing import ScriptedModel
+from specspan_exporter_sqlite import Reader
+from specspan_exporter_sqlite.model import Filter
+
+SPECSPAN = Path(sys.executable).with_name("specspan")
+PATIENCE_S = 60
+
+Demo = Callable[..., str]
+Edit = Callable[..., Path]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Demo:
+    """Runs the demo with some arguments and variables; gives what it printed."""
+
+    def run(*arguments: object, **variables: str) -> str:
+        return shown(started(tmp_path, "demo", *arguments, **variables))
+
+    return run
+
+
+@pytest.fixture
+def edited(tmp_path: Path, demo: Demo) -> Edit:
+    """Writes the demo's material out and replaces something in a file of it; gives the policy's path."""
+
+    def edit(old: str, new: str, file: str = "policy.yaml") -> Path:
+        demo("--write", "desk")
+        path = tmp_path / "desk" / file
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+        path.write_text(text.replace(old, new))
+        return tmp_path / "desk" / "policy.yaml"
+
+    return edit
+
+
+def started(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENAI_"))}
+    return subprocess.run(
+        [SPECSPAN, *map(str, arguments)],
+        check=False,
+        cwd=folder,
+        env={**inherited, "COLUMNS": "100", **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def shown(finished: subprocess.CompletedProcess[str]) -> str:
+    assert (finished.returncode, finished.stderr) == (0, "")
+    return finished.stdout
+
+
+@contextmanager
+def file_of(folder: Path) -> Iterator[Reader]:
+    with Reader(folder / "specspan.db") as reader:
+        yield reader
+
+
+def decisions(folder: Path) -> list[dict[str, Any]]:
+    with file_of(folder) as reader:
+        return [dict(decision) for decision in reversed(reader.decisions(Filter(limit=100)))]
+
+
+def outcomes(folder: Path, clause: str) -> set[str]:
+    return {
+        finding["outcome"]
+        for decision in decisions(folder)
+        for finding in decision["findings"]
+        if finding["clause"] == clause
+    }
+
+
+def section(screen: str, title: str) -> str:
+    """What the screen says of one conversation."""
+    return re.split(r"\n\d  |\n─{20,}", screen.partition(f"  {title} ")[2])[0]
+
+
+def test_one_run_shows_everything_there_is_to_see(demo: Demo, tmp_path: Path) -> None:
+    """In seconds: each outcome, one call blocked, one escalated, one answer redacted, one flagged, one stream cut."""
+    start = time.monotonic()
+    screen = demo()
+    assert time.monotonic() - start < 10
+
+    made = decisions(tmp_path)
+    assert Counter(decision["action"] for decision in made) == {
+        "allow": 4,
+        "block": 2,
+        "flag": 1,
+        "redact": 1,
+        "escalate": 1,
+    }
+    released = [(decision.get("stream") or {}).get("released_chars") for decision in made]
+    assert [chars for chars in released if chars is not None] == [61]
+    for word in ("complied", "violated", "overridden", "not applicable", "unassessed"):
+        assert word in screen
+    assert len([line for line in screen.splitlines() if "granted" in line or "refused" in line]) == 2
+    for conversation in CONVERSATIONS:
+        assert conversation.title in screen
+
+
+def test_the_person_sees_what_the_policy_lets_through(demo: Demo) -> None:
+    """No card number, no address, no repair instruction reaches the person, and the rest does."""
+    screen = demo()
+    assert "number [redacted:card_number]" in section(screen, "More than a customer may read")
+    assert "Maren lives at" in section(screen, "A private address, streamed")
+    for secret in ("4111", "14 Kelp Row", "copper contacts", "340 is on its way"):
+        assert secret not in screen
+    assert "I guarantee it will arrive" in section(screen, "A promise nobody can keep")
+
+
+def test_it_fits_a_terminal(demo: Demo) -> None:
+    """A hundred columns, and a few screens at most."""
+    lines = demo().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len(lines) < 150
+
+
+def test_it_says_where_everything_is_and_how_to_send_it(demo: Demo, tmp_path: Path) -> None:
+    """The file's whole path, a command that lists what is in it, and two commands for Jaeger."""
+    screen = demo("--db", "here.db")
+    assert str(tmp_path / "here.db") in screen.replace("\n", "")
+    assert "docker run" in screen
+    assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://localhost:4318/v1/traces specspan demo" in screen
+    listed = shown(started(tmp_path, "traces", "list", "--outcome", "violated", SPECSPAN_DB=str(tmp_path / "here.db")))
+    assert listed.count("violated") >= 5
+
+
+def test_a_clause_without_its_check_is_unassessed(demo: Demo, edited: Edit, tmp_path: Path) -> None:
+    """Nothing is canned: take a check out, and nobody claims that the clause was complied with."""
+    policy = edited("    checks:\n      - code: specspan.demo.assistant:at_most_50_words\n", "")
+    screen = demo("--policy", policy)
+    assert outcomes(tmp_path, "be_brief") <= {"overridden"}
+    assert re.search(r"unassessed \(4\)[^()✔]*\bbe_brief\b", screen)
+
+
+def test_a_milder_action_lets_the_answer_through(demo: Demo, edited: Edit) -> None:
+    """Turn redact into flag, and the number is there, marked as a violation."""
+    policy = edited("severity: critical\n    action: redact", "severity: critical\n    action: flag")
+    answer = section(demo("--policy", policy), "More than a customer may read")
+    assert "4111 1111 1111 1111" in answer
+    assert "violated · flag" in answer
+
+
+def test_a_stricter_pattern_finds_more(demo: Demo, edited: Edit, tmp_path: Path) -> None:
+    """A pattern that hits another answer changes the verdict on that answer."""
+    policy = edited(r"'\bcalm down\b'", "'good news'")
+    demo("--policy", policy)
+    assert outcomes(tmp_path, "be_warm") == {"violated", "complied", "not_applicable", "unassessed"}
+
+
+def test_the_spec_decides_what_may_be_overridden(demo: Demo, edited: Edit, tmp_path: Path) -> None:
+    """Lift a clause to the top of the ladder, and the developer's exception to it is refused."""
+    policy = edited("{#be_brief authority=guideline}", "{#be_brief authority=root}", "support_desk.md")
+    screen = demo("--policy", policy)
+    assert "override be_brief by developer refused" in screen
+    assert "violated" in outcomes(tmp_path, "be_brief")
+
+
+def test_observing_changes_nothing_and_says_what_it_would_have_done(demo: Demo, tmp_path: Path) -> None:
+    """In observe mode every answer arrives whole, and the record says which would not have."""
+    screen = demo("--mode", "observe")
+    for secret in ("4111 1111 1111 1111", "14 Kelp Row", "copper contacts", "340 is on its way"):
+        assert secret in screen
+    made = decisions(tmp_path)
+    assert {decision["action"] for decision in made} == {"allow", "flag"}
+    assert {"block", "redact", "escalate", "flag"} <= {decision["would"] for decision in made}
+
+
+def test_a_real_service_takes_the_scripts_place(demo: Demo) -> None:
+    """With OPENAI_API_KEY and OPENAI_BASE_URL set, the answers are that service's."""
+    with ScriptedModel(lambda _: "Ahoy from the real service.") as service:
+        screen = demo(OPENAI_API_KEY="key", OPENAI_BASE_URL=service.base_url, OPENAI_MODEL="scripted-other")
+        asked = {request["model"] for request in service.requests}
+    assert asked == {"scripted-other"}
+    assert "Ahoy from the real service." in screen
+    assert "a script, not a model" not in screen
+
+
+def test_spans_go_to_a_backend_as_well(demo: Demo, tmp_path: Path) -> None:
+    """With an endpoint set, the same spans arrive there, and the screen still shows them."""
+    with over_http() as (endpoint, received):
+        screen = demo(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{endpoint}/v1/traces")
+    assert Counter(received.names)["chat scripted-1"] == 9
+    assert screen.count("chat scripted-1") == 9
+
+
+def test_the_material_is_never_written_over(demo: Demo, tmp_path: Path) -> None:
+    """A second --write into the same folder is refused, by the name of what stands there."""
+    demo("--write", "desk")
+    again = started(tmp_path, "demo", "--write", "desk")
+    assert again.returncode == 2
+    assert "desk/policy.yaml: stands here already" in again.stderr
+
+
+def test_the_policy_stands_on_its_own(demo: Demo, tmp_path: Path) -> None:
+    """What was written out can be checked without the demo."""
+    demo("--write", "desk")
+    assert "be_brief" in shown(started(tmp_path, "policy", "check", "desk/policy.yaml"))
+
+
+def test_a_broken_policy_is_a_line_and_no_traceback(demo: Demo, edited: Edit, tmp_path: Path) -> None:
+    """Exit code 2, the file, the line and the remedy."""
+    policy = edited("be_brief:", "be_breif:")
+    refused = started(tmp_path, "demo", "--policy", policy)
+    assert refused.returncode == 2
+    assert re.search(r"policy\.yaml:\d+: .*be_breif.*be_brief", refused.stderr)
+    assert "Traceback" not in refused.stderr
+
+
+def test_without_the_openai_client_it_says_what_to_install(tmp_path: Path) -> None:
+    """A missing optional library is one line with the command to run."""
+    script = "import sys; sys.modules['openai'] = None; from specspan.cli.main import main; main()"
+    refused = subprocess.run(
+        [sys.executable, "-c", script, "demo"],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert refused.returncode == 2
+    assert "pip install 'specspan[openai]'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_specification_has_every_part_of_one(demo: Demo, tmp_path: Path) -> None:
+    """Twelve clauses on all five levels, with commentary, references and examples that have verdicts."""
+    demo("--write", "desk")
+    spec = load_spec(tmp_path / "desk" / "support_desk.md")
+    clauses = list(spec.binding)
+    answers = [
+        answer
+        for clause in clauses
+        for example in clause.examples
+        for comparison in example.comparisons
+        for answer in comparison.answers
+    ]
+    assert len(clauses) == 12
+    assert {clause.authority for clause in clauses} == set(spec.ladder)
+    assert {answer.verdict.label for answer in answers if answer.verdict} == {"GOOD", "BAD"}
+    assert any(clause.commentary for clause in clauses)
+    assert any(clause.references for clause in clauses)
+    assert any(clause.tags for clause in clauses)
