@@ -1,0 +1,32 @@
+"""Decision records on their way to a place of your own: here one line of JSON each, on standard output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import openai
+
+import specspan
+
+
+class Lines:
+    """Called in batches, from a thread of specspan's own; what it raises is tried again, then counted as lost."""
+
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Print decisions; other records (which policy came into force) are left out."""
+        for record in records:
+            if record["type"] == "decision":
+                print(json.dumps({name: record[name] for name in ("verdict", "action", "governing_clause")}))
+
+    def shutdown(self) -> None:
+        """Nothing to close."""
+
+
+specspan.configure(policy=Path(__file__).with_name("policy.yaml"), decision_exporters=[Lines()])
+specspan.instrument("openai")
+openai.OpenAI().chat.completions.create(
+    model="gpt-5-mini", messages=[{"role": "user", "content": "Should I book the early train?"}]
+)

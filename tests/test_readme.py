@@ -1,0 +1,163 @@
+"""What the README and the pages beside it show is what happens: programs run, commands run, links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from documents import ROOT, Block, blocks
+from otlp_receiver import over_http
+
+from specspan.testing import Prompt, ScriptedModel
+
+PAGES = ("README.md", "docs/enforcement.md")
+SHOWN = [(f"{page}:{block.line}", block) for page in PAGES for block in blocks(page)]
+PROGRAMS = [pytest.param(block, id=place) for place, block in SHOWN if block.language == "python"]
+COMMANDS = [pytest.param(block, id=place) for place, block in SHOWN if block.language == "sh"]
+WITH_LINKS = sorted(
+    str(page.relative_to(ROOT)) for glob in ("*.md", "docs/*.md", "*/README.md", "*/*/README.md") for page in ROOT.glob(glob)
+)
+PATIENCE_S = 60
+
+# Files that the README mentions and does not show.
+BESIDE = {
+    "neighbours.md": "# Street {#street}\n\n## Keep neighbours private {#keep_neighbours_private authority=root}\n",
+    "strict.yaml": """\
+spec: neighbours.md
+mode: enforce
+clauses:
+  keep_neighbours_private:
+    action: block
+    checks:
+      - pattern: {stage: output, any: ['\\bMr Pike\\b'], reason: neighbour}
+""",
+    "numbers.yaml": """\
+spec: rules.md
+clauses:
+  keep_numbers_private:
+    action: redact
+    checks:
+      - pattern: {stage: output, any: ['\\b\\d{3}-\\d{2}-\\d{4}\\b'], reason: account_number}
+""",
+}
+
+
+def script(prompt: Prompt) -> str:
+    """What the model answers in the README."""
+    if "next door" in prompt.last_user:
+        return "Your neighbour is Mr Pike from number seven."
+    return "Your account number is 123-45-6789."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with every file that the README shows or mentions."""
+    shown = {block.file: block.text for block in blocks("README.md") if block.file}
+    for name, text in {**BESIDE, **shown}.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def variables() -> Iterator[dict[str, str]]:
+    """The environment of a reader who has a service to talk to."""
+    with ScriptedModel(script) as model:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPECSPAN_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        yield {**clean, "OPENAI_API_KEY": model.api_key, "OPENAI_BASE_URL": model.base_url, "PATH": path}
+
+
+def ran(command: list[str], folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A command that ended well."""
+    finished = subprocess.run(
+        command, check=False, cwd=folder, env=variables, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert finished.returncode == 0, f"{shlex.join(command)}: {finished.stderr}"
+    return finished
+
+
+@pytest.mark.parametrize("block", PROGRAMS)
+def test_every_program_runs_and_prints_what_is_shown(block: Block, folder: Path, variables: dict[str, str]) -> None:
+    """Each is whole: it runs as it stands, beside the files shown."""
+    (folder / "program.py").write_text(block.text)
+    finished = ran([sys.executable, "program.py"], folder, variables)
+    assert finished.stderr == ""
+    assert finished.stdout.strip() == (block.output or "").strip()
+
+
+@pytest.mark.parametrize("block", COMMANDS)
+def test_every_command_does_what_it_is_shown_for(block: Block, folder: Path, variables: dict[str, str]) -> None:
+    """Commands of ours run after the README's program; make knows its targets; variables reach what follows them."""
+    ran([sys.executable, "app.py"], folder, variables)
+    with over_http() as (endpoint, received):
+        for line in block.text.splitlines():
+            command = shlex.split(line, comments=True)
+            if command[0] == "export":
+                name, _, value = command[1].partition("=")
+                variables[name] = value.replace("http://localhost:4318", endpoint)
+            elif command[0] == "make":
+                ran(["make", "--dry-run", *command[1:]], ROOT, variables)
+            elif command[0] == "specspan":
+                finished = ran(command, folder, variables)
+                assert finished.stdout or finished.stderr
+            else:
+                assert command[0] in ("docker", "pip")
+        if "specspan demo" in block.text and "ENDPOINT" in block.text:
+            assert received.names
+
+
+def test_the_trace_shown_is_the_one_that_is_made(folder: Path, variables: dict[str, str]) -> None:
+    """The trace at the top is a part of what the demo prints, but for ids, times and durations."""
+    without = {name: value for name, value in variables.items() if not name.startswith("OPENAI_")}
+    screen = ran(["specspan", "demo"], folder, {**without, "COLUMNS": "100"}).stdout
+    shown = next(block.text for block in blocks("README.md") if block.language == "text")
+    assert timeless(shown).strip() in timeless(screen)
+
+
+def timeless(text: str) -> str:
+    text = re.sub(r"\b[0-9a-f]{32}\b", "<trace>", text)
+    text = re.sub(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", "<time>", text)
+    text = re.sub(r"\b[\d.]+ (µs|ms|s)\b", "<duration>", text)
+    return "\n".join(re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("page", WITH_LINKS)
+def test_links_lead_somewhere(page: str) -> None:
+    """Every link within the project names a file that is there."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in target]
+    missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+    assert missing == []
+
+
+def test_every_extra_named_exists() -> None:
+    """`pip install 'specspan[x]'` is only said of extras there are."""
+    extras = set(metadata.metadata("specspan").get_all("Provides-Extra") or ())
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "src").rglob("*.py")]
+    named = {
+        extra
+        for page in pages
+        for listed in re.findall(r"pip install 'specspan\[([\w,]+)\]'", page.read_text(encoding="utf-8"))
+        for extra in listed.split(",")
+    }
+    assert named
+    assert named <= extras
+
+
+def test_dependencies_each_have_their_reason() -> None:
+    """`docs/dependencies.md` names every package that an installation brings, and no other."""
+    rows = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs/dependencies.md").read_text(encoding="utf-8"), re.MULTILINE)
+    core = [
+        re.split(r"[^\w.-]", requirement)[0]
+        for requirement in metadata.requires("specspan") or ()
+        if "extra ==" not in requirement
+    ]
+    extras = metadata.metadata("specspan").get_all("Provides-Extra") or ()
+    assert sorted(rows) == sorted([*core, *extras])
