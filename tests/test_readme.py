@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from documents import ROOT, Block, blocks
 from otlp_receiver import over_http
 
+from documents import ROOT, Block, blocks
 from specspan.testing import Prompt, ScriptedModel
 
 PAGES = ("README.md", "docs/enforcement.md")
@@ -22,7 +22,9 @@ SHOWN = [(f"{page}:{block.line}", block) for page in PAGES for block in blocks(p
 PROGRAMS = [pytest.param(block, id=place) for place, block in SHOWN if block.language == "python"]
 COMMANDS = [pytest.param(block, id=place) for place, block in SHOWN if block.language == "sh"]
 WITH_LINKS = sorted(
-    str(page.relative_to(ROOT)) for glob in ("*.md", "docs/*.md", "*/README.md", "*/*/README.md") for page in ROOT.glob(glob)
+    str(page.relative_to(ROOT))
+    for glob in ("*.md", "docs/*.md", "examples/*.md", "exporters/*/*.md")
+    for page in ROOT.glob(glob)
 )
 PATIENCE_S = 60
 

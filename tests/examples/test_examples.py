@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from documents import ROOT
-
 from specspan.call import ToolCall
 from specspan.testing import Prompt, Reply, ScriptedModel
 
