@@ -1,0 +1,80 @@
+"""`specspan spec lint`: what a spec's author would want to know."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from specspan.cli.output import console, print_json, printable
+from specspan.policy.coverage import coverage
+from specspan.policy.load import load_policy
+from specspan.spec.lint import Grade, Lint, lint_file
+from specspan.spec.model import Spec
+
+_MARKS = {Grade.ERROR: ("✘ error", "bold red"), Grade.WARNING: ("! warning", "yellow"), Grade.NOTE: ("· note", "dim")}
+
+
+@click.command("lint")
+@click.argument("file")
+@click.option("--policy", type=click.Path(path_type=Path), help="Name the clauses that it leaves unchecked, too.")
+@click.option("--strict", is_flag=True, help="Let warnings fail as errors do.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(file: str, policy: Path | None, strict: bool, as_json: bool) -> None:
+    """Look at the spec in FILE for what is broken and for what nobody may have meant.
+
+    The exit code is 1 when there are errors (with --strict also warnings), and 2 when FILE is no spec at all.
+    """
+    linted = lint_file(file)
+    found = list(linted.findings)
+    if policy is not None and linted.spec is not None:
+        found = sorted([*found, *_unchecked(linted.spec, policy)], key=lambda lint: lint.line or 0)
+    if as_json:
+        print_json({"source": linted.source, "counts": _counts(found), "findings": [asdict(lint) for lint in found]})
+    else:
+        _show(linted.source, found)
+    failing = (Grade.ERROR, Grade.WARNING) if strict else (Grade.ERROR,)
+    if any(lint.grade in failing for lint in found):
+        raise click.exceptions.Exit(1)
+
+
+def _unchecked(spec: Spec, policy: Path) -> Iterator[Lint]:
+    """The clauses that a policy leaves unchecked; one at the top of the ladder matters more, as nobody overrides it."""
+    for covered in coverage(load_policy(policy, spec=spec)).unassessed:
+        clause = covered.clause
+        grade = Grade.WARNING if clause.authority == spec.ladder[0] else Grade.NOTE
+        message = f"{clause.id!r} ({clause.authority}) has no check in {policy}, so it is unassessed on every call"
+        remedy = "Bind a check to it, or leave it to people."
+        yield Lint(grade, "unchecked", message, remedy, clause.line, clause.id)
+
+
+def _counts(found: Sequence[Lint]) -> dict[str, int]:
+    counts = Counter(lint.grade for lint in found)
+    return {grade.value: counts[grade] for grade in Grade}
+
+
+def _show(source: str, found: Sequence[Lint]) -> None:
+    """A line a finding, and how many there are."""
+    out = console()
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for lint in found:
+        mark, style = _MARKS[lint.grade]
+        where = "" if lint.line is None else str(lint.line)
+        said = Text.assemble(
+            f"{printable(lint.message)}. ", (printable(lint.remedy), "dim"), (f"  {lint.rule}", "cyan")
+        )
+        table.add_row(where, Text(mark, style), said)
+    out.print(Text(printable(source), "bold"))
+    if found:
+        out.print(table)
+    counts = _counts(found)
+    total = " · ".join(f"{count} {grade}{'s' if count != 1 else ''}" for grade, count in counts.items())
+    out.print(Text(total if found else "Nothing to say.", "bold" if found else "bold green"))

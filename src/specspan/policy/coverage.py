@@ -1,0 +1,71 @@
+"""Which clauses of a spec a policy has checked, by what and when, and which it never does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from specspan.decision import CheckKind, Stage
+from specspan.policy.model import Policy
+from specspan.spec.model import Clause
+
+Look = tuple[CheckKind, Stage]
+"""One way of looking: a kind of check at a stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseCoverage:
+    """How one binding clause is looked at."""
+
+    clause: Clause
+    named: bool
+    """Whether the policy names it; then severity and action are decided for it, checked or not."""
+    looks: tuple[tuple[Look, int], ...] = ()
+    """Each kind and stage, and how many checks look so. Empty: it is unassessed on every call, never complied."""
+
+    @property
+    def checked(self) -> bool:
+        """Whether any check looks at all."""
+        return bool(self.looks)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How a policy covers its spec."""
+
+    policy: Policy
+    clauses: tuple[ClauseCoverage, ...]
+    """Every clause that binds, in the order of the document."""
+
+    @property
+    def checked(self) -> tuple[ClauseCoverage, ...]:
+        """The clauses that a check looks at."""
+        return tuple(clause for clause in self.clauses if clause.checked)
+
+    @property
+    def unassessed(self) -> tuple[ClauseCoverage, ...]:
+        """The clauses that none looks at."""
+        return tuple(clause for clause in self.clauses if not clause.checked)
+
+    def by_level(self) -> dict[str, tuple[int, int]]:
+        """For each level of the ladder, how many clauses are checked and how many there are."""
+        total = Counter(clause.clause.authority for clause in self.clauses)
+        checked = Counter(clause.clause.authority for clause in self.checked)
+        return {level: (checked[level], total[level]) for level in self.policy.spec.ladder}
+
+    def by_look(self) -> dict[Look, int]:
+        """For each kind and stage, how many clauses are looked at so."""
+        return dict(Counter(look for clause in self.clauses for look, _ in clause.looks))
+
+
+def coverage(policy: Policy) -> Coverage:
+    """How ``policy`` covers its spec."""
+    return Coverage(policy, tuple(_clause(policy, clause) for clause in policy.spec.binding))
+
+
+def _clause(policy: Policy, clause: Clause) -> ClauseCoverage:
+    bound = policy.clauses.get(clause.id)
+    if bound is None:
+        return ClauseCoverage(clause, named=False)
+    looks = Counter((check.ref.kind, check.stage) for check in bound.checks)
+    return ClauseCoverage(clause, named=True, looks=tuple(looks.items()))

@@ -1,0 +1,171 @@
+"""What a spec's author would want to know: what the reader refuses, and what it reads but nobody may have meant."""
+
+from __future__ import annotations
+
+import os
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from specspan.errors import Problem, SpecError
+from specspan.spec.load import MAX_BYTES, load_spec
+from specspan.spec.model import Clause, Spec
+from specspan.textfile import read_text_file
+from specspan.wording import did_you_mean
+
+_INSTRUCTS = re.compile(r"\b(?:should|must|shall|never|always|may not|do not|don['’]t)\b", re.IGNORECASE)
+_FOOTNOTE = re.compile(r"\[\^([\w-]+)\]")
+_FOOTNOTE_DEFINED = re.compile(r"^ {0,3}\[\^([\w-]+)\]:", re.MULTILINE)
+_MENTION = re.compile(r"#([\w.:-]*\w)")
+_MOST_COMPARED = 20
+"""So many unknown ids are compared with all that there are; comparing takes time."""
+
+
+class Grade(str, Enum):
+    """How much a finding matters, most first."""
+
+    ERROR = "error"
+    """Something is broken: it cannot be read, or it names what is not there."""
+    WARNING = "warning"
+    """It is read, and most likely not meant so."""
+    NOTE = "note"
+    """Worth knowing; often meant so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """One finding."""
+
+    grade: Grade
+    rule: str
+    """A code from a closed set, such as ``dangling_reference``."""
+    message: str
+    remedy: str
+    line: int | None = None
+    """Counted from 1; None when the whole file is meant."""
+    clause: str | None = None
+    """The clause it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """A file that was looked at."""
+
+    source: str
+    findings: tuple[Lint, ...]
+    """In the order of lines."""
+    spec: Spec | None
+    """None where the reader refuses it; then only what it refuses is found."""
+
+
+def lint_file(path: str | os.PathLike[str]) -> Linted:
+    """Look at a spec's file.
+
+    Raises:
+        SpecError: it is no text that any reader knows.
+    """
+    text = read_text_file(path, what="spec", max_bytes=MAX_BYTES, error=SpecError).text
+    try:
+        spec = load_spec(path)
+    except SpecError as error:
+        if all(problem.line is None for problem in error.problems):
+            raise  # not this or that line: it is no spec
+        return Linted(error.source, _ordered(_refused(problem) for problem in error.problems), None)
+    return Linted(spec.source, lint(spec, text), spec)
+
+
+def lint(spec: Spec, text: str) -> tuple[Lint, ...]:
+    """Look at a spec that was read.
+
+    Args:
+        spec: the spec.
+        text: the document it was read from: findings stand on its lines, and footnotes are defined anywhere in it.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    parents = {clause.parent for clause in spec.clauses.values()}
+    found: list[Lint] = [*_footnotes(text), *_dangling(spec, text)]
+    for clause in spec.clauses.values():
+        found += _label(spec, clause, opens_chapter=clause.id in parents)
+        found += _says_nothing(clause)
+    return _ordered(found)
+
+
+def _refused(problem: Problem) -> Lint:
+    return Lint(Grade.ERROR, "refused", problem.message, problem.remedy, problem.line)
+
+
+def _ordered(found: Iterable[Lint]) -> tuple[Lint, ...]:
+    return tuple(sorted(found, key=lambda lint: lint.line or 0))
+
+
+def _dangling(spec: Spec, text: str) -> Iterator[Lint]:
+    """References to clauses that are not there: in prose, in example titles and in verdicts."""
+    missing = [
+        (clause, id_) for clause in spec.clauses.values() for id_ in clause.references if id_ not in spec.clauses
+    ]
+    lines = _mentions(text) if missing else {}
+    for n, (clause, id_) in enumerate(missing):
+        message = f"{clause.id!r} refers to {id_!r}, which is no section"
+        remedy = "Correct it, or write the section it means."
+        if n < _MOST_COMPARED:
+            remedy = did_you_mean(id_, spec.clauses, remedy)
+        places = lines.get(id_, [])
+        after = bisect_left(places, clause.line)
+        line = places[after] if after < len(places) else clause.line
+        yield Lint(Grade.ERROR, "dangling_reference", message, remedy, line, clause.id)
+
+
+def _mentions(text: str) -> dict[str, list[int]]:
+    """The lines on which each id stands behind a ``#``."""
+    lines: dict[str, list[int]] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        for id_ in _MENTION.findall(line):
+            lines.setdefault(id_, []).append(number)
+    return lines
+
+
+def _label(spec: Spec, clause: Clause, *, opens_chapter: bool) -> Iterator[Lint]:
+    """A label that is missing, or one that is stronger than that of the section around it."""
+    if clause.authority is None:
+        if _INSTRUCTS.search(clause.text):
+            # What opens a chapter speaks of the sections in it, which have levels of their own: often meant so.
+            grade = Grade.NOTE if opens_chapter else Grade.WARNING
+            message = f"{clause.id!r} gives instructions but has no authority, so it binds nobody"
+            yield Lint(grade, "unlabelled", message, "Give it one if it is to bind.", clause.line, clause.id)
+        return
+    parent = spec.clauses.get(clause.parent or "")
+    if parent and parent.authority and spec.rank(clause.authority) < spec.rank(parent.authority):
+        message = f"{clause.id!r} ({clause.authority}) is stronger than {parent.id!r} ({parent.authority}) around it"
+        remedy = "See whether both labels are meant."
+        yield Lint(Grade.WARNING, "stronger_than_parent", message, remedy, clause.line, clause.id)
+
+
+def _says_nothing(clause: Clause) -> Iterator[Lint]:
+    if clause.authority is not None and not clause.text.strip() and not clause.examples:
+        message = f"{clause.id!r} binds and says nothing"
+        yield Lint(
+            Grade.WARNING, "empty_clause", message, "Write its text, or take its level away.", clause.line, clause.id
+        )
+
+
+def _footnotes(text: str) -> Iterator[Lint]:
+    """Marks of footnotes that are defined nowhere: one finding each, or one for all where a document defines none."""
+    defined = set(_FOOTNOTE_DEFINED.findall(text))
+    first: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        for mark in _FOOTNOTE.findall(line):
+            if mark not in defined:
+                first.setdefault(mark, number)
+    if not first:
+        return
+    if not defined:
+        mark, number = next(iter(first.items()))
+        message = f"{len(first)} footnote marks are defined nowhere, '[^{mark}]' the first of them"
+        remedy = "Define them, or leave them if the notes live elsewhere."
+        yield Lint(Grade.NOTE, "undefined_footnote", message, remedy, number)
+        return
+    for mark, number in first.items():
+        remedy = f"Write '[^{mark}]: …' on a line of its own."
+        yield Lint(Grade.WARNING, "undefined_footnote", f"'[^{mark}]' is defined nowhere", remedy, number)
