@@ -33,9 +33,10 @@ _SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumenta
 def passed_by(package: str | None) -> bool:
     """Whether a call is to be left alone: instrumentation is suppressed, or it is part of a call already met."""
     current = otel_context.get_current()
-    if package is not None and current.get(_INSIDE) == package:
-        return True
-    return any(current.get(key) for key in _SUPPRESSED)
+    if not current:
+        return False
+    inside = package is not None and current.get(_INSIDE) == package
+    return inside or any(current.get(key) for key in _SUPPRESSED)
 
 
 class LiveCall:
@@ -56,21 +57,21 @@ class LiveCall:
 
     def __init__(self, adapter: Adapter, pipeline: Pipeline, invocation: Invocation) -> None:
         self._first = Once()
-        self._readable = False
         self._recorder = pipeline.recorder
         self.adapter = adapter
-        self.call = ModelCall(Request(adapter.provider, adapter.operation), None, current_context())
-        """As far as it is known; as it was sent and handed over."""
         self.evaluation: Evaluation | None = None
-        self.started_s = time.perf_counter()
         self.first_chunk_s: float | None = None
         self.over = False
+        request = None
         with guard("instrument.request"):
-            self.call = replace(self.call, request=adapter.request(invocation))
-            self._readable = True
+            request = adapter.request(invocation)
+        self._readable = request is not None
+        self.call = ModelCall(request or Request(adapter.provider, adapter.operation), None, current_context())
+        """As far as it is known; as it was sent and handed over."""
         if pipeline.engine is not None:
             with guard("instrument.open"):
                 self.evaluation = pipeline.engine.open(current_overrides())
+        self.started_s = time.perf_counter()
         self.span = self._recorder.start_call(self.call.request, self.call.context)
 
     def input(self, invocation: Invocation) -> Steps[Invocation]:
@@ -109,7 +110,7 @@ class LiveCall:
 
     def answered(self, result: Any) -> None:
         """Take in an answer, or what a stream came to so far."""
-        self.call = replace(self.call, response=self.adapter.response(result))
+        self.call = ModelCall(self.call.request, self.adapter.response(result), self.call.context)
 
     def attach(self) -> Any:
         """Make the span current; give what is returned to `specspan.instrument.work.leave`."""

@@ -6,7 +6,8 @@ Only `pull` and the protocol methods that await exist twice.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -90,7 +91,6 @@ class _Stream(_Proxy):  # type: ignore[misc]  # which of the two depends on the 
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream)
         self._self_flow = flow
-        self._self_close = stream.close
         weakref.finalize(self, flow.abandoned)
 
     @property
@@ -104,13 +104,19 @@ class SyncStream(_Stream):
 
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream, flow)
-        self._self_step = iter(stream).__next__
+        self._self_pull = partial(pull, flow, stream.close, iter(stream).__next__)
 
-    def __iter__(self) -> SyncStream:
-        return self
+    def __iter__(self) -> Iterator[Any]:
+        next_chunk = self._self_pull
+        while True:
+            try:
+                chunk = next_chunk()
+            except StopIteration:
+                return
+            yield chunk
 
     def __next__(self) -> Any:
-        return pull(self._self_flow, self._self_close, self._self_step)
+        return self._self_pull()
 
     def __enter__(self) -> Any:
         self.__wrapped__.__enter__()
@@ -134,13 +140,14 @@ class AsyncStream(_Stream):
 
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream, flow)
-        self._self_step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
+        step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
+        self._self_pull = partial(pull_async, flow, stream.close, step)
 
     def __aiter__(self) -> AsyncStream:
         return self
 
     def __anext__(self) -> Awaitable[Any]:
-        return pull_async(self._self_flow, self._self_close, self._self_step)
+        return self._self_pull()
 
     async def __aenter__(self) -> Any:
         await self.__wrapped__.__aenter__()

@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from specspan.call import Media, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse, Unknown
 from specspan.instrument.adapter import Edits
 
+Fields: TypeAlias = Mapping[str, Any]
 Put: TypeAlias = Callable[[Any, str], Any]
 """Gives a message with another text in one place."""
 
 _MEDIA = {"image_url": "image", "input_audio": "audio", "audio": "audio", "file": "file", "video_url": "video"}
 
 
-def get(thing: Any, name: str) -> Any:
-    """A field of a dict or an object; None where there is none."""
-    return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+def fields(thing: Any) -> Fields:
+    """The fields of a dict or of a client's object; none of None."""
+    if thing.__class__ is dict:
+        found: Fields = thing
+        return found
+    if thing is None:
+        return {}
+    if _is_mapping(thing.__class__):
+        mapping: Fields = thing
+        return mapping
+    extra = getattr(thing, "__pydantic_extra__", None)  # what the client's version does not know
+    return {**vars(thing), **extra} if extra else vars(thing)
+
+
+@lru_cache(maxsize=256)
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)
 
 
 def changed(thing: Any, **changes: Any) -> Any:
@@ -30,8 +46,9 @@ def changed(thing: Any, **changes: Any) -> Any:
 
 def message_of(message: Any, finish_reason: str | None = None) -> Message:
     """One message."""
-    parts = tuple(part for part, _ in _places(message))
-    return Message(str(get(message, "role") or "assistant"), parts, get(message, "name"), finish_reason)
+    said = fields(message)
+    parts = tuple([part for part, _ in _places(said)])
+    return Message(said.get("role") or "assistant", parts, said.get("name"), finish_reason)
 
 
 def with_texts(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:
@@ -40,83 +57,82 @@ def with_texts(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:
 
 
 def _with_texts(message: Any, prefix: str, edits: Edits) -> Any:
-    for j, (_, put) in enumerate(_places(message)):  # an edit puts a text in place of a text: the places stay
+    for j, (_, put) in enumerate(_places(fields(message))):
         text = edits.get(f"{prefix}{j}")
         if text is not None and put is not None:
             message = put(message, text)
     return message
 
 
-def _places(message: Any) -> Iterator[tuple[Part, Put | None]]:
+def _places(said: Fields) -> Iterator[tuple[Part, Put | None]]:
     """The parts of a message, each with how to put another text in its place."""
-    reasoning = get(message, "reasoning_content")  # not OpenAI's own, but common among those who speak its language
-    if isinstance(reasoning, str) and reasoning:
-        yield Reasoning(reasoning), _field("reasoning_content")
-    yield from _content_places(message)
-    refusal = get(message, "refusal")
-    if isinstance(refusal, str) and refusal:
-        yield Refusal(refusal), _field("refusal")
-    for call in get(message, "tool_calls") or ():
-        yield _tool_call(call), None
-    function = get(message, "function_call")
-    if function is not None:
-        yield _called(function), None
-
-
-def _content_places(message: Any) -> Iterator[tuple[Part, Put | None]]:
-    content = get(message, "content")
-    answers = get(message, "role") in ("tool", "function")
-    call_id = get(message, "tool_call_id")
-
-    def said(text: str) -> Part:
-        return ToolCallResponse(text, call_id) if answers else Text(text)
-
+    if reasoning := said.get("reasoning_content"):  # not OpenAI's own, but common among those who speak its language
+        yield Reasoning(reasoning), _put_reasoning
+    content = said.get("content")
     if isinstance(content, str):
         if content:
-            yield said(content), _field("content")
-    elif isinstance(content, (list, tuple)):
+            yield _text(said, content), _put_content
+    elif content is not None:
         for index, item in enumerate(content):
-            text = get(item, "text")
-            yield (said(text), _item(index)) if isinstance(text, str) else (_content(item), None)
+            yield _item(said, index, fields(item))
+    if refusal := said.get("refusal"):
+        yield Refusal(refusal), _put_refusal
+    for call in said.get("tool_calls") or ():
+        yield _tool_call(fields(call)), None
+    if function := said.get("function_call"):
+        yield _called(fields(function)), None
 
 
-def _field(name: str) -> Put:
-    return lambda message, text: changed(message, **{name: text})
+def _text(said: Fields, text: str) -> Part:
+    return ToolCallResponse(text, said.get("tool_call_id")) if said.get("role") in ("tool", "function") else Text(text)
 
 
-def _item(index: int) -> Put:
-    def put(message: Any, text: str) -> Any:
-        content = list(get(message, "content"))
-        content[index] = changed(content[index], text=text)
-        return changed(message, content=content)
-
-    return put
-
-
-def _content(item: Any) -> Part:
-    kind = str(get(item, "type"))
+def _item(said: Fields, index: int, item: Fields) -> tuple[Part, Put | None]:
+    """One item of a list of content."""
+    kind = str(item.get("type"))
+    text = item.get("text")
+    if isinstance(text, str):
+        return _text(said, text), lambda message, text: _put_item(message, index, text)
     if kind == "refusal":
-        return Refusal(str(get(item, "refusal")))
-    return Media(_MEDIA[kind], *_reference(get(item, kind))) if kind in _MEDIA else Unknown(kind)
+        return Refusal(item.get("refusal") or ""), None
+    return (Media(_MEDIA[kind], *_reference(fields(item.get(kind)))) if kind in _MEDIA else Unknown(kind)), None
 
 
-def _reference(media: Any) -> tuple[str | None, str | None]:
+def _put_content(message: Any, text: str) -> Any:
+    return changed(message, content=text)
+
+
+def _put_reasoning(message: Any, text: str) -> Any:
+    return changed(message, reasoning_content=text)
+
+
+def _put_refusal(message: Any, text: str) -> Any:
+    return changed(message, refusal=text)
+
+
+def _put_item(message: Any, index: int, text: str) -> Any:
+    content = list(fields(message)["content"])
+    content[index] = changed(content[index], text=text)
+    return changed(message, content=content)
+
+
+def _reference(media: Fields) -> tuple[str | None, str | None]:
     """URI and MIME type; the bytes that a ``data:`` URI holds are left where they are."""
-    uri = get(media, "url") or get(media, "file_id")
+    uri = media.get("url") or media.get("file_id")
     if isinstance(uri, str) and uri.startswith("data:"):
         return None, uri[len("data:") :].partition(",")[0].partition(";")[0] or None
     return uri, None
 
 
-def _tool_call(call: Any) -> ToolCall:
-    custom = get(call, "custom")
-    if custom is not None:
-        return ToolCall(str(get(custom, "name")), get(custom, "input"), get(call, "id"))
-    return _called(get(call, "function"), get(call, "id"))
+def _tool_call(call: Fields) -> ToolCall:
+    if custom := call.get("custom"):
+        made = fields(custom)
+        return ToolCall(str(made.get("name")), made.get("input"), call.get("id"))
+    return _called(fields(call.get("function")), call.get("id"))
 
 
-def _called(function: Any, call_id: str | None = None) -> ToolCall:
-    return ToolCall(str(get(function, "name") or ""), _parsed(get(function, "arguments")), call_id)
+def _called(function: Fields, call_id: str | None = None) -> ToolCall:
+    return ToolCall(function.get("name") or "", _parsed(function.get("arguments")), call_id)
 
 
 def _parsed(arguments: Any) -> Any:

@@ -15,15 +15,42 @@ class _Choice:
     __slots__ = ("calls", "content", "finish_reason", "reasoning", "refusal")
 
     def __init__(self) -> None:
-        self.content = ""
-        self.refusal = ""
-        self.reasoning = ""
+        self.content: list[str] = []
+        self.refusal: list[str] = []
+        self.reasoning: list[str] = []
         self.finish_reason: str | None = None
-        self.calls: dict[int, SimpleNamespace] = {}
+        self.calls: dict[int, _Call] = {}
+
+    def answered(self) -> Any:
+        """What stands for the choice of a plain answer."""
+        message = {
+            "role": "assistant",
+            "content": "".join(self.content),
+            "refusal": "".join(self.refusal),
+            "reasoning_content": "".join(self.reasoning),
+            "tool_calls": [call.answered() for _, call in sorted(self.calls.items())],
+        }
+        return SimpleNamespace(message=message, finish_reason=self.finish_reason)
+
+
+class _Call:
+    """One tool call, as far as it was seen."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def answered(self) -> dict[str, Any]:
+        return {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
 
 
 class ChatAccumulator:
     """Folds chunks into what stands for a chat completion."""
+
+    __slots__ = ("_choices", "_id", "_model", "_unfinished", "_usage")
 
     def __init__(self, request: Request) -> None:
         count = request.parameters.get("choice.count", 1)
@@ -46,40 +73,30 @@ class ChatAccumulator:
                 seen = self._choices[choice.index] = _Choice()
             delta = choice.delta
             if delta is not None:
-                self._grow(seen, delta)
+                if delta.content:
+                    seen.content.append(delta.content)
+                if delta.refusal or delta.tool_calls or delta.__pydantic_extra__:
+                    _note(seen, delta)
             if choice.finish_reason is not None and seen.finish_reason is None:
                 seen.finish_reason = choice.finish_reason
                 self._unfinished -= 1
 
-    def _grow(self, seen: _Choice, delta: Any) -> None:
-        if delta.content:
-            seen.content += delta.content
-        if delta.refusal:
-            seen.refusal += delta.refusal
-        if delta.model_extra:
-            seen.reasoning += delta.model_extra.get("reasoning_content") or ""
-        for call in delta.tool_calls or ():
-            known = seen.calls.setdefault(call.index, SimpleNamespace(id=None, name="", arguments=""))
-            known.id = call.id or known.id
-            if call.function is not None:
-                known.name += call.function.name or ""
-                known.arguments += call.function.arguments or ""
-
     def result(self) -> Any:
-        choices = [_as_answered(self._choices[index]) for index in sorted(self._choices)]
+        choices = [self._choices[index].answered() for index in sorted(self._choices)]
         return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
 
 
-def _as_answered(seen: _Choice) -> Any:
-    calls = [SimpleNamespace(id=call.id, function=call) for _, call in sorted(seen.calls.items())]
-    message = SimpleNamespace(
-        role="assistant",
-        content=seen.content,
-        refusal=seen.refusal,
-        reasoning_content=seen.reasoning,
-        tool_calls=calls,
-    )
-    return SimpleNamespace(message=message, finish_reason=seen.finish_reason)
+def _note(seen: _Choice, delta: Any) -> None:
+    """What few chunks have."""
+    if delta.refusal:
+        seen.refusal.append(delta.refusal)
+    seen.reasoning.append((delta.__pydantic_extra__ or {}).get("reasoning_content") or "")
+    for piece in delta.tool_calls or ():
+        call = seen.calls.setdefault(piece.index, _Call())
+        call.id = piece.id or call.id
+        if piece.function is not None:
+            call.name += piece.function.name or ""
+            call.arguments.append(piece.function.arguments or "")
 
 
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:

@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.providers._chat import changed, get, message_of, with_texts
+from specspan.instrument.providers._chat import changed, fields, message_of, with_texts
 from specspan.instrument.providers._chat_stream import ChatAccumulator, cut, deltas
 
 _PARAMETERS = {
@@ -55,23 +56,21 @@ def _said(value: Any) -> Any:
 
 
 def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
-    for name, recorded in _PARAMETERS.items():
-        if isinstance(given.get(name), (int, float)):
-            yield recorded, given[name]
-    stop = _said(given.get("stop"))
-    if stop is not None:
-        yield "stop_sequences", (stop,) if isinstance(stop, str) else tuple(stop)
-    count = given.get("n")
-    if isinstance(count, int) and count != 1:
-        yield "choice.count", count
+    for name, value in given.items():
+        if name in _PARAMETERS and isinstance(value, (int, float)):
+            yield _PARAMETERS[name], value
+        elif name == "stop" and value:
+            yield "stop_sequences", (value,) if isinstance(value, str) else tuple(value)
+        elif name == "n" and isinstance(value, int) and value != 1:
+            yield "choice.count", value
 
 
 def _output_type(response_format: Any) -> str | None:
     """``gen_ai.output.type``."""
     if response_format is None:
         return None
-    kind = get(response_format, "type") if isinstance(response_format, Mapping) else "json_schema"  # a class
-    return "text" if kind == "text" else "json"
+    is_text = isinstance(response_format, Mapping) and response_format.get("type") == "text"
+    return "text" if is_text else "json"  # a schema, or a class that stands for one
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
@@ -98,13 +97,14 @@ def _is_raw(answer: Any) -> bool:
 
 
 def _usage(usage: Any) -> Usage:
-    read, written = get(usage, "prompt_tokens_details"), get(usage, "completion_tokens_details")
+    counts = fields(usage)
+    read, written = fields(counts.get("prompt_tokens_details")), fields(counts.get("completion_tokens_details"))
     return Usage(
-        input_tokens=get(usage, "prompt_tokens"),
-        output_tokens=get(usage, "completion_tokens"),
-        cache_read_input_tokens=get(read, "cached_tokens"),
-        cache_write_input_tokens=get(read, "cache_write_tokens"),
-        reasoning_output_tokens=get(written, "reasoning_tokens"),
+        input_tokens=counts.get("prompt_tokens"),
+        output_tokens=counts.get("completion_tokens"),
+        cache_read_input_tokens=read.get("cached_tokens"),
+        cache_write_input_tokens=read.get("cache_write_tokens"),
+        reasoning_output_tokens=written.get("reasoning_tokens"),
     )
 
 
@@ -128,24 +128,29 @@ _ABOUT_THE_BYTES = frozenset(("content-length", "content-encoding", "transfer-en
 
 
 def _edited(choices: Any, edits: Edits) -> list[Any]:
-    messages = with_texts((get(choice, "message") for choice in choices), "output", edits)
+    before = [fields(choice)["message"] for choice in choices]
     return [
-        choice if get(choice, "message") is message else changed(choice, message=_unparsed(message), logprobs=None)
-        for choice, message in zip(choices, messages, strict=True)
+        choice if message is old else changed(choice, message=_unparsed(message), logprobs=None)
+        for choice, old, message in zip(choices, before, with_texts(before, "output", edits), strict=True)
     ]
 
 
 def _unparsed(message: Any) -> Any:
     """Without what a client made of the text as it was."""
-    return changed(message, parsed=None) if get(message, "parsed") is not None else message
+    return changed(message, parsed=None) if fields(message).get("parsed") is not None else message
 
 
 def _stream_in(answer: Any) -> Any | None:
-    from openai import AsyncStream, Stream
-
     if _is_raw(answer) and getattr(answer, "_stream", False):
         answer = answer.parse()
-    return answer if isinstance(answer, (Stream, AsyncStream)) else None
+    return answer if isinstance(answer, _stream_types()) else None
+
+
+@lru_cache(maxsize=1)
+def _stream_types() -> tuple[type, ...]:
+    from openai import AsyncStream, Stream
+
+    return Stream, AsyncStream
 
 
 def _put_stream(answer: Any, stream: Any) -> Any:
