@@ -13,7 +13,7 @@ from specspan.wording import did_you_mean
 _ID = re.compile(r"[\w.:-]+")  # no space: ids stand side by side in one attribute of a span
 _PAIR = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^\"\s]+))")
 _TOKEN = re.compile(r"[^\s\"]*\"[^\"]*\"|\S+")
-_KEYS = ("authority", "tags")
+_KEYS = ("authority", "tags", "references")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Heading:
     id: str
     authority: str | None = None
     tags: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    """Ids that it refers to beside those that its text names."""
 
 
 def read_heading(written: str, line: int, problems: Problems) -> Heading:
@@ -44,8 +46,8 @@ def read_heading(written: str, line: int, problems: Problems) -> Heading:
             found.setdefault(key, value)
     if "id" not in found:
         problems.add(_without_id(title, block, line))
-    tags = tuple(tag for tag in found.get("tags", "").split(",") if tag)
-    return Heading(level, title, line, found.get("id", f"line {line}"), found.get("authority"), tags)
+    tags, references = (tuple(filter(None, found.get(key, "").split(","))) for key in ("tags", "references"))
+    return Heading(level, title, line, found.get("id", f"line {line}"), found.get("authority"), tags, references)
 
 
 def _split(text: str) -> tuple[str, str | None]:

@@ -32,11 +32,12 @@ from specspan.spec.conversation import BadConversation, Conversation, read_conve
 from specspan.spec.front_matter import front_matter
 from specspan.spec.headings import Heading, read_heading
 from specspan.spec.identity import id_of, version_of
-from specspan.spec.ladder import Ladder, derive
+from specspan.spec.ladder import derive
 from specspan.spec.load import Origin
 from specspan.spec.markdown import Block, BlockKind, blocks
 from specspan.spec.model import Clause, Example, Spec
-from specspan.wording import did_you_mean
+from specspan.spec.sniff import Kind, kind_of
+from specspan.spec.soundness import misfits
 
 _ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t].*\{#", re.MULTILINE)
 _REFERENCE = re.compile(r"\]\(#([\w.:-]+)\)")
@@ -48,7 +49,7 @@ _PUBLISHED_ID = "openai-model-spec"
 
 def reads(text: str) -> bool:
     """Whether a heading carries an id as in ``## Title {#id}``."""
-    return _ANY_HEADING.search(text) is not None
+    return kind_of(text) is Kind.PROSE and _ANY_HEADING.search(text) is not None
 
 
 def read(text: str, origin: Origin) -> Spec:
@@ -62,7 +63,10 @@ def read(text: str, origin: Origin) -> Spec:
     found = list(blocks(text[front.end :], problems, first_line=front.lines + 1))
     sections = _sections(found, problems)
     ladder = front.ladder or derive(section.heading.authority or "" for section in sections)
-    problems.add_all(_misfits([section.heading for section in sections], ladder))
+    if not sections:
+        problems.add(Problem("there is no section", "Begin each clause with a heading such as '## Title {#its_id}'."))
+    declare = "Declare your own levels with 'ladder:' in front matter."
+    problems.add_all(misfits([section.heading for section in sections], ladder, declare))
     problems.refuse()
     clauses = {clause.id: clause for clause in _clauses(sections)}
     return Spec(
@@ -136,26 +140,6 @@ def _mentioned(conversation: Conversation) -> Iterator[str]:
                 yield from _REFERENCE.findall(answer.verdict.reason or "")
 
 
-def _misfits(headings: list[Heading], ladder: Ladder) -> Iterator[Problem]:
-    """What is wrong with the sections taken together."""
-    if not headings:
-        yield Problem("there is no section", "Begin each clause with a heading such as '## Title {#its_id}'.")
-    first: dict[str, int] = {}
-    for heading in headings:
-        line = first.setdefault(heading.id, heading.line)
-        if line != heading.line:
-            message = f"id {heading.id!r} stands on line {line} already"
-            yield Problem(message, "Give this section another id.", heading.line)
-        if heading.authority is not None and heading.authority not in ladder:
-            yield _unknown_level(heading, ladder)
-
-
-def _unknown_level(heading: Heading, ladder: Ladder) -> Problem:
-    remedy = did_you_mean(heading.authority or "", ladder, "Declare your own levels with 'ladder:' in front matter.")
-    message = f"unknown authority {heading.authority!r} of {heading.id!r}; the levels are {', '.join(ladder)}"
-    return Problem(message, remedy, heading.line)
-
-
 def _clauses(sections: Iterable[_Section]) -> Iterator[Clause]:
     """The finished clauses; a section's parent is the nearest one above it with a higher heading."""
     above: list[Heading] = []
@@ -172,7 +156,7 @@ def _clauses(sections: Iterable[_Section]) -> Iterator[Clause]:
             level=heading.level,
             tags=heading.tags,
             commentary="\n\n".join(section.commentary),
-            references=tuple(dict.fromkeys(section.references)),
+            references=tuple(dict.fromkeys((*heading.references, *section.references))),
             examples=tuple(section.examples),
             line=heading.line,
         )

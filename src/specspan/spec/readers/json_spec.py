@@ -1,0 +1,24 @@
+"""A spec in JSON, the form that ``specspan spec show --json`` prints; `specspan.spec.entries` says what it may hold."""
+
+from __future__ import annotations
+
+from specspan.documents.json_text import read_json
+from specspan.errors import SpecError
+from specspan.spec.load import Origin
+from specspan.spec.model import Spec
+from specspan.spec.sniff import Kind, kind_of
+from specspan.spec.structured import LIMITS, read_structured
+
+
+def reads(text: str) -> bool:
+    """Whether the text is one JSON object."""
+    return kind_of(text) is Kind.JSON
+
+
+def read(text: str, origin: Origin) -> Spec:
+    """The spec.
+
+    Raises:
+        SpecError: naming every problem found, each with its line and its remedy.
+    """
+    return read_structured(read_json(origin.source, text, error=SpecError, limits=LIMITS), origin)

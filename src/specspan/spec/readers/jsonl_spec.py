@@ -1,0 +1,131 @@
+"""A spec in JSONL: one clause a line.
+
+As people publish it, six keys a line::
+
+    {
+        "id": "be_kind",
+        "text": "…",
+        "type": "requirement",
+        "authority_level": "USER",
+        "section": "Style",
+        "related_statements": ["be_honest"],
+    }
+
+Or beginning with a line ``{"type": "spec", …}``: then nothing is guessed, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from specspan.documents.json_text import read_json_lines
+from specspan.documents.node import Node
+from specspan.errors import Problem, SpecError
+from specspan.problems import Problems
+from specspan.spec.entries import BareLineEntry, HeaderEntry, LineEntry
+from specspan.spec.identity import slug
+from specspan.spec.load import Origin
+from specspan.spec.model import Clause, Spec
+from specspan.spec.sniff import Kind, kind_of
+from specspan.spec.structured import LIMITS, entry, example, spec_of
+
+
+def reads(text: str) -> bool:
+    """Whether the first line is a JSON object of its own."""
+    return kind_of(text) is Kind.JSONL
+
+
+def read(text: str, origin: Origin) -> Spec:
+    """The spec.
+
+    Raises:
+        SpecError: naming every problem found, each with its line and its remedy.
+    """
+    problems = Problems(origin.source, SpecError)
+    nodes = list(_nodes(text, origin.source, problems))
+    problems.refuse()
+    if nodes[0].value.get("type") != "spec":
+        return spec_of(None, _with_sections(_bare(nodes, problems)), origin, problems)
+    header = entry(HeaderEntry, nodes[0], problems)
+    clauses = list(_whole(nodes[1:], problems))
+    if not clauses:
+        problems.add(Problem("there is no clause", "Write one JSON object a line below the first."))
+        raise problems.error()
+    return spec_of(header, clauses, origin, problems)
+
+
+def _nodes(text: str, source: str, problems: Problems) -> Iterator[Node]:
+    """Each line's object."""
+    for node in read_json_lines(source, text, error=SpecError, limits=LIMITS):
+        if isinstance(node.value, dict):
+            yield node
+        else:
+            problems.add(Problem("this line is no JSON object", "Write one clause a line: '{\"id\": …}'.", node.line))
+
+
+def _whole(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
+    for node in nodes:
+        read = entry(LineEntry, node, problems)
+        if read is None:
+            continue
+        if (read.type == "section") != (read.authority_level is None):
+            remedy = "A clause has an 'authority_level', a section has null."
+            problems.add(Problem(f"{read.id!r} is a {read.type} by its type only", remedy, node.line))
+        yield Clause(
+            id=read.id,
+            title=read.title,
+            text=read.text,
+            authority=read.authority_level,
+            parent=read.section,
+            level=read.level or 0,
+            tags=tuple(read.tags),
+            commentary=read.commentary,
+            references=tuple(dict.fromkeys(read.related_statements)),
+            examples=tuple(example(each, node.line) for each in read.examples),
+            line=node.line,
+        )
+
+
+def _bare(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
+    """Clauses as published: levels in capitals too, titles made from ids, ``section`` still in place of a parent."""
+    for node in nodes:
+        read = entry(BareLineEntry, node, problems)
+        if read is not None:
+            yield Clause(
+                id=read.id,
+                title=" ".join(read.id.replace("_", " ").replace("-", " ").split()).capitalize() or read.id,
+                text=read.text,
+                authority=None if read.authority_level is None else read.authority_level.lower(),
+                parent=read.section or None,
+                level=0,
+                references=tuple(dict.fromkeys(read.related_statements)),
+                line=node.line,
+            )
+
+
+def _with_sections(clauses: Iterator[Clause]) -> Iterator[Clause]:
+    """The clauses, each under its section: another line by its id, or a section made of a title."""
+    found = list(clauses)
+    ids = {clause.id for clause in found}
+    taken, made = set(ids), dict[str, str]()
+    for clause in found:
+        title = clause.parent
+        if title is None or (title in ids and title != clause.id):
+            yield clause
+            continue
+        if title not in made:
+            made[title] = _free(slug(title) or "section", taken)
+            yield Clause(made[title], title, "", None, level=0, line=clause.line)
+        yield replace(clause, parent=made[title])
+
+
+def _free(id_: str, taken: set[str]) -> str:
+    """``id_``, or the first of its kind that no section has; from now on it is taken."""
+    number = 1
+    free = id_
+    while free in taken:
+        number += 1
+        free = f"{id_}_{number}"
+    taken.add(free)
+    return free

@@ -1,0 +1,24 @@
+"""A spec in YAML: the keys of the JSON form, written by hand or by ``specspan spec convert``."""
+
+from __future__ import annotations
+
+from specspan.documents.yaml_text import read_yaml
+from specspan.errors import SpecError
+from specspan.spec.load import Origin
+from specspan.spec.model import Spec
+from specspan.spec.sniff import Kind, kind_of
+from specspan.spec.structured import LIMITS, read_structured
+
+
+def reads(text: str) -> bool:
+    """Whether the text begins with a key of a spec and has ``clauses`` at its top."""
+    return kind_of(text) is Kind.YAML
+
+
+def read(text: str, origin: Origin) -> Spec:
+    """The spec.
+
+    Raises:
+        SpecError: naming every problem found, each with its line and its remedy.
+    """
+    return read_structured(read_yaml(origin.source, text, error=SpecError, limits=LIMITS), origin)

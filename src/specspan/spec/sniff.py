@@ -1,0 +1,39 @@
+"""Which kind of text a file holds, told from how it begins."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+
+class Kind(Enum):
+    """A kind of text."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    YAML = "yaml"
+    PROSE = "prose"
+    """Whatever is none of the others: Markdown, if anything."""
+
+
+# Blank lines, comments and the mark that opens a document, then a key that a spec has at its top.
+_YAML_TOP = re.compile(
+    r"(?:[ \t]*(?:#.*)?\n|---[ \t]*\n)*[\"']?(?:v|type|id|version|ladder|clauses)[\"']?[ \t]*:(?=\s)"
+)
+_JSON_TOP = re.compile(r"\s*\{\s*[\"}]")
+_CLAUSES = re.compile(r"^(?:[\"']?clauses[\"']?[ \t]*:|---[ \t]*$)", re.MULTILINE)
+
+
+def kind_of(text: str) -> Kind:
+    """The kind of ``text``. Quick: nothing is parsed."""
+    if _JSON_TOP.match(text):
+        start = text.lstrip()
+        first, _, rest = start.partition("\n")
+        alone = first.rstrip().endswith("}") and (rest.strip() or '"clauses"' not in first)
+        return Kind.JSONL if alone else Kind.JSON
+    top = _YAML_TOP.match(text)
+    if top is None:
+        return Kind.PROSE
+    begins = top[0].rfind("\n") + 1  # the first key itself may be 'clauses:'; the mark above it ends nothing
+    clauses = _CLAUSES.search(text, begins)
+    return Kind.PROSE if clauses is None or clauses[0].startswith("---") else Kind.YAML

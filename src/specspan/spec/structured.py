@@ -1,0 +1,130 @@
+"""From YAML, JSON or JSONL, read and positioned, to clauses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from specspan.documents.node import Limits, Node
+from specspan.documents.paths import PathTo, key_of
+from specspan.documents.translation import translated
+from specspan.errors import Problem, SpecError
+from specspan.problems import Problems
+from specspan.spec.entries import (
+    AnswerEntry,
+    ClauseEntry,
+    ComparisonEntry,
+    ExampleEntry,
+    HeaderEntry,
+    SpecFile,
+    TurnEntry,
+    VerdictEntry,
+)
+from specspan.spec.identity import id_of, version_of
+from specspan.spec.ladder import derive
+from specspan.spec.load import Origin
+from specspan.spec.model import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
+from specspan.spec.soundness import settled
+
+LIMITS = Limits(max_weight=12_000_000)
+"""Enough for five megabytes of clauses; the published Model Spec has a quarter of one."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_structured(root: Node | None, origin: Origin) -> Spec:
+    """The spec that one value holds: a mapping with ``clauses``.
+
+    Raises:
+        SpecError: naming every problem found, each with its line and its remedy.
+    """
+    problems = Problems(origin.source, SpecError)
+    clauses = root.children.get("clauses") if root is not None else None
+    if root is None or clauses is None or not isinstance(clauses.value, list) or not clauses.value:
+        problems.add(Problem("'clauses' is no list of clauses", "Write 'clauses:' and a list under it."))
+        raise problems.error()
+    top = Node(
+        {key: value for key, value in root.value.items() if key != "clauses"}, root.line, root.children, root.height
+    )
+    header = entry(HeaderEntry, top, problems, file=SpecFile)
+    read = [
+        (node.line, entry(ClauseEntry, node, problems, path=("clauses", index)))
+        for index, node in clauses.children.items()
+    ]
+    return spec_of(header, (clause(each, line) for line, each in read if each is not None), origin, problems)
+
+
+def entry(
+    model: type[Model], node: Node, problems: Problems, *, path: PathTo = (), file: type[BaseModel] | None = None
+) -> Model | None:
+    """A value as a model sees it; None when it is refused, and why is added to ``problems``.
+
+    ``path`` is where the value stands in its file; ``file`` knows more keys there than ``model``, to suggest them.
+    """
+    try:
+        return model.model_validate(node.value)
+    except ValidationError as error:
+        for below, message, remedy in translated(error, (file or model).model_json_schema()):
+            problems.add(Problem(message, remedy, node.at(below).line, key_of((*path, *below))))
+    return None
+
+
+def spec_of(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Origin, problems: Problems) -> Spec:
+    """The spec of these clauses, once nothing is wrong with them.
+
+    Raises:
+        SpecError: naming every problem found.
+    """
+    found = list(clauses)
+    declared = header.ladder if header is not None else None
+    ladder = tuple(declared) if declared else derive(each.authority or "" for each in found)
+    by_id = settled(found, ladder, problems)
+    problems.refuse()
+    return Spec(
+        id=(header.id if header is not None else None) or id_of(origin.source, next(iter(by_id))),
+        version=(header.version if header is not None else None) or version_of(origin.source),
+        digest=origin.digest,
+        ladder=ladder,
+        clauses=by_id,
+        source=origin.source,
+    )
+
+
+def clause(read: ClauseEntry, line: int) -> Clause:
+    """A clause, its level 0 where none is given."""
+    return Clause(
+        id=read.id,
+        title=read.title,
+        text=read.text,
+        authority=read.authority,
+        parent=read.parent,
+        level=read.level or 0,
+        tags=tuple(read.tags),
+        commentary=read.commentary,
+        references=tuple(dict.fromkeys(read.references)),
+        examples=tuple(example(each, line) for each in read.examples),
+        line=line,
+    )
+
+
+def example(read: ExampleEntry, line: int) -> Example:
+    """An example; ``line`` is the line of its clause."""
+    return Example(read.title, _turns(read.turns), tuple(map(_comparison, read.comparisons)), line)
+
+
+def _comparison(read: ComparisonEntry) -> Comparison:
+    return Comparison(tuple(map(_answer, read.answers)), read.turn)
+
+
+def _answer(read: AnswerEntry) -> Answer:
+    return Answer(_turns(read.turns), None if read.verdict is None else _verdict(read.verdict))
+
+
+def _verdict(read: VerdictEntry) -> Verdict:
+    return Verdict(read.label, read.reason, read.condition, read.charged)
+
+
+def _turns(read: Iterable[TurnEntry]) -> tuple[Turn, ...]:
+    return tuple(Turn(each.role, each.content, dict(each.attributes), _turns(each.inner)) for each in read)

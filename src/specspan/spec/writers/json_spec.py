@@ -1,0 +1,15 @@
+"""A spec as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from specspan.spec.model import Spec
+from specspan.spec.structure import structure
+
+FORMAT = "json"
+
+
+def write(spec: Spec) -> str:
+    """The text of a JSON file."""
+    return json.dumps(structure(spec), indent=2, ensure_ascii=False) + "\n"

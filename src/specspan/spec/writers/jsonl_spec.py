@@ -1,0 +1,32 @@
+"""A spec as JSONL: a line that says what it is, then one clause a line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from specspan.spec.model import Clause, Spec
+from specspan.spec.structure import entry_of, header
+
+FORMAT = "jsonl"
+
+
+def write(spec: Spec) -> str:
+    """The text of a JSONL file. Programs that know the six published keys find them in every line but the first."""
+    lines = [header(spec), *(_line(clause, spec) for clause in spec.clauses.values())]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _line(clause: Clause, spec: Spec) -> dict[str, Any]:
+    rest = entry_of(clause, spec)
+    for key in ("id", "authority", "parent", "text", "references"):
+        rest.pop(key, None)
+    return {
+        "id": clause.id,
+        "text": clause.text,
+        "type": "section" if clause.authority is None else "clause",
+        "authority_level": clause.authority,
+        "section": clause.parent,
+        "related_statements": list(clause.references),
+        **rest,
+    }

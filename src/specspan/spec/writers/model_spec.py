@@ -1,0 +1,132 @@
+"""A spec as the Model Spec's Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from specspan.errors import Problem, SpecError
+from specspan.problems import Problems
+from specspan.spec.conversation_text import conversation_text
+from specspan.spec.load import Origin
+from specspan.spec.model import Clause, Example, Spec
+from specspan.spec.readers import model_spec
+
+FORMAT = "markdown"
+
+_REMEDY = "Write it as YAML, JSON or JSONL."
+_FENCES = re.compile(r"^ {0,3}(~{3,})", re.MULTILINE)
+
+
+def write(spec: Spec) -> str:
+    """The text of a Markdown file.
+
+    It is read back before it is handed over: Markdown cannot hold every text that YAML can, such as a heading inside a
+    clause.
+
+    Raises:
+        SpecError: it does not read back as the same clauses; those in question are named.
+    """
+    children: dict[str | None, list[Clause]] = {}
+    for clause in spec.clauses.values():
+        children.setdefault(clause.parent, []).append(clause)
+    order = list(_in_order(children))
+    text = _text(spec, order, {})
+    found = _read_back(text, spec)
+    # References that the text does not name, or names in another order, are written out.
+    named = {
+        clause.id: clause.references
+        for clause in order
+        if clause.id in found and found[clause.id].references != clause.references
+    }
+    if named:
+        text = _text(spec, order, named)
+        found = _read_back(text, spec)
+    _refuse_differences(spec, found)
+    return text
+
+
+def _in_order(children: Mapping[str | None, list[Clause]]) -> Iterator[Clause]:
+    """Every section before those in it, and those before the next one beside it."""
+    left = list(reversed(children.get(None, [])))
+    while left:
+        clause = left.pop()
+        yield clause
+        left += reversed(children.get(clause.id, []))
+
+
+def _text(spec: Spec, order: list[Clause], references: Mapping[str, tuple[str, ...]]) -> str:
+    front = ["---", f"id: {spec.id}", *([f"version: {spec.version}"] if spec.version else [])]
+    blocks = ["\n".join([*front, f"ladder: [{', '.join(spec.ladder)}]", "---"])]
+    for clause in order:
+        blocks += _blocks(clause, references.get(clause.id, ()))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _blocks(clause: Clause, references: tuple[str, ...]) -> Iterator[str]:
+    attributes = [f"#{clause.id}"]
+    if clause.authority is not None:
+        attributes.append(f"authority={clause.authority}")
+    attributes += [
+        f"{key}={_quoted(','.join(values))}"
+        for key, values in (("tags", clause.tags), ("references", references))
+        if values
+    ]
+    yield f"{'#' * clause.level} {clause.title} {{{' '.join(attributes)}}}"
+    if clause.text:
+        yield clause.text
+    if clause.commentary:
+        lines = (f"    {line}" if line.strip() else line for line in clause.commentary.split("\n"))
+        yield '!!! meta "Commentary"\n' + "\n".join(lines)
+    for example in clause.examples:
+        yield f"**Example**: {example.title}".rstrip()
+        conversation = conversation_text(example)
+        mark = "~" * max([3, *(len(fence) + 1 for fence in _FENCES.findall(conversation))])
+        yield f"{mark}xml\n{conversation}\n{mark}"
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if re.search(r"\s", value) else value
+
+
+def _read_back(text: str, spec: Spec) -> Mapping[str, Clause]:
+    try:
+        return model_spec.read(text, Origin(spec.source, spec.digest)).clauses
+    except SpecError as error:
+        problems = (Problem(f"as Markdown it would be broken: {one.message}", _REMEDY) for one in error.problems)
+        raise SpecError(spec.source, *problems) from error
+
+
+def _refuse_differences(spec: Spec, found: Mapping[str, Clause]) -> None:
+    problems = Problems(spec.source, SpecError)
+    for clause in spec.clauses.values():
+        if clause.id not in found or _timeless(found[clause.id], clause) != _timeless(clause, clause):
+            problems.add(Problem(f"Markdown cannot hold {clause.id!r} as it is", _REMEDY, clause.line or None))
+    for id_ in found:
+        if id_ not in spec.clauses:
+            problems.add(Problem(f"as Markdown, text would become a section {id_!r}", _REMEDY))
+    problems.refuse()
+
+
+def _timeless(clause: Clause, given: Clause) -> Clause:
+    """A clause without its lines, and blank lines between blocks counted as one.
+
+    References that only its text names are left out: Markdown finds them, other formats have those they are given.
+    """
+    return replace(
+        clause,
+        text=_blank(clause.text),
+        commentary=_blank(clause.commentary),
+        references=clause.references[: len(given.references)],
+        examples=tuple(map(_unplaced, clause.examples)),
+        line=0,
+    )
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"\n(?:[ \t]*\n)+", "\n\n", text)
+
+
+def _unplaced(example: Example) -> Example:
+    return replace(example, title=" ".join(example.title.split()), line=0)

@@ -1,0 +1,43 @@
+"""A spec as YAML that people read: texts of several lines stand as blocks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from specspan.documents.scalars import resolve
+from specspan.spec.model import Spec
+from specspan.spec.structure import structure
+
+FORMAT = "yaml"
+
+_WIDTH = 120
+# A block keeps its text as it is; space at the edges and control characters are safer between quotes.
+_BLOCK = re.compile(
+    r"(?:[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*)(?:\n+[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+)+"
+)
+_BASE: Any = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+
+
+def write(spec: Spec) -> str:
+    """The text of a YAML file."""
+    return str(yaml.dump(structure(spec), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH))
+
+
+class _Dumper(_BASE):  # type: ignore[misc]  # PyYAML's stubs do not say which of the two it is
+    """Writes what `specspan.documents.yaml_text` reads back as it was."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: Any, text: str) -> yaml.ScalarNode:
+    style = None if resolve(text) == text else "'"
+    if "\n" in text:
+        style = "|" if _BLOCK.fullmatch(text) else '"'
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
