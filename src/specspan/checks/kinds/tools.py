@@ -48,7 +48,10 @@ class ToolsConfig(BaseModel):
     version: str = "1"
 
 
-SCHEMA = ToolsConfig.model_json_schema()
+SCHEMA = {
+    **ToolsConfig.model_json_schema(),
+    "examples": [{"allow": ["search_orders", "issue_refund"], "limits": {"issue_refund": {"amount": {"max": 50}}}}],
+}
 
 Broken = Callable[[Any], str | None]
 """The reason for which a value breaks a limit; None if it keeps to it."""
