@@ -98,6 +98,8 @@ def test_what_is_bound_is_shown_as_tables() -> None:
         "                                           pattern output ×2\n"
         "be_polite     clerk      medium    flag    none\n"
         "\n"
+        f"owner  {'█' * 20}  1 of 1\n"
+        f"clerk  {'░' * 20}  0 of 1\n"
         "Checked: 1 of 2 clauses. Unassessed on every call: 1.\n"
         "\n"
         "override   by     until       ruling            reason\n"
@@ -119,7 +121,8 @@ def test_what_is_bound_is_also_json() -> None:
     bound = json.loads(result.stdout)
     assert bound["policy"] == {"source": "policy.yaml", "digest": digest("policy.yaml"), "mode": "enforce"}
     assert bound["spec"] == {"id": "shop", "version": "2026-03-01", "digest": digest("shop.md"), "source": "shop.md"}
-    assert bound["coverage"] == {"binding": 2, "named": 2, "checked": 1}
+    covered = bound["coverage"]
+    assert (covered["binding"], covered["named"], covered["checked"], covered["unassessed"]) == (2, 2, 1, 1)
     secrets, polite = bound["clauses"]
     assert secrets["objective"] == {"target": 0.999, "window_s": 2592000}
     assert secrets["checks"][0] == {"name": "keep_secrets", "kind": "pattern", "version": "1", "stage": "input"}
@@ -233,6 +236,8 @@ def test_a_first_policy_goes_to_standard_output_and_loads() -> None:
         "keep_secrets  owner      high      flag    none\n"
         "be_polite     clerk      medium    flag    none\n"
         "\n"
+        f"owner  {'░' * 20}  0 of 1\n"
+        f"clerk  {'░' * 20}  0 of 1\n"
         "Checked: 0 of 2 clauses. Unassessed on every call: 2."
     )
 

@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.checks.base import Check
+from specspan.cli.coverage_view import counts, coverage_line, levels
 from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
+from specspan.policy.coverage import coverage
 from specspan.policy.model import ClausePolicy, Objective, Policy
 from specspan.policy.overrides import rule
 
@@ -22,7 +24,6 @@ _SEVERITY_STYLES = {Severity.LOW: "dim", Severity.MEDIUM: "", Severity.HIGH: "ye
 
 def policy_json(policy: Policy) -> dict[str, Any]:
     """What a policy binds."""
-    binding, checked = _coverage(policy)
     return {
         "policy": {"source": policy.source, "digest": policy.digest, "mode": policy.mode},
         "spec": {
@@ -31,7 +32,7 @@ def policy_json(policy: Policy) -> dict[str, Any]:
             "digest": policy.spec.digest,
             "source": policy.spec.source,
         },
-        "coverage": {"binding": binding, "named": len(policy.clauses), "checked": checked},
+        "coverage": counts(coverage(policy)),
         "clauses": [_clause_json(clause) for clause in policy.clauses.values()],
         "overrides": [_override_json(ruling) for ruling in _rulings(policy)],
     }
@@ -53,7 +54,9 @@ def print_policy(out: Console, policy: Policy) -> None:
     if policy.clauses:
         out.print(_clauses(policy))
         out.line()
-    out.print(_coverage_line(policy))
+    covered = coverage(policy)
+    out.print(levels(covered))
+    out.print(coverage_line(covered))
     rulings = _rulings(policy)
     if rulings:
         out.line()
@@ -114,19 +117,6 @@ def _span(window: timedelta) -> str:
     minutes = int(window.total_seconds() // 60)
     unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if minutes % size == 0)
     return f"{minutes // size}{unit}"
-
-
-def _coverage(policy: Policy) -> tuple[int, int]:
-    """How many clauses of the spec bind, and how many of them have a check."""
-    return sum(1 for _ in policy.spec.binding), sum(1 for clause in policy.clauses.values() if clause.checks)
-
-
-def _coverage_line(policy: Policy) -> Text:
-    binding, checked = _coverage(policy)
-    text = Text(f"Checked: {checked} of {binding} clauses.", "bold")
-    if checked < binding:
-        text.append(f" Unassessed on every call: {binding - checked}.", "not bold yellow")
-    return text
 
 
 def _overrides(rulings: Sequence[OverrideRuling]) -> Table:

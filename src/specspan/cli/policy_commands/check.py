@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import click
 
 from specspan.cli.output import console, print_json, printable
+from specspan.cli.own_checks import imported, own_checks
 from specspan.cli.policy_report import policy_json, print_policy, problems_json
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
@@ -19,7 +16,7 @@ from specspan.policy.load import load_policy
 @click.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "json_", is_flag=True, help="Print JSON, also of what is refused.")
-@click.option("--import", "modules", metavar="MODULE", multiple=True, help="Import your checks first; repeatable.")
+@own_checks
 def command(file: Path, json_: bool, modules: tuple[str, ...]) -> None:
     """Show what a policy binds, or why it is refused.
 
@@ -27,8 +24,7 @@ def command(file: Path, json_: bool, modules: tuple[str, ...]) -> None:
     finds them: from the current directory on.
     """
     try:
-        with _current_directory_first():
-            _import(modules)
+        with imported(modules):
             policy = load_policy(file)
     except PolicyError as error:
         _refuse(error, json_)
@@ -37,27 +33,6 @@ def command(file: Path, json_: bool, modules: tuple[str, ...]) -> None:
         print_json(policy_json(policy))
     else:
         print_policy(console(), policy)
-
-
-@contextmanager
-def _current_directory_first() -> Iterator[None]:
-    """Imports look into the current directory first, for as long as this lasts."""
-    before = list(sys.path)
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        yield
-    finally:
-        sys.path[:] = before
-
-
-def _import(modules: tuple[str, ...]) -> None:
-    """Import the user's modules, so that their ``@specspan.check`` functions are known."""
-    for module in modules:
-        try:
-            import_module(module)
-        except Exception as error:  # whatever the user's module does on import
-            reason = f"{type(error).__name__}: {error}"
-            raise click.BadParameter(f"{module!r} cannot be imported: {reason}", param_hint="--import") from error
 
 
 def _refuse(error: PolicyError, json_: bool) -> None:

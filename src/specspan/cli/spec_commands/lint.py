@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.cli.output import console, print_json, printable
+from specspan.cli.own_checks import imported, own_checks
 from specspan.policy.coverage import coverage
 from specspan.policy.load import load_policy
 from specspan.spec.lint import Grade, Lint, lint_file
@@ -24,8 +25,9 @@ _MARKS = {Grade.ERROR: ("✘ error", "bold red"), Grade.WARNING: ("! warning", "
 @click.argument("file")
 @click.option("--policy", type=click.Path(path_type=Path), help="Name the clauses that it leaves unchecked, too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail as errors do.")
+@own_checks
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file: str, policy: Path | None, strict: bool, as_json: bool) -> None:
+def command(file: str, policy: Path | None, strict: bool, modules: tuple[str, ...], as_json: bool) -> None:
     """Look at the spec in FILE for what is broken and for what nobody may have meant.
 
     The exit code is 1 when there are errors (with --strict also warnings), and 2 when FILE is no spec at all.
@@ -33,7 +35,8 @@ def command(file: str, policy: Path | None, strict: bool, as_json: bool) -> None
     linted = lint_file(file)
     found = list(linted.findings)
     if policy is not None and linted.spec is not None:
-        found = sorted([*found, *_unchecked(linted.spec, policy)], key=lambda lint: lint.line or 0)
+        with imported(modules):
+            found = sorted([*found, *_unchecked(linted.spec, policy)], key=lambda lint: lint.line or 0)
     if as_json:
         print_json({"source": linted.source, "counts": _counts(found), "findings": [asdict(lint) for lint in found]})
     else:
