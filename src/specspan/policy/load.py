@@ -21,6 +21,7 @@ from specspan.policy.document import Document, read_document
 from specspan.policy.model import ClausePolicy, Objective, Policy
 from specspan.policy.schema import ClauseEntry, DefaultsEntry, PolicyFile
 from specspan.problems import Problems
+from specspan.spec.find import find_spec
 from specspan.spec.load import load_spec
 from specspan.spec.model import Clause, Spec
 
@@ -84,7 +85,7 @@ class _Loading:
         entry = self._root.value["spec"]
         path, digest = (entry, None) if isinstance(entry, str) else (entry["path"], entry.get("digest"))
         try:
-            spec = load_spec(Path(self._document.source).parent / path)
+            spec = load_spec(find_spec(path, Path(self._document.source).parent))
         except SpecError as error:
             for problem in error.problems:
                 where = error.source if problem.line is None else f"{error.source}:{problem.line}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from specspan import discovery
 from specspan.errors import Problem, SpecError
+from specspan.spec.catalogue import editions
 from specspan.spec.model import Spec
 from specspan.textfile import read_text_file
 
@@ -56,7 +57,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         raise SpecError(file.source, Problem("this file is empty", "Give the text of a spec."))
     for reader in _readers():
         if reader.reads(text):
-            return reader.read(text, origin)
+            return _named(reader.read(text, origin))
     raise SpecError(
         file.source,
         Problem(
@@ -64,6 +65,12 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
             "Give a section a heading such as '## Title {#its_id authority=user}', or install a reader for it.",
         ),
     )
+
+
+def _named(spec: Spec) -> Spec:
+    """A published text has the name and version it was published under, whatever its file is called."""
+    edition = editions().get(spec.digest)
+    return spec if edition is None else replace(spec, id=edition.name, version=edition.version)
 
 
 def _readers() -> Iterator[SpecReader]:
