@@ -134,12 +134,13 @@ class LiveCall:
         if not self._first():
             return
         self.over = True
+        duration_s = time.perf_counter() - self.started_s
         decision = None
-        timing = Timing(time.perf_counter() - self.started_s, self.first_chunk_s)
+        overhead_ns: dict[str, int] = {}
         if self.evaluation is not None:
             with guard("instrument.decide"):
                 decision = self.evaluation.decide()
                 overhead_ns = {stage.value: cost_ns for stage, cost_ns in self.evaluation.overhead_ns.items()}
-                timing = replace(timing, overhead_ns=overhead_ns)
+        timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
         with guard("instrument.end_call"):
             self._recorder.end_call(self.span, self.call, decision, ending, timing)
