@@ -52,7 +52,7 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
         (b"# A {#a}\n\nna\xefve\n", 3, "0xef"),
         (b"# A {#a}\n\xed\xa0\x80", 2, "0xed"),
         (b"Just text.\n", None, "no reader"),
-        (b"# A heading without an id\n", None, "no reader"),
+        (b"# A heading without text\n", None, "no section binds"),
     ],
 )
 def test_file_that_is_no_spec_is_refused_by_name(tmp_path: Path, data: bytes, line: int | None, says: str) -> None:

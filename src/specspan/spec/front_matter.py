@@ -21,6 +21,7 @@ from specspan.spec.ladder import Ladder
 from specspan.wording import did_you_mean
 
 _KEYS = ("id", "version", "ladder")
+"""Those that every document may have."""
 _MAX_CHARS = 65_536
 _OPENS = re.compile(r"---[ \t]*\n")
 _CLOSES = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
@@ -34,14 +35,19 @@ class FrontMatter:
     id: str | None = None
     version: str | None = None
     ladder: Ladder | None = None
+    authority: str | None = None
+    """The level of sections that do not say otherwise, where a format has that."""
     end: int = 0
     """Where in the text the document itself begins."""
     lines: int = 0
     """How many lines stand before that."""
 
 
-def front_matter(text: str, problems: Problems) -> FrontMatter:
-    """The front matter of a document, nothing where it has none; what is broken is added to ``problems``."""
+def front_matter(text: str, problems: Problems, *, more: tuple[str, ...] = ()) -> FrontMatter:
+    """The front matter of a document, nothing where it has none; what is broken is added to ``problems``.
+
+    ``more`` are keys that the format has beside those of every format.
+    """
     opens = _OPENS.match(text)
     if opens is None:
         return FrontMatter()
@@ -52,13 +58,14 @@ def front_matter(text: str, problems: Problems) -> FrontMatter:
         return FrontMatter()
     declared: dict[str, Ladder] = {}
     for key, value, line in _entries(text[opens.end() : closes.start()], problems):
-        if problem := _problem(key, value, line, declared):
+        if problem := _problem(key, value, line, declared, (*_KEYS, *more)):
             problems.add(problem)
         else:
             declared[key] = value
     (id_,), (version,) = declared.get("id", (None,)), declared.get("version", (None,))
+    (authority,) = declared.get("authority", (None,))
     end = min(closes.end() + 1, len(text))
-    return FrontMatter(id_, version, declared.get("ladder"), end, text.count("\n", 0, end))
+    return FrontMatter(id_, version, declared.get("ladder"), authority, end, text.count("\n", 0, end))
 
 
 def _entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, int]]:
@@ -83,10 +90,10 @@ def _entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, 
         yield str(key.value), words, key.start_mark.line + 2
 
 
-def _problem(key: str, words: Ladder, line: int, declared: dict[str, Ladder]) -> Problem | None:
+def _problem(key: str, words: Ladder, line: int, declared: dict[str, Ladder], known: tuple[str, ...]) -> Problem | None:
     """What is wrong with one entry; None when nothing is."""
-    if key not in _KEYS:
-        remedy = did_you_mean(key, _KEYS, f"Known are {', '.join(_KEYS)}.")
+    if key not in known:
+        remedy = did_you_mean(key, known, f"Known are {', '.join(known)}.")
         return Problem(f"unknown key {key!r} in the front matter", remedy, line)
     if key in declared:
         return Problem(f"key {key!r} stands twice in the front matter", "Keep one of them.", line)

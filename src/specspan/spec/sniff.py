@@ -20,6 +20,7 @@ class Kind(Enum):
 _YAML_TOP = re.compile(
     r"(?:[ \t]*(?:#.*)?\n|---[ \t]*\n)*[\"']?(?:v|type|id|version|ladder|clauses)[\"']?[ \t]*:(?=\s)"
 )
+_ID_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t].*\{#", re.MULTILINE)
 _JSON_TOP = re.compile(r"\s*\{\s*[\"}]")
 _CLAUSES = re.compile(r"^(?:[\"']?clauses[\"']?[ \t]*:|---[ \t]*$)", re.MULTILINE)
 
@@ -37,3 +38,8 @@ def kind_of(text: str) -> Kind:
     begins = top[0].rfind("\n") + 1  # the first key itself may be 'clauses:'; the mark above it ends nothing
     clauses = _CLAUSES.search(text, begins)
     return Kind.PROSE if clauses is None or clauses[0].startswith("---") else Kind.YAML
+
+
+def has_ids(text: str) -> bool:
+    """Whether a heading carries an id as in ``## Title {#id}``."""
+    return _ID_HEADING.search(text) is not None

@@ -13,6 +13,7 @@ from specspan.spec.model import Clause
 from specspan.wording import did_you_mean
 
 _MAX_LEVEL = 6
+_RENAME = "Give this section another id."
 
 
 class Section(Protocol):
@@ -26,13 +27,13 @@ class Section(Protocol):
     def line(self) -> int: ...
 
 
-def misfits(sections: Iterable[Section], ladder: Ladder, declare: str) -> Iterator[Problem]:
-    """Ids that stand twice, and levels that the ladder lacks; ``declare`` says how a ladder is declared."""
+def misfits(sections: Iterable[Section], ladder: Ladder, declare: str, rename: str = _RENAME) -> Iterator[Problem]:
+    """Ids that stand twice, and levels that the ladder lacks; ``declare`` and ``rename`` are remedies."""
     first: dict[str, int] = {}
     for section in sections:
         if section.id in first:
             message = f"id {section.id!r} stands on line {first[section.id]} already"
-            yield Problem(message, "Give this section another id.", section.line)
+            yield Problem(message, rename, section.line)
         first.setdefault(section.id, section.line)
         if section.authority is not None and section.authority not in ladder:
             remedy = did_you_mean(section.authority, ladder, declare)

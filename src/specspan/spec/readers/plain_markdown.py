@@ -1,0 +1,129 @@
+"""A policy in plain Markdown, as a company has it: headings without attributes.
+
+::
+
+    ---
+    authority: developer
+    ---
+    # Refunds
+
+    ## Ask for a reason (authority: user)
+
+Ids are made from titles alone, so that rewording a text changes none. Each section with text binds at the level that
+front matter gives, or at the one its heading names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from specspan.errors import Problem, SpecError
+from specspan.problems import Problems
+from specspan.spec.front_matter import FrontMatter, front_matter
+from specspan.spec.headings import Heading
+from specspan.spec.identity import id_of, version_of
+from specspan.spec.ladder import Ladder, derive
+from specspan.spec.load import Origin
+from specspan.spec.markdown import Block, BlockKind, blocks
+from specspan.spec.model import Clause, Spec
+from specspan.spec.sections import clauses_of, sections_of
+from specspan.spec.sniff import Kind, has_ids, kind_of
+from specspan.spec.soundness import misfits
+
+ONLY_LEVEL = "policy"
+"""The one level of a document that names none."""
+
+_ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S", re.MULTILINE)
+_LEVEL = re.compile(r"\s*\(authority:[ \t]*(?P<level>[\w.:+-]+)\)$")
+_ATTRIBUTES = re.compile(r"\{[^{}]*\}$")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*")
+_DECLARE = "Declare your own levels with 'ladder:' in front matter."
+
+
+def reads(text: str) -> bool:
+    """Whether there are headings, and none of them has an id."""
+    return kind_of(text) is Kind.PROSE and not has_ids(text) and _ANY_HEADING.search(text) is not None
+
+
+def read(text: str, origin: Origin) -> Spec:
+    """The spec of a document without attributes.
+
+    Raises:
+        SpecError: naming every problem found, each with its line and its remedy.
+    """
+    problems = Problems(origin.source, SpecError)
+    front = front_matter(text, problems, more=("authority",))
+    found = list(blocks(text[front.end :], problems, first_line=front.lines + 1))
+    problems.add_all(_underlined(found))
+    drafts = list(clauses_of(sections_of(found, _heading, problems)))
+    labelled = _labelled(_with_ids(drafts), front)
+    ladder = _ladder(labelled, front)
+    problems.add_all(misfits(labelled, ladder, _DECLARE, "Give this section another title."))
+    if not any(clause.authority for clause in labelled):
+        remedy = "Write 'authority: level' in front matter, or '(authority: level)' behind a title."
+        problems.add(Problem("no section binds anybody", remedy))
+    problems.refuse()
+    return Spec(
+        id=front.id or id_of(origin.source, labelled[0].id),
+        version=front.version or version_of(origin.source),
+        digest=origin.digest,
+        ladder=ladder,
+        clauses={clause.id: clause for clause in labelled},
+        source=origin.source,
+    )
+
+
+def _heading(written: str, line: int, problems: Problems) -> Heading:
+    """The heading on a line. Its id is the line for as long as titles may repeat."""
+    marks = written.lstrip(" ")
+    level = len(marks) - len(marks.lstrip("#"))
+    title = re.sub(r"(?:^|[ \t])#+$", "", marks[level:].strip()).strip()
+    named = _LEVEL.search(title)
+    title = title if named is None else title[: named.start()]
+    if _ATTRIBUTES.search(title):
+        problems.add(Problem(f"{title!r} has attributes and no id", "Write them as '{#its_id authority=level}'.", line))
+    elif not _slug(title):
+        problems.add(Problem(f"{title!r} has no letter or digit to make an id of", "Give the section a title.", line))
+    return Heading(level, title, line, f"line {line}", None if named is None else named["level"])
+
+
+def _slug(title: str) -> str:
+    """A title as the anchor that GitHub makes of it."""
+    return re.sub(r"[^\w\- ]", "", _LINK.sub(r"\1", title).strip().lower()).replace(" ", "-")
+
+
+def _underlined(found: Iterable[Block]) -> Iterator[Problem]:
+    """Titles above a line of '=' or '-': to read them as text would hide a section."""
+    for block in found:
+        if block.kind is BlockKind.PARAGRAPH:
+            for at, line in enumerate(block.lines[1:], 1):
+                if _UNDERLINE.fullmatch(line):
+                    message = f"{block.lines[at - 1].strip()!r} is underlined as a heading"
+                    yield Problem(message, "Write '## Title', or an empty line above a rule.", block.line + at)
+
+
+def _with_ids(drafts: list[Clause]) -> list[Clause]:
+    """Sections with ids made from their titles; where one title stands twice, each has its parent's before it."""
+    often = Counter(_slug(draft.title) for draft in drafts)
+    ids: dict[str | None, str] = {}
+    for draft in drafts:
+        slug = _slug(draft.title)
+        above = ids.get(draft.parent)
+        ids[draft.id] = f"{above}-{slug}" if often[slug] > 1 and above else slug
+    return [replace(draft, id=ids[draft.id], parent=ids.get(draft.parent)) for draft in drafts]
+
+
+def _labelled(clauses: list[Clause], front: FrontMatter) -> list[Clause]:
+    """Clauses at their own level, or those with text at the document's."""
+    named = front.ladder is not None or any(clause.authority for clause in clauses)
+    default = front.authority or (None if named else ONLY_LEVEL)
+    return [clause if clause.authority or not clause.text else replace(clause, authority=default) for clause in clauses]
+
+
+def _ladder(clauses: Iterable[Clause], front: FrontMatter) -> Ladder:
+    levels = [clause.authority for clause in clauses if clause.authority]
+    return front.ladder or ((ONLY_LEVEL,) if set(levels) == {ONLY_LEVEL} else derive(levels))

@@ -1,0 +1,106 @@
+"""From the blocks of a Markdown document to sections, and from sections to clauses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+from specspan.errors import Problem
+from specspan.problems import Problems
+from specspan.spec.conversation import BadConversation, Conversation, read_conversation
+from specspan.spec.headings import Heading
+from specspan.spec.markdown import Block, BlockKind
+from specspan.spec.model import Clause, Example
+
+_REFERENCE = re.compile(r"\]\(#([\w.:-]+)\)")
+
+
+@dataclass(slots=True)
+class Section:
+    """A section while it is read."""
+
+    heading: Heading
+    text: list[str] = field(default_factory=list)
+    commentary: list[str] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+
+    def take(self, block: Block) -> None:
+        """Take in a block of prose."""
+        if block.kind is BlockKind.ADMONITION and block.info == "meta":
+            self.commentary.append(block.body)
+        else:
+            self.text.append(block.text)
+        if block.kind is not BlockKind.FENCE:
+            self.references += _REFERENCE.findall(block.text)
+
+    def take_example(self, title: Block, fence: Block, problems: Problems) -> None:
+        """Take in an example: what announces it, and its conversation."""
+        try:
+            conversation = read_conversation(fence.body, fence.line + 1)
+        except BadConversation as error:
+            problems.add(error.problem)
+            return
+        words = " ".join(title.text.split()).removeprefix("**Example**:").removeprefix("**Example:**").strip()
+        self.examples.append(Example(words, conversation.turns, conversation.comparisons, title.line))
+        self.references += _REFERENCE.findall(title.text)
+        self.references += _mentioned(conversation)
+
+
+def sections_of(
+    found: list[Block], heading: Callable[[str, int, Problems], Heading], problems: Problems
+) -> list[Section]:
+    """Every section with what stands in it, up to the next heading. Text before the first belongs to none.
+
+    ``heading`` reads a heading's line.
+    """
+    sections: list[Section] = []
+    taken: Block | None = None
+    for block, after in zip_longest(found, found[1:]):
+        if block.kind is BlockKind.HEADING:
+            sections.append(Section(heading(block.text, block.line, problems)))
+        elif not sections or block is taken:
+            continue
+        elif block.kind is not BlockKind.EXAMPLE:
+            sections[-1].take(block)
+        elif after is not None and after.kind is BlockKind.FENCE and after.info == "xml":
+            sections[-1].take_example(block, after, problems)
+            taken = after
+        else:
+            remedy = "Put a '~~~xml' block with its conversation behind it."
+            problems.add(Problem("an example has no conversation", remedy, block.line))
+    return sections
+
+
+def _mentioned(conversation: Conversation) -> Iterator[str]:
+    """The clauses that the verdicts of a conversation name."""
+    for comparison in conversation.comparisons:
+        for answer in comparison.answers:
+            if answer.verdict is not None:
+                yield from filter(None, [answer.verdict.charged])
+                yield from _REFERENCE.findall(answer.verdict.reason or "")
+
+
+def clauses_of(sections: Iterable[Section]) -> Iterator[Clause]:
+    """The finished clauses; a section's parent is the nearest one above it with a higher heading."""
+    above: list[Heading] = []
+    for section in sections:
+        heading = section.heading
+        while above and above[-1].level >= heading.level:
+            above.pop()
+        yield Clause(
+            id=heading.id,
+            title=heading.title,
+            text="\n\n".join(section.text),
+            authority=heading.authority,
+            parent=above[-1].id if above else None,
+            level=heading.level,
+            tags=heading.tags,
+            commentary="\n\n".join(section.commentary),
+            references=tuple(dict.fromkeys((*heading.references, *section.references))),
+            examples=tuple(section.examples),
+            line=heading.line,
+        )
+        above.append(heading)
