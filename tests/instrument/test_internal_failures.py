@@ -13,7 +13,7 @@ from openai_wire import Ask, Wire, chunks, completion, sse
 from policies import bound, pattern, policy
 
 from specspan import losses
-from specspan.decision import Action, Mode
+from specspan.decision import Action, Mode, Stage
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.streams import StreamCheck
 from specspan.instrument import install
@@ -93,6 +93,15 @@ def test_an_adapter_that_fails(
     """A provider's answer that its adapter cannot read is the application's all the same."""
     break_adapter(part)
     check(record, ask, stream=stream)
+
+
+def test_what_could_not_be_read_is_unassessed(ask: Ask, break_adapter: Callable[[str], None]) -> None:
+    """A clause about an input that could not be read did not find it empty."""
+    break_adapter("request")
+    with recorded(policy(bound("privacy", pattern("secret", stage=Stage.INPUT)))) as record:
+        ask(Wire(completion("hello")))
+    (decision,) = record.decisions
+    assert [finding["outcome"] for finding in decision["findings"]] == ["unassessed"]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ended_spans import Spans
+from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
 from policies import Code, bound, pattern, policy, says
 
@@ -342,6 +343,61 @@ def test_streams_that_are_left_early(spans: Spans) -> None:
     gc.collect()
     assert spans.ending("chat parrot") == "abandoned"
     assert model.cleaned_up == 2
+
+
+def test_a_body_that_returns_when_closed_was_closed(spans: Spans) -> None:
+    """Returning instead of passing on the request to close is no completion."""
+
+    @observe(model="parrot")
+    def model() -> Generator[str, None, None]:
+        with contextlib.suppress(GeneratorExit):
+            yield "a"
+
+    with contextlib.closing(model()) as stream:
+        next(stream)
+    assert spans.ending("chat parrot") == "closed"
+
+
+def test_a_stream_collected_after_its_loop_was_closed(spans: Spans) -> None:
+    """Nobody can close it any more; the call is ended all the same."""
+
+    async def begin() -> AsyncGenerator[str, Any]:
+        stream = Model("a", "b").stream_later()
+        await anext(stream)
+        return stream
+
+    loop = asyncio.new_event_loop()
+    stream = loop.run_until_complete(begin())
+    loop.close()
+    assert spans.all == ()
+    del stream
+    gc.collect()
+    assert spans.ending("chat parrot") == "abandoned"
+
+
+@ALL
+def test_suppressed_calls_are_left_alone(spans: Spans, say: Say) -> None:
+    """Where instrumentation is suppressed, a model function is a function."""
+    token = otel_context.attach(otel_context.set_value("suppress_instrumentation", True))
+    assert say(Model("a"), "hi") == "a"
+    otel_context.detach(token)
+    assert spans.all == ()
+
+
+@ALL
+def test_an_interrupt_while_it_is_decided(say: Say) -> None:
+    """An interrupt during a check passes on, the body does not run, and the span is ended."""
+
+    def interrupted(call: Any, texts: Any) -> bool:
+        raise KeyboardInterrupt
+
+    with recorded(policy(bound("any", Code(interrupted, Stage.INPUT)))) as record:
+        model = Model("a")
+        with pytest.raises(KeyboardInterrupt):
+            say(model, "hi")
+    assert model.heard == []
+    (span,) = record.spans
+    assert (span.attributes or {})["error.type"] == "KeyboardInterrupt"
 
 
 async def test_async_streams_that_are_left_early(spans: Spans) -> None:

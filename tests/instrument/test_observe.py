@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import gc
 import inspect
 import math
+import pickle
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -38,6 +40,8 @@ class Unprintable:
 
 class Desk:
     """A class with every kind of method."""
+
+    name = "back"
 
     @observe
     def answer(self, question: str) -> str:
@@ -292,6 +296,29 @@ def test_a_callable_object_and_a_partial_are_observed(spans: Spans) -> None:
     assert observe(functools.partial(Adder(), 1))(2) == 3
     assert asyncio.run(observe(functools.partial(double, 4))()) == 8
     assert spans.names == [Adder.__qualname__, "partial", "partial"]
+
+
+@observe
+def at_the_top(number: int) -> int:
+    return number + 1
+
+
+def test_they_are_pickled_and_copied_like_functions(spans: Spans) -> None:
+    """Decorated functions and methods go to other processes, and copies of what holds them still call them."""
+    desk = Desk()
+    desk.name = "front"
+    for again in (pickle.loads(pickle.dumps(at_the_top)), copy.copy(at_the_top), copy.deepcopy([at_the_top])[0]):
+        assert again is at_the_top
+    methods: list[Any] = [pickle.loads(pickle.dumps(desk.answer)), copy.deepcopy({"tool": desk.answer})["tool"]]
+    for again in methods:
+        assert again("why") == "WHY"
+        assert again.__self__ is not desk
+        assert again.__self__.name == "front"
+    held: Any = copy.copy(desk.answer)
+    assert held.__self__ is desk
+    assert pickle.loads(pickle.dumps(Desk.of))("x") is Desk
+    assert pickle.loads(pickle.dumps(Desk.sign))("a") == copy.deepcopy(Desk.sign)("a") == "a!"
+    assert at_the_top(1) == 2
 
 
 @pytest.mark.parametrize("nonsense", [Desk, 3, "answer"])

@@ -258,6 +258,19 @@ def test_suppressed_calls_are_left_alone(ask: Ask, spans: Spans) -> None:
     assert spans.all == ()
 
 
+def test_calls_within_a_call_are_part_of_it(ask: Ask, spans: Spans) -> None:
+    """What the client calls of its own on the way to the service is no call of the application's."""
+    inner = Wire(completion())
+    client = inner.sync_client()
+    outer = Wire(
+        completion(),
+        during=lambda: client.chat.completions.create(model="inner", messages=[{"role": "user", "content": "hi"}]),
+    )
+    ask(outer)
+    ask(inner)
+    assert (len(inner.requests), spans.names) == (2, ["chat gpt-test"] * 2)
+
+
 def test_calls_during_the_call_are_below_it(ask: Ask, spans: Spans) -> None:
     """What is traced on the way to the service is below the call's span, and what follows is not."""
     ask(Wire(completion(), during=lambda: spans.tracer.start_span("http").end()))
@@ -352,6 +365,7 @@ def test_every_kind_of_message_is_read(ask: Ask, monkeypatch: pytest.MonkeyPatch
 
 
 PIECES = [
+    chunk({"content": "Second."}, index=1),
     chunk({"role": "assistant", "content": "", "reasoning_content": "hmm"}),
     chunk({"content": "Let me "}),
     chunk({"content": "look."}),
@@ -361,7 +375,6 @@ PIECES = [
     chunk({"tool_calls": [{"index": 0, "function": {"arguments": '{"at"'}}]}),
     chunk({"tool_calls": [{"index": 1, "id": "b", "function": {"name": "run", "arguments": "{}"}}]}),
     chunk({"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}),
-    chunk({"content": "Second."}, index=1),
     chunk({}, "stop", index=1),
     chunk({}, "tool_calls"),
     {**chunk(), "choices": [], "usage": usage()},
@@ -399,7 +412,7 @@ def test_streamed_and_plain_answers_read_the_same(ask: Ask, monkeypatch: pytest.
 def test_chunks_of_a_filter_in_front_of_the_model(ask: Ask, spans: Spans) -> None:
     """Azure sends chunks without id, without choices, and choices without a delta."""
     odd = [{**chunk(), "id": "", "model": "", "choices": []}, {**chunk(), "choices": [{"index": 0, "delta": None}]}]
-    ask(Wire(sse([*odd, *chunks("hello")])), stream=True)
+    ask(Wire(sse([*odd, *chunks("hello"), {**chunk(), "id": "", "choices": []}])), stream=True)
     assert spans.attributes("chat gpt-test")["gen_ai.response.id"] == "chatcmpl-1"
 
 

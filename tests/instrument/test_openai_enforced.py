@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -218,6 +219,15 @@ def test_a_violation_of_one_choice_cuts_all(ask: Ask) -> None:
     assert [(each.index, each.delta.content) for each in last] == [(1, "[redacted:ssn]")]
 
 
+def test_a_last_chunk_has_nothing_else_in_it(ask: Ask) -> None:
+    """A tool call or a refusal in the chunk that completes a violation is not handed over with what takes its place."""
+    call = {"index": 0, "id": "a", "function": {"name": "refund", "arguments": "{}"}}
+    with recorded(rule(Action.REDACT)):
+        read = ask(Wire(sse([chunk({"content": SECRET, "refusal": "no", "tool_calls": [call]})])), stream=True)
+    delta = read[-1].choices[0].delta
+    assert (delta.content, delta.refusal, delta.tool_calls) == ("[redacted:ssn]", None, None)
+
+
 CALLS = [
     chunk({"role": "assistant", "content": "One moment."}),
     chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "refund", "arguments": '{"am'}}]}),
@@ -237,6 +247,30 @@ def test_a_tool_call_is_decided_before_the_tool_can_run(ask: Ask) -> None:
         assert ask(Wire(completion(None, tools=[("search", "{}")]))).choices[0].message.tool_calls
     assert caught.value.decision.governing_clause == "autonomy"
     assert [decision["action"] for decision in record.decisions] == ["block", "block", "allow"]
+
+
+def test_the_chunk_that_ends_the_answer_waits_for_the_decision() -> None:
+    """All that came before was handed over; in place of the chunk with the last finish reason, `Blocked` is raised."""
+    with recorded(refuses_tool("refund")), Wire(sse(CALLS)).sync_client() as client:
+        stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True)
+        read = [next(stream), next(stream), next(stream)]
+        with pytest.raises(Blocked):
+            next(stream)
+    assert [each.choices[0].finish_reason for each in read] == [None] * 3
+
+
+def test_the_answer_ends_when_every_choice_did(ask: Ask) -> None:
+    """One choice that says twice why it stopped does not speak for another."""
+    asked = []
+
+    def look(call: ModelCall, texts: Sequence[TextAt]) -> bool:
+        asked.append(call.output_text)
+        return True
+
+    pieces = [chunk({"content": "a"}, "stop"), chunk({}, "stop"), chunk({"content": "b"}, "stop", index=1)]
+    with recorded(policy(bound("looked_at", Code(look)))):
+        ask(Wire(sse(pieces)), stream=True, n=2)
+    assert asked == ["a\n\nb"]
 
 
 def test_a_stream_that_never_says_why_it_stopped_is_decided_at_its_end(ask: Ask) -> None:
@@ -284,12 +318,13 @@ def test_a_stream_that_is_closed_is_decided_as_far_as_it_was_read() -> None:
 
 def test_a_dropped_stream_waits_for_nothing() -> None:
     """Collection of a stream does not wait for a check that takes its time: the clause is unassessed."""
-    waited: list[bool] = []
-    rules = policy(bound("slow", Code(lambda call, texts: waited.append(True), timeout_s=60.0)))
+    never = threading.Event()
+    rules = policy(bound("slow", Code(lambda call, texts: never.wait(2), timeout_s=0.2)))
     with recorded(rules) as record, Wire(sse(chunks("hel", "lo"))).sync_client() as client:
         next(client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True))
     (decision,) = record.decisions
-    assert decision["verdict"] in ("unassessed", "complied")
+    never.set()
+    assert decision["verdict"] == "unassessed"
     assert attributes(record.spans)["specspan.stream.end"] == "abandoned"
 
 
@@ -315,4 +350,5 @@ def test_a_body_that_is_left_to_the_application_is_unassessed() -> None:
         with create(model="m", messages=[{"role": "user", "content": "hi"}]) as answer:
             assert answer.status_code == 200
     (decision,) = record.decisions
-    assert decision["verdict"] == "unassessed"
+    (finding,) = decision["findings"]
+    assert (decision["verdict"], finding["outcome"]) == ("unassessed", "unassessed")

@@ -82,6 +82,15 @@ def test_closing_after_the_last_word_cuts_nothing_short(spans: Spans) -> None:
     assert spans.attributes(SPAN)["gen_ai.response.finish_reasons"] == ("stop",)
 
 
+def test_dropping_it_after_the_last_word_cuts_nothing_short(spans: Spans) -> None:
+    """The same goes for a consumer that lets go of it then."""
+    for each in streamed():
+        if each.choices[0].finish_reason:
+            break
+    gc.collect()
+    assert spans.ending(SPAN) == "completed"
+
+
 def test_an_early_break_in_a_with(spans: Spans) -> None:
     """Leaving the stream's own ``with`` closes it."""
     with streamed() as stream:

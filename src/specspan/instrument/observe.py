@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast, overload
 
@@ -77,7 +79,39 @@ def _wrapped(function: F, handle: Handler) -> F:
             return wrapped(*args, **kwargs)
         return handle(pipeline, wrapped, instance, args, kwargs)
 
-    return cast(F, wrapt.FunctionWrapper(function, wrapper))
+    return cast(F, _Observed(function, wrapper))
+
+
+class _Bound(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # generic only in later versions
+    """A decorated method of something; pickled and copied like any method, by what it is bound to and its name."""
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        bound_to = getattr(self, "__self__", None)  # a static method is bound to nothing
+        if bound_to is None:
+            return pkgutil.resolve_name, (f"{self.__module__}:{self.__qualname__}",)
+        return getattr, (bound_to, self.__name__)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        bound_to = getattr(self, "__self__", None)
+        return self if bound_to is None else getattr(copy.deepcopy(bound_to, memo), self.__name__)
+
+
+class _Observed(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # as above
+    """A decorated function; pickled and copied like any function, by its name and as itself."""
+
+    __bound_function_wrapper__ = _Bound
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return self.__qualname__
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self
 
 
 def _work(function: Callable[..., Any], name: str, attributes: Mapping[str, Attribute]) -> Handler:
