@@ -321,10 +321,13 @@ def test_a_dropped_stream_waits_for_nothing() -> None:
     never = threading.Event()
     rules = policy(bound("slow", Code(lambda call, texts: never.wait(2), timeout_s=0.2)))
     with recorded(rules) as record, Wire(sse(chunks("hel", "lo"))).sync_client() as client:
-        next(client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True))
+        stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True)
+        assert said([next(stream), next(stream)]) == "hel"
+        del stream
     (decision,) = record.decisions
     never.set()
-    assert decision["verdict"] == "unassessed"
+    (finding,) = decision["findings"]
+    assert (decision["verdict"], finding["outcome"]) == ("unassessed", "unassessed")
     assert attributes(record.spans)["specspan.stream.end"] == "abandoned"
 
 
