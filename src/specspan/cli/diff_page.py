@@ -10,7 +10,7 @@ from specspan.cli.diff_page_style import STYLE
 from specspan.cli.elision import Shown, elided
 from specspan.cli.output import printable
 from specspan.policy.impact import Impact, Need
-from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, by_place
+from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, by_place, likenesses
 from specspan.spec.example_text import example_text
 from specspan.spec.model import Clause, Example, Spec
 from specspan.spec.word_diff import Edit, word_diff
@@ -27,7 +27,7 @@ _HEAD = """<meta charset="utf-8">
 
 def diff_page(found: SpecDiff, impact: Impact | None) -> str:
     """The whole page."""
-    entries = list(by_place(found))
+    entries, alike = list(by_place(found)), likenesses(found)
     title = f"{found.old.id} {_version(found.old)} → {_version(found.new)}"
     parts = (
         f'<!doctype html>\n<html lang="en">\n<head>\n{_HEAD}\n<title>{_text(title)}</title>',
@@ -36,7 +36,7 @@ def diff_page(found: SpecDiff, impact: Impact | None) -> str:
         "<main>",
         _header(found),
         "" if impact is None else _policy(impact),
-        *(_article(found, entry) for entry in entries),
+        *(_article(found, entry, alike.get(entry.id)) for entry in entries),
         "</main>\n</div>\n</body>\n</html>\n",
     )
     return "\n".join(part for part in parts if part)
@@ -142,11 +142,11 @@ def _link(id_: str) -> str:
     return f'<a class="id" href="#{quote(_anchor(id_))}">{_text(id_)}</a>'
 
 
-def _article(found: SpecDiff, entry: Clause | ClauseChange) -> str:
+def _article(found: SpecDiff, entry: Clause | ClauseChange, alike: tuple[str, float] | None) -> str:
     kind = _kind(found, entry)
     spec = found.old if kind == "removed" else found.new
     clause = entry.new if isinstance(entry, ClauseChange) else entry
-    body = _changes(found, entry) if isinstance(entry, ClauseChange) else _whole(found, entry, kind)
+    body = _changes(found, entry) if isinstance(entry, ClauseChange) else _whole(entry, kind, alike)
     parent = f" in <span class='id'>{_text(clause.parent)}</span>" if clause.parent else ""
     return (
         f'<article class="{kind}" id="{_text(_anchor(clause.id))}">\n'
@@ -155,18 +155,14 @@ def _article(found: SpecDiff, entry: Clause | ClauseChange) -> str:
     )
 
 
-def _whole(found: SpecDiff, clause: Clause, kind: str) -> str:
+def _whole(clause: Clause, kind: str, alike: tuple[str, float] | None) -> str:
     """A clause that only one version has: what it looks like in the other, and its text."""
-    hints = (
-        f"<p>Looks like {_link(one.new if one.old == clause.id else one.old)}: {one.similarity:.0%} alike.</p>"
-        for one in found.renames
-        if clause.id in (one.old, one.new)
-    )
+    hint = "" if alike is None else f"<p>Looks like {_link(alike[0])}: {alike[1]:.0%} alike.</p>"
     number = len(clause.examples)
     examples = f'<p class="dim">{number} example{"s" if number > 1 else ""}</p>' if number else ""
     text = f'<div class="prose">{_text(clause.text)}</div>{examples}' if clause.text else examples
     opened = " open" if kind == "added" else ""
-    return "".join(hints) + (f"<details{opened}><summary>text</summary>{text}</details>" if text else "")
+    return hint + (f"<details{opened}><summary>text</summary>{text}</details>" if text else "")
 
 
 def _changes(found: SpecDiff, change: ClauseChange) -> str:

@@ -13,7 +13,7 @@ from specspan.cli.elision import elided
 from specspan.cli.output import printable
 from specspan.cli.spec_view import level_style
 from specspan.policy.impact import Attention, Impact, Need
-from specspan.spec.diff import Aspect, Change, ClauseChange, SpecDiff, by_place
+from specspan.spec.diff import Aspect, Change, ClauseChange, SpecDiff, by_place, likenesses
 from specspan.spec.example_text import example_text
 from specspan.spec.model import Clause, Example, Spec
 from specspan.spec.word_diff import Edit, word_diff
@@ -38,9 +38,13 @@ def _parts(found: SpecDiff, impact: Impact | None, colours: bool) -> Iterator[Re
         yield Text.assemble(("chain of command  ", "dim"), old, ("  →  ", "dim"), new)
     if found.reordered:
         yield Text("The clauses that both have stand in another order.", "dim")
+    alike = likenesses(found)
     for entry in by_place(found):
         yield Text()
-        yield from _changed(found, entry, colours) if isinstance(entry, ClauseChange) else [_one_sided(found, entry)]
+        if isinstance(entry, ClauseChange):
+            yield from _changed(found, entry, colours)
+        else:
+            yield _one_sided(found, entry, alike.get(entry.id))
     if impact is not None:
         yield Text()
         yield from _impact(impact)
@@ -71,15 +75,13 @@ def _ladder(spec: Spec) -> Text:
     return Text(" › ", "dim").join(Text(level, level_style(spec, level)) for level in spec.ladder)
 
 
-def _one_sided(found: SpecDiff, clause: Clause) -> Text:
-    """A clause that only one version has."""
+def _one_sided(found: SpecDiff, clause: Clause, alike: tuple[str, float] | None) -> Text:
+    """A clause that only one version has, and which one of the other version it looks like."""
     added = clause.id in found.new.clauses
     spec, edit = (found.new, Edit.ADDED) if added else (found.old, Edit.REMOVED)
     line = _heading(spec, clause, edit)
-    for rename in found.renames:
-        if clause.id in (rename.old, rename.new):
-            words, other = ("was", rename.old) if added else ("now", rename.new)
-            line.append(f"  {words} {other}? {rename.similarity:.0%} alike", "cyan")
+    if alike is not None:
+        line.append(f"  {'was' if added else 'now'} {alike[0]}? {alike[1]:.0%} alike", "cyan")
     return line
 
 

@@ -14,7 +14,7 @@ from specspan.policy.against_spec import clause_problem, override_problem
 from specspan.policy.load import load_policy
 from specspan.policy.model import ClausePolicy, Policy
 from specspan.policy.overrides import rule
-from specspan.spec.diff import Aspect, ClauseChange, SpecDiff
+from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, likenesses
 from specspan.spec.model import Clause
 
 REMOVED = "clause_removed"
@@ -90,13 +90,13 @@ def _pin(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
 
 
 def _clauses(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
-    changes = {change.id: change for change in found.changed}
+    changes, alike = {change.id: change for change in found.changed}, likenesses(found)
     for id_, bound in policy.clauses.items():
         key = f"clauses.{id_}"
         if problem := clause_problem(found.new, id_):
             reason = NO_LEVEL if id_ in found.new.clauses else REMOVED
             message, remedy = problem
-            yield Attention(Need.BROKEN, key, id_, reason, message, _renamed(id_, found) or remedy)
+            yield Attention(Need.BROKEN, key, id_, reason, message, _renamed(alike.get(id_)) or remedy)
         elif id_ in changes and _decides(bound):
             yield from _stale(key, changes[id_])
 
@@ -107,13 +107,13 @@ def _decides(bound: ClausePolicy) -> bool:
 
 
 def _overrides(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
-    changes = {change.id: change for change in found.changed}
+    changes, alike = {change.id: change for change in found.changed}, likenesses(found)
     for index, override in enumerate(policy.overrides):
         key = f"overrides[{index}]"
         if problem := override_problem(found.new, override):
             below, message, remedy = problem
             if override.clause not in found.new.clauses:
-                remedy = _renamed(override.clause, found) or remedy
+                remedy = _renamed(alike.get(override.clause)) or remedy
             reason = rule(found.new, override, date.min).refusal or REMOVED
             yield Attention(Need.BROKEN, f"{key}.{below}", override.clause, reason, message, remedy)
         elif override.clause in changes:
@@ -137,9 +137,6 @@ def _stale(key: str, change: ClauseChange) -> Iterator[Attention]:
             yield Attention(Need.STALE, key, new.id, *told[aspect], remedies[aspect])
 
 
-def _renamed(id_: str, found: SpecDiff) -> str | None:
+def _renamed(alike: tuple[str, float] | None) -> str | None:
     """A remedy that names what a removed clause is called now; None where nothing looks like it."""
-    rename = next((rename for rename in found.renames if rename.old == id_), None)
-    if rename is None:
-        return None
-    return f"It looks like {rename.new!r} now ({rename.similarity:.0%} of the words are the same)."
+    return None if alike is None else f"It looks like {alike[0]!r} now ({alike[1]:.0%} of the words are the same)."

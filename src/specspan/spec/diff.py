@@ -167,6 +167,12 @@ def _paired(
     return pairs
 
 
+def likenesses(found: SpecDiff) -> dict[str, tuple[str, float]]:
+    """For each removed or added clause that looks like one on the other side, that one's id and the similarity."""
+    alike = {one.old: (one.new, one.similarity) for one in found.renames}
+    return {**alike, **{one.new: (one.old, one.similarity) for one in found.renames}}
+
+
 def by_place(found: SpecDiff) -> Iterator[Clause | ClauseChange]:
     """Everything that was added, removed or changed, as one reads: a removed clause behind the one it stood behind."""
     behind: dict[str | None, list[Clause]] = {}

@@ -81,11 +81,11 @@ def lint(spec: Spec, text: str) -> tuple[Lint, ...]:
 
     Args:
         spec: the spec.
-        text: the document it was read from: findings stand on its lines, and footnotes are defined anywhere in it.
+        text: the document it was read from: findings stand on its lines.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     parents = {clause.parent for clause in spec.clauses.values()}
-    found: list[Lint] = [*_footnotes(text), *_dangling(spec, text)]
+    found: list[Lint] = [*_footnotes(spec, text), *_dangling(spec, text)]
     for clause in spec.clauses.values():
         found += _label(spec, clause, opens_chapter=clause.id in parents)
         found += _says_nothing(clause)
@@ -105,25 +105,14 @@ def _dangling(spec: Spec, text: str) -> Iterator[Lint]:
     missing = [
         (clause, id_) for clause in spec.clauses.values() for id_ in clause.references if id_ not in spec.clauses
     ]
-    lines = _mentions(text) if missing else {}
+    lines = _lines_of(_MENTION, text) if missing else {}
     for n, (clause, id_) in enumerate(missing):
         message = f"{clause.id!r} refers to {id_!r}, which is no section"
         remedy = "Correct it, or write the section it means."
         if n < _MOST_COMPARED:
             remedy = did_you_mean(id_, spec.clauses, remedy)
-        places = lines.get(id_, [])
-        after = bisect_left(places, clause.line)
-        line = places[after] if after < len(places) else clause.line
+        line = _after(lines.get(id_, []), clause.line)
         yield Lint(Grade.ERROR, "dangling_reference", message, remedy, line, clause.id)
-
-
-def _mentions(text: str) -> dict[str, list[int]]:
-    """The lines on which each id stands behind a ``#``."""
-    lines: dict[str, list[int]] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        for id_ in _MENTION.findall(line):
-            lines.setdefault(id_, []).append(number)
-    return lines
 
 
 def _label(spec: Spec, clause: Clause, *, opens_chapter: bool) -> Iterator[Lint]:
@@ -150,22 +139,43 @@ def _says_nothing(clause: Clause) -> Iterator[Lint]:
         )
 
 
-def _footnotes(text: str) -> Iterator[Lint]:
+def _footnotes(spec: Spec, text: str) -> Iterator[Lint]:
     """Marks of footnotes that are defined nowhere: one finding each, or one for all where a document defines none."""
-    defined = set(_FOOTNOTE_DEFINED.findall(text))
-    first: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        for mark in _FOOTNOTE.findall(line):
+    defined = {mark for clause in spec.clauses.values() for mark in _FOOTNOTE_DEFINED.findall(_prose(clause))}
+    first: dict[str, Clause] = {}
+    for clause in spec.clauses.values():
+        for mark in _FOOTNOTE.findall(_prose(clause)):
             if mark not in defined:
-                first.setdefault(mark, number)
+                first.setdefault(mark, clause)
     if not first:
         return
+    lines = _lines_of(_FOOTNOTE, text)
     if not defined:
-        mark, number = next(iter(first.items()))
+        mark, clause = next(iter(first.items()))
         message = f"{len(first)} footnote marks are defined nowhere, '[^{mark}]' the first of them"
         remedy = "Define them, or leave them if the notes live elsewhere."
-        yield Lint(Grade.NOTE, "undefined_footnote", message, remedy, number)
+        yield Lint(Grade.NOTE, "undefined_footnote", message, remedy, _after(lines.get(mark, []), clause.line))
         return
-    for mark, number in first.items():
-        remedy = f"Write '[^{mark}]: …' on a line of its own."
-        yield Lint(Grade.WARNING, "undefined_footnote", f"'[^{mark}]' is defined nowhere", remedy, number)
+    for mark, clause in first.items():
+        message, remedy = f"'[^{mark}]' is defined nowhere", f"Write '[^{mark}]: …' on a line of its own."
+        line = _after(lines.get(mark, []), clause.line)
+        yield Lint(Grade.WARNING, "undefined_footnote", message, remedy, line, clause.id)
+
+
+def _prose(clause: Clause) -> str:
+    return f"{clause.text}\n\n{clause.commentary}"
+
+
+def _lines_of(what: re.Pattern[str], text: str) -> dict[str, list[int]]:
+    """The lines on which each name stands that ``what`` finds."""
+    lines: dict[str, list[int]] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        for name in what.findall(line):
+            lines.setdefault(name, []).append(number)
+    return lines
+
+
+def _after(lines: list[int], start: int) -> int:
+    """The first of ``lines`` from ``start`` on; ``start`` where there is none."""
+    at = bisect_left(lines, start)
+    return lines[at] if at < len(lines) else start
