@@ -35,7 +35,7 @@ Count it.
 
 NEW = (
     OLD.replace("another customer bought", "<img src=x onerror=alert(1)> & \"others\" 'bought'")
-    .replace("Keep secrets", "Keep </title><script>alert(1)</script> secrets")
+    .replace("Keep secrets", "Keep \x1b</title><script>alert(1)</script> secrets")
     .replace("Be polite {#be_polite", "Be courteous {#be_courteous")
     .replace("stock authority=clerk", "stock authority=owner")
 )
@@ -97,6 +97,7 @@ def test_text_of_a_spec_is_text_in_the_page(found: SpecDiff) -> None:
     text = diff_page(found, None)
     page = Page(text)
     assert "<script" not in text
+    assert "\x1b" not in text
     assert any('<img src=x onerror=alert(1)> & "others"' in words for words in page.words["ins"])
     assert page.words["title"] == [f"shop {found.old.digest[:19]} → {found.new.digest[:19]}"]
 

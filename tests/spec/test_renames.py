@@ -48,3 +48,9 @@ def test_thousands_on_both_sides_are_compared_quickly() -> None:
     found = renames(removed, added)
     assert time.process_time() - start < 10
     assert [(one.old, one.new) for one in found] == [(f"old{n}", f"new{n}") for n in range(5000)]
+
+
+def test_clauses_of_one_text_are_paired_in_their_order() -> None:
+    """Where several are equally alike, the first goes with the first, whichever side is the old one."""
+    found = renames([clause(f"old{n}", TEXT) for n in range(8)], [clause(f"new{n}", TEXT) for n in range(8)])
+    assert [(one.old, one.new) for one in found] == [(f"old{n}", f"new{n}") for n in range(8)]

@@ -53,6 +53,11 @@ def test_a_text_is_the_same_as_itself(text: str) -> None:
         ("Be kind and helpful.", "Be kind, warm and helpful.", "Be kind{, warm} and helpful."),
         ("Keep to the user's goals.", "Keep to the user’s goals.", "Keep to the [user's]{user’s} goals."),
         ("One.\n\nTwo stays.\n\nThree.", "One.\n\nThree.", "One.\n\n[Two stays.\n\n]Three."),
+        (
+            "Keep what they say.\n\nAlways do so here.",
+            "Keep what they tell.\n\nNever do so here.",
+            "Keep what they [say]{tell}.\n\n[Always]{Never} do so here.",
+        ),
         ("Ask before acting on it.", "Verify before deciding on it.", "[Ask]{Verify} before [acting]{deciding} on it."),
     ],
 )
