@@ -6,6 +6,7 @@ long to be meant, and half of a surrogate pair.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -46,8 +47,8 @@ def read_json_lines(source: str, text: str, *, error: type[ConfigurationError], 
         ConfigurationError: as `read_json` does, at the first line that is no JSON.
     """
     problems, weight = Problems(source, error), 0
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip(" \t\r"):
+    for number, line in enumerate(io.StringIO(text), 1):
+        if line.strip():
             reader = _Reader(line, problems, limits, number, weight)
             yield reader.read()
             weight = reader.weight

@@ -23,6 +23,11 @@ _ADMONITION = re.compile(r"!!![ \t]+([\w-]+)")
 _EXAMPLE = re.compile(r" {0,3}\*\*Example(?:\*\*:|:\*\*)")
 
 
+MAX_BLOCKS = 200_000
+MAX_HEADINGS = 50_000
+"""A document with more is refused before it takes memory; the published Model Spec has eighty headings."""
+
+
 class BlockKind(Enum):
     """What a block is."""
 
@@ -62,13 +67,17 @@ class Block:
 def blocks(text: str, problems: Problems, *, first_line: int = 1) -> Iterator[Block]:
     """Every block of ``text`` in order, HTML comments left out; what is broken is added to ``problems``."""
     lines = text.split("\n")
-    at = 0
+    at = found = headings = 0
     while at < len(lines):
         if not lines[at].strip():
             at += 1
             continue
         block, end = _block(lines, at, first_line, problems)
         if block is not None:
+            found, headings = found + 1, headings + (block.kind is BlockKind.HEADING)
+            if found > MAX_BLOCKS or headings > MAX_HEADINGS:
+                message = f"there are more than {MAX_HEADINGS:,} headings or {MAX_BLOCKS:,} paragraphs"
+                raise problems.error(Problem(message, "Write several specs.", block.line))
             yield block
         at = end
 

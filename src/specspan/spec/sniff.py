@@ -17,9 +17,8 @@ class Kind(Enum):
 
 
 # Blank lines, comments and the mark that opens a document, then a key that a spec has at its top.
-_YAML_TOP = re.compile(
-    r"(?:[ \t]*(?:#.*)?\n|---[ \t]*\n)*[\"']?(?:v|type|id|version|ladder|clauses)[\"']?[ \t]*:(?=\s)"
-)
+_BEFORE_TOP = re.compile(r"(?:[ \t]*(?:#.*)?\n){1,500}|---[ \t]*\n")  # in runs: one line at a time is slow
+_YAML_TOP = re.compile(r"[\"']?(?:v|type|id|version|ladder|clauses)[\"']?[ \t]*:(?=\s)")
 _ID_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t].*\{#", re.MULTILINE)
 _JSON_TOP = re.compile(r"\s*\{\s*[\"}]")
 _CLAUSES = re.compile(r"^(?:[\"']?clauses[\"']?[ \t]*:|---[ \t]*$)", re.MULTILINE)
@@ -32,10 +31,12 @@ def kind_of(text: str) -> Kind:
         first, _, rest = start.partition("\n")
         alone = first.rstrip().endswith("}") and (rest.strip() or '"clauses"' not in first)
         return Kind.JSONL if alone else Kind.JSON
-    top = _YAML_TOP.match(text)
-    if top is None:
+    begins = 0
+    while before := _BEFORE_TOP.match(text, begins):
+        begins = before.end()
+    if _YAML_TOP.match(text, begins) is None:
         return Kind.PROSE
-    begins = top[0].rfind("\n") + 1  # the first key itself may be 'clauses:'; the mark above it ends nothing
+    # A mark above the first key ends nothing; one below it ends front matter.
     clauses = _CLAUSES.search(text, begins)
     return Kind.PROSE if clauses is None or clauses[0].startswith("---") else Kind.YAML
 

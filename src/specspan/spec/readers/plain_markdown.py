@@ -36,6 +36,7 @@ from specspan.spec.soundness import misfits
 ONLY_LEVEL = "policy"
 """The one level of a document that names none."""
 
+_MAX_TITLE_CHARS = 500
 _ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S", re.MULTILINE)
 _LEVEL = re.compile(r"\s*\(authority:[ \t]*(?P<level>[\w.:+-]+)\)$")
 _ATTRIBUTES = re.compile(r"\{[^{}]*\}$")
@@ -81,7 +82,10 @@ def _heading(written: str, line: int, problems: Problems) -> Heading:
     """The heading on a line. Its id is the line for as long as titles may repeat."""
     marks = written.lstrip(" ")
     level = len(marks) - len(marks.lstrip("#"))
-    title = re.sub(r"(?:^|[ \t])#+$", "", marks[level:].strip()).strip()
+    title = _without_closing(marks[level:].strip())
+    if len(title) > _MAX_TITLE_CHARS:
+        problems.add(Problem(f"a title has more than {_MAX_TITLE_CHARS} characters", "Make it text.", line))
+        title = title[:_MAX_TITLE_CHARS]
     named = _LEVEL.search(title)
     title = title if named is None else title[: named.start()]
     if _ATTRIBUTES.search(title):
@@ -89,6 +93,12 @@ def _heading(written: str, line: int, problems: Problems) -> Heading:
     elif not _slug(title):
         problems.add(Problem(f"{title!r} has no letter or digit to make an id of", "Give the section a title.", line))
     return Heading(level, title, line, f"line {line}", None if named is None else named["level"])
+
+
+def _without_closing(title: str) -> str:
+    """CommonMark: marks behind a space at the end are no part of a title."""
+    bare = title.rstrip("#")
+    return bare.rstrip() if bare.endswith((" ", "\t")) or not bare else title
 
 
 def _slug(title: str) -> str:

@@ -1,0 +1,91 @@
+"""Five megabytes of anything: loads one hostile file in a process of its own and says what that took.
+
+``python hostile_specs.py NAME`` prints CPU seconds, peak megabytes, and how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from specspan.errors import SpecError
+from specspan.spec.load import load_spec
+
+SIZE = 5_000_000
+
+
+def _times(text: str, *, head: str = "", tail: str = "") -> str:
+    return head + text * ((SIZE - len(head) - len(tail)) // len(text)) + tail
+
+
+def _clauses(form: str) -> str:
+    """As many sound clauses as five megabytes hold."""
+    entry = {
+        "id": "c{0}",
+        "title": "A title",
+        "authority": "user",
+        "text": "Be kind to everyone. " * 20,
+        "references": ["c0"],
+    }
+    bare = {"id": "c{0}", "text": "Be kind to everyone. " * 20, "type": "x", "authority_level": "USER", "section": "S",
+            "related_statements": ["c0"]}  # fmt: skip
+    line = json.dumps(bare if form == "jsonl" else entry)
+    lines = [line.replace("c{0}", f"c{n}") for n in range(SIZE // len(line))]
+    if form == "jsonl":
+        return "\n".join(lines)
+    return '{"clauses": [\n' + ",\n".join(lines) + "\n]}" if form == "json" else "clauses:\n- " + "\n- ".join(lines)
+
+
+FILES = {
+    "json of clauses": lambda: _clauses("json"),
+    "yaml of clauses": lambda: _clauses("yaml"),
+    "jsonl of clauses": lambda: _clauses("jsonl"),
+    "json of numbers": lambda: _times("1,", head='{"clauses": [', tail="1]}"),
+    "json of empty clauses": lambda: _times("{},", head='{"clauses": [', tail="{}]}"),
+    "json of brackets": lambda: _times("[", head='{"clauses": '),
+    "json of one text": lambda: _times(
+        "\\n", head='{"clauses": [{"id": "a", "authority": "user", "text": "', tail='"}]}'
+    ),
+    "json of one open text": lambda: _times("x", head='{"clauses": [{"id": "'),
+    "json of tags": lambda: _times('"",', head='{"clauses": [{"id": "a", "tags": [', tail='""]}]}'),
+    "json of blanks": lambda: _times(" \n", head='{"clauses": ', tail="}"),
+    "jsonl of empty objects": lambda: _times("{}\n"),
+    "jsonl of one id": lambda: _times('{"id":"a","text":"","authority_level":null}\n'),
+    "yaml of numbers": lambda: _times("- 1\n", head="clauses:\n"),
+    "yaml of brackets": lambda: _times("[", head="clauses: "),
+    "yaml of dashes": lambda: _times("- ", head="clauses: \n"),
+    "yaml of aliases": lambda: _times("- *a\n", head="clauses:\n- &a {id: a}\n"),
+    "yaml of keys": lambda: _times("? ", head="clauses: \n"),
+    "yaml of one text": lambda: _times("x ", head="clauses:\n- id: "),
+    "yaml of comments": lambda: _times("#\n", tail="id: a\nclauses: []\n"),
+    "yaml of documents": lambda: _times("---\n", head="clauses: []\n"),
+    "plain headings": lambda: _times("# A\n\nx\n\n"),
+    "plain underlines": lambda: _times("-\n", head="# A\n\nx\n"),
+    "plain title": lambda: _times("[", head="# "),
+    "plain parentheses": lambda: _times(" (authority:", head="# A"),
+    "sections": lambda: "".join(f"# A {{#a{n} authority=user}}\n\nText.\n\n" for n in range(SIZE // 40)),
+    "plain sections": lambda: "".join(f"# Title {n}\n\nText of it.\n\n" for n in range(SIZE // 30)),
+}
+
+
+def main(name: str) -> None:
+    """Load it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spec"
+        path.write_text(FILES[name](), encoding="utf-8")
+        started_s = time.process_time()
+        try:
+            ended = f"{len(load_spec(path).clauses)} clauses"
+        except SpecError as error:
+            ended = f"refused: {error.problems[0].message[:90]}"
+        took_s = time.process_time() - started_s
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    json.dump({"took_s": round(took_s, 2), "peak_mb": round(megabytes), "ended": ended}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
