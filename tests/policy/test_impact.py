@@ -115,6 +115,15 @@ def test_a_pin_on_the_old_text_is_broken() -> None:
     assert found.new.digest in items[0].remedy
 
 
+def test_an_edition_of_the_catalogue_is_a_pin() -> None:
+    """A policy that names its spec as name@version admits the bytes of that edition only."""
+    found = changed(("With a smile.", "With a smile, always."))
+    Path("policy.yaml").write_text(
+        "spec: openai-model-spec@2025-12-18\nclauses: {be_brief: {}}\n",
+    )
+    assert reasons(found) == [(Need.BROKEN, "spec.digest", "pin_differs")]
+
+
 def test_a_pin_on_the_new_text_is_kept() -> None:
     """Whoever pinned the new text already needs no reminder of it."""
     found = changed(("Rarely", "Seldom"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from specspan.policy.document import Document, read_document
 from specspan.policy.model import ClausePolicy, Objective, Policy
 from specspan.policy.schema import ClauseEntry, DefaultsEntry, PolicyFile
 from specspan.problems import Problems
+from specspan.spec.catalogue import pinned
 from specspan.spec.find import find_spec
 from specspan.spec.load import load_spec
 from specspan.spec.model import Clause, Spec
@@ -135,8 +137,16 @@ def _assembled(file: PolicyFile, spec: Spec, checks: Mapping[str, tuple[Check, .
         },
         overrides=tuple(Override(entry.clause, entry.by, entry.reason, entry.until) for entry in file.overrides),
         source=document.source,
-        pin=file.spec.digest,
+        pin=file.spec.digest or _edition_digest(file.spec.path),
     )
+
+
+def _edition_digest(reference: str) -> str | None:
+    """The digest that ``name@version`` of the catalogue stands for; None for a path."""
+    with suppress(SpecError):  # no such version: told where the spec is looked for
+        edition = pinned(reference)
+        return None if edition is None else edition.digest
+    return None
 
 
 def _bound(clause: Clause, entry: ClauseEntry, defaults: DefaultsEntry, checks: tuple[Check, ...]) -> ClausePolicy:
