@@ -147,6 +147,14 @@ def test_what_cannot_be_read_ends_with_two(arguments: tuple[str, ...]) -> None:
     assert f"specspan: {arguments[-1]}: there is no such file" in ran.stderr
 
 
+def test_editions_are_named_as_policies_name_them(model_specs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A published edition that is on this machine can be compared by its name and version."""
+    monkeypatch.setenv("SPECSPAN_SPECS", str(model_specs))
+    ran = run("openai-model-spec@2025-12-18", "openai-model-spec@2025-12-18-rev2")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "0 added · 0 removed · 1 changed · 79 unchanged  (text 1)" in ran.stdout
+
+
 def test_a_page_is_written_beside_what_is_printed() -> None:
     """With --html the page is written, over an earlier one too; where it cannot be, that is said and ends with 2."""
     Path("page.html").write_text("earlier")

@@ -14,6 +14,7 @@ from specspan.cli.own_checks import imported, own_checks
 from specspan.policy.impact import Impact, Need, impact, load_either
 from specspan.spec.diff import diff
 from specspan.spec.diff_json import diff_to_json
+from specspan.spec.find import find_spec
 from specspan.spec.load import load_spec
 
 
@@ -29,9 +30,12 @@ def command(
 ) -> None:
     """Show what changed from the spec in OLD to the one in NEW, clause by clause.
 
+    Each is a file, or an edition of the catalogue such as openai-model-spec@2025-12-18 that is on this machine.
+
     The exit code is 1 when the policy needs attention, and 0 without one.
     """
-    found = diff(load_spec(old), load_spec(new))
+    before, after = (load_spec(find_spec(reference, Path())) for reference in (old, new))
+    found = diff(before, after)
     with imported(modules):
         touched = None if policy is None else impact(load_either(policy, found), found)
     if page is not None:
