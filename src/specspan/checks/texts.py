@@ -5,6 +5,7 @@ A model's reasoning is not among them: it is not handed to the user. Media have 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -52,8 +53,13 @@ def _in_messages(side: str, messages: Sequence[Message], fields: Fields) -> list
             if field is not None:
                 value = getattr(part, field)
                 text = value if value.__class__ is str else as_text(value)
-                found.append(TextAt(f"/{side}/{i}/parts/{j}", message.role, text))
+                found.append(TextAt(_pointer(side, i, j), message.role, text))
     return found
+
+
+@functools.lru_cache(4096)  # half the cost of writing it anew
+def _pointer(side: str, i: int, j: int) -> str:
+    return f"/{side}/{i}/parts/{j}"
 
 
 def _in_instructions(parts: Sequence[Part]) -> Iterator[TextAt]:

@@ -7,9 +7,11 @@ must stand between the gaps, and only where that is found the whole pattern is l
 
 from __future__ import annotations
 
+import functools
 import math
 
 from specspan.checks.regex import charset
+from specspan.checks.regex.charset import CharSet
 from specspan.checks.regex.nodes import At, Chars, Choice, Node, Repeat, Sequence, charsets
 
 _MANY = 8  # a repeat of up to as many rounds is no gap
@@ -54,7 +56,7 @@ def bits(node: Node) -> float:
     """How much a match of ``node`` says about an ASCII text: 7 for a literal character, 0 for any."""
     match node:
         case Chars(characters):
-            return 7 - math.log2(charset.size(charset.intersection(characters, charset.ASCII)) or 1)
+            return _bits(characters)
         case At():
             return 0
         case Sequence(items):
@@ -63,6 +65,11 @@ def bits(node: Node) -> float:
             return min(map(bits, options))
         case Repeat(item, least):
             return bits(item) * least
+
+
+@functools.lru_cache(4096)
+def _bits(characters: CharSet) -> float:
+    return 7 - math.log2(charset.size(charset.intersection(characters, charset.ASCII)) or 1)
 
 
 def _best_run(items: tuple[Node, ...]) -> Node | None:
