@@ -6,6 +6,7 @@ import pytest
 
 from specspan.call import ModelCall, Request
 from specspan.checks.base import Check, CheckConfigError, TextAt
+from specspan.checks.kinds.pattern import MAX_EVIDENCE
 from specspan.checks.registry import kinds
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
 
@@ -73,3 +74,17 @@ def test_a_check_either_forbids_or_requires(configuration: object) -> None:
     """A configuration with neither or both is refused."""
     with pytest.raises(CheckConfigError, match="either `any` or `require`"):
         build(configuration)
+
+
+def test_what_a_growing_text_must_contain_cannot_be_asked() -> None:
+    """The first chunk would violate it; the remedy is the stage at which all of the answer is there."""
+    with pytest.raises(CheckConfigError) as refusal:
+        build({"stage": "stream", "require": ["a"]})
+    assert (refusal.value.key, "`output`" in refusal.value.remedy) == ("stage", True)
+
+
+def test_evidence_is_bounded() -> None:
+    """A text full of hits makes no finding without end."""
+    finding = build({"any": ["a", "b", "c", "d", "e", "f"]}).decide(CALL, [at("abcdef" * 1000)])
+    assert isinstance(finding, Finding)
+    assert len(finding.evidence) == MAX_EVIDENCE

@@ -153,7 +153,8 @@ BACKTRACKING = "needs backtracking"
         ("(?:a{1000}){1000}", "too large", "Split it"),
         ("(?:[a-z]{500}x){90}", "too large", "Split it"),
         ("a" * 100_001, "100001 characters long", "Split it"),
-        ("(" * 20_000 + "a" + ")" * 20_000, "too large", "Split it"),
+        ("(" * 20_000 + "a" + ")" * 20_000, "nested more than 50 deep", "Nest fewer"),
+        *(("(?:" * depth + "a" + ")+" * depth, "50 deep", "Nest fewer") for depth in (60, 300, 400, 900)),
         ("a$b", "follow its `$`", r"\Z"),
         ("(?:a$)+", "follow its `$`", r"\Z"),
         ("(?:a*|b)+c", "before all else was tried", "at least one character"),
@@ -184,6 +185,14 @@ def test_patterns_that_kill_a_backtracking_engine_are_quick(source: str) -> None
     pattern = Pattern(source)
     assert pattern.find(text) == []
     assert MultiPattern([source]).hits(text) == []
+
+
+@pytest.mark.parametrize("opening", ["a", "[^b]", ".*a"])
+def test_a_pattern_as_deep_as_is_allowed_is_compiled(opening: str) -> None:
+    """The work to write a pattern for RE2 does not double with each group around it."""
+    source = "(?:" * 23 + opening + "c?)+" * 23
+    assert Pattern(source).find("éa")[-1][1] == 2
+    assert MultiPattern([source]).hits("bb aé") == [0]
 
 
 def test_re_never_runs_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:

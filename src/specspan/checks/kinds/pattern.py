@@ -33,7 +33,7 @@ class PatternConfig(BaseModel):
     reason: str | None = None
     """The low-cardinality code of a violation."""
     ignore_case: bool = False
-    roles: list[str] | None = None
+    roles: list[str] | None = Field(default=None, min_length=1)
     """Roles of the messages to look at; by default ``user`` and ``tool`` on input, every role elsewhere."""
     name: str | None = None
     version: str = "1"
@@ -56,6 +56,12 @@ def build(clause_id: str, configuration: Any) -> Check:
         raise CheckConfigError(
             "a pattern check needs either `any` or `require`",
             "name the patterns under one of the two; write two checks for both",
+        )
+    if config.require and config.stage is Stage.STREAM:
+        raise CheckConfigError(
+            "`require` at the stage `stream` is violated as long as the text has not come",
+            "use the stage `output`",
+            "stage",
         )
     ref = CheckRef(config.name or config.reason or clause_id, CheckKind.PATTERN, config.version)
     shared = (ref, config.stage, _roles(config), config.reason)
@@ -99,7 +105,7 @@ class _PatternCheck:
 
 @dataclass(frozen=True, slots=True)
 class Forbidden(_PatternCheck):
-    """Violated by the first pattern that hits."""
+    """Violated by a pattern that hits; every place is evidence, as far as it is bounded."""
 
     @property
     def prefilter(self) -> tuple[str, ...]:
@@ -130,6 +136,6 @@ class Required(_PatternCheck):
         for text in texts:
             messages[text.pointer.partition("/parts/")[0]].append(text)
         for parts in messages.values():
-            if not all(any(pattern.find(text, limit=1) for text in parts) for pattern in self.patterns):
+            if not all(any(map(pattern.matches, parts)) for pattern in self.patterns):
                 return Finding(Outcome.VIOLATED, self.reason or "required_text_absent")
         return True

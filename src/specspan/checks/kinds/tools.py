@@ -50,7 +50,11 @@ class ToolsConfig(BaseModel):
 
 SCHEMA = {
     **ToolsConfig.model_json_schema(),
-    "examples": [{"allow": ["search_orders", "issue_refund"], "limits": {"issue_refund": {"amount": {"max": 50}}}}],
+    "description": "which tools may be called, and with what arguments",
+    "examples": [
+        {"allow": ["search_orders", "issue_refund"], "limits": {"issue_refund": {"amount": {"max": 50}}}},
+        {"deny": ["delete_account"]},
+    ],
 }
 
 Broken = Callable[[Any], str | None]

@@ -41,19 +41,20 @@ def _sequence(items: tuple[Node, ...], alphabet: type[Alphabet], *, first: bool)
 
 
 def _repeat(node: Repeat, alphabet: type[Alphabet], *, first: bool) -> str:
+    item = emit(node.item, alphabet, first=first)
     if first and node.most != 1 and min_width(node.item) > 0:
-        return _first_and_more(node, alphabet)
-    return f"(?:{emit(node.item, alphabet, first=first)}){_quantifier(node)}"
+        return _first_and_more(node, item, emit(node.item, alphabet, first=False))
+    return f"(?:{item}){_times(node.least, node.most, node.greedy)}"
 
 
-def _first_and_more(node: Repeat, alphabet: type[Alphabet]) -> str:
-    """Only the first round can begin a match: the others are written shorter."""
-    most = None if node.most is None else node.most - 1
-    more = Repeat(node.item, max(node.least - 1, 0), most, node.greedy)
-    rounds = Sequence((node.item, more))
-    return emit(rounds if node.least else Repeat(rounds, 0, 1, node.greedy), alphabet, first=True)
+def _first_and_more(node: Repeat, item: str, later: str) -> str:
+    """Only the first round can begin a match: the others are written shorter, where there is a difference."""
+    if item == later:
+        return f"(?:{item}){_times(node.least, node.most, node.greedy)}"
+    more = _times(max(node.least - 1, 0), None if node.most is None else node.most - 1, node.greedy)
+    rounds = f"{item}(?:{later}){more}"
+    return rounds if node.least else f"(?:{rounds}){_times(0, 1, node.greedy)}"
 
 
-def _quantifier(node: Repeat) -> str:
-    most = "" if node.most is None else node.most
-    return f"{{{node.least},{most}}}{'' if node.greedy else '?'}"
+def _times(least: int, most: int | None, greedy: bool) -> str:
+    return f"{{{least},{'' if most is None else most}}}{'' if greedy else '?'}"

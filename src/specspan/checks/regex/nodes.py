@@ -77,6 +77,11 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def depth(node: Node) -> int:
+    """How many nodes stand around one another at most."""
+    return 1 + max(map(depth, children(node)), default=0)
+
+
 def places(node: Node) -> Iterator[Place]:
     """Every place that ``node`` asks for, anywhere in it."""
     if isinstance(node, At):

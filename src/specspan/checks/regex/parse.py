@@ -13,7 +13,7 @@ from typing import Any
 
 from specspan.checks.regex import charset
 from specspan.checks.regex.charset import CharSet
-from specspan.checks.regex.nodes import At, Chars, Choice, Node, Place, Repeat, Sequence, children, min_width
+from specspan.checks.regex.nodes import At, Chars, Choice, Node, Place, Repeat, Sequence, children, depth, min_width
 
 if sys.version_info >= (3, 11):
     from re import _constants as _words  # type: ignore[attr-defined]
@@ -24,6 +24,9 @@ else:
 
 MAX_REPEAT = 1000
 """How often RE2 repeats a thing at most, where there is a limit at all."""
+
+MAX_DEPTH = 50
+"""So deep that nobody writes it, and not so deep that walking the tree runs out of stack."""
 
 _TYPE_FLAGS = re.ASCII | re.UNICODE | re.LOCALE
 
@@ -46,13 +49,21 @@ def parse(source: str) -> Node:
     try:
         parsed = _parser.parse(source, 0)
         node = _sequence(parsed, parsed.state.flags)
+        if depth(node) > MAX_DEPTH:
+            raise _too_deep()
     except re.error as error:
         raise Refused(f"it is not a regular expression: {error}", "Write it as Python's `re` takes it.") from None
-    except (RecursionError, OverflowError, MemoryError) as error:
+    except OverflowError as error:
         raise Refused(f"it is too large to be read ({error})", "Split it into several patterns.") from None
+    except RecursionError:
+        raise _too_deep() from None
     _refuse_after_end(node, last=True)
     _refuse_empty_rounds(node)
     return node
+
+
+def _too_deep() -> Refused:
+    return Refused(f"its groups and repeats are nested more than {MAX_DEPTH} deep", "Nest fewer.")
 
 
 def _refuse_after_end(node: Node, *, last: bool) -> None:
