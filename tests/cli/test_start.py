@@ -1,0 +1,25 @@
+"""The command, where the packages it needs may not be installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("package", ["click", "rich"])
+def test_a_missing_package_is_told_with_what_to_run(package: str) -> None:
+    """An installation without the extra gives a line and exit code 2, and no traceback."""
+    script = f"import sys; sys.modules[{package!r}] = None; from specspan.cli.start import main; main()"
+    refused = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr == f"specspan: the command line needs {package!r}. Run: pip install 'specspan[cli]'\n"
+
+
+def test_other_failures_are_not_hidden() -> None:
+    """A module of ours that is missing is a broken installation, and shows itself."""
+    script = "import sys; sys.modules['specspan.discovery'] = None; from specspan.cli.start import main; main()"
+    broken = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert broken.returncode == 1
+    assert "specspan.discovery" in broken.stderr
