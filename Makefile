@@ -1,6 +1,6 @@
 # Everything a fresh machine needs is Python and make: `make demo`, `make test`.
-PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14 python3.10 python; do \
-	$$each -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$each && break; done)
+PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -15,10 +15,10 @@ help:
 	@echo "make format  rewrite the source in the house format"
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "specspan needs Python 3.10 or newer, and none was found."; \
+	@test -n "$(PYTHON)" || { echo "the pinned versions need Python 3.11 or newer, and none was found."; \
 		echo "Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
-		echo "specspan needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "the pinned versions need Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
