@@ -85,4 +85,4 @@ def _require_openai() -> None:
         import openai  # noqa: F401  # only whether it is there
     except ImportError:
         problem = Problem("talks to its model through the openai client", "Run: pip install 'specspan[openai]'")
-        raise MissingDependency("specspan demo", problem) from None
+        raise MissingDependency("demo", problem) from None
