@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,10 +97,8 @@ def section(screen: str, title: str) -> str:
 
 
 def test_one_run_shows_everything_there_is_to_see(demo: Demo, tmp_path: Path) -> None:
-    """In seconds: each outcome, one call blocked, one escalated, one answer redacted, one flagged, one stream cut."""
-    start = time.monotonic()
+    """Each outcome, one call blocked, one escalated, one answer redacted, one flagged, one stream cut."""
     screen = demo()
-    assert time.monotonic() - start < 10
 
     made = decisions(tmp_path)
     assert Counter(decision["action"] for decision in made) == {
