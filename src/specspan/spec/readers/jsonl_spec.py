@@ -28,7 +28,7 @@ from specspan.spec.identity import slug
 from specspan.spec.load import Origin
 from specspan.spec.model import Clause, Spec
 from specspan.spec.sniff import Kind, kind_of
-from specspan.spec.structured import LIMITS, entry, example, spec_of
+from specspan.spec.structured import LIMITS, clause, entry, spec_of
 
 
 def reads(text: str) -> bool:
@@ -69,22 +69,10 @@ def _whole(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
         read = entry(LineEntry, node, problems)
         if read is None:
             continue
-        if (read.type == "section") != (read.authority_level is None):
+        if (read.type == "section") != (read.authority is None):
             remedy = "A clause has an 'authority_level', a section has null."
             problems.add(Problem(f"{read.id!r} is a {read.type} by its type only", remedy, node.line))
-        yield Clause(
-            id=read.id,
-            title=read.title,
-            text=read.text,
-            authority=read.authority_level,
-            parent=read.section,
-            level=read.level or 0,
-            tags=tuple(read.tags),
-            commentary=read.commentary,
-            references=tuple(dict.fromkeys(read.related_statements)),
-            examples=tuple(example(each, node.line) for each in read.examples),
-            line=node.line,
-        )
+        yield clause(read, node.line)
 
 
 def _bare(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
@@ -107,17 +95,17 @@ def _bare(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
 def _with_sections(clauses: Iterator[Clause]) -> Iterator[Clause]:
     """The clauses, each under its section: another line by its id, or a section made of a title."""
     found = list(clauses)
-    ids = {clause.id for clause in found}
+    ids = {each.id for each in found}
     taken, made = set(ids), dict[str, str]()
-    for clause in found:
-        title = clause.parent
-        if title is None or (title in ids and title != clause.id):
-            yield clause
+    for each in found:
+        title = each.parent
+        if title is None or (title in ids and title != each.id):
+            yield each
             continue
         if title not in made:
             made[title] = _free(slug(title) or "section", taken)
-            yield Clause(made[title], title, "", None, level=0, line=clause.line)
-        yield replace(clause, parent=made[title])
+            yield Clause(made[title], title, "", None, level=0, line=each.line)
+        yield replace(each, parent=made[title])
 
 
 def _free(id_: str, taken: set[str]) -> str:
