@@ -16,7 +16,7 @@ any_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 any_line = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0\n\r"), max_size=20
 ).map(str.strip)  # fmt: skip
-message = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\r<&*"), max_size=30)
+message = st.text("ab Zé好🙂<>&*#'\n\t", max_size=30)
 words = st.lists(st.text("abcxyz", min_size=1, max_size=5), min_size=1, max_size=3).map(" ".join)
 blocks = st.sampled_from(
     [
@@ -42,7 +42,9 @@ quoted = st.builds(
 verdicts = st.builds(
     Verdict, st.sampled_from(["GOOD", "BAD", "OK"]), st.none() | words, st.none() | words, st.none() | ids
 )
-answers = st.builds(Answer, st.lists(turns, min_size=1, max_size=2).map(tuple), verdicts)
+several = st.tuples(turns, turns.map(lambda turn: replace(turn, role="tool")))
+"""Messages of one answer: a second one of the assistant would stand as an answer of its own."""
+answers = st.builds(Answer, several | st.tuples(turns), verdicts)
 
 
 @st.composite

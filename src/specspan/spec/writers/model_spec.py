@@ -92,7 +92,8 @@ def _quoted(value: str) -> str:
 
 def _read_back(text: str, spec: Spec) -> Mapping[str, Clause]:
     try:
-        return model_spec.read(text, Origin(spec.source, spec.digest)).clauses
+        as_loaded = text.replace("\r\n", "\n").replace("\r", "\n")
+        return model_spec.read(as_loaded, Origin(spec.source, spec.digest)).clauses
     except SpecError as error:
         problems = (Problem(f"as Markdown it would be broken: {one.message}", _REMEDY) for one in error.problems)
         raise SpecError(spec.source, *problems) from error
