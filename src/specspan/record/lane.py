@@ -59,7 +59,7 @@ class Lane(Generic[T]):
             losses.count(self._what, "queue_full")
             return
         queue.append(item)
-        if self._asleep or waiting + 1 >= self._batch_size:
+        if self._thread is None or waiting + 1 >= self._batch_size:
             self._rouse()
         if self._closed:  # closed between the first line and the append: nobody else will look
             self._drop_rest()
@@ -138,7 +138,6 @@ class Lane(Generic[T]):
         self._writing = threading.RLock()
         self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._asleep = True
         self._hurry = False
         self._in_flight = 0
 
@@ -160,15 +159,11 @@ class Lane(Generic[T]):
                 self._thread = None
 
     def _run(self) -> None:
+        # an item wakes nobody unless it fills a batch: who wakes a thread must share the interpreter with it
         while not self._closing.is_set():
-            self._asleep = True
-            if not self._queue:  # looked at after `_asleep` was set: whoever appends later sees it and wakes us
-                self._wake.wait()
-            self._asleep = False
-            self._wake.clear()
             if len(self._queue) < self._batch_size and not self._hurry:
                 self._wake.wait(self._interval_s)
-                self._wake.clear()
+            self._wake.clear()
             self._hurry = False
             self._drain()
         self._finish()
