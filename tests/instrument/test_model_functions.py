@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
@@ -454,25 +454,49 @@ async def test_a_cancelled_stream(spans: Spans) -> None:
     assert spans.ending("chat parrot") == "CancelledError"
 
 
-async def test_a_call_cancelled_while_it_is_decided() -> None:
-    """Cancellation during a check that is waited for passes on, and the call was cancelled."""
-    looking, release = asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
+class Slow:
+    """A check that is waited for until it is let go."""
 
-    def slow(call: Any, texts: Any) -> bool:
-        loop.call_soon_threadsafe(looking.set)
-        return release.wait(5)
+    def __init__(self, stage: Stage) -> None:
+        self.looking = asyncio.Event()
+        self.release = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self.policy = policy(bound("slow", Code(self._look, stage, timeout_s=5.0)))
 
-    with recorded(policy(bound("slow", Code(slow, Stage.INPUT, timeout_s=5.0)))) as record:
-        model = Model("a")
-        task = asyncio.create_task(model.later("hi"))
-        await looking.wait()
+    def _look(self, call: Any, texts: Any) -> bool:
+        self._loop.call_soon_threadsafe(self.looking.set)
+        return self.release.wait(5)
+
+    async def cancel_while_it_looks(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
+        await asyncio.wait_for(self.looking.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        release.set()
+        self.release.set()
+
+
+async def test_a_call_cancelled_before_it_is_made() -> None:
+    """Cancellation while the input is decided passes on, the body does not run, and the call was cancelled."""
+    slow, model = Slow(Stage.INPUT), Model("a")
+    with recorded(slow.policy) as record:
+        await slow.cancel_while_it_looks(model.later("hi"))
     assert model.heard == []
     (span,) = record.spans
+    assert (span.attributes or {})["error.type"] == "CancelledError"
+
+
+async def test_a_stream_cancelled_while_its_answer_is_decided() -> None:
+    """Cancellation while the whole answer is decided passes on, and ends the call there and then."""
+    slow, model = Slow(Stage.OUTPUT), Model("a")
+
+    async def read() -> None:
+        async for _ in model.stream_later("hi"):
+            pass
+
+    with recorded(slow.policy) as record:
+        await slow.cancel_while_it_looks(read())
+        (span,) = record.spans
     assert (span.attributes or {})["error.type"] == "CancelledError"
 
 

@@ -331,6 +331,30 @@ def test_a_dropped_stream_waits_for_nothing() -> None:
     assert attributes(record.spans)["specspan.stream.end"] == "abandoned"
 
 
+async def test_a_stream_whose_closing_is_cancelled() -> None:
+    """Cancellation while what was read of a closed stream is decided passes on, and the span ends there and then."""
+    looking, release = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def look(call: ModelCall, texts: Sequence[TextAt]) -> bool:
+        loop.call_soon_threadsafe(looking.set)
+        return release.wait(5)
+
+    async with Wire(sse(chunks("hel", "lo"))).async_client() as client:
+        with recorded(policy(bound("slow", Code(look, timeout_s=5.0)))) as record:
+            stream = await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "hi"}], stream=True
+            )
+            assert said([await anext(stream), await anext(stream)]) == "hel"
+            task = asyncio.create_task(stream.close())
+            await looking.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert attributes(record.spans)["specspan.stream.end"] == "closed"
+            release.set()
+
+
 @pytest.mark.parametrize("stage", [Stage.INPUT, Stage.OUTPUT])
 @pytest.mark.parametrize("stream", [False, True])
 def test_observe_mode_changes_nothing(ask: Ask, stage: Stage, *, stream: bool) -> None:

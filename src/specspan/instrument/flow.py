@@ -76,9 +76,11 @@ class Flow:
 
     def closed(self) -> Steps[None]:
         """The consumer closed it. What was handed over is decided; if that was all of it, nothing was cut short."""
-        with guard("instrument.closed"):
-            yield from self._rule()
-        self._end(COMPLETED if self._seen.finished else CLOSED)
+        try:
+            with guard("instrument.closed"):
+                yield from self._rule()
+        finally:  # also when nobody waits for the decision any more
+            self._end(COMPLETED if self._seen.finished else CLOSED)
 
     def left_by(self, error: BaseException) -> None:
         """It broke off."""

@@ -28,16 +28,18 @@ def pull(flow: Flow, close: Callable[[], Any], step: Callable[..., Any], *args: 
     if flow.over:
         raise StopIteration
     try:
-        chunk = step(*args)
-        if flow.take(chunk):
-            return chunk
-        cutoff = run(flow.examine(chunk))
-        if cutoff is None:
-            return chunk
-    except StopIteration:
-        cutoff = run(flow.exhausted())
-        if cutoff is None:
-            raise
+        try:
+            chunk = step(*args)
+        except StopIteration:
+            cutoff = run(flow.exhausted())
+            if cutoff is None:
+                raise
+        else:
+            if flow.take(chunk):
+                return chunk
+            cutoff = run(flow.examine(chunk))
+            if cutoff is None:
+                return chunk
     except BaseException as error:
         flow.left_by(error)
         raise
@@ -54,16 +56,18 @@ async def pull_async(
     if flow.over:
         raise StopAsyncIteration
     try:
-        chunk = await step(*args)
-        if flow.take(chunk):
-            return chunk
-        cutoff = await arun(flow.examine(chunk))
-        if cutoff is None:
-            return chunk
-    except StopAsyncIteration:
-        cutoff = await arun(flow.exhausted())
-        if cutoff is None:
-            raise
+        try:
+            chunk = await step(*args)
+        except StopAsyncIteration:
+            cutoff = await arun(flow.exhausted())
+            if cutoff is None:
+                raise
+        else:
+            if flow.take(chunk):
+                return chunk
+            cutoff = await arun(flow.examine(chunk))
+            if cutoff is None:
+                return chunk
     except BaseException as error:
         flow.left_by(error)
         raise
