@@ -114,9 +114,9 @@ def check(connection: sqlite3.Connection, path: Path, known: int = VERSION) -> i
     Raises:
         ForeignFile: another program's database, or one of a version above the one ``known``.
     """
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    empty = found == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    found, application_id, tables = _looked_at(connection)
+    ours = application_id == APPLICATION_ID
+    empty = found == 0 and tables == 0
     if not (ours or empty):
         remedy = "Name another file with SPECSPAN_DB; this one is left as it is."
         raise ForeignFile(path, "this SQLite database belongs to another program", remedy)
@@ -124,6 +124,19 @@ def check(connection: sqlite3.Connection, path: Path, known: int = VERSION) -> i
         problem = f"written by a newer version (schema {found}; this one knows {known})"
         raise ForeignFile(path, problem, "Upgrade with `pip install -U specspan-exporter-sqlite`.")
     return found
+
+
+def _looked_at(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Version, application and number of tables, at one moment: another process may be making the file right now."""
+    connection.execute("SAVEPOINT look")
+    try:
+        version, application_id, tables = (
+            int(connection.execute(question).fetchone()[0])
+            for question in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+        )
+    finally:
+        connection.execute("RELEASE look")
+    return version, application_id, tables
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
