@@ -28,9 +28,9 @@ _PORTS = {"https": 443, "http": 80}
 
 
 def _prepare(invocation: Invocation) -> Invocation:
-    once = {name: invocation.kwargs.get(name) for name in ("messages", "tools")}
-    read = {name: list(each) for name, each in once.items() if isinstance(each, Iterator)}
-    return replace(invocation, kwargs={**invocation.kwargs, **read}) if read else invocation
+    given = invocation.kwargs
+    read = {name: list(given[name]) for name in ("messages", "tools") if hasattr(given.get(name), "__next__")}
+    return replace(invocation, kwargs={**given, **read}) if read else invocation
 
 
 def _request(invocation: Invocation) -> Request:
@@ -86,8 +86,8 @@ def _response(answer: Any) -> Response | None:
     return Response(
         id=completion.id,
         model=completion.model,
-        output=tuple(message_of(choice.message, choice.finish_reason) for choice in choices),
-        finish_reasons=tuple(choice.finish_reason for choice in choices if choice.finish_reason),
+        output=tuple([message_of(choice.message, choice.finish_reason) for choice in choices]),
+        finish_reasons=tuple([choice.finish_reason for choice in choices if choice.finish_reason]),
         usage=_usage(completion.usage),
     )
 
