@@ -60,6 +60,24 @@ def medians_us(
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
+def added_us(
+    work: Callable[[], object], bare: Callable[[], object], *, settle: Callable[[], object], pairs: int = 1000
+) -> float:
+    """What ``work`` takes longer than ``bare``, in µs: the median over pairs of single calls, one right after another.
+
+    Where both take far longer than they differ, two medians would differ by their noise.
+    """
+    differences = []
+    for pair in range(pairs + pairs // 10):
+        settle()
+        first_s = _time_s(bare, 1)
+        settle()
+        differences.append(_time_s(work, 1) - first_s)
+        if pair == pairs // 10:
+            differences.clear()  # those were to warm up
+    return statistics.median(differences) * 1e6
+
+
 def cpu_us(work: Callable[[], object], *, settle: Callable[[], object], calls: int = 2000) -> float:
     """CPU time of the whole process for one call, in µs, with all that it leaves for background threads."""
     settle()
