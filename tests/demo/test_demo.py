@@ -260,3 +260,23 @@ def test_the_specification_has_every_part_of_one(demo: Demo, tmp_path: Path) -> 
     assert any(clause.commentary for clause in clauses)
     assert any(clause.references for clause in clauses)
     assert any(clause.tags for clause in clauses)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "told"),
+    [
+        ((), {"OTEL_SDK_DISABLED": "true"}, "OTEL_SDK_DISABLED: it is set"),
+        (("--write", "taken"), {}, "taken: no folder can be made here"),
+        ((), {"OPENAI_API_KEY": "key", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "the model service failed"),
+    ],
+    ids=["recording is off", "a file in the way", "no service"],
+)
+def test_what_the_surroundings_do_not_allow_is_a_line_and_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], told: str
+) -> None:
+    """No traceback: what is wrong, and how to mend it where that is ours to say."""
+    (tmp_path / "taken").touch()
+    ran = started(tmp_path, "demo", *arguments, **variables)
+    assert ran.returncode == 2
+    assert told in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from specspan.cli import demo_view
 from specspan.cli.output import console
+from specspan.cli.stored import opened
 from specspan.cli.trace_view import trace_tree
 from specspan.decision import Mode
 from specspan.errors import ConfigurationError, MissingDependency, Problem
-from specspan_exporter_sqlite import Reader
+
+if TYPE_CHECKING:  # they need the openai client, which may not be installed
+    from specspan.demo.conversations import Conversation
+    from specspan.demo.run import Service, Told
 
 _MATERIAL = files("specspan.demo") / "material"
 
@@ -34,6 +39,7 @@ def command(policy: Path | None, mode: str | None, db: Path | None, folder: Path
         _write(folder)
         return
     _require_openai()
+    _require_sdk()
     with as_file(_MATERIAL) as material:
         _run(policy or material / "policy.yaml", mode, db or Path(os.environ.get("SPECSPAN_DB") or "specspan.db"))
 
@@ -53,9 +59,9 @@ def _run(policy: Path, mode: str | None, db: Path) -> None:
             out.print(demo_view.opening(loaded, answering))
             decisions = []
             for number, asked in enumerate(CONVERSATIONS, 1):
-                told = run.converse(asked, answering)
+                told = _told(asked, answering)
                 specspan.force_flush()
-                with Reader(db) as reader:
+                with opened(db) as reader:
                     found = reader.decisions_of(told.trace_id)
                     policies = reader.policies({loaded.digest})
                     tree = trace_tree(reader.spans(told.trace_id), found, policies, most_rows=0)
@@ -66,9 +72,34 @@ def _run(policy: Path, mode: str | None, db: Path) -> None:
             specspan.shutdown()
 
 
+def _told(asked: Conversation, answering: Service) -> Told:
+    import openai
+
+    from specspan.demo import run
+
+    try:
+        return run.converse(asked, answering)
+    except openai.OpenAIError as error:
+        raise click.ClickException(f"the model service failed: {type(error).__name__}: {error}") from error
+
+
+def _require_sdk() -> None:
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        raise ConfigurationError(
+            "OTEL_SDK_DISABLED",
+            Problem("it is set, so nothing would be recorded and there would be nothing to show", "Unset it."),
+        )
+
+
 def _write(folder: Path) -> None:
     """Copy policy and spec to a folder; what stands there already stays."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "Name a folder that can be written."
+        raise ConfigurationError(
+            str(folder), Problem(f"no folder can be made here: {error.strerror}", remedy)
+        ) from None
     for entry in sorted(_MATERIAL.iterdir(), key=lambda entry: entry.name):
         target = folder / entry.name
         try:
