@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from replays import Tally, table
 
 os.environ["SPECSPAN_RAISE_INTERNAL_ERRORS"] = "1"
 
@@ -33,3 +34,18 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/recordings is absent")
     return folder
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Counts the recorded exchanges that a test replays."""
+    return Tally(request.node.user_properties)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many recorded exchanges were replayed; what parallel workers count travels with their reports."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    lines = list(table(each for report in reports for each in getattr(report, "user_properties", ())))
+    if lines:
+        terminalreporter.section("recorded exchanges replayed")
+        terminalreporter.write_line("\n".join(lines))

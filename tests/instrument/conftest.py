@@ -12,16 +12,19 @@ from openai_wire import Ask, ask_async, ask_sync
 from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.record.recorder import Recorder
-from specspan.record.settings import Settings
+from specspan.record.settings import Content, Settings
 
 
 @pytest.fixture
 def spans() -> Iterator[Spans]:
     """Spans of a pipeline without an engine, active during the test."""
-    recorded = Spans()
-    activate(Pipeline(Recorder(Settings(), tracer_provider=recorded.provider)))
-    yield recorded
-    activate(None)
+    yield from _recorded(Settings())
+
+
+@pytest.fixture
+def content_spans() -> Iterator[Spans]:
+    """The same, with prompts and answers on the spans."""
+    yield from _recorded(Settings(content=Content.SPAN_ONLY))
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +62,10 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     """Asks through the sync and through the async client."""
     found: Ask = request.param
     return found
+
+
+def _recorded(settings: Settings) -> Iterator[Spans]:
+    recorded = Spans()
+    activate(Pipeline(Recorder(settings, tracer_provider=recorded.provider)))
+    yield recorded
+    activate(None)
