@@ -1,0 +1,41 @@
+"""How OpenAI's chat completions stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI, OpenAI
+from openai_wire import chunks, sse
+from stream_cases import Body, ProviderStream, transport
+
+_ASKED: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}]}
+_PIECES = tuple(f"{event}\n\n".encode() for event in sse(chunks("one ", "two ", "three")).split("\n\n") if event)
+
+
+def _sync_client(body: Body) -> OpenAI:
+    http = httpx2.Client(transport=transport(httpx2, body, is_async=False))
+    return OpenAI(api_key="test", http_client=http, max_retries=0)
+
+
+def _async_client(body: Body) -> AsyncOpenAI:
+    http = httpx2.AsyncClient(transport=transport(httpx2, body, is_async=True))
+    return AsyncOpenAI(api_key="test", http_client=http, max_retries=0)
+
+
+STREAMS = (
+    ProviderStream(
+        id="openai-chat",
+        provider="openai",
+        span="chat gpt-test",
+        pieces=_PIECES,
+        opening=2,
+        text="one two three",
+        said=lambda chunk: "".join(choice.delta.content or "" for choice in chunk.choices),
+        is_last=lambda chunk: any(choice.finish_reason for choice in chunk.choices),
+        known=("gen_ai.response.id", "chatcmpl-1"),
+        sync_stream=lambda body: _sync_client(body).chat.completions.create(**_ASKED, stream=True),
+        async_stream=lambda body: _async_client(body).chat.completions.create(**_ASKED, stream=True),
+        async_plain=lambda body: _async_client(body).chat.completions.create(**_ASKED),
+    ),
+)
