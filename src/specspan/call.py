@@ -136,6 +136,8 @@ class Response:
     output: tuple[Message, ...] = ()
     finish_reasons: tuple[str, ...] = ()
     usage: Usage = Usage()
+    in_progress: bool = False
+    """The provider has only taken the request in, as a job in the background: there is no answer to assess yet."""
 
 
 @dataclass(frozen=True, slots=True)

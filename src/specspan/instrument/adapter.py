@@ -53,6 +53,14 @@ def _the_stream(result: Any, stream: Any) -> Any:
     return stream
 
 
+def _nothing_more(seen: Accumulator, chunk: Any) -> Iterable[Any]:
+    return ()
+
+
+def _not_streamed(*_: Any) -> Any:
+    raise TypeError("an adapter without an accumulator, 'deltas' and 'cut' cannot have a stream")
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """What one provider knows. No function changes what it is given."""
@@ -66,11 +74,14 @@ class Adapter:
     """The same call with other texts in it."""
     edit_response: Callable[[Any, Edits], Any]
     """The same answer with other texts in it."""
-    accumulator: Callable[[Request], Accumulator]
-    deltas: Callable[[Any], Iterable[tuple[int, str]]]
+    accumulator: Callable[[Request], Accumulator] = _not_streamed
+    deltas: Callable[[Any], Iterable[tuple[int, str]]] = _not_streamed
     """The text in a chunk, by choice."""
-    cut: Callable[[Any, int, str], Any]
+    cut: Callable[[Any, int, str], Any] = _not_streamed
     """A last chunk like the given one, with a text for one choice in place of what stands in it."""
+    closing: Callable[[Any, Any], Iterable[Any]] = _nothing_more
+    """What a client needs to see after that chunk to take the stream for ended: of the accumulator of what was handed
+    over, and the chunk."""
     stream_in: Callable[[Any], Any | None] = _no_stream
     """The stream in an answer; None when it is not streamed."""
     put_stream: Callable[[Any, Any], Any] = _the_stream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Cutoff:
 class Flow:
     """What passes of one stream. One consumer at a time. Knows neither where chunks come from nor where they go."""
 
-    __slots__ = ("_check", "_ending_of", "_live", "_seen", "_undecided", "over")
+    __slots__ = ("_check", "_ending_of", "_live", "_rest", "_seen", "_undecided", "over")
 
     def __init__(self, live: LiveCall, ending_of: Callable[[BaseException | None], Ending] = ending_of) -> None:
         self._live = live
@@ -40,7 +40,8 @@ class Flow:
         self._undecided = live.evaluation  # until the answer as a whole was decided
         self._check: StreamCheck | None = None
         self.over = False
-        """Whether it was cut: there is nothing more to come."""
+        """Whether it was cut: there is nothing more to come but what `rest` gives."""
+        self._rest: Iterator[Any] = iter(())
         if live.evaluation is not None:
             with guard("instrument.stream"):
                 self._check = live.evaluation.stream()
@@ -51,6 +52,12 @@ class Flow:
             return False
         self._note(chunk)
         return self._undecided is None or not self._seen.finished
+
+    def rest(self, end: type[Exception]) -> Any:
+        """The next chunk that tells a client that a stream which was cut is over; ``end`` is raised after the last."""
+        for chunk in self._rest:
+            return chunk
+        raise end
 
     def examine(self, chunk: Any) -> Steps[Cutoff | None]:
         """Have a chunk decided: its text by the stream's check, and with the last one the whole answer."""
@@ -126,6 +133,10 @@ class Flow:
         if not cut.action.stops and cut.text is not None:
             last = self._live.adapter.cut(chunk, choice, cut.text)
             handed_over.add(last)
+            rest = tuple(self._live.adapter.closing(handed_over, last))
+            for each in rest:
+                handed_over.add(each)
+            self._rest = iter(rest)
         self._seen = handed_over
         self._live.answered(handed_over.result())
         if evaluation is not None and cut.action.stops:

@@ -98,7 +98,7 @@ class LiveCall:
         """
         with guard("instrument.output"):
             self.answered(result)
-            if self.evaluation is not None and self.call.response is not None:
+            if self.evaluation is not None and self._answer_came:
                 ruling = yield from self.evaluation.output(self.call)
                 if ruling.action.stops:
                     raise self.block(self.evaluation)
@@ -107,6 +107,11 @@ class LiveCall:
                     self.answered(result)
         self.end(COMPLETED)
         return result
+
+    @property
+    def _answer_came(self) -> bool:
+        response = self.call.response
+        return response is not None and not response.in_progress
 
     def answered(self, result: Any) -> None:
         """Take in an answer, or what a stream came to so far."""

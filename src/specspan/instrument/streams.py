@@ -26,7 +26,7 @@ def pull(flow: Flow, close: Callable[[], Any], step: Callable[..., Any], *args: 
         Blocked: the policy stopped it.
     """
     if flow.over:
-        raise StopIteration
+        return flow.rest(StopIteration)
     try:
         try:
             chunk = step(*args)
@@ -54,7 +54,7 @@ async def pull_async(
 ) -> Any:
     """The same, of a stream that is awaited; it ends with ``StopAsyncIteration``."""
     if flow.over:
-        raise StopAsyncIteration
+        return flow.rest(StopAsyncIteration)
     try:
         try:
             chunk = await step(*args)

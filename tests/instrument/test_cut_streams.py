@@ -1,0 +1,73 @@
+"""Streams whose clients need more than one last chunk to take them for ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from policies import bound, pattern, policy
+
+from specspan.call import Message, Request, Response, Text
+from specspan.decision import Action
+from specspan.engine.steps import run
+from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.flow import Flow
+from specspan.instrument.lifecycle import LiveCall
+from specspan.instrument.pipeline import active
+from specspan.instrument.streams import SyncStream
+from specspan.testing.memory import recorded
+
+
+class Words:
+    """A stream of words that ends with a dot."""
+
+    def __init__(self, words: str) -> None:
+        self._words = iter(words.split())
+
+    def __iter__(self) -> Iterator[str]:
+        return self._words
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Heard:
+    finished = False
+
+    def __init__(self, request: Request) -> None:
+        self.words: list[str] = []
+
+    def add(self, chunk: Any) -> None:
+        self.words.append(chunk)
+
+    def result(self) -> str:
+        return " ".join(self.words)
+
+
+ADAPTER = Adapter(
+    provider="test",
+    request=lambda call: Request("test", input=(Message("user", (Text("hi"),)),), streaming=True),
+    response=lambda words: Response(output=(Message("assistant", (Text(words),)),), finish_reasons=(words[-1],)),
+    edit_request=lambda call, edits: call,
+    edit_response=lambda answer, edits: answer,
+    accumulator=Heard,
+    deltas=lambda chunk: [(0, chunk)],
+    cut=lambda chunk, choice, text: text,
+    closing=lambda seen, chunk: [f"after-{len(seen.words)}", "."],
+)
+
+
+def test_the_chunks_that_end_it_follow_the_cut() -> None:
+    """They are handed over after the last word, are part of what is recorded, and then there is nothing more."""
+    rules = policy(bound("secret", pattern("secret", reason="word"), action=Action.REDACT))
+    with recorded(rules) as record:
+        pipeline = active()
+        assert pipeline is not None
+        invocation = Invocation(None, (), {})
+        live = LiveCall(ADAPTER, pipeline, invocation)
+        run(live.input(invocation))
+        stream = SyncStream(Words("the secret is out"), Flow(live))
+        assert list(stream) == ["the", "[redacted:word]", "after-2", "."]
+        assert list(stream) == []
+    (span,) = record.spans
+    assert (span.attributes or {})["gen_ai.response.finish_reasons"] == (".",)
