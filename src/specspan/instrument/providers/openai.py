@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -14,6 +11,7 @@ from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._chat import changed, fields, message_of, with_texts
 from specspan.instrument.providers._chat_stream import ChatAccumulator, cut, deltas
+from specspan.instrument.providers._raw import is_raw, put_stream, with_body
 
 _PARAMETERS = {
     "temperature": "temperature",
@@ -79,9 +77,9 @@ def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
 
 
 def _response(answer: Any) -> Response | None:
-    if _is_raw(answer) and not hasattr(type(answer), "content"):
+    if is_raw(answer) and not hasattr(type(answer), "content"):
         return None  # with_streaming_response: its body is not read yet, and not ours to read
-    completion = answer.parse() if _is_raw(answer) else answer  # a raw response keeps what it parsed
+    completion = answer.parse() if is_raw(answer) else answer  # a raw response keeps what it parsed
     choices = completion.choices or ()
     return Response(
         id=completion.id,
@@ -90,10 +88,6 @@ def _response(answer: Any) -> Response | None:
         finish_reasons=tuple([choice.finish_reason for choice in choices if choice.finish_reason]),
         usage=_usage(completion.usage),
     )
-
-
-def _is_raw(answer: Any) -> bool:
-    return "http_response" in vars(answer)
 
 
 def _usage(usage: Any) -> Usage:
@@ -109,22 +103,10 @@ def _usage(usage: Any) -> Usage:
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    if not _is_raw(answer):
+    if not is_raw(answer):
         return changed(answer, choices=_edited(answer.choices, edits))
-    # what was taken out must not be read from the bytes of the body either
-    before = answer.http_response
-    body = before.json()
-    body["choices"] = _edited(body["choices"], edits)
-    headers = {name: value for name, value in before.headers.items() if name not in _ABOUT_THE_BYTES}
-    after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
-    with suppress(RuntimeError):  # not every transport measures it
-        after.elapsed = before.elapsed
-    edited = copy.copy(answer)
-    edited.http_response, edited._parsed_by_type = after, {}
-    return edited
-
-
-_ABOUT_THE_BYTES = frozenset(("content-length", "content-encoding", "transfer-encoding"))
+    body = answer.http_response.json()
+    return with_body(answer, {**body, "choices": _edited(body["choices"], edits)})
 
 
 def _edited(choices: Any, edits: Edits) -> list[Any]:
@@ -141,7 +123,7 @@ def _unparsed(message: Any) -> Any:
 
 
 def _stream_in(answer: Any) -> Any | None:
-    if _is_raw(answer) and getattr(answer, "_stream", False):
+    if is_raw(answer) and getattr(answer, "_stream", False):
         answer = answer.parse()
     return answer if isinstance(answer, _stream_types()) else None
 
@@ -151,13 +133,6 @@ def _stream_types() -> tuple[type, ...]:
     from openai import AsyncStream, Stream
 
     return Stream, AsyncStream
-
-
-def _put_stream(answer: Any, stream: Any) -> Any:
-    if _is_raw(answer):
-        answer._parsed_by_type[answer._cast_to] = stream
-        return answer
-    return stream
 
 
 _ADAPTER = Adapter(
@@ -179,7 +154,7 @@ _ADAPTER = Adapter(
     deltas=deltas,
     cut=cut,
     stream_in=_stream_in,
-    put_stream=_put_stream,
+    put_stream=put_stream,
 )
 
 ADAPTERS = (_ADAPTER,)
