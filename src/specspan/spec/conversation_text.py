@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from specspan.spec.elements import pieces
 from specspan.spec.model import Comparison, Example, Turn, Verdict
 
 _EDGES = " \t\n*"
@@ -54,23 +54,10 @@ def _verdict(verdict: Verdict) -> str:
 
 def _content(turn: Turn) -> str:
     """What is inside a message: everything escaped but the tags of the elements in it."""
-    written: list[str] = []
-    rest = turn.content
-    for inner in turn.inner:
-        opening, close = _opening(inner, rest), f"</{inner.role}>"
-        end = -1 if opening is None else rest.find(close, opening.end())
-        if opening is None or end < 0:
-            break  # the element is not in the content as it would be written: reading back tells
-        written += [_escaped(rest[: opening.start()]), f"<{inner.role}{_attributes(inner)}>"]
-        written += [_escaped(rest[opening.end() : end]), close]
-        rest = rest[end + len(close) :]
-    return "".join([*written, _escaped(rest)])
-
-
-def _opening(inner: Turn, text: str) -> re.Match[str] | None:
-    """The tag of an element as it stands in a message's text, where entities are decoded already."""
-    attributes = "".join(rf"\s+{re.escape(name)}=\"{re.escape(value)}\"" for name, value in inner.attributes.items())
-    return re.search(rf"<{re.escape(inner.role)}{attributes}\s*>", text)
+    return "".join(
+        _escaped(text) if inner is None else f"<{inner.role}{_attributes(inner)}>{_escaped(text)}</{inner.role}>"
+        for text, inner in pieces(turn)
+    )
 
 
 def _attributes(turn: Turn) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import click
 
 from specspan.cli import spec_view
+from specspan.cli.clauses import named_clause
 from specspan.cli.output import console, print_json
-from specspan.errors import Problem, SpecError
 from specspan.spec.json import clause_to_json, to_json
 from specspan.spec.load import load_spec
-from specspan.spec.model import Clause, Spec
-from specspan.wording import did_you_mean
 
 
 @click.command("show")
@@ -20,18 +18,10 @@ from specspan.wording import did_you_mean
 def command(file: str, clause: str | None, as_json: bool) -> None:
     """Show the spec in FILE, or one CLAUSE of it by its id."""
     spec = load_spec(file)
-    found = None if clause is None else _find(spec, clause)
+    found = None if clause is None else named_clause(spec, clause)
     if as_json:
         print_json(to_json(spec) if found is None else clause_to_json(found))
     else:
         out = console()
         out.push_theme(spec_view.THEME)
         out.print(spec_view.overview(spec, out.width) if found is None else spec_view.clause(spec, found))
-
-
-def _find(spec: Spec, clause: str) -> Clause:
-    id_ = clause.removeprefix("#")
-    if id_ in spec.clauses:
-        return spec.clauses[id_]
-    remedy = did_you_mean(id_, spec.clauses, "'specspan spec show FILE' lists them all.")
-    raise SpecError(spec.source, Problem(f"there is no clause {clause!r}", remedy))

@@ -1,0 +1,1 @@
+"""How far a policy's checks agree with what its spec says of its own examples."""
