@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
+from specspan.making import quickly_made
+
 Scalar: TypeAlias = str | bool | int | float
 Attribute: TypeAlias = Scalar | tuple[str, ...]
 
@@ -38,6 +40,7 @@ class Refusal:
     content: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A model's wish to call a tool."""
@@ -79,6 +82,7 @@ class Unknown:
 Part: TypeAlias = Text | Reasoning | Refusal | ToolCall | ToolCallResponse | Media | Unknown
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
@@ -91,6 +95,7 @@ class Message:
     """Why the model stopped, on output messages that say so."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the application asked of a model."""
@@ -116,6 +121,7 @@ class Request:
     """``gen_ai.output.type``: ``text``, ``json``, ``image`` or ``speech``; None where nothing was asked for."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens, as the provider counted them; None where it said nothing."""
@@ -127,6 +133,11 @@ class Usage:
     reasoning_output_tokens: int | None = None
 
 
+NOT_COUNTED = Usage()
+"""Where a provider says nothing of tokens."""
+
+
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Response:
     """What the model answered: one message a choice."""
@@ -135,7 +146,7 @@ class Response:
     model: str | None = None
     output: tuple[Message, ...] = ()
     finish_reasons: tuple[str, ...] = ()
-    usage: Usage = Usage()
+    usage: Usage = NOT_COUNTED
     in_progress: bool = False
     """The provider has only taken the request in, as a job in the background: there is no answer to assess yet."""
 
@@ -159,6 +170,7 @@ class CallContext:
     """Facts of the application's own that clauses may depend on, such as ``under_18``."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """One call of a model. JSON pointers into it start at ``/input/<i>/parts/<j>`` or ``/output/<i>/parts/<j>``."""

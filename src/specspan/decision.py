@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
+from specspan.making import quickly_made
+
 
 class _Word(str, Enum):
     """A closed set of words that print, compare and serialise as plain strings."""
@@ -131,6 +133,7 @@ class CheckRef:
     version: str = "1"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Where in the call a finding points: offsets, never content."""
@@ -143,6 +146,7 @@ class Evidence:
     """One past the last character."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one check found about one clause on one call.
@@ -202,6 +206,7 @@ class SpecRef:
     """``sha256:`` and the hex digest of the file's bytes."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Summary:
     """The clauses of one call by outcome; whole however many there are."""
@@ -219,6 +224,7 @@ class Summary:
     unassessed: int = 0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The record of one model call: every finding, what governed, and what was done."""

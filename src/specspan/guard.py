@@ -20,7 +20,9 @@ _logged: set[str] = set()
 class guard:
     """Context manager around work that must not harm the application: ``with guard("record.span"): ...``.
 
-    `Blocked` and everything that is not an `Exception` (cancellation, exit) pass through unchanged.
+    `Blocked` and everything that is not an `Exception` (cancellation, exit) pass through unchanged. What every model
+    call passes says the same with ``except Blocked: raise`` and `contain`: a context manager costs what six attributes
+    of a span do.
     """
 
     __slots__ = ("_place",)
@@ -35,7 +37,14 @@ class guard:
         if error is None or isinstance(error, Blocked) or not isinstance(error, Exception):
             return False
         report(self._place, error)
-        return not os.environ.get("SPECSPAN_RAISE_INTERNAL_ERRORS")
+        return not _raises_again()
+
+
+def contain(place: str, error: Exception) -> None:
+    """What `guard` does with an error, for ``except Exception as error`` around work that must not harm."""
+    report(place, error)
+    if _raises_again():
+        raise error
 
 
 def report(place: str, error: Exception) -> None:
@@ -44,3 +53,7 @@ def report(place: str, error: Exception) -> None:
     if place not in _logged:
         _logged.add(place)
         _log.error("specspan failed in %s; the application goes on without it", place, exc_info=error)
+
+
+def _raises_again() -> bool:
+    return bool(os.environ.get("SPECSPAN_RAISE_INTERNAL_ERRORS"))

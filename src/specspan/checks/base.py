@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from specspan.call import ModelCall
 from specspan.decision import CheckRef, Finding, Stage
+from specspan.making import quickly_made
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class TextAt:
     """One text of a call and where it stands."""

@@ -87,6 +87,8 @@ def law_of(policy: Policy) -> Law:
 def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclusion:
     """What ``findings`` come to. Those that say complied may be left out, if ``assessed`` tells whether any did."""
     findings = tuple(findings)
+    if not findings:
+        return _COMPLIED if assessed else _UNASSESSED
     for outcome, verdict in _WEIGHT:
         found = [finding for finding in findings if finding.outcome is outcome]
         if found:

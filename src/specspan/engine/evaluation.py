@@ -21,6 +21,7 @@ NOTHING_APPLIED = "nothing_applied"
 """Reason of a decision for which no clause was both applicable and assessed."""
 
 _NO_CALL = ModelCall(Request(provider=""))
+_ASKED = (Stage.INPUT,)
 _WHOLE = (Stage.OUTPUT, Stage.TOOL_CALL)
 _STREAMED = (*_WHOLE, Stage.STREAM)
 
@@ -61,9 +62,7 @@ class Evaluation:
     def input(self, call: ModelCall) -> Steps[Ruling]:
         """Look at what is about to be sent."""
         self._call = call
-        if Stage.INPUT not in self._plan.stages:
-            return PROCEED
-        return (yield from self._looked((Stage.INPUT,), call))
+        return self._looked(_ASKED, call)
 
     def stream(self) -> StreamCheck | None:
         """What looks at the answer as it grows; None when nothing could cut it."""
@@ -80,8 +79,7 @@ class Evaluation:
         flag can be had; a tool call in it can still be stopped.
         """
         self._released_chars = released_chars
-        stages = _STREAMED if call.request.streaming else _WHOLE
-        return (yield from self._looked(stages, call))
+        return self._looked(_STREAMED if call.request.streaming else _WHOLE, call)
 
     def decide(self) -> Decision:
         """Close the evaluation. The same decision however often it is asked for."""
@@ -91,19 +89,20 @@ class Evaluation:
 
     def _looked(self, stages: Sequence[Stage], call: ModelCall) -> Steps[Ruling]:
         """Look at all that needs no waiting first: a caller who goes away then loses no more than he must."""
-        plans = [(stage, plan) for stage in stages if (plan := self._plan.stages.get(stage)) is not None]
+        plans, looks = self._plan.stages, self._looks
         try:
-            for stage, plan in plans:
-                started_ns = time.perf_counter_ns()
-                self._looks[stage] = look(plan, call, stage)
-                self._spent(stage, started_ns)
-            for stage, _ in plans:
-                if self._looks[stage].waiting:
+            for stage in stages:
+                if stage in plans:
+                    started_ns = time.perf_counter_ns()
+                    looks[stage] = look(plans[stage], call, stage)
+                    self._spent(stage, started_ns)
+            for stage in stages:
+                if stage in looks and looks[stage].waiting:
                     yield from self._wait(stage)
         except BaseException:
             self._note(self._deviating(stages))
             raise
-        return self._rule(self._deviating(stages))
+        return self._rule(stages)
 
     def _wait(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
@@ -125,8 +124,9 @@ class Evaluation:
         cut = self._stream is not None and self._stream.cut is not None
         return Hold.RELEASED if self._released_chars or cut else Hold.WITHHELD
 
-    def _rule(self, looks: Sequence[Look]) -> Ruling:
+    def _rule(self, stages: Sequence[Stage]) -> Ruling:
         """What is done now."""
+        looks = self._deviating(stages)
         if not looks:
             return PROCEED
         if self._plan.policy.mode is Mode.OBSERVE:
@@ -146,9 +146,10 @@ class Evaluation:
 
     def _decided(self) -> Decision:
         plan, policy, cut = self._plan, self._plan.policy, self._cut()
-        audiences = [self._looks[stage].audience if stage in self._looks else None for stage in STAGES]
+        looks = self._looks
+        audiences = tuple([looks[stage].audience if stage in looks else None for stage in STAGES])
         deviations = self._deviations()
-        tally = plan.frame(tuple(audiences)).deviating(deviations)
+        tally = plan.frame(audiences).deviating(deviations)
         conclusion = conclude(deviations.values(), plan.law, assessed=tally.complied > 0)
         action = self._action if cut is None else strictest((self._action, cut.action))
         return Decision(
@@ -165,16 +166,19 @@ class Evaluation:
             findings=tally.findings,
             summary=tally.summary,
             overrides=plan.rulings,
-            redacted=tuple(sorted(self._redacted)),
+            redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
 
     def _deviations(self) -> dict[int, Finding]:
         """What was not as usual: in the looks at whole texts, and while the answer grew where that was worse."""
-        looks = self._looks.values()
-        deviations = {position: finding for look in looks for position, finding in look.deviations.items()}
-        grown = self._stream.findings if self._stream is not None else {}
-        for position, finding in grown.items():
+        deviations: dict[int, Finding] = {}
+        for look in self._looks.values():
+            if look.deviations:
+                deviations.update(look.deviations)
+        if self._stream is None:
+            return deviations
+        for position, finding in self._stream.findings.items():
             known = deviations.get(position, finding)
             deviations[position] = known if worst((known.outcome, finding.outcome)) is known.outcome else finding
         return deviations

@@ -7,29 +7,29 @@ millisecond); across processes the 62 random bits keep them apart.
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
 
 _COUNTER_BITS = 12
-_VERSION = 7 << 76
-_VARIANT = 0b10 << 62
-_RANDOM_MASK = (1 << 62) - 1
+_FORM = "%08x-%04x-7%03x-%04x-%012x"  # milliseconds in 8 and 4 digits, version, counter, variant and chance, chance
+_VARIANT = 0x8000
 _SEED_MASK = (1 << (_COUNTER_BITS - 1)) - 1  # the counter's top bit starts at 0, which leaves it room to count
 
+_chance = random.Random()  # ids are to be unique, not secret, and asking the system each time takes longer
 _lock = threading.Lock()
 _last = 0  # milliseconds and counter of the last id, as one number
 
 
 def uuid7() -> str:
     """A new id, greater than every id this process made before, in the canonical form of 36 characters."""
-    return _canonical(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+    return _canonical(time.time_ns() // 1_000_000, _chance.getrandbits(80))
 
 
 def _canonical(now_ms: int, random: int) -> str:
     tick = _next_tick((now_ms << _COUNTER_BITS) | (random >> 62 & _SEED_MASK))
-    value = (tick >> _COUNTER_BITS) << 80 | _VERSION | (tick & 0xFFF) << 64 | _VARIANT | (random & _RANDOM_MASK)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    head, tail = _VARIANT | random >> 48 & 0x3FFF, random & 0xFFFF_FFFF_FFFF
+    return _FORM % (tick >> 28, tick >> 12 & 0xFFFF, tick & 0xFFF, head, tail)
 
 
 def _next_tick(fresh: int) -> int:
@@ -44,9 +44,10 @@ def _next_tick(fresh: int) -> int:
 
 
 def _after_fork() -> None:
-    """Another thread of the parent may have held the lock; the child has no such thread to give it back."""
+    """Chances of its own for the child, and a lock: a thread of the parent's may have held it, and is not here."""
     global _lock
     _lock = threading.Lock()
+    _chance.seed()
 
 
 if hasattr(os, "register_at_fork"):

@@ -71,8 +71,10 @@ def wait(look: Look, workers: Workers) -> Steps[None]:
 
 
 def _look(plan: StagePlan, call: ModelCall, read: Sequence[TextAt]) -> Look:
-    look = Look(call, plan.audience(read), read)
-    audience = look.audience
+    audience = plan.audience(read)
+    look = Look(call, audience, read)
+    if not audience.readers:
+        return look
     for slot, finding in ask_quick(audience.inline, call, read):
         look.note(slot, finding)
     for slot in audience.choosy:
@@ -96,7 +98,7 @@ def _hit(plan: StagePlan, look: Look) -> list[Slot]:
         for position in _hits(plan.matcher, text):
             if position in readers and look.audience.reads(position, text.role):
                 positions.add(position)
-    return [readers[position] for position in sorted(positions)]
+    return [readers[position] for position in sorted(positions)] if positions else []
 
 
 def _hits(matcher: Matcher, text: TextAt) -> Collection[int]:

@@ -35,7 +35,8 @@ class Matcher:
 
     def hits(self, text: TextAt) -> set[int]:
         """Positions of the slots of which a pattern matches somewhere in ``text``."""
-        return {self.owners[index] for index in self.patterns.hits(text)}
+        hits = self.patterns.hits(text)
+        return {self.owners[index] for index in hits} if hits else set()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from specspan.call import Request, Response
+from specspan.making import quickly_made
 
 Edits = Mapping[str, str]
 """New text by JSON pointer of the part it stands in, such as ``/output/0/parts/0``."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """One call of a wrapped method, as the application made it."""

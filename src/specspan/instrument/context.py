@@ -5,7 +5,6 @@ Both travel in `contextvars`, so that they follow the work into tasks and stay o
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -41,8 +40,10 @@ def restore(token: Token[T]) -> None:
     A block that is left in another task or thread than it was entered in has nothing to put back there: its value
     never was in force outside its own.
     """
-    with contextlib.suppress(ValueError):
+    try:  # noqa: SIM105 - every call passes here, and `suppress` takes six times as long
         token.var.reset(token)
+    except ValueError:
+        pass
 
 
 class _Block(Generic[T]):

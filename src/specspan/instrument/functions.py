@@ -28,7 +28,7 @@ def text_adapter(model: str, provider: str, operation: str, function: Callable[.
     streaming = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
     def request(invocation: Invocation) -> Request:
-        messages = tuple(Message("user", (Text(text),)) for _, text in _texts(invocation))
+        messages = tuple([Message("user", (Text(text),)) for _, text in _texts(invocation)])
         return Request(provider, operation, model, input=messages, streaming=streaming)
 
     return Adapter(

@@ -8,6 +8,7 @@ changes nothing for the application: the call is made once, and its answer is re
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from specspan.call import ModelCall, Request
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.steps import Steps
 from specspan.errors import Blocked
-from specspan.guard import guard
+from specspan.guard import contain
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.pipeline import Pipeline
@@ -63,14 +64,18 @@ class LiveCall:
         self.first_chunk_s: float | None = None
         self.over = False
         request = None
-        with guard("instrument.request"):
+        try:
             request = adapter.request(invocation)
+        except Exception as error:
+            contain("instrument.request", error)
         self._readable = request is not None
         self.call = ModelCall(request or Request(adapter.provider, adapter.operation), None, current_context())
         """As far as it is known; as it was sent and handed over."""
         if pipeline.engine is not None:
-            with guard("instrument.open"):
+            try:
                 self.evaluation = pipeline.engine.open(current_overrides())
+            except Exception as error:
+                contain("instrument.open", error)
         self.started_s = time.perf_counter()
         self.span = self._recorder.start_call(self.call.request, self.call.context)
 
@@ -81,13 +86,17 @@ class LiveCall:
             Blocked: the policy sends nothing.
         """
         if self.evaluation is not None and self._readable:
-            with guard("instrument.input"):
+            try:
                 ruling = yield from self.evaluation.input(self.call)
                 if ruling.action.stops:
                     raise self.block(self.evaluation)
                 if ruling.edits:
                     invocation = self.adapter.edit_request(invocation, ruling.edits)
                     self.call = replace(self.call, request=self.adapter.request(invocation))
+            except Blocked:
+                raise
+            except Exception as error:
+                contain("instrument.input", error)
         return invocation
 
     def output(self, result: Any) -> Steps[Any]:
@@ -96,7 +105,7 @@ class LiveCall:
         Raises:
             Blocked: the policy hands nothing over.
         """
-        with guard("instrument.output"):
+        try:
             self.answered(result)
             if self.evaluation is not None and self._answer_came:
                 ruling = yield from self.evaluation.output(self.call)
@@ -105,6 +114,10 @@ class LiveCall:
                 if ruling.edits:
                     result = self.adapter.edit_response(result, ruling.edits)
                     self.answered(result)
+        except Blocked:
+            raise
+        except Exception as error:
+            contain("instrument.output", error)
         self.end(COMPLETED)
         return result
 
@@ -141,11 +154,15 @@ class LiveCall:
         self.over = True
         duration_s = time.perf_counter() - self.started_s
         decision = None
-        overhead_ns: dict[str, int] = {}
+        overhead_ns: Mapping[str, int] = {}
         if self.evaluation is not None:
-            with guard("instrument.decide"):
+            try:
                 decision = self.evaluation.decide()
-                overhead_ns = {stage.value: cost_ns for stage, cost_ns in self.evaluation.overhead_ns.items()}
+                overhead_ns = self.evaluation.overhead_ns
+            except Exception as error:
+                contain("instrument.decide", error)
         timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
-        with guard("instrument.end_call"):
+        try:
             self._recorder.end_call(self.span, self.call, decision, ending, timing)
+        except Exception as error:
+            contain("instrument.end_call", error)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from specspan.engine.steps import arun, run
-from specspan.guard import guard
+from specspan.guard import contain
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.flow import Flow
 from specspan.instrument.lifecycle import LiveCall, passed_by
@@ -65,8 +65,10 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
 
 def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStream]) -> Any | None:
     """The answer with its stream watched; None when it has none."""
-    with guard("instrument.stream"):
+    try:
         stream = live.adapter.stream_in(result)
         if stream is not None:
             return live.adapter.put_stream(result, watched(stream, Flow(live)))
+    except Exception as error:
+        contain("instrument.stream", error)
     return None

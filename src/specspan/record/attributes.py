@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
 
-from specspan.call import Attribute, CallContext, Request, Response
+from specspan.call import NOT_COUNTED, Attribute, CallContext, Request, Response
 from specspan.decision import Decision, SpecRef, Summary
 from specspan.errors import Blocked
 from specspan.record import conventions as names
@@ -145,7 +145,8 @@ def _response(found: Attributes, response: Response) -> None:
         found[names.RESPONSE_MODEL] = safe(response.model)
     if response.finish_reasons:
         found[names.RESPONSE_FINISH_REASONS] = _safe_value(response.finish_reasons)
-    found.update(usage(response))
+    if response.usage is not NOT_COUNTED:
+        found.update(usage(response))
 
 
 def usage(response: Response) -> Mapping[str, int]:

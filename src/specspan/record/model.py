@@ -13,6 +13,7 @@ from opentelemetry.trace import Span, SpanContext, set_span_in_context
 from specspan.call import ModelCall
 from specspan.decision import Decision
 from specspan.errors import Blocked
+from specspan.making import quickly_made
 
 
 class EndKind(str, Enum):
@@ -47,6 +48,7 @@ class Ending:
         return cls(EndKind.CANCELLED if cancelled else EndKind.FAILED, error)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How long a call took, by a monotonic clock."""

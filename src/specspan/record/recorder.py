@@ -16,7 +16,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from specspan import losses
 from specspan.call import Attribute, CallContext, ModelCall, Request
 from specspan.decision import Decision, Verdict
-from specspan.guard import guard
+from specspan.guard import contain, guard
 from specspan.policy.model import Policy
 from specspan.record import attributes, content, conventions, findings
 from specspan.record.decision_record import InForce, RecordMaker, service_of
@@ -76,7 +76,7 @@ class Recorder:
 
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:
         """Start the span of a model call, below ``parent`` or the current span; it is not made current."""
-        with guard("record.start_call"):
+        try:
             name = f"{request.operation} {request.model}" if request.model else request.operation
             return self._tracer.start_span(
                 attributes.safe(name, attributes.MAX_NAME_CHARS),
@@ -84,7 +84,9 @@ class Recorder:
                 SpanKind.CLIENT,
                 attributes.at_start(request, context),
             )
-        return trace.INVALID_SPAN
+        except Exception as error:
+            contain("record.start_call", error)
+            return trace.INVALID_SPAN
 
     def end_call(self, span: Span, call: ModelCall, decision: Decision | None, ending: Ending, timing: Timing) -> None:
         """Record what became of a call and end its span.
@@ -93,12 +95,15 @@ class Recorder:
         """
         try:
             ended = Ended(span, call, decision, ending.kind, attributes.error_type(ending), timing)
-            with guard("record.end_call.hand_on"):
+            try:
                 self._hand_on(ended)
-            with guard("record.end_call.span"):
-                if span.is_recording():
-                    self._write(ended)
-                    self._set_status(span, decision, ended.error_type, ending.error)
+            except Exception as error:
+                contain("record.end_call.hand_on", error)
+            if span.is_recording():
+                self._write(ended)
+                self._set_status(span, decision, ended.error_type, ending.error)
+        except Exception as error:
+            contain("record.end_call.span", error)
         finally:
             span.end()
 
