@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, fields
 from functools import update_wrapper
 from typing import Any, TypeVar
 
-C = TypeVar("C", bound=type)
+C = TypeVar("C", bound=type[Any])
 
 
 def quickly_made(kind: C) -> C:

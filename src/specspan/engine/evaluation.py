@@ -45,7 +45,7 @@ class Evaluation:
     )
 
     def __init__(self, plan: Plan, workers: Workers, now_ns: Callable[[], int], new_id: Callable[[], str]) -> None:
-        self.overhead_ns: dict[Stage, int] = {}
+        self.overhead_ns: dict[str, int] = {}
         """What each stage cost the caller."""
         self._plan = plan
         self._workers = workers
@@ -173,9 +173,9 @@ class Evaluation:
     def _deviations(self) -> dict[int, Finding]:
         """What was not as usual: in the looks at whole texts, and while the answer grew where that was worse."""
         deviations: dict[int, Finding] = {}
-        for look in self._looks.values():
-            if look.deviations:
-                deviations.update(look.deviations)
+        for found in self._looks.values():
+            if found.deviations:
+                deviations.update(found.deviations)
         if self._stream is None:
             return deviations
         for position, finding in self._stream.findings.items():

@@ -16,7 +16,7 @@ _FORM = "%08x-%04x-7%03x-%04x-%012x"  # milliseconds in 8 and 4 digits, version,
 _VARIANT = 0x8000
 _SEED_MASK = (1 << (_COUNTER_BITS - 1)) - 1  # the counter's top bit starts at 0, which leaves it room to count
 
-_chance = random.Random()  # ids are to be unique, not secret, and asking the system each time takes longer
+_chance = random.Random()  # noqa: S311 - ids are unique, not secret, and asking the system each time takes longer
 _lock = threading.Lock()
 _last = 0  # milliseconds and counter of the last id, as one number
 

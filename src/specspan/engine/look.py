@@ -13,7 +13,7 @@ from specspan.checks.texts import texts
 from specspan.decision import Finding, Stage
 from specspan.engine.batch import Task
 from specspan.engine.plan import Audience, Matcher, StagePlan
-from specspan.engine.slots import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, Slot, ask, ask_quick
+from specspan.engine.slots import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, Slot, ask
 from specspan.engine.steps import Steps
 from specspan.engine.workers import Workers
 from specspan.guard import guard
@@ -75,7 +75,7 @@ def _look(plan: StagePlan, call: ModelCall, read: Sequence[TextAt]) -> Look:
     look = Look(call, audience, read)
     if not audience.readers:
         return look
-    for slot, finding in ask_quick(audience.inline, call, read):
+    for slot, finding in audience.inline.ask(call, read):
         look.note(slot, finding)
     for slot in audience.choosy:
         look.note(slot, ask(slot, call, look.read_by(slot)))

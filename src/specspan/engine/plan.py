@@ -14,7 +14,7 @@ from specspan.checks.patterns import MultiPattern
 from specspan.decision import Finding, Outcome, Override, OverrideRuling, SpecRef, Stage
 from specspan.engine.chain import Law, law_of
 from specspan.engine.frame import Frame
-from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Slot, slot
+from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
 from specspan.engine.stream_plan import StreamPlan, stream_plan
 from specspan.policy.model import Policy
 
@@ -47,7 +47,7 @@ class Audience:
     """Those that read something, by position."""
     roles: Mapping[int, frozenset[str] | None]
     """Roles that each reader reads of those there are; None: all of them."""
-    inline: tuple[Slot, ...]
+    inline: Round
     """Asked on every call, on the caller's thread; they read all texts."""
     choosy: tuple[Slot, ...]
     """Likewise, but they read some texts only."""
@@ -197,7 +197,7 @@ def _audience(slots: Sequence[Slot], by_role: Mapping[str, TextAt]) -> Audience:
     return Audience(
         readers={slot.position: slot for slot in readers},
         roles={slot.position: read[slot.position] if slot in choosy else None for slot in readers},
-        inline=tuple(slot for slot in inline if slot not in choosy),
+        inline=Round([slot for slot in inline if slot not in choosy]),
         choosy=tuple(slot for slot in inline if slot in choosy),
         timed=tuple(timed),
         usual={slot.position: _usually(slot, read[slot.position]) for slot in slots},

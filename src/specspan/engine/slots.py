@@ -6,7 +6,7 @@ Every (clause, check) has exactly one finding on every call. The common ones are
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,27 +132,42 @@ def ask(
     return slot.answered(answer, time.perf_counter_ns() - started_ns)
 
 
-def ask_quick(slots: Iterable[Slot], call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[Slot, Finding]]:
-    """Ask checks that all read the same texts, one after another; what they find other than that the call complied.
+class Round:
+    """Checks that all read the same texts, asked one after another on the caller's thread.
 
-    As `ask` does, but for a check that complied at once there is nothing to be made.
+    They are timed together as long as that takes next to nothing, and each by itself from the round on that follows one
+    that took longer.
     """
-    found: list[tuple[Slot, Finding]] = []
-    clock_ns, notable_ns = time.perf_counter_ns, NOTABLE_NS
-    started_ns = clock_ns()
-    for slot in slots:
-        try:
-            answer = slot.decide(call, texts)
-            ended_ns = clock_ns()
-            if answer is not True or ended_ns - started_ns >= notable_ns:
-                found.append((slot, slot.answered(answer, ended_ns - started_ns)))
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            ended_ns = clock_ns()
-            found.append((slot, slot.raised(error, ended_ns - started_ns)))
-        started_ns = ended_ns
-    return found
+
+    __slots__ = ("_slots", "_timed")
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self._slots = slots
+        self._timed = False
+
+    def ask(self, call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[Slot, Finding]]:
+        """What they find other than that the call complied, as `ask` says it."""
+        started_ns = time.perf_counter_ns()
+        found = self._one_by_one(call, texts) if self._timed else self._together(call, texts)
+        self._timed = time.perf_counter_ns() - started_ns >= NOTABLE_NS
+        return found
+
+    def _one_by_one(self, call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[Slot, Finding]]:
+        answers = ((slot, ask(slot, call, texts)) for slot in self._slots)
+        return [(slot, finding) for slot, finding in answers if finding is not slot.complied]
+
+    def _together(self, call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[Slot, Finding]]:
+        found: list[tuple[Slot, Finding]] = []
+        for slot in self._slots:
+            try:
+                answer = slot.decide(call, texts)
+                if answer is not True:
+                    found.append((slot, slot.answered(answer)))
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                found.append((slot, slot.raised(error)))
+        return found
 
 
 def _said(error: BaseException) -> str:

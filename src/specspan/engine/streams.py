@@ -52,7 +52,7 @@ class _Found:
 class StreamCheck:
     """Looks at one streamed answer, chunk by chunk, before each is handed over."""
 
-    def __init__(self, plan: StreamPlan, law: Law, call: ModelCall, overhead_ns: dict[Stage, int]) -> None:
+    def __init__(self, plan: StreamPlan, law: Law, call: ModelCall, overhead_ns: dict[str, int]) -> None:
         self.cut: Cut | None = None
         """How the answer was cut; None as long as it was not."""
         self.choice = 0

@@ -34,6 +34,12 @@ def safe(text: str, limit: int = MAX_VALUE_CHARS) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+@lru_cache(maxsize=64)
+def name_of(operation: str, model: str | None) -> str:
+    """The name of a model call's span."""
+    return safe(f"{operation} {model}" if model else operation, MAX_NAME_CHARS)
+
+
 def at_start(request: Request, context: CallContext) -> Attributes:
     """What is known before the model is called; samplers see these."""
     found: Attributes = {

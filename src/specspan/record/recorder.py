@@ -77,9 +77,8 @@ class Recorder:
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:
         """Start the span of a model call, below ``parent`` or the current span; it is not made current."""
         try:
-            name = f"{request.operation} {request.model}" if request.model else request.operation
             return self._tracer.start_span(
-                attributes.safe(name, attributes.MAX_NAME_CHARS),
+                attributes.name_of(request.operation, request.model),
                 parent,
                 SpanKind.CLIENT,
                 attributes.at_start(request, context),

@@ -1,0 +1,104 @@
+"""Frozen dataclasses that cost little to make are like any other in all but that."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+from typing import ClassVar
+
+import pytest
+
+from specspan.making import quickly_made
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """One of every kind of field."""
+
+    kind: ClassVar[str] = "quick"
+    name: str
+    count: int = 3
+    facts: Mapping[str, int] = field(default_factory=dict)
+    kept: str | None = field(default=None, init=False, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The same, made as dataclasses are made."""
+
+    kind: ClassVar[str] = "quick"
+    name: str
+    count: int = 3
+    facts: Mapping[str, int] = field(default_factory=dict)
+    kept: str | None = field(default=None, init=False, repr=False, compare=False)
+
+
+@pytest.mark.parametrize("made", [Quick("a"), Quick("a", 3), Quick(name="a", count=3, facts={})], ids=repr)
+def test_keeps_what_it_is_given_and_fills_in_defaults(made: Quick) -> None:
+    """However it is made, it says the same as the plain one."""
+    assert repr(made) == repr(Plain("a")).replace("Plain", "Quick")
+    assert made == Quick("a")
+    assert made.kept is None
+
+
+def test_its_constructor_is_called_alike() -> None:
+    """Its signature is the dataclass's own, so that editors and tools show what it takes."""
+    assert inspect.signature(Quick) == inspect.signature(Plain)
+
+
+def test_a_default_that_is_made_is_made_for_each() -> None:
+    """Two objects do not share what a factory made."""
+    assert Quick("a").facts is not Quick("a").facts
+
+
+def test_it_is_frozen() -> None:
+    """Once made it is what it is: no field can be set, and it is of its own class."""
+    made = Quick("a")
+    with pytest.raises(FrozenInstanceError):
+        made.name = "b"  # type: ignore[misc]
+    assert type(made) is Quick
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", 1, {}, "more")], ids=["too few", "too many"])
+def test_wrong_arguments_are_refused(arguments: tuple[object, ...]) -> None:
+    """As any constructor refuses them."""
+    with pytest.raises(TypeError, match="__init__"):
+        Quick(*arguments)  # type: ignore[arg-type]
+
+
+def test_it_is_copied_pickled_and_replaced() -> None:
+    """What works with a dataclass works with it."""
+    made = Quick("a", 4, {"x": 1})
+    assert copy.deepcopy(made) == pickle.loads(pickle.dumps(made)) == made
+    assert replace(made, count=5) == Quick("a", 5, {"x": 1})
+
+
+def test_objects_of_a_subclass_are_of_the_subclass() -> None:
+    """A subclass with fields of its own is made whole."""
+
+    @dataclass(frozen=True, slots=True)
+    class More(Quick):
+        other: str = "o"
+
+    made = More("a", other="p")
+    assert (type(made), made.name, made.count, made.other) == (More, "a", 3, "p")
+
+
+def test_what_does_more_than_keep_is_refused() -> None:
+    """A dataclass whose constructor does work of its own would lose it."""
+
+    @dataclass(frozen=True, slots=True)
+    class Checked:
+        name: str
+
+        def __post_init__(self) -> None:
+            raise ValueError(self.name)
+
+    with pytest.raises(TypeError, match="Checked"):
+        quickly_made(Checked)
+    with pytest.raises(TypeError, match="More"):
+        quickly_made(dataclass(frozen=True, slots=True)(type("More", (Quick,), {})))
