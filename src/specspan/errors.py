@@ -34,6 +34,8 @@ class Problem:
     """Counted from 1; None when the whole file is meant."""
     key: str | None = None
     """Where in the structure, such as ``clauses.protect_privacy.action``."""
+    source: str | None = None
+    """The file, where it is another than the error's own."""
 
 
 class ConfigurationError(SpecspanError):
@@ -83,6 +85,7 @@ class Blocked(SpecspanError):
 
 
 def _line(source: str, problem: Problem) -> str:
-    where = source if problem.line is None else f"{source}:{problem.line}"
+    file = problem.source or source
+    where = file if problem.line is None else f"{file}:{problem.line}"
     key = f" {problem.key}:" if problem.key else ""
     return f"{where}:{key} {problem.message.rstrip('.')}. {problem.remedy}"

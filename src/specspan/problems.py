@@ -14,7 +14,7 @@ _MAX_MESSAGE_CHARS = 300
 
 
 class Problems:
-    """The problems of one file."""
+    """The problems of one file, or of one file and those it builds on."""
 
     def __init__(self, source: str, error: type[ConfigurationError]) -> None:
         self._source = source
@@ -40,8 +40,8 @@ class Problems:
             self.add(problem)
 
     def error(self, *last: Problem) -> ConfigurationError:
-        """The error that names every problem in the order of lines, and then ``last``."""
-        return self._error(self._source, *sorted(self._found, key=lambda problem: problem.line or 0), *last)
+        """The error that names every problem in the order of lines, those in other files last; and then ``last``."""
+        return self._error(self._source, *sorted(self._found, key=_place), *last)
 
     def refuse(self) -> None:
         """End the reading of a file that has a problem.
@@ -51,3 +51,7 @@ class Problems:
         """
         if self._found:
             raise self.error()
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    return problem.source or "", problem.line or 0

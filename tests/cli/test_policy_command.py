@@ -108,6 +108,53 @@ def test_what_is_bound_is_shown_as_tables() -> None:
     )
 
 
+NIGHT = """\
+extends: policy.yaml
+environments:
+  night:
+    mode: observe
+    clauses: {be_polite: {action: block}}
+"""
+
+
+def test_every_file_of_a_policy_is_named() -> None:
+    """The files it extends follow, each with its digest, and the environment it is looked at in."""
+    Path("night.yaml").write_text(NIGHT)
+    result = run("check", "night.yaml", "--environment", "night")
+    head = shown(result.output).split("\n\n", 1)[0].splitlines()
+    assert [line.split() for line in head] == [
+        ["policy", "night.yaml"],
+        [json.loads(run("check", "night.yaml", "--environment", "night", "--json").stdout)["policy"]["digest"]],
+        ["extends", "policy.yaml"],
+        [digest("policy.yaml")],
+        ["environment", "night"],
+        ["spec", "shop", "2026-03-01"],
+        [digest("shop.md")],
+        ["mode", "observe:", "actions", "are", "only", "recorded"],
+    ]
+    assert "be_polite     clerk      medium    block" in shown(result.output)
+
+
+def test_the_variable_names_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command looks at a policy as the application in the same shell would; a wrong name is refused."""
+    Path("night.yaml").write_text(NIGHT)
+    monkeypatch.setenv("SPECSPAN_ENV", "night")
+    assert json.loads(run("check", "night.yaml", "--json").stdout)["policy"]["environment"] == "night"
+    monkeypatch.setenv("SPECSPAN_ENV", "nihgt")
+    assert "Did you mean 'night'?" in run("check", "night.yaml").stderr
+    assert run("coverage", "night.yaml").exit_code != 0
+    assert run("coverage", "night.yaml", "--environment", "night").exit_code == 0
+
+
+def test_a_problem_in_a_file_below_is_told_with_that_file() -> None:
+    """On standard error and as JSON; what is refused is the policy that was asked for."""
+    Path("night.yaml").write_text(NIGHT)
+    Path("policy.yaml").write_text("spec: shop.md\nmode: enfroce\n")
+    assert run("check", "night.yaml").stderr.startswith("policy.yaml:2: mode: ")
+    found = json.loads(run("check", "night.yaml", "--json").stdout)
+    assert (found["refused"], found["problems"][0]["file"]) == ("night.yaml", "policy.yaml")
+
+
 def test_a_narrow_terminal_keeps_names_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clause ids are there to be copied: they are never folded."""
     monkeypatch.setenv("COLUMNS", "40")
@@ -119,7 +166,13 @@ def test_what_is_bound_is_also_json() -> None:
     result = run("check", "policy.yaml", "--json")
     assert result.exit_code == 0
     bound = json.loads(result.stdout)
-    assert bound["policy"] == {"source": "policy.yaml", "digest": digest("policy.yaml"), "mode": "enforce"}
+    assert bound["policy"] == {
+        "source": "policy.yaml",
+        "digest": digest("policy.yaml"),
+        "mode": "enforce",
+        "environment": None,
+        "layers": [{"source": "policy.yaml", "digest": digest("policy.yaml")}],
+    }
     assert bound["spec"] == {"id": "shop", "version": "2026-03-01", "digest": digest("shop.md"), "source": "shop.md"}
     covered = bound["coverage"]
     assert (covered["binding"], covered["named"], covered["checked"], covered["unassessed"]) == (2, 2, 1, 1)
@@ -159,6 +212,7 @@ def test_a_refusal_is_also_json() -> None:
         "refused": "policy.yaml",
         "problems": [
             {
+                "file": "policy.yaml",
                 "line": 2,
                 "key": "mode",
                 "message": "'enfroce' is none of observe, enforce",

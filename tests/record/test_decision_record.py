@@ -14,7 +14,7 @@ from recording import CALL, CONTEXT, KIND, REQUEST, RESPONSE, SSN, Recording, de
 
 from specspan.call import Message, ModelCall, Request, Text, ToolCall
 from specspan.decision import Action, Mode, Override, OverrideRuling, Severity
-from specspan.policy.model import ClausePolicy, OnError, Policy
+from specspan.policy.model import ClausePolicy, Layer, OnError, Policy
 from specspan.record.settings import Settings
 from specspan.spec.model import Clause, Spec
 
@@ -177,7 +177,9 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
     spec = Spec("desk", "2", "sha256:aa", ("root", "user"), {clause.id: clause for clause in clauses})
     bound = ClausePolicy(clauses[1], Severity.HIGH, Action.BLOCK, OnError.OPEN, (_NeverAsked(),))
     unbound = ClausePolicy(clauses[2], Severity.LOW, Action.FLAG, OnError.OPEN)
-    policy = Policy(spec, Mode.ENFORCE, "sha256:bb", {"protect_privacy": bound, "be_kind": unbound})
+    layers = (Layer("base.yaml", "sha256:cc"), Layer("desk.yaml", "sha256:dd"))
+    clauses_bound = {"protect_privacy": bound, "be_kind": unbound}
+    policy = Policy(spec, Mode.ENFORCE, "sha256:bb", clauses_bound, layers=layers, environment="production")
     recording = record()
     recording.recorder.policy_in_force(policy)
     recording.call(decision(KIND))
@@ -188,7 +190,11 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
         "type": "policy",
         "service": {"name": "desk", "version": "7", "instance": "i-1"},
         "spec": [{"id": "desk", "version": "2", "digest": "sha256:aa"}],
-        "policy": {"digest": "sha256:bb"},
+        "policy": {
+            "digest": "sha256:bb",
+            "environment": "production",
+            "layers": [{"source": "base.yaml", "digest": "sha256:cc"}, {"source": "desk.yaml", "digest": "sha256:dd"}],
+        },
         "mode": "enforce",
         "clauses": [
             {"id": "protect_privacy", "title": "Protect privacy", "authority": "root", "checked": True},

@@ -117,6 +117,25 @@ def test_spans_and_decisions_go_to_one_sqlite_file(policy: Path, tmp_path: Path)
     assert decision["service"]["name"] == "shop"
 
 
+def test_the_environment_is_named_by_argument_or_variable(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The argument goes before SPECSPAN_ENV; a name that the policy does not know is refused."""
+    policy.write_text(POLICY + "environments: {production: {mode: enforce}, staging: {mode: observe}}\n")
+
+    def mode_in_force() -> str:
+        engine = in_force().engine
+        assert engine is not None
+        return f"{engine.policy.environment}: {engine.policy.mode}"
+
+    monkeypatch.setenv("SPECSPAN_ENV", "staging")
+    specspan.configure(policy)
+    assert mode_in_force() == "staging: observe"
+    specspan.configure(policy, environment="production")
+    assert mode_in_force() == "production: enforce"
+    with pytest.raises(specspan.PolicyError, match="Did you mean 'production'"):
+        specspan.configure(policy, environment="prodution")
+    assert mode_in_force() == "production: enforce"
+
+
 def test_variables_name_policy_mode_and_file(policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SPECSPAN_POLICY, SPECSPAN_MODE and SPECSPAN_DB do what the arguments do."""
     monkeypatch.setenv("SPECSPAN_POLICY", str(policy))

@@ -14,7 +14,7 @@ def test_nothing_set_means_one_sqlite_file() -> None:
     """Without a variable, spans and decisions go to SQLite, and no other signal anywhere."""
     read = environment.read({})
     assert (read.traces, read.decisions, read.metrics, read.logs) == (("specspan_sqlite",), ("sqlite",), (), ())
-    assert (read.disabled, read.policy, read.mode) == (False, None, None)
+    assert (read.disabled, read.policy, read.mode, read.policy_environment) == (False, None, None, None)
 
 
 def test_an_endpoint_takes_every_signal_over_http() -> None:

@@ -25,7 +25,13 @@ _SEVERITY_STYLES = {Severity.LOW: "dim", Severity.MEDIUM: "", Severity.HIGH: "ye
 def policy_json(policy: Policy) -> dict[str, Any]:
     """What a policy binds."""
     return {
-        "policy": {"source": policy.source, "digest": policy.digest, "mode": policy.mode},
+        "policy": {
+            "source": policy.source,
+            "digest": policy.digest,
+            "mode": policy.mode,
+            "environment": policy.environment,
+            "layers": [{"source": layer.source, "digest": layer.digest} for layer in policy.layers],
+        },
         "spec": {
             "id": policy.spec.id,
             "version": policy.spec.version,
@@ -41,7 +47,13 @@ def policy_json(policy: Policy) -> dict[str, Any]:
 def problems_json(error: PolicyError) -> dict[str, Any]:
     """Why a policy is refused."""
     problems = [
-        {"line": found.line, "key": found.key, "message": found.message, "remedy": found.remedy}
+        {
+            "file": found.source or error.source,
+            "line": found.line,
+            "key": found.key,
+            "message": found.message,
+            "remedy": found.remedy,
+        }
         for found in error.problems
     ]
     return {"refused": error.source, "problems": problems}
@@ -70,6 +82,11 @@ def _heading(policy: Policy) -> Table:
     table.add_column(overflow="fold")
     table.add_row("policy", Text(policy.source, "bold"))
     table.add_row("", policy.digest)
+    for layer in reversed(policy.layers[:-1]):
+        table.add_row("extends", Text(layer.source, "bold"))
+        table.add_row("", layer.digest)
+    if policy.environment is not None:
+        table.add_row("environment", Text(policy.environment, "bold"))
     table.add_row("spec", Text(f"{spec.id} {spec.version or ''}".rstrip(), "bold"))
     table.add_row("", spec.digest)
     table.add_row("mode", "enforce: actions are taken" if enforced else "observe: actions are only recorded")

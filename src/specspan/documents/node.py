@@ -48,6 +48,13 @@ class Node:
     height: int = 0
     """Mappings and lists inside one another; 0 for a scalar."""
 
+    def find(self, path: PathTo) -> Node | None:
+        """The node at ``path``; None where the file says nothing there."""
+        node: Node | None = self
+        for step in path:
+            node = None if node is None else node.children.get(step)
+        return node
+
     def at(self, path: PathTo) -> Node:
         """The node at ``path`` or, where the file says nothing there, the nearest above it."""
         node = self

@@ -17,4 +17,4 @@ def key_of(path: PathTo) -> str | None:
 
 def _plain(key: str) -> str:
     """A key that could be mistaken for something else, or that would reach the terminal as a command, in quotes."""
-    return key if re.fullmatch(r"[\w-]{1,100}", key) else repr(key[:100])
+    return key if re.fullmatch(r"[\w-]{1,99}\+?", key) else repr(key[:100])

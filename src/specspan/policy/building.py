@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from specspan.checks.base import Check, CheckConfigError, CheckKindModule
 from specspan.documents.node import Node
-from specspan.documents.paths import PathTo, key_of
+from specspan.documents.paths import PathTo
 from specspan.documents.translation import translated
-from specspan.errors import Problem
-from specspan.problems import Problems
 from specspan.wording import did_you_mean, listed, sentence, shown
+
+Note = Callable[[PathTo, str, str], None]
+"""Takes the path to what is wrong, the message and the remedy."""
 
 
 class Builder:
     """Builds checks with the kinds there are, and notes what cannot be built."""
 
-    def __init__(self, root: Node, kinds: Mapping[str, CheckKindModule], problems: Problems) -> None:
+    def __init__(self, root: Node, kinds: Mapping[str, CheckKindModule], note: Note) -> None:
         self._root = root
         self._kinds = kinds
-        self._problems = problems
+        self._note = note
 
-    def build(self, clause_id: str) -> tuple[Check, ...]:
-        """The checks of one clause. What stands there and is no list of mappings is left to the schema."""
-        path: PathTo = ("clauses", clause_id, "checks")
-        entries = self._root.at(path[:2]).children.get("checks")
+    def build(self, clause_id: str, path: PathTo) -> tuple[Check, ...]:
+        """The checks of one clause that stand at ``path``. What is no list of mappings is left to the schema."""
+        entries = self._root.find(path)
         if entries is None or not isinstance(entries.value, list):
             return ()
         built = [self._entry(clause_id, (*path, index), node) for index, node in entries.children.items()]
@@ -59,9 +59,6 @@ class Builder:
         except Exception as error:  # a kind from a plug-in: whatever it raises, the policy is what is refused
             self._note(path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it.")
         return None
-
-    def _note(self, path: PathTo, message: str, remedy: str) -> None:
-        self._problems.add(Problem(message, remedy, self._root.at(path).line, key_of(path)))
 
 
 def _steps(key: str | None) -> PathTo:

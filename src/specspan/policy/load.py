@@ -2,142 +2,135 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from specspan.checks.base import Check, CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
 from specspan.decision import Override
-from specspan.documents.paths import PathTo, key_of
-from specspan.documents.translation import translated
-from specspan.errors import PolicyError, Problem, SpecError
-from specspan.policy.against_spec import clause_problem, override_problem
-from specspan.policy.building import Builder
-from specspan.policy.document import Document, read_document
-from specspan.policy.model import ClausePolicy, Objective, Policy
-from specspan.policy.schema import ClauseEntry, DefaultsEntry, PolicyFile
+from specspan.errors import PolicyError, SpecError
+from specspan.policy.document import Document
+from specspan.policy.layer import ENVIRONMENTS, LayerReading
+from specspan.policy.layers import digest_of, read_layers
+from specspan.policy.merging import merged
+from specspan.policy.model import ClausePolicy, Layer, Objective, Policy
+from specspan.policy.schema import ClauseEntry, DefaultsEntry, SpecEntry
 from specspan.problems import Problems
 from specspan.spec.catalogue import pinned
 from specspan.spec.find import find_spec
 from specspan.spec.load import load_spec
 from specspan.spec.model import Clause, Spec
+from specspan.wording import did_you_mean, listed, shown
 
 DEFAULT_REPLACEMENT = "[withheld]"
 """What stands in place of a text under ``action: replace`` when the policy gives no ``replacement``."""
 
 
 def load_policy(
-    path: str | PathLike[str], *, kinds: Mapping[str, CheckKindModule] | None = None, spec: Spec | None = None
+    path: str | PathLike[str],
+    *,
+    kinds: Mapping[str, CheckKindModule] | None = None,
+    spec: Spec | None = None,
+    environment: str | None = None,
 ) -> Policy:
-    """Load a policy file and the spec it names.
+    """Load a policy file, those that it extends, and the spec they name.
 
     Args:
         path: the policy file.
         kinds: kinds of check by their key; None for every one that is registered.
         spec: a version to load it with in place of the one it names, pinned or not.
+        environment: where it is to hold; None for what holds without one. It counts only where the files tell
+            environments apart, and is then one of theirs.
 
     Raises:
-        PolicyError: the policy is refused. It names every problem with line, key and remedy.
+        PolicyError: the policy is refused. It names every problem with file, line, key and remedy, also those under
+            environments that it is not loaded for.
     """
-    document = read_document(Path(path))
-    return _Loading(document, registered_kinds() if kinds is None else kinds, spec).load()
+    documents = read_layers(Path(path))
+    return _Loading(documents, registered_kinds() if kinds is None else kinds, spec, environment).load()
 
 
 class _Loading:
-    """One file on its way. What is wrong is noted, and the rest is looked at all the same."""
+    """The files of one policy on their way. What is wrong is noted, and the rest is looked at all the same."""
 
-    def __init__(self, document: Document, kinds: Mapping[str, CheckKindModule], given: Spec | None) -> None:
-        self._document = document
-        self._root = document.root
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        kinds: Mapping[str, CheckKindModule],
+        given: Spec | None,
+        environment: str | None,
+    ) -> None:
+        top = documents[-1].source
+        self._problems = Problems(top, PolicyError)
+        self._layers = [LayerReading(document, kinds, self._problems, top) for document in documents]
+        self._top = self._layers[-1]
+        self._naming = next((layer for layer in reversed(self._layers) if layer.names_spec()), None)
         self._given = given
-        self._problems = Problems(document.source, PolicyError)
-        self._builder = Builder(document.root, kinds, self._problems)
-        self._unsound: list[PathTo] = []
+        self._environment = environment
 
     def load(self) -> Policy:
-        file = self._file()
+        environment = self._known_environment()
         spec = self._given or self._spec()
         if spec is not None:
-            self._clauses(spec)
-            self._overrides(spec)
-        checks = {clause_id: self._builder.build(clause_id) for clause_id in self._under("clauses")}
-        if file is None or spec is None:
-            raise self._problems.error()
+            for layer in self._layers:
+                layer.hold_against(spec)
+        if self._naming is None:
+            self._top.note(("spec",), "'spec' is missing", "Add 'spec: …'.")
         self._problems.refuse()
-        return _assembled(file, spec, checks, self._document)
+        if spec is None or self._naming is None or self._naming.file is None or self._naming.file.spec is None:
+            raise self._problems.error()
+        return _assembled(self._layers, self._naming.file.spec, spec, environment)
 
-    def _file(self) -> PolicyFile | None:
-        """The file as its models see it; None when they refuse it."""
-        try:
-            return PolicyFile.model_validate_json(json.dumps(self._root.value))
-        except ValidationError as error:
-            for path, message, remedy in translated(error, PolicyFile.model_json_schema()):
-                self._unsound.append(path)
-                self._note(path, message, remedy)
-        return None
+    def _known_environment(self) -> str | None:
+        """The environment, where the files tell environments apart."""
+        known = list(dict.fromkeys(name for layer in self._layers for name in layer.environments()))
+        if not known or self._environment is None:
+            return None
+        if self._environment not in known:
+            message = f"{shown(self._environment)} is none of the environments here, {listed(known)}"
+            add = "Add it here, with nothing under it where nothing differs."
+            self._top.note((ENVIRONMENTS,), message, did_you_mean(self._environment, known, add))
+        return self._environment
 
     def _spec(self) -> Spec | None:
-        if "spec" not in self._root.children or not self._sound(("spec",)):
+        layer = self._naming
+        if layer is None or not layer.sound(("spec",)):
             return None
-        entry = self._root.value["spec"]
+        entry = layer.document.root.value["spec"]
         path, digest = (entry, None) if isinstance(entry, str) else (entry["path"], entry.get("digest"))
         try:
-            spec = load_spec(find_spec(path, Path(self._document.source).parent))
+            spec = load_spec(find_spec(path, Path(layer.document.source).parent))
         except SpecError as error:
             for problem in error.problems:
                 where = error.source if problem.line is None else f"{error.source}:{problem.line}"
-                self._note(("spec",), f"{where}: {problem.message}", problem.remedy)
+                layer.note(("spec",), f"{where}: {problem.message}", problem.remedy)
             return None
         if digest is not None and spec.digest != digest:
             remedy = f"Restore the pinned text, or read what changed and pin {spec.digest}."
-            self._note(("spec", "digest"), f"{path} is another text than the pinned one", remedy)
+            layer.note(("spec", "digest"), f"{path} is another text than the pinned one", remedy)
         return spec
 
-    def _clauses(self, spec: Spec) -> None:
-        for clause_id in self._under("clauses"):
-            problem = clause_problem(spec, clause_id)
-            if problem is not None:
-                self._note(("clauses", clause_id), *problem)
 
-    def _overrides(self, spec: Spec) -> None:
-        entries = self._root.children.get("overrides")
-        for index, node in entries.children.items() if entries is not None else ():
-            if self._sound(("overrides", index)):
-                override = Override(node.value["clause"], node.value["by"], node.value["reason"])
-                if problem := override_problem(spec, override):
-                    key, message, remedy = problem
-                    self._note(("overrides", index, key), message, remedy)
-
-    def _under(self, key: str) -> Iterator[str]:
-        """The keys of the mapping under a key of the top; none when it is no mapping."""
-        node = self._root.children.get(key)
-        return iter(node.value if node is not None and isinstance(node.value, dict) else ())
-
-    def _sound(self, path: PathTo) -> bool:
-        """Whether the models found nothing wrong at ``path`` or below it."""
-        return not any(unsound[: len(path)] == path or path[: len(unsound)] == unsound for unsound in self._unsound)
-
-    def _note(self, path: PathTo, message: str, remedy: str) -> None:
-        self._problems.add(Problem(message, remedy, self._root.at(path).line if path else None, key_of(path)))
-
-
-def _assembled(file: PolicyFile, spec: Spec, checks: Mapping[str, tuple[Check, ...]], document: Document) -> Policy:
+def _assembled(readings: Sequence[LayerReading], named: SpecEntry, spec: Spec, environment: str | None) -> Policy:
+    general = (reading.part() for reading in readings)
+    special = (reading.part(environment) for reading in readings if environment is not None)
+    whole = merged(part for part in (*general, *special) if part is not None)
+    layers = tuple(Layer(reading.document.source, reading.document.digest) for reading in readings)
     return Policy(
         spec=spec,
-        mode=file.mode,
-        digest=document.digest,
+        mode=whole.mode,
+        digest=digest_of(layers, environment),
         clauses={
-            clause_id: _bound(spec.clauses[clause_id], entry, file.defaults, checks[clause_id])
-            for clause_id, entry in file.clauses.items()
+            clause_id: _bound(spec.clauses[clause_id], entry, whole.defaults, whole.checks[clause_id])
+            for clause_id, entry in whole.clauses.items()
         },
-        overrides=tuple(Override(entry.clause, entry.by, entry.reason, entry.until) for entry in file.overrides),
-        source=document.source,
-        pin=file.spec.digest or _edition_digest(file.spec.path),
+        overrides=tuple(Override(entry.clause, entry.by, entry.reason, entry.until) for entry in whole.overrides),
+        source=layers[-1].source,
+        pin=named.digest or _edition_digest(named.path),
+        layers=layers,
+        environment=environment,
     )
 
 

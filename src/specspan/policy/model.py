@@ -24,6 +24,15 @@ class OnError(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """One file of a policy."""
+
+    source: str
+    digest: str
+    """``sha256:`` and the hex digest of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
     """How much of the traffic must comply."""
 
@@ -53,10 +62,15 @@ class Policy:
     spec: Spec
     mode: Mode
     digest: str
-    """``sha256:`` and the hex digest of the file's bytes."""
+    """``sha256:`` and hexadecimal digits: of the file's bytes or, where several files or an environment make it, as
+    `specspan.policy.layers.digest_of` puts them together."""
     clauses: Mapping[str, ClausePolicy]
     """The clauses the file names, by id. The spec's other clauses are considered, and unassessed."""
     overrides: tuple[Override, ...] = ()
     source: str = ""
     pin: str | None = None
     """The digest of the one text that the file admits; None where it admits any."""
+    layers: tuple[Layer, ...] = ()
+    """The files it was made of, each holding over those before it."""
+    environment: str | None = None
+    """The environment it was made for; None for all, or where its files make no difference between them."""

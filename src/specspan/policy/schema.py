@@ -8,14 +8,24 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from specspan.decision import Action, Mode, Severity
 from specspan.policy.model import OnError
 from specspan.wording import shown
+
+E = TypeVar("E", bound=BaseModel)
 
 _WINDOW_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MAX_WINDOW = timedelta(days=366)
@@ -86,6 +96,13 @@ def _nothing(empty: type[Any]) -> BeforeValidator:
     return BeforeValidator(lambda value: empty() if value is None else value)
 
 
+def _not_both(entry: E, key: str) -> E:
+    if getattr(entry, key) is not None and getattr(entry, f"more_{key}") is not None:
+        message = f"here stand both '{key}', in place of what it builds on, and '{key}+', besides it"
+        raise _refused(message, "Keep one of the two.")
+    return entry
+
+
 Line = Annotated[str, AfterValidator(_line)]
 """Text of one line."""
 
@@ -118,6 +135,10 @@ class ObjectiveEntry(_Entry):
     window: Annotated[timedelta, BeforeValidator(_window), WithJsonSchema({"type": "string"})]
 
 
+Checks = list[dict[str, Any]]
+"""Each a mapping of one key, the kind of check, to its configuration."""
+
+
 class ClauseEntry(_Entry):
     """What this application does about one clause."""
 
@@ -127,8 +148,14 @@ class ClauseEntry(_Entry):
     replacement: str | None = None
     """What stands in place of a text under ``action: replace``."""
     objective: ObjectiveEntry | None = None
-    checks: Annotated[list[dict[str, Any]], _nothing(list)] = Field(default_factory=list)
-    """Each a mapping of one key, the kind of check, to its configuration."""
+    checks: Checks | None = None
+    """In place of those of the layers below."""
+    more_checks: Checks | None = Field(default=None, alias="checks+")
+    """Besides those of the layers below."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> ClauseEntry:
+        return _not_both(self, "checks")
 
 
 class OverrideEntry(_Entry):
@@ -140,11 +167,30 @@ class OverrideEntry(_Entry):
     until: Annotated[date | None, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})] = None
 
 
-class PolicyFile(_Entry):
-    """The whole file."""
+class EnvironmentEntry(_Entry):
+    """What holds in one environment, or in all of them."""
 
-    spec: Annotated[SpecEntry, BeforeValidator(_source)]
-    mode: Mode = Mode.OBSERVE
+    mode: Mode | None = None
     defaults: Annotated[DefaultsEntry, _nothing(dict)] = DefaultsEntry()
     clauses: Annotated[dict[str, Annotated[ClauseEntry, _nothing(dict)]], _nothing(dict)] = Field(default_factory=dict)
-    overrides: Annotated[list[OverrideEntry], _nothing(list)] = Field(default_factory=list)
+    overrides: list[OverrideEntry] | None = None
+    """In place of those of the layers below."""
+    more_overrides: list[OverrideEntry] | None = Field(default=None, alias="overrides+")
+    """Besides those of the layers below."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> EnvironmentEntry:
+        return _not_both(self, "overrides")
+
+
+class PolicyFile(EnvironmentEntry):
+    """The whole file."""
+
+    extends: Line | None = None
+    """The file this one builds on, relative to it."""
+    spec: Annotated[SpecEntry | None, BeforeValidator(_source)] = None
+    environments: Annotated[
+        dict[Line, Annotated[EnvironmentEntry, _nothing(dict)]],
+        _nothing(dict),
+    ] = Field(default_factory=dict)
+    """By name, what is different there."""

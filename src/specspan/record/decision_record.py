@@ -99,7 +99,11 @@ class RecordMaker:
             "time_unix_nano": item.time_unix_nano,
             "service": self._service,
             "spec": [_spec(policy.spec.ref)],
-            "policy": {"digest": policy.digest},
+            "policy": {
+                "digest": policy.digest,
+                "environment": policy.environment,
+                "layers": [{"source": safe(layer.source), "digest": layer.digest} for layer in policy.layers],
+            },
             "mode": policy.mode.value,
             "clauses": [
                 {

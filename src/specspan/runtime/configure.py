@@ -31,6 +31,7 @@ def configure(
     policy: str | os.PathLike[str] | Policy | None = None,
     *,
     mode: Mode | str | None = None,
+    environment: str | None = None,
     service_name: str | None = None,
     db: str | os.PathLike[str] | None = None,
     tracer_provider: TracerProvider | None = None,
@@ -44,6 +45,7 @@ def configure(
         policy: a policy file, or one already loaded; by default ``SPECSPAN_POLICY``. Without one, calls are recorded
             and nothing is decided.
         mode: ``observe`` or ``enforce`` in place of what the policy says; by default ``SPECSPAN_MODE``.
+        environment: which of the policy's ``environments`` this process runs in; by default ``SPECSPAN_ENV``.
         service_name: ``service.name`` of providers that are made here; by default ``OTEL_SERVICE_NAME``.
         db: keep spans and decisions in this SQLite file, besides whatever else is asked for. By default they go to
             ``SPECSPAN_DB``, else ``specspan.db``, and only where nothing else is asked for.
@@ -61,20 +63,22 @@ def configure(
         MissingDependency: an exporter that was asked for is not installed.
         ConfigurationError: any other misuse. Whatever is raised, what was configured before stays in force.
     """
-    environment = env.read(os.environ)
+    asked = env.read(os.environ)
     if db is not None:
-        environment = environment.and_sqlite()
-    loaded = policy_of(policy if policy is not None else environment.policy, mode or environment.mode)
+        asked = asked.and_sqlite()
+    loaded = policy_of(
+        policy if policy is not None else asked.policy, mode or asked.mode, environment or asked.policy_environment
+    )
     engine = Engine(loaded) if loaded is not None else None
-    if environment.disabled:
+    if asked.disabled:
         _replace(_unrecorded(engine))
         return
     from specspan.runtime import exporters, providers  # OpenTelemetry's SDK: not before it is needed
 
     if decision_exporters is None:
-        decision_exporters = [exporters.create(exporters.DECISIONS, name, db=db) for name in environment.decisions]
+        decision_exporters = [exporters.create(exporters.DECISIONS, name, db=db) for name in asked.decisions]
     found = providers.given_or_made(
-        environment, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
+        asked, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
     )
     _replace(_assembled(engine, found, decision_exporters))
 
@@ -95,19 +99,25 @@ def shutdown() -> None:
 
 
 @overload
-def policy_of(policy: None, mode: Mode | str | None = None) -> None: ...
+def policy_of(policy: None, mode: Mode | str | None = None, environment: str | None = None) -> None: ...
 
 
 @overload
-def policy_of(policy: str | os.PathLike[str] | Policy, mode: Mode | str | None = None) -> Policy: ...
+def policy_of(
+    policy: str | os.PathLike[str] | Policy, mode: Mode | str | None = None, environment: str | None = None
+) -> Policy: ...
 
 
 @overload
-def policy_of(policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None) -> Policy | None: ...
+def policy_of(
+    policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None, environment: str | None = None
+) -> Policy | None: ...
 
 
-def policy_of(policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None) -> Policy | None:
-    """The policy, loaded where a file is meant, under ``mode`` where one is given.
+def policy_of(
+    policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None, environment: str | None = None
+) -> Policy | None:
+    """The policy, loaded for ``environment`` where a file is meant, under ``mode`` where one is given.
 
     Raises:
         PolicyError, ConfigurationError: as `configure`.
@@ -117,7 +127,7 @@ def policy_of(policy: str | os.PathLike[str] | Policy | None, mode: Mode | str |
     if not isinstance(policy, Policy):
         from specspan.policy.load import load_policy  # pydantic and YAML: not before they are needed
 
-        policy = load_policy(policy)
+        policy = load_policy(policy, environment=environment)
     return policy if mode is None else replace(policy, mode=_mode(mode))
 
 

@@ -25,6 +25,8 @@ class Environment:
     """``SPECSPAN_POLICY``: a path."""
     mode: str | None
     """``SPECSPAN_MODE``."""
+    policy_environment: str | None
+    """``SPECSPAN_ENV``: a name under ``environments`` of the policy."""
     decisions: tuple[str, ...]
     """Names of decision exporters (``SPECSPAN_DECISION_EXPORTER``, by default ``sqlite``)."""
     traces: tuple[str, ...]
@@ -52,6 +54,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         disabled=given.get("OTEL_SDK_DISABLED", "").casefold() == "true",
         policy=given.get("SPECSPAN_POLICY"),
         mode=given.get("SPECSPAN_MODE"),
+        policy_environment=given.get("SPECSPAN_ENV"),
         decisions=_names(given.get("SPECSPAN_DECISION_EXPORTER", SQLITE_DECISIONS)),
         traces=_exporters(given, "TRACES", otherwise=SQLITE_SPANS),
         metrics=_exporters(given, "METRICS", otherwise="none"),

@@ -8,6 +8,7 @@ import click
 
 from specspan.cli.output import console, print_json, printable
 from specspan.cli.own_checks import imported, own_checks
+from specspan.cli.policy_environment import in_environment
 from specspan.cli.policy_report import policy_json, print_policy, problems_json
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
@@ -16,8 +17,9 @@ from specspan.policy.load import load_policy
 @click.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "json_", is_flag=True, help="Print JSON, also of what is refused.")
+@in_environment
 @own_checks
-def command(file: Path, json_: bool, modules: tuple[str, ...]) -> None:
+def command(file: Path, json_: bool, environment: str | None, modules: tuple[str, ...]) -> None:
     """Show what a policy binds, or why it is refused.
 
     A refused policy is told every problem, with line and remedy; the exit code is 2. Modules are found as `python -m`
@@ -25,7 +27,7 @@ def command(file: Path, json_: bool, modules: tuple[str, ...]) -> None:
     """
     try:
         with imported(modules):
-            policy = load_policy(file)
+            policy = load_policy(file, environment=environment)
     except PolicyError as error:
         _refuse(error, json_)
         raise click.exceptions.Exit(2) from error
