@@ -90,6 +90,56 @@ class TestEveryRecordedExchange:
         assert sum(each.status != 200 for each in found) == 3
         assert sum(bool(_chat(each).tool_calls) for each in found) >= 4
 
+    def test_responses(self, way: Callable[[Exchange, Resource], None]) -> None:
+        """Of every response."""
+        found = self.replay(way, "/responses$", lambda client: client.responses, _responded)
+        assert len(found) >= 21
+        assert sum(each.status != 200 for each in found) == 1
+        assert sum(each.streamed for each in found) == 9
+        assert sum(bool(_responded(each).tool_calls) for each in found) == 1
+
+    def test_embeddings(self, way: Callable[[Exchange, Resource], None]) -> None:
+        """Of every embedding, of which there is no text."""
+        found = self.replay(way, "/embeddings$", lambda client: client.embeddings, _embedded)
+        assert len(found) >= 15
+        assert sum(each.status != 200 for each in found) == 2
+
+
+def _embedded(exchange: Exchange) -> Facts:
+    asked = exchange.request["model"]
+    if exchange.status != 200:
+        return Facts("openai", "embeddings", asked, error=ERRORS[exchange.status])
+    body = exchange.answer
+    usage = Usage(input_tokens=body["usage"]["prompt_tokens"])
+    return Facts("openai", "embeddings", asked, response_model=body["model"], usage=usage)
+
+
+def _responded(exchange: Exchange) -> Facts:
+    asked = exchange.request["model"]
+    if exchange.status != 200:
+        return Facts("openai", "chat", asked, error=ERRORS[exchange.status])
+    body = exchange.events[-1]["response"] if exchange.streamed else exchange.answer
+    usage = body["usage"]
+    calls = [item for item in body["output"] if item["type"] == "function_call"]
+    text = "".join(piece["text"] for item in body["output"] if item["type"] == "message" for piece in item["content"])
+    assert (body["status"], body["incomplete_details"]) == ("completed", None)
+    return Facts(
+        "openai",
+        "chat",
+        asked,
+        response_id=body["id"],
+        response_model=body["model"],
+        finish_reasons=("tool_calls",) if calls else ("stop",),
+        usage=Usage(
+            usage["input_tokens"],
+            usage["output_tokens"],
+            cache_read_input_tokens=usage["input_tokens_details"]["cached_tokens"],
+            reasoning_output_tokens=usage["output_tokens_details"]["reasoning_tokens"],
+        ),
+        texts=(text,) if text else (),
+        tool_calls=tuple((call["call_id"], call["name"], json.loads(call["arguments"])) for call in calls),
+    )
+
 
 def _chat(exchange: Exchange) -> Facts:
     """What a chat completion's body says, read without anything of specspan's or the client's."""

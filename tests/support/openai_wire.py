@@ -126,3 +126,59 @@ def ask_async(wire: Wire, *, raw: bool = False, **parameters: Any) -> Any:
 
 def _with_defaults(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}], **parameters}
+
+
+def response(*texts: str, output: Sequence[Mapping[str, Any]] | None = None, **changes: Any) -> dict[str, Any]:
+    """The body of an answer of the Responses API."""
+    content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in texts]
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "gpt-test-2026",
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "output": [message] if output is None else list(output),
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {
+            "input_tokens": 12,
+            "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3},
+            "output_tokens": 5,
+            "output_tokens_details": {"reasoning_tokens": 2},
+            "total_tokens": 17,
+        },
+    } | changes
+
+
+def response_events(*texts: str) -> list[dict[str, Any]]:
+    """A whole stream of the Responses API: one message of these texts."""
+    whole = response("".join(texts))
+    started = response(output=(), status="in_progress", usage=None)
+    (message,) = whole["output"]
+    at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    (piece,) = message["content"]
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": started},
+        {"type": "response.in_progress", "response": started},
+        {
+            "type": "response.output_item.added",
+            "output_index": 0,
+            "item": {**message, "status": "in_progress", "content": []},
+        },
+        {"type": "response.content_part.added", **at, "part": {**piece, "text": ""}},
+        *({"type": "response.output_text.delta", **at, "delta": text, "logprobs": []} for text in texts),
+        {"type": "response.output_text.done", **at, "text": piece["text"], "logprobs": []},
+        {"type": "response.content_part.done", **at, "part": piece},
+        {"type": "response.output_item.done", "output_index": 0, "item": message},
+        {"type": "response.completed", "response": whole},
+    ]
+    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
+
+
+def typed_sse(events: Iterable[Mapping[str, Any]]) -> str:
+    """Events as the Responses API streams them."""
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)

@@ -1,4 +1,4 @@
-"""How OpenAI's chat completions stream."""
+"""How OpenAI's chat completions and its Responses API stream."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI, OpenAI
-from openai_wire import chunks, sse
+from openai_wire import chunks, response_events, sse, typed_sse
 from stream_cases import Body, ProviderStream, transport
 
 _ASKED: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}]}
 _PIECES = tuple(f"{event}\n\n".encode() for event in sse(chunks("one ", "two ", "three")).split("\n\n") if event)
+_INPUT: dict[str, Any] = {"model": "gpt-test", "input": "hi"}
+_EVENTS = tuple(
+    f"{event}\n\n".encode() for event in typed_sse(response_events("one ", "two ", "three")).split("\n\n") if event
+)
 
 
 def _sync_client(body: Body) -> OpenAI:
@@ -37,5 +41,19 @@ STREAMS = (
         sync_stream=lambda body: _sync_client(body).chat.completions.create(**_ASKED, stream=True),
         async_stream=lambda body: _async_client(body).chat.completions.create(**_ASKED, stream=True),
         async_plain=lambda body: _async_client(body).chat.completions.create(**_ASKED),
+    ),
+    ProviderStream(
+        id="openai-responses",
+        provider="openai",
+        span="chat gpt-test",
+        pieces=_EVENTS,
+        opening=5,
+        text="one two three",
+        said=lambda event: event.delta if event.type == "response.output_text.delta" else "",
+        is_last=lambda event: event.type == "response.completed",
+        known=("gen_ai.response.id", "resp_1"),
+        sync_stream=lambda body: _sync_client(body).responses.create(**_INPUT, stream=True),
+        async_stream=lambda body: _async_client(body).responses.create(**_INPUT, stream=True),
+        async_plain=lambda body: _async_client(body).responses.create(**_INPUT),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,18 @@ _ABOUT_THE_BYTES = frozenset(("content-length", "content-encoding", "transfer-en
 def is_raw(answer: Any) -> bool:
     """Whether an answer is a raw response, of ``with_streaming_response`` too."""
     return "http_response" in getattr(answer, "__dict__", ())
+
+
+def answered(answer: Any) -> Any:
+    """The object that an answer is or holds; None: its body is not read yet, and not ours to read."""
+    if not is_raw(answer):
+        return answer
+    return answer.parse() if hasattr(type(answer), "content") else None  # a raw response keeps what it parsed
+
+
+def edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
+    """A copy of an answer, ``edit`` applied to its object, or in a raw response to its body."""
+    return with_body(answer, edit(answer.http_response.json())) if is_raw(answer) else edit(answer)
 
 
 def with_body(answer: Any, body: Any) -> Any:

@@ -1,0 +1,128 @@
+"""OpenAI chat completions: the service itself, Azure's, and whatever else the ``openai`` client talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from specspan.call import Attribute, Request, Response, Usage
+from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.providers._chat import message_of, with_texts
+from specspan.instrument.providers._chat_stream import ChatAccumulator, cut, deltas
+from specspan.instrument.providers._openai_client import methods, reads_once, said, service_of, stream_in
+from specspan.instrument.providers._raw import answered, edited, put_stream
+from specspan.instrument.providers._shapes import changed, fields, listed
+
+_PARAMETERS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "max_tokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+    "seed": "seed",
+}
+
+
+def _request(invocation: Invocation) -> Request:
+    given = invocation.kwargs
+    return Request(
+        model=said(given.get("model")),
+        parameters=dict(_parameters(given)),
+        output_type=_output_type(said(given.get("response_format"))),
+        input=tuple(map(message_of, listed(given["messages"]))),
+        tools=tuple(said(given.get("tools")) or ()),
+        streaming=bool(given.get("stream")),
+        **service_of(invocation.instance._client),
+    )
+
+
+def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+    for name, value in given.items():
+        if name in _PARAMETERS and isinstance(value, (int, float)):
+            yield _PARAMETERS[name], value
+        elif name == "stop" and value:
+            yield "stop_sequences", (value,) if isinstance(value, str) else tuple(value)
+        elif name == "n" and isinstance(value, int) and value != 1:
+            yield "choice.count", value
+
+
+def _output_type(response_format: Any) -> str | None:
+    """``gen_ai.output.type``."""
+    if response_format is None:
+        return None
+    is_text = isinstance(response_format, Mapping) and response_format.get("type") == "text"
+    return "text" if is_text else "json"  # a schema, or a class that stands for one
+
+
+def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
+    messages = with_texts(invocation.kwargs["messages"], "input", edits)
+    return replace(invocation, kwargs={**invocation.kwargs, "messages": messages})
+
+
+def _response(answer: Any) -> Response | None:
+    found = answered(answer)
+    if found is None:
+        return None
+    completion = fields(found)
+    choices = [fields(choice) for choice in listed(completion.get("choices"))]
+    reasons = [choice.get("finish_reason") for choice in choices]
+    return Response(
+        id=completion.get("id"),
+        model=completion.get("model"),
+        output=tuple([message_of(choice.get("message"), reason) for choice, reason in zip(choices, reasons)]),  # noqa: B905 - as many
+        finish_reasons=tuple([reason for reason in reasons if reason]),
+        usage=_usage(completion.get("usage")),
+    )
+
+
+def _usage(usage: Any) -> Usage:
+    counts = fields(usage)
+    read, written = fields(counts.get("prompt_tokens_details")), fields(counts.get("completion_tokens_details"))
+    return Usage(
+        input_tokens=counts.get("prompt_tokens"),
+        output_tokens=counts.get("completion_tokens"),
+        cache_read_input_tokens=read.get("cached_tokens"),
+        cache_write_input_tokens=read.get("cache_write_tokens"),
+        reasoning_output_tokens=written.get("reasoning_tokens"),
+    )
+
+
+def _edit_response(answer: Any, edits: Edits) -> Any:
+    return edited(answer, lambda found: changed(found, choices=_edited(fields(found)["choices"], edits)))
+
+
+def _edited(choices: Any, edits: Edits) -> list[Any]:
+    before = [fields(choice)["message"] for choice in choices]
+    return [
+        choice if message is old else changed(choice, message=_unparsed(message), logprobs=None)
+        for choice, old, message in zip(choices, before, with_texts(before, "output", edits), strict=True)
+    ]
+
+
+def _unparsed(message: Any) -> Any:
+    """Without what a client made of the text as it was."""
+    return changed(message, parsed=None) if fields(message).get("parsed") is not None else message
+
+
+ADAPTER = Adapter(
+    provider="openai",
+    package="openai",
+    install="specspan[openai]",
+    methods=methods(
+        "openai.resources.chat.completions:Completions",
+        "openai.resources.beta.chat.completions:Completions",
+        names=("create", "parse"),
+    ),
+    prepare=reads_once("messages", "tools"),
+    request=_request,
+    response=_response,
+    edit_request=_edit_request,
+    edit_response=_edit_response,
+    accumulator=ChatAccumulator,
+    deltas=deltas,
+    cut=cut,
+    stream_in=stream_in,
+    put_stream=put_stream,
+)

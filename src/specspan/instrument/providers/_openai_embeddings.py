@@ -1,0 +1,76 @@
+"""OpenAI embeddings: texts go in, and no text comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from specspan.call import Message, Request, Response, Text, Unknown, Usage
+from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.providers._openai_client import methods, reads_once, said, service_of
+from specspan.instrument.providers._raw import answered
+from specspan.instrument.providers._shapes import fields
+
+_OPERATION = "embeddings"
+
+
+def _request(invocation: Invocation) -> Request:
+    given = invocation.kwargs
+    encoding = said(given.get("encoding_format"))
+    return Request(
+        operation=_OPERATION,
+        model=said(given.get("model")),
+        parameters={"encoding_formats": (encoding,)} if isinstance(encoding, str) else {},
+        input=tuple(_messages(given.get("input"))),
+        **service_of(invocation.instance._client),
+    )
+
+
+def _messages(given: Any) -> Iterator[Message]:
+    """One message a text. Texts that were made tokens of, by whoever calls, cannot be read."""
+    if isinstance(given, str):
+        yield Message("user", (Text(given),))
+    elif given and isinstance(given[0], int):
+        yield Message("user", (Unknown("tokens"),))
+    else:
+        for each in given or ():
+            yield Message("user", (Text(each) if isinstance(each, str) else Unknown("tokens"),))
+
+
+def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
+    given = invocation.kwargs["input"]
+    edited: Any
+    if isinstance(given, str):
+        edited = edits.get("/input/0/parts/0", given)
+    else:
+        edited = [edits.get(f"/input/{i}/parts/0", each) for i, each in enumerate(given)]
+    return replace(invocation, kwargs={**invocation.kwargs, "input": edited})
+
+
+def _response(answer: Any) -> Response | None:
+    found = answered(answer)
+    if found is None:
+        return None
+    embedded = fields(found)
+    return Response(
+        model=embedded.get("model"), usage=Usage(input_tokens=fields(embedded.get("usage")).get("prompt_tokens"))
+    )
+
+
+def _edit_response(answer: Any, edits: Edits) -> Any:
+    return answer  # there is no text in it
+
+
+ADAPTER = Adapter(
+    provider="openai",
+    operation=_OPERATION,
+    package="openai",
+    install="specspan[openai]",
+    methods=methods("openai.resources.embeddings:Embeddings", names=("create",)),
+    prepare=reads_once("input"),
+    request=_request,
+    response=_response,
+    edit_request=_edit_request,
+    edit_response=_edit_response,
+)

@@ -1,0 +1,108 @@
+"""Reading and copying what clients hand over: dicts of the application's, or objects of the client's own.
+
+What does not have the shape that it should is left out and counted (``content``, ``not_understood``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from specspan import losses
+from specspan.call import Part, Unknown
+
+Fields: TypeAlias = Mapping[str, Any]
+Put: TypeAlias = Callable[[Any, str], Any]
+"""Gives a copy of something with another text in one place."""
+Places: TypeAlias = Iterable[tuple[Part, Put | None]]
+"""The parts in something, each with how to put another text in its place."""
+
+
+def fields(thing: Any) -> Fields:
+    """The fields of a dict or of a client's object; none of None and of what has none."""
+    if thing.__class__ is dict:
+        found: Fields = thing
+        return found
+    if thing is None:
+        return {}
+    if _is_mapping(thing.__class__):
+        mapping: Fields = thing
+        return mapping
+    try:
+        found = vars(thing)
+    except TypeError:
+        not_understood()
+        return {}
+    extra = getattr(thing, "__pydantic_extra__", None)  # what the client's version does not know
+    return {**found, **extra} if extra else found
+
+
+@lru_cache(maxsize=256)
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)
+
+
+def changed(thing: Any, **changes: Any) -> Any:
+    """A copy with other values in some fields."""
+    return {**thing, **changes} if isinstance(thing, Mapping) else thing.model_copy(update=changes)
+
+
+def listed(things: Any) -> Iterable[Any]:
+    """A list as it is; nothing of None and of what is no list."""
+    if things.__class__ is list:
+        found: list[Any] = things
+        return found
+    if things is None:
+        return ()
+    if isinstance(things, (str, bytes, Mapping)) or not isinstance(things, Iterable):
+        not_understood()
+        return ()
+    return things
+
+
+def unknown(kind: object) -> Unknown:
+    """A part that is not understood, by the provider's name for it."""
+    not_understood()
+    return Unknown(str(kind))
+
+
+def not_understood() -> None:
+    """Count something that has not the shape it should have."""
+    losses.count("content", "not_understood")
+
+
+def put_texts(thing: Any, places: Callable[[Fields], Places], texts: Iterable[str | None]) -> Any:
+    """A copy with each of ``texts`` that is not None in its place; from ``texts``, one is taken for each part."""
+    for (_, put), text in zip(places(fields(thing)), texts):  # noqa: B905 - there may be more texts
+        if text is not None and put is not None:
+            thing = put(thing, text)
+    return thing
+
+
+def put_in_list(name: str, index: int, field: str, **rest: Any) -> Put:
+    """Puts a text into a field of an item of a list, and ``rest`` beside it where there is something there."""
+
+    def put(thing: Any, text: str) -> Any:
+        items = list(fields(thing)[name])
+        had = fields(items[index])
+        items[index] = changed(items[index], **{field: text}, **{key: rest[key] for key in rest if had.get(key)})
+        return changed(thing, **{name: items})
+
+    return put
+
+
+def parsed(arguments: Any) -> Any:
+    """The arguments of a tool call, from JSON where they are that."""
+    try:
+        return json.loads(arguments)
+    except (TypeError, ValueError, RecursionError):
+        return arguments
+
+
+def reference(uri: Any) -> tuple[str | None, str | None]:
+    """URI and MIME type of a medium; the bytes that a ``data:`` URI holds are left where they are."""
+    if isinstance(uri, str) and uri.startswith("data:"):
+        return None, uri[len("data:") : len("data:") + 256].partition(",")[0].partition(";")[0] or None
+    return (uri if isinstance(uri, str) else None), None
