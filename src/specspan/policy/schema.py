@@ -106,6 +106,9 @@ def _not_both(entry: E, key: str) -> E:
 Line = Annotated[str, AfterValidator(_line)]
 """Text of one line."""
 
+Day = Annotated[date | None, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+"""A day, written as ``2027-01-01``."""
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -164,7 +167,7 @@ class OverrideEntry(_Entry):
     clause: str
     by: Line
     reason: Line
-    until: Annotated[date | None, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})] = None
+    until: Day = None
 
 
 class EnvironmentEntry(_Entry):

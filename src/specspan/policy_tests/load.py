@@ -1,0 +1,128 @@
+"""From a file of tests to cases that can be run, or every problem named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from specspan.call import CallContext, Message, Part, Request, ScopeOfAutonomy, Text, ToolCall, ToolCallResponse
+from specspan.decision import Override
+from specspan.documents.node import Limits, Node
+from specspan.documents.paths import PathTo, key_of
+from specspan.documents.validation import validated
+from specspan.documents.yaml_text import read_yaml
+from specspan.errors import ConfigurationError, Problem
+from specspan.policy.against_spec import clause_problem
+from specspan.policy.load import load_policy
+from specspan.policy.model import Policy
+from specspan.policy_tests.entries import (
+    CaseEntry,
+    ContextEntry,
+    ExpectEntry,
+    MessageEntry,
+    TestsFile,
+    ToolCallEntry,
+)
+from specspan.policy_tests.model import Case, Conversation, Expected, ExpectedFinding, Table
+from specspan.problems import Problems
+from specspan.textfile import read_text_file
+
+MAX_BYTES = 4 << 20
+LIMITS = Limits(max_weight=16_000_000)
+_FACTS = ("verdict", "action", "would", "governing_clause", "reason", "handed_over")
+
+
+def load_tests(path: str | os.PathLike[str]) -> Table:
+    """Load a file of tests and the policy it names.
+
+    Raises:
+        PolicyError: the policy is refused.
+        ConfigurationError: the file is; every problem is named with line, key and remedy.
+    """
+    text = read_text_file(path, what="table of tests", max_bytes=MAX_BYTES, error=ConfigurationError)
+    problems = Problems(text.source, ConfigurationError)
+    root = read_yaml(text.source, text.text, error=ConfigurationError, limits=LIMITS)
+    if root is None or not isinstance(root.value, dict):
+        line = None if root is None else root.line
+        raise problems.error(Problem("the top is no mapping", "Start with 'policy:' and 'tests:'.", line))
+    file = validated(TestsFile, root, problems)
+    if file is None:
+        raise problems.error()
+    policy = load_policy(Path(text.source).parent / file.policy)
+    _look_over(file.tests, root, policy, problems)
+    problems.refuse()
+    return Table(
+        source=text.source,
+        policy=policy if file.mode is None else replace(policy, mode=file.mode),
+        cases=tuple(_case(entry, root.at(("tests", index)).line) for index, entry in enumerate(file.tests)),
+    )
+
+
+def _look_over(tests: Sequence[CaseEntry], root: Node, policy: Policy, problems: Problems) -> None:
+    """Note names that stand twice, and clauses that the policy's spec does not have."""
+    lines: dict[str, int] = {}
+    for index, test in enumerate(tests):
+        line = root.at(("tests", index)).line
+        if (first := lines.setdefault(test.name, line)) != line:
+            message = f"{test.name!r} stands here a second time, first on line {first}"
+            problems.add(Problem(message, "Give each test a name of its own.", line, key_of(("tests", index, "name"))))
+        for path, clause in _named(test.expect):
+            if problem := clause_problem(policy.spec, clause):
+                whole: PathTo = ("tests", index, "expect", *path)
+                problems.add(Problem(*problem, root.at(whole).line, key_of(whole)))
+
+
+def _named(expect: ExpectEntry) -> Iterable[tuple[tuple[str, ...], str]]:
+    """Every clause that is named, and where."""
+    yield from ((("findings", clause), clause) for clause in expect.findings)
+    if expect.governing_clause is not None:
+        yield ("governing_clause",), expect.governing_clause
+
+
+def _case(entry: CaseEntry, line: int) -> Case:
+    said = entry.stream if entry.stream is not None else filter(None, [entry.output])
+    conversation = Conversation(
+        request=_request(entry),
+        answer=(*said, *map(_tool_call, entry.tool_calls)),
+        context=_context(entry.context),
+        overrides=tuple(Override(each.clause, each.by, each.reason, each.until) for each in entry.overrides),
+        date=entry.date,
+    )
+    return Case(entry.name, line, conversation, _expected(entry.expect))
+
+
+def _request(entry: CaseEntry) -> Request:
+    asked = () if entry.input is None else (Message("user", (Text(entry.input),)),)
+    return Request(
+        entry.provider,
+        entry.operation,
+        entry.model,
+        input=(*map(_message, entry.messages), *asked),
+        streaming=entry.stream is not None,
+    )
+
+
+def _message(entry: MessageEntry) -> Message:
+    said: tuple[Part, ...] = (Text(entry.content),) if entry.content else ()
+    if entry.role == "tool":
+        said = (ToolCallResponse(entry.content, entry.tool_call_id),)
+    return Message(entry.role, (*said, *map(_tool_call, entry.tool_calls)))
+
+
+def _tool_call(entry: ToolCallEntry) -> ToolCall:
+    return ToolCall(entry.name, entry.arguments, entry.id)
+
+
+def _context(entry: ContextEntry) -> CallContext:
+    tools = None if entry.scope is None else entry.scope.allowed_tools
+    scope = None if entry.scope is None else ScopeOfAutonomy(None if tools is None else tuple(tools))
+    return CallContext(entry.conversation, entry.user, scope, entry.model_extra or {})
+
+
+def _expected(entry: ExpectEntry) -> Expected:
+    return Expected(
+        facts={name: getattr(entry, name) for name in _FACTS if name in entry.model_fields_set},
+        findings={clause: ExpectedFinding(each.outcome, each.reason) for clause, each in entry.findings.items()},
+    )
