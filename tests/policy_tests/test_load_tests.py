@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from policy_tables import write_table
+from policy_tables import POLICY, write_table
 
 from specspan.call import CallContext, Message, ScopeOfAutonomy, Text, ToolCall, ToolCallResponse
 from specspan.decision import Mode, Outcome
@@ -88,6 +88,17 @@ def test_the_table_may_set_the_mode() -> None:
     tests = "  - {name: a, output: x, expect: {verdict: complied}}\n"
     assert load_tests(write_table(tests)).policy.mode is Mode.ENFORCE
     assert load_tests(write_table(tests, top="policy: policy.yaml\nmode: observe")).policy.mode is Mode.OBSERVE
+
+
+def test_the_table_names_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a table tests does not depend on where it is run: its own ``environment`` counts, not the variable's."""
+    monkeypatch.setenv("SPECSPAN_ENV", "production")
+    tests = "  - {name: a, output: x, expect: {verdict: complied}}\n"
+    policy = f"{POLICY}environments: {{production: {{mode: observe}}}}\n"
+    assert load_tests(write_table(tests, policy=policy)).policy.environment is None
+    top = "policy: policy.yaml\nenvironment: production"
+    found = load_tests(write_table(tests, policy=policy, top=top)).policy
+    assert (found.environment, found.mode) == ("production", Mode.OBSERVE)
 
 
 def test_the_policy_is_found_beside_the_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

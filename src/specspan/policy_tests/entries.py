@@ -149,4 +149,6 @@ class TestsFile(_Entry):
     """Path of the policy, relative to this file."""
     mode: Mode | None = None
     """In place of what the policy says."""
+    environment: Line | None = None
+    """One of the policy's; without it, what holds without one, whatever ``SPECSPAN_ENV`` says."""
     tests: Annotated[list[CaseEntry], Field(min_length=1)]

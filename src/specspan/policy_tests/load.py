@@ -50,7 +50,7 @@ def load_tests(path: str | os.PathLike[str]) -> Table:
     file = validated(TestsFile, root, problems)
     if file is None:
         raise problems.error()
-    policy = load_policy(Path(text.source).parent / file.policy)
+    policy = load_policy(Path(text.source).parent / file.policy, environment=file.environment)
     _look_over(file.tests, root, policy, problems)
     problems.refuse()
     return Table(
