@@ -104,7 +104,7 @@ def _piece(said: Fields, name: str, index: int) -> tuple[Part, Put | None]:
 
 def _tool_call(said: Fields, kind: str) -> Iterator[tuple[Part, Put | None]]:
     """A call of a tool: of the application's, or of the service's own, with what came of it in the same item."""
-    given = next((said[name] for name in _ARGUMENTS if said.get(name) is not None), None)
+    given = next((said[name] for name in _ARGUMENTS if said.get(name)), None)
     arguments = parsed(given) if isinstance(given, str) else _plain(given)
     call_id = said.get("call_id") or said.get("id")
     yield ToolCall(str(said.get("name") or kind.removesuffix("_call")), arguments, call_id), None
