@@ -132,7 +132,7 @@ def _policy(patterns: int, functions: int, silent: int, *, violated: int = 0) ->
     ]
     bound = {f"clause_{number}": _bound(f"clause_{number}", check) for number, check in enumerate(checks)}
     clauses = {id_: each.clause for id_, each in bound.items()}
-    return Policy(Spec("spec", "1", "sha256:0", ("root", "user"), clauses), Mode.ENFORCE, "sha256:1", bound)
+    return Policy((Spec("spec", "1", "sha256:0", ("root", "user"), clauses),), Mode.ENFORCE, "sha256:1", bound)
 
 
 def _pattern(*patterns: str) -> Check:

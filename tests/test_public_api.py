@@ -16,7 +16,7 @@ import specspan.testing
 NAMES = """
 Action Blocked ConfigurationError Decision Evidence Finding MissingDependency Mode ModelCall Outcome PolicyError
 ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__ check configure context
-force_flush instrument observe override shutdown uninstrument
+force_flush instrument observe override revoke shutdown uninstrument
 """
 
 TESTING_NAMES = """
@@ -31,7 +31,8 @@ SIGNATURES = {
     "force_flush": "(timeout_s=5.0)",
     "instrument": "(*names)",
     "observe": "(function=None, /, *, name=None, attributes=None, model=None, provider='custom', operation='chat')",
-    "override": "(clause, *, by, reason, until=None)",
+    "override": "(clause, *, by, reason, until=None, implicit=False, source=None)",
+    "revoke": "(clause, *, by, reason, until=None, source=None)",
     "shutdown": "()",
     "uninstrument": "()",
     "Finding": "(outcome, reason=None, score=None, explanation=None, evidence=(), clause='', authority='', "

@@ -12,7 +12,7 @@ from specspan.errors import (
     SpecspanError,
     StoreError,
 )
-from specspan.instrument.context import context, override
+from specspan.instrument.context import context, override, revoke
 from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.observe import observe
 from specspan.runtime.configure import configure, force_flush, shutdown
@@ -45,6 +45,7 @@ __all__ = [
     "instrument",
     "observe",
     "override",
+    "revoke",
     "shutdown",
     "uninstrument",
 ]

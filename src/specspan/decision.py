@@ -173,9 +173,20 @@ class Finding:
     """Time the check took; 0 where it shared one pass with others, or where it complied too quickly to matter."""
 
 
+class OverrideKind(_Word):
+    """What an override does, and how plainly it was said."""
+
+    EXPLICIT = "explicit"
+    """Said in so many words. Clauses above the guidelines take nothing less."""
+    IMPLICIT = "implicit"
+    """Inferred, as from a request to talk like a pirate. Enough for guidelines alone."""
+    REVOKE = "revoke"
+    """The clause holds again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A declared exception to one clause."""
+    """A declared exception to one clause, or the end of one."""
 
     clause: str
     by: str
@@ -183,6 +194,10 @@ class Override:
     reason: str
     until: date | None = None
     """The last day it holds (UTC); None for no end."""
+    kind: OverrideKind = OverrideKind.EXPLICIT
+    source: str | Evidence | None = None
+    """Where in the call it was asked for: a message or a part (``/input/3/parts/0``), or some characters of one. It has
+    no more authority than what stands there. None: the application says it of its own accord."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +205,10 @@ class OverrideRuling:
     """What the chain of command said of an override."""
 
     override: Override
+    """With the names that clause and level have in the policy."""
     granted: bool
     refusal: str | None = None
-    """Why it was refused: ``insufficient_authority``, ``top_level``, ``unknown_level``, ``expired`` or
-    ``unknown_clause``."""
+    """Why it was refused: a code of `specspan.policy.overrides`, such as ``insufficient_authority``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,7 @@ def test_what_is_bound_is_also_json() -> None:
     assert bound["overrides"][0] == {
         "clause": "be_polite",
         "by": "clerk",
+        "kind": "explicit",
         "reason": "night shift",
         "until": "2001-01-01",
         "granted": False,

@@ -95,8 +95,10 @@ def test_a_whole_record(record: Record) -> None:
                 "clause": "be_brief",
                 "by": "developer",
                 "granted": False,
+                "kind": "explicit",
                 "reason": "long-form product",
                 "until": "2027-01-01",
+                "source": None,
                 "refusal": "insufficient_authority",
             }
         ],
@@ -179,7 +181,7 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
     unbound = ClausePolicy(clauses[2], Severity.LOW, Action.FLAG, OnError.OPEN)
     layers = (Layer("base.yaml", "sha256:cc"), Layer("desk.yaml", "sha256:dd"))
     clauses_bound = {"protect_privacy": bound, "be_kind": unbound}
-    policy = Policy(spec, Mode.ENFORCE, "sha256:bb", clauses_bound, layers=layers, environment="production")
+    policy = Policy((spec,), Mode.ENFORCE, "sha256:bb", clauses_bound, layers=layers, environment="production")
     recording = record()
     recording.recorder.policy_in_force(policy)
     recording.call(decision(KIND))

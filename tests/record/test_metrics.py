@@ -137,7 +137,21 @@ def test_overrides_are_counted_by_ruling(record: Record) -> None:
     )
     assert recording.counted("specspan.overrides") == {
         ("be_kind", "developer", "granted"): 1,
-        ("be_kind", "developer", "refused"): 1,
+        ("be_kind", "developer", "top_level", "refused"): 1,
+    }
+
+
+def test_names_that_are_no_names_are_not_counted_by(record: Record) -> None:
+    """A clause or a level that no spec has is whatever an application writes, and no metric's attribute."""
+    rulings = [
+        OverrideRuling(Override("be_knid", "operator", "typing"), False, "unknown_clause"),
+        OverrideRuling(Override("be_kind", "operator", "typing"), False, "unknown_level"),
+    ]
+    recording = record()
+    recording.call(decision(KIND, overrides=tuple(rulings)))
+    assert recording.counted("specspan.overrides") == {
+        ("_OTHER", "_OTHER", "unknown_clause", "refused"): 1,
+        ("be_kind", "_OTHER", "unknown_level", "refused"): 1,
     }
 
 

@@ -68,7 +68,7 @@ def policy(
     named = {each.clause.id: each.clause for each in clauses}
     unnamed = {id_: Clause(id_, id_, "…", "guideline") for id_ in (f"silent_{number}" for number in range(silent))}
     spec = Spec("test_spec", "1", "sha256:spec", LADDER, {**named, **unnamed})
-    return Policy(spec, mode, "sha256:policy", {each.clause.id: each for each in clauses}, tuple(overrides))
+    return Policy((spec,), mode, "sha256:policy", {each.clause.id: each for each in clauses}, tuple(overrides))
 
 
 def asked(question: str = "hello", *, streaming: bool = False) -> ModelCall:

@@ -18,13 +18,18 @@ _BAR_CELLS = 20
 
 def coverage_json(covered: Coverage) -> dict[str, Any]:
     """Every binding clause, and what looks at it."""
-    policy, spec = covered.policy, covered.policy.spec
+    policy = covered.policy
     return {
         "policy": {"source": policy.source, "digest": policy.digest},
-        "spec": {"id": spec.id, "version": spec.version, "digest": spec.digest},
+        "spec": one_or_all([{"id": spec.id, "version": spec.version, "digest": spec.digest} for spec in policy.specs]),
         "counts": counts(covered),
         "clauses": [_clause_json(clause) for clause in covered.clauses],
     }
+
+
+def one_or_all(specs: list[dict[str, Any]]) -> Any:
+    """The one spec of a policy; of several, a list."""
+    return specs[0] if len(specs) == 1 else specs
 
 
 def counts(covered: Coverage) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def levels(covered: Coverage) -> Table:
         if total:
             cells = min(-(-checked * _BAR_CELLS // total), _BAR_CELLS - (checked < total))  # one shows, one missing too
             bar = Text.assemble(("█" * cells, "green"), ("░" * (_BAR_CELLS - cells), "dim"))
-            table.add_row(Text(level, level_style(covered.policy.spec, level)), bar, f"{checked} of {total}")
+            table.add_row(Text(level, level_style(covered.policy.authority, level)), bar, f"{checked} of {total}")
     return table
 
 
@@ -98,7 +103,7 @@ def _clauses(covered: Coverage) -> Table:
     table.add_column("title", no_wrap=True, overflow="ellipsis", style="dim")
     for clause in covered.clauses:
         authority = clause.clause.authority
-        style = level_style(covered.policy.spec, authority)
+        style = level_style(covered.policy.authority, authority)
         name = Text(clean(clause.clause.id), "bold" if clause.checked else "")
         table.add_row(name, Text(authority or "", style), _looks(clause), printable(clause.clause.title))
     return table

@@ -38,7 +38,7 @@ _DONE = {
 def opening(policy: Policy, answering: Service) -> RenderableType:
     """Which texts are in force, what answers, and how to read what follows."""
     spec = policy.spec
-    clauses = sum(1 for _ in spec.binding)
+    clauses = sum(1 for _ in policy.authority.binding)
     texts = f"{clauses} clauses of {spec.id} {spec.version or ''}; {Path(policy.source).name}, {policy.mode} mode"
     model = f"{answering.model} at {answering.base_url}"
     model = f"The model is a script, {model}; the rest is real." if answering.scripted else f"The model is {model}."

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.checks.base import Check
-from specspan.cli.coverage_view import counts, coverage_line, levels
+from specspan.cli.coverage_view import counts, coverage_line, levels, one_or_all
 from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
 from specspan.policy.coverage import coverage
 from specspan.policy.model import ClausePolicy, Objective, Policy
-from specspan.policy.overrides import rule
+from specspan.policy.overrides import rule_all
 
 _SEVERITY_STYLES = {Severity.LOW: "dim", Severity.MEDIUM: "", Severity.HIGH: "yellow", Severity.CRITICAL: "bold red"}
 
@@ -32,12 +32,13 @@ def policy_json(policy: Policy) -> dict[str, Any]:
             "environment": policy.environment,
             "layers": [{"source": layer.source, "digest": layer.digest} for layer in policy.layers],
         },
-        "spec": {
-            "id": policy.spec.id,
-            "version": policy.spec.version,
-            "digest": policy.spec.digest,
-            "source": policy.spec.source,
-        },
+        "spec": one_or_all(
+            [
+                {"id": spec.id, "version": spec.version, "digest": spec.digest, "source": spec.source}
+                for spec in policy.specs
+            ]
+        ),
+        "order": [list(equals) for equals in policy.order],
         "coverage": counts(coverage(policy)),
         "clauses": [_clause_json(clause) for clause in policy.clauses.values()],
         "overrides": [_override_json(ruling) for ruling in _rulings(policy)],
@@ -76,7 +77,7 @@ def print_policy(out: Console, policy: Policy) -> None:
 
 
 def _heading(policy: Policy) -> Table:
-    spec, enforced = policy.spec, policy.mode is Mode.ENFORCE
+    enforced = policy.mode is Mode.ENFORCE
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
@@ -87,8 +88,11 @@ def _heading(policy: Policy) -> Table:
         table.add_row("", layer.digest)
     if policy.environment is not None:
         table.add_row("environment", Text(policy.environment, "bold"))
-    table.add_row("spec", Text(f"{spec.id} {spec.version or ''}".rstrip(), "bold"))
-    table.add_row("", spec.digest)
+    for spec in policy.specs:
+        table.add_row("spec", Text(f"{spec.id} {spec.version or ''}".rstrip(), "bold"))
+        table.add_row("", spec.digest)
+    if len(policy.specs) > 1:
+        table.add_row("order", " › ".join(" = ".join(equals) for equals in policy.order))
     table.add_row("mode", "enforce: actions are taken" if enforced else "observe: actions are only recorded")
     return table
 
@@ -146,9 +150,9 @@ def _overrides(rulings: Sequence[OverrideRuling]) -> Table:
     return table
 
 
-def _rulings(policy: Policy) -> list[OverrideRuling]:
+def _rulings(policy: Policy) -> tuple[OverrideRuling, ...]:
     today = datetime.now(timezone.utc).date()
-    return [rule(policy.spec, override, today) for override in policy.overrides]
+    return rule_all(policy.authority, policy.overrides, today)
 
 
 def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
@@ -175,6 +179,7 @@ def _override_json(ruling: OverrideRuling) -> dict[str, Any]:
     return {
         "clause": override.clause,
         "by": override.by,
+        "kind": override.kind,
         "reason": override.reason,
         "until": override.until,
         "granted": ruling.granted,

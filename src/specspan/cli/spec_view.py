@@ -16,6 +16,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 from specspan.cli.output import printable
+from specspan.policy.authority import Authority
 from specspan.spec.json import counts
 from specspan.spec.model import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
 
@@ -49,7 +50,7 @@ def clause(spec: Spec, shown: Clause) -> RenderableType:
     return Constrain(Group(*parts), _WIDTH)
 
 
-def level_style(spec: Spec, authority: str | None) -> str:
+def level_style(spec: Spec | Authority, authority: str | None) -> str:
     """The colour of a level: the strongest and the weakest of any ladder look the same."""
     if authority is None:
         return "dim"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from specspan.decision import Action, Finding, Mode, Outcome, Stage, Verdict
@@ -25,9 +25,11 @@ class Law:
     """What of spec and policy the chain of command needs."""
 
     rank: Mapping[str, int]
-    """How far down the ladder each level stands."""
+    """How far down the order of authority each level stands."""
+    tops: Container[str]
+    """The levels that nobody overrides."""
     order: Mapping[str, int]
-    """Where each clause stands in the document."""
+    """Where each clause stands in the documents."""
     on_error: Mapping[str, OnError]
     """By clause that a check is bound to."""
 
@@ -40,11 +42,15 @@ class Law:
         return Action.FLAG if finding.outcome is Outcome.UNCERTAIN else Action.ALLOW
 
     def precedence(self, finding: Finding) -> tuple[object, ...]:
-        """Sorts the finding that governs first: authority, severity, action; then whatever makes the order total."""
+        """Sorts the finding that governs first: authority, severity, action; then whatever makes the order total.
+
+        At the top of a ladder the action goes before the severity: where two such clauses disagree, the cautious one
+        governs (Model Spec, levels_of_authority).
+        """
+        severe, strict = -finding.severity.rank, -self.asks(finding).rank
         return (
             self.rank[finding.authority],
-            -finding.severity.rank,
-            -self.asks(finding).rank,
+            *((strict, severe) if finding.authority in self.tops else (severe, strict)),
             self.order[finding.clause],
             _STAGES[finding.stage],
             finding.reason or "",
@@ -73,15 +79,16 @@ def law_of(policy: Policy) -> Law:
         ValueError: a check is bound to a section without a level, or to one whose level the ladder does not have.
     """
     bound = {id_: clause for id_, clause in policy.clauses.items() if clause.checks}
-    order = {id_: order for order, id_ in enumerate(policy.spec.clauses)}
-    rank = {level: order for order, level in enumerate(policy.spec.ladder)}
+    authority = policy.authority
+    order = {id_: order for order, id_ in enumerate(authority.clauses)}
+    rank = authority.ranks
     for id_, clause in bound.items():
         if clause.clause.authority not in rank or id_ not in order:
             raise ValueError(
-                f"clause {id_!r} has level {clause.clause.authority!r}, which {policy.spec.id} does not rank"
-                f" ({', '.join(policy.spec.ladder)}): no check can be bound to it"
+                f"clause {id_!r} has level {clause.clause.authority!r}, which {authority.title} does not rank"
+                f" ({', '.join(authority.ladder)}): no check can be bound to it"
             )
-    return Law(rank, order, {id_: clause.on_error for id_, clause in bound.items()})
+    return Law(rank, authority.tops, order, {id_: clause.on_error for id_, clause in bound.items()})
 
 
 def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclusion:

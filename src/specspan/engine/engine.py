@@ -6,18 +6,21 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
+from specspan.call import ModelCall
 from specspan.decision import Override
+from specspan.engine.circumstances import Circumstances, Unmet
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.ids import uuid7
 from specspan.engine.plan import Plan, compiled, remember
+from specspan.engine.sources import asked
 from specspan.engine.workers import WORKERS, Workers
 from specspan.policy.model import Policy
-from specspan.policy.overrides import rule
+from specspan.policy.overrides import Asked, rule_all
 
 _DAY_NS = 86_400_000_000_000
 _EPOCH = date(1970, 1, 1)
 
-_Key = tuple[int, tuple[Override, ...]]
+_Key = tuple[int, tuple[Override, ...], "tuple[Asked | None, ...]", Unmet]
 
 
 class Engine:
@@ -45,17 +48,26 @@ class Engine:
         self._new_id = new_id
         self._workers = workers
         self._plan = compiled(policy)
+        self._circumstances = Circumstances(policy)
         self._plans: dict[_Key, Plan] = {}
 
-    def open(self, overrides: Sequence[Override] = ()) -> Evaluation:
-        """Begin to evaluate one call, under the policy's overrides and ``overrides``."""
-        key = (self._now_ns() // _DAY_NS, tuple(overrides))
+    def open(self, overrides: Sequence[Override] = (), call: ModelCall | None = None) -> Evaluation:
+        """Begin to evaluate one call, under the policy's overrides and ``overrides``.
+
+        ``call``: as it is about to be made. It says which clauses have a bearing on it, and what authority the places
+        have where overrides were asked for. Without it, neither is known.
+        """
+        where = asked(overrides, call) if overrides else ()
+        unmet = self._circumstances.unmet(call) if self._circumstances else ()
+        key = (self._now_ns() // _DAY_NS, tuple(overrides), where, unmet)
         plan = self._plans.get(key)
         if plan is None:
             plan = self._ruled(*key)
             remember(self._plans, key, plan)
         return Evaluation(plan, self._workers, self._now_ns, self._new_id)
 
-    def _ruled(self, day: int, overrides: Sequence[Override]) -> Plan:
-        today = _EPOCH + timedelta(days=day)
-        return self._plan.under([rule(self.policy.spec, each, today) for each in (*self.policy.overrides, *overrides)])
+    def _ruled(self, day: int, overrides: Sequence[Override], where: Sequence[Asked | None], unmet: Unmet) -> Plan:
+        every = (*self.policy.overrides, *overrides)
+        places = (*[None] * len(self.policy.overrides), *where)
+        rulings = rule_all(self.policy.authority, every, _EPOCH + timedelta(days=day), places)
+        return self._plan.under(rulings, self._circumstances.left_out(unmet))

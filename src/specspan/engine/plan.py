@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 from specspan.checks.base import TextAt
 from specspan.checks.patterns import MultiPattern
-from specspan.decision import Finding, Outcome, Override, OverrideRuling, SpecRef, Stage
+from specspan.decision import Finding, Outcome, OverrideKind, OverrideRuling, SpecRef, Stage
 from specspan.engine.chain import Law, law_of
 from specspan.engine.frame import Frame
 from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
@@ -22,6 +22,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 STAGES = tuple(Stage)
+_NONE: Mapping[str, str] = {}
 _MEMO_LIMIT = 64
 
 
@@ -107,10 +108,10 @@ class Plan:
     """The checks that can cut a streamed answer."""
     specs: tuple[SpecRef, ...]
     considered: int
-    """Clauses of the spec that bind somebody."""
+    """Clauses of the specs that bind somebody."""
     rulings: tuple[OverrideRuling, ...] = ()
-    overridden: tuple[Finding, ...] = ()
-    """A finding for each clause that a granted override sets aside."""
+    aside: tuple[Finding, ...] = ()
+    """A finding for each clause whose checks are not run: it has no bearing, or a granted override sets it aside."""
     _frames: dict[Reached, Frame] = field(default_factory=dict)
 
     def frame(self, reached: Reached) -> Frame:
@@ -121,15 +122,22 @@ class Plan:
             remember(self._frames, reached, found)
         return found
 
-    def under(self, rulings: Sequence[OverrideRuling]) -> Plan:
-        """The same, made without overrides, under those that ``rulings`` grant."""
-        granted = {ruling.override.clause: ruling.override for ruling in rulings if ruling.granted}
+    def under(self, rulings: Sequence[OverrideRuling], left_out: Mapping[str, str] = _NONE) -> Plan:
+        """The same, made without overrides, under those that ``rulings`` grant.
+
+        ``left_out``: clauses that have no bearing on the call, and why.
+        """
+        aside = {name: self._aside(Outcome.NOT_APPLICABLE, name, reason) for name, reason in left_out.items()}
+        for ruling in rulings:
+            name = ruling.override.clause
+            if ruling.granted and ruling.override.kind is not OverrideKind.REVOKE and name not in left_out:
+                aside[name] = self._aside(Outcome.OVERRIDDEN, name, OVERRIDE, ruling.override.reason)
         return replace(
             self,
-            stages={stage: plan.without(granted) for stage, plan in self.stages.items()} if granted else self.stages,
-            stream=self.stream.without(granted) if granted else self.stream,
+            stages={stage: plan.without(aside) for stage, plan in self.stages.items()} if aside else self.stages,
+            stream=self.stream.without(aside) if aside else self.stream,
             rulings=tuple(rulings),
-            overridden=tuple(self._set_aside(override) for override in granted.values()),
+            aside=tuple(aside.values()),
             _frames={},
         )
 
@@ -137,17 +145,11 @@ class Plan:
         heard = {position: finding for audience in reached if audience for position, finding in audience.usual.items()}
         slots = sorted((slot for stage in self.stages.values() for slot in stage.slots), key=lambda slot: slot.position)
         usual = {slot.position: heard.get(slot.position, slot.unassessed) for slot in slots}
-        return usual | {-place: finding for place, finding in enumerate(self.overridden, 1)}
+        return usual | {-place: finding for place, finding in enumerate(self.aside, 1)}
 
-    def _set_aside(self, override: Override) -> Finding:
-        clause = self.policy.spec.clauses[override.clause]
-        finding = Finding(
-            Outcome.OVERRIDDEN,
-            OVERRIDE,
-            explanation=override.reason,
-            clause=clause.id,
-            authority=clause.authority or "",
-        )
+    def _aside(self, outcome: Outcome, name: str, reason: str, explanation: str | None = None) -> Finding:
+        clause = self.policy.authority.clauses[name]
+        finding = Finding(outcome, reason, explanation=explanation, clause=clause.id, authority=clause.authority or "")
         bound = self.policy.clauses.get(clause.id)
         return finding if bound is None else replace(finding, severity=bound.severity, action=bound.action)
 
@@ -168,8 +170,8 @@ def compiled(policy: Policy) -> Plan:
         law=law,
         stages={stage: StagePlan(slots, _matcher(slots)) for stage, slots in by_stage.items() if slots},
         stream=stream_plan(slots),
-        specs=(policy.spec.ref,),
-        considered=sum(1 for _ in policy.spec.binding),
+        specs=tuple(spec.ref for spec in policy.specs),
+        considered=sum(1 for _ in policy.authority.binding),
     )
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from specspan.call import CallContext, Scalar, ScopeOfAutonomy
-from specspan.decision import Override
+from specspan.decision import Evidence, Override, OverrideKind
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -124,22 +124,66 @@ class context(_Block[CallContext]):
         )
 
 
-class override(_Block[tuple[Override, ...]]):
+class _Instruction(_Block[tuple[Override, ...]]):
+    """Something said about a clause for the work inside the block."""
+
+    _variable = _overrides
+    _declared: Override
+
+    def _inside(self, outside: tuple[Override, ...]) -> tuple[Override, ...]:
+        return (*outside, self._declared)
+
+
+class override(_Instruction):
     """Declares an exception to a clause for the work inside the block.
 
     ``with specspan.override("be_concise", by="developer", reason="long-form mode"): ...``
 
     Whether it is granted is for the chain of command: ``by`` must be a level at least as authoritative as the
-    clause's. A refused one is recorded.
+    clause's. A refused one is recorded. Of several about one clause, the stronger level decides, and within one level
+    the inner block.
     """
 
-    _variable = _overrides
+    def __init__(
+        self,
+        clause: str,
+        *,
+        by: str,
+        reason: str,
+        until: date | None = None,
+        implicit: bool = False,
+        source: str | Evidence | None = None,
+    ) -> None:
+        """Declare an exception.
 
-    def __init__(self, clause: str, *, by: str, reason: str, until: date | None = None) -> None:
-        self._declared = Override(clause, by, reason, until)
+        Args:
+            clause: id of the clause.
+            by: the level that declares it.
+            reason: for the record.
+            until: the last day it holds (UTC).
+            implicit: nobody said it in so many words, as when a user asks for a pirate's speech. That is enough for
+                guidelines alone.
+            source: where in the call it was asked for, as a JSON pointer such as ``/input/3`` or
+                ``/input/3/parts/0``, or as `Evidence` for some characters of a part. It then has no more authority
+                than that place, and none where a tool, the assistant or quoted text asks.
+        """
+        kind = OverrideKind.IMPLICIT if implicit else OverrideKind.EXPLICIT
+        self._declared = Override(clause, by, reason, until, kind, source)
 
-    def _inside(self, outside: tuple[Override, ...]) -> tuple[Override, ...]:
-        return (*outside, self._declared)
+
+class revoke(_Instruction):
+    """Has a clause hold again for the work inside the block, whatever override set it aside.
+
+    ``with specspan.revoke("be_concise", by="user", reason="asked for short answers again"): ...``
+
+    ``by`` must be a level at least as authoritative as that of the override; a later override can set the clause aside
+    anew.
+    """
+
+    def __init__(
+        self, clause: str, *, by: str, reason: str, until: date | None = None, source: str | Evidence | None = None
+    ) -> None:
+        self._declared = Override(clause, by, reason, until, OverrideKind.REVOKE, source)
 
 
 def _narrowed(outer: ScopeOfAutonomy | None, inner: ScopeOfAutonomy | None) -> ScopeOfAutonomy | None:

@@ -73,7 +73,7 @@ class LiveCall:
         """As far as it is known; as it was sent and handed over."""
         if pipeline.engine is not None:
             try:
-                self.evaluation = pipeline.engine.open(current_overrides())
+                self.evaluation = pipeline.engine.open(current_overrides(), self.call)
             except Exception as error:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()

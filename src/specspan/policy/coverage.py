@@ -1,4 +1,4 @@
-"""Which clauses of a spec a policy has checked, by what and when, and which it never does."""
+"""Which clauses of its specs a policy has checked, by what and when, and which it never does."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class ClauseCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How a policy covers its spec."""
+    """How a policy covers its specs."""
 
     policy: Policy
     clauses: tuple[ClauseCoverage, ...]
-    """Every clause that binds, in the order of the document."""
+    """Every clause that binds, in the order of the specs and of their documents."""
 
     @property
     def checked(self) -> tuple[ClauseCoverage, ...]:
@@ -51,7 +51,7 @@ class Coverage:
         """For each level of the ladder, how many clauses are checked and how many there are."""
         total = Counter(clause.clause.authority for clause in self.clauses)
         checked = Counter(clause.clause.authority for clause in self.checked)
-        return {level: (checked[level], total[level]) for level in self.policy.spec.ladder}
+        return {level: (checked[level], total[level]) for level in self.policy.authority.ladder}
 
     def by_look(self) -> dict[Look, int]:
         """For each kind and stage, how many clauses are looked at so."""
@@ -59,8 +59,8 @@ class Coverage:
 
 
 def coverage(policy: Policy) -> Coverage:
-    """How ``policy`` covers its spec."""
-    return Coverage(policy, tuple(_clause(policy, clause) for clause in policy.spec.binding))
+    """How ``policy`` covers its specs."""
+    return Coverage(policy, tuple(_clause(policy, clause) for clause in policy.authority.binding))
 
 
 def _clause(policy: Policy, clause: Clause) -> ClauseCoverage:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from os import PathLike
 
+from specspan.documents.paths import key_of
 from specspan.errors import PolicyError
 from specspan.policy.against_spec import clause_problem, override_problem
+from specspan.policy.authority import Authority, authority_of
 from specspan.policy.load import load_policy
 from specspan.policy.model import ClausePolicy, Policy
-from specspan.policy.overrides import rule
+from specspan.policy.order import order_problems
+from specspan.policy.overrides import AMBIGUOUS, rule
 from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, likenesses
-from specspan.spec.model import Clause
+from specspan.spec.model import Clause, Spec
 
 REMOVED = "clause_removed"
 NO_LEVEL = "level_removed"
 PIN_DIFFERS = "pin_differs"
 """The policy admits another text only."""
+LEVELS_CHANGED = "levels_changed"
+"""The order of the levels of several specs names other levels than there are."""
 
 
 class Need(str, Enum):
@@ -78,27 +83,55 @@ def load_either(path: str | PathLike[str], found: SpecDiff) -> Policy:
 
 def impact(policy: Policy, found: SpecDiff) -> Impact:
     """What ``found`` means for ``policy``, which was loaded with its old or its new version."""
-    unbound = tuple(clause for clause in found.added if clause.authority and clause.id not in policy.clauses)
-    return Impact(policy, (*_pin(policy, found), *_clauses(policy, found), *_overrides(policy, found)), unbound)
+    several = len(policy.specs) > 1
+    specs = [found.new if not several or spec.id in (found.old.id, found.new.id) else spec for spec in policy.specs]
+    broken = list(_order(policy, specs))
+    after = authority_of(specs, policy.order)
+    attention = (*_pin(policy, found), *broken, *_clauses(policy, found, after))
+    if not broken:  # else no override can be ruled on
+        attention = (*attention, *_overrides(policy, found, after))
+    unbound = (clause for clause in found.added if clause.authority)
+    return Impact(
+        policy,
+        attention,
+        tuple(clause for clause in unbound if after.name(found.new, clause.id) not in policy.clauses),
+    )
 
 
 def _pin(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
-    if policy.pin not in (None, found.new.digest):
+    pin = policy.pins.get(found.old.id) or policy.pins.get(found.new.id)
+    if len(policy.specs) == 1:
+        pin = next(iter(policy.pins.values()), None)
+    if pin not in (None, found.new.digest):
         message = "the new version is another text than the pinned one"
         remedy = f"Read what changed, then pin {found.new.digest}."
         yield Attention(Need.BROKEN, "spec.digest", None, PIN_DIFFERS, message, remedy)
 
 
-def _clauses(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
+def _order(policy: Policy, specs: Sequence[Spec]) -> Iterator[Attention]:
+    """What the new ladder does to an order of several."""
+    if len(specs) > 1:
+        for path, message, remedy in order_problems(specs, policy.order):
+            yield Attention(Need.BROKEN, key_of(("order", *path)) or "", None, LEVELS_CHANGED, message, remedy)
+
+
+def _clauses(policy: Policy, found: SpecDiff, after: Authority) -> Iterator[Attention]:
     changes, alike = {change.id: change for change in found.changed}, likenesses(found)
-    for id_, bound in policy.clauses.items():
-        key = f"clauses.{id_}"
-        if problem := clause_problem(found.new, id_):
-            reason = NO_LEVEL if id_ in found.new.clauses else REMOVED
+    for name, bound in policy.clauses.items():
+        key, id_ = f"clauses.{name}", _id_in(found, policy, name)
+        if problem := clause_problem(after, name):
+            reason = AMBIGUOUS if after.clauses_called(name) and name not in after.clauses else REMOVED
+            reason = NO_LEVEL if name in after.clauses else reason
             message, remedy = problem
-            yield Attention(Need.BROKEN, key, id_, reason, message, _renamed(alike.get(id_)) or remedy)
+            yield Attention(Need.BROKEN, key, name, reason, message, _renamed(alike.get(id_ or "")) or remedy)
         elif id_ in changes and _decides(bound):
             yield from _stale(key, changes[id_])
+
+
+def _id_in(found: SpecDiff, policy: Policy, name: str) -> str | None:
+    """A clause's id in the spec that changed; None for a clause of another."""
+    spec, id_ = policy.authority.home(name)
+    return id_ if len(policy.specs) == 1 or spec in (found.old.id, found.new.id) else None
 
 
 def _decides(bound: ClausePolicy) -> bool:
@@ -106,18 +139,18 @@ def _decides(bound: ClausePolicy) -> bool:
     return bool(bound.checks or bound.objective)
 
 
-def _overrides(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
+def _overrides(policy: Policy, found: SpecDiff, after: Authority) -> Iterator[Attention]:
     changes, alike = {change.id: change for change in found.changed}, likenesses(found)
     for index, override in enumerate(policy.overrides):
-        key = f"overrides[{index}]"
-        if problem := override_problem(found.new, override):
+        key, id_ = f"overrides[{index}]", _id_in(found, policy, override.clause)
+        if problem := override_problem(after, override):
             below, message, remedy = problem
-            if override.clause not in found.new.clauses:
-                remedy = _renamed(alike.get(override.clause)) or remedy
-            reason = rule(found.new, override, date.min).refusal or REMOVED
+            if override.clause not in after.clauses:
+                remedy = _renamed(alike.get(id_ or "")) or remedy
+            reason = rule(after, override, date.min).refusal or REMOVED
             yield Attention(Need.BROKEN, f"{key}.{below}", override.clause, reason, message, remedy)
-        elif override.clause in changes:
-            yield from _stale(key, changes[override.clause])
+        elif id_ in changes:
+            yield from _stale(key, changes[id_])
 
 
 def _stale(key: str, change: ClauseChange) -> Iterator[Attention]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from specspan.checks.base import Check, CheckKindModule
-from specspan.decision import Override
 from specspan.documents.paths import PathTo, key_of
 from specspan.documents.translation import translated
 from specspan.errors import Problem
 from specspan.policy.against_spec import clause_problem, override_problem
+from specspan.policy.authority import Authority, Order
 from specspan.policy.building import Builder
 from specspan.policy.document import Document
-from specspan.policy.schema import EnvironmentEntry, PolicyFile
+from specspan.policy.order import order_of, order_problems
+from specspan.policy.schema import EnvironmentEntry, OverrideEntry, PolicyFile
 from specspan.problems import Problems
 from specspan.spec.model import Spec
 
@@ -48,9 +49,9 @@ class LayerReading:
         """The file as its models see it; None when they refuse it."""
         self._checks = {part: self._built(part) for part in self._parts()}
 
-    def names_spec(self) -> bool:
-        """Whether it says which spec it is about."""
-        return "spec" in self._root.children
+    def says(self, *keys: str) -> bool:
+        """Whether it has one of these keys at the top."""
+        return any(key in self._root.children for key in keys)
 
     def environments(self) -> Iterator[str]:
         """The environments in which it says something else."""
@@ -65,14 +66,22 @@ class LayerReading:
         entry = self.file.environments.get(environment)
         return None if entry is None else Part(entry, self._checks[ENVIRONMENTS, environment])
 
-    def hold_against(self, spec: Spec) -> None:
-        """Note what the file says of the spec that cannot be, in whichever environment."""
+    def order(self, specs: Sequence[Spec]) -> Order | None:
+        """How the levels of ``specs`` stand together, empty where the file does not say; None, and noted, when wrong."""
+        if not self.sound(("order",)):
+            return None
+        entries = self._root.value.get("order", [])
+        problems = list(order_problems(specs, entries))
+        for below, message, remedy in problems:
+            self.note(("order", *below), message, remedy)
+        return None if problems else order_of(specs, entries)
+
+    def hold_against(self, authority: Authority) -> None:
+        """Note what the file says of the specs that cannot be, in whichever environment."""
         for part in self._parts():
-            for clause_id in self._under((*part, "clauses")):
-                if problem := clause_problem(spec, clause_id):
-                    self.note((*part, "clauses", clause_id), *problem)
+            self._clauses(authority, (*part, "clauses"))
             for key in ("overrides", "overrides+"):
-                self._overrides(spec, (*part, key))
+                self._overrides(authority, (*part, key))
 
     def sound(self, path: PathTo) -> bool:
         """Whether the models found nothing wrong at ``path`` or below it."""
@@ -104,12 +113,24 @@ class LayerReading:
             for clause_id in self._under(clauses)
         }
 
-    def _overrides(self, spec: Spec, path: PathTo) -> None:
+    def _clauses(self, authority: Authority, path: PathTo) -> None:
+        seen = dict[str, str]()
+        for written in self._under(path):
+            problem = clause_problem(authority, written)
+            if problem is None:
+                first = seen.setdefault(authority.clauses_called(written)[0], written)
+                problem = (
+                    None if first == written else (f"is the clause {first!r} a second time", "Keep one of the two.")
+                )
+            if problem is not None:
+                self.note((*path, written), *problem)
+
+    def _overrides(self, authority: Authority, path: PathTo) -> None:
         entries = self._root.find(path)
         for index, node in entries.children.items() if entries is not None else ():
             if self.sound((*path, index)):
-                override = Override(node.value["clause"], node.value["by"], node.value["reason"])
-                if problem := override_problem(spec, override):
+                override = OverrideEntry.model_validate_json(json.dumps(node.value)).override
+                if problem := override_problem(authority, override):
                     key, message, remedy = problem
                     self.note((*path, index, key), message, remedy)
 

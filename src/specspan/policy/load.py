@@ -1,26 +1,28 @@
-"""From a policy file to a `Policy`: everything checked against the spec, every check built, or every problem named."""
+"""From a policy file to a `Policy`: everything checked against its specs, every check built, or every problem named."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from os import PathLike
 from pathlib import Path
 
 from specspan.checks.base import Check, CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
-from specspan.decision import Override
 from specspan.errors import PolicyError, SpecError
+from specspan.policy.authority import Authority, authority_of
+from specspan.policy.conditions import condition_of, tagged
 from specspan.policy.document import Document
 from specspan.policy.layer import ENVIRONMENTS, LayerReading
 from specspan.policy.layers import digest_of, read_layers
 from specspan.policy.merging import merged
 from specspan.policy.model import ClausePolicy, Layer, Objective, Policy
-from specspan.policy.schema import ClauseEntry, DefaultsEntry, SpecEntry
+from specspan.policy.named_specs import NamedSpecs
+from specspan.policy.overrides import rule
+from specspan.policy.schema import ClauseEntry, DefaultsEntry, PolicyFile
 from specspan.problems import Problems
 from specspan.spec.catalogue import pinned
-from specspan.spec.find import find_spec
-from specspan.spec.load import load_spec
 from specspan.spec.model import Clause, Spec
 from specspan.wording import did_you_mean, listed, shown
 
@@ -35,12 +37,12 @@ def load_policy(
     spec: Spec | None = None,
     environment: str | None = None,
 ) -> Policy:
-    """Load a policy file, those that it extends, and the spec they name.
+    """Load a policy file, those that it extends, and the specs they name.
 
     Args:
         path: the policy file.
         kinds: kinds of check by their key; None for every one that is registered.
-        spec: a version to load it with in place of the one it names, pinned or not.
+        spec: a version to load it with in place of the one it names, pinned or not; of several, the one of its id.
         environment: where it is to hold; None for what holds without one. It counts only where the files tell
             environments apart, and is then one of theirs.
 
@@ -66,22 +68,21 @@ class _Loading:
         self._problems = Problems(top, PolicyError)
         self._layers = [LayerReading(document, kinds, self._problems, top) for document in documents]
         self._top = self._layers[-1]
-        self._naming = next((layer for layer in reversed(self._layers) if layer.names_spec()), None)
+        self._naming = next((layer for layer in reversed(self._layers) if layer.says("spec", "specs")), None)
         self._given = given
         self._environment = environment
 
     def load(self) -> Policy:
         environment = self._known_environment()
-        spec = self._given or self._spec()
-        if spec is not None:
+        specs = self._specs()
+        authority = None if specs is None else self._authority(specs)
+        if authority is not None:
             for layer in self._layers:
-                layer.hold_against(spec)
-        if self._naming is None:
-            self._top.note(("spec",), "'spec' is missing", "Add 'spec: …'.")
+                layer.hold_against(authority)
         self._problems.refuse()
-        if spec is None or self._naming is None or self._naming.file is None or self._naming.file.spec is None:
+        if authority is None or self._naming is None or self._naming.file is None:
             raise self._problems.error()
-        return _assembled(self._layers, self._naming.file.spec, spec, environment)
+        return _assembled(self._layers, self._naming.file, authority, environment)
 
     def _known_environment(self) -> str | None:
         """The environment, where the files tell environments apart."""
@@ -94,44 +95,56 @@ class _Loading:
             self._top.note((ENVIRONMENTS,), message, did_you_mean(self._environment, known, add))
         return self._environment
 
-    def _spec(self) -> Spec | None:
+    def _specs(self) -> tuple[Spec, ...] | None:
         layer = self._naming
-        if layer is None or not layer.sound(("spec",)):
-            return None
-        entry = layer.document.root.value["spec"]
-        path, digest = (entry, None) if isinstance(entry, str) else (entry["path"], entry.get("digest"))
+        if layer is None:
+            self._top.note(("spec",), "'spec' is missing", "Add 'spec: …'.")
+            return None if self._given is None else (self._given,)
+        document = layer.document
+        return NamedSpecs(document.root, Path(document.source).parent, layer.note, layer.sound).read(self._given)
+
+    def _authority(self, specs: tuple[Spec, ...]) -> Authority | None:
+        """The chain of command; None when it is not known. An order says nothing of specs that are named above it."""
+        naming = self._naming or self._top
+        above = self._layers[self._layers.index(naming) :]
+        order = next((layer for layer in reversed(above) if layer.says("order")), naming).order(specs)
         try:
-            spec = load_spec(find_spec(path, Path(layer.document.source).parent))
-        except SpecError as error:
-            for problem in error.problems:
-                where = error.source if problem.line is None else f"{error.source}:{problem.line}"
-                layer.note(("spec",), f"{where}: {problem.message}", problem.remedy)
+            return None if order is None else authority_of(specs, order)
+        except ValueError as error:
+            naming.note(("specs",), str(error), "Then every clause has a name of its own.")
             return None
-        if digest is not None and spec.digest != digest:
-            remedy = f"Restore the pinned text, or read what changed and pin {spec.digest}."
-            layer.note(("spec", "digest"), f"{path} is another text than the pinned one", remedy)
-        return spec
 
 
-def _assembled(readings: Sequence[LayerReading], named: SpecEntry, spec: Spec, environment: str | None) -> Policy:
+def _assembled(
+    readings: Sequence[LayerReading], naming: PolicyFile, authority: Authority, environment: str | None
+) -> Policy:
     general = (reading.part() for reading in readings)
     special = (reading.part(environment) for reading in readings if environment is not None)
-    whole = merged(part for part in (*general, *special) if part is not None)
+    parts = (part for part in (*general, *special) if part is not None)
+    whole = merged(parts, lambda written: authority.clauses_called(written)[0])
     layers = tuple(Layer(reading.document.source, reading.document.digest) for reading in readings)
     return Policy(
-        spec=spec,
+        specs=authority.specs,
         mode=whole.mode,
         digest=digest_of(layers, environment),
         clauses={
-            clause_id: _bound(spec.clauses[clause_id], entry, whole.defaults, whole.checks[clause_id])
-            for clause_id, entry in whole.clauses.items()
+            name: _bound(authority.clauses[name], entry, whole.defaults, whole.checks[name])
+            for name, entry in whole.clauses.items()
         },
-        overrides=tuple(Override(entry.clause, entry.by, entry.reason, entry.until) for entry in whole.overrides),
+        overrides=tuple(rule(authority, entry.override, date.min).override for entry in whole.overrides),
         source=layers[-1].source,
-        pin=named.digest or _edition_digest(named.path),
+        pins=_pins(naming, authority.specs),
         layers=layers,
         environment=environment,
+        order=authority.order,
+        context=whole.context,
     )
+
+
+def _pins(naming: PolicyFile, specs: Sequence[Spec]) -> dict[str, str]:
+    entries = naming.specs or [entry for entry in (naming.spec,) if entry is not None]
+    pins = {spec.id: entry.digest or _edition_digest(entry.path) for spec, entry in zip(specs, entries, strict=True)}
+    return {id_: pin for id_, pin in pins.items() if pin is not None}
 
 
 def _edition_digest(reference: str) -> str | None:
@@ -151,4 +164,5 @@ def _bound(clause: Clause, entry: ClauseEntry, defaults: DefaultsEntry, checks: 
         checks=checks,
         replacement=DEFAULT_REPLACEMENT if entry.replacement is None else entry.replacement,
         objective=None if entry.objective is None else Objective(entry.objective.target, entry.objective.window),
+        when=tagged(clause.tags) if entry.when is None else condition_of(entry.when),
     )

@@ -7,12 +7,13 @@ before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel
 
+from specspan.call import Scalar
 from specspan.checks.base import Check
 from specspan.decision import Mode
 from specspan.policy.layer import Part
@@ -31,10 +32,11 @@ class Merged:
     checks: dict[str, tuple[Check, ...]] = field(default_factory=dict)
     """By clause, for each that is named."""
     overrides: tuple[OverrideEntry, ...] = ()
+    context: dict[str, Scalar] = field(default_factory=dict)
 
 
-def merged(parts: Iterable[Part]) -> Merged:
-    """What the last of ``parts`` make of those before them."""
+def merged(parts: Iterable[Part], called: Callable[[str], str]) -> Merged:
+    """What the last of ``parts`` make of those before them; ``called`` tells what a clause goes by, however written."""
     whole = Merged()
     for part in parts:
         entry = part.entry
@@ -43,10 +45,12 @@ def merged(parts: Iterable[Part]) -> Merged:
         if entry.overrides is not None:
             whole.overrides = ()
         whole.overrides += (*(entry.overrides or ()), *(entry.more_overrides or ()))
-        for clause_id, clause in entry.clauses.items():
+        whole.context |= entry.context
+        for written, clause in entry.clauses.items():
+            clause_id = called(written)
             whole.clauses[clause_id] = _over(whole.clauses.get(clause_id, ClauseEntry()), clause)
             before = whole.checks.get(clause_id, ()) if clause.checks is None else ()
-            whole.checks[clause_id] = (*before, *part.checks[clause_id])
+            whole.checks[clause_id] = (*before, *part.checks[written])
     return whole
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
+from specspan.call import Scalar
 from specspan.checks.base import Check
 from specspan.decision import Action, Mode, Override, Severity
+from specspan.policy.authority import Authority, Order, authority_of
+from specspan.policy.conditions import ALWAYS, Condition
 from specspan.spec.model import Clause, Spec
 
 
@@ -53,24 +56,46 @@ class ClausePolicy:
     replacement: str = ""
     """What stands in place of a text under `Action.REPLACE`."""
     objective: Objective | None = None
+    when: Condition = ALWAYS
+    """The calls it has a bearing on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one application does about a spec."""
+    """What one application does about a spec, or about several."""
 
-    spec: Spec
+    specs: tuple[Spec, ...]
+    """At least one, with ids of their own."""
     mode: Mode
     digest: str
     """``sha256:`` and hexadecimal digits: of the file's bytes or, where several files or an environment make it, as
     `specspan.policy.layers.digest_of` puts them together."""
     clauses: Mapping[str, ClausePolicy]
-    """The clauses the file names, by id. The spec's other clauses are considered, and unassessed."""
+    """The clauses the file names, by their names in `authority`. Other clauses are considered, and unassessed."""
     overrides: tuple[Override, ...] = ()
     source: str = ""
-    pin: str | None = None
-    """The digest of the one text that the file admits; None where it admits any."""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """By a spec's id, the digest of the one text that the file admits; absent where it admits any."""
     layers: tuple[Layer, ...] = ()
     """The files it was made of, each holding over those before it."""
     environment: str | None = None
     """The environment it was made for; None for all, or where its files make no difference between them."""
+    order: Order = ()
+    """The levels of all specs, strongest first; not needed with one spec."""
+    context: Mapping[str, Scalar] = field(default_factory=dict)
+    """Facts that hold of calls of which the application does not say otherwise."""
+    authority: Authority = field(init=False, repr=False, compare=False)
+    """The chain of command of all specs."""
+
+    def __post_init__(self) -> None:
+        """Build the chain of command.
+
+        Raises:
+            ValueError: several specs and no order of their levels.
+        """
+        object.__setattr__(self, "authority", authority_of(self.specs, self.order))
+
+    @property
+    def spec(self) -> Spec:
+        """The first spec, which of most policies is the only one."""
+        return self.specs[0]

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from specspan.decision import Action, Mode, Severity
+from specspan.decision import Action, Mode, Override, OverrideKind, Severity
 from specspan.policy.model import OnError
 from specspan.wording import shown
 
@@ -29,6 +29,9 @@ E = TypeVar("E", bound=BaseModel)
 
 _WINDOW_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MAX_WINDOW = timedelta(days=366)
+_FACT: dict[str, Any] = {"type": ["boolean", "number", "string"]}
+_FACTS: dict[str, Any] = {"anyOf": [_FACT, {"type": "array", "items": _FACT, "minItems": 1}]}
+_LEVELS: dict[str, Any] = {"type": ["string", "array"], "items": {"type": "string"}}
 
 
 def _refused(message: str, remedy: str) -> PydanticCustomError:
@@ -91,6 +94,30 @@ def _line(value: str) -> str:
     return value
 
 
+def _levels(value: Any) -> Any:
+    """The name of a level, or a list of such names."""
+    names = value if isinstance(value, list) and value else [value]
+    if not all(isinstance(name, str) and name for name in names):
+        raise _refused(f"{shown(value)} is no level", "Write a name, or a list of names of equal levels.")
+    return value
+
+
+def _fact(value: Any) -> Any:
+    """True, false, a number or text."""
+    if not isinstance(value, (bool, int, float, str)):
+        raise _refused(f"{shown(value)} is no fact", "Write true, false, a number or text.")
+    return value
+
+
+def _facts(value: Any) -> Any:
+    """A fact, or a list of those it may be."""
+    if not isinstance(value, list):
+        return _fact(value)
+    if not value:
+        raise _refused("an empty list is never met", "List the values it may have.")
+    return [_fact(each) for each in value]
+
+
 def _nothing(empty: type[Any]) -> BeforeValidator:
     """A key with nothing under it, as when all of it is commented out, is an empty one."""
     return BeforeValidator(lambda value: empty() if value is None else value)
@@ -108,6 +135,10 @@ Line = Annotated[str, AfterValidator(_line)]
 
 Day = Annotated[date | None, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 """A day, written as ``2027-01-01``."""
+
+
+Fact = Annotated[Any, BeforeValidator(_fact), WithJsonSchema(_FACT)]
+"""What a fact about a call may be: true, false, a number or text."""
 
 
 class _Entry(BaseModel):
@@ -151,6 +182,9 @@ class ClauseEntry(_Entry):
     replacement: str | None = None
     """What stands in place of a text under ``action: replace``."""
     objective: ObjectiveEntry | None = None
+    when: dict[str, Annotated[Any, BeforeValidator(_facts), WithJsonSchema(_FACTS)]] | None = None
+    """The calls it has a bearing on: a value, or a list of those it may have, for each fact. Without it, the clause's
+    tags say so: each is a fact that has to be true."""
     checks: Checks | None = None
     """In place of those of the layers below."""
     more_checks: Checks | None = Field(default=None, alias="checks+")
@@ -168,6 +202,12 @@ class OverrideEntry(_Entry):
     by: Line
     reason: Line
     until: Day = None
+    kind: OverrideKind = OverrideKind.EXPLICIT
+
+    @property
+    def override(self) -> Override:
+        """As the engine takes it, with names as they are written."""
+        return Override(self.clause, self.by, self.reason, self.until, self.kind)
 
 
 class EnvironmentEntry(_Entry):
@@ -175,6 +215,8 @@ class EnvironmentEntry(_Entry):
 
     mode: Mode | None = None
     defaults: Annotated[DefaultsEntry, _nothing(dict)] = DefaultsEntry()
+    context: Annotated[dict[str, Fact], _nothing(dict)] = Field(default_factory=dict)
+    """Facts that hold of calls of which the application does not say otherwise."""
     clauses: Annotated[dict[str, Annotated[ClauseEntry, _nothing(dict)]], _nothing(dict)] = Field(default_factory=dict)
     overrides: list[OverrideEntry] | None = None
     """In place of those of the layers below."""
@@ -192,6 +234,10 @@ class PolicyFile(EnvironmentEntry):
     extends: Line | None = None
     """The file this one builds on, relative to it."""
     spec: Annotated[SpecEntry | None, BeforeValidator(_source)] = None
+    specs: list[Annotated[SpecEntry, BeforeValidator(_source)]] | None = None
+    """Several, in place of one ``spec``."""
+    order: list[Annotated[Any, BeforeValidator(_levels), WithJsonSchema(_LEVELS)]] | None = None
+    """The levels of all specs, strongest first; a list within it is of equals."""
     environments: Annotated[
         dict[Line, Annotated[EnvironmentEntry, _nothing(dict)]],
         _nothing(dict),

@@ -80,7 +80,7 @@ def _clauses(spec: Spec) -> Iterator[str]:
     )
     section = None
     for clause in binding:
-        *_, top = (clause, *enclosing(spec, clause))
+        *_, top = (clause, *enclosing(spec.clauses, clause))
         if top is not clause and top is not section:
             section = top
             yield ""

@@ -178,4 +178,6 @@ DROPPED_REASON: Final = "specspan.dropped.reason"
 OVERRIDE_CLAUSE: Final = "specspan.override.clause"
 OVERRIDE_LEVEL: Final = "specspan.override.level"
 OVERRIDE_RULING: Final = "specspan.override.ruling"
+OVERRIDE_REFUSAL: Final = "specspan.override.refusal"
+OTHER: Final = "_OTHER"  # in place of a name that is from no closed set
 OWN_BUCKETS_S: Final = (0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from specspan.call import Message, ModelCall, Response, Usage
-from specspan.decision import Decision, Finding, OverrideRuling, SpecRef
+from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.model import Policy
 from specspan.record import content
 from specspan.record.attributes import safe
@@ -98,7 +98,7 @@ class RecordMaker:
             "type": "policy",
             "time_unix_nano": item.time_unix_nano,
             "service": self._service,
-            "spec": [_spec(policy.spec.ref)],
+            "spec": [_spec(spec.ref) for spec in policy.specs],
             "policy": {
                 "digest": policy.digest,
                 "environment": policy.environment,
@@ -112,7 +112,7 @@ class RecordMaker:
                     "authority": clause.authority,
                     "checked": clause.id in policy.clauses and bool(policy.clauses[clause.id].checks),
                 }
-                for clause in policy.spec.binding
+                for clause in policy.authority.binding
             ],
         }
 
@@ -215,10 +215,18 @@ def _override(ruling: OverrideRuling) -> Record:
         "clause": override.clause,
         "by": override.by,
         "granted": ruling.granted,
+        "kind": override.kind.value,
         "reason": safe(override.reason),
         "until": None if override.until is None else override.until.isoformat(),
+        "source": _source(override.source),
         "refusal": ruling.refusal,
     }
+
+
+def _source(source: str | Evidence | None) -> Record | None:
+    if source is None:
+        return None
+    return {"pointer": safe(source)} if isinstance(source, str) else {**asdict(source), "pointer": safe(source.pointer)}
 
 
 def _text(text: str | None) -> str | None:

@@ -19,6 +19,7 @@ from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from specspan import losses
 from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling, Verdict
+from specspan.policy.overrides import UNKNOWN_CLAUSE, UNKNOWN_LEVEL
 from specspan.record import conventions as names
 from specspan.record import findings
 from specspan.record.attributes import Attributes
@@ -40,6 +41,9 @@ _DECISION_NAMES = (
     names.PROVIDER_NAME,
     names.OPERATION_NAME,
 )
+
+_NAMELESS = (UNKNOWN_CLAUSE, UNKNOWN_LEVEL)
+"""Refusals of overrides whose level may be no level, but whatever an application writes."""
 
 _all: weakref.WeakSet[Metrics] = weakref.WeakSet()
 
@@ -168,9 +172,10 @@ def _of_check(finding: Finding, check: CheckRef) -> Attributes:
 
 def _of_override(ruling: OverrideRuling) -> Attributes:
     return {
-        names.OVERRIDE_CLAUSE: ruling.override.clause,
-        names.OVERRIDE_LEVEL: ruling.override.by,
+        names.OVERRIDE_CLAUSE: names.OTHER if ruling.refusal == UNKNOWN_CLAUSE else ruling.override.clause,
+        names.OVERRIDE_LEVEL: names.OTHER if ruling.refusal in _NAMELESS else ruling.override.by,
         names.OVERRIDE_RULING: "granted" if ruling.granted else "refused",
+        **({} if ruling.refusal is None else {names.OVERRIDE_REFUSAL: ruling.refusal}),
     }
 
 

@@ -48,9 +48,12 @@ def command(file: str, policy: Path | None, strict: bool, modules: tuple[str, ..
 
 def _unchecked(spec: Spec, policy: Path) -> Iterator[Lint]:
     """The clauses that a policy leaves unchecked; one at the top of the ladder matters more, as nobody overrides it."""
-    for covered in coverage(load_policy(policy, spec=spec)).unassessed:
+    loaded = load_policy(policy, spec=spec)
+    for covered in coverage(loaded).unassessed:
         clause = covered.clause
-        grade = Grade.WARNING if clause.authority == spec.ladder[0] else Grade.NOTE
+        if loaded.authority.home(clause.id)[0] != spec.id:
+            continue
+        grade = Grade.WARNING if clause.authority in loaded.authority.tops else Grade.NOTE
         message = f"{clause.id!r} ({clause.authority}) has no check in {policy}, so it is unassessed on every call"
         remedy = "Bind a check to it, or leave it to people."
         yield Lint(grade, "unchecked", message, remedy, clause.line, clause.id)

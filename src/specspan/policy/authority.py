@@ -1,0 +1,168 @@
+"""The order of authority: the levels of every spec in force, strongest first, and the clauses that stand at them.
+
+With one spec it is that spec's ladder. With several the policy declares it (``order``), and names are told apart: a
+clause is called by its id and a level by its own name where no other spec has one of that name, and by ``spec:clause``
+and ``spec.level`` where one has. These are the names in findings, decisions and records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from specspan.spec.model import Clause, Spec
+
+Order: TypeAlias = tuple[tuple[str, ...], ...]
+"""Names of levels, strongest first; those that stand together are equal."""
+Home: TypeAlias = tuple[str, str]
+"""A spec's id, and a clause's id in that spec."""
+
+GUIDELINE = "guideline"
+"""The level whose clauses are overridden by what is only implied (Model Spec, levels_of_authority)."""
+ROLE_LEVELS: Mapping[str, tuple[str, ...]] = {
+    "system": ("system", "platform"),
+    "developer": ("developer",),
+    "user": ("user",),
+}
+"""The level that a message's instructions have, by its role (Model Spec, follow_all_applicable_instructions; until
+2025-04-11 system messages had ``platform``). Other roles have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """All specs in force, as one chain of command."""
+
+    specs: tuple[Spec, ...]
+    order: Order
+    clauses: Mapping[str, Clause]
+    """Every clause of every spec by its name here, in the order of the specs and of their documents. Its ``id``,
+    ``authority`` and ``parent`` are names of this kind."""
+    ranks: Mapping[str, int]
+    """How far down the order each level stands: 0 is the strongest."""
+    tops: frozenset[str]
+    """The top level of each ladder: nobody overrides what stands there."""
+    homes: Mapping[str, Home]
+    """Of several specs, by a clause's name here, whose it is."""
+
+    @property
+    def ladder(self) -> tuple[str, ...]:
+        """Every level, strongest first."""
+        return tuple(level for equals in self.order for level in equals)
+
+    @property
+    def binding(self) -> Iterator[Clause]:
+        """The clauses with a level: those a call can comply with or violate."""
+        return (clause for clause in self.clauses.values() if clause.authority is not None)
+
+    @property
+    def title(self) -> str:
+        """The ids of the specs, as a message names them."""
+        return " and ".join(spec.id for spec in self.specs)
+
+    def rank(self, level: str) -> int:
+        """How far down the order a level stands: 0 is the strongest.
+
+        Raises:
+            ValueError: there is no such level.
+        """
+        if level not in self.ranks:
+            raise ValueError(f"{level!r} is no level of {self.title}; the order is {', '.join(self.ladder)}")
+        return self.ranks[level]
+
+    def clauses_called(self, name: str) -> tuple[str, ...]:
+        """The clauses that ``name`` may mean, by their names here: none, one, or several that share an id."""
+        if name in self.clauses:
+            return (name,)
+        ids = ((spec, id_) for spec in self.specs for id_ in (name, name.removeprefix(f"{spec.id}:")))
+        return tuple(dict.fromkeys(self.name(spec, id_) for spec, id_ in ids if id_ in spec.clauses))
+
+    def name(self, spec: Spec, id_: str) -> str:
+        """What a clause of ``spec`` is called here."""
+        full = f"{spec.id}:{id_}"
+        return full if self.homes.get(full) == (spec.id, id_) else id_
+
+    def levels_called(self, name: str) -> tuple[str, ...]:
+        """The levels that ``name`` may mean, by their names here."""
+        return (name,) if name in self.ranks else levels_called(self.specs, name)
+
+    def level_of_role(self, role: str) -> str | None:
+        """The level that instructions in a message of ``role`` have; the weakest where specs differ, None for none."""
+        names = (level for name in ROLE_LEVELS.get(role, ()) for level in self.levels_called(name))
+        return max(names, key=self.ranks.__getitem__, default=None)
+
+    def is_guideline(self, level: str) -> bool:
+        """Whether a level is one that needs no explicit override: in its own ladder it is called ``guideline``."""
+        return level == GUIDELINE or level in (f"{spec.id}.{GUIDELINE}" for spec in self.specs)
+
+    def home(self, name: str) -> Home:
+        """Whose clause it is that is called ``name`` here."""
+        return self.homes.get(name) or (self.specs[0].id, name)
+
+
+def authority_of(specs: Sequence[Spec], order: Order = ()) -> Authority:
+    """The chain of command of some specs; without an ``order``, that of one spec's ladder.
+
+    Raises:
+        ValueError: several specs and no order, or names that cannot be told apart.
+    """
+    if len(specs) == 1:
+        (spec,) = specs
+        order = tuple((level,) for level in spec.ladder)
+        return Authority((spec,), order, spec.clauses, _ranks(order), frozenset(spec.ladder[:1]), {})
+    if not order:
+        raise ValueError(f"{len(specs)} specs need an order of their levels")
+    levels, homes = level_names(specs), _homes(specs)
+    clauses: dict[str, Clause] = {}
+    for spec in specs:
+        clauses |= _clauses(spec, {id_: name for name, (owner, id_) in homes.items() if owner == spec.id}, levels)
+    tops = frozenset(levels[spec.id, spec.ladder[0]] for spec in specs)
+    return Authority(tuple(specs), order, clauses, _ranks(order), tops, homes)
+
+
+def level_names(specs: Sequence[Spec]) -> dict[tuple[str, str], str]:
+    """What each level of each ladder is called, by the spec's id and its own name."""
+    times = Counter(level for spec in specs for level in spec.ladder)
+    return {
+        (spec.id, level): level if times[level] == 1 else f"{spec.id}.{level}"
+        for spec in specs
+        for level in spec.ladder
+    }
+
+
+def levels_called(specs: Sequence[Spec], name: str) -> tuple[str, ...]:
+    """The levels that ``name`` may mean, by what they are called."""
+    names = level_names(specs)
+    return tuple(called for (spec, level), called in names.items() if name in (level, f"{spec}.{level}"))
+
+
+def _ranks(order: Order) -> dict[str, int]:
+    return {level: rank for rank, equals in enumerate(order) for level in equals}
+
+
+def _homes(specs: Sequence[Spec]) -> dict[str, Home]:
+    every = Counter(id_ for spec in specs for id_ in spec.clauses)
+    binding = Counter(clause.id for spec in specs for clause in spec.binding)
+    found: dict[str, Home] = {}
+    for spec in specs:
+        for id_, clause in spec.clauses.items():
+            # a clause that binds is called by its id although a mere section of another spec has the same
+            alone = every[id_] == 1 or (clause.authority is not None and binding[id_] == 1)
+            name = id_ if alone else f"{spec.id}:{id_}"
+            if name in found:
+                raise ValueError(f"{name!r} would name two clauses; give one of the specs another id")
+            found[name] = spec.id, id_
+    return found
+
+
+def _clauses(spec: Spec, names: Mapping[str, str], levels: Mapping[tuple[str, str], str]) -> dict[str, Clause]:
+    return {
+        names[id_]: replace(
+            clause,
+            id=names[id_],
+            authority=None if clause.authority is None else levels[spec.id, clause.authority],
+            parent=None if clause.parent is None else names.get(clause.parent, clause.parent),
+        )
+        for id_, clause in spec.clauses.items()
+    }
