@@ -50,7 +50,7 @@ def test_the_policy_fits_the_edition_it_names() -> None:
     clauses = {id_: Clause(id_, id_, "", authority) for id_, (authority, _) in edition.clauses.items()}
     policy = load_policy(FOLDER / "policy.yaml", spec=Spec("s", None, edition.digest, edition.ladder, clauses))
     assert all(bound.checks for bound in policy.clauses.values())
-    assert (len(policy.clauses), policy.pin) == (16, edition.digest)
+    assert (len(policy.clauses), policy.pins) == (16, {"s": edition.digest})
 
 
 HAIKU = "Never mention that the discount code for staff is written on the wall."

@@ -48,7 +48,13 @@ def hear(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: Sequ
     engine = Engine(replace(policy, mode=Mode.OBSERVE))
     judged = [each for each in _judged(spec) if clause in (None, each.clause)]
     comparisons = len({(id(each.example), each.compared) for each in judged})
-    return Agreement(spec, policy, tuple(_heard(engine, each) for each in judged), comparisons, tuple(unbound))
+    return Agreement(
+        spec,
+        policy,
+        tuple(_heard(engine, each, policy.authority.name(spec, each.clause)) for each in judged),
+        comparisons,
+        tuple(unbound),
+    )
 
 
 def _judged(spec: Spec) -> Iterator[_Judged]:
@@ -60,10 +66,11 @@ def _judged(spec: Spec) -> Iterator[_Judged]:
                         yield _Judged(holder, example, compared, answer, answer.verdict)
 
 
-def _heard(engine: Engine, judged: _Judged) -> Hearing:
+def _heard(engine: Engine, judged: _Judged, name: str) -> Hearing:
+    """``name``: what the clause is called in the policy."""
     calls = calls_of(judged.example, judged.compared, judged.answer)
     found = [(at, finding) for at, call in enumerate(calls) for finding in _findings(engine, call)]
-    about = [(at, finding) for at, finding in found if finding.clause == judged.clause]
+    about = [(at, finding) for at, finding in found if finding.clause == name]
     looked = [finding.outcome for _, finding in about if _looked(finding)]
     outcome = worst(looked) if looked else Outcome.UNASSESSED
     violated = (finding.clause for _, finding in found if finding.outcome is Outcome.VIOLATED)
@@ -76,12 +83,12 @@ def _heard(engine: Engine, judged: _Judged) -> Hearing:
         match=_match(judged.verdict, outcome),
         outcome=outcome,
         findings=tuple((at, finding) for at, finding in about if finding.outcome is not Outcome.COMPLIED),
-        elsewhere=tuple(dict.fromkeys(id_ for id_ in violated if id_ != judged.clause)),
+        elsewhere=tuple(dict.fromkeys(id_ for id_ in violated if id_ != name)),
     )
 
 
 def _findings(engine: Engine, call: ModelCall) -> tuple[Finding, ...]:
-    evaluation = engine.open()
+    evaluation = engine.open((), call)
     run(evaluation.input(replace(call, response=None)))
     run(evaluation.output(call))
     return evaluation.decide().findings

@@ -49,6 +49,7 @@ class Engine:
         self._workers = workers
         self._plan = compiled(policy)
         self._circumstances = Circumstances(policy)
+        self._conditional = bool(self._circumstances)
         self._plans: dict[_Key, Plan] = {}
 
     def open(self, overrides: Sequence[Override] = (), call: ModelCall | None = None) -> Evaluation:
@@ -58,7 +59,7 @@ class Engine:
         have where overrides were asked for. Without it, neither is known.
         """
         where = asked(overrides, call) if overrides else ()
-        unmet = self._circumstances.unmet(call) if self._circumstances else ()
+        unmet = self._circumstances.unmet(call) if self._conditional else ()
         key = (self._now_ns() // _DAY_NS, tuple(overrides), where, unmet)
         plan = self._plans.get(key)
         if plan is None:
