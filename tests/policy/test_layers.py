@@ -248,7 +248,7 @@ REFUSALS = {
         {"top": "spec: house.md\nenvironments:\n  production:\n    spec: other.md\n"},
         (
             "top.yaml:4: environments.production.spec: 'spec' is no key here. "
-            "Known here: 'clauses', 'defaults', 'mode', 'overrides' and 'overrides+'."
+            "Known here: 'clauses', 'context', 'defaults', 'mode', 'overrides' and 'overrides+'."
         ),
     ),
 }

@@ -67,7 +67,7 @@ class LayerReading:
         return None if entry is None else Part(entry, self._checks[ENVIRONMENTS, environment])
 
     def order(self, specs: Sequence[Spec]) -> Order | None:
-        """How the levels of ``specs`` stand together, empty where the file does not say; None, and noted, when wrong."""
+        """How the levels of ``specs`` stand together, empty where the file does not say; None, and noted, if wrong."""
         if not self.sound(("order",)):
             return None
         entries = self._root.value.get("order", [])
