@@ -124,17 +124,19 @@ class context(_Block[CallContext]):
         )
 
 
-class _Instruction(_Block[tuple[Override, ...]]):
-    """Something said about a clause for the work inside the block."""
+class declared(_Block[tuple[Override, ...]]):
+    """Has an override, or the end of one, in force for the work inside the block."""
 
     _variable = _overrides
-    _declared: Override
+
+    def __init__(self, declared: Override) -> None:
+        self._declared = declared
 
     def _inside(self, outside: tuple[Override, ...]) -> tuple[Override, ...]:
         return (*outside, self._declared)
 
 
-class override(_Instruction):
+class override(declared):
     """Declares an exception to a clause for the work inside the block.
 
     ``with specspan.override("be_concise", by="developer", reason="long-form mode"): ...``
@@ -168,10 +170,10 @@ class override(_Instruction):
                 than that place, and none where a tool, the assistant or quoted text asks.
         """
         kind = OverrideKind.IMPLICIT if implicit else OverrideKind.EXPLICIT
-        self._declared = Override(clause, by, reason, until, kind, source)
+        super().__init__(Override(clause, by, reason, until, kind, source))
 
 
-class revoke(_Instruction):
+class revoke(declared):
     """Has a clause hold again for the work inside the block, whatever override set it aside.
 
     ``with specspan.revoke("be_concise", by="user", reason="asked for short answers again"): ...``
@@ -183,7 +185,7 @@ class revoke(_Instruction):
     def __init__(
         self, clause: str, *, by: str, reason: str, until: date | None = None, source: str | Evidence | None = None
     ) -> None:
-        self._declared = Override(clause, by, reason, until, OverrideKind.REVOKE, source)
+        super().__init__(Override(clause, by, reason, until, OverrideKind.REVOKE, source))
 
 
 def _narrowed(outer: ScopeOfAutonomy | None, inner: ScopeOfAutonomy | None) -> ScopeOfAutonomy | None:

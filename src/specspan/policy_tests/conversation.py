@@ -21,7 +21,7 @@ from specspan.decision import Decision
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.context import context, override
+from specspan.instrument.context import context, declared
 from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.wrapper import call
 from specspan.policy.model import Policy
@@ -59,7 +59,7 @@ class Rehearsal:
         with ExitStack() as said:
             said.enter_context(_context(conversation))
             for each in conversation.overrides:
-                said.enter_context(override(each.clause, by=each.by, reason=each.reason, until=each.until))
+                said.enter_context(declared(each))
             handed_over = _heard(self._pipeline, conversation)
         return Held(self._recorder.taken(), handed_over)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from specspan.call import CallContext, Message, Part, Request, ScopeOfAutonomy, Text, ToolCall, ToolCallResponse
-from specspan.decision import Override
 from specspan.documents.node import Limits, Node
 from specspan.documents.paths import PathTo, key_of
 from specspan.documents.validation import validated
@@ -69,7 +68,7 @@ def _look_over(tests: Sequence[CaseEntry], root: Node, policy: Policy, problems:
             message = f"{test.name!r} stands here a second time, first on line {first}"
             problems.add(Problem(message, "Give each test a name of its own.", line, key_of(("tests", index, "name"))))
         for path, clause in _named(test.expect):
-            if problem := clause_problem(policy.spec, clause):
+            if problem := clause_problem(policy.authority, clause):
                 whole: PathTo = ("tests", index, "expect", *path)
                 problems.add(Problem(*problem, root.at(whole).line, key_of(whole)))
 
@@ -87,7 +86,7 @@ def _case(entry: CaseEntry, line: int) -> Case:
         request=_request(entry),
         answer=(*said, *map(_tool_call, entry.tool_calls)),
         context=_context(entry.context),
-        overrides=tuple(Override(each.clause, each.by, each.reason, each.until) for each in entry.overrides),
+        overrides=tuple(each.override for each in entry.overrides),
         date=entry.date,
     )
     return Case(entry.name, line, conversation, _expected(entry.expect))
