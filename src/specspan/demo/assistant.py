@@ -30,9 +30,9 @@ def names_the_return_window(call: specspan.ModelCall) -> bool | None:
 
 
 @specspan.check("suggests_a_parent", stage="output", version="1")
-def suggests_a_parent(call: specspan.ModelCall) -> bool | None:
-    """Decide `care_for_minors`, which applies where the application says so."""
-    return "parent" in call.output_text.lower() if call.context.attributes.get("under_18") else None
+def suggests_a_parent(call: specspan.ModelCall) -> bool:
+    """Decide `care_for_minors`, which is asked where the application says that somebody is under 18."""
+    return "parent" in call.output_text.lower()
 
 
 class SupportDesk:

@@ -143,9 +143,11 @@ class Plan:
 
     def _usual(self, reached: Reached) -> dict[int, Finding]:
         heard = {position: finding for audience in reached if audience for position, finding in audience.usual.items()}
-        slots = sorted((slot for stage in self.stages.values() for slot in stage.slots), key=lambda slot: slot.position)
+        slots = (slot for stage in self.stages.values() for slot in stage.slots)
         usual = {slot.position: heard.get(slot.position, slot.unassessed) for slot in slots}
-        return usual | {-place: finding for place, finding in enumerate(self.aside, 1)}
+        usual |= {-place: finding for place, finding in enumerate(self.aside, 1)}
+        order = self.law.order
+        return dict(sorted(usual.items(), key=lambda item: (order[item[1].clause], item[0])))
 
     def _aside(self, outcome: Outcome, name: str, reason: str, explanation: str | None = None) -> Finding:
         clause = self.policy.authority.clauses[name]
