@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from specspan.call import Request, Response
 from specspan.making import quickly_made
@@ -47,6 +47,10 @@ def _as_it_is(invocation: Invocation) -> Invocation:
     return invocation
 
 
+def _kept_as_it_is(result: Any) -> Any:
+    return result
+
+
 def _no_stream(result: Any) -> None:
     return None
 
@@ -61,6 +65,9 @@ def _nothing_more(seen: Accumulator, chunk: Any) -> Iterable[Any]:
 
 def _not_streamed(*_: Any) -> Any:
     raise TypeError("an adapter without an accumulator, 'deltas' and 'cut' cannot have a stream")
+
+
+Choose: TypeAlias = "Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Adapter | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,11 @@ class Adapter:
     """The answer with another object in place of its stream."""
     prepare: Callable[[Invocation], Invocation] = _as_it_is
     """Copies what can be read only once. Raises only what the application's own objects raise."""
+    keep: Callable[[Any], Any] = _kept_as_it_is
+    """The answer, made so that what can be read of it only once is still there for the application to read."""
+    choose: Choose | None = None
+    """Where one method makes calls of many kinds: the adapter for one of them, by what it is bound to, args, kwargs.
+    None: that is no model call, and left alone."""
     operation: str = "chat"
     """``gen_ai.operation.name``, as `provider`."""
     methods: tuple[str, ...] = ()

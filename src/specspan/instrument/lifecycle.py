@@ -99,6 +99,14 @@ class LiveCall:
                 contain("instrument.input", error)
         return invocation
 
+    def kept(self, result: Any) -> Any:
+        """An answer as it came, with what can be read of it only once still to be read."""
+        try:
+            return self.adapter.keep(result)
+        except Exception as error:
+            contain("instrument.keep", error)
+            return result
+
     def output(self, result: Any) -> Steps[Any]:
         """Have an answer decided, and end the call. Returns what to hand over.
 

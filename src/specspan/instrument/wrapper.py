@@ -7,7 +7,7 @@ from typing import Any
 
 from specspan.engine.steps import arun, run
 from specspan.guard import contain
-from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.adapter import Adapter, Choose, Invocation
 from specspan.instrument.flow import Flow
 from specspan.instrument.lifecycle import LiveCall, passed_by
 from specspan.instrument.pipeline import Pipeline, active
@@ -24,11 +24,22 @@ def wrapper_of(adapter: Adapter, *, is_async: bool) -> Wrapper:
 
     def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pipeline = active()
-        if pipeline is None or passed_by(adapter.package):
+        if pipeline is None:
             return wrapped(*args, **kwargs)
-        return through(adapter, pipeline, wrapped, adapter.prepare(Invocation(instance, args, kwargs)))
+        chosen = adapter if adapter.choose is None else _chosen(adapter.choose, instance, args, kwargs)
+        if chosen is None or passed_by(chosen.package):
+            return wrapped(*args, **kwargs)
+        return through(chosen, pipeline, wrapped, chosen.prepare(Invocation(instance, args, kwargs)))
 
     return wrapper
+
+
+def _chosen(choose: Choose, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Adapter | None:
+    try:
+        return choose(instance, args, kwargs)
+    except Exception as error:
+        contain("instrument.choose", error)
+        return None
 
 
 def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
@@ -37,7 +48,7 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
         sent = run(live.input(invocation))
         token = live.attach()
         try:
-            result = wrapped(*sent.args, **sent.kwargs)
+            result = live.kept(wrapped(*sent.args, **sent.kwargs))
         finally:
             leave(token)
         streamed = _streamed(live, result, SyncStream)
@@ -53,7 +64,7 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
         sent = await arun(live.input(invocation))
         token = live.attach()
         try:
-            result = await wrapped(*sent.args, **sent.kwargs)
+            result = live.kept(await wrapped(*sent.args, **sent.kwargs))
         finally:
             leave(token)
         streamed = _streamed(live, result, AsyncStream)
