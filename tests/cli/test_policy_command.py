@@ -155,6 +155,19 @@ def test_a_problem_in_a_file_below_is_told_with_that_file() -> None:
     assert (found["refused"], found["problems"][0]["file"]) == ("night.yaml", "policy.yaml")
 
 
+def test_clauses_that_are_watched_and_checks_that_look_now_and_then_are_told_apart() -> None:
+    """The mode of each clause is shown where they differ, and the share of the calls with the check."""
+    Path("policy.yaml").write_text(
+        "spec: shop.md\nmode: enforce\nclauses:\n"
+        "  keep_secrets: {checks: [{pattern: {any: [x], sample: 12.5%}}]}\n  be_polite: {mode: observe}\n"
+    )
+    assert (
+        "clause        authority  severity  action  mode     checks\n"
+        "keep_secrets  owner      medium    flag    enforce  pattern output 12.5%\n"
+        "be_polite     clerk      medium    flag    observe  none\n"
+    ) in shown(run("check", "policy.yaml").output)
+
+
 def test_a_narrow_terminal_keeps_names_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clause ids are there to be copied: they are never folded."""
     monkeypatch.setenv("COLUMNS", "40")
@@ -178,7 +191,15 @@ def test_what_is_bound_is_also_json() -> None:
     assert (covered["binding"], covered["named"], covered["checked"], covered["unassessed"]) == (2, 2, 1, 1)
     secrets, polite = bound["clauses"]
     assert secrets["objective"] == {"target": 0.999, "window_s": 2592000}
-    assert secrets["checks"][0] == {"name": "keep_secrets", "kind": "pattern", "version": "1", "stage": "input"}
+    assert secrets["checks"][0] == {
+        "name": "keep_secrets",
+        "kind": "pattern",
+        "version": "1",
+        "stage": "input",
+        "sample": 1.0,
+        "timeout_s": None,
+    }
+    assert (secrets["mode"], secrets["on_error"]) == ("enforce", "open")
     assert (polite["authority"], polite["checks"], polite["objective"]) == ("clerk", [], None)
     assert bound["overrides"][0] == {
         "clause": "be_polite",

@@ -176,7 +176,7 @@ REFUSALS = {
     ),
     "unknown key, none near": (
         "spec: house.md\ndefaults: {x: 1}\n",
-        "policy.yaml:2: defaults.x: 'x' is no key here. Known here: 'action', 'on_error' and 'severity'.",
+        "policy.yaml:2: defaults.x: 'x' is no key here. Known here: 'action', 'mode', 'on_error' and 'severity'.",
     ),
     "unknown word": (
         CLAUSE + "severity: hihg\n",

@@ -178,7 +178,7 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
     ]
     spec = Spec("desk", "2", "sha256:aa", ("root", "user"), {clause.id: clause for clause in clauses})
     bound = ClausePolicy(clauses[1], Severity.HIGH, Action.BLOCK, OnError.OPEN, (_NeverAsked(),))
-    unbound = ClausePolicy(clauses[2], Severity.LOW, Action.FLAG, OnError.OPEN)
+    unbound = ClausePolicy(clauses[2], Severity.LOW, Action.FLAG, OnError.OPEN, mode=Mode.OBSERVE)
     layers = (Layer("base.yaml", "sha256:cc"), Layer("desk.yaml", "sha256:dd"))
     clauses_bound = {"protect_privacy": bound, "be_kind": unbound}
     policy = Policy((spec,), Mode.ENFORCE, "sha256:bb", clauses_bound, layers=layers, environment="production")
@@ -199,8 +199,14 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
         },
         "mode": "enforce",
         "clauses": [
-            {"id": "protect_privacy", "title": "Protect privacy", "authority": "root", "checked": True},
-            {"id": "be_kind", "title": "Be kind", "authority": "user", "checked": False},
+            {
+                "id": "protect_privacy",
+                "title": "Protect privacy",
+                "authority": "root",
+                "checked": True,
+                "mode": "enforce",
+            },
+            {"id": "be_kind", "title": "Be kind", "authority": "user", "checked": False, "mode": "observe"},
         ],
     }
     assert after["type"] == "decision"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.checks.base import Check
+from specspan.checks.limited import share_of
 from specspan.cli.coverage_view import counts, coverage_line, levels, one_or_all
 from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
@@ -100,13 +101,16 @@ def _heading(policy: Policy) -> Table:
 def _clauses(policy: Policy) -> Table:
     clauses = policy.clauses.values()
     with_objectives = any(clause.objective for clause in clauses)
-    table = _table("clause", "authority", "severity", "action", "checks", *["objective"] * with_objectives)
+    with_modes = policy.mode is Mode.ENFORCE and any(clause.mode is Mode.OBSERVE for clause in clauses)
+    names = ["clause", "authority", "severity", "action", *["mode"] * with_modes, "checks"]
+    table = _table(*names, *["objective"] * with_objectives)
     for clause in clauses:
         table.add_row(
             Text(clause.clause.id, "" if clause.checks else "dim"),
             clause.clause.authority,
             Text(clause.severity, _SEVERITY_STYLES[clause.severity]),
             Text(clause.action, "bold" if clause.action.rank > Action.FLAG.rank else ""),
+            *[Text(clause.mode, "yellow" if clause.mode is Mode.OBSERVE else "")] * with_modes,
             _checks(clause.checks),
             *[_objective(clause.objective)] * with_objectives,
         )
@@ -122,11 +126,15 @@ def _table(*headers: str) -> Table:
 
 
 def _checks(checks: Sequence[Check]) -> Text:
-    """Checks by kind and stage, one of them a line, as in ``pattern output ×2``."""
-    counts = Counter(f"{check.ref.kind} {check.stage}" for check in checks)
+    """Checks by kind, stage and share of the calls, one of them a line, as in ``pattern output 10% ×2``."""
+    counts = Counter(f"{check.ref.kind} {check.stage}{_sampled(share_of(check))}" for check in checks)
     if not counts:
         return Text("none", "dim")
     return Text("\n".join(f"{name} ×{count}" if count > 1 else name for name, count in counts.items()))
+
+
+def _sampled(share: float) -> str:
+    return "" if share == 1 else f" {100 * share:.10g}%"
 
 
 def _objective(objective: Objective | None) -> str:
@@ -163,12 +171,20 @@ def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
         "authority": clause.clause.authority,
         "severity": clause.severity,
         "action": clause.action,
+        "mode": clause.mode,
         "on_error": clause.on_error,
         "objective": None
         if objective is None
         else {"target": objective.target, "window_s": objective.window.total_seconds()},
         "checks": [
-            {"name": check.ref.name, "kind": check.ref.kind, "version": check.ref.version, "stage": check.stage}
+            {
+                "name": check.ref.name,
+                "kind": check.ref.kind,
+                "version": check.ref.version,
+                "stage": check.stage,
+                "sample": share_of(check),
+                "timeout_s": check.timeout_s,
+            }
             for check in clause.checks
         ],
     }

@@ -32,14 +32,21 @@ class Law:
     """Where each clause stands in the documents."""
     on_error: Mapping[str, OnError]
     """By clause that a check is bound to."""
+    observed: frozenset[str] = frozenset()
+    """The clauses that are only watched, whatever the policy's mode is."""
 
     def asks(self, finding: Finding) -> Action:
-        """The action that enforce mode would take over this finding alone."""
+        """The action that is taken over this finding alone where its clause is enforced."""
         if finding.outcome is Outcome.VIOLATED:
             return _possible(finding.action, finding.stage)
         if finding.outcome is Outcome.ERROR:
             return _ON_ERROR[self.on_error[finding.clause]]
         return Action.FLAG if finding.outcome is Outcome.UNCERTAIN else Action.ALLOW
+
+    def does(self, finding: Finding) -> Action:
+        """The action that enforce mode takes over this finding alone: a flag at most where the clause is watched."""
+        asks = self.asks(finding)
+        return milder(asks, Action.FLAG) if finding.clause in self.observed else asks
 
     def precedence(self, finding: Finding) -> tuple[object, ...]:
         """Sorts the finding that governs first: authority, severity, action; then whatever makes the order total.
@@ -88,7 +95,9 @@ def law_of(policy: Policy) -> Law:
                 f"clause {id_!r} has level {clause.clause.authority!r}, which {authority.title} does not rank"
                 f" ({', '.join(authority.ladder)}): no check can be bound to it"
             )
-    return Law(rank, authority.tops, order, {id_: clause.on_error for id_, clause in bound.items()})
+    on_error = {id_: clause.on_error for id_, clause in bound.items()}
+    observed = frozenset(id_ for id_, clause in bound.items() if clause.mode is Mode.OBSERVE)
+    return Law(rank, authority.tops, order, on_error, observed)
 
 
 def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclusion:

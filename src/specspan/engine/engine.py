@@ -12,6 +12,7 @@ from specspan.engine.circumstances import Circumstances, Unmet
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.ids import uuid7
 from specspan.engine.plan import Plan, compiled, remember
+from specspan.engine.sampling import chance
 from specspan.engine.sources import asked
 from specspan.engine.workers import WORKERS, Workers
 from specspan.policy.model import Policy
@@ -65,7 +66,10 @@ class Engine:
         if plan is None:
             plan = self._ruled(*key)
             remember(self._plans, key, plan)
-        return Evaluation(plan, self._workers, self._now_ns, self._new_id)
+        if not plan.shares:
+            return Evaluation(plan, self._workers, self._now_ns, self._new_id)
+        decision_id = self._new_id()
+        return Evaluation(plan.drawn(chance(decision_id)), self._workers, self._now_ns, lambda: decision_id)
 
     def _ruled(self, day: int, overrides: Sequence[Override], where: Sequence[Asked | None], unmet: Unmet) -> Plan:
         every = (*self.policy.overrides, *overrides)

@@ -41,6 +41,7 @@ class Evaluation:
         "_released_chars",
         "_stream",
         "_workers",
+        "_would",
         "overhead_ns",
     )
 
@@ -55,6 +56,7 @@ class Evaluation:
         self._looks: dict[Stage, Look] = {}
         self._stream: StreamCheck | None = None
         self._action = Action.ALLOW  # the strictest that enforce mode takes, or would take
+        self._would = Action.ALLOW  # the strictest were every clause enforced
         self._released_chars: int | None = None
         self._redacted: set[str] = set()
         self._decision: Decision | None = None
@@ -135,11 +137,15 @@ class Evaluation:
         asked = ruling(looks, self._plan.law, self._hold())
         self._action = strictest((self._action, asked.action))
         self._redacted.update(asked.edits)
+        if self._plan.law.observed:
+            in_time = {slot.position for slot in self._plan.stream.watching}
+            would = action_over(looks, self._plan.law.asks, self._hold(), in_time)
+            self._would = strictest((self._would, would))
         return asked
 
     def _note(self, looks: Sequence[Look]) -> None:
         """Nothing is done now, because the mode is to observe or because nobody waits for it any more."""
-        action = action_over(looks, self._plan.law, self._hold(), in_time=self._plan.stream.positions)
+        action = action_over(looks, self._plan.law.does, self._hold(), in_time=self._plan.stream.positions)
         if self._plan.policy.mode is Mode.ENFORCE:
             action = milder(action, Action.FLAG)
         self._action = strictest((self._action, action))
@@ -160,7 +166,7 @@ class Evaluation:
             mode=policy.mode,
             verdict=conclusion.verdict,
             action=taken(action, policy.mode),
-            would=action if policy.mode is Mode.OBSERVE else None,
+            would=action if policy.mode is Mode.OBSERVE else self._would if self._would.rank > action.rank else None,
             governing_clause=conclusion.governing.clause if conclusion.governing else None,
             reason=_reason(conclusion),
             findings=tally.findings,

@@ -5,7 +5,7 @@ Clauses without checks are a number in it and cost a call nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
@@ -14,6 +14,7 @@ from specspan.checks.patterns import MultiPattern
 from specspan.decision import Finding, Outcome, OverrideKind, OverrideRuling, SpecRef, Stage
 from specspan.engine.chain import Law, law_of
 from specspan.engine.frame import Frame
+from specspan.engine.sampling import NOT_SAMPLED
 from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
 from specspan.engine.stream_plan import StreamPlan, stream_plan
 from specspan.policy.model import Policy
@@ -79,7 +80,11 @@ class StagePlan:
 
     def without(self, clauses: Container[str]) -> StagePlan:
         """The same without the checks of some clauses."""
-        kept = tuple(slot for slot in self.slots if slot.bound.clause.id not in clauses)
+        return self.keeping(lambda slot: slot.bound.clause.id not in clauses)
+
+    def keeping(self, wanted: Callable[[Slot], bool]) -> StagePlan:
+        """The same with some of its checks."""
+        kept = tuple(filter(wanted, self.slots))
         return StagePlan(kept, self.matcher if any(slot.check.prefilter for slot in kept) else None)
 
     def audience(self, texts: Sequence[TextAt]) -> Audience:
@@ -112,7 +117,12 @@ class Plan:
     rulings: tuple[OverrideRuling, ...] = ()
     aside: tuple[Finding, ...] = ()
     """A finding for each clause whose checks are not run: it has no bearing, or a granted override sets it aside."""
+    shares: tuple[float, ...] = ()
+    """Of the calls, how many those checks look at that do not look at all."""
+    unsampled: Mapping[int, Finding] = field(default_factory=dict)
+    """By position, a finding for each check that does not look at this call, being no sample of it."""
     _frames: dict[Reached, Frame] = field(default_factory=dict)
+    _drawn: dict[float, Plan] = field(default_factory=dict)
 
     def frame(self, reached: Reached) -> Frame:
         """The frame of calls that came so far."""
@@ -139,12 +149,39 @@ class Plan:
             rulings=tuple(rulings),
             aside=tuple(aside.values()),
             _frames={},
+            _drawn={},
+        )
+
+    def drawn(self, chance: float) -> Plan:
+        """The same for a call with this chance: without the checks that are no sample of it.
+
+        ``chance``: from 0 up to 1; a check looks where it is below its share.
+        """
+        share = max((share for share in self.shares if share <= chance), default=None)
+        if share is None:
+            return self
+        if share not in self._drawn:
+            self._drawn[share] = self._sampled(share)
+        return self._drawn[share]
+
+    def _sampled(self, share: float) -> Plan:
+        """The same without the checks that look at no more than this share of the calls."""
+        out = (slot for plan in self.stages.values() for slot in plan.slots if slot.share <= share)
+        return replace(
+            self,
+            stages={stage: plan.keeping(lambda slot: slot.share > share) for stage, plan in self.stages.items()},
+            stream=self.stream.keeping(lambda slot: slot.share > share),
+            unsampled={slot.position: slot.found(Finding(Outcome.UNASSESSED, NOT_SAMPLED)) for slot in out},
+            shares=(),
+            _frames={},
+            _drawn={},
         )
 
     def _usual(self, reached: Reached) -> dict[int, Finding]:
         heard = {position: finding for audience in reached if audience for position, finding in audience.usual.items()}
         slots = (slot for stage in self.stages.values() for slot in stage.slots)
         usual = {slot.position: heard.get(slot.position, slot.unassessed) for slot in slots}
+        usual |= self.unsampled
         usual |= {-place: finding for place, finding in enumerate(self.aside, 1)}
         order = self.law.order
         return dict(sorted(usual.items(), key=lambda item: (order[item[1].clause], item[0])))
@@ -174,6 +211,7 @@ def compiled(policy: Policy) -> Plan:
         stream=stream_plan(slots),
         specs=tuple(spec.ref for spec in policy.specs),
         considered=sum(1 for _ in policy.authority.binding),
+        shares=tuple({slot.share for slot in slots if slot.share < 1}),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from enum import Enum
+from typing import TypeAlias
 
 from specspan.decision import Action, Finding, Stage
 from specspan.engine.chain import REWRITES, Law, milder, strictest
@@ -11,6 +12,9 @@ from specspan.engine.edits import Rewrite, rewritten
 from specspan.engine.look import Look
 from specspan.engine.model import PROCEED, Ruling
 from specspan.engine.remains import exhaustive
+
+Asks: TypeAlias = Callable[[Finding], Action]
+"""What is to be done over a finding alone: `Law.does`, or `Law.asks` as if every clause were enforced."""
 
 
 class Hold(Enum):
@@ -26,7 +30,7 @@ class Hold(Enum):
 
 def ruling(looks: Sequence[Look], law: Law, hold: Hold) -> Ruling:
     """The strictest action that can still be taken, and the texts it rewrites when it does not stop the call."""
-    action = action_over(looks, law, hold)
+    action = action_over(looks, law.does, hold)
     if action is Action.ALLOW:
         return PROCEED
     if action.stops or action.rank < Action.REDACT.rank:
@@ -35,27 +39,27 @@ def ruling(looks: Sequence[Look], law: Law, hold: Hold) -> Ruling:
         (position, finding, look)
         for look in looks
         for position, finding in look.deviations.items()
-        if _asks(finding, look, law, hold) in REWRITES
+        if _asks(finding, look, law.does, hold) in REWRITES
     ]
     asked.sort(key=lambda each: law.precedence(each[1]))
     return Ruling(action, rewritten(_rewrite(*each) for each in asked))
 
 
-def action_over(looks: Iterable[Look], law: Law, hold: Hold, in_time: Container[int] = ()) -> Action:
+def action_over(looks: Iterable[Look], asks: Asks, hold: Hold, in_time: Container[int] = ()) -> Action:
     """The strictest action that can still be taken.
 
     ``in_time``: positions of the slots whose findings came before any text they are about was handed over.
     """
     return strictest(
-        _asks(finding, look, law, Hold.WHOLE if position in in_time else hold)
+        _asks(finding, look, asks, Hold.WHOLE if position in in_time else hold)
         for look in looks
         for position, finding in look.deviations.items()
     )
 
 
-def _asks(finding: Finding, look: Look, law: Law, hold: Hold) -> Action:
-    asks = _within(law.asks(finding), finding.stage, hold)
-    return Action.BLOCK if asks in REWRITES and _points_elsewhere(finding, look) else asks
+def _asks(finding: Finding, look: Look, asks: Asks, hold: Hold) -> Action:
+    action = _within(asks(finding), finding.stage, hold)
+    return Action.BLOCK if action in REWRITES and _points_elsewhere(finding, look) else action
 
 
 def _within(asks: Action, stage: Stage, hold: Hold) -> Action:

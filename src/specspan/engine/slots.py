@@ -12,6 +12,7 @@ from typing import Any
 
 from specspan.call import ModelCall
 from specspan.checks.base import Check, TextAt
+from specspan.checks.limited import share_of
 from specspan.checks.results import NonsenseResult, as_finding
 from specspan.decision import CheckRef, Finding, Outcome
 from specspan.guard import guard
@@ -53,6 +54,8 @@ class Slot:
     decide: Callable[[ModelCall, Sequence[TextAt]], Any]
     """The check's own."""
     timeout_s: float | None
+    share: float
+    """Of the calls, how many it looks at."""
     complied: Finding
     """Shared, like the two below: findings that say nothing of one call."""
     not_applicable: Finding
@@ -106,7 +109,9 @@ class Slot:
 def slot(position: int, bound: ClausePolicy, check: Check) -> Slot:
     """Bind ``check`` to its clause."""
     nothing = Finding(Outcome.COMPLIED)
-    made = Slot(position, bound, check, check.ref, check.decide, check.timeout_s, nothing, nothing, nothing)
+    made = Slot(
+        position, bound, check, check.ref, check.decide, check.timeout_s, share_of(check), nothing, nothing, nothing
+    )
     return replace(
         made,
         complied=made.found(Finding(Outcome.COMPLIED)),

@@ -6,12 +6,12 @@ limited. So the end is looked at, not the whole text, and what a chunk costs doe
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from specspan.checks.base import TextAt
 from specspan.checks.patterns import MultiPattern, Pattern
-from specspan.decision import Action, CheckKind, Stage
+from specspan.decision import Action, CheckKind, Mode, Stage
 from specspan.engine.slots import Slot
 
 NEAR_CHARS = 128
@@ -56,16 +56,23 @@ class StreamPlan:
     code: tuple[Slot, ...]
     positions: frozenset[int]
     """Positions of all slots that can cut."""
+    watching: tuple[Slot, ...] = ()
+    """Those that could, were their clauses enforced."""
 
     def without(self, clauses: Container[str]) -> StreamPlan:
-        """The same without the checks of some clauses. The patterns are still looked for, and their hits ignored."""
+        """The same without the checks of some clauses."""
+        return self.keeping(lambda slot: slot.bound.clause.id not in clauses)
+
+    def keeping(self, wanted: Callable[[Slot], bool]) -> StreamPlan:
+        """The same with some of the checks. The patterns of others are still looked for, and their hits ignored."""
         slots = {slot for tail in self.tails for slot in tail.owners} | set(self.code)
-        kept = frozenset(slot.position for slot in slots if slot.bound.clause.id not in clauses)
+        kept = frozenset(slot.position for slot in filter(wanted, slots))
         return replace(
             self,
             tails=self.tails if any(slot.position in kept for tail in self.tails for slot in tail.owners) else (),
             code=tuple(slot for slot in self.code if slot.position in kept),
             positions=kept,
+            watching=tuple(filter(wanted, self.watching)),
         )
 
     def __bool__(self) -> bool:
@@ -76,12 +83,18 @@ def stream_plan(slots: Sequence[Slot]) -> StreamPlan:
     """What of ``slots`` can cut a stream."""
     able = [slot for slot in slots if _could_cut(slot)]
     grown = [(slot, patterns) for slot in able if (patterns := _patterns(slot))]
-    code = tuple(slot for slot in able if slot.check.stage is Stage.STREAM and not _is_pattern(slot))
+    code = [slot for slot in able if slot.check.stage is Stage.STREAM and not _is_pattern(slot)]
+    every = [*code, *(slot for slot, _ in grown)]
     return StreamPlan(
-        tails=tuple(_tails([(slot, pattern) for slot, patterns in grown for pattern in patterns])),
-        code=code,
-        positions=frozenset(slot.position for slot in (*code, *(slot for slot, _ in grown))),
+        tails=tuple(_tails([(slot, pattern) for slot, patterns in grown if _cuts(slot) for pattern in patterns])),
+        code=tuple(filter(_cuts, code)),
+        positions=frozenset(slot.position for slot in every if _cuts(slot)),
+        watching=tuple(slot for slot in every if not _cuts(slot)),
     )
+
+
+def _cuts(slot: Slot) -> bool:
+    return slot.bound.mode is Mode.ENFORCE
 
 
 def _could_cut(slot: Slot) -> bool:

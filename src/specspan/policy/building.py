@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from specspan.checks.base import Check, CheckConfigError, CheckKindModule
 from specspan.documents.node import Node
 from specspan.documents.paths import PathTo
-from specspan.documents.translation import translated
+from specspan.documents.translation import keys_at, translated
+from specspan.policy.limits import LimitsEntry, limited
 from specspan.wording import did_you_mean, listed, sentence, shown
 
 Note = Callable[[PathTo, str, str], None]
@@ -49,16 +50,35 @@ class Builder:
         return None
 
     def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> Check | None:
+        ours, configuration = _apart(kind, configuration)
         try:
-            return kind.build(clause_id, configuration)
+            if "timeout" in ours and "timeout_s" in configuration:
+                raise CheckConfigError("here stand both 'timeout' and 'timeout_s'", "keep one of the two", "timeout")
+            return limited(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
         except CheckConfigError as error:
             self._note((*path, *_steps(error.key)), error.message, sentence(error.remedy))
         except ValidationError as error:
-            for below, message, remedy in translated(error, kind.SCHEMA):
+            for below, message, remedy in translated(error, _with_limits(kind.SCHEMA)):
                 self._note((*path, *below), message, remedy)
         except Exception as error:  # a kind from a plug-in: whatever it raises, the policy is what is refused
             self._note(path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it.")
         return None
+
+
+def _apart(kind: CheckKindModule, configuration: Any) -> tuple[dict[str, Any], Any]:
+    """The limits in a check's configuration, and what is the kind's: also a limit that it knows itself."""
+    if not isinstance(configuration, dict):
+        return {}, configuration
+    ours = LimitsEntry.model_fields.keys() - set(keys_at(kind.SCHEMA, ()))
+    return (
+        {key: value for key, value in configuration.items() if key in ours},
+        {key: value for key, value in configuration.items() if key not in ours},
+    )
+
+
+def _with_limits(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of a kind, for messages that name the keys there are."""
+    return {**schema, "anyOf": [*schema.get("anyOf", ()), LimitsEntry.model_json_schema()]}
 
 
 def _steps(key: str | None) -> PathTo:

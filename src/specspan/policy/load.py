@@ -161,6 +161,7 @@ def _bound(clause: Clause, entry: ClauseEntry, defaults: DefaultsEntry, checks: 
         severity=entry.severity or defaults.severity,
         action=entry.action or defaults.action,
         on_error=entry.on_error or defaults.on_error,
+        mode=entry.mode or defaults.mode,
         checks=checks,
         replacement=DEFAULT_REPLACEMENT if entry.replacement is None else entry.replacement,
         objective=None if entry.objective is None else Objective(entry.objective.target, entry.objective.window),

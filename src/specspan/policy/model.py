@@ -58,6 +58,8 @@ class ClausePolicy:
     objective: Objective | None = None
     when: Condition = ALWAYS
     """The calls it has a bearing on."""
+    mode: Mode = Mode.ENFORCE
+    """`Mode.OBSERVE` where it is only watched, whatever the policy's own mode is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +101,8 @@ class Policy:
     def spec(self) -> Spec:
         """The first spec, which of most policies is the only one."""
         return self.specs[0]
+
+    def mode_of(self, clause_id: str) -> Mode:
+        """The mode of a clause: enforced where both the policy and the clause are."""
+        bound = self.clauses.get(clause_id)
+        return self.mode if bound is None or bound.mode is Mode.ENFORCE else Mode.OBSERVE

@@ -34,20 +34,21 @@ _FACTS: dict[str, Any] = {"anyOf": [_FACT, {"type": "array", "items": _FACT, "mi
 _LEVELS: dict[str, Any] = {"type": ["string", "array"], "items": {"type": "string"}}
 
 
-def _refused(message: str, remedy: str) -> PydanticCustomError:
+def refused(message: str, remedy: str) -> PydanticCustomError:
+    """What is raised over a value that is no good, in the words of the message."""
     return PydanticCustomError("policy", "{message}", {"message": message, "remedy": remedy})
 
 
-def _target(value: Any) -> Any:
+def share(value: Any) -> Any:
     """``99.9%`` or 0.999 as a share."""
     remedy = "Write a share such as 99.9% or 0.999."
     match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%", value) if isinstance(value, str) else None
     if match:
         value = float(Decimal(match[1]) / 100)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _refused(f"{shown(value)} is no share", remedy)
+        raise refused(f"{shown(value)} is no share", remedy)
     if not 0 < value <= 1:
-        raise _refused(f"the share {shown(value)} is not above 0 and at most 1", remedy)
+        raise refused(f"the share {shown(value)} is not above 0 and at most 1", remedy)
     return float(value)
 
 
@@ -56,10 +57,10 @@ def _window(value: Any) -> Any:
     remedy = "Write a number and m, h, d or w, such as 30d; at most a year."
     match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", value) if isinstance(value, str) else None
     if not match:
-        raise _refused(f"{shown(value)} is no time span", remedy)
+        raise refused(f"{shown(value)} is no time span", remedy)
     window = timedelta(**{_WINDOW_UNITS[match[2]]: int(match[1])})
     if window > _MAX_WINDOW:
-        raise _refused(f"{value!r} is longer than a year", remedy)
+        raise refused(f"{value!r} is longer than a year", remedy)
     return window
 
 
@@ -70,7 +71,7 @@ def _date(value: Any) -> Any:
             return date.fromisoformat(value)
     except (TypeError, ValueError):
         pass
-    raise _refused(f"{shown(value)} is no date", "Write it as YYYY-MM-DD.")
+    raise refused(f"{shown(value)} is no date", "Write it as YYYY-MM-DD.")
 
 
 def _source(value: Any) -> Any:
@@ -78,19 +79,19 @@ def _source(value: Any) -> Any:
     if isinstance(value, str):
         return {"path": value}
     if not isinstance(value, dict):
-        raise _refused(f"{shown(value)} is no path", "Write the path of the spec's file.")
+        raise refused(f"{shown(value)} is no path", "Write the path of the spec's file.")
     return value
 
 
 def _digest(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
-        raise _refused(f"{shown(value)} is no digest", "Write 'sha256:' and 64 hexadecimal digits, in small letters.")
+        raise refused(f"{shown(value)} is no digest", "Write 'sha256:' and 64 hexadecimal digits, in small letters.")
     return value
 
 
 def _line(value: str) -> str:
     if not re.fullmatch(r"[^\x00-\x1f\x7f]+", value):
-        raise _refused(f"{shown(value)} is no text of one line", "Write one line, at least a character long.")
+        raise refused(f"{shown(value)} is no text of one line", "Write one line, at least a character long.")
     return value
 
 
@@ -98,14 +99,14 @@ def _levels(value: Any) -> Any:
     """The name of a level, or a list of such names."""
     names = value if isinstance(value, list) and value else [value]
     if not all(isinstance(name, str) and name for name in names):
-        raise _refused(f"{shown(value)} is no level", "Write a name, or a list of names of equal levels.")
+        raise refused(f"{shown(value)} is no level", "Write a name, or a list of names of equal levels.")
     return value
 
 
 def _fact(value: Any) -> Any:
     """True, false, a number or text."""
     if not isinstance(value, (bool, int, float, str)):
-        raise _refused(f"{shown(value)} is no fact", "Write true, false, a number or text.")
+        raise refused(f"{shown(value)} is no fact", "Write true, false, a number or text.")
     return value
 
 
@@ -114,7 +115,7 @@ def _facts(value: Any) -> Any:
     if not isinstance(value, list):
         return _fact(value)
     if not value:
-        raise _refused("an empty list is never met", "List the values it may have.")
+        raise refused("an empty list is never met", "List the values it may have.")
     return [_fact(each) for each in value]
 
 
@@ -126,7 +127,7 @@ def _nothing(empty: type[Any]) -> BeforeValidator:
 def _not_both(entry: E, key: str) -> E:
     if getattr(entry, key) is not None and getattr(entry, f"more_{key}") is not None:
         message = f"here stand both '{key}', in place of what it builds on, and '{key}+', besides it"
-        raise _refused(message, "Keep one of the two.")
+        raise refused(message, "Keep one of the two.")
     return entry
 
 
@@ -141,11 +142,13 @@ Fact = Annotated[Any, BeforeValidator(_fact), WithJsonSchema(_FACT)]
 """What a fact about a call may be: true, false, a number or text."""
 
 
-class _Entry(BaseModel):
+class Entry(BaseModel):
+    """A mapping in the file."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class SpecEntry(_Entry):
+class SpecEntry(Entry):
     """Which spec, and by choice which bytes of it."""
 
     path: Line
@@ -154,18 +157,19 @@ class SpecEntry(_Entry):
     """``sha256:`` and 64 hexadecimal digits; any other text at that path is then refused."""
 
 
-class DefaultsEntry(_Entry):
+class DefaultsEntry(Entry):
     """What holds for every clause that does not say otherwise."""
 
     severity: Severity = Severity.MEDIUM
     action: Action = Action.FLAG
+    mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.OPEN
 
 
-class ObjectiveEntry(_Entry):
+class ObjectiveEntry(Entry):
     """How much of the traffic must comply, over which time."""
 
-    target: Annotated[float, BeforeValidator(_target), WithJsonSchema({"type": ["string", "number"]})]
+    target: Annotated[float, BeforeValidator(share), WithJsonSchema({"type": ["string", "number"]})]
     window: Annotated[timedelta, BeforeValidator(_window), WithJsonSchema({"type": "string"})]
 
 
@@ -173,11 +177,13 @@ Checks = list[dict[str, Any]]
 """Each a mapping of one key, the kind of check, to its configuration."""
 
 
-class ClauseEntry(_Entry):
+class ClauseEntry(Entry):
     """What this application does about one clause."""
 
     severity: Severity | None = None
     action: Action | None = None
+    mode: Mode | None = None
+    """``observe`` for a clause that is watched while the rest of the policy is enforced."""
     on_error: OnError | None = None
     replacement: str | None = None
     """What stands in place of a text under ``action: replace``."""
@@ -195,7 +201,7 @@ class ClauseEntry(_Entry):
         return _not_both(self, "checks")
 
 
-class OverrideEntry(_Entry):
+class OverrideEntry(Entry):
     """A declared exception to one clause."""
 
     clause: str
@@ -210,7 +216,7 @@ class OverrideEntry(_Entry):
         return Override(self.clause, self.by, self.reason, self.until, self.kind)
 
 
-class EnvironmentEntry(_Entry):
+class EnvironmentEntry(Entry):
     """What holds in one environment, or in all of them."""
 
     mode: Mode | None = None

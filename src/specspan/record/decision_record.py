@@ -111,6 +111,7 @@ class RecordMaker:
                     "title": clause.title,
                     "authority": clause.authority,
                     "checked": clause.id in policy.clauses and bool(policy.clauses[clause.id].checks),
+                    "mode": policy.mode_of(clause.id).value,
                 }
                 for clause in policy.authority.binding
             ],

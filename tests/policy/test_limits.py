@@ -1,0 +1,125 @@
+"""Limits that a policy file sets to checks of any kind, and the mode of a clause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from specspan.checks.base import Check, CheckKindModule
+from specspan.checks.limited import LimitedCheck, share_of
+from specspan.decision import Mode
+from specspan.errors import PolicyError
+from specspan.policy.load import load_policy
+from specspan.policy.model import ClausePolicy
+
+CLAUSE = "spec: house.md\nclauses:\n  greet_people:\n    "
+CHECKS = """\
+def polite(call):
+    return True
+"""
+
+
+@pytest.fixture(autouse=True)
+def checks(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module with a check of the user's own can be imported."""
+    (house / "limits_checks.py").write_text(CHECKS)
+    monkeypatch.syspath_prepend(str(house))
+
+
+def clause(text: str, kinds: Mapping[str, CheckKindModule] | None = None) -> ClausePolicy:
+    """The clause of a policy in which ``text`` stands under it."""
+    Path("policy.yaml").write_text(CLAUSE + text, encoding="utf-8")
+    return load_policy("policy.yaml", kinds=kinds).clauses["greet_people"]
+
+
+def check(text: str) -> Check:
+    """The one check that ``text`` describes."""
+    [found] = clause(f"checks: [{text}]\n").checks
+    return found
+
+
+def refused(text: str) -> str:
+    """What is told of a check that is refused, without the place."""
+    with pytest.raises(PolicyError) as error:
+        check(text)
+    return str(error.value).removeprefix("policy.yaml:4: clauses.greet_people.checks[0].")
+
+
+@pytest.mark.parametrize("written", ["0.1", "10%"])
+def test_a_check_of_any_kind_may_look_at_a_share_of_the_calls(written: str) -> None:
+    """The share is the policy's affair: everything else about the check is its own."""
+    words = check(f"pattern: {{any: [hello], reason: greeting, sample: {written}}}")
+    assert (share_of(words), words.ref.name, words.timeout_s) == (0.1, "greeting", None)
+    assert words.prefilter == check("pattern: {any: [hello]}").prefilter
+    assert share_of(check(f"code: {{name: 'limits_checks:polite', sample: {written}}}")) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("written", "timeout_s"), [("500ms", 0.5), ("2s", 2.0), ("1m", 60.0), ("0.5s", 0.5), ("1.5ms", 0.0015)]
+)
+def test_a_time_limit_is_written_as_people_say_it(written: str, timeout_s: float) -> None:
+    """A number and a unit; it goes before what the check itself says."""
+    limited = check(f"code: {{name: 'limits_checks:polite', timeout: {written}}}")
+    assert limited.timeout_s == pytest.approx(timeout_s)
+
+
+def test_a_check_without_limits_is_the_check_itself() -> None:
+    """Nothing stands between it and the engine."""
+    assert not isinstance(check("code: 'limits_checks:polite'"), LimitedCheck)
+    assert share_of(check("pattern: hello")) == 1.0
+
+
+REFUSALS = {
+    "pattern: {any: [x], sample: 0}": (
+        "pattern.sample: the share 0 is not above 0 and at most 1. Write a share such as 99.9% or 0.999."
+    ),
+    "pattern: {any: [x], sample: often}": "pattern.sample: 'often' is no share. Write a share such as 99.9% or 0.999.",
+    "pattern: {any: [x], timeout: 1s}": (
+        "pattern.timeout: patterns are matched in linear time, on the caller's thread, and need no time limit. "
+        "Remove it."
+    ),
+    "code: {name: 'limits_checks:polite', timeout: 500}": (
+        "code.timeout: 500 is no time limit. Write a number and ms, s or m, such as 500ms."
+    ),
+    "code: {name: 'limits_checks:polite', timeout: 0ms}": (
+        "code.timeout: '0ms' is no time limit. Write a number and ms, s or m, such as 500ms."
+    ),
+    "code: {name: 'limits_checks:polite', timeout: 1s, timeout_s: 1}": (
+        "code.timeout: here stand both 'timeout' and 'timeout_s'. Keep one of the two."
+    ),
+    "pattern: {any: [x], smaple: 0.1}": "pattern.smaple: 'smaple' is no key here. Did you mean 'sample'?",
+}
+
+
+@pytest.mark.parametrize("written", REFUSALS)
+def test_a_limit_that_cannot_be_is_refused_where_it_stands(written: str) -> None:
+    """With its line, key and remedy, like everything in a policy."""
+    assert refused(written) == REFUSALS[written]
+
+
+def test_a_kind_that_knows_a_limit_itself_keeps_it() -> None:
+    """A plug-in's own ``sample`` reaches the plug-in, and nobody else."""
+    seen: list[Any] = []
+    schema = {"type": "object", "properties": {"sample": {"type": "integer"}}}
+    built: Any = object()
+
+    def build(clause_id: str, configuration: Any) -> Check:
+        seen.append(configuration)
+        found: Check = built
+        return found
+
+    kind: Any = SimpleNamespace(KIND="fake", build=build, SCHEMA=schema)
+    assert clause("checks: [{fake: {sample: 7}}]\n", {"fake": kind}).checks == (built,)
+    assert seen == [{"sample": 7}]
+
+
+def test_a_clause_may_be_watched_while_the_rest_is_enforced() -> None:
+    """``mode`` of a clause, or of the defaults and another for the clause."""
+    assert clause("mode: observe\n").mode is Mode.OBSERVE
+    assert clause("severity: low\n").mode is Mode.ENFORCE
+    assert clause("mode: enforce\ndefaults: {mode: observe}\n").mode is Mode.ENFORCE
+    assert clause("severity: low\ndefaults: {mode: observe}\n").mode is Mode.OBSERVE
