@@ -14,9 +14,9 @@ import specspan
 import specspan.testing
 
 NAMES = """
-Action Blocked ConfigurationError Decision Evidence Finding MissingDependency Mode ModelCall Outcome PolicyError
-ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__ check configure context
-force_flush instrument observe override revoke shutdown uninstrument
+Action ArgumentLimit Blocked ConfigurationError Cost Decision Evidence Finding MissingDependency Mode ModelCall
+Outcome PolicyError ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__ check
+configure context force_flush instrument observe override revoke shutdown spend tool_call uninstrument
 """
 
 TESTING_NAMES = """
@@ -34,11 +34,15 @@ SIGNATURES = {
     "override": "(clause, *, by, reason, until=None, implicit=False, source=None)",
     "revoke": "(clause, *, by, reason, until=None, source=None)",
     "shutdown": "()",
+    "spend": "(amount, currency)",
+    "tool_call": "(name, arguments=None, *, call_id=None)",
     "uninstrument": "()",
     "Finding": "(outcome, reason=None, score=None, explanation=None, evidence=(), clause='', authority='', "
     "severity='medium', action='flag', stage='output', check=None, duration_ns=0)",
     "Evidence": "(pointer, start, end)",
-    "ScopeOfAutonomy": "(allowed_tools=None)",
+    "ScopeOfAutonomy": "(allowed_tools=None, limits=<factory>, deadline=None, cost_limit=None, details=<factory>)",
+    "ArgumentLimit": "(max=None, min=None, one_of=None, patterns=(), optional=False, forbidden=False)",
+    "Cost": "(amount, currency)",
     "Blocked": "(decision)",
 }
 

@@ -1,6 +1,6 @@
 """specspan instruments model calls with spans that say which clauses of a behaviour specification applied."""
 
-from specspan.call import ModelCall, ScopeOfAutonomy
+from specspan.call import ModelCall
 from specspan.checks.code import check
 from specspan.decision import Action, Decision, Evidence, Finding, Mode, Outcome, Severity, Stage, Verdict
 from specspan.errors import (
@@ -15,13 +15,18 @@ from specspan.errors import (
 from specspan.instrument.context import context, override, revoke
 from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.observe import observe
+from specspan.instrument.spending import spend
+from specspan.instrument.tools import tool_call
 from specspan.runtime.configure import configure, force_flush, shutdown
+from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
 from specspan.version import __version__
 
 __all__ = [
     "Action",
+    "ArgumentLimit",
     "Blocked",
     "ConfigurationError",
+    "Cost",
     "Decision",
     "Evidence",
     "Finding",
@@ -47,5 +52,7 @@ __all__ = [
     "override",
     "revoke",
     "shutdown",
+    "spend",
+    "tool_call",
     "uninstrument",
 ]

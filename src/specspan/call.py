@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from specspan.making import quickly_made
+from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.standing import Standing
 
 Scalar: TypeAlias = str | bool | int | float
 Attribute: TypeAlias = Scalar | tuple[str, ...]
@@ -117,6 +119,8 @@ class Request:
     server_port: int | None = None
     conversation: str | None = None
     """``gen_ai.conversation.id`` where the provider carries one."""
+    executes: ToolCall | None = None
+    """The tool call that is carried out, where the operation is ``execute_tool`` and there is no model."""
     output_type: str | None = None
     """``gen_ai.output.type``: ``text``, ``json``, ``image`` or ``speech``; None where nothing was asked for."""
 
@@ -152,22 +156,17 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class ScopeOfAutonomy:
-    """What an agent may do on its own before it must ask."""
-
-    allowed_tools: tuple[str, ...] | None = None
-    """Names of tools that may be called; None permits every tool."""
-
-
-@dataclass(frozen=True, slots=True)
 class CallContext:
     """What the application said about the work a call belongs to (`specspan.context`)."""
 
     conversation: str | None = None
     user: str | None = None
     scope: ScopeOfAutonomy | None = None
+    """What all scopes in force allow together; None where none was declared, or none that arrived can be read."""
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     """Facts of the application's own that clauses may depend on, such as ``under_18``."""
+    standing: Standing | None = None
+    """How much the scope counts; None where none was declared and none arrived."""
 
 
 @quickly_made

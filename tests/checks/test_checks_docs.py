@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from specspan.call import Message, ModelCall, Request, Response, Text
-from specspan.checks import code
+from specspan.checks import arguments, autonomy, code
 from specspan.checks.base import CheckConfigError
+from specspan.checks.kinds import scope, tools
 from specspan.checks.patterns import Pattern
 from specspan.checks.registry import kinds
 
@@ -45,7 +46,9 @@ def test_what_it_says_is_refused_is_refused(source: str) -> None:
 
 
 def test_every_reason_it_names_exists_and_none_is_missing() -> None:
-    """The reasons of `tools` are a closed set."""
-    listed = set(re.findall(r"`((?:tool|arguments?)_\w+)`", PAGE.partition("Reasons:")[2])) - {"tool_call"}
-    source = (Path(kinds()["tools"].build.__code__.co_filename)).read_text(encoding="utf-8")
-    assert listed == set(re.findall(r'"((?:tool|arguments?)_\w+)"', source))
+    """The reasons of `tools` and `scope` are a closed set."""
+    word = r"(?:tool|arguments?|scope|deadline|cost)_[a-z_]+"
+    listed = set(re.findall(f"`({word})`", PAGE.partition("Reasons:")[2])) - {"tool_call"}
+    modules = (tools, scope, arguments, autonomy)
+    source = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)
+    assert listed == set(re.findall(f'"({word})"', source))

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from specspan.call import CallContext, Message, ModelCall, Request, Response, ScopeOfAutonomy, Text, ToolCall
+from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, ToolCall
 from specspan.checks.base import CheckConfigError
 from specspan.checks.registry import kinds
 from specspan.checks.results import as_finding
 from specspan.checks.texts import texts
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.scope.model import ScopeOfAutonomy
 
 REFUND = {
     "allow": ["search_orders", "issue_refund"],

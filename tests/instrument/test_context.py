@@ -9,9 +9,10 @@ from datetime import date
 
 import pytest
 
-from specspan.call import CallContext, ScopeOfAutonomy
+from specspan.call import CallContext
 from specspan.decision import Override
 from specspan.instrument.context import context, current_context, current_overrides, override
+from specspan.scope.model import ScopeOfAutonomy
 
 
 def test_it_holds_inside_the_block_only() -> None:

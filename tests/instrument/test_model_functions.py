@@ -15,12 +15,12 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
 from policies import Code, bound, pattern, policy, says
 
-from specspan.call import ScopeOfAutonomy
 from specspan.decision import Action, Mode, Outcome, Severity, Stage, Verdict
 from specspan.errors import Blocked
 from specspan.instrument.context import context, override
 from specspan.instrument.observe import observe
 from specspan.policy.model import Policy
+from specspan.scope.model import ScopeOfAutonomy
 from specspan.testing.memory import recorded
 
 SECRET = r"\d{3}-\d{2}-\d{4}"

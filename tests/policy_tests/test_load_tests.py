@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from policy_tables import POLICY, write_table
 
-from specspan.call import CallContext, Message, ScopeOfAutonomy, Text, ToolCall, ToolCallResponse
+from specspan.call import CallContext, Message, Text, ToolCall, ToolCallResponse
 from specspan.decision import Mode, Outcome
 from specspan.errors import ConfigurationError, PolicyError
 from specspan.policy_tests.load import load_tests
 from specspan.policy_tests.model import ExpectedFinding
+from specspan.scope.model import ScopeOfAutonomy
 
 
 def refusal(path: Path) -> str:

@@ -19,6 +19,8 @@ from specspan.errors import Blocked
 from specspan.record.model import Ending, EndKind, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Content, FindingEvents, Settings
+from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.written import digest
 
 Record = Callable[..., Recording]
 
@@ -42,7 +44,8 @@ def test_a_whole_call_is_one_client_span(record: Record) -> None:
         "server.port": 443,
         "gen_ai.conversation.id": "c-9",
         "user.id": "u-7",
-        "specspan.scope.allowed_tools": ("search",),
+        "specspan.scope.allowed_tools": "search",
+        "specspan.scope.digest": digest(ScopeOfAutonomy(("search",))),
         "gen_ai.response.id": "r-1",
         "gen_ai.response.model": "gpt-5-2026",
         "gen_ai.response.finish_reasons": ("stop",),

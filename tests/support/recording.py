@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
-from specspan.call import CallContext, Message, ModelCall, Request, Response, ScopeOfAutonomy, Text, Usage
+from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
 from specspan.decision import (
     Action,
     CheckKind,
@@ -35,6 +35,7 @@ from specspan.decision import (
 from specspan.record.model import Ending, EndKind, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
+from specspan.scope.model import ScopeOfAutonomy
 
 COMPLETED = Ending(EndKind.COMPLETED)
 REQUEST = Request(

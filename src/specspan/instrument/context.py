@@ -9,12 +9,18 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
+from dataclasses import replace
 from datetime import date
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from specspan.call import CallContext, Scalar, ScopeOfAutonomy
+from opentelemetry import context as otel_context
+
+from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
+from specspan.instrument import autonomy, baggage
+from specspan.instrument.pipeline import active
+from specspan.scope.model import ScopeOfAutonomy
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,8 +31,13 @@ _overrides: ContextVar[tuple[Override, ...]] = ContextVar("specspan.overrides", 
 
 
 def current_context() -> CallContext:
-    """What the enclosing `context` blocks say, merged."""
-    return _context.get()
+    """What the enclosing `context` blocks say, merged, under the scope of autonomy that arrived in baggage."""
+    said = _context.get()
+    arrived = baggage.arrived()
+    if arrived is None or arrived[1] is said.standing:  # nothing there, or what an enclosing block put there
+        return said
+    scope, standing = autonomy.merged((said.scope, said.standing), arrived)
+    return replace(said, scope=scope, standing=standing)
 
 
 def current_overrides() -> tuple[Override, ...]:
@@ -34,16 +45,19 @@ def current_overrides() -> tuple[Override, ...]:
     return _overrides.get()
 
 
-def restore(token: Token[T]) -> None:
-    """Put back what a context variable held before ``token``.
+def restore(token: Any) -> None:
+    """Put back what a context variable, or OpenTelemetry's context, held before ``token``.
 
     A block that is left in another task or thread than it was entered in has nothing to put back there: its value
     never was in force outside its own.
     """
-    try:  # every call passes here, and `contextlib.suppress` takes six times as long
-        token.var.reset(token)
-    except ValueError:
-        pass
+    if isinstance(token, Token):
+        try:  # every call passes here, and `contextlib.suppress` takes six times as long
+            token.var.reset(token)
+        except ValueError:
+            pass
+    else:  # OpenTelemetry lets a runtime context be somebody else's make
+        otel_context.detach(token)
 
 
 class _Block(Generic[T]):
@@ -55,11 +69,15 @@ class _Block(Generic[T]):
         """What it holds inside, given what it held."""
         raise NotImplementedError
 
+    def _enter(self) -> tuple[Any, ...]:
+        """Put it in force; what `restore` takes to undo that, innermost last."""
+        return (self._variable.set(self._inside(self._variable.get())),)
+
     def __enter__(self) -> None:
-        self._token = self._variable.set(self._inside(self._variable.get()))
+        self._tokens = self._enter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        restore(self._token)
+        _leave(self._tokens)
 
     def __call__(self, function: F) -> F:
         """``function`` with every call of it inside the block.
@@ -74,23 +92,28 @@ class _Block(Generic[T]):
 
     def _called(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
-            token = self._variable.set(self._inside(self._variable.get()))
+            tokens = self._enter()
             try:
                 return function(*args, **kwargs)
             finally:
-                restore(token)
+                _leave(tokens)
 
         return called
 
     def _awaited(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            token = self._variable.set(self._inside(self._variable.get()))
+            tokens = self._enter()
             try:
                 return await function(*args, **kwargs)
             finally:
-                restore(token)
+                _leave(tokens)
 
         return awaited
+
+
+def _leave(tokens: tuple[Any, ...]) -> None:
+    for token in reversed(tokens):
+        restore(token)
 
 
 class context(_Block[CallContext]):
@@ -99,7 +122,11 @@ class context(_Block[CallContext]):
     ``with specspan.context(conversation="c-9", user="u-7", scope=ScopeOfAutonomy(...), under_18=True): ...``
 
     Blocks nest: an inner value takes the place of an outer one, attributes are merged, and a scope of autonomy only
-    ever narrows: inside, a tool is allowed that every enclosing scope allows.
+    ever narrows: inside, what is allowed is what every enclosing scope allows, and one that arrived from another
+    service. Once specspan is configured, a scope is put into OpenTelemetry's baggage, which hands it on.
+
+    Raises:
+        ConfigurationError: a pattern in the scope cannot be used.
     """
 
     _variable = _context
@@ -112,15 +139,28 @@ class context(_Block[CallContext]):
         scope: ScopeOfAutonomy | None = None,
         **attributes: Scalar,
     ) -> None:
+        if scope is not None:
+            autonomy.refuse_unusable(scope)
         self._said = CallContext(conversation, user, scope, attributes)
+
+    def _enter(self) -> tuple[Any, ...]:
+        if self._said.scope is None:
+            return super()._enter()
+        inside = self._inside(current_context())
+        scope, standing = autonomy.merged((inside.scope, inside.standing), autonomy.declared(self._said.scope))
+        token = _context.set(replace(inside, scope=scope, standing=standing))
+        if active() is None or scope is None:
+            return (token,)
+        return token, otel_context.attach(baggage.carrying(scope, standing))
 
     def _inside(self, outside: CallContext) -> CallContext:
         said = self._said
         return CallContext(
             conversation=said.conversation if said.conversation is not None else outside.conversation,
             user=said.user if said.user is not None else outside.user,
-            scope=_narrowed(outside.scope, said.scope),
+            scope=outside.scope,
             attributes={**outside.attributes, **said.attributes},
+            standing=outside.standing,
         )
 
 
@@ -186,11 +226,3 @@ class revoke(declared):
         self, clause: str, *, by: str, reason: str, until: date | None = None, source: str | Evidence | None = None
     ) -> None:
         super().__init__(Override(clause, by, reason, until, OverrideKind.REVOKE, source))
-
-
-def _narrowed(outer: ScopeOfAutonomy | None, inner: ScopeOfAutonomy | None) -> ScopeOfAutonomy | None:
-    if outer is None or outer.allowed_tools is None:
-        return inner if inner is not None else outer
-    if inner is None or inner.allowed_tools is None:
-        return outer
-    return ScopeOfAutonomy(tuple(tool for tool in inner.allowed_tools if tool in outer.allowed_tools))

@@ -66,13 +66,15 @@ def observe(
         if isinstance(plain, type) or not callable(plain):
             raise TypeError(f"observe decorates functions, and {plain!r} is none; decorate its methods")
         if model is not None:
-            return _wrapped(function, model_call(text_adapter(model, provider, operation, plain), plain))
-        return _wrapped(function, _work(plain, name or _name(plain), attributes or {}))
+            return handled_by(function, model_call(text_adapter(model, provider, operation, plain), plain))
+        return handled_by(function, _work(plain, name or _name(plain), attributes or {}))
 
     return decorate if function is None else decorate(function)
 
 
-def _wrapped(function: F, handle: Handler) -> F:
+def handled_by(function: F, handle: Handler) -> F:
+    """``function`` with every call of it made by ``handle`` once a pipeline is active."""
+
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pipeline = active()
         if pipeline is None:

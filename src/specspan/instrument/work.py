@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Mapping
-from contextvars import Token, copy_context
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any
 
@@ -32,13 +32,8 @@ class Once:
         return next(self._left, False)
 
 
-def leave(token: Any) -> None:
-    """Detach what was attached, silently where that is not possible: see `specspan.instrument.context.restore`."""
-    if isinstance(token, Token):
-        restore(token)
-    else:  # OpenTelemetry lets a runtime context be somebody else's make
-        otel_context.detach(token)
-
+leave = restore
+"""Detaches what was attached to OpenTelemetry's context, silently where that is not possible."""
 
 COMPLETED = Ending(EndKind.COMPLETED)
 CLOSED = Ending(EndKind.CLOSED)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from specspan.call import CallContext, Message, Part, Request, ScopeOfAutonomy, Text, ToolCall, ToolCallResponse
+from specspan.call import CallContext, Message, Part, Request, Text, ToolCall, ToolCallResponse
 from specspan.documents.node import Limits, Node
 from specspan.documents.paths import PathTo, key_of
 from specspan.documents.validation import validated
@@ -26,6 +26,7 @@ from specspan.policy_tests.entries import (
 )
 from specspan.policy_tests.model import Case, Conversation, Expected, ExpectedFinding, Table
 from specspan.problems import Problems
+from specspan.scope.model import ScopeOfAutonomy
 from specspan.textfile import read_text_file
 
 MAX_BYTES = 4 << 20

@@ -15,6 +15,7 @@ from specspan.call import NOT_COUNTED, Attribute, CallContext, Request, Response
 from specspan.decision import Decision, SpecRef, Summary
 from specspan.errors import Blocked
 from specspan.record import conventions as names
+from specspan.record.autonomy import of_scope
 from specspan.record.model import Ending, EndKind, Timing
 
 Attributes: TypeAlias = dict[str, Attribute]
@@ -35,9 +36,9 @@ def safe(text: str, limit: int = MAX_VALUE_CHARS) -> str:
 
 
 @lru_cache(maxsize=64)
-def name_of(operation: str, model: str | None) -> str:
-    """The name of a model call's span."""
-    return safe(f"{operation} {model}" if model else operation, MAX_NAME_CHARS)
+def name_of(operation: str, of: str | None) -> str:
+    """The name of a call's span, ``of`` a model or a tool."""
+    return safe(f"{operation} {of}" if of else operation, MAX_NAME_CHARS)
 
 
 def at_start(request: Request, context: CallContext) -> Attributes:
@@ -48,6 +49,10 @@ def at_start(request: Request, context: CallContext) -> Attributes:
     }
     if request.model is not None:
         found[names.REQUEST_MODEL] = safe(request.model)
+    if request.executes is not None:
+        found[names.TOOL_NAME] = safe(request.executes.name)
+        if request.executes.id is not None:
+            found[names.TOOL_CALL_ID] = safe(request.executes.id)
     if request.server_address is not None:
         found[names.SERVER_ADDRESS] = safe(request.server_address)
         if request.server_port is not None:
@@ -70,8 +75,9 @@ def of_context(found: Attributes, context: CallContext, conversation: str | None
         found[names.CONVERSATION_ID] = safe(conversation)
     if context.user is not None:
         found[names.USER_ID] = safe(context.user)
-    if context.scope is not None and context.scope.allowed_tools is not None:
-        found[names.SCOPE_ALLOWED_TOOLS] = _safe_value(context.scope.allowed_tools)
+    if context.scope is not None or context.standing is not None:
+        for name, value in of_scope(context).items():
+            found[name] = safe(value)
 
 
 def at_end(

@@ -72,6 +72,10 @@ USAGE: Final = (
     USAGE_REASONING_OUTPUT_TOKENS,
 )
 
+# GenAI conventions (docs/gen-ai/gen-ai-spans.md), span of a tool's execution.
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+
 # The same: content, recorded only when asked for.
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
@@ -140,6 +144,10 @@ REDACTIONS: Final = "specspan.redactions"
 STREAM_RELEASED_CHARS: Final = "specspan.stream.released_chars"
 STREAM_END: Final = "specspan.stream.end"
 SCOPE_ALLOWED_TOOLS: Final = "specspan.scope.allowed_tools"
+SCOPE_DEADLINE: Final = "specspan.scope.deadline"
+SCOPE_COST_LIMIT: Final = "specspan.scope.cost_limit"
+SCOPE_DIGEST: Final = "specspan.scope.digest"
+SCOPE_TRUST: Final = "specspan.scope.trust"
 CONTENT_TRUNCATED: Final = "specspan.content.truncated"
 EVENTS_DROPPED: Final = "specspan.findings.events_dropped"
 
@@ -171,6 +179,7 @@ METRIC_OVERHEAD_DURATION: Final = "specspan.overhead.duration"
 METRIC_PENDING: Final = "specspan.pending"
 METRIC_DROPPED: Final = "specspan.dropped"
 METRIC_OVERRIDES: Final = "specspan.overrides"
+METRIC_SCOPES: Final = "specspan.scopes"
 CHECK_FAILED: Final = "specspan.check.failed"
 STAGE: Final = "specspan.stage"
 DROPPED_WHAT: Final = "specspan.dropped.what"

@@ -59,6 +59,7 @@ class Metrics:
         self._decisions = meter.create_counter(names.METRIC_DECISIONS, "{decision}", "Decisions made.")
         self._findings = meter.create_counter(names.METRIC_FINDINGS, "{finding}", "Findings of all decisions.")
         self._overrides = meter.create_counter(names.METRIC_OVERRIDES, "{override}", "Overrides granted or refused.")
+        self._scopes = meter.create_counter(names.METRIC_SCOPES, "{call}", "Calls under a scope of autonomy.")
         self._check_duration = meter.create_histogram(
             names.METRIC_CHECK_DURATION,
             "s",
@@ -113,9 +114,13 @@ class Metrics:
     def _write(self, batch: Sequence[Ended]) -> None:
         for ended in batch:
             context = ended.context
-            self._gen_ai.record(ended, context)
+            if ended.call.request.executes is None:
+                self._gen_ai.record(ended, context)
             for stage, taken_ns in ended.timing.overhead_ns.items():
                 self._overhead.record(taken_ns / 1e9, {names.STAGE: str(stage)}, context)
+            standing = ended.call.context.standing
+            if standing is not None:
+                self._scopes.add(1, {names.SCOPE_TRUST: standing.trust.value}, context)
             if ended.decision is not None:
                 self._write_decision(ended, ended.decision, context)
 

@@ -75,12 +75,15 @@ class Recorder:
         atexit.register(self.shutdown)
 
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:
-        """Start the span of a model call, below ``parent`` or the current span; it is not made current."""
+        """Start the span of a model call or a tool's run, below ``parent`` or the current span; it is not made
+        current.
+        """
         try:
+            of = request.model if request.executes is None else request.executes.name
             return self._tracer.start_span(
-                attributes.name_of(request.operation, request.model),
+                attributes.name_of(request.operation, of),
                 parent,
-                SpanKind.CLIENT,
+                SpanKind.CLIENT if request.executes is None else SpanKind.INTERNAL,
                 attributes.at_start(request, context),
             )
         except Exception as error:

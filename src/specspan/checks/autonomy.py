@@ -1,0 +1,52 @@
+"""Whether a tool call is within the scope of autonomy of the work it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+
+from specspan.call import CallContext, ModelCall, ToolCall
+from specspan.checks.arguments import broken_limit
+from specspan.checks.base import TextAt
+from specspan.decision import Evidence, Finding, Outcome
+from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.standing import Budget
+
+
+def out_of_scope(context: CallContext, tool: ToolCall) -> str | None:
+    """The reason for which a tool may not be called within the scope in force; None if it may."""
+    standing = context.standing
+    if standing is not None and _spent(standing.budgets):
+        return "cost_limit_reached"
+    return None if context.scope is None else _outside(context.scope, tool)
+
+
+def decided(
+    call: ModelCall, texts: Sequence[TextAt], broken: Callable[[ToolCall], str | None]
+) -> Finding | bool | None:
+    """What is found of an answer's tool calls: the first broken one gives the reason, every such one is evidence."""
+    found = []
+    seen = False
+    for i, message in enumerate(call.output):
+        for j, part in enumerate(message.parts):
+            if isinstance(part, ToolCall):
+                seen = True
+                if (reason := broken(part)) is not None:
+                    found.append((f"/output/{i}/parts/{j}", reason))
+    if not found:
+        return True if seen else None
+    length = {text.pointer: len(text.text) for text in texts}
+    evidence = tuple(Evidence(pointer, 0, length.get(pointer, 0)) for pointer, _ in found)
+    return Finding(Outcome.VIOLATED, found[0][1], evidence=evidence)
+
+
+def _outside(scope: ScopeOfAutonomy, tool: ToolCall) -> str | None:
+    if scope.allowed_tools is not None and tool.name not in scope.allowed_tools:
+        return "tool_out_of_scope"
+    if scope.deadline is not None and datetime.now(timezone.utc) >= scope.deadline:
+        return "deadline_passed"
+    return broken_limit(scope.limits.get(tool.name, {}), tool.arguments)
+
+
+def _spent(budgets: Sequence[Budget]) -> bool:
+    return any(not budget.left.amount for budget in budgets)
