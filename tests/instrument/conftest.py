@@ -69,3 +69,11 @@ def _recorded(settings: Settings) -> Iterator[Spans]:
     activate(Pipeline(Recorder(settings, tracer_provider=recorded.provider)))
     yield recorded
     activate(None)
+
+
+@pytest.fixture
+def anthropic_instrumented() -> Iterator[None]:
+    """The ``anthropic`` client is instrumented during the test."""
+    instrument("anthropic")
+    yield
+    uninstrument()

@@ -104,6 +104,8 @@ class Adapter:
     None: that is no model call, and left alone."""
     operation: str = "chat"
     """``gen_ai.operation.name``, as `provider`."""
+    on_entry: bool = False
+    """Whether what the methods return is a ``with`` block that makes the call when it is entered."""
     methods: tuple[str, ...] = ()
     """Where calls are made: ``module:Class.method``. Absent ones are skipped, so that other versions work too."""
     package: str | None = None

@@ -86,10 +86,10 @@ def _last(cutoff: Cutoff, stop: type[Exception]) -> Any:
 
 
 # `wrapt.ObjectProxy` has ``__iter__`` whatever it stands for; the newer base has not
-_Proxy: Any = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
+ObjectProxy: Any = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
 
 
-class _Stream(_Proxy):  # type: ignore[misc]  # which of the two depends on the installed version
+class _Stream(ObjectProxy):  # type: ignore[misc]  # which of the two depends on the installed version
     """A provider's stream to ``isinstance`` and in every attribute, with its chunks read through a `Flow`."""
 
     def __init__(self, stream: Any, flow: Flow) -> None:
@@ -178,7 +178,7 @@ class AsyncStream(_Stream):
             await arun(self._self_flow.closed())
 
 
-class _Response(_Proxy):  # type: ignore[misc]  # as above
+class _Response(ObjectProxy):  # type: ignore[misc]  # as above
     """An HTTP response whose closing ends the stream that is read from it."""
 
     def __init__(self, response: Any, flow: Flow) -> None:

@@ -10,6 +10,7 @@ from specspan.guard import contain
 from specspan.instrument.adapter import Adapter, Choose, Invocation
 from specspan.instrument.flow import Flow
 from specspan.instrument.lifecycle import LiveCall, passed_by
+from specspan.instrument.managers import AsyncManager, SyncManager
 from specspan.instrument.pipeline import Pipeline, active
 from specspan.instrument.streams import AsyncStream, SyncStream
 from specspan.instrument.work import leave
@@ -20,7 +21,7 @@ Wrapper = Callable[[Called, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 def wrapper_of(adapter: Adapter, *, is_async: bool) -> Wrapper:
     """A `wrapt` wrapper that makes every call of a method a model call."""
-    through = call_async if is_async else call
+    through = managed if adapter.on_entry else call_async if is_async else call
 
     def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pipeline = active()
@@ -72,6 +73,17 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
     except BaseException as error:
         live.left_by(error)
         raise
+
+
+def managed(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
+    """The ``with`` block that ``wrapped`` makes, to be a model call once it is entered."""
+    manager = wrapped(*invocation.args, **invocation.kwargs)
+    kind, through = (AsyncManager, call_async) if hasattr(manager, "__aenter__") else (SyncManager, call)
+
+    def entered(enter: Called) -> Any:
+        return through(adapter, pipeline, enter, invocation)
+
+    return kind(manager, wrapped, invocation, entered)
 
 
 def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStream]) -> Any | None:

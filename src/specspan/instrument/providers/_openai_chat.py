@@ -10,7 +10,8 @@ from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._chat import message_of, with_texts
 from specspan.instrument.providers._chat_stream import ChatAccumulator, cut, deltas
-from specspan.instrument.providers._openai_client import methods, reads_once, said, service_of, stream_in
+from specspan.instrument.providers._generated import methods, reads_once, said
+from specspan.instrument.providers._openai_client import service_of, stream_in
 from specspan.instrument.providers._raw import answered, edited, put_stream
 from specspan.instrument.providers._shapes import changed, fields, listed
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.providers._openai_client import methods, reads_once, said, service_of
+from specspan.instrument.providers._generated import methods, reads_once, said
+from specspan.instrument.providers._openai_client import service_of
 from specspan.instrument.providers._raw import answered
 from specspan.instrument.providers._shapes import fields
 

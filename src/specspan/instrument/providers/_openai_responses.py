@@ -8,7 +8,8 @@ from typing import Any
 
 from specspan.call import Attribute, Message, Request, Response, Text, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.providers._openai_client import methods, reads_once, said, service_of, stream_in
+from specspan.instrument.providers._generated import methods, reads_once, said
+from specspan.instrument.providers._openai_client import service_of, stream_in
 from specspan.instrument.providers._raw import answered, edited, put_stream
 from specspan.instrument.providers._responses import answer_of, message_of, with_input, with_output
 from specspan.instrument.providers._responses_stream import ResponsesAccumulator, closing, cut, deltas

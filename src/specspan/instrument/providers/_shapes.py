@@ -73,6 +73,23 @@ def not_understood() -> None:
     losses.count("content", "not_understood")
 
 
+def count(value: Any) -> int | None:
+    """A number of tokens; None where the service said nothing, or no number."""
+    if value is None or value.__class__ is int:
+        found: int | None = value
+        return found
+    not_understood()
+    return None
+
+
+def word(value: Any) -> str | None:
+    """A text, a name or an id; None where the service gave none, or something else."""
+    if value is None or isinstance(value, str):
+        return value
+    not_understood()
+    return None
+
+
 def put_texts(thing: Any, places: Callable[[Fields], Places], texts: Iterable[str | None]) -> Any:
     """A copy with each of ``texts`` that is not None in its place; from ``texts``, one is taken for each part."""
     for (_, put), text in zip(places(fields(thing)), texts):  # noqa: B905 - there may be more texts
