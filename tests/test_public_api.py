@@ -25,8 +25,8 @@ FakeClock FakeDecisionIds FakeSpanIds MemoryDecisions Prompt Recorded Reply Scri
 
 SIGNATURES = {
     "check": "(name, *, stage='output', version='1', timeout_s=1.0)",
-    "configure": "(policy=None, *, mode=None, environment=None, service_name=None, db=None, tracer_provider=None, "
-    "meter_provider=None, logger_provider=None, decision_exporters=None)",
+    "configure": "(policy=None, *, mode=None, environment=None, reload=None, service_name=None, db=None, "
+    "tracer_provider=None, meter_provider=None, logger_provider=None, decision_exporters=None)",
     "context": "(*, conversation=None, user=None, scope=None, **attributes)",
     "force_flush": "(timeout_s=5.0)",
     "instrument": "(*names)",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from specspan.errors import SpecError
-from specspan.textfile import TextFile, read_text_file
+from specspan.textfile import TextFile, noting_files, read_text_file
 
 
 def read(path: Path | str) -> TextFile:
@@ -67,3 +67,21 @@ def test_a_file_without_an_end_is_not_read_to_it() -> None:
     """A device is refused like any file that is too large."""
     with pytest.raises(SpecError, match="larger than 1 MB"):
         read("/dev/zero")
+
+
+def test_what_is_read_can_be_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside the block every file that was asked for is noted with what was read, and outside none is."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("f", b"a"), ("g", b"\0"), ("h", b"c")):
+        Path(name).write_bytes(content)
+    with noting_files() as noted:
+        read("f")
+        for name in ("g", "absent"):
+            with pytest.raises(SpecError):
+                read(name)
+    read("h")
+    assert noted == {
+        str(tmp_path / "f"): f"sha256:{sha256(b'a').hexdigest()}",
+        str(tmp_path / "g"): f"sha256:{sha256(bytes(1)).hexdigest()}",
+        str(tmp_path / "absent"): None,
+    }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -34,11 +37,37 @@ def read_text_file(
         error: what is raised when it cannot be read.
     """
     source = os.fspath(path)
+    _note(source, None)
     try:
         data = _bytes(source, what, max_bytes)
-        return TextFile(source, f"sha256:{sha256(data).hexdigest()}", _text(data, what))
+        digest = f"sha256:{sha256(data).hexdigest()}"
+        _note(source, digest)
+        return TextFile(source, digest, _text(data, what))
     except _Unreadable as unreadable:
         raise error(source, unreadable.problem) from unreadable.__cause__
+
+
+_noted: ContextVar[dict[str, str | None] | None] = ContextVar("specspan.noted_files", default=None)
+
+
+@contextmanager
+def noting_files() -> Iterator[Mapping[str, str | None]]:
+    """Note every file that `read_text_file` is asked for in the block.
+
+    Gives, by absolute path, the digest of what was read; None where nothing could be.
+    """
+    noted: dict[str, str | None] = {}
+    token = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(token)
+
+
+def _note(source: str, digest: str | None) -> None:
+    noted = _noted.get()
+    if noted is not None:
+        noted[os.path.abspath(source)] = digest  # noqa: PTH100 - links stay links: they may come to lead elsewhere
 
 
 class _Unreadable(Exception):

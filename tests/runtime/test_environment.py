@@ -76,3 +76,19 @@ def test_an_unknown_protocol_is_refused_by_name() -> None:
     """The message names the variable, the value and what would do."""
     with pytest.raises(ConfigurationError, match=r"OTEL_EXPORTER_OTLP_PROTOCOL: .*'http/json'.*http/protobuf, grpc"):
         environment.read({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"})
+
+
+@pytest.mark.parametrize(
+    ("said", "interval_s"),
+    [("5", 5.0), ("0.5s", 0.5), ("10 s", 10.0), ("true", 2.0), ("ON", 2.0), ("off", None), ("0", None), ("", None)],
+)
+def test_reloading_is_asked_for_in_seconds(said: str, interval_s: float | None) -> None:
+    """SPECSPAN_POLICY_RELOAD takes seconds, or yes and no."""
+    assert environment.read({"SPECSPAN_POLICY_RELOAD": said}).policy_reload_s == interval_s
+
+
+@pytest.mark.parametrize("said", ["soon", "-1", "5m", "0.0", "90000", "1e3", "\N{ARABIC-INDIC DIGIT FIVE}"])
+def test_no_time_between_looks_is_refused(said: str) -> None:
+    """The variable is named, and what it takes."""
+    with pytest.raises(ConfigurationError, match=r"^SPECSPAN_POLICY_RELOAD: .* is no time between looks"):
+        environment.read({"SPECSPAN_POLICY_RELOAD": said})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, overload
 
 from opentelemetry._logs import LoggerProvider
@@ -17,11 +17,15 @@ from specspan.decision import Mode
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError, Problem
 from specspan.guard import guard
-from specspan.instrument.pipeline import Pipeline, activate
+from specspan.instrument.pipeline import Pipeline
 from specspan.policy.model import Policy
 from specspan.record.pipeline import DecisionExporter
 from specspan.record.recorder import Recorder
 from specspan.runtime import environment as env
+from specspan.runtime.running import Running, run_from_now_on, running, take_over
+from specspan.runtime.watched_files import Digests
+from specspan.runtime.watcher import Watcher
+from specspan.textfile import noting_files
 
 if TYPE_CHECKING:
     from specspan.runtime.providers import Providers
@@ -32,6 +36,7 @@ def configure(
     *,
     mode: Mode | str | None = None,
     environment: str | None = None,
+    reload: bool | float | None = None,
     service_name: str | None = None,
     db: str | os.PathLike[str] | None = None,
     tracer_provider: TracerProvider | None = None,
@@ -46,6 +51,9 @@ def configure(
             and nothing is decided.
         mode: ``observe`` or ``enforce`` in place of what the policy says; by default ``SPECSPAN_MODE``.
         environment: which of the policy's ``environments`` this process runs in; by default ``SPECSPAN_ENV``.
+        reload: look at the policy's files while the application runs, and put what they hold in force when they change:
+            True for every 2 s, or a number of seconds; by default ``SPECSPAN_POLICY_RELOAD``. A policy that is refused
+            leaves the one before it in force.
         service_name: ``service.name`` of providers that are made here; by default ``OTEL_SERVICE_NAME``.
         db: keep spans and decisions in this SQLite file, besides whatever else is asked for. By default they go to
             ``SPECSPAN_DB``, else ``specspan.db``, and only where nothing else is asked for.
@@ -66,36 +74,46 @@ def configure(
     asked = env.read(os.environ)
     if db is not None:
         asked = asked.and_sqlite()
-    loaded = policy_of(
-        policy if policy is not None else asked.policy, mode or asked.mode, environment or asked.policy_environment
-    )
+    source = policy if policy is not None else asked.policy
+    interval_s = _interval_s(reload, asked, source)
+    if interval_s is not None and not isinstance(source, Policy):
+        source = os.path.abspath(source or "")  # noqa: PTH100 - links stay links, and the folder may change
+
+    def load() -> Policy | None:
+        return policy_of(source, mode or asked.mode, environment or asked.policy_environment)
+
+    with noting_files() as read:
+        loaded = load()
     engine = Engine(loaded) if loaded is not None else None
     if asked.disabled:
-        _replace(_unrecorded(engine))
-        return
-    from specspan.runtime import exporters, providers  # OpenTelemetry's SDK: not before it is needed
+        what = _unrecorded(engine, reloads=interval_s is not None)
+    else:
+        from specspan.runtime import exporters, providers  # OpenTelemetry's SDK: not before it is needed
 
-    if decision_exporters is None:
-        decision_exporters = [exporters.create(exporters.DECISIONS, name, db=db) for name in asked.decisions]
-    found = providers.given_or_made(
-        asked, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
-    )
-    _replace(_assembled(engine, found, decision_exporters))
+        if decision_exporters is None:
+            decision_exporters = [exporters.create(exporters.DECISIONS, name, db=db) for name in asked.decisions]
+        found = providers.given_or_made(
+            asked, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
+        )
+        what = _assembled(engine, found, decision_exporters)
+    if what is not None and interval_s is not None:
+        what = _watched(what, load, read, interval_s)
+    run_from_now_on(what)
 
 
 def force_flush(timeout_s: float = 5.0) -> bool:
     """Hand over everything recorded so far; False when something was left after ``timeout_s`` seconds."""
-    running = _running
-    if running is None:
+    what = running()
+    if what is None:
         return True
     with guard("runtime.force_flush"):
-        return running.force_flush(timeout_s)
+        return what.force_flush(timeout_s)
     return False
 
 
 def shutdown() -> None:
     """Flush, and take specspan out of work until it is configured again. At exit this happens by itself."""
-    _replace(None)
+    run_from_now_on(None)
 
 
 @overload
@@ -131,29 +149,7 @@ def policy_of(
     return policy if mode is None else replace(policy, mode=_mode(mode))
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """What one `configure` put together."""
-
-    pipeline: Pipeline
-    providers: Providers
-
-    def force_flush(self, timeout_s: float) -> bool:
-        recorded = self.pipeline.recorder.force_flush(timeout_s)
-        return self.providers.force_flush(timeout_s) and recorded
-
-    def shutdown(self) -> None:
-        with guard("runtime.shutdown.recorder"):
-            self.pipeline.recorder.shutdown()
-        with guard("runtime.shutdown.providers"):
-            self.providers.shutdown()
-
-
-_lock = threading.RLock()
-_running: _Running | None = None
-
-
-def _assembled(engine: Engine | None, found: Providers, decision_exporters: Sequence[DecisionExporter]) -> _Running:
+def _assembled(engine: Engine | None, found: Providers, decision_exporters: Sequence[DecisionExporter]) -> Running:
     recorder = Recorder(
         tracer_provider=found.tracer,
         meter_provider=found.meter,
@@ -163,25 +159,44 @@ def _assembled(engine: Engine | None, found: Providers, decision_exporters: Sequ
     )
     if engine is not None:
         recorder.policy_in_force(engine.policy)
-    return _Running(Pipeline(recorder, engine), found)
+    return Running(Pipeline(recorder, engine), found)
 
 
-def _unrecorded(engine: Engine | None) -> _Running | None:
-    """Nothing at all, unless a policy is to be enforced: whoever silences telemetry has not lifted the policy."""
-    if engine is None or engine.policy.mode is not Mode.ENFORCE:
+def _unrecorded(engine: Engine | None, *, reloads: bool) -> Running | None:
+    """Nothing at all, unless a policy is enforced, or may come to be: who silences telemetry has not lifted it."""
+    if engine is None or not (reloads or engine.policy.mode is Mode.ENFORCE):
         return None
     from specspan.runtime import providers
 
     return _assembled(engine, providers.none(), ())
 
 
-def _replace(running: _Running | None) -> None:
-    global _running
-    with _lock:
-        before, _running = _running, running
-        activate(running.pipeline if running is not None else None)
-    if before is not None:
-        before.shutdown()
+def _watched(what: Running, load: Callable[[], Policy | None], read: Digests, interval_s: float) -> Running:
+    """The same, its policy loaded again when its files change."""
+    from specspan.record.policy_reloads import PolicyReloads
+    from specspan.runtime.reload import Reloader
+
+    reloads = PolicyReloads(what.providers.meter)
+    reloader = Reloader(load, read, partial(take_over, what.pipeline.recorder), reloads)
+    return replace(what, watcher=Watcher(reloader.poll, interval_s), at_last=reloads.close)
+
+
+def _interval_s(
+    reload: bool | float | None, asked: env.Environment, source: str | os.PathLike[str] | Policy | None
+) -> float | None:
+    """How often the policy's files are looked at; None: never.
+
+    Raises:
+        ConfigurationError: in code it is asked for, and there is no file.
+    """
+    if reload is None:  # a variable that is set for many programs is no mistake in one without a file
+        return asked.policy_reload_s if source is not None and not isinstance(source, Policy) else None
+    if reload is False:
+        return None
+    if source is None or isinstance(source, Policy):
+        problem = Problem("there is no file to look at", "Give 'policy' the path of a file, or leave 'reload' out.")
+        raise ConfigurationError("configure(reload=…)", problem)
+    return env.RELOAD_S if reload is True else env.reload_interval(reload, "configure(reload=…)")
 
 
 atexit.register(shutdown)

@@ -5,6 +5,7 @@ Source of the latter: https://opentelemetry.io/docs/specs/otel/configuration/sdk
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,11 @@ from specspan.errors import ConfigurationError, Problem
 
 SQLITE_SPANS = "specspan_sqlite"
 SQLITE_DECISIONS = "sqlite"
+RELOAD_S = 2.0
+"""How often a policy's files are looked at where only that they are is asked for."""
+MAX_RELOAD_S = 86_400.0
+_RELOAD = "SPECSPAN_POLICY_RELOAD"
+_YES, _NO = ("true", "on", "yes"), ("false", "off", "no")
 _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 
@@ -27,6 +33,8 @@ class Environment:
     """``SPECSPAN_MODE``."""
     policy_environment: str | None
     """``SPECSPAN_ENV``: a name under ``environments`` of the policy."""
+    policy_reload_s: float | None
+    """``SPECSPAN_POLICY_RELOAD``: how often to look whether the policy changed; None: never."""
     decisions: tuple[str, ...]
     """Names of decision exporters (``SPECSPAN_DECISION_EXPORTER``, by default ``sqlite``)."""
     traces: tuple[str, ...]
@@ -47,7 +55,7 @@ def read(environ: Mapping[str, str]) -> Environment:
     """Read the variables; an empty one counts as unset, as OpenTelemetry has it.
 
     Raises:
-        ConfigurationError: a protocol that OTLP does not have.
+        ConfigurationError: a protocol that OTLP does not have, or a time that is none.
     """
     given = {name: value.strip() for name, value in environ.items() if value.strip()}
     return Environment(
@@ -55,11 +63,38 @@ def read(environ: Mapping[str, str]) -> Environment:
         policy=given.get("SPECSPAN_POLICY"),
         mode=given.get("SPECSPAN_MODE"),
         policy_environment=given.get("SPECSPAN_ENV"),
+        policy_reload_s=_interval_s(given.get(_RELOAD, "off")),
         decisions=_names(given.get("SPECSPAN_DECISION_EXPORTER", SQLITE_DECISIONS)),
         traces=_exporters(given, "TRACES", otherwise=SQLITE_SPANS),
         metrics=_exporters(given, "METRICS", otherwise="none"),
         logs=_exporters(given, "LOGS", otherwise="none"),
     )
+
+
+def reload_interval(interval_s: float, source: str) -> float:
+    """An interval between looks at the policy's files, in seconds.
+
+    Raises:
+        ConfigurationError: it is none; ``source`` is named.
+    """
+    if 0 < interval_s <= MAX_RELOAD_S:
+        return interval_s
+    problem = Problem(f"{interval_s} is no time between looks", "Give seconds, more than none and at most a day.")
+    raise ConfigurationError(source, problem)
+
+
+def _interval_s(text: str) -> float | None:
+    """``5``, ``5s``, ``true`` or ``off``."""
+    word = text.casefold()
+    if word in _NO or word == "0":
+        return None
+    if word in _YES:
+        return RELOAD_S
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*s?", word)
+    if match is None:
+        problem = Problem(f"{text!r} is no time between looks", "Give seconds, such as 5s, or off.")
+        raise ConfigurationError(_RELOAD, problem)
+    return reload_interval(float(match[1]), _RELOAD)
 
 
 def _exporters(given: Mapping[str, str], signal: str, *, otherwise: str) -> tuple[str, ...]:

@@ -1,0 +1,90 @@
+"""What is in force in this process, and how something else takes its place."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from specspan.engine.engine import Engine
+from specspan.guard import guard
+from specspan.instrument.pipeline import Pipeline, activate
+from specspan.record.recorder import Recorder
+from specspan.runtime.watcher import Watcher
+
+if TYPE_CHECKING:
+    from specspan.runtime.providers import Providers
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What one `configure` put together."""
+
+    pipeline: Pipeline
+    providers: Providers
+    watcher: Watcher | None = None
+    """Looks at the policy's files, where they are to be looked at again."""
+    at_last: Callable[[], None] = lambda: None
+    """Done when all else is shut down."""
+
+    def force_flush(self, timeout_s: float) -> bool:
+        """Hand over everything recorded so far; False when something was left."""
+        recorded = self.pipeline.recorder.force_flush(timeout_s)
+        return self.providers.force_flush(timeout_s) and recorded
+
+    def shutdown(self) -> None:
+        """Flush, and let go of everything."""
+        if self.watcher is not None:
+            self.watcher.close()
+        with guard("runtime.shutdown.recorder"):
+            self.pipeline.recorder.shutdown()
+        with guard("runtime.shutdown.providers"):
+            self.providers.shutdown()
+        self.at_last()
+
+
+_lock = threading.RLock()
+_running: Running | None = None
+
+
+def running() -> Running | None:
+    """What is in force; None before `configure` and after `shutdown`."""
+    return _running
+
+
+def run_from_now_on(what: Running | None) -> None:
+    """Put something else in force, and shut down what was."""
+    global _running
+    with _lock:
+        before, _running = _running, what
+        activate(what.pipeline if what is not None else None)
+    if before is not None:
+        before.shutdown()
+    if what is not None and what.watcher is not None:
+        what.watcher.start()
+
+
+def take_over(recorder: Recorder, engine: Engine) -> None:
+    """Have calls that start from now on decided by ``engine``; those under way keep the one they began with.
+
+    ``recorder`` says in which configuration: where another took its place meanwhile, nothing changes.
+    """
+    global _running
+    with _lock:
+        if _running is None or _running.pipeline.recorder is not recorder:
+            return
+        recorder.policy_in_force(engine.policy)  # first, so that the record comes before decisions under it
+        pipeline = replace(_running.pipeline, engine=engine)
+        _running = replace(_running, pipeline=pipeline)
+        activate(pipeline)
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # another thread of the parent may have held it
+    os.register_at_fork(after_in_child=_renew_lock)
