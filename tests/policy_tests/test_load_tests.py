@@ -102,6 +102,17 @@ def test_the_table_names_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (found.environment, found.mode) == ("production", Mode.OBSERVE)
 
 
+def test_clauses_of_several_specs_have_their_full_names() -> None:
+    """A full name means the clause that findings call by its id alone, where no other spec has that id."""
+    expect = "{governing_clause: 'desk:keep_numbers', findings: {'bank:lend': violated}}"
+    policy = POLICY.replace("spec: desk.md", "specs: [desk.md, bank.md]\norder: [[owner, must], team, person]")
+    Path("bank.md").write_text("---\nid: bank\nladder: [must]\n---\n# Bank {#bank}\n\n## Lend {#lend authority=must}\n")
+    tests = f"  - {{name: a, output: '1234', expect: {expect}}}\n"
+    (case,) = load_tests(write_table(tests, policy=policy)).cases
+    assert case.expected.facts == {"governing_clause": "keep_numbers"}
+    assert list(case.expected.findings) == ["lend"]
+
+
 def test_the_policy_is_found_beside_the_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its path is seen from the file of tests, wherever the command is run."""
     write_table("  - {name: a, output: x, expect: {verdict: complied}}\n")

@@ -14,6 +14,7 @@ from specspan.documents.validation import validated
 from specspan.documents.yaml_text import read_yaml
 from specspan.errors import ConfigurationError, Problem
 from specspan.policy.against_spec import clause_problem
+from specspan.policy.authority import Authority
 from specspan.policy.load import load_policy
 from specspan.policy.model import Policy
 from specspan.policy_tests.entries import (
@@ -56,7 +57,9 @@ def load_tests(path: str | os.PathLike[str]) -> Table:
     return Table(
         source=text.source,
         policy=policy if file.mode is None else replace(policy, mode=file.mode),
-        cases=tuple(_case(entry, root.at(("tests", index)).line) for index, entry in enumerate(file.tests)),
+        cases=tuple(
+            _case(entry, root.at(("tests", index)).line, policy.authority) for index, entry in enumerate(file.tests)
+        ),
     )
 
 
@@ -81,7 +84,7 @@ def _named(expect: ExpectEntry) -> Iterable[tuple[tuple[str, ...], str]]:
         yield ("governing_clause",), expect.governing_clause
 
 
-def _case(entry: CaseEntry, line: int) -> Case:
+def _case(entry: CaseEntry, line: int, authority: Authority) -> Case:
     said = entry.stream if entry.stream is not None else filter(None, [entry.output])
     conversation = Conversation(
         request=_request(entry),
@@ -90,7 +93,7 @@ def _case(entry: CaseEntry, line: int) -> Case:
         overrides=tuple(each.override for each in entry.overrides),
         date=entry.date,
     )
-    return Case(entry.name, line, conversation, _expected(entry.expect))
+    return Case(entry.name, line, conversation, _expected(entry.expect, authority))
 
 
 def _request(entry: CaseEntry) -> Request:
@@ -121,8 +124,15 @@ def _context(entry: ContextEntry) -> CallContext:
     return CallContext(entry.conversation, entry.user, scope, entry.model_extra or {})
 
 
-def _expected(entry: ExpectEntry) -> Expected:
+def _expected(entry: ExpectEntry, authority: Authority) -> Expected:
+    """What is expected, clauses by the names that findings have for them."""
+    facts = {name: getattr(entry, name) for name in _FACTS if name in entry.model_fields_set}
+    if entry.governing_clause is not None:
+        facts["governing_clause"] = authority.clauses_called(entry.governing_clause)[0]
     return Expected(
-        facts={name: getattr(entry, name) for name in _FACTS if name in entry.model_fields_set},
-        findings={clause: ExpectedFinding(each.outcome, each.reason) for clause, each in entry.findings.items()},
+        facts=facts,
+        findings={
+            authority.clauses_called(clause)[0]: ExpectedFinding(each.outcome, each.reason)
+            for clause, each in entry.findings.items()
+        },
     )
