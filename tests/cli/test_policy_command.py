@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from specspan.checks.registry import kinds
 from specspan.cli.commands import policy as module
 
 SPEC = """\
@@ -348,3 +349,19 @@ def test_a_spec_that_cannot_be_read_is_told_without_a_traceback() -> None:
     assert result.returncode == 2
     assert "broken.md" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_schema_of_a_policy_is_printed() -> None:
+    """As JSON, with every kind of check."""
+    schema = json.loads(run("schema").stdout)
+    assert set(schema["$defs"]["Check"]["properties"]) == set(kinds())
+
+
+def test_the_schema_is_written_beside_a_first_policy() -> None:
+    """Where the policy says it is; one that is there already stays as it is."""
+    assert run("init", "shop.md", "-o", "first.yaml").exit_code == 0
+    assert Path("policy.schema.json").read_text() == run("schema").stdout
+    Path("policy.schema.json").write_text("mine")
+    assert run("init", "shop.md", "-o", "second.yaml").exit_code == 0
+    assert Path("policy.schema.json").read_text() == "mine"
+    assert Path("first.yaml").read_text() == run("init", "shop.md").stdout

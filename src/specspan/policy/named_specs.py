@@ -9,12 +9,10 @@ from typing import Any
 from specspan.documents.node import Node
 from specspan.documents.paths import PathTo
 from specspan.errors import SpecError
+from specspan.policy.building import Note
 from specspan.spec.find import find_spec
 from specspan.spec.load import load_spec
 from specspan.spec.model import Spec
-
-Note = Callable[[PathTo, str, str], None]
-"""Takes down where something is wrong, what, and the remedy."""
 
 
 class NamedSpecs:

@@ -145,7 +145,7 @@ Fact = Annotated[Any, BeforeValidator(_fact), WithJsonSchema(_FACT)]
 class Entry(BaseModel):
     """A mapping in the file."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class SpecEntry(Entry):
@@ -170,7 +170,9 @@ class ObjectiveEntry(Entry):
     """How much of the traffic must comply, over which time."""
 
     target: Annotated[float, BeforeValidator(share), WithJsonSchema({"type": ["string", "number"]})]
+    """A share, such as ``99.9%`` or ``0.999``."""
     window: Annotated[timedelta, BeforeValidator(_window), WithJsonSchema({"type": "string"})]
+    """A number and ``m``, ``h``, ``d`` or ``w``, such as ``30d``."""
 
 
 Checks = list[dict[str, Any]]
@@ -181,20 +183,24 @@ class ClauseEntry(Entry):
     """What this application does about one clause."""
 
     severity: Severity | None = None
+    """How bad a violation is to this application."""
     action: Action | None = None
+    """What is done when it is violated."""
     mode: Mode | None = None
     """``observe`` for a clause that is watched while the rest of the policy is enforced."""
     on_error: OnError | None = None
+    """What a failing check means in enforce mode."""
     replacement: str | None = None
     """What stands in place of a text under ``action: replace``."""
     objective: ObjectiveEntry | None = None
+    """How much of the traffic must comply, over which time."""
     when: dict[str, Annotated[Any, BeforeValidator(_facts), WithJsonSchema(_FACTS)]] | None = None
     """The calls it has a bearing on: a value, or a list of those it may have, for each fact. Without it, the clause's
     tags say so: each is a fact that has to be true."""
     checks: Checks | None = None
-    """In place of those of the layers below."""
+    """Each of one kind; in place of those in the file it builds on."""
     more_checks: Checks | None = Field(default=None, alias="checks+")
-    """Besides those of the layers below."""
+    """Each of one kind; besides those in the file it builds on."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ClauseEntry:
@@ -206,8 +212,10 @@ class OverrideEntry(Entry):
 
     clause: str
     by: Line
+    """The level that declares it."""
     reason: Line
     until: Day = None
+    """The last day it holds (UTC)."""
     kind: OverrideKind = OverrideKind.EXPLICIT
 
     @property
@@ -220,14 +228,17 @@ class EnvironmentEntry(Entry):
     """What holds in one environment, or in all of them."""
 
     mode: Mode | None = None
+    """``observe`` records what ``enforce`` would do."""
     defaults: Annotated[DefaultsEntry, _nothing(dict)] = DefaultsEntry()
+    """What holds for every clause that does not say otherwise."""
     context: Annotated[dict[str, Fact], _nothing(dict)] = Field(default_factory=dict)
     """Facts that hold of calls of which the application does not say otherwise."""
     clauses: Annotated[dict[str, Annotated[ClauseEntry, _nothing(dict)]], _nothing(dict)] = Field(default_factory=dict)
+    """What is done about each clause, by its id."""
     overrides: list[OverrideEntry] | None = None
-    """In place of those of the layers below."""
+    """Exceptions that this application declares; in place of those in the file it builds on."""
     more_overrides: list[OverrideEntry] | None = Field(default=None, alias="overrides+")
-    """Besides those of the layers below."""
+    """Exceptions that this application declares; besides those in the file it builds on."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> EnvironmentEntry:
@@ -240,6 +251,7 @@ class PolicyFile(EnvironmentEntry):
     extends: Line | None = None
     """The file this one builds on, relative to it."""
     spec: Annotated[SpecEntry | None, BeforeValidator(_source)] = None
+    """Path of the spec, seen from this file, or a published edition such as ``openai-model-spec@2025-12-18``."""
     specs: list[Annotated[SpecEntry, BeforeValidator(_source)]] | None = None
     """Several, in place of one ``spec``."""
     order: list[Annotated[Any, BeforeValidator(_levels), WithJsonSchema(_LEVELS)]] | None = None

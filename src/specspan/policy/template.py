@@ -11,6 +11,7 @@ import yaml
 
 from specspan.checks.base import CheckKindModule
 from specspan.policy.against_spec import enclosing
+from specspan.policy.json_schema import SCHEMA_FILE
 from specspan.spec.model import Clause, Spec
 
 _WIDTH = 120
@@ -30,6 +31,8 @@ def starting_policy(spec: Spec, spec_path: str, kinds: Mapping[str, CheckKindMod
 
 
 def _head(spec: Spec, spec_path: str) -> Iterator[str]:
+    yield f"# yaml-language-server: $schema={SCHEMA_FILE}"
+    yield f"# Editors complete what stands here by that file: specspan policy schema > {SCHEMA_FILE}"
     version = f", version {_comment(spec.version)}" if spec.version else ""
     yield f"# What this application does about {_comment(spec.id)}{version}."
     yield "# Edit it, then see what is bound: specspan policy check FILE"

@@ -13,6 +13,7 @@ from specspan.call import ModelCall
 from specspan.checks import code
 from specspan.checks.base import Check, CheckConfigError, TextAt
 from specspan.decision import CheckKind, CheckRef, Finding, Stage
+from specspan.documents.json_schema import hoisted
 from specspan.wording import did_you_mean
 
 KIND = "code"
@@ -24,7 +25,7 @@ class CodeConfig(BaseModel):
     What it leaves out is as the registration says.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
     """Name given to `specspan.check`, or ``package.module:function``."""
@@ -39,11 +40,13 @@ _REGISTER = (
     "or name the function as package.module:function."
 )
 
-SCHEMA = {
-    "description": "a function of your own, by its @specspan.check name or where it is",
-    "anyOf": [{"type": "string"}, CodeConfig.model_json_schema()],
-    "examples": [{"name": "my_checks:no_account_numbers", "stage": "output", "timeout_s": 0.5}],
-}
+SCHEMA = hoisted(
+    {
+        "description": "a function of your own, by its @specspan.check name or where it is",
+        "anyOf": [{"type": "string"}, CodeConfig.model_json_schema()],
+        "examples": [{"name": "my_checks:no_account_numbers", "stage": "output", "timeout_s": 0.5}],
+    }
+)
 
 
 def build(clause_id: str, configuration: Any) -> Check:

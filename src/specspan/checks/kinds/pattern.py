@@ -13,6 +13,7 @@ from specspan.call import ModelCall
 from specspan.checks.base import Check, CheckConfigError, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.documents.json_schema import hoisted
 
 KIND = "pattern"
 
@@ -23,7 +24,7 @@ MAX_EVIDENCE = 64
 class PatternConfig(BaseModel):
     """What a policy file says under ``pattern``; a single string is the one pattern of ``any``."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
     stage: Stage = Field(default=Stage.OUTPUT, strict=False)
     any: list[str] = []
@@ -39,14 +40,16 @@ class PatternConfig(BaseModel):
     version: str = "1"
 
 
-SCHEMA = {
-    "description": "what a text must not, or must, contain",
-    "anyOf": [{"type": "string"}, PatternConfig.model_json_schema()],
-    "examples": [
-        {"stage": "output", "any": [r"\b\d{3}-\d{2}-\d{4}\b"], "reason": "ssn"},
-        {"require": ["not (legal|financial) advice"], "ignore_case": True, "reason": "no_disclaimer"},
-    ],
-}
+SCHEMA = hoisted(
+    {
+        "description": "what a text must not, or must, contain",
+        "anyOf": [{"type": "string"}, PatternConfig.model_json_schema()],
+        "examples": [
+            {"stage": "output", "any": [r"\b\d{3}-\d{2}-\d{4}\b"], "reason": "ssn"},
+            {"require": ["not (legal|financial) advice"], "ignore_case": True, "reason": "no_disclaimer"},
+        ],
+    }
+)
 
 
 def build(clause_id: str, configuration: Any) -> Check:

@@ -9,6 +9,7 @@ import click
 
 from specspan.checks.registry import kinds
 from specspan.cli.output import write_new
+from specspan.policy.json_schema import SCHEMA_FILE, schema_text
 from specspan.policy.template import starting_policy
 from specspan.spec.load import load_spec
 
@@ -19,7 +20,8 @@ from specspan.spec.load import load_spec
 def command(spec: Path, output: Path | None) -> None:
     """Print a first policy for a spec.
 
-    It names every clause that binds somebody, observes, and changes nothing until you edit it.
+    It names every clause that binds somebody, observes, and changes nothing until you edit it. With --output, the JSON
+    Schema that editors complete it by is written beside it, where there is none yet.
     """
     folder = output.parent if output is not None else Path()
     text = starting_policy(load_spec(spec), _seen_from(folder, spec), kinds())
@@ -27,6 +29,9 @@ def command(spec: Path, output: Path | None) -> None:
         click.echo(text, nl=False)
         return
     write_new(output, text)
+    schema = folder / SCHEMA_FILE
+    if not schema.exists():
+        write_new(schema, schema_text(kinds()))
     click.echo(f"Wrote {output}. Bind checks to clauses in it, then: specspan policy check {output}", err=True)
 
 
