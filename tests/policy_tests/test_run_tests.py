@@ -139,17 +139,22 @@ def test_a_test_has_its_own_day(day: str, outcome: str) -> None:
 def test_a_day_and_an_override_hold_for_one_test_only() -> None:
     """What one test declares is gone in the next."""
     long = "output: one two three four five six seven eight nine ten"
-    first, second = results(f"""\
+    first, second, third = results(f"""\
   - name: a
     {long}
+    date: 2027-01-01
     overrides: [{{clause: be_short, by: team, reason: asked for}}]
     expect: {{findings: {{be_short: overridden}}}}
   - name: b
     {long}
     expect: {{findings: {{be_short: violated}}}}
+  - name: c
+    {long}
+    date: 2026-12-31
+    overrides: [{{clause: be_short, by: team, reason: asked for, until: 2026-12-31}}]
+    expect: {{findings: {{be_short: overridden}}}}
 """)
-    assert first.passed
-    assert second.passed
+    assert [first.passed, second.passed, third.passed] == [True] * 3
 
 
 def test_checks_of_ones_own_meet_the_whole_call() -> None:

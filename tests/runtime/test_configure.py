@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from specspan.errors import ConfigurationError, MissingDependency, PolicyError
 from specspan.instrument.pipeline import Pipeline, active
 from specspan.record.model import Ending, EndKind, Timing
 from specspan_exporter_sqlite import Reader
+
+pytestmark = pytest.mark.usefixtures("nothing_configured")
 
 SPEC = """
 # Manners {#manners}
@@ -56,18 +57,6 @@ class Kept:
 
     def shutdown(self) -> None:
         self.closed = True
-
-
-@pytest.fixture(autouse=True)
-def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Every test starts and ends unconfigured, without variables, in a folder of its own."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "SPECSPAN_")) and name != "SPECSPAN_RAISE_INTERNAL_ERRORS":
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    specspan.shutdown()
-    yield
-    specspan.shutdown()
 
 
 @pytest.fixture

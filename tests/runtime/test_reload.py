@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
@@ -67,17 +69,10 @@ class Kept:
 
 
 @pytest.fixture(autouse=True)
-def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Unconfigured, without variables, in a folder with a spec and a policy."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "SPECSPAN_")) and name != "SPECSPAN_RAISE_INTERNAL_ERRORS":
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    specspan.shutdown()
+def files(nothing_configured: None) -> None:
+    """A spec and a policy in the current directory."""
     Path("manners.md").write_text(SPEC)
     Path("policy.yaml").write_text(FIRST)
-    yield
-    specspan.shutdown()
 
 
 class Metrics:
@@ -288,6 +283,44 @@ def test_half_a_file_is_never_in_force() -> None:
         assert in_force() == "first"
     assert poll() is Looked.RELOADED
     assert in_force() == "other"
+
+
+def test_a_text_that_was_taken_back_must_stand_still_anew() -> None:
+    """Seen, gone and there again is no standing still."""
+    configured()
+    for text, looked in ((SECOND, Looked.CHANGING), (FIRST, Looked.UNCHANGED), (SECOND, Looked.CHANGING)):
+        Path("policy.yaml").write_text(text)
+        assert poll() is looked
+    assert poll() is Looked.RELOADED
+
+
+TEXTS = {"first": FIRST, "other": SECOND, "broken": BROKEN, "half": SECOND[: SECOND.index("  be_kind")], "gone": None}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(sorted(TEXTS)), st.integers(0, 3)), max_size=8))
+def test_in_force_is_the_last_policy_that_stood_still(steps: list[tuple[str, int]]) -> None:
+    """Whatever is written, and however often it is looked at in between: no other policy ever decides."""
+    Path("policy.yaml").write_text(FIRST)
+    held = Held(lambda: load_policy("policy.yaml"))
+    seen = tried = in_force = "first"
+    for name, looks in steps:
+        text = TEXTS[name]
+        Path("policy.yaml").unlink(missing_ok=True)
+        if text is not None:
+            Path("policy.yaml").write_text(text)
+        for _ in range(looks):
+            looked = held.reloader.poll()
+            stood_still, seen = seen == name, name
+            if tried != name and stood_still:
+                tried = name
+                usable = name in ("first", "other", "half")
+                in_force = name if usable else in_force
+                assert looked is (Looked.RELOADED if usable else Looked.REFUSED)
+            else:
+                assert looked is (Looked.UNCHANGED if tried == name else Looked.CHANGING)
+    taken = held.taken[-1].policy.digest if held.taken else load_digest(FIRST)
+    assert taken == load_digest(TEXTS[in_force] or "")
 
 
 def test_a_file_that_is_away_for_a_moment_is_not_missed(caplog: pytest.LogCaptureFixture) -> None:
@@ -512,6 +545,8 @@ def test_whatever_loading_raises_the_old_policy_stays(caplog: pytest.LogCaptureF
     """A failure of our own, or of somebody's plug-in, is counted as internal besides, and ends no thread."""
 
     def load() -> Policy:
+        if Path("policy.yaml").read_text() == FIRST:
+            return load_policy("policy.yaml")
         raise RuntimeError("a plug-in broke")
 
     held = Held(load)
@@ -521,3 +556,5 @@ def test_whatever_loading_raises_the_old_policy_stays(caplog: pytest.LogCaptureF
     assert held.taken == []
     assert losses.totals()[("internal", "runtime.reload")] == before + 1
     assert caplog.messages[-1].endswith("\nRuntimeError: a plug-in broke")
+    Path("policy.yaml").write_text(FIRST)
+    assert [held.reloader.poll() for _ in range(2)] == [Looked.CHANGING, Looked.RELOADED]
