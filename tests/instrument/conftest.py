@@ -77,3 +77,11 @@ def anthropic_instrumented() -> Iterator[None]:
     instrument("anthropic")
     yield
     uninstrument()
+
+
+@pytest.fixture
+def bedrock_instrumented() -> Iterator[None]:
+    """The ``botocore`` client is instrumented during the test."""
+    instrument("bedrock")
+    yield
+    uninstrument()

@@ -52,7 +52,7 @@ class Wire:
     """What the client reads the answer from."""
 
     def __call__(self, request: Any, **_: Any) -> Any:
-        self.requests.append(json.loads(request.body))
+        self.requests.append(json.loads(request.body or b"{}"))
         data = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         is_stream = data.startswith(b"\0\0")
         headers = {"content-type": "application/vnd.amazon.eventstream" if is_stream else "application/json"}

@@ -18,9 +18,8 @@ _EVENTS = conversation(["one ", "two ", "three"])
 class _Wire:
     """What a client reads events from, one piece at a time."""
 
-    headers = {"content-type": "application/vnd.amazon.eventstream"}
-
     def __init__(self, body: Body) -> None:
+        self.headers = {"content-type": "application/vnd.amazon.eventstream"}
         self._body = body
 
     def stream(self, *_: Any) -> Iterator[bytes]:
