@@ -206,7 +206,7 @@ def test_events_are_never_written_into(spans: Spans) -> None:
     specspan.uninstrument()
     expected = list(stream(*TALK))
     specspan.instrument("bedrock")
-    kept = []
+    kept: list[Any] = []
     for event in stream(*TALK):
         assert event == expected[len(kept)]
         kept.append(event)
