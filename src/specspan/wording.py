@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 _MAX_NAME = 100
 """Longer ones are not compared: nobody means them, and comparing takes time that grows with their square."""
+
+_MAX_KNOWN = 5_000
+"""Of more, the first are compared: a file may have a hundred names to look for, and each is held against all."""
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """The known names most like ``name``, the most alike first; none where nothing is alike."""
     if len(name) > _MAX_NAME:
         return []
-    by_fold = {candidate.lower(): candidate for candidate in known}
+    by_fold = {candidate.lower(): candidate for candidate in islice(known, _MAX_KNOWN)}
     return [by_fold[match] for match in get_close_matches(name.lower(), by_fold, n=n, cutoff=0.6)]
 
 

@@ -40,7 +40,57 @@ def _clauses(form: str) -> str:
     return '{"clauses": [\n' + ",\n".join(lines) + "\n]}" if form == "json" else "clauses:\n- " + "\n- ".join(lines)
 
 
+_SECTION = "# A {#a}\n"
+_EXAMPLE = f"{_SECTION}**Example**: x\n~~~xml\n"
+
+
+def _section(text: str, *, head: str = "", tail: str = "") -> str:
+    """One section of nothing but a text, over and over."""
+    return _times(text, head=_SECTION + head, tail=tail)
+
+
+def _example(text: str, *, head: str = "", tail: str = "") -> str:
+    """One conversation likewise."""
+    return _times(text, head=_EXAMPLE + head, tail=f"{tail}\n~~~\n")
+
+
+def _ids(form: str, many: int) -> str:
+    """As many clauses of the least that one can be."""
+    return form.format(", ".join(f'{{"id": "c{n}", "parent": "c{n + 1}"}}' for n in range(many)))
+
+
+MARKDOWN = {
+    "a million headings": lambda: _SECTION * 600_000,
+    "one heading of attributes": lambda: _times('"', head="# A {#a ", tail="}"),
+    "one heading of braces": lambda: _times("{", head=f"{_SECTION}# ", tail="}"),
+    "one line of brackets": lambda: _section("["),
+    "one line of references": lambda: _section("[?](#a)"),
+    "one line of blanks": lambda: _section(" ", tail="x"),
+    "comments that are never closed": lambda: _section("<!--\n"),
+    "lines of comments": lambda: _section("x\n<!-- -->y\n"),
+    "fences that are never closed": lambda: _section("~~~xml\n"),
+    "fences in fences": lambda: _SECTION + "".join("~" * n + "\n" for n in range(3150, 2, -1)),
+    "blank lines in commentary": lambda: _section("\n", head="!!! meta\n", tail="x"),
+    "words": lambda: _section("a b\n"),
+    "examples": lambda: _section("**Example**: x\n~~~xml\n<user>\nx\n</user>\n~~~\n"),
+    "one example's title": lambda: _section("x\n", head="**Example**: ", tail="~~~xml\n~~~\n"),
+    "messages": lambda: _example("x<a></a>"),
+    "messages that are never closed": lambda: _example("<user>"),
+    "answers": lambda: _example("<a><!--BAD[#a]--></a>", head="<comparison>", tail="</comparison>"),
+    "just so many answers": lambda: f"{_EXAMPLE}<comparison>{'<a><!--BAD[#a]--></a>' * 99_000}</comparison>\n~~~\n",
+    "elements in one another": lambda: _example("<untrusted>", head="<user>", tail="</untrusted></user>"),
+    "one tag of attributes": lambda: _example(' a="b"', head="<user", tail="></user>"),
+    "one element of attributes": lambda: _example(' a="b"', head="<user><untrusted", tail="x</user>"),
+    "front matter that never ends": lambda: _times("x\n", head="---\n", tail=_SECTION),
+    "plain titles of brackets": lambda: "".join(f"# {'[' * 190} a{n}\n\nx\n\n" for n in range(24_000)),
+    "plain titles alike": lambda: "".join(f"{'#' * (1 + n % 6)} {'A' * 90}\n\nx\n\n" for n in range(40_000)),
+}
+
 FILES = {
+    **MARKDOWN,
+    "json of parents": lambda: _ids('{{"clauses": [{}]}}', 39_000),
+    "json of small clauses": lambda: _ids('{{"clauses": [{}]}}', 130_000),
+    "yaml of small clauses": lambda: _ids("clauses: [{}]", 130_000),
     "json of clauses": lambda: _clauses("json"),
     "yaml of clauses": lambda: _clauses("yaml"),
     "jsonl of clauses": lambda: _clauses("jsonl"),

@@ -21,13 +21,14 @@ from html import unescape
 from specspan.errors import Problem
 from specspan.spec.model import Answer, Comparison, Turn, Verdict
 
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z_][\w.-]*)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\")*)\s*>")
+# At most 32 attributes: what matches a group over and over is remembered for each round of it.
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z_][\w.-]*)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\"){0,32})\s*>")
 _ATTRIBUTE = re.compile(r"([\w.-]+)=\"([^\"]*)\"")
 _COMMENT = re.compile(r"[ \t]*<!--")
 _VERDICT = re.compile(
     r"(?P<label>GOOD|BAD|OK)(?:\[#(?P<charged>[\w.:-]+)\])?(?:,(?P<condition>[^:]*))?(?::(?P<reason>.*))?", re.DOTALL
 )
-_INNER = re.compile(r"<(?P<name>untrusted|settings)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\")*)\s*>")
+_INNER = re.compile(r"<(?P<name>untrusted|settings)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\"){0,32})\s*>")
 # A message's own text has '&lt;' for '<': where one of these stands alone on a line, the message was not closed.
 _RUN_ON = re.compile(r"^[ \t*]*</?(?:system|developer|user|assistant|tool|comparison)\b[^>\n]*>", re.MULTILINE)
 

@@ -36,8 +36,8 @@ def read_heading(written: str, line: int, problems: Problems) -> Heading:
     level = len(marks) - len(marks.lstrip("#"))
     title, block = _split(marks[level:].strip())
     found: dict[str, str] = {}
-    for token in _TOKEN.findall(block or ""):
-        key, value, problem = _attribute(token)
+    for token in _TOKEN.finditer(block or ""):  # one after another: a line may have a million
+        key, value, problem = _attribute(token[0])
         if problem is None and key in found:
             problem = Problem(f"{title!r} has {key} twice", "Keep one of them.")
         if problem is not None:

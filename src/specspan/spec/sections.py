@@ -14,6 +14,9 @@ from specspan.spec.headings import Heading
 from specspan.spec.markdown import Block, BlockKind
 from specspan.spec.model import Clause, Example
 
+MAX_TAGS = 300_000
+"""A document whose conversations have more is refused before it takes memory; the Model Spec has two thousand."""
+
 _REFERENCE = re.compile(r"\]\(#([\w.:-]+)\)")
 
 
@@ -56,6 +59,7 @@ def sections_of(
 
     ``heading`` reads a heading's line.
     """
+    _refuse_many_tags(found, problems)
     sections: list[Section] = []
     taken: Block | None = None
     for block, after in zip_longest(found, found[1:]):
@@ -72,6 +76,16 @@ def sections_of(
             remedy = "Put a '~~~xml' block with its conversation behind it."
             problems.add(Problem("an example has no conversation", remedy, block.line))
     return sections
+
+
+def _refuse_many_tags(found: Iterable[Block], problems: Problems) -> None:
+    tags = 0
+    for block in found:
+        if block.kind is BlockKind.FENCE and block.info == "xml":
+            tags += sum(line.count("<") for line in block.lines)
+            if tags > MAX_TAGS:
+                message = f"there are more than {MAX_TAGS:,} tags in conversations"
+                raise problems.error(Problem(message, "Write several specs.", block.line))
 
 
 def _mentioned(conversation: Conversation) -> Iterator[str]:

@@ -90,7 +90,7 @@ def _circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
             circle = [*chain][[*chain].index(at.id) :]
             shown = " in ".join(map(repr, [*circle[:5], *(["…"] if len(circle) > 5 else []), at.id]))
             yield Problem(f"sections stand in one another: {shown}", "Let one of them have no parent.", at.line)
-        sound |= chain.keys()
+        sound.update(chain)  # '|=' with keys would copy all of it, for every clause
 
 
 def _level(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str, int]) -> None:

@@ -31,6 +31,9 @@ from specspan.spec.soundness import settled
 LIMITS = Limits(max_weight=12_000_000)
 """Enough for five megabytes of clauses; the published Model Spec has a quarter of one."""
 
+MAX_CLAUSES = 40_000
+"""A file with more is refused before each is looked at."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -45,6 +48,7 @@ def read_structured(root: Node | None, origin: Origin) -> Spec:
     if root is None or clauses is None or not isinstance(clauses.value, list) or not clauses.value:
         problems.add(Problem("'clauses' is no list of clauses", "Write 'clauses:' and a list under it."))
         raise problems.error()
+    refuse_many(len(clauses.value), problems)
     top = Node(
         {key: value for key, value in root.value.items() if key != "clauses"}, root.line, root.children, root.height
     )
@@ -54,6 +58,16 @@ def read_structured(root: Node | None, origin: Origin) -> Spec:
         for index, node in clauses.children.items()
     ]
     return spec_of(header, (clause(each, line) for line, each in read if each is not None), origin, problems)
+
+
+def refuse_many(clauses: int, problems: Problems) -> None:
+    """Refuse a file of more clauses than are read.
+
+    Raises:
+        SpecError: there are more than `MAX_CLAUSES`.
+    """
+    if clauses > MAX_CLAUSES:
+        raise problems.error(Problem(f"there are more than {MAX_CLAUSES:,} clauses", "Write several specs."))
 
 
 def entry(

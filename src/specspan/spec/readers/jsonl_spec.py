@@ -28,7 +28,7 @@ from specspan.spec.identity import slug
 from specspan.spec.load import Origin
 from specspan.spec.model import Clause, Spec
 from specspan.spec.sniff import Kind, kind_of
-from specspan.spec.structured import LIMITS, clause, entry, spec_of
+from specspan.spec.structured import LIMITS, clause, entry, refuse_many, spec_of
 
 
 def reads(text: str) -> bool:
@@ -45,6 +45,7 @@ def read(text: str, origin: Origin) -> Spec:
     problems = Problems(origin.source, SpecError)
     nodes = list(_nodes(text, origin.source, problems))
     problems.refuse()
+    refuse_many(len(nodes), problems)
     if nodes[0].value.get("type") != "spec":
         return spec_of(None, _with_sections(_bare(nodes, problems)), origin, problems)
     header = entry(HeaderEntry, nodes[0], problems)

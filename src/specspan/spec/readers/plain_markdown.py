@@ -36,11 +36,11 @@ from specspan.spec.soundness import misfits
 ONLY_LEVEL = "policy"
 """The one level of a document that names none."""
 
-_MAX_TITLE_CHARS = 500
+_MAX_TITLE_CHARS = 200
 _ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S", re.MULTILINE)
-_LEVEL = re.compile(r"\s*\(authority:[ \t]*(?P<level>[\w.:+-]+)\)$")
+_LEVEL = re.compile(r"\(authority:[ \t]*(?P<level>[\w.:+-]+)\)$")
 _ATTRIBUTES = re.compile(r"\{[^{}]*\}$")
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^)]*\)")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*")
 _DECLARE = "Declare your own levels with 'ladder:' in front matter."
 
@@ -87,7 +87,7 @@ def _heading(written: str, line: int, problems: Problems) -> Heading:
         problems.add(Problem(f"a title has more than {_MAX_TITLE_CHARS} characters", "Make it text.", line))
         title = title[:_MAX_TITLE_CHARS]
     named = _LEVEL.search(title)
-    title = title if named is None else title[: named.start()]
+    title = title if named is None else title[: named.start()].rstrip()
     if _ATTRIBUTES.search(title):
         problems.add(Problem(f"{title!r} has attributes and no id", "Write them as '{#its_id authority=level}'.", line))
     elif not _slug(title):
