@@ -16,11 +16,14 @@ import wrapt
 from specspan import discovery
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
+from specspan.instrument.other_instrumentation import lend
 from specspan.instrument.wrapper import wrapper_of
 
 _PACKAGE = "specspan.instrument.providers"
 _PLUGINS = "specspan_providers"
 Undo = Callable[[], None]
+
+_TRACERS = "OpenTelemetry's own"
 
 _lock = threading.Lock()
 _installed: dict[str, list[Undo]] = {}
@@ -40,6 +43,8 @@ def instrument(*names: str) -> None:
     for name in names:
         _refuse_unknown(name, known)
     with _lock:
+        if _TRACERS not in _installed:
+            _installed[_TRACERS] = [lend()]
         for name in names or known:
             missing = [adapter for adapter in known[name] if not _present(adapter)]
             if missing and names:
@@ -105,15 +110,31 @@ def _owner(method: str) -> tuple[Any, str]:
 
 
 def _wrap(owner: Any, attribute: str, adapter: Adapter) -> Undo:
-    original = vars(owner)[attribute]
+    outer, original = _innermost(owner, attribute)
     is_async = inspect.iscoroutinefunction(inspect.unwrap(original))
     in_use = [True]
     wrapper = wrapt.FunctionWrapper(original, wrapper_of(adapter, is_async=is_async), enabled=lambda: bool(in_use))
-    setattr(owner, attribute, wrapper)
+    if outer is None:
+        setattr(owner, attribute, wrapper)
+    else:
+        outer.__wrapped__ = wrapper
 
     def undo() -> None:
         in_use.clear()  # somebody may have wrapped it again, or keep it bound
+        if outer is not None and outer.__wrapped__ is wrapper:
+            outer.__wrapped__ = original
         if vars(owner).get(attribute) is wrapper:
             setattr(owner, attribute, original)
 
     return undo
+
+
+def _innermost(owner: Any, attribute: str) -> tuple[Any, Any]:
+    """The client's own method, and the wrapper of somebody else's that holds it.
+
+    Below every other wrapper, what passes is what the client made, and a span of theirs around it is current.
+    """
+    outer, found = None, vars(owner)[attribute]
+    while isinstance(found, wrapt.FunctionWrapper):
+        outer, found = found, found.__wrapped__
+    return outer, found

@@ -13,8 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import create_key
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import Span, set_span_in_context
 
 from specspan.call import ModelCall, Request
 from specspan.engine.evaluation import Evaluation
@@ -23,11 +22,11 @@ from specspan.errors import Blocked
 from specspan.guard import contain
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.context import current_context, current_overrides
+from specspan.instrument.other_instrumentation import Loan, enclosing_span, inside, loan_in
 from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.work import COMPLETED, Once, ending_of
-from specspan.record.model import Ending, EndKind, Timing
+from specspan.record.model import Ending, EndKind, Sharing, Timing
 
-_INSIDE = create_key("specspan-inside")
 _SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 
 
@@ -36,8 +35,9 @@ def passed_by(package: str | None) -> bool:
     current = otel_context.get_current()
     if not current:
         return False
-    inside = package is not None and current.get(_INSIDE) == package
-    return inside or any(current.get(key) for key in _SUPPRESSED)
+    loan = loan_in(current)
+    part = loan is not None and package is not None and loan.package == package
+    return part or any(current.get(key) for key in _SUPPRESSED)
 
 
 class LiveCall:
@@ -45,6 +45,8 @@ class LiveCall:
 
     __slots__ = (
         "_first",
+        "_joined",
+        "_loan",
         "_readable",
         "_recorder",
         "adapter",
@@ -77,7 +79,17 @@ class LiveCall:
             except Exception as error:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()
-        self.span = self._recorder.start_call(self.call.request, self.call.context)
+        self.span, self._joined = self._begun()
+        self._loan = Loan(adapter.package, self.span)
+
+    def _begun(self) -> tuple[Span, bool]:
+        """The call's span, and whether it is somebody else's."""
+        request, context = self.call.request, self.call.context
+        theirs = enclosing_span(self._recorder) if request.executes is None else None
+        if theirs is None:
+            return self._recorder.start_call(request, context), False
+        self._recorder.join_call(theirs, request, context)
+        return theirs, True
 
     def input(self, invocation: Invocation) -> Steps[Invocation]:
         """Have what is to be sent decided. Returns what to send.
@@ -140,9 +152,7 @@ class LiveCall:
 
     def attach(self) -> Any:
         """Make the span current; give what is returned to `specspan.instrument.work.leave`."""
-        context = set_span_in_context(self.span)
-        if self.adapter.package is not None:
-            context = otel_context.set_value(_INSIDE, self.adapter.package, context)
+        context = inside(self._loan, set_span_in_context(self.span))
         return otel_context.attach(context)
 
     def block(self, evaluation: Evaluation) -> Blocked:
@@ -171,6 +181,7 @@ class LiveCall:
                 contain("instrument.decide", error)
         timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
         try:
-            self._recorder.end_call(self.span, self.call, decision, ending, timing)
+            sharing = Sharing(self._joined, self._loan.measured_elsewhere)
+            self._recorder.end_call(self.span, self.call, decision, ending, timing, sharing)
         except Exception as error:
             contain("instrument.end_call", error)

@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any
 
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.streams import ObjectProxy
+from specspan.instrument.proxies import ObjectProxy
 
 Make = Callable[..., Any]
 """The provider's method that makes the block."""
 
 
-class _Manager(ObjectProxy):  # type: ignore[misc]  # as in streams
+class _Manager(ObjectProxy):  # type: ignore[misc]  # see there
     """The provider's block to ``isinstance`` and in every attribute."""
 
     def __init__(self, manager: Any, make: Make, asked: Invocation, entered: Callable[[Make], Any]) -> None:

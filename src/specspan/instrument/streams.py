@@ -11,11 +11,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-import wrapt
-
 from specspan.engine.steps import arun, run
 from specspan.guard import guard
 from specspan.instrument.flow import Cutoff, Flow
+from specspan.instrument.proxies import ObjectProxy
 
 
 def pull(flow: Flow, close: Callable[[], Any], step: Callable[..., Any], *args: Any) -> Any:
@@ -85,11 +84,7 @@ def _last(cutoff: Cutoff, stop: type[Exception]) -> Any:
     return cutoff.chunk
 
 
-# `wrapt.ObjectProxy` has ``__iter__`` whatever it stands for; the newer base has not
-ObjectProxy: Any = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
-
-
-class _Stream(ObjectProxy):  # type: ignore[misc]  # which of the two depends on the installed version
+class _Stream(ObjectProxy):  # type: ignore[misc]  # see there
     """A provider's stream to ``isinstance`` and in every attribute, with its chunks read through a `Flow`."""
 
     def __init__(self, stream: Any, flow: Flow) -> None:
@@ -178,7 +173,7 @@ class AsyncStream(_Stream):
             await arun(self._self_flow.closed())
 
 
-class _Response(ObjectProxy):  # type: ignore[misc]  # as above
+class _Response(ObjectProxy):  # type: ignore[misc]  # see there
     """An HTTP response whose closing ends the stream that is read from it."""
 
     def __init__(self, response: Any, flow: Flow) -> None:

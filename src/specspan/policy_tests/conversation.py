@@ -26,7 +26,7 @@ from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.wrapper import call
 from specspan.policy.model import Policy
 from specspan.policy_tests.model import Conversation, answer_of
-from specspan.record.model import Ending, Timing
+from specspan.record.model import ALONE, Ending, Sharing, Timing
 from specspan.record.recorder import Recorder
 
 _Chunk: TypeAlias = "str | ToolCall"
@@ -92,9 +92,17 @@ class _Keeper(Recorder):
             raise RuntimeError("nothing was decided; the log says why")
         return decision
 
-    def end_call(self, span: Span, call: ModelCall, decision: Decision | None, ending: Ending, timing: Timing) -> None:
+    def end_call(
+        self,
+        span: Span,
+        call: ModelCall,
+        decision: Decision | None,
+        ending: Ending,
+        timing: Timing,
+        sharing: Sharing = ALONE,
+    ) -> None:
         self._decision = decision
-        super().end_call(span, call, decision, ending, timing)
+        super().end_call(span, call, decision, ending, timing, sharing)
 
 
 def _context(conversation: Conversation) -> context:

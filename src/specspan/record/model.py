@@ -60,6 +60,18 @@ class Timing:
     """What specspan itself cost the caller, by stage."""
 
 
+class Sharing(NamedTuple):
+    """What of a call another instrumentation sees to."""
+
+    span: bool = False
+    """The span is theirs: they end it."""
+    measures: bool = False
+    """They measure its duration and its tokens."""
+
+
+ALONE = Sharing()
+
+
 class Ended(NamedTuple):
     """A call that is over: what metrics, log records and decision records are made of, off the caller's thread.
 
@@ -75,6 +87,7 @@ class Ended(NamedTuple):
     error_type: str | None
     """``error.type``; None when it ended well."""
     timing: Timing
+    sharing: Sharing = ALONE
 
     @property
     def span_context(self) -> SpanContext:

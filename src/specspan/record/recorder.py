@@ -23,7 +23,7 @@ from specspan.record.decision_record import InForce, RecordMaker, service_of
 from specspan.record.lane import Lane
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
-from specspan.record.model import Ended, Ending, EndKind, Timing
+from specspan.record.model import ALONE, Ended, Ending, EndKind, Sharing, Timing
 from specspan.record.pipeline import DecisionExporter, Export
 from specspan.record.settings import Content, Settings
 from specspan.version import __version__
@@ -90,13 +90,35 @@ class Recorder:
             contain("record.start_call", error)
             return trace.INVALID_SPAN
 
-    def end_call(self, span: Span, call: ModelCall, decision: Decision | None, ending: Ending, timing: Timing) -> None:
+    def shares(self, span: Span) -> bool:
+        """Whether a span, of whatever instrumentation, goes where ours go, and can still be written on."""
+        tracer = getattr(self._tracer, "_tracer", self._tracer)  # what stands in for one until there is a provider
+        ours = getattr(tracer, "span_processor", None)
+        return ours is not None and ours is getattr(span, "_span_processor", None) and span.is_recording()
+
+    def join_call(self, span: Span, request: Request, context: CallContext) -> None:
+        """Say on another instrumentation's span of a call what it does not say yet."""
+        with guard("record.join_call"):
+            known = getattr(span, "attributes", None) or {}
+            found = attributes.at_start(request, context)
+            span.set_attributes({name: value for name, value in found.items() if name not in known})
+
+    def end_call(
+        self,
+        span: Span,
+        call: ModelCall,
+        decision: Decision | None,
+        ending: Ending,
+        timing: Timing,
+        sharing: Sharing = ALONE,
+    ) -> None:
         """Record what became of a call and end its span.
 
-        ``call`` is as it was sent and handed over: what was redacted is gone from it.
+        ``call`` is as it was sent and handed over: what was redacted is gone from it. What another instrumentation sees
+        to, by ``sharing``, is left to it.
         """
         try:
-            ended = Ended(span, call, decision, ending.kind, attributes.error_type(ending), timing)
+            ended = Ended(span, call, decision, ending.kind, attributes.error_type(ending), timing, sharing)
             try:
                 self._hand_on(ended)
             except Exception as error:
@@ -104,10 +126,13 @@ class Recorder:
             if span.is_recording():
                 self._write(ended)
                 self._set_status(span, decision, ended.error_type, ending.error)
+            elif sharing.span and span.get_span_context().trace_flags.sampled:
+                losses.count("decision_on_span", "ended_by_another")
         except Exception as error:
             contain("record.end_call.span", error)
         finally:
-            span.end()
+            if not sharing.span:
+                span.end()
 
     def start_work(
         self,

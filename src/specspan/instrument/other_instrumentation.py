@@ -1,0 +1,178 @@
+"""One span for one call, whoever else traces it.
+
+Somebody else's instrumentation may be around ours, inside it, or in the client itself. Where a span of theirs is around
+a call, that span is the call's: it is annotated, and no second one is made. Where they would start one inside a call of
+ours, they are lent ours: what they note of the connection is on it, what they say of the call is what we say too. Their
+content is left out: they read what was not redacted yet.
+
+A call counts as theirs or ours by the provider of tracers: spans that go elsewhere are nobody's second ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context, create_key
+from opentelemetry.trace import INVALID_SPAN, Span, get_current_span
+from opentelemetry.util.types import AttributeValue
+
+from specspan.instrument.proxies import ObjectProxy
+from specspan.record.conventions import INSTRUMENTATION_NAME
+from specspan.record.recorder import Recorder
+
+_LOAN = create_key("specspan-loan")
+_MODEL_OPERATIONS = frozenset(("chat", "text_completion", "generate_content", "embeddings"))
+_MARKS: Mapping[str, frozenset[str]] = {
+    "openinference.span.kind": frozenset(("LLM", "EMBEDDING")),
+    "llm.request.type": frozenset(("chat", "completion", "embedding")),
+    "traceloop.span.kind": frozenset(("llm",)),
+    "langsmith.span.kind": frozenset(("llm",)),
+    "mlflow.spanType": frozenset(("CHAT_MODEL", "LLM", "EMBEDDING", '"CHAT_MODEL"', '"LLM"', '"EMBEDDING"')),
+}
+"""How the spans of model calls are marked that know no operation name."""
+_FACTS = ("http.", "url.", "network.", "anthropic.request.", "anthropic.organization.", "anthropic.workspace.")
+"""What others know of a call and we do not: how it was carried."""
+_MEASURES_USAGE = ("opentelemetry.instrumentation.", "logfire")
+"""Scopes that make the conventions' metrics of a call, too."""
+
+_annotated: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Spans of others that are some call's already."""
+
+
+def is_model_call(attributes: Mapping[str, Any]) -> bool:
+    """Whether a span with these attributes is that of a model call, in any of the dialects."""
+    operation = attributes.get("gen_ai.operation.name")
+    if operation is not None:
+        return operation in _MODEL_OPERATIONS
+    return "gen_ai.request.model" in attributes or any(
+        attributes.get(name) in values for name, values in _MARKS.items() if name in attributes
+    )
+
+
+def enclosing_span(recorder: Recorder) -> Span | None:
+    """Somebody else's span of the call that is about to be made: the current one, where it is a model call's.
+
+    It is given once: a second call inside it is another call.
+    """
+    span: Any = get_current_span()
+    if span is INVALID_SPAN or _scope(span) in (None, INSTRUMENTATION_NAME) or not recorder.shares(span):
+        return None
+    if span in _annotated or not is_model_call(span.attributes or {}):
+        return None
+    _annotated.add(span)
+    found: Span = span
+    return found
+
+
+def measures_usage(span: Span) -> bool:
+    """Whether whoever made a span measures the tokens of its call."""
+    return (_scope(span) or "").startswith(_MEASURES_USAGE)
+
+
+def _scope(maker: Any) -> str | None:
+    """Whose a span or a tracer is."""
+    scope = getattr(maker, "instrumentation_scope", None) or getattr(maker, "_instrumentation_scope", None)
+    return getattr(scope, "name", None)
+
+
+class Loan:
+    """A call of ours that is under way, with its span for whoever would start another one."""
+
+    __slots__ = ("_borrowers", "measured_elsewhere", "package", "span")
+
+    def __init__(self, package: str | None, span: Span) -> None:
+        self.package = package
+        self.span = span
+        self.measured_elsewhere = measures_usage(span)
+        """Whether somebody else measures the tokens of the call."""
+        self._borrowers: set[str] = set()
+
+    def to(self, tracer: Any, attributes: Mapping[str, Any] | None) -> Span | None:
+        """The span for a tracer that would start one with these attributes; None: it is another span than the call's.
+
+        To each scope once: what it starts then is of another call, such as one that a tool makes.
+        """
+        scope = _scope(tracer)
+        if self.package is None or scope in (None, INSTRUMENTATION_NAME) or scope in self._borrowers:
+            return None
+        provider = getattr(tracer, "span_processor", None)
+        if provider is None or provider is not getattr(self.span, "_span_processor", None):
+            return None
+        if not attributes or not is_model_call(attributes):
+            return None
+        self._borrowers.add(str(scope))
+        self.measured_elsewhere |= str(scope).startswith(_MEASURES_USAGE)
+        lent = LentSpan(self.span)
+        lent.set_attributes(attributes)
+        return lent
+
+
+def inside(loan: Loan, context: Context) -> Context:
+    """``context`` as it is while the call is made."""
+    return otel_context.set_value(_LOAN, loan, context)
+
+
+def loan_in(context: Context) -> Loan | None:
+    """The call that is being made in ``context``."""
+    return context.get(_LOAN)  # type: ignore[return-value]  # nobody else has the key
+
+
+class LentSpan(ObjectProxy):  # type: ignore[misc]  # see there
+    """A span of ours in the hands of others: they may note facts on it, and neither end nor judge it."""
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        if key.startswith(_FACTS) and self.is_recording():
+            self.__wrapped__.set_attribute(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    def end(self, end_time: int | None = None) -> None: ...
+
+    def add_event(self, *_: Any, **__: Any) -> None: ...
+
+    def add_link(self, *_: Any, **__: Any) -> None: ...
+
+    def update_name(self, name: str) -> None: ...
+
+    def set_status(self, *_: Any, **__: Any) -> None: ...
+
+    def record_exception(self, *_: Any, **__: Any) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def lend() -> Callable[[], None]:
+    """Have tracers lend the span of a call under way instead of starting another. Returns what undoes it."""
+    from opentelemetry.sdk.trace import Tracer
+
+    start: Any = Tracer.start_span
+
+    @functools.wraps(start)
+    def start_span(self: Any, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Any:
+        loan = loan_in(otel_context.get_current() if context is None else context)
+        if loan is not None:
+            lent = loan.to(self, _attributes(args, kwargs))
+            if lent is not None:
+                return lent
+        return start(self, name, context, *args, **kwargs)
+
+    Tracer.start_span = start_span  # type: ignore[method-assign]  # that is the point
+
+    def undo() -> None:
+        nonlocal start_span
+        if Tracer.start_span is start_span:
+            Tracer.start_span = start  # type: ignore[method-assign]  # as it was
+
+    return undo
+
+
+def _attributes(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Those given to ``start_span``, by name or in their place after the kind."""
+    found: Mapping[str, Any] | None = kwargs.get("attributes", args[1] if len(args) > 1 else None)
+    return found
