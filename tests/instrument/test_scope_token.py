@@ -45,6 +45,15 @@ def test_what_is_signed_arrives_whole(scope: ScopeOfAutonomy) -> None:
     assert arrived.standing(NOW_S).trust is Trust.VERIFIED
 
 
+def test_the_form_is_agreed() -> None:
+    """Services of different versions read one another: the same scope, key and moment always make this text."""
+    assert SIGNED == (
+        "1.k1.eyJleHAiOjE4MDAwMDM2MDAsImlhdCI6MTgwMDAwMDAwMCwic2NvcGUiOnsibGltaXRzIjp7InNlYXJjaCI6eyJxdWVyeSI"
+        "6eyJwYXR0ZXJucyI6WyJbYS16XSsiXX19fSwidG9vbHMiOlsic2VhcmNoIl19fQ.lDwzBu4HSaN7LzfPYo-XaF5bfPi_9ixB8Yzn"
+        "rWBJhuc"
+    )
+
+
 def test_it_fits_a_header() -> None:
     """The text needs no escaping in baggage."""
     assert set(SIGNED) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")

@@ -80,7 +80,9 @@ def test_out_of_scope_it_does_not_run(arguments: tuple[int, ...]) -> None:
     assert blocked.value.decision.reason == "argument_over_limit"
     (span,) = record.spans
     assert (span.status.status_code, (span.attributes or {})["error.type"]) == (StatusCode.ERROR, "specspan.blocked")
-    assert record.decisions[0]["call"]["operation"] == "execute_tool"
+    call = record.decisions[0]["call"]
+    assert (call["operation"], call["tool"], call["scope"]["trust"]) == ("execute_tool", "search", "local")
+    assert call["scope"]["digest"] == (span.attributes or {})["specspan.scope.digest"]
 
 
 def test_in_observe_mode_it_runs() -> None:

@@ -16,6 +16,8 @@ from specspan.call import Message, ModelCall, Request, Text, ToolCall
 from specspan.decision import Action, Mode, Override, OverrideRuling, Severity
 from specspan.policy.model import ClausePolicy, Layer, OnError, Policy
 from specspan.record.settings import Settings
+from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.written import digest
 from specspan.spec.model import Clause, Spec
 
 Record = Callable[..., Recording]
@@ -52,8 +54,10 @@ def test_a_whole_record(record: Record) -> None:
             "provider": "openai",
             "operation": "chat",
             "model": "gpt-5",
+            "tool": None,
             "response_id": "r-1",
             "usage": {"input_tokens": 10, "output_tokens": 20, "cache_read_input_tokens": 4},
+            "scope": {"digest": digest(ScopeOfAutonomy(("search",))), "trust": None},
         },
         "mode": "observe",
         "verdict": "violated",
@@ -132,10 +136,12 @@ def test_a_call_without_an_answer(record: Record) -> None:
         "provider": "openai",
         "operation": "chat",
         "model": None,
+        "tool": None,
         "response_id": None,
         "input_digest": None,
         "output_digest": None,
         "usage": {},
+        "scope": None,
     }
 
 

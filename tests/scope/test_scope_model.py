@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
 
 from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
+from specspan.scope.standing import Budget
 
 _any: Any = ScopeOfAutonomy  # as an application without a type checker calls it
 _limit: Any = ArgumentLimit
@@ -48,6 +49,18 @@ def test_later_changes_of_what_was_given_are_not_seen() -> None:
     given["refund"]["amount"] = ArgumentLimit(max=5000)
     given.clear()
     assert scope.limits == {"refund": {"amount": ArgumentLimit(max=50)}}
+
+
+def test_money_is_not_rounded() -> None:
+    """Sums are exact however an application has set decimal arithmetic, and what is left is never rounded up."""
+    with localcontext() as rounding:
+        rounding.prec = 2
+        limit = Cost(Decimal("100.505"), "EUR")
+        budget = Budget(limit)
+        budget.spend(Cost(Decimal("0.001"), "EUR"))
+        assert (str(limit), str(budget.left)) == ("100.505 EUR", "100.504 EUR")
+    budget.spend(Cost(Decimal("1E-28"), "EUR"))
+    assert str(budget.left) == "100.5039999999999999999999999 EUR"
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,43 @@
-"""Whether a tool call is within the scope of autonomy of the work it belongs to."""
+"""Whether tool calls are within the scope of autonomy of the work they belong to, and what checks of them share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from specspan.call import CallContext, ModelCall, ToolCall
 from specspan.checks.arguments import broken_limit
 from specspan.checks.base import TextAt
-from specspan.decision import Evidence, Finding, Outcome
+from specspan.decision import CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.scope.model import ScopeOfAutonomy
 from specspan.scope.standing import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class OfToolCalls:
+    """What checks of tool calls have in common: they look at each before it runs, on the caller's thread."""
+
+    ref: CheckRef
+
+    @property
+    def stage(self) -> Stage:
+        """Before a tool runs."""
+        return Stage.TOOL_CALL
+
+    @property
+    def prefilter(self) -> tuple[str, ...]:
+        """None: names and values are looked at, not texts."""
+        return ()
+
+    @property
+    def timeout_s(self) -> float | None:
+        """None: it waits for nothing."""
+        return None
+
+    def reads(self, text: TextAt) -> bool:
+        """Every tool call."""
+        return True
 
 
 def out_of_scope(context: CallContext, tool: ToolCall) -> str | None:

@@ -94,10 +94,11 @@ def arrived() -> tuple[ScopeOfAutonomy | None, Standing] | None:
         return None
     if isinstance(entry, Handover):
         return entry.scope, entry.standing
-    if not isinstance(entry, str):
-        return None, Standing(Trust.UNTRUSTED)
-    found = scope_token.read(entry, keys())
-    return found.scope, found.standing(time.time())
+    if isinstance(entry, str):
+        with guard("instrument.arrived"):
+            found = scope_token.read(entry, keys())
+            return found.scope, found.standing(time.time())
+    return None, Standing(Trust.UNTRUSTED)
 
 
 def _room_beside(others: Mapping[str, object]) -> int:

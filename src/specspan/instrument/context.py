@@ -18,6 +18,7 @@ from opentelemetry import context as otel_context
 
 from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
+from specspan.guard import guard
 from specspan.instrument import autonomy, baggage
 from specspan.instrument.pipeline import active
 from specspan.scope.model import ScopeOfAutonomy
@@ -149,9 +150,10 @@ class context(_Block[CallContext]):
         inside = self._inside(current_context())
         scope, standing = autonomy.merged((inside.scope, inside.standing), autonomy.declared(self._said.scope))
         token = _context.set(replace(inside, scope=scope, standing=standing))
-        if active() is None or scope is None:
-            return (token,)
-        return token, otel_context.attach(baggage.carrying(scope, standing))
+        if active() is not None and scope is not None:
+            with guard("instrument.carrying"):
+                return token, otel_context.attach(baggage.carrying(scope, standing))
+        return (token,)
 
     def _inside(self, outside: CallContext) -> CallContext:
         said = self._said

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from specspan.call import Message, ModelCall, Response, Usage
+from specspan.call import CallContext, Message, ModelCall, Response, Usage
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.model import Policy
 from specspan.record import content
+from specspan.record import conventions as names
 from specspan.record.attributes import safe
+from specspan.record.autonomy import of_scope
 from specspan.record.model import Ended
 
 VERSION = 1
@@ -123,10 +125,12 @@ class RecordMaker:
             "provider": request.provider,
             "operation": request.operation,
             "model": _text(request.model),
+            "tool": _text(request.executes.name) if request.executes is not None else None,
             "response_id": _text(response.id) if response is not None else None,
             "input_digest": self._digest(call.input),
             "output_digest": self._digest(call.output),
             "usage": _usage(response),
+            "scope": _scope(call.context),
         }
 
     def _digest(self, messages: Sequence[Message]) -> str | None:
@@ -186,6 +190,14 @@ def service_of(resource: Mapping[str, Any]) -> Service:
 
 def _canonical(shape: Any) -> str:
     return json.dumps(shape, sort_keys=True, separators=(",", ":"), default=content.plain)
+
+
+def _scope(context: CallContext) -> Record | None:
+    """Which scope of autonomy was in force; a digest of None where none that can be read was."""
+    if context.scope is None and context.standing is None:
+        return None
+    said = of_scope(context)
+    return {"digest": said.get(names.SCOPE_DIGEST), "trust": said.get(names.SCOPE_TRUST)}
 
 
 def _usage(response: Response | None) -> Record:

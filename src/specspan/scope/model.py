@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any, TypeAlias
 
 Number: TypeAlias = int | float
@@ -19,7 +19,12 @@ Plain: TypeAlias = str | bool | int | float
 NOTHING_IN_COMMON = "XXX"
 """ISO 4217 for "no currency": that of a cost limit narrowed from limits in two currencies."""
 
-_MAX_DIGITS = 28  # as many as decimal arithmetic keeps
+EXACT = Context(prec=64)
+"""For sums of money: an application may have set decimal arithmetic to round."""
+NO_MORE = Context(prec=28, rounding=ROUND_DOWN)
+"""For what is left of them, in as many digits as an amount has."""
+
+_MAX_DIGITS = 28
 _MAX_BITS = 1024  # amounts in the smallest unit of whatever fit; a number without end does not
 
 
@@ -73,7 +78,7 @@ class Cost:
         _of_kind("currency", self.currency, str)
         if not self.currency.isalnum() or len(self.currency) > 8:
             raise ValueError(f"{self.currency!r} is no currency; write its code, such as EUR")
-        object.__setattr__(self, "amount", abs(self.amount.normalize()))
+        object.__setattr__(self, "amount", self.amount.normalize(EXACT).copy_abs())
 
     def __str__(self) -> str:
         return f"{self.amount:f} {self.currency}"

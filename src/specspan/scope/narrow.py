@@ -55,7 +55,7 @@ def _tighter(a: ArgumentLimit, b: ArgumentLimit) -> ArgumentLimit:
         min=both(a.min, b.min, max),
         one_of=() if impossible else both(a.one_of, b.one_of, _common_values),
         patterns=(*a.patterns, *b.patterns),
-        optional=a.optional and b.optional and not impossible,
+        optional=a.optional and b.optional,
         forbidden=forbidden and not impossible,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from specspan.scope.model import Cost
+from specspan.scope.model import EXACT, NO_MORE, Cost
 
 
 class Trust(str, Enum):
@@ -46,7 +46,7 @@ class Budget:
         """Count what was spent. What is None, or in another currency, may be over the limit: nothing is left."""
         with self._lock:
             if cost is not None and cost.currency == self.limit.currency:
-                self._spent += cost.amount
+                self._spent = EXACT.add(self._spent, cost.amount)
             elif cost is None or cost.amount:
                 self._incomparable = True
 
@@ -54,8 +54,8 @@ class Budget:
     def left(self) -> Cost:
         """What may still be spent."""
         with self._lock:
-            left = Decimal(0) if self._incomparable else max(Decimal(0), self.limit.amount - self._spent)
-        return Cost(left, self.limit.currency)
+            left = Decimal(0) if self._incomparable else EXACT.subtract(self.limit.amount, self._spent)
+        return Cost(NO_MORE.plus(max(Decimal(0), left)), self.limit.currency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from specspan.call import CallContext, ModelCall, ToolCall
-from specspan.checks.autonomy import decided, out_of_scope
+from specspan.checks.autonomy import OfToolCalls, decided, out_of_scope
 from specspan.checks.base import Check, TextAt
-from specspan.decision import CheckKind, CheckRef, Finding, Stage
+from specspan.decision import CheckKind, CheckRef, Finding
 from specspan.scope.standing import Trust
 
 KIND = "scope"
@@ -42,30 +42,10 @@ def build(clause_id: str, configuration: Any) -> Check:
 
 
 @dataclass(frozen=True, slots=True)
-class WithinScope:
+class WithinScope(OfToolCalls):
     """Violated by the first tool call that the scope in force does not allow; every such call is evidence."""
 
-    ref: CheckRef
     require: bool
-
-    @property
-    def stage(self) -> Stage:
-        """Before a tool runs."""
-        return Stage.TOOL_CALL
-
-    @property
-    def prefilter(self) -> tuple[str, ...]:
-        """None: names and values are looked at, not texts."""
-        return ()
-
-    @property
-    def timeout_s(self) -> float | None:
-        """None: it waits for nothing."""
-        return None
-
-    def reads(self, text: TextAt) -> bool:
-        """Every tool call."""
-        return True
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
         """Look at every tool call of the answer. Without a scope there is nothing to keep to."""

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from specspan.call import ModelCall, ToolCall
 from specspan.checks.arguments import broken_limit, whole
-from specspan.checks.autonomy import decided, out_of_scope
+from specspan.checks.autonomy import OfToolCalls, decided, out_of_scope
 from specspan.checks.base import Check, CheckConfigError, TextAt
-from specspan.decision import CheckKind, CheckRef, Finding, Stage
+from specspan.decision import CheckKind, CheckRef, Finding
 from specspan.scope.model import ArgumentLimit, Limits, Number, Plain
 from specspan.wording import did_you_mean
 
@@ -69,32 +69,12 @@ def build(clause_id: str, configuration: Any) -> Check:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolScope:
+class ToolScope(OfToolCalls):
     """Violated by the first tool call that is out of scope or over a limit; every such call is evidence."""
 
-    ref: CheckRef
     allowed: frozenset[str] | None
     denied: frozenset[str]
     limits: Limits
-
-    @property
-    def stage(self) -> Stage:
-        """Before a tool runs."""
-        return Stage.TOOL_CALL
-
-    @property
-    def prefilter(self) -> tuple[str, ...]:
-        """None: names and values are looked at, not texts."""
-        return ()
-
-    @property
-    def timeout_s(self) -> float | None:
-        """None: it waits for nothing."""
-        return None
-
-    def reads(self, text: TextAt) -> bool:
-        """Every tool call."""
-        return True
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
         """Look at every tool call of the answer."""
