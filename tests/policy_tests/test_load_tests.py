@@ -137,6 +137,10 @@ def test_the_policy_is_found_beside_the_tests(tmp_path: Path, monkeypatch: pytes
         ("  - {name: a, output: x, expect: {governing_clause: nobody}}\n", "desk has no clause 'nobody'"),
         ("  - {name: a, output: x, expect: {governing_clause: desk}}\n", "carries no level, so it binds nobody"),
         ("  - {name: a, output: x, context: {age: [1]}, expect: {verdict: complied}}\n", "a list is no plain value"),
+        (
+            "  - {name: a, output: x, context: {scope: {limits: {t: {a: {one_of: [[1]]}}}}}, expect: {action: flag}}\n",
+            "tests[0].context.scope: this is no scope: ",
+        ),
         ("  - {name: a, output: x, date: soon, expect: {verdict: complied}}\n", "'soon' is no date. Write it as"),
         ("  - {name: a, messages: [{role: bot}], expect: {verdict: complied}}\n", "'bot' is none of system, developer"),
         ("  - {name: a, output: x, expect: {verdict: complied}}\n" * 2, "first on line 3. Give each test a name"),

@@ -157,6 +157,27 @@ def test_a_day_and_an_override_hold_for_one_test_only() -> None:
     assert [first.passed, second.passed, third.passed] == [True] * 3
 
 
+def test_a_check_for_a_share_of_the_calls_looks_at_all_of_them() -> None:
+    """What a test finds is no matter of chance."""
+    policy = "spec: desk.md\nclauses:\n  be_short: {checks: [{pattern: {any: [x], sample: 0.000001}}]}\n"
+    tests = "".join(f"  - {{name: t{n}, output: x, expect: {{findings: {{be_short: violated}}}}}}\n" for n in range(20))
+    assert [each.passed for each in results(tests, policy=policy)] == [True] * 20
+
+
+@pytest.mark.parametrize(("amount", "outcome"), [(50, "complied"), (51, "violated")])
+def test_a_test_may_declare_a_scope_of_autonomy(amount: int, outcome: str) -> None:
+    """A scope in the context bounds the tool calls of its test."""
+    found = result(
+        f"""\
+    tool_calls: [{{name: refund, arguments: {{amount: {amount}}}}}]
+    context: {{scope: {{allowed_tools: [refund], limits: {{refund: {{amount: {{max: 50}}}}}}}}}}
+    expect: {{findings: {{no_passwords: {outcome}}}}}
+""",
+        policy="spec: desk.md\nclauses:\n  no_passwords: {checks: [{scope: {}}]}\n",
+    )
+    assert found.passed
+
+
 def test_checks_of_ones_own_meet_the_whole_call() -> None:
     """A function gets context, tool calls and edited messages as it gets them in the application."""
     seen: list[ModelCall] = []

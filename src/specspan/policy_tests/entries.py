@@ -6,19 +6,15 @@ import re
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
 
 from specspan.call import Scalar
 from specspan.decision import Action, Mode, Outcome, Verdict
-from specspan.policy.schema import Day, Line, OverrideEntry
+from specspan.policy.schema import Day, Entry, Line, OverrideEntry, refused
+from specspan.scope.model import ArgumentLimit, ScopeOfAutonomy
 from specspan.wording import shown
 
 _UNSAID: Any = None
 """Default of a key that takes no null: pydantic leaves defaults unchecked."""
-
-
-def _refused(message: str, remedy: str) -> PydanticCustomError:
-    return PydanticCustomError("policy_test", "{message}", {"message": message, "remedy": remedy})
 
 
 def _chunks(value: Any) -> Any:
@@ -33,15 +29,11 @@ def _finding(value: Any) -> Any:
 
 def _scalar(value: Any) -> Scalar:
     if not isinstance(value, (str, bool, int, float)):
-        raise _refused(f"{shown(value)} is no plain value", "Write text, a number, true or false.")
+        raise refused(f"{shown(value)} is no plain value", "Write text, a number, true or false.")
     return value
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ToolCallEntry(_Entry):
+class ToolCallEntry(Entry):
     """A model's wish to call a tool."""
 
     name: Line
@@ -49,7 +41,7 @@ class ToolCallEntry(_Entry):
     id: str | None = None
 
 
-class MessageEntry(_Entry):
+class MessageEntry(Entry):
     """One message that is sent."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -59,10 +51,45 @@ class MessageEntry(_Entry):
     tool_call_id: str | None = None
 
 
-class ScopeEntry(_Entry):
+class LimitEntry(Entry):
+    """What one argument of one tool must be."""
+
+    max: int | float | None = None
+    min: int | float | None = None
+    one_of: list[Any] | None = None
+    patterns: list[str] = Field(default_factory=list)
+    optional: bool = False
+    forbidden: bool = False
+
+    @property
+    def limit(self) -> ArgumentLimit:
+        """As the engine takes it."""
+        one_of = None if self.one_of is None else tuple(self.one_of)
+        return ArgumentLimit(self.max, self.min, one_of, tuple(self.patterns), self.optional, self.forbidden)
+
+
+class ScopeEntry(Entry):
     """What an agent may do on its own."""
 
     allowed_tools: list[str] | None = None
+    limits: dict[str, dict[str, LimitEntry]] = Field(default_factory=dict)
+    """By tool and argument."""
+
+    @property
+    def scope(self) -> ScopeOfAutonomy:
+        """As `specspan.context` takes it."""
+        return ScopeOfAutonomy(
+            None if self.allowed_tools is None else tuple(self.allowed_tools),
+            {tool: {name: each.limit for name, each in limits.items()} for tool, limits in self.limits.items()},
+        )
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> ScopeEntry:
+        try:
+            _ = self.scope
+        except (TypeError, ValueError) as error:
+            raise refused(f"this is no scope: {error}", "Correct the limits.") from error
+        return self
 
 
 class ContextEntry(BaseModel):
@@ -78,14 +105,14 @@ class ContextEntry(BaseModel):
     scope: ScopeEntry | None = None
 
 
-class FindingEntry(_Entry):
+class FindingEntry(Entry):
     """What is to become of one clause."""
 
     outcome: Outcome
     reason: str | None = None
 
 
-class ExpectEntry(_Entry):
+class ExpectEntry(Entry):
     """What is expected of the decision; whatever is not mentioned may be anything."""
 
     verdict: Verdict = cast(Verdict, _UNSAID)
@@ -104,11 +131,11 @@ class ExpectEntry(_Entry):
     @model_validator(mode="after")
     def _says_something(self) -> ExpectEntry:
         if not self.model_fields_set - {"findings"} and not self.findings:
-            raise _refused("nothing is expected, so this test cannot fail", "Add 'verdict: …' or 'findings: …'.")
+            raise refused("nothing is expected, so this test cannot fail", "Add 'verdict: …' or 'findings: …'.")
         return self
 
 
-class CaseEntry(_Entry):
+class CaseEntry(Entry):
     """One test."""
 
     name: Line
@@ -134,13 +161,13 @@ class CaseEntry(_Entry):
     @model_validator(mode="after")
     def _is_a_call(self) -> CaseEntry:
         if self.output is not None and self.stream is not None:
-            raise _refused("'output' and 'stream' are both given", "Keep one: an answer is streamed or it is not.")
+            raise refused("'output' and 'stream' are both given", "Keep one: an answer is streamed or it is not.")
         if not (self.messages or self.input or self.output or self.stream or self.tool_calls):
-            raise _refused("there is no conversation", "Add 'input: …' or 'output: …'.")
+            raise refused("there is no conversation", "Add 'input: …' or 'output: …'.")
         return self
 
 
-class TestsFile(_Entry):
+class TestsFile(Entry):
     """The whole file."""
 
     __test__ = False  # pytest would take it for a class of tests

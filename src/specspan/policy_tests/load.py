@@ -27,7 +27,6 @@ from specspan.policy_tests.entries import (
 )
 from specspan.policy_tests.model import Case, Conversation, Expected, ExpectedFinding, Table
 from specspan.problems import Problems
-from specspan.scope.model import ScopeOfAutonomy
 from specspan.textfile import read_text_file
 
 MAX_BYTES = 4 << 20
@@ -119,8 +118,7 @@ def _tool_call(entry: ToolCallEntry) -> ToolCall:
 
 
 def _context(entry: ContextEntry) -> CallContext:
-    tools = None if entry.scope is None else entry.scope.allowed_tools
-    scope = None if entry.scope is None else ScopeOfAutonomy(None if tools is None else tuple(tools))
+    scope = None if entry.scope is None else entry.scope.scope
     return CallContext(entry.conversation, entry.user, scope, entry.model_extra or {})
 
 
