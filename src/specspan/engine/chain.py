@@ -71,12 +71,16 @@ class Conclusion:
     """What the findings of one call come to."""
 
     verdict: Verdict
-    governing: Finding | None
+    governing: Finding | None = None
     """Whose clause decided; None when nothing was amiss."""
+    reason: str | None = None
 
 
-_COMPLIED = Conclusion(Verdict.COMPLIED, None)
-_UNASSESSED = Conclusion(Verdict.UNASSESSED, None)
+NOTHING_APPLIED = "nothing_applied"
+"""Reason of a decision for which no clause was both applicable and assessed."""
+
+_COMPLIED = Conclusion(Verdict.COMPLIED)
+_UNASSESSED = Conclusion(Verdict.UNASSESSED, reason=NOTHING_APPLIED)
 
 
 def law_of(policy: Policy) -> Law:
@@ -108,7 +112,8 @@ def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclu
     for outcome, verdict in _WEIGHT:
         found = [finding for finding in findings if finding.outcome is outcome]
         if found:
-            return Conclusion(verdict, min(found, key=law.precedence))
+            governing = min(found, key=law.precedence)
+            return Conclusion(verdict, governing, governing.reason)
     return _COMPLIED if assessed else _UNASSESSED
 
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from specspan.call import ModelCall, Request
-from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
-from specspan.engine.chain import REWRITES, Conclusion, conclude, milder, strictest, taken
+from specspan.decision import Action, Decision, Finding, Mode, Stage
+from specspan.engine.chain import REWRITES, conclude, milder, strictest, taken
 from specspan.engine.frame import worst
 from specspan.engine.look import Look, look, wait
 from specspan.engine.model import PROCEED, Cut, Ruling
@@ -16,9 +16,6 @@ from specspan.engine.ruling import Hold, action_over, ruling
 from specspan.engine.steps import Steps
 from specspan.engine.streams import StreamCheck
 from specspan.engine.workers import Workers
-
-NOTHING_APPLIED = "nothing_applied"
-"""Reason of a decision for which no clause was both applicable and assessed."""
 
 _NO_CALL = ModelCall(Request(provider=""))
 _ASKED = (Stage.INPUT,)
@@ -64,7 +61,7 @@ class Evaluation:
     def input(self, call: ModelCall) -> Steps[Ruling]:
         """Look at what is about to be sent."""
         self._call = call
-        return self._looked(_ASKED, call)
+        return self._looked(_ASKED, call) if Stage.INPUT in self._plan.stages else _nothing_to_look_at()
 
     def stream(self) -> StreamCheck | None:
         """What looks at the answer as it grows; None when nothing could cut it."""
@@ -91,16 +88,17 @@ class Evaluation:
 
     def _looked(self, stages: Sequence[Stage], call: ModelCall) -> Steps[Ruling]:
         """Look at all that needs no waiting first: a caller who goes away then loses no more than he must."""
-        plans, looks = self._plan.stages, self._looks
+        plans, looks, waiting = self._plan.stages, self._looks, []
         try:
             for stage in stages:
                 if stage in plans:
                     started_ns = time.perf_counter_ns()
-                    looks[stage] = look(plans[stage], call, stage)
+                    looks[stage] = found = look(plans[stage], call, stage)
                     self._spent(stage, started_ns)
-            for stage in stages:
-                if stage in looks and looks[stage].waiting:
-                    yield from self._wait(stage)
+                    if found.waiting:
+                        waiting.append(stage)
+            for stage in waiting:
+                yield from self._wait(stage)
         except BaseException:
             self._note(self._deviating(stages))
             raise
@@ -166,15 +164,21 @@ class Evaluation:
             mode=policy.mode,
             verdict=conclusion.verdict,
             action=taken(action, policy.mode),
-            would=action if policy.mode is Mode.OBSERVE else self._would if self._would.rank > action.rank else None,
-            governing_clause=conclusion.governing.clause if conclusion.governing else None,
-            reason=_reason(conclusion),
+            would=self._would_have(action),
+            governing_clause=conclusion.governing.clause if conclusion.governing is not None else None,
+            reason=conclusion.reason,
             findings=tally.findings,
             summary=tally.summary,
             overrides=plan.rulings,
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
+
+    def _would_have(self, action: Action) -> Action | None:
+        """What enforcing every clause would have done, where it is more than ``action`` or nothing is enforced."""
+        if self._plan.policy.mode is Mode.OBSERVE:
+            return action
+        return None if self._would is Action.ALLOW or self._would.rank <= action.rank else self._would
 
     def _deviations(self) -> dict[int, Finding]:
         """What was not as usual: in the looks at whole texts, and while the answer grew where that was worse."""
@@ -203,7 +207,6 @@ class Evaluation:
         return cut
 
 
-def _reason(conclusion: Conclusion) -> str | None:
-    if conclusion.governing is not None:
-        return conclusion.governing.reason
-    return NOTHING_APPLIED if conclusion.verdict is Verdict.UNASSESSED else None
+def _nothing_to_look_at() -> Steps[Ruling]:
+    yield from ()
+    return PROCEED

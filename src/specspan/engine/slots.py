@@ -144,10 +144,11 @@ class Round:
     that took longer.
     """
 
-    __slots__ = ("_slots", "_timed")
+    __slots__ = ("_slots", "_timed", "_with_functions")
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         self._slots = slots
+        self._with_functions = [(slot, getattr(slot.check, "of_call", None)) for slot in slots]
         self._timed = False
 
     def ask(self, call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[Slot, Finding]]:
@@ -163,9 +164,9 @@ class Round:
 
     def _together(self, call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[Slot, Finding]]:
         found: list[tuple[Slot, Finding]] = []
-        for slot in self._slots:
+        for slot, of_call in self._with_functions:
             try:
-                answer = slot.decide(call, texts)
+                answer = slot.decide(call, texts) if of_call is None else of_call(call)
                 if answer is not True:
                     found.append((slot, slot.answered(answer)))
             except (KeyboardInterrupt, SystemExit):

@@ -26,13 +26,14 @@ class Liveness:
         self._looked_s = -math.inf
 
     def __bool__(self) -> bool:
-        return self._live or self._look()
-
-    def _look(self) -> bool:
-        now_s = time.monotonic()
-        if now_s - self._looked_s >= _LOOK_EVERY_S:
-            self._looked_s = now_s
-            provider = self._given if self._given is not None else self._of_process()
-            # the API's placeholders have no common base, and some of their names are private
-            self._live = not type(provider).__name__.lstrip("_").startswith(("NoOp", "Proxy"))
+        if not self._live:
+            now_s = time.monotonic()
+            if now_s - self._looked_s >= _LOOK_EVERY_S:
+                self._looked_s = now_s
+                self._live = self._is_live()
         return self._live
+
+    def _is_live(self) -> bool:
+        provider = self._given if self._given is not None else self._of_process()
+        # the API's placeholders have no common base, and some of their names are private
+        return not type(provider).__name__.lstrip("_").startswith(("NoOp", "Proxy"))

@@ -68,7 +68,8 @@ class FunctionCheck:
     ref: CheckRef
     stage: Stage
     timeout_s: float | None
-    function: code.CheckFunction
+    of_call: code.CheckFunction
+    """What decides. The engine calls it without going through `decide`, which saves a tenth of a microsecond each."""
 
     @property
     def prefilter(self) -> tuple[str, ...]:
@@ -81,7 +82,7 @@ class FunctionCheck:
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
         """What the function says of the whole call."""
-        return self.function(call)
+        return self.of_call(call)
 
 
 def _found(name: str) -> code.CodeCheck:
