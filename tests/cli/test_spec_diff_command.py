@@ -119,6 +119,17 @@ def test_a_policy_that_needs_attention_ends_with_one() -> None:
     ]
 
 
+def test_an_environment_of_the_policy_is_looked_at() -> None:
+    """What only production binds breaks only in production."""
+    Path("policy.yaml").write_text(
+        "spec: old.md\nclauses: {keep_secrets: }\nenvironments: {production: {clauses: {be_polite: {severity: low}}}}\n"
+    )
+    assert run("old.md", "new.md", "--policy", "policy.yaml").returncode == 0
+    ran = run("old.md", "new.md", "--policy", "policy.yaml", "--environment", "production")
+    assert ran.returncode == 1
+    assert lines(ran.stdout)[-1].startswith("✘ broken  clauses.be_polite  shop has no clause 'be_polite'.")
+
+
 def test_a_policy_that_needs_none_ends_with_zero() -> None:
     """A policy that the change does not touch is said to need no attention."""
     Path("policy.yaml").write_text("spec: old.md\nclauses:\n  keep_secrets:\n")

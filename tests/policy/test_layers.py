@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from specspan.decision import Action, Mode, Severity
 from specspan.errors import PolicyError
@@ -233,6 +238,10 @@ REFUSALS = {
         {"top": "extends: [a, b]\nspec: house.md\n"},
         "top.yaml:1: extends: a list is not text. Put it in quotes.",
     ),
+    "a path that no file has": (
+        {"top": 'spec: house.md\nextends: "a\\0b"\n'},
+        "top.yaml:2: extends: 'a\\x00b' is no text of one line. Write one line, at least a character long.",
+    ),
     "nobody names a spec": (
         {"top": "extends: low.yaml\n", "low": "mode: observe\n"},
         "top.yaml:1: spec: 'spec' is missing. Add 'spec: …'.",
@@ -276,3 +285,49 @@ def test_a_link_is_no_way_around_the_circle(house: Path) -> None:
     write(top="extends: link.yaml\n")
     (house / "link.yaml").symlink_to(house / "top.yaml")
     assert "goes round in a circle" in refused("top.yaml")
+
+
+_SETTINGS: dict[str, list[Any]] = {
+    "severity": ["low", "high"],
+    "action": ["flag", "block"],
+    "mode": ["observe", "enforce"],
+    "on_error": ["open", "closed"],
+    "replacement": ["no", "never"],
+    "checks": [[], [{"pattern": {"any": ["x"], "reason": "x"}}], [{"pattern": {"any": ["y"], "reason": "y"}}]],
+}
+_clause = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in _SETTINGS.items()})
+_file = st.fixed_dictionaries(
+    {},
+    optional={
+        "mode": st.sampled_from(["observe", "enforce"]),
+        "defaults": st.fixed_dictionaries({}, optional={"severity": st.sampled_from(["low", "critical"])}),
+        "clauses": st.dictionaries(st.sampled_from(["lock_door", "greet_people", "be_brief"]), _clause),
+    },
+)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """What holds, put together by hand: mappings key by key, everything else replaced."""
+    both = below.keys() & above.keys()
+    put = {key: _over(below[key], above[key]) for key in both if isinstance(above[key], dict)}
+    return {**below, **above, **put}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(files=st.lists(_file, min_size=1, max_size=4), production=_file)
+def test_layers_make_the_policy_that_one_file_would(files: list[dict[str, Any]], production: dict[str, Any]) -> None:
+    """However what is said is spread over files and an environment, the same holds as if one file said it."""
+    for number, file in enumerate(files):
+        below = {"extends": f"l{number - 1}.yaml"} if number else {"spec": "house.md"}
+        write(**{f"l{number}": yaml.safe_dump({**below, **file})})
+    write(top=f"extends: l{len(files) - 1}.yaml\n" + yaml.safe_dump({"environments": {"production": production}}))
+    whole: dict[str, Any] = {"spec": "house.md"}
+    for file in (*files, production):
+        whole = _over(whole, file)
+    write(one=yaml.safe_dump(whole))
+    many, one = load_policy("top.yaml", environment="production"), load_policy("one.yaml")
+    assert (many.mode, many.clauses.keys()) == (one.mode, one.clauses.keys())
+    for clause_id, clause in one.clauses.items():
+        found = many.clauses[clause_id]
+        assert reasons(found) == reasons(clause)
+        assert replace(found, checks=()) == replace(clause, checks=())

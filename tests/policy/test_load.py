@@ -476,7 +476,8 @@ def test_a_name_as_long_as_the_file_is_refused() -> None:
 WORDS = (
     "spec path digest mode clauses overrides defaults checks pattern code any stage lock_door be_brief about clause by "
     "reason until objective target window severity house.md enforce high owner tenant 99% 30d 2027-01-01 sha256:00 (a "
-    "input no\0"
+    "input extends environments production staging specs order context when sample timeout 10% 1s checks+ "
+    "overrides+ no\0"
 )
 _words = st.sampled_from(WORDS.split(" "))
 _scalars = _words | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -492,6 +493,8 @@ _files = st.fixed_dictionaries(
         "clauses": _values | _clauses | st.fixed_dictionaries({"be_brief": st.fixed_dictionaries({"checks": _checks})}),
         "overrides": st.lists(st.dictionaries(_words, _values, max_size=4), max_size=3) | _values,
         "defaults": _values,
+        "extends": st.sampled_from(["base.yaml", ".", "", "/dev/null", "no\0"]) | _values,
+        "environments": st.dictionaries(_words, st.fixed_dictionaries({}, optional={"clauses": _clauses}) | _values),
     },
 )
 
@@ -500,6 +503,7 @@ _files = st.fixed_dictionaries(
 @given(file=_files)
 def test_whatever_stands_where_a_policy_is_loaded_or_refused(file: dict[str, Any]) -> None:
     """Any values under any keys: nothing but a `Policy` or a `PolicyError` comes out."""
+    Path("base.yaml").write_text("spec: house.md\nclauses: {be_brief: {checks: [{pattern: x}]}}\n", encoding="utf-8")
     try:
         policy = load(yaml.safe_dump(file))
     except PolicyError as error:

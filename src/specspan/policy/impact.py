@@ -67,17 +67,17 @@ class Impact:
         return tuple(item for item in self.attention if item.need is need)
 
 
-def load_either(path: str | PathLike[str], found: SpecDiff) -> Policy:
-    """A policy loaded with the old version or, where it is written for the new one already, with that.
+def load_either(path: str | PathLike[str], found: SpecDiff, environment: str | None = None) -> Policy:
+    """A policy of an environment, loaded with the old version or, where it is written for the new one, with that.
 
     Raises:
         PolicyError: it is refused with both; what is said is about the old one.
     """
     try:
-        return load_policy(path, spec=found.old)
+        return load_policy(path, spec=found.old, environment=environment)
     except PolicyError:
         with suppress(PolicyError):
-            return load_policy(path, spec=found.new)
+            return load_policy(path, spec=found.new, environment=environment)
         raise
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from specspan.errors import PolicyError, Problem
 from specspan.policy.document import Document, read_document
 from specspan.policy.model import Layer
+from specspan.policy.schema import is_line
 
 MAX_LAYERS = 8
 """Whoever wants to know what is in force has to read them all."""
@@ -48,7 +49,7 @@ def digest_of(layers: Sequence[Layer], environment: str | None) -> str:
 def _base(document: Document) -> Path | None:
     """The file that a document extends; None where it says nothing, or nothing that could be a path."""
     extends = document.root.value.get("extends")
-    return Path(document.source).parent / extends if isinstance(extends, str) and extends else None
+    return Path(document.source).parent / extends if isinstance(extends, str) and is_line(extends) else None
 
 
 def _refuse_circle(documents: Sequence[Document], base: Path) -> None:

@@ -89,8 +89,13 @@ def _digest(value: str) -> str:
     return value
 
 
+def is_line(text: str) -> bool:
+    """Whether it is one line, and nothing that a terminal or a file system would take for more than text."""
+    return re.fullmatch(r"[^\x00-\x1f\x7f]+", text) is not None
+
+
 def _line(value: str) -> str:
-    if not re.fullmatch(r"[^\x00-\x1f\x7f]+", value):
+    if not is_line(value):
         raise refused(f"{shown(value)} is no text of one line", "Write one line, at least a character long.")
     return value
 

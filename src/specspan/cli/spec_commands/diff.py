@@ -11,6 +11,7 @@ from specspan.cli.diff_page import diff_page
 from specspan.cli.diff_view import diff_view
 from specspan.cli.output import console, print_json
 from specspan.cli.own_checks import imported, own_checks
+from specspan.cli.policy_environment import in_environment
 from specspan.policy.impact import Impact, Need, impact, load_either
 from specspan.spec.diff import diff
 from specspan.spec.diff_json import diff_to_json
@@ -23,10 +24,17 @@ from specspan.spec.load import load_spec
 @click.argument("new")
 @click.option("--policy", type=click.Path(path_type=Path), help="Say which of its bindings break or need another look.")
 @click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write a page that stands alone.")
+@in_environment
 @own_checks
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of docs/diff.md.")
 def command(
-    old: str, new: str, policy: Path | None, page: Path | None, modules: tuple[str, ...], as_json: bool
+    old: str,
+    new: str,
+    policy: Path | None,
+    page: Path | None,
+    environment: str | None,
+    modules: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Show what changed from the spec in OLD to the one in NEW, clause by clause.
 
@@ -37,7 +45,7 @@ def command(
     before, after = (load_spec(find_spec(reference, Path())) for reference in (old, new))
     found = diff(before, after)
     with imported(modules):
-        touched = None if policy is None else impact(load_either(policy, found), found)
+        touched = None if policy is None else impact(load_either(policy, found, environment), found)
     if page is not None:
         _write(page, diff_page(found, touched))
     if as_json:
