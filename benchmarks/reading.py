@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.measure import Row
+from benchmarks.measure import Row, best_us
 from specspan.errors import SpecError
 from specspan.spec.load import load_spec
 from specspan.spec.word_diff import word_diff
@@ -52,17 +51,8 @@ def _read_us(folder: Path, text: str) -> float:
         except SpecError:  # most of these are broken, and reading on to the end is what is measured
             return
 
-    return _best_us(read)
+    return best_us(read)
 
 
 def _diff_us(words: int) -> float:
-    return _best_us(lambda: word_diff("a b " * words, "a a b " * words))
-
-
-def _best_us(work: Callable[[], object], times: int = 3) -> float:
-    taken = []
-    for _ in range(times):
-        start = time.process_time()
-        work()
-        taken.append(time.process_time() - start)
-    return min(taken) * 1e6
+    return best_us(lambda: word_diff("a b " * words, "a a b " * words))

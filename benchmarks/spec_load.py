@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import Row, medians_us
+from benchmarks.measure import Row, best_us, medians_us
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.engine.engine import Engine
 from specspan.engine.steps import run
@@ -35,7 +34,7 @@ def main() -> Iterator[Row]:
         for form in ("markdown", "yaml", "json", "jsonl"):
             path = Path(folder) / f"spec.{form}"
             path.write_text(write_spec(spec, form), encoding="utf-8")
-            yield Row(f"10,000 clauses of {form} (2 s)", _best_us(partial(load_spec, path)), _ALLOWED_US, 1.0)
+            yield Row(f"10,000 clauses of {form} (2 s)", best_us(partial(load_spec, path)), _ALLOWED_US, 1.0)
         few, many = (_deciding(Path(folder), clauses) for clauses in (_BOUND, _CLAUSES))
         medians = medians_us({"few": few, "many": many})
         yield Row("a call, 100 of 10,000 checked (or 100)", medians["many"], medians["few"], 1.1)
@@ -60,12 +59,3 @@ def _deciding(folder: Path, clauses: int) -> Callable[[], object]:
         return evaluation.decide()
 
     return decide
-
-
-def _best_us(work: Callable[[], object], times: int = 3) -> float:
-    taken = []
-    for _ in range(times):
-        start = time.process_time()
-        work()
-        taken.append(time.process_time() - start)
-    return min(taken) * 1e6

@@ -12,6 +12,7 @@ from specspan.agreement.hearing import hear
 from specspan.agreement.model import Agreement, Match
 from specspan.call import ModelCall
 from specspan.checks.base import Check, TextAt
+from specspan.checks.limited import LimitedCheck
 from specspan.decision import Finding, Mode, Outcome, Override, Stage
 from specspan.policy.model import Policy
 from specspan.spec.model import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
@@ -150,6 +151,13 @@ def test_nothing_is_blocked_and_every_stage_is_looked_at() -> None:
     assert set(seen) == set(Stage)
     assert hearing.match is Match.CAUGHT
     assert {at for at, _ in hearing.findings} == {0, 1}
+
+
+def test_a_check_that_samples_looks_at_every_answer() -> None:
+    """A share of so few answers would say nothing, so that none is left out by chance."""
+    sampled = LimitedCheck(pattern("bad"), 0.000001, None)
+    found = hear(spec(c=example(*[answer("bad")] * 50)), under(sampled))
+    assert found.total[Match.CAUGHT] == 50
 
 
 def test_findings_that_complied_are_not_kept() -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from specspan.agreement.calls import calls_of
 from specspan.agreement.model import Agreement, Hearing, Match
 from specspan.call import ModelCall
+from specspan.checks.base import Check
+from specspan.checks.limited import LimitedCheck
 from specspan.decision import Finding, Mode, Outcome
 from specspan.engine.engine import Engine
 from specspan.engine.frame import worst
@@ -45,7 +47,7 @@ def hear(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: Sequ
         clause: only answers about the clause with this id.
         unbound: clauses of the policy that did not fit, for the record.
     """
-    engine = Engine(replace(policy, mode=Mode.OBSERVE))
+    engine = Engine(_watching(policy))
     judged = [each for each in _judged(spec) if clause in (None, each.clause)]
     comparisons = len({(id(each.example), each.compared) for each in judged})
     return Agreement(
@@ -55,6 +57,16 @@ def hear(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: Sequ
         comparisons,
         tuple(unbound),
     )
+
+
+def _watching(policy: Policy) -> Policy:
+    """The policy, changing nothing and looking at every answer: a share of so few would say nothing."""
+    clauses = {name: replace(bound, checks=tuple(map(_always, bound.checks))) for name, bound in policy.clauses.items()}
+    return replace(policy, mode=Mode.OBSERVE, clauses=clauses)
+
+
+def _always(check: Check) -> Check:
+    return replace(check, share=1.0) if isinstance(check, LimitedCheck) else check
 
 
 def _judged(spec: Spec) -> Iterator[_Judged]:

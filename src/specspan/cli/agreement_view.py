@@ -170,7 +170,8 @@ def _ground(hearing: Hearing) -> Text:
     said = Text(clean(f"{verdict.label}{condition}{': ' if verdict.reason else ''}{verdict.reason or ''}"))
     for at, finding in hearing.findings:
         name = finding.check.name if finding.check else ""
-        said.append(f"\n{clean(name)}: {clean(finding.reason)}", "italic")
+        what = finding.reason or finding.outcome.value.replace("_", " ")
+        said.append(f"\n{clean(name)}: {clean(what)}", "italic")
         if shown := excerpt(hearing.calls[at], finding, _EXCERPT_CHARS):
             said.append(f" “{clean(shown)}”", "cyan")
     if hearing.match is Match.MISSED:
