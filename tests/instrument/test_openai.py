@@ -180,16 +180,6 @@ def test_a_raw_streamed_response(ask: Ask, spans: Spans) -> None:
     assert spans.attributes("chat gpt-test")["gen_ai.response.finish_reasons"] == ("stop",)
 
 
-def test_a_response_whose_body_is_left_to_the_application(spans: Spans) -> None:
-    """`with_streaming_response` reads nothing ahead: what came back is unknown, and the body is untouched."""
-    with Wire(completion()).sync_client() as client:
-        create = client.chat.completions.with_streaming_response.create
-        with create(model="gpt-test", messages=[{"role": "user", "content": "hi"}]) as answer:
-            assert b"chatcmpl-1" in b"".join(answer.iter_bytes())
-    assert "gen_ai.response.id" not in spans.attributes("chat gpt-test")
-    assert spans.ending("chat gpt-test") == "completed"
-
-
 def test_parse_is_one_span(spans: Spans) -> None:
     """The helper that parses answers is one call."""
     with Wire(completion('{"city": "Oslo"}')).sync_client() as client:
@@ -442,3 +432,26 @@ def test_the_adapter_changes_nothing_it_is_given() -> None:
         (ToolCallResponse("D", "c"),),
         (Text("E"), Refusal("F")),
     ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"choices": None, "usage": None},
+        {"choices": [{"index": 0, "message": None, "finish_reason": None}]},
+        {"choices": [{"index": 0, "message": {"content": [{"type": "hologram"}, 7], "tool_calls": 7}}]},
+        {"model": 7, "usage": {"prompt_tokens": "many", "prompt_tokens_details": None}},
+    ],
+)
+def test_malformed_answers(ask: Ask, spans: Spans, changes: Mapping[str, Any]) -> None:
+    """What is known of an answer is on the span; the application gets what it would have got."""
+    assert ask(Wire(completion(**changes))).id == "chatcmpl-1"
+    assert spans.attributes("chat gpt-test")["gen_ai.response.id"] == "chatcmpl-1"
+    assert spans.ending("chat gpt-test") == "completed"
+
+
+def test_malformed_chunks(ask: Ask, spans: Spans) -> None:
+    """Null where a list was does not hide what the other chunks say."""
+    read = ask(Wire(sse([{**chunk(), "choices": None}, *chunks("hello")])), stream=True)
+    assert len(read) == 5
+    assert spans.attributes("chat gpt-test")["gen_ai.response.finish_reasons"] == ("stop",)

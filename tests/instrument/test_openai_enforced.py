@@ -368,14 +368,3 @@ def test_observe_mode_changes_nothing(ask: Ask, stage: Stage, *, stream: bool) -
     (decision,) = record.decisions
     assert (decision["verdict"], decision["action"], decision["would"]) == ("violated", "flag", "block")
     assert "error.type" not in attributes(record.spans)
-
-
-def test_a_body_that_is_left_to_the_application_is_unassessed() -> None:
-    """What was not read cannot have complied."""
-    with recorded(rule(Action.BLOCK)) as record, Wire(completion(SECRET)).sync_client() as client:
-        create = client.chat.completions.with_streaming_response.create
-        with create(model="m", messages=[{"role": "user", "content": "hi"}]) as answer:
-            assert answer.status_code == 200
-    (decision,) = record.decisions
-    (finding,) = decision["findings"]
-    assert (decision["verdict"], finding["outcome"]) == ("unassessed", "unassessed")

@@ -63,6 +63,10 @@ def _nothing_more(seen: Accumulator, chunk: Any) -> Iterable[Any]:
     return ()
 
 
+def _all_there(result: Any) -> None:
+    return None
+
+
 def _not_streamed(*_: Any) -> Any:
     raise TypeError("an adapter without an accumulator, 'deltas' and 'cut' cannot have a stream")
 
@@ -91,6 +95,9 @@ class Adapter:
     closing: Callable[[Any, Any], Iterable[Any]] = _nothing_more
     """What a client needs to see after that chunk to take the stream for ended: of the accumulator of what was handed
     over, and the chunk."""
+    load: Callable[[Any], Any] = _all_there
+    """Reads what of an answer that is not streamed was left on the wire; returns None, or what to await. Raises only
+    what the client's own objects raise."""
     stream_in: Callable[[Any], Any | None] = _no_stream
     """The stream in an answer; None when it is not streamed."""
     put_stream: Callable[[Any, Any], Any] = _the_stream

@@ -53,7 +53,10 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
         finally:
             leave(token)
         streamed = _streamed(live, result, SyncStream)
-        return run(live.output(result)) if streamed is None else streamed
+        if streamed is not None:
+            return streamed
+        adapter.load(result)
+        return run(live.output(result))
     except BaseException as error:
         live.left_by(error)
         raise
@@ -69,7 +72,12 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
         finally:
             leave(token)
         streamed = _streamed(live, result, AsyncStream)
-        return await arun(live.output(result)) if streamed is None else streamed
+        if streamed is not None:
+            return streamed
+        loading = adapter.load(result)
+        if loading is not None:
+            await loading
+        return await arun(live.output(result))
     except BaseException as error:
         live.left_by(error)
         raise

@@ -67,7 +67,7 @@ class ChatAccumulator:
             self._id, self._model = chunk.id, chunk.model
         if chunk.usage is not None:
             self._usage = chunk.usage
-        for choice in chunk.choices:
+        for choice in chunk.choices or ():
             seen = self._choices.get(choice.index)
             if seen is None:
                 seen = self._choices[choice.index] = _Choice()
@@ -101,7 +101,7 @@ def _note(seen: _Choice, delta: Any) -> None:
 
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
     """The text in a chunk, by choice: answers and refusals, not reasoning."""
-    for choice in chunk.choices:
+    for choice in chunk.choices or ():
         if choice.delta is not None:
             for text in (choice.delta.content, choice.delta.refusal):
                 if text:

@@ -10,10 +10,11 @@ from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._chat import message_of, with_texts
 from specspan.instrument.providers._chat_stream import ChatAccumulator, cut, deltas
+from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said
 from specspan.instrument.providers._openai_client import service_of, stream_in
-from specspan.instrument.providers._raw import answered, edited, put_stream
-from specspan.instrument.providers._shapes import changed, fields, listed
+from specspan.instrument.providers._raw import answered, edited, load, put_stream
+from specspan.instrument.providers._shapes import changed, count, fields, listed, word
 
 _PARAMETERS = {
     "temperature": "temperature",
@@ -68,10 +69,10 @@ def _response(answer: Any) -> Response | None:
         return None
     completion = fields(found)
     choices = [fields(choice) for choice in listed(completion.get("choices"))]
-    reasons = [choice.get("finish_reason") for choice in choices]
+    reasons = [finish_reason(choice.get("finish_reason")) for choice in choices]
     return Response(
-        id=completion.get("id"),
-        model=completion.get("model"),
+        id=word(completion.get("id")),
+        model=word(completion.get("model")),
         output=tuple([message_of(choice.get("message"), reason) for choice, reason in zip(choices, reasons)]),  # noqa: B905 - as many
         finish_reasons=tuple([reason for reason in reasons if reason]),
         usage=_usage(completion.get("usage")),
@@ -82,11 +83,11 @@ def _usage(usage: Any) -> Usage:
     counts = fields(usage)
     read, written = fields(counts.get("prompt_tokens_details")), fields(counts.get("completion_tokens_details"))
     return Usage(
-        input_tokens=counts.get("prompt_tokens"),
-        output_tokens=counts.get("completion_tokens"),
-        cache_read_input_tokens=read.get("cached_tokens"),
-        cache_write_input_tokens=read.get("cache_write_tokens"),
-        reasoning_output_tokens=written.get("reasoning_tokens"),
+        input_tokens=count(counts.get("prompt_tokens")),
+        output_tokens=count(counts.get("completion_tokens")),
+        cache_read_input_tokens=count(read.get("cached_tokens")),
+        cache_write_input_tokens=count(read.get("cache_write_tokens")),
+        reasoning_output_tokens=count(written.get("reasoning_tokens")),
     )
 
 
@@ -121,6 +122,7 @@ ADAPTER = Adapter(
     response=_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    load=load,
     accumulator=ChatAccumulator,
     deltas=deltas,
     cut=cut,

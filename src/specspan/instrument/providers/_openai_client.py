@@ -7,6 +7,7 @@ from typing import Any
 
 from specspan.instrument.providers._generated import Server, server_of
 from specspan.instrument.providers._raw import is_raw
+from specspan.instrument.providers._raw_events import EventBody
 
 
 class Service(Server):
@@ -23,8 +24,11 @@ def service_of(client: Any) -> Service:
 
 def stream_in(answer: Any) -> Any | None:
     """The stream that an answer is, or holds."""
-    if is_raw(answer) and getattr(answer, "_stream", False):
-        answer = answer.parse()
+    if is_raw(answer):
+        if getattr(answer, "_is_sse_stream", False):
+            return EventBody(answer)
+        if getattr(answer, "_stream", False):
+            answer = answer.parse()
     return answer if isinstance(answer, _stream_types()) else None
 
 

@@ -10,8 +10,8 @@ from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._generated import methods, reads_once, said
 from specspan.instrument.providers._openai_client import service_of
-from specspan.instrument.providers._raw import answered
-from specspan.instrument.providers._shapes import fields
+from specspan.instrument.providers._raw import answered, load
+from specspan.instrument.providers._shapes import count, fields, word
 
 _OPERATION = "embeddings"
 
@@ -54,9 +54,8 @@ def _response(answer: Any) -> Response | None:
     if found is None:
         return None
     embedded = fields(found)
-    return Response(
-        model=embedded.get("model"), usage=Usage(input_tokens=fields(embedded.get("usage")).get("prompt_tokens"))
-    )
+    read = count(fields(embedded.get("usage")).get("prompt_tokens"))
+    return Response(model=word(embedded.get("model")), usage=Usage(input_tokens=read))
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
@@ -74,4 +73,5 @@ ADAPTER = Adapter(
     response=_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    load=load,
 )

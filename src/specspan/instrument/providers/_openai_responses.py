@@ -8,16 +8,16 @@ from typing import Any
 
 from specspan.call import Attribute, Message, Request, Response, Text, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said
 from specspan.instrument.providers._openai_client import service_of, stream_in
-from specspan.instrument.providers._raw import answered, edited, put_stream
+from specspan.instrument.providers._raw import answered, edited, load, put_stream
 from specspan.instrument.providers._responses import answer_of, message_of, with_input, with_output
 from specspan.instrument.providers._responses_stream import ResponsesAccumulator, closing, cut, deltas
-from specspan.instrument.providers._shapes import changed, fields, listed
+from specspan.instrument.providers._shapes import changed, count, fields, listed, word
 
 _PARAMETERS = {"temperature": "temperature", "top_p": "top_p", "max_output_tokens": "max_tokens"}
 _UNFINISHED = ("queued", "in_progress")
-_REASONS = {"max_output_tokens": "length"}
 
 
 def _request(invocation: Invocation) -> Request:
@@ -81,8 +81,8 @@ def _response(answer: Any) -> Response | None:
     reason = _finish_reason(response)
     message = answer_of(response.get("output"), reason)
     return Response(
-        id=response.get("id"),
-        model=response.get("model"),
+        id=word(response.get("id")),
+        model=word(response.get("model")),
         output=(message,) if message.parts else (),
         finish_reasons=() if reason is None else (reason,),
         usage=_usage(response.get("usage")),
@@ -98,7 +98,7 @@ def _finish_reason(response: Mapping[str, Any]) -> str | None:
         return "tool_calls" if last and last[0] in _FOR_THE_APPLICATION else "stop"
     if status == "incomplete":
         reason = fields(response.get("incomplete_details")).get("reason")
-        return _REASONS.get(str(reason), reason) or status
+        return finish_reason(reason) or "incomplete"
     return None if status is None or status in _UNFINISHED else "error" if status == "failed" else str(status)
 
 
@@ -113,11 +113,11 @@ def _usage(usage: Any) -> Usage:
     counts = fields(usage)
     read, written = fields(counts.get("input_tokens_details")), fields(counts.get("output_tokens_details"))
     return Usage(
-        input_tokens=counts.get("input_tokens"),
-        output_tokens=counts.get("output_tokens"),
-        cache_read_input_tokens=read.get("cached_tokens"),
-        cache_write_input_tokens=read.get("cache_write_tokens"),
-        reasoning_output_tokens=written.get("reasoning_tokens"),
+        input_tokens=count(counts.get("input_tokens")),
+        output_tokens=count(counts.get("output_tokens")),
+        cache_read_input_tokens=count(read.get("cached_tokens")),
+        cache_write_input_tokens=count(read.get("cache_write_tokens")),
+        reasoning_output_tokens=count(written.get("reasoning_tokens")),
     )
 
 
@@ -139,6 +139,7 @@ ADAPTER = Adapter(
     response=_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    load=load,
     accumulator=ResponsesAccumulator,
     deltas=deltas,
     cut=cut,

@@ -1,4 +1,8 @@
-"""Raw responses of generated clients: what ``with_raw_response`` hands over in place of what it parsed."""
+"""Raw responses of generated clients: what ``with_raw_response`` and ``with_streaming_response`` hand over.
+
+The first was read and keeps what it parsed. The second was not read: a plain body is read before it is handed over, a
+streamed one is watched as the application reads it (`specspan.instrument.providers._raw_events`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+from specspan.instrument.providers._raw_events import EventBody, with_events
 
 _ABOUT_THE_BYTES = frozenset(("content-length", "content-encoding", "transfer-encoding"))
 
@@ -17,10 +23,21 @@ def is_raw(answer: Any) -> bool:
 
 
 def answered(answer: Any) -> Any:
-    """The object that an answer is or holds; None: its body is not read yet, and not ours to read."""
+    """The object that an answer is or holds; None: its body was not read."""
     if not is_raw(answer):
         return answer
-    return answer.parse() if hasattr(type(answer), "content") else None  # a raw response keeps what it parsed
+    if not _left_unread(answer):
+        return answer.parse()
+    return answer._parse() if answer.http_response.is_closed else None
+
+
+def load(answer: Any) -> Any:
+    """Read a plain body that was left unread; what is returned is to be awaited where the client awaits."""
+    return answer.read() if is_raw(answer) and _left_unread(answer) and not answer._is_sse_stream else None
+
+
+def _left_unread(answer: Any) -> bool:
+    return not hasattr(type(answer), "content")
 
 
 def edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
@@ -41,8 +58,10 @@ def with_body(answer: Any, body: Any) -> Any:
 
 
 def put_stream(answer: Any, stream: Any) -> Any:
-    """``answer``, which is a stream or a raw response that keeps what it parsed, with another stream."""
+    """``answer``, which is a stream or a raw response, with another stream."""
     if is_raw(answer):
+        if isinstance(stream, EventBody):
+            return with_events(answer, stream)
         answer._parsed_by_type[answer._cast_to] = stream
         return answer
     return stream

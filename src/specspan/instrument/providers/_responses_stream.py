@@ -118,9 +118,9 @@ def closing(seen: ResponsesAccumulator, event: Any) -> Iterator[Any]:
         "incomplete_details": {"reason": "content_filter"},
         "output": [_dumped(item) for item in answer["output"]],
     }
-    yield ResponseIncompleteEvent.construct(
-        type="response.incomplete", sequence_number=event.sequence_number + 1, response=response
-    )
+    number = getattr(event, "sequence_number", None)
+    numbered = {} if number is None else {"sequence_number": number + 1}
+    yield ResponseIncompleteEvent.construct(type="response.incomplete", response=response, **numbered)
 
 
 def _dumped(item: Any) -> Any:
