@@ -67,6 +67,9 @@ def test_one_trace_shows_both_services(tmp_path: Path) -> None:
     )
     digest = "specspan.scope.digest"
     assert here["attributes"][digest] == there["attributes"][digest]
+    decision = specspan(tmp_path, "decisions", "show", there["attributes"]["specspan.decision.id"])
+    assert "custom execute_tool delete_account" in decision
+    assert f"verified {there['attributes'][digest]}" in decision
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from opentelemetry import context as otel_context
 from specspan import losses
 from specspan.call import CallContext
 from specspan.errors import ConfigurationError
+from specspan.instrument import scope_token
 from specspan.instrument.baggage import ENTRY, MAX_BAGGAGE_BYTES
 from specspan.instrument.context import context, current_context
 from specspan.instrument.pipeline import activate
@@ -24,7 +25,7 @@ from specspan.instrument.scope_keys import Keys
 from specspan.instrument.scope_token import token
 from specspan.instrument.spending import spend
 from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
-from specspan.scope.standing import Trust
+from specspan.scope.standing import Standing, Trust
 
 SECRET = b"a secret of two services"
 SEARCH, BOTH = ScopeOfAutonomy(("search",)), ScopeOfAutonomy(("search", "refund"))
@@ -139,6 +140,34 @@ def test_what_cannot_be_believed_only_narrows(text: str, scope: ScopeOfAutonomy 
         standing = current_context().standing
         assert standing is not None
         assert standing.trust is expected
+
+
+def test_an_entry_of_the_applications_own_is_not_believed() -> None:
+    """Whatever object stands under the entry's name, it is no scope of ours."""
+    before = otel_context.attach(baggage.set_baggage(ENTRY, 7))
+    found = current_context()
+    otel_context.detach(before)
+    assert (found.scope, found.standing) == (None, Standing(Trust.UNTRUSTED))
+
+
+def test_what_we_fail_to_read_is_not_believed(in_production: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure of our own is counted, and raises nothing and trusts nothing."""
+    monkeypatch.setattr(scope_token, "read", lambda text, keys: text / keys)
+    assert trust(entry("anything")) is Trust.UNTRUSTED
+
+
+def test_baggage_that_cannot_be_written_is_left_alone(in_production: None) -> None:
+    """Where the application's own baggage breaks when it is measured, its block is entered all the same."""
+
+    class Odd:
+        def __str__(self) -> str:
+            raise LookupError
+
+    before = otel_context.attach(baggage.set_baggage("odd", Odd()))
+    with context(scope=SEARCH):
+        assert current_context().scope == SEARCH
+        assert list(baggage.get_all()) == ["odd"]
+    otel_context.detach(before)
 
 
 def test_what_cannot_be_believed_is_not_vouched_for() -> None:

@@ -142,6 +142,21 @@ def test_no_tool_runs_with_what_was_to_be_hidden(action: Action) -> None:
     assert blocked.value.decision.reason == "pin"
 
 
+def test_no_argument_hides_another() -> None:
+    """Where a keyword has the name of a parameter that takes none, it is the parameter that is decided about."""
+
+    @specspan.tool_call("refund")
+    def refund(amount: int, /, **more: int) -> int:
+        return amount
+
+    fifty = specspan.ScopeOfAutonomy(limits={"refund": {"amount": specspan.ArgumentLimit(max=50)}})
+    with recorded(rules()), specspan.context(scope=fifty):
+        assert refund(20, amount=80) == 20
+        assert refund(20, colour=1) == 20
+        with pytest.raises(specspan.Blocked):
+            refund(80, amount=20)
+
+
 def test_a_tool_that_fails_fails() -> None:
     """Its own exception comes through unchanged, and the span names it."""
     failure = LookupError("nothing found")

@@ -165,7 +165,9 @@ def _named(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     signature = inspect.signature(function)
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
-    named: dict[str, Any] = {}
-    for name, value in bound.arguments.items():
-        named.update(value if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD else {name: value})
+    named = dict(bound.arguments)
+    for name, parameter in signature.parameters.items():
+        # of `def f(amount, /, **more)`, f(80, amount=1) has two of a name: what is `more` then stays under its own
+        if parameter.kind is parameter.VAR_KEYWORD and named.keys().isdisjoint(named[name]):
+            named |= named.pop(name)
     return named

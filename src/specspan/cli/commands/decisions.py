@@ -77,7 +77,9 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "decision", clean(record["id"])
     yield "time", local(record["time_unix_nano"])
     yield "service", _words(_of(record, "service"), "name", "version")
-    yield "call", _words(_of(record, "call"), "provider", "operation", "model")
+    yield "call", _words(_of(record, "call"), "provider", "operation", "model", "tool")
+    if _of(_of(record, "call"), "scope"):
+        yield "scope", _words(_of(_of(record, "call"), "scope"), "trust", "digest")
     yield "trace", f"{clean(record.get('trace_id'))} span {clean(record.get('span_id'))}"
     for spec in record.get("spec") or ():
         yield "spec", _words(spec, "id", "version", "digest")
