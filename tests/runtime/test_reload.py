@@ -378,7 +378,7 @@ def test_the_files_that_a_policy_extends_are_watched_too() -> None:
     assert in_force() == "other"
     Path("other.yaml").write_text(FIRST)
     Path("policy.yaml").write_text("extends: other.yaml\n")
-    assert settle() is Looked.RELOADED
+    assert [poll() for _ in range(3)] == [Looked.CHANGING, Looked.CHANGING, Looked.RELOADED]
     Path("base.yaml").unlink()
     assert poll() is Looked.UNCHANGED
     Path("other.yaml").write_text(SECOND)
@@ -386,12 +386,24 @@ def test_the_files_that_a_policy_extends_are_watched_too() -> None:
     assert in_force() == "other"
 
 
+def test_half_a_file_that_is_named_only_now_is_never_in_force() -> None:
+    """A policy and a file that it newly extends are written at the same time: each must stand still."""
+    configured()
+    Path("base.yaml").write_text(SECOND[: SECOND.index("  be_kind")])
+    Path("policy.yaml").write_text("extends: base.yaml\n")
+    assert settle() is Looked.CHANGING
+    Path("base.yaml").write_text(SECOND)
+    assert poll() is Looked.CHANGING
+    assert in_force() == "first"
+    assert poll() is Looked.RELOADED
+    assert in_force() == "other"
+
+
 def test_a_file_that_only_a_refused_policy_names_is_waited_for() -> None:
     """A policy may come before its new spec: once that is there, both are in force."""
     configured()
     Path("policy.yaml").write_text(SECOND.replace("manners.md", "new.md"))
-    assert settle() is Looked.REFUSED
-    assert poll() is Looked.UNCHANGED
+    assert [poll() for _ in range(4)] == [Looked.CHANGING, Looked.CHANGING, Looked.REFUSED, Looked.UNCHANGED]
     Path("new.md").write_text(SPEC)
     assert settle() is Looked.RELOADED
     assert in_force() == "other"

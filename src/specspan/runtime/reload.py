@@ -19,6 +19,8 @@ from specspan.runtime.watched_files import Digests, WatchedFiles, is_watchable
 from specspan.textfile import noting_files
 
 _log = logging.getLogger("specspan")
+_NEVER = "never"
+"""In place of the digest of a file that was neither loaded nor refused yet."""
 
 
 class Looked(Enum):
@@ -75,13 +77,17 @@ class Reloader:
             engine = self._loaded()
         if any(digest is not None and found.get(path, digest) != digest for path, digest in read.items()):
             return Looked.CHANGING  # written between the look and the reading
-        now = {path: found.get(path, digest) for path, digest in _watchable(read).items()}
+        watchable = _watchable(read)
+        if new := {path: digest for path, digest in watchable.items() if path not in found}:
+            self._tried = {**self._tried, **dict.fromkeys(new, _NEVER)}
+            self._seen = {**found, **new}
+            return Looked.CHANGING  # they, too, must stand still
         if isinstance(engine, Exception):
             self._refuse(engine)
-            self._tried = {**found, **now}  # also what the policy in force was read from, in case that comes back
+            self._tried = found  # also what the policy in force was read from, in case that comes back
             return Looked.REFUSED
         self._take_over(engine)
-        self._tried = now
+        self._tried = {path: found[path] for path in watchable}
         self._reloads.reloaded()
         _log.info("policy %s is in force, loaded from %s", engine.policy.digest, engine.policy.source)
         return Looked.RELOADED
