@@ -123,3 +123,10 @@ def test_a_clause_may_be_watched_while_the_rest_is_enforced() -> None:
     assert clause("severity: low\n").mode is Mode.ENFORCE
     assert clause("mode: enforce\ndefaults: {mode: observe}\n").mode is Mode.ENFORCE
     assert clause("severity: low\ndefaults: {mode: observe}\n").mode is Mode.OBSERVE
+
+
+def test_a_kind_whose_schema_is_none_refuses_the_policy_and_no_more() -> None:
+    """What a plug-in got wrong is told at the line that called for it."""
+    kind: Any = SimpleNamespace(KIND="fake", build=lambda clause_id, configuration: None, SCHEMA=None)
+    with pytest.raises(PolicyError, match=r"policy\.yaml:4: .*\.fake: the kind failed with TypeError"):
+        clause("checks: [{fake: {sample: 7}}]\n", {"fake": kind})

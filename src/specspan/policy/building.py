@@ -50,8 +50,8 @@ class Builder:
         return None
 
     def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> Check | None:
-        ours, configuration = _apart(kind, configuration)
         try:
+            ours, configuration = _apart(kind, configuration)
             if "timeout" in ours and "timeout_s" in configuration:
                 raise CheckConfigError("here stand both 'timeout' and 'timeout_s'", "keep one of the two", "timeout")
             return limited(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))

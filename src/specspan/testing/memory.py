@@ -61,6 +61,7 @@ def recorded(
     policy: str | os.PathLike[str] | Policy | None = None,
     *,
     mode: Mode | str | None = None,
+    environment: str | None = None,
     clock: FakeClock | None = None,
 ) -> Iterator[Recorded]:
     """Put specspan to work inside the block, recording into memory; what was configured before is back after it.
@@ -70,7 +71,7 @@ def recorded(
     Raises:
         SpecError, PolicyError, ConfigurationError: as `specspan.configure`.
     """
-    loaded = policy_of(policy, mode)
+    loaded = policy_of(policy, mode, environment)
     spans, decisions = InMemorySpanExporter(), MemoryDecisions()
     provider = TracerProvider(id_generator=FakeSpanIds(), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
