@@ -16,7 +16,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.session import Session
 from urllib3 import HTTPResponse
-from urllib3.exceptions import ProtocolError
 
 Answer = Callable[..., Any]
 """What is registered for ``before-send``: makes the answer to a request."""
@@ -24,9 +23,13 @@ Answer = Callable[..., Any]
 
 @lru_cache(maxsize=8)
 def _client(service: str) -> Any:
+    return _made(service)
+
+
+def _made(service: str, **more: Any) -> Any:
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     config = Config(retries={"total_max_attempts": 1})
-    return Session().create_client(service, region_name="us-east-1", config=config, **keys)
+    return Session().create_client(service, region_name="us-east-1", config=config, **keys, **more)
 
 
 def client(answer: Answer, service: str = "bedrock-runtime") -> Any:
@@ -37,6 +40,11 @@ def client(answer: Answer, service: str = "bedrock-runtime") -> Any:
     return found
 
 
+def connected(url: str) -> Any:
+    """A client that asks a server there."""
+    return _made("bedrock-runtime", endpoint_url=url)
+
+
 @dataclass
 class Wire:
     """Answers with one body, and keeps the bodies of requests."""
@@ -45,8 +53,6 @@ class Wire:
     """Bytes as they are; anything else as JSON."""
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
-    breaks: bool = False
-    """Whether the connection is lost after the body."""
     requests: list[Any] = field(default_factory=list)
     source: Any = None
     """What the client reads the answer from."""
@@ -56,19 +62,8 @@ class Wire:
         data = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         is_stream = data.startswith(b"\0\0")
         headers = {"content-type": "application/vnd.amazon.eventstream" if is_stream else "application/json"}
-        source = _Breaking(data) if self.breaks else io.BytesIO(data)
-        self.source = HTTPResponse(source, headers | self.headers, self.status, preload_content=False)
+        self.source = HTTPResponse(io.BytesIO(data), headers | self.headers, self.status, preload_content=False)
         return AWSResponse(request.url, self.status, self.source.headers, self.source)
-
-
-class _Breaking(io.BytesIO):
-    """Bytes from a connection that is lost after them."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(None if size is None or size < 0 else min(size, 8))
-        if not data or size is None or size < 0:
-            raise ProtocolError("gone")
-        return data
 
 
 def frame(name: str, payload: Any, kind: str = "event") -> bytes:

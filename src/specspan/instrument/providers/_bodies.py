@@ -45,10 +45,9 @@ def put_block_at(*path: str | int) -> Put:
 
 
 def _put(path: Path, body: Any, value: Any) -> Any:
-    if not path:
-        return value
+    key, rest = path[0], path[1:]
     copied: Any = dict(body) if isinstance(body, Mapping) else list(body)
-    copied[path[0]] = _put(path[1:], copied[path[0]], value)
+    copied[key] = _put(rest, copied[key], value) if rest else value
     return copied
 
 

@@ -1,7 +1,7 @@
 """Bodies of ``botocore`` that can be read once: read ahead, and still there to be read as they came.
 
-A body is what the connection gives. All of it is read here, piece by piece; what the application reads afterwards are
-the same bytes and then, where the connection broke, the very error that it broke with.
+A body is what the connection gives. All of it is read here at once, as most applications do; what the application reads
+afterwards are the same bytes and then, where the connection broke, the error that it broke with.
 """
 
 from __future__ import annotations
@@ -10,22 +10,26 @@ import io
 from functools import lru_cache
 from typing import Any
 
-_PIECE_BYTES = 65_536
 _AS_IT_IS: dict[str, Any] = {"decode_content": False, "enforce_content_length": False}
 
 
 class _Bytes(io.BytesIO):
-    """What was read, and what reading it ended with."""
+    """What was read, and the error that reading it ended with."""
 
-    def __init__(self, data: bytes, error: Exception | None) -> None:
+    def __init__(self, data: bytes, error: Exception | None, *, is_measured: bool = False) -> None:
         super().__init__(data)
+        self.kept = data if error is None else None
+        self._size_bytes = len(data)
         self._error = error
+        self._is_measured = is_measured  # the body itself tells that there is less than was promised
 
     def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(size)
-        if self._error is not None and (not data or size is None or size < 0):
-            raise self._error
-        return data
+        if self._error is not None:
+            if size is None or size < 0:
+                raise self._error
+            if not self._is_measured and self._size_bytes - self.tell() < size:
+                raise self._error  # a connection gives nothing of what it cannot give all of
+        return super().read(size)
 
     def settimeout(self, timeout_s: float) -> None:
         """For `StreamingBody.set_socket_timeout`: there is nothing left to wait for."""
@@ -50,29 +54,28 @@ def kept(body: Any) -> bytes | None:
 def read_ahead(body: Any) -> None:
     """Read all of a body, and leave it to be read."""
     source = body._raw_stream
-    pieces: list[bytes] = []
-    failed: Exception | None = None
     try:
-        while piece := source.read(_PIECE_BYTES):
-            pieces.append(piece)
+        data = source.read()
     except Exception as error:
-        failed = error
-    body._raw_stream = _raw(b"".join(pieces), failed, source)
+        arrived = next((each.partial for each in error.args if isinstance(getattr(each, "partial", 0), bytes)), None)
+        is_measured = arrived is not None and body._content_length is not None
+        body._raw_stream = _raw(_Bytes(arrived or b"", error, is_measured=is_measured), source)
+    else:
+        body._raw_stream = _raw(_Bytes(data, None), source)
 
 
 def with_bytes(body: Any, data: bytes) -> Any:
     """A body like the given one that says something else."""
-    return type(body)(_raw(data, None, body._raw_stream), len(data))
+    return type(body)(_raw(_Bytes(data, None), body._raw_stream), len(data))
 
 
-def _raw(data: bytes, failed: Exception | None, before: Any) -> Any:
-    """What a body reads from, in place of a connection."""
+def _raw(read: _Bytes, source: Any) -> Any:
+    """What a body reads from, in place of its connection."""
     from urllib3 import HTTPResponse
 
-    headers, status = getattr(before, "headers", None), getattr(before, "status", 200)
-    raw: Any = HTTPResponse(_Bytes(data, failed), headers, status, preload_content=False, **_AS_IT_IS)
-    if failed is None:
-        raw.specspan_kept = data
+    headers, status = getattr(source, "headers", None), getattr(source, "status", 200)
+    raw: Any = HTTPResponse(read, headers, status, preload_content=False, **_AS_IT_IS)
+    raw.specspan_kept = read.kept
     return raw
 
 
