@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timezone
 
 import policies
@@ -11,13 +12,14 @@ import pytest
 from policies import Code, answered, bound, pattern, says
 
 from specspan import losses
-from specspan.call import Message, ModelCall, Request, Text
+from specspan.call import CallContext, Message, ModelCall, Request, Text
 from specspan.checks.base import TextAt
 from specspan.checks.patterns import MultiPattern
 from specspan.decision import Action, Outcome, Override, Stage, Verdict
 from specspan.engine import look, plan
 from specspan.engine.engine import Engine
 from specspan.engine.steps import run
+from specspan.policy.conditions import tagged
 from specspan.policy.model import OnError
 
 
@@ -77,6 +79,17 @@ def test_what_is_remembered_of_calls_is_bounded() -> None:
         evaluation.decide()
     stage = engine._plan.stages[Stage.INPUT]
     assert max(len(engine._plans), len(stage._audiences), len(engine._plan._frames)) <= 64
+
+
+def test_a_policy_without_conditions_asks_nothing_of_the_context() -> None:
+    """Plans are made once for all calls, whatever their facts, and once for each set of clauses with a bearing."""
+    plain = Engine(policies.policy(bound("c", pattern("x"))))
+    conditional = Engine(policies.policy(replace(bound("c", pattern("x")), when=tagged(("even",)))))
+    for number in range(20):
+        context = CallContext(attributes={"even": number % 2 == 0, "number": number})
+        for engine in (plain, conditional):
+            engine.open((), ModelCall(Request("test", model=str(number)), context=context))
+    assert (len(plain._plans), len(conditional._plans)) == (1, 2)
 
 
 def test_a_check_reads_only_the_roles_it_wants() -> None:

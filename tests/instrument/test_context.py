@@ -10,8 +10,8 @@ from datetime import date
 import pytest
 
 from specspan.call import CallContext
-from specspan.decision import Override
-from specspan.instrument.context import context, current_context, current_overrides, override
+from specspan.decision import Override, OverrideKind
+from specspan.instrument.context import context, current_context, current_overrides, override, revoke
 from specspan.scope.model import ScopeOfAutonomy
 
 
@@ -56,6 +56,17 @@ def test_overrides_add_up() -> None:
             assert current_overrides() == (
                 Override("be_concise", "developer", "long form", date(2027, 1, 1)),
                 Override("be_formal", "user", "asked"),
+            )
+    assert current_overrides() == ()
+
+
+def test_what_was_said_is_taken_back_in_its_turn() -> None:
+    """A revocation is declared after what it revokes; how it was said, and where it was asked for, is kept."""
+    with override("be_concise", by="user", reason="a pirate", implicit=True, source="/input/2"):
+        with revoke("be_concise", by="developer", reason="enough"):
+            assert current_overrides() == (
+                Override("be_concise", "user", "a pirate", None, OverrideKind.IMPLICIT, "/input/2"),
+                Override("be_concise", "developer", "enough", None, OverrideKind.REVOKE),
             )
     assert current_overrides() == ()
 

@@ -178,3 +178,51 @@ def test_the_spec_that_the_policy_names_is_not_read() -> None:
     found = changed(("Always.", "At night."))
     Path("policy.yaml").write_text(POLICY.replace("spec: house.md", "spec: elsewhere/house.md"))
     assert reasons(found) == [(Need.STALE, "clauses.lock_door", "text_changed")]
+
+
+COMPANY = """\
+---
+id: company
+ladder: [must, may]
+---
+## Wear a tie {#wear_tie authority=may}
+
+On Mondays.
+"""
+
+
+@pytest.fixture
+def beside_a_company(house: Path) -> None:
+    """A policy for the house and a company in it."""
+    (house / "company.md").write_text(COMPANY)
+    text = POLICY.replace("spec: house.md", "specs: [house.md, company.md]\norder: [owner, must, tenant, may, guest]")
+    Path("policy.yaml").write_text(text.replace("  be_brief:\n", "  be_brief:\n  wear_tie:\n"))
+
+
+@pytest.mark.usefixtures("beside_a_company")
+def test_of_several_specs_the_one_that_changes_is_looked_at() -> None:
+    """What the others say is as it was; an added clause is new to the policy whatever else it binds."""
+    found = changed(
+        ("Always.", "Nearly always."),
+        ("# Style", "## Tidy up {#tidy_up authority=guest}\n\nAt times.\n\n# Style"),
+    )
+    assert reasons(found) == [(Need.STALE, "clauses.lock_door", "text_changed")]
+    assert [clause.id for clause in of(found).unbound] == ["tidy_up"]
+
+
+@pytest.mark.usefixtures("beside_a_company")
+def test_a_name_that_becomes_ambiguous_breaks_its_binding() -> None:
+    """A new clause with another spec's id leaves the bare id meaning either."""
+    found = changed(("# Style", "## Tie {#wear_tie authority=guest}\n\nNever.\n\n# Style"))
+    (item,) = of(found).attention
+    assert (item.need, item.key, item.reason) == (Need.BROKEN, "clauses.wear_tie", "ambiguous")
+    assert item.remedy == "Write 'house:wear_tie' or 'company:wear_tie'."
+
+
+@pytest.mark.usefixtures("beside_a_company")
+def test_a_ladder_that_changes_breaks_the_order() -> None:
+    """The order names a level that is gone, and cannot place one that is new."""
+    found = changed(
+        ("ladder: [owner, tenant, guest]", "ladder: [owner, tenant, visitor]"), ("authority=guest", "authority=visitor")
+    )
+    assert (Need.BROKEN, "order[4]", "levels_changed") in reasons(found)

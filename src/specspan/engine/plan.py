@@ -138,7 +138,8 @@ class Plan:
         ``left_out``: clauses that have no bearing on the call, and why.
         """
         aside = {name: self._aside(Outcome.NOT_APPLICABLE, name, reason) for name, reason in left_out.items()}
-        for ruling in rulings:
+        weakest_first = sorted(rulings, key=lambda ruling: -self.law.rank.get(ruling.override.by, 0))
+        for ruling in weakest_first:  # of several, the strongest gives its reason
             name = ruling.override.clause
             if ruling.granted and ruling.override.kind is not OverrideKind.REVOKE and name not in left_out:
                 aside[name] = self._aside(Outcome.OVERRIDDEN, name, OVERRIDE, ruling.override.reason)

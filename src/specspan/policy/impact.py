@@ -111,7 +111,8 @@ def _pin(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
 def _order(policy: Policy, specs: Sequence[Spec]) -> Iterator[Attention]:
     """What the new ladder does to an order of several."""
     if len(specs) > 1:
-        for path, message, remedy in order_problems(specs, policy.order):
+        written = [equals[0] if len(equals) == 1 else equals for equals in policy.order]
+        for path, message, remedy in order_problems(specs, written):
             yield Attention(Need.BROKEN, key_of(("order", *path)) or "", None, LEVELS_CHANGED, message, remedy)
 
 
