@@ -114,6 +114,26 @@ def test_the_cases_are_about_the_published_clauses() -> None:
     assert {clause: edition.clauses[clause][0] for clause in LEVELS} == LEVELS
 
 
+def test_of_several_exceptions_the_strongest_gives_its_reason() -> None:
+    """Whichever was declared first: a weaker one adds nothing to the decision."""
+    strong, weak = Override("formatting", "developer", "strong"), Override("formatting", "user", "weak")
+    for says in ([strong, weak], [weak, strong]):
+        assert finding(decided(engine(), says), "formatting").explanation == "strong"
+
+
+def test_a_clause_without_a_bearing_has_nothing_to_set_aside() -> None:
+    """An exception to it is granted, and it is not applicable all the same."""
+    policy = policies.policy(replace(bound("c", pattern("answer")), when=tagged(("under_18",))))
+    decision = decided(Engine(policy), [Override("c", "user", "a reason")])
+    assert (decision.overrides[0].granted, finding(decision, "c").outcome) == (True, ABSENT)
+
+
+def test_findings_stand_in_the_order_of_the_document() -> None:
+    """Clauses that were set aside stand where they stand, not behind those that were looked at."""
+    decision = decided(engine(), [Override("comply_with_laws", "system", "a reason")])
+    assert [found.clause for found in decision.findings] == list(LEVELS)
+
+
 # What holds of all cases there could be.
 
 speakers = st.sampled_from([*policies.LADDER, "tool", "operator"])

@@ -210,6 +210,17 @@ def test_of_several_specs_the_one_that_changes_is_looked_at() -> None:
     assert [clause.id for clause in of(found).unbound] == ["tidy_up"]
 
 
+def test_a_change_is_not_another_specs_of_the_same_id(house: Path) -> None:
+    """Where both have a clause of one id, only the binding of the one that changed is stale."""
+    (house / "company.md").write_text(COMPANY.replace("wear_tie", "lock_door"))
+    checked = "{checks: [{pattern: {any: [open]}}]}"
+    Path("policy.yaml").write_text(
+        "specs: [house.md, company.md]\norder: [owner, must, tenant, may, guest]\n"
+        f"clauses:\n  house:lock_door: {checked}\n  company:lock_door: {checked}\n"
+    )
+    assert reasons(changed(("Always.", "Nearly always."))) == [(Need.STALE, "clauses.house:lock_door", "text_changed")]
+
+
 @pytest.mark.usefixtures("beside_a_company")
 def test_a_name_that_becomes_ambiguous_breaks_its_binding() -> None:
     """A new clause with another spec's id leaves the bare id meaning either."""

@@ -96,6 +96,22 @@ def test_overrides_name_clauses_and_levels_of_either() -> None:
     assert (override.clause, override.by) == ("club:lock_door", "house.tenant")
 
 
+def test_a_message_has_the_weaker_of_two_levels_called_as_its_role() -> None:
+    """Where both specs have a level for users, their messages have no more than either gives them."""
+    for file, ladder in (("house.md", "[owner, tenant, guest]"), ("club.md", "[board, tenant, visitor]")):
+        text = Path(file).read_text().replace(ladder, ladder.replace("tenant", "user")).replace("=tenant", "=user")
+        Path(file).write_text(text)
+    authority = load(SPECS + "order: [owner, board, house.user, club.user, guest, visitor]\n").authority
+    assert authority.level_of_role("user") == "club.user"
+    assert authority.level_of_role("developer") is None
+
+
+def test_system_messages_spoke_for_the_platform_before_there_was_a_system() -> None:
+    """In ladders without the level of its name, a system message has the older one's."""
+    Path("house.md").write_text(Path("house.md").read_text().replace("owner", "platform"))
+    assert load("spec: house.md\n").authority.level_of_role("system") == "platform"
+
+
 def test_one_spec_is_called_as_it_calls_itself() -> None:
     """Under ``specs`` with a single path nothing needs an order, and clauses are the spec's own."""
     policy = load("specs: [house.md]\nclauses: {'house:lock_door': }\n")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from specspan.call import Message, ModelCall, Part, Text
 from specspan.decision import Evidence, Override
 from specspan.engine.quoted import is_quoted
-from specspan.policy.overrides import UNKNOWN_SOURCE, UNTRUSTED_SOURCE, WITHOUT_AUTHORITY, Asked
+from specspan.policy.overrides import UNKNOWN_SOURCE, UNTRUSTED_SOURCE, Asked
 
 _MESSAGE = re.compile(r"/input/(0|[1-9][0-9]{0,8})(?:/parts/(0|[1-9][0-9]{0,8}))?")
 _INSTRUCTION = re.compile(r"/system_instructions(?:/(0|[1-9][0-9]{0,8}))?")
@@ -44,8 +44,6 @@ def _in_message(messages: Sequence[Message], index: int, part: str | None, span:
     if index >= len(messages):
         return _NOWHERE
     message = messages[index]
-    if message.role in WITHOUT_AUTHORITY:
-        return Asked(index, refusal=UNTRUSTED_SOURCE)
     return _in_parts(message.role, message.parts, index, part, span)
 
 

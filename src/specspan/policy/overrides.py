@@ -47,7 +47,7 @@ class Asked:
     place: int
     """Of two messages, the later one has the greater."""
     role: str = ""
-    """Of the message, when what stands there can be trusted."""
+    """Of the message, when what stands there is its own."""
     refusal: str | None = None
     """Why it has no authority."""
 
