@@ -34,6 +34,8 @@ _overrides: ContextVar[tuple[Override, ...]] = ContextVar("specspan.overrides", 
 def current_context() -> CallContext:
     """What the enclosing `context` blocks say, merged, under the scope of autonomy that arrived in baggage."""
     said = _context.get()
+    if baggage.KEPT_AT not in otel_context.get_current():
+        return said
     arrived = baggage.arrived()
     if arrived is None or arrived[1] is said.standing:  # nothing there, or what an enclosing block put there
         return said
