@@ -109,6 +109,22 @@ def test_what_is_bound_is_shown_as_tables() -> None:
     )
 
 
+def test_the_circumstances_a_clause_is_for_are_shown() -> None:
+    """A column for them where any clause has some, and none where none has."""
+    assert " when" not in shown(run("check", "policy.yaml").output)
+    text = "  be_polite: {when: {night: false, tier: [free, trial]}}"
+    Path("some.yaml").write_text(f"spec: shop.md\nclauses:\n  keep_secrets:\n{text}\n")
+    lines = shown(run("check", "some.yaml").output).splitlines()
+    assert lines[6:10] == [
+        "clause        authority  severity  action  checks  when",
+        "keep_secrets  owner      medium    flag    none",
+        "be_polite     clerk      medium    flag    none    night: false",
+        "                                                   tier: free or trial",
+    ]
+    _, polite = json.loads(run("check", "some.yaml", "--json").output)["clauses"]
+    assert polite["when"] == {"night": [False], "tier": ["free", "trial"]}
+
+
 NIGHT = """\
 extends: policy.yaml
 environments:

@@ -11,11 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from specspan.call import Scalar
 from specspan.checks.base import Check
 from specspan.checks.limited import share_of
 from specspan.cli.coverage_view import counts, coverage_line, levels, one_or_all
+from specspan.cli.marks import clean
 from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
+from specspan.policy.conditions import ALWAYS, Condition
 from specspan.policy.coverage import coverage
 from specspan.policy.model import ClausePolicy, Objective, Policy
 from specspan.policy.overrides import rule_all
@@ -103,7 +106,8 @@ def _clauses(policy: Policy) -> Table:
     with_objectives = any(clause.objective for clause in clauses)
     with_modes = policy.mode is Mode.ENFORCE and any(clause.mode is Mode.OBSERVE for clause in clauses)
     names = ["clause", "authority", "severity", "action", *["mode"] * with_modes, "checks"]
-    table = _table(*names, *["objective"] * with_objectives)
+    conditional = any(clause.when != ALWAYS for clause in clauses)
+    table = _table(*names, *["when"] * conditional, *["objective"] * with_objectives)
     for clause in clauses:
         table.add_row(
             Text(clause.clause.id, "" if clause.checks else "dim"),
@@ -112,6 +116,7 @@ def _clauses(policy: Policy) -> Table:
             Text(clause.action, "bold" if clause.action.rank > Action.FLAG.rank else ""),
             *[Text(clause.mode, "yellow" if clause.mode is Mode.OBSERVE else "")] * with_modes,
             _checks(clause.checks),
+            *[_when(clause.when)] * conditional,
             *[_objective(clause.objective)] * with_objectives,
         )
     return table
@@ -135,6 +140,16 @@ def _checks(checks: Sequence[Check]) -> Text:
 
 def _sampled(share: float) -> str:
     return "" if share == 1 else f" {100 * share:.10g}%"
+
+
+def _when(condition: Condition) -> Text:
+    """The circumstances a clause is for, one fact a line, as in ``tier: free or trial``."""
+    facts = ((name, " or ".join(_fact(value) for value in values)) for name, values in condition.facts)
+    return Text("\n".join(f"{clean(name)}: {values}" for name, values in facts))
+
+
+def _fact(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else clean(value)
 
 
 def _objective(objective: Objective | None) -> str:
@@ -173,6 +188,7 @@ def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
         "action": clause.action,
         "mode": clause.mode,
         "on_error": clause.on_error,
+        "when": {name: list(values) for name, values in clause.when.facts},
         "objective": None
         if objective is None
         else {"target": objective.target, "window_s": objective.window.total_seconds()},
