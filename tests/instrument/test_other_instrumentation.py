@@ -18,7 +18,7 @@ from openai.resources.chat.completions import Completions
 from openai_wire import Wire, ask_sync, chunks, completion, sse
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import Tracer
+from opentelemetry.sdk.trace import ReadableSpan, Tracer
 from opentelemetry.trace import SpanKind, Status, StatusCode, use_span
 from policies import bound, pattern, policy
 
@@ -209,6 +209,39 @@ def test_a_second_span_of_the_same_scope_is_another_call(spans: Spans) -> None:
     ask_sync(Wire(completion(), during=during))
     assert sorted(spans.names) == sorted([THEIRS, OURS])
     assert spans.parent_of(THEIRS) == OURS
+
+
+def test_what_is_lent_looks_like_a_span(spans: Spans) -> None:
+    """It can be asked everything a span can, in a ``with`` of its own, too; an error in it is not the call's."""
+    instrument("openai")
+    seen = []
+
+    def during() -> None:
+        tracer = spans.provider.get_tracer("other")
+        with tracer.start_span(THEIRS, attributes=DIALECTS["conventions"]) as span:
+            seen.append((isinstance(span, ReadableSpan), span.is_recording(), span.name))  # type: ignore[attr-defined]
+            span.update_name("theirs")
+            span.add_event("theirs")
+            span.set_attributes({"input.value": "secret", "http.response.status_code": 200})
+            span.record_exception(ValueError("theirs"))
+        span.end()
+
+    ask_sync(Wire(completion(), during=during))
+    assert seen == [(True, True, OURS)]
+    found = spans.named(OURS)
+    assert found.events == ()
+    assert spans.attributes(OURS)["http.response.status_code"] == 200
+    assert "input.value" not in spans.attributes(OURS)
+
+
+@pytest.mark.parametrize("marks", [{"gen_ai.operation.name": ["chat"]}, {"llm.request.type": ["chat", "x"]}])
+def test_marks_of_another_type(spans: Spans, marks: Mapping[str, Any]) -> None:
+    """They mark nothing, and harm nobody."""
+    instrument("openai")
+    with spans.tracer.start_as_current_span("odd", attributes=marks):
+        ask_sync(Wire(completion(), during=lambda: spans.tracer.start_span("inner", attributes=marks).end()))
+    assert spans.parent_of(OURS) == "odd"
+    assert spans.parent_of("inner") == OURS
 
 
 def test_their_span_has_ended(spans: Spans) -> None:

@@ -6,13 +6,19 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
 from ended_spans import Spans
+from policies import bound, pattern, policy
 from stream_cases import Body, ProviderStream, Then, streams
 
+from specspan.decision import Action
+from specspan.errors import Blocked
 from specspan.instrument.install import instrument, uninstrument
+from specspan.policy.model import Policy
+from specspan.testing.memory import Recorded, recorded
 
 
 @pytest.fixture(params=[each for each in streams() if each.sync_stream], ids=lambda each: each.id)
@@ -305,3 +311,46 @@ async def test_cancelled_between_chunks(async_case: ProviderStream, spans: Spans
         await task
     assert spans.ending(async_case.span) == "CancelledError"
     assert body.closed
+
+
+@pytest.mark.parametrize("action", [Action.REDACT, Action.BLOCK])
+def test_the_policy_cuts_it(case: ProviderStream, action: Action) -> None:
+    """What completes a violation is not handed over, the connection is closed, and nothing comes after it."""
+    body = Body(case.pieces)
+    read: list[Any] = []
+    with recorded(_forbids_a_word(case, action)) as record:
+        stream = streamed(case, body)
+        with pytest.raises(Blocked) if action.stops else nullcontext():
+            read.extend(stream)
+        with suppress(Blocked):
+            assert list(stream) == []
+    assert body.closed
+    _assert_cut(case, action, "".join(map(case.said, read)), record)
+
+
+@pytest.mark.parametrize("action", [Action.REDACT, Action.BLOCK])
+async def test_the_policy_cuts_it_async(async_case: ProviderStream, action: Action) -> None:
+    """The same where chunks are awaited."""
+    body = Body(async_case.pieces)
+    read: list[Any] = []
+    with recorded(_forbids_a_word(async_case, action)) as record:
+        stream = await streamed_async(async_case, body)
+        with pytest.raises(Blocked) if action.stops else nullcontext():
+            async for chunk in stream:
+                read.append(chunk)  # noqa: PERF401 - what came before an error counts
+    assert body.closed
+    _assert_cut(async_case, action, "".join(map(async_case.said, read)), record)
+
+
+def _forbids_a_word(case: ProviderStream, action: Action) -> Policy:
+    """A policy under which the second word of the answer may not be said."""
+    return policy(bound("quiet", pattern(case.text.split()[1], reason="word"), action=action))
+
+
+def _assert_cut(case: ProviderStream, action: Action, said: str, record: Recorded) -> None:
+    first, second, *_ = case.text.split()
+    assert said.split() == ([first] if action.stops else [first, "[redacted:word]"])
+    (span,) = record.spans
+    found = span.attributes or {}
+    assert found["specspan.decision.action"] == action.value
+    assert found["specspan.stream.released_chars"] == case.text.index(second)

@@ -22,7 +22,7 @@ from specspan.errors import Blocked
 from specspan.guard import contain
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.context import current_context, current_overrides
-from specspan.instrument.other_instrumentation import Loan, enclosing_span, inside, loan_in
+from specspan.instrument.other_instrumentation import Loan, enclosing_span, inside, loan_in, measures_usage
 from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.work import COMPLETED, Once, ending_of
 from specspan.record.model import Ending, EndKind, Sharing, Timing
@@ -80,16 +80,21 @@ class LiveCall:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()
         self.span, self._joined = self._begun()
-        self._loan = Loan(adapter.package, self.span)
+        measured_elsewhere = self._joined and measures_usage(self.span)
+        self._loan = Loan(adapter.package, self.span, measured_elsewhere=measured_elsewhere)
 
     def _begun(self) -> tuple[Span, bool]:
         """The call's span, and whether it is somebody else's."""
         request, context = self.call.request, self.call.context
-        theirs = enclosing_span(self._recorder) if request.executes is None else None
-        if theirs is None:
-            return self._recorder.start_call(request, context), False
-        self._recorder.join_call(theirs, request, context)
-        return theirs, True
+        if request.executes is None:
+            try:
+                theirs = enclosing_span(self._recorder)
+                if theirs is not None:
+                    self._recorder.join_call(theirs, request, context)
+                    return theirs, True
+            except Exception as error:
+                contain("instrument.join", error)
+        return self._recorder.start_call(request, context), False
 
     def input(self, invocation: Invocation) -> Steps[Invocation]:
         """Have what is to be sent decided. Returns what to send.

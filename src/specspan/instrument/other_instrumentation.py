@@ -20,6 +20,7 @@ from opentelemetry.context import Context, create_key
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span
 from opentelemetry.util.types import AttributeValue
 
+from specspan.guard import guard
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record.conventions import INSTRUMENTATION_NAME
 from specspan.record.recorder import Recorder
@@ -47,9 +48,9 @@ def is_model_call(attributes: Mapping[str, Any]) -> bool:
     """Whether a span with these attributes is that of a model call, in any of the dialects."""
     operation = attributes.get("gen_ai.operation.name")
     if operation is not None:
-        return operation in _MODEL_OPERATIONS
+        return str(operation) in _MODEL_OPERATIONS
     return "gen_ai.request.model" in attributes or any(
-        attributes.get(name) in values for name, values in _MARKS.items() if name in attributes
+        str(attributes[name]) in values for name, values in _MARKS.items() if name in attributes
     )
 
 
@@ -84,10 +85,10 @@ class Loan:
 
     __slots__ = ("_borrowers", "measured_elsewhere", "package", "span")
 
-    def __init__(self, package: str | None, span: Span) -> None:
+    def __init__(self, package: str | None, span: Span, *, measured_elsewhere: bool = False) -> None:
         self.package = package
         self.span = span
-        self.measured_elsewhere = measures_usage(span)
+        self.measured_elsewhere = measured_elsewhere
         """Whether somebody else measures the tokens of the call."""
         self._borrowers: set[str] = set()
 
@@ -144,6 +145,9 @@ class LentSpan(ObjectProxy):  # type: ignore[misc]  # see there
 
     def record_exception(self, *_: Any, **__: Any) -> None: ...
 
+    def __enter__(self) -> Any:
+        return self
+
     def __exit__(self, *_: object) -> None: ...
 
 
@@ -157,9 +161,10 @@ def lend() -> Callable[[], None]:
     def start_span(self: Any, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Any:
         loan = loan_in(otel_context.get_current() if context is None else context)
         if loan is not None:
-            lent = loan.to(self, _attributes(args, kwargs))
-            if lent is not None:
-                return lent
+            with guard("instrument.lend"):
+                lent = loan.to(self, _attributes(args, kwargs))
+                if lent is not None:
+                    return lent
         return start(self, name, context, *args, **kwargs)
 
     Tracer.start_span = start_span  # type: ignore[method-assign]  # that is the point
