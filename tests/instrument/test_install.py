@@ -12,6 +12,8 @@ import pytest
 import wrapt
 from ended_spans import Spans
 from openai.resources.chat.completions import AsyncCompletions, Completions
+from openai.resources.embeddings import AsyncEmbeddings, Embeddings
+from openai.resources.responses import AsyncResponses, Responses
 from openai_wire import Wire, ask_sync, completion
 
 import specspan
@@ -21,7 +23,11 @@ from specspan.errors import ConfigurationError, MissingDependency
 from specspan.instrument import install
 from specspan.instrument.adapter import Adapter
 
-METHODS = [(owner, method) for owner in (Completions, AsyncCompletions) for method in ("create", "parse")]
+CLASSES = (Completions, AsyncCompletions, Responses, AsyncResponses)
+METHODS = [
+    *((owner, method) for owner in CLASSES for method in ("create", "parse")),
+    *((owner, "create") for owner in (Embeddings, AsyncEmbeddings)),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -132,6 +132,12 @@ def test_azure_is_told_apart(spans: Spans) -> None:
     assert attributes["server.address"] == "x.openai.azure.com"
 
 
+def test_azure_is_told_by_its_host(ask: Ask, spans: Spans) -> None:
+    """Azure is also reached through the client for OpenAI itself."""
+    ask(Wire(completion(), base_url="https://x.openai.azure.com/openai/v1"))
+    assert spans.attributes("chat gpt-test")["gen_ai.provider.name"] == "azure.ai.openai"
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
 def test_errors_of_the_service(ask: Ask, spans: Spans, status: int) -> None:
     """An error is the client's own, and the span names its class."""

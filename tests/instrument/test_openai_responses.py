@@ -324,13 +324,14 @@ def test_malformed_answers(respond: Respond, spans: Spans, body: Mapping[str, An
 
 
 def test_an_answer_that_is_still_to_come_is_unassessed(respond: Respond) -> None:
-    """A background response was only queued: no clause about answers is taken for complied with."""
+    """A background response was only queued: its clauses are not taken for such as did not apply."""
     with recorded(rule(Action.BLOCK)) as record:
         answer = respond(Wire(response(output=(), status="queued", usage=None)), background=True)
     assert answer.status == "queued"
     (span,) = record.spans
     assert (span.attributes or {})["gen_ai.response.id"] == "resp_1"
-    assert [decision["verdict"] for decision in record.decisions] == ["unassessed"]
+    (decision,) = record.decisions
+    assert [finding["outcome"] for finding in decision["findings"]] == ["unassessed"]
 
 
 def test_raw_responses(respond: Respond, spans: Spans) -> None:

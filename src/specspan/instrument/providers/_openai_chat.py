@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from specspan.call import Attribute, Request, Response, Usage
+from specspan.call import Attribute, Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._chat import message_of, with_texts
 from specspan.instrument.providers._chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said
-from specspan.instrument.providers._openai_client import service_of, stream_in
+from specspan.instrument.providers._openai_client import service_of, stream_in, usage_of
 from specspan.instrument.providers._raw import answered, edited, load, put_stream
-from specspan.instrument.providers._shapes import changed, count, fields, listed, word
+from specspan.instrument.providers._shapes import changed, fields, listed, word
 
 _PARAMETERS = {
     "temperature": "temperature",
@@ -75,19 +75,7 @@ def _response(answer: Any) -> Response | None:
         model=word(completion.get("model")),
         output=tuple([message_of(choice.get("message"), reason) for choice, reason in zip(choices, reasons)]),  # noqa: B905 - as many
         finish_reasons=tuple([reason for reason in reasons if reason]),
-        usage=_usage(completion.get("usage")),
-    )
-
-
-def _usage(usage: Any) -> Usage:
-    counts = fields(usage)
-    read, written = fields(counts.get("prompt_tokens_details")), fields(counts.get("completion_tokens_details"))
-    return Usage(
-        input_tokens=count(counts.get("prompt_tokens")),
-        output_tokens=count(counts.get("completion_tokens")),
-        cache_read_input_tokens=count(read.get("cached_tokens")),
-        cache_write_input_tokens=count(read.get("cache_write_tokens")),
-        reasoning_output_tokens=count(written.get("reasoning_tokens")),
+        usage=usage_of(completion.get("usage"), "prompt", "completion"),
     )
 
 

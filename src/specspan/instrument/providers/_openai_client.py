@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from specspan.call import Usage
 from specspan.instrument.providers._generated import Server, server_of
 from specspan.instrument.providers._raw import is_raw
 from specspan.instrument.providers._raw_events import EventBody
+from specspan.instrument.providers._shapes import count, fields
 
 
 class Service(Server):
@@ -20,6 +22,19 @@ def service_of(client: Any) -> Service:
     """Whom a client talks to. Azure is told by the client's class or by its own host."""
     azure = type(client).__name__.endswith("AzureOpenAI") or client.base_url.host.endswith(".azure.com")
     return {"provider": "azure.ai.openai" if azure else "openai", **server_of(client)}
+
+
+def usage_of(usage: Any, read: str, written: str) -> Usage:
+    """Tokens, where the service calls those that the model read and wrote ``{read}_tokens`` and so on."""
+    counts = fields(usage)
+    of_read, of_written = (fields(counts.get(f"{name}_tokens_details")) for name in (read, written))
+    return Usage(
+        input_tokens=count(counts.get(f"{read}_tokens")),
+        output_tokens=count(counts.get(f"{written}_tokens")),
+        cache_read_input_tokens=count(of_read.get("cached_tokens")),
+        cache_write_input_tokens=count(of_read.get("cache_write_tokens")),
+        reasoning_output_tokens=count(of_written.get("reasoning_tokens")),
+    )
 
 
 def stream_in(answer: Any) -> Any | None:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from specspan.call import Attribute, Message, Request, Response, Text, Usage
+from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said
-from specspan.instrument.providers._openai_client import service_of, stream_in
+from specspan.instrument.providers._openai_client import service_of, stream_in, usage_of
 from specspan.instrument.providers._raw import answered, edited, load, put_stream
 from specspan.instrument.providers._responses import answer_of, message_of, with_input, with_output
 from specspan.instrument.providers._responses_stream import ResponsesAccumulator, closing, cut, deltas
-from specspan.instrument.providers._shapes import changed, count, fields, listed, word
+from specspan.instrument.providers._shapes import changed, fields, listed, word
 
 _PARAMETERS = {"temperature": "temperature", "top_p": "top_p", "max_output_tokens": "max_tokens"}
 _UNFINISHED = ("queued", "in_progress")
@@ -85,7 +85,7 @@ def _response(answer: Any) -> Response | None:
         model=word(response.get("model")),
         output=(message,) if message.parts else (),
         finish_reasons=() if reason is None else (reason,),
-        usage=_usage(response.get("usage")),
+        usage=usage_of(response.get("usage"), "input", "output"),
         in_progress=response.get("status") in _UNFINISHED and not message.parts,
     )
 
@@ -107,18 +107,6 @@ _FOR_THE_APPLICATION = frozenset(
      "mcp_approval_request")
 )  # fmt: skip
 """Calls of tools that the application runs, or must allow."""
-
-
-def _usage(usage: Any) -> Usage:
-    counts = fields(usage)
-    read, written = fields(counts.get("input_tokens_details")), fields(counts.get("output_tokens_details"))
-    return Usage(
-        input_tokens=count(counts.get("input_tokens")),
-        output_tokens=count(counts.get("output_tokens")),
-        cache_read_input_tokens=count(read.get("cached_tokens")),
-        cache_write_input_tokens=count(read.get("cache_write_tokens")),
-        reasoning_output_tokens=count(written.get("reasoning_tokens")),
-    )
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
