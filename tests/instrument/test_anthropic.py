@@ -6,13 +6,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import httpx2
 import pytest
 from anthropic import Anthropic, AnthropicBedrock, AnthropicVertex, NotFoundError
 from anthropic_wire import WAYS, Wire, ask, events, message, sse, thinking, tool_use
 from ended_spans import Spans
+from policies import bound, pattern, policy
 
 from specspan import losses
+from specspan.decision import Action
 from specspan.instrument.install import uninstrument
+from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("anthropic_instrumented")
 
@@ -318,3 +322,31 @@ def test_a_stream_without_its_last_events(content_spans: Spans) -> None:
     assert found["gen_ai.usage.input_tokens"] == 17
     assert "gen_ai.usage.output_tokens" not in found
     assert "gen_ai.response.finish_reasons" not in found
+
+
+def test_an_application_that_adds_up_the_events_itself(content_spans: Spans) -> None:
+    """What it does to the objects it was given changes nothing of what is recorded."""
+    with Wire("".join(sse(events(["one ", "two"])))).sync_client() as client:
+        asked: dict[str, Any] = {"model": "claude-test", "max_tokens": 1, "messages": [USER]}
+        block: Any = None
+        for event in client.messages.create(**asked, stream=True):
+            if event.type == "content_block_start":
+                block = event.content_block
+            elif event.type == "content_block_delta":
+                block.text += event.delta.text
+    assert block.text == "one two"
+    assert output(content_spans) == [{"type": "text", "content": "one two"}]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_an_answer_that_is_no_message(*, raw: bool) -> None:
+    """It is handed over, and recorded as what could not be assessed."""
+    page = httpx2.MockTransport(lambda _: httpx2.Response(200, html="<p>Sign in</p>"))
+    client = Anthropic(api_key="k", http_client=httpx2.Client(transport=page))
+    messages: Any = client.messages.with_raw_response if raw else client.messages
+    rule = policy(bound("quiet", pattern("Sign in"), action=Action.BLOCK))
+    with recorded(rule) as record:
+        answer = messages.create(model="m", max_tokens=1, messages=[USER])
+    assert (answer.http_response.text if raw else answer) == "<p>Sign in</p>"
+    (span,) = record.spans
+    assert (span.attributes or {})["specspan.decision.verdict"] == "unassessed"

@@ -22,7 +22,7 @@ class _Block:
     __slots__ = ("pieces", "start")
 
     def __init__(self, start: Fields) -> None:
-        self.start = start
+        self.start = dict(start)  # applications add the pieces to the first event's own block
         self.pieces: dict[str, list[str]] = {}
 
     def answered(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class MessageAccumulator:
         elif kind == "content_block_start":
             self._blocks[self._place(said)] = _Block(fields(said.get("content_block")))
         elif kind == "message_start":
-            self._message = fields(said.get("message"))
+            self._message = dict(fields(said.get("message")))
             # what it says of the output is a placeholder
             usage = fields(self._message.get("usage"))
             self._usage |= {name: count for name, count in usage.items() if not name.startswith("output_tokens")}

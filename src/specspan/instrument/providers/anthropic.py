@@ -14,7 +14,7 @@ from specspan.instrument.providers._anthropic_stream import MessageAccumulator, 
 from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said, server_of
 from specspan.instrument.providers._raw import edited, is_raw, put_stream
-from specspan.instrument.providers._shapes import Fields, changed, count, fields, word
+from specspan.instrument.providers._shapes import Fields, changed, count, fields, not_understood, word
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
 _PROVIDERS = {"Bedrock": "aws.bedrock", "Vertex": "gcp.vertex_ai"}
@@ -69,12 +69,21 @@ def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
 
 
 def _response(answer: Any) -> Response | None:
-    if not is_raw(answer):
-        return message_response(answer)
-    response = answer.http_response
-    if not response.is_closed:
-        return None  # with_streaming_response: its body is not read yet, and not ours to read
-    return message_response(response.json())
+    if is_raw(answer):
+        if not answer.http_response.is_closed:
+            return None  # with_streaming_response: its body is not read yet, and not ours to read
+        answer = _json(answer.http_response)
+    if not (isinstance(answer, Mapping) or hasattr(answer, "content")):
+        not_understood()  # no message, but a page of a proxy's, or the like
+        return None
+    return message_response(answer)
+
+
+def _json(response: Any) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def message_response(message: Any) -> Response:
