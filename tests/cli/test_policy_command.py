@@ -302,6 +302,18 @@ def test_a_module_of_the_current_directory_brings_its_checks() -> None:
     assert "code output" in result.stdout
 
 
+def test_a_file_of_another_folder_brings_its_checks() -> None:
+    """`--import` takes the path of a Python file, too; one that is not there is named."""
+    Path("policy.yaml").write_text(CODE_POLICY)
+    Path("elsewhere").mkdir()
+    Path("elsewhere/shop_checks.py").write_text(MODULE)
+    result = run_apart("check", "policy.yaml", "--import", "elsewhere/shop_checks.py")
+    assert (result.returncode, result.stderr) == (0, "")
+    missing = run_apart("check", "policy.yaml", "--import", "elsewhere/none.py")
+    assert missing.returncode == 2
+    assert "'elsewhere/none.py' cannot be imported: FileNotFoundError" in missing.stderr
+
+
 def test_a_function_named_by_its_place_is_found_from_the_current_directory() -> None:
     """``code: module:function`` needs no `--import`."""
     Path("policy.yaml").write_text(CODE_POLICY.replace("polite_words", "'shop_checks:polite_words'"))

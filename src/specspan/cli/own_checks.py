@@ -6,12 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import click
 
 own_checks = click.option(
-    "--import", "modules", metavar="MODULE", multiple=True, help="Import your checks first; repeatable."
+    "--import", "modules", metavar="MODULE", multiple=True, help="Import your checks (module or .py) first; repeatable."
 )
 """The option of a command that loads a policy; it gives ``modules``."""
 
@@ -20,8 +21,8 @@ own_checks = click.option(
 def imported(modules: tuple[str, ...]) -> Iterator[None]:
     """Modules imported, so that their ``@specspan.check`` functions are known.
 
-    They are found as `python -m` finds them, from the current directory on; so are modules that a policy names, for as
-    long as this lasts.
+    They are found as `python -m` finds them, from the current directory on, or are files named by their path; so are
+    modules that a policy names, for as long as this lasts.
 
     Raises:
         BadParameter: one cannot be imported.
@@ -38,7 +39,17 @@ def imported(modules: tuple[str, ...]) -> Iterator[None]:
 
 def _import(module: str) -> None:
     try:
-        import_module(module)
+        _import_file(Path(module)) if module.endswith(".py") else import_module(module)
     except Exception as error:  # whatever the user's module does on import
         reason = f"{type(error).__name__}: {error}"
         raise click.BadParameter(f"{module!r} cannot be imported: {reason}", param_hint="--import") from error
+
+
+def _import_file(path: Path) -> None:
+    """Import a file as the module of its name, as if its folder were looked through."""
+    found = spec_from_file_location(path.stem, path)
+    if found is None or found.loader is None:
+        raise ImportError(f"no Python module is made of {path}")
+    module = module_from_spec(found)
+    sys.modules[path.stem] = module
+    found.loader.exec_module(module)

@@ -36,8 +36,8 @@ class CodeConfig(BaseModel):
 
 
 _REGISTER = (
-    "Import the module that registers it with @specspan.check before the policy is loaded, "
-    "or name the function as package.module:function."
+    "Import the module that registers it with @specspan.check before the policy is loaded (on the command line, with "
+    "--import), or name the function as package.module:function."
 )
 
 SCHEMA = hoisted(
