@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ class _Block:
 
     def __init__(self, start: Fields) -> None:
         self.start = dict(start)  # applications add the pieces to the first event's own block
-        self.pieces: dict[str, list[str]] = {}
+        self.pieces: dict[str, list[str]] = defaultdict(list)
 
     def answered(self) -> dict[str, Any]:
         """What stands for the block of a plain answer."""
@@ -87,7 +88,7 @@ class MessageAccumulator:
 
     def _grow(self, said: Fields) -> None:
         delta = said.get("delta")
-        piece = delta if delta.__class__ is dict else fields(delta)
+        piece = getattr(delta, "__dict__", None) or fields(delta)  # the first is what a client's object has
         field = _GROWS.get(piece.get("type", ""))
         if field is None:
             if piece.get("type") not in _SAYS_NOTHING:
@@ -99,7 +100,7 @@ class MessageAccumulator:
             block = self._blocks[self._place(said)] = _Block({"type": _BEGUN_BY[field]})
         text = piece.get(field)
         if text.__class__ is str:
-            block.pieces.setdefault(field, []).append(text)
+            block.pieces[field].append(text)
         else:
             not_understood()
 
