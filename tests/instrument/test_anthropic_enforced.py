@@ -6,6 +6,7 @@ import copy
 import gc
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("anthropic_instrumented")
 
 SECRET = "123-45-6789"
 REDACTED = "[redacted:ssn]"
-PLAIN = ("plain", "raw", "beta", "parse")
+PLAIN = ("plain", "raw", "unread", "beta", "parse")
 both = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 
@@ -167,3 +168,17 @@ def test_a_tool_call_is_decided_before_the_message_ends(way: str, *, is_async: b
     with recorded(refuses_tool("refund")) as record, pytest.raises(Blocked):
         ask(wire, way, is_async=is_async)
     assert found(record)["specspan.decision.action"] == "block"
+
+
+@pytest.mark.parametrize("kind", ["with_raw_response", "with_streaming_response"])
+def test_a_raw_stream_is_cut_in_its_bytes(kind: str) -> None:
+    """Who reads the lines of the body itself is told no more than who reads events."""
+    wire = streamed("It is ", "123-45-", "6789.", " Bye")
+    asked: dict[str, Any] = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}
+    with recorded(rule(Action.REDACT)) as record, wire.sync_client() as client:
+        made = getattr(client.messages, kind).create(**asked, stream=True)
+        with made if kind == "with_streaming_response" else nullcontext(made) as answer:
+            lines = list(answer.iter_lines())
+    assert [line for line in lines if "6789" in line or "Bye" in line] == []
+    assert lines[-3:-1] == ["event: message_stop", 'data: {"type":"message_stop"}']
+    assert found(record)["specspan.stream.released_chars"] == len("It is 123-45-")

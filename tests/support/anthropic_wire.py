@@ -111,7 +111,7 @@ class Wire:
         return AsyncAnthropic(api_key="test", http_client=http, max_retries=0)
 
 
-WAYS = ("plain", "raw", "beta", "parse", "stream", "helper")
+WAYS = ("plain", "raw", "unread", "beta", "parse", "stream", "helper")
 """How an answer can be asked for, sync and async; the last two as a stream."""
 
 
@@ -129,6 +129,9 @@ def _ask(wire: Wire, way: str, asked: dict[str, Any]) -> Any:
                 return stream.get_final_message()
         if way == "raw":
             return messages.with_raw_response.create(**asked).parse()
+        if way == "unread":
+            with messages.with_streaming_response.create(**asked) as answer:
+                return answer.parse()
         if way == "stream":
             return list(messages.create(**asked, stream=True))
         return messages.parse(**asked) if way == "parse" else messages.create(**asked)
@@ -142,6 +145,9 @@ async def _ask_async(wire: Wire, way: str, asked: dict[str, Any]) -> Any:
                 return await stream.get_final_message()
         if way == "raw":
             return await (await messages.with_raw_response.create(**asked)).parse()
+        if way == "unread":
+            async with messages.with_streaming_response.create(**asked) as answer:
+                return await answer.parse()
         if way == "stream":
             return [event async for event in await messages.create(**asked, stream=True)]
         return await (messages.parse(**asked) if way == "parse" else messages.create(**asked))

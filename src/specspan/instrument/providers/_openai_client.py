@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from specspan.call import Usage
+from specspan.instrument.providers import _raw
 from specspan.instrument.providers._generated import Server, server_of
-from specspan.instrument.providers._raw import is_raw
-from specspan.instrument.providers._raw_events import EventBody
 from specspan.instrument.providers._shapes import count, fields
 
 
@@ -39,12 +38,7 @@ def usage_of(usage: Any, read: str, written: str) -> Usage:
 
 def stream_in(answer: Any) -> Any | None:
     """The stream that an answer is, or holds."""
-    if is_raw(answer):
-        if getattr(answer, "_is_sse_stream", False):
-            return EventBody(answer)
-        if getattr(answer, "_stream", False):
-            answer = answer.parse()
-    return answer if isinstance(answer, _stream_types()) else None
+    return _raw.stream_in(answer, _stream_types())
 
 
 @lru_cache(maxsize=1)

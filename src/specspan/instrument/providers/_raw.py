@@ -57,6 +57,16 @@ def with_body(answer: Any, body: Any) -> Any:
     return edited
 
 
+def stream_in(answer: Any, kinds: tuple[type, ...]) -> Any | None:
+    """The stream that an answer is, one of ``kinds``, or holds."""
+    if is_raw(answer):
+        if getattr(answer, "_is_sse_stream", False):
+            return EventBody(answer)
+        if getattr(answer, "_stream", False):
+            answer = answer.parse()
+    return answer if isinstance(answer, kinds) else None
+
+
 def put_stream(answer: Any, stream: Any) -> Any:
     """``answer``, which is a stream or a raw response, with another stream."""
     if is_raw(answer):

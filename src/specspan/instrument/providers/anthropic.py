@@ -9,11 +9,11 @@ from typing import Any
 
 from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.providers import _raw
 from specspan.instrument.providers._anthropic_messages import edited_messages, message_of, parts_of, with_texts
 from specspan.instrument.providers._anthropic_stream import MessageAccumulator, closing, cut, deltas
 from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said, server_of
-from specspan.instrument.providers._raw import edited, is_raw, put_stream
 from specspan.instrument.providers._shapes import Fields, changed, count, fields, not_understood, word
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
@@ -69,21 +69,13 @@ def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
 
 
 def _response(answer: Any) -> Response | None:
-    if is_raw(answer):
-        if not answer.http_response.is_closed:
-            return None  # with_streaming_response: its body is not read yet, and not ours to read
-        answer = _json(answer.http_response)
-    if not (isinstance(answer, Mapping) or hasattr(answer, "content")):
+    message = _raw.answered(answer)
+    if message is None:
+        return None
+    if not (isinstance(message, Mapping) or hasattr(message, "content")):
         not_understood()  # no message, but a page of a proxy's, or the like
         return None
-    return message_response(answer)
-
-
-def _json(response: Any) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
+    return message_response(message)
 
 
 def message_response(message: Any) -> Response:
@@ -113,20 +105,14 @@ def _usage(usage: Fields) -> Usage:
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return edited(
+    return _raw.edited(
         answer,
         lambda found: changed(found, content=with_texts(fields(found)["content"], "/output/0/parts/", edits)),
     )
 
 
 def _stream_in(answer: Any) -> Any | None:
-    if is_raw(answer) and _is_stream_of_events(answer):
-        answer = answer._parse()
-    return answer if isinstance(answer, _stream_types()) else None
-
-
-def _is_stream_of_events(raw: Any) -> bool:
-    return any(getattr(raw, name, False) for name in ("_is_sse_stream", "_stream"))
+    return _raw.stream_in(answer, _stream_types())
 
 
 @lru_cache(maxsize=1)
@@ -155,6 +141,7 @@ _CREATE = Adapter(
     prepare=reads_once("messages", "tools", "system"),
     request=_request,
     response=_response,
+    load=_raw.load,
     edit_request=_edit_request,
     edit_response=_edit_response,
     accumulator=MessageAccumulator,
@@ -162,7 +149,7 @@ _CREATE = Adapter(
     cut=cut,
     closing=closing,
     stream_in=_stream_in,
-    put_stream=put_stream,
+    put_stream=_raw.put_stream,
 )
 _STREAM = replace(
     _CREATE,
