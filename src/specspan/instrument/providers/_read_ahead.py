@@ -7,29 +7,43 @@ afterwards are the same bytes and then, where the connection broke, the error th
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 _AS_IT_IS: dict[str, Any] = {"decode_content": False, "enforce_content_length": False}
 
 
-class _Bytes(io.BytesIO):
-    """What was read, and the error that reading it ended with."""
+@dataclass(frozen=True, slots=True)
+class _Break:
+    """How reading ended that did not reach the end."""
 
-    def __init__(self, data: bytes, error: Exception | None, *, is_measured: bool = False) -> None:
+    error: Exception
+    withholds: bool
+    """Whether a connection gives nothing of what it cannot give all of: it does not know how much there is."""
+    ends_quietly: bool
+    """Whether it is the body that then tells that it is less than was promised."""
+
+
+class _Bytes(io.BytesIO):
+    """What was read, to be read again until it breaks off."""
+
+    def __init__(self, data: bytes, broken: _Break | None = None) -> None:
         super().__init__(data)
-        self.kept = data if error is None else None
+        self.kept = data if broken is None else None
         self._size_bytes = len(data)
-        self._error = error
-        self._is_measured = is_measured  # the body itself tells that there is less than was promised
+        self._broken = broken
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if self._error is not None:
-            if size is None or size < 0:
-                raise self._error
-            if not self._is_measured and self._size_bytes - self.tell() < size:
-                raise self._error  # a connection gives nothing of what it cannot give all of
+        if self._broken is not None and self._breaks(self._broken, size):
+            raise self._broken.error
         return super().read(size)
+
+    def _breaks(self, broken: _Break, size: int | None) -> bool:
+        left = self._size_bytes - self.tell()
+        if size is None or size < 0 or (left < size and broken.withholds):
+            return True
+        return not left and not broken.ends_quietly
 
     def settimeout(self, timeout_s: float) -> None:
         """For `StreamingBody.set_socket_timeout`: there is nothing left to wait for."""
@@ -55,18 +69,18 @@ def read_ahead(body: Any) -> None:
     """Read all of a body, and leave it to be read."""
     source = body._raw_stream
     try:
-        data = source.read()
+        read = _Bytes(source.read())
     except Exception as error:
         arrived = next((each.partial for each in error.args if isinstance(getattr(each, "partial", 0), bytes)), None)
-        is_measured = arrived is not None and body._content_length is not None
-        body._raw_stream = _raw(_Bytes(arrived or b"", error, is_measured=is_measured), source)
-    else:
-        body._raw_stream = _raw(_Bytes(data, None), source)
+        is_measured = body._content_length is not None
+        raises_itself = arrived is None or getattr(source, "enforce_content_length", False)
+        read = _Bytes(arrived or b"", _Break(error, not is_measured, is_measured and not raises_itself))
+    body._raw_stream = _raw(read, source)
 
 
 def with_bytes(body: Any, data: bytes) -> Any:
     """A body like the given one that says something else."""
-    return type(body)(_raw(_Bytes(data, None), body._raw_stream), len(data))
+    return type(body)(_raw(_Bytes(data), body._raw_stream), len(data))
 
 
 def _raw(read: _Bytes, source: Any) -> Any:
