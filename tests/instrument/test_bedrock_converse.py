@@ -11,6 +11,7 @@ from bedrock_wire import Wire, answered, called, client, conversation, events, f
 from botocore.client import BaseClient
 from botocore.eventstream import EventStream
 from botocore.exceptions import EventStreamError
+from botocore.model import OperationNotFoundError
 from ended_spans import Spans
 
 import specspan
@@ -298,6 +299,13 @@ def test_other_operations_and_services_are_left_alone(
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
     if "Payload" in answer:
         assert wire.source.tell() == 0
+    assert spans.all == ()
+
+
+def test_an_operation_of_the_same_name_is_left_alone(spans: Spans) -> None:
+    """It is another service's."""
+    with pytest.raises(OperationNotFoundError):
+        client(Wire({}), "lambda")._make_api_call("Converse", {"modelId": "m", "messages": HI})
     assert spans.all == ()
 
 

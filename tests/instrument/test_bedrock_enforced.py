@@ -197,6 +197,20 @@ def test_a_stream_of_any_shape_is_cut(asked: Any, said: Any) -> None:
     assert "content_filter" in found(record)["gen_ai.response.finish_reasons"]
 
 
+def test_a_piece_with_many_choices_is_cut_for_all() -> None:
+    """What was not examined is not handed over."""
+    told = [
+        {"outputs": [{"text": "It is ", "stop_reason": None}, {"text": "Or ", "stop_reason": None}]},
+        {"outputs": [{"text": f"{SECRET}.", "stop_reason": None}, {"text": SECRET, "stop_reason": None}]},
+    ]
+    wire = Wire(b"".join(pieces(*told)))
+    with recorded(rule(Action.REDACT)):
+        answer = client(wire).invoke_model_with_response_stream(modelId="m", body=b'{"prompt": "hi"}')
+        read = [json.loads(event["chunk"]["bytes"]) for event in answer["body"]]
+    assert [each["text"] for each in read[-1]["outputs"]] == [REDACTED, ""]
+    assert {each["stop_reason"] for each in read[-1]["outputs"]} == {"CONTENT_FILTERED"}
+
+
 @pytest.mark.parametrize(("asked", "said"), [each[:2] for each in STREAMED.values()], ids=STREAMED.keys())
 def test_a_blocked_stream(asked: Any, said: Any) -> None:
     """`Blocked` takes the place of the piece that completes a violation."""
