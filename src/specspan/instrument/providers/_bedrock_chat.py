@@ -10,7 +10,7 @@ from specspan.instrument.adapter import Edits
 from specspan.instrument.providers import _chat_stream
 from specspan.instrument.providers._chat import message_of, with_texts
 from specspan.instrument.providers._finish_reasons import finish_reason
-from specspan.instrument.providers._shapes import Fields, count, fields, listed, word
+from specspan.instrument.providers._shapes import Fields, count, fields, listed, not_understood, word
 
 
 def response(body: Fields) -> Response:
@@ -63,22 +63,35 @@ class Accumulator(_chat_stream.ChatAccumulator):
 
 
 def _piece(chunk: Fields) -> Any:
-    """A chunk in the words of OpenAI."""
+    """A chunk in the words of OpenAI, and of the types that they have there."""
     choices = [
         _Piece(
-            index=choice.get("index", 0),
-            delta=_pieces(choice.get("delta") or _message(choice)),
-            finish_reason=choice.get("finish_reason") or choice.get("stop_reason"),
+            index=_place(choice), delta=_delta(fields(choice.get("delta") or _message(choice))), finish_reason=reason
         )
         for choice in map(fields, listed(chunk.get("choices")))
+        for reason in [choice.get("finish_reason") or choice.get("stop_reason")]
     ]
-    return _Piece(id=chunk.get("id"), model=chunk.get("model"), usage=chunk.get("usage"), choices=choices)
+    return _Piece(id=word(chunk.get("id")), model=word(chunk.get("model")), usage=chunk.get("usage"), choices=choices)
 
 
-def _pieces(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_pieces(each) for each in value]
-    return _Piece({name: _pieces(each) for name, each in value.items()}) if isinstance(value, dict) else value
+def _delta(said: Fields) -> _Piece:
+    calls = [
+        _Piece(
+            index=_place(call), id=word(call.get("id")), function=_Piece({name: word(made.get(name)) for name in made})
+        )
+        for call in map(fields, listed(said.get("tool_calls")))
+        for made in [fields(call.get("function"))]
+    ]
+    more = {"reasoning_content": word(said.get("reasoning_content"))}
+    return _Piece(content=word(said.get("content")), tool_calls=calls, __pydantic_extra__=more)
+
+
+def _place(said: Fields) -> int:
+    index = said.get("index", 0)
+    if isinstance(index, int):
+        return index
+    not_understood()
+    return 0
 
 
 def deltas(chunk: Fields) -> Iterator[tuple[int, str]]:
@@ -88,7 +101,7 @@ def deltas(chunk: Fields) -> Iterator[tuple[int, str]]:
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """The last chunk of a stream that is cut."""
-    (last,) = [each for each in chunk["choices"] if each.get("index", 0) == choice]
+    (last,) = [each for each in chunk["choices"] if _place(fields(each)) == choice]
     delta = {"text": text} if "text" in last else {"delta": {"role": "assistant", "content": text}}
     reason = "stop_reason" if "stop_reason" in last else "finish_reason"
     kept = {name: last[name] for name in ("index",) if name in last}
