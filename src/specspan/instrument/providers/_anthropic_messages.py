@@ -34,7 +34,7 @@ _OPAQUE = ("redacted_thinking", "compaction", "fallback", "mcp_tool_listing")
 def message_of(message: Any, finish_reason: str | None = None) -> Message:
     """One message."""
     said = fields(message)
-    return Message(said.get("role") or "assistant", parts_of(said.get("content")), None, finish_reason)
+    return Message(word(said.get("role")) or "assistant", parts_of(said.get("content")), None, finish_reason)
 
 
 def parts_of(content: Any) -> tuple[Part, ...]:

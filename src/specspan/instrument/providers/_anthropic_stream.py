@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Request
-from specspan.instrument.providers._shapes import Fields, changed, fields, listed, not_understood, parsed, unknown
+from specspan.instrument.providers._shapes import Fields, changed, fields, listed, not_understood, parsed, unknown, word
 
 _GROWS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 """Which field of a delta has the next piece of its block."""
@@ -33,7 +33,7 @@ class _Block:
             if field == "partial_json":
                 block["input"] = parsed("".join(pieces)) or block.get("input")
             else:
-                block[field] = (block.get(field) or "") + "".join(pieces)
+                block[field] = (word(block.get(field)) or "") + "".join(pieces)
         return block
 
 
@@ -89,12 +89,16 @@ class MessageAccumulator:
     def _grow(self, said: Fields) -> None:
         delta = said.get("delta")
         piece = getattr(delta, "__dict__", None) or fields(delta)  # the first is what a client's object has
-        field = _GROWS.get(piece.get("type", ""))
+        kind = piece.get("type")
+        field = _GROWS.get(kind) if kind.__class__ is str else None
         if field is None:
-            if piece.get("type") not in _SAYS_NOTHING:
-                unknown(piece.get("type"))
+            if kind not in _SAYS_NOTHING:
+                unknown(kind)
             return
-        block = self._blocks.get(said.get("index"))  # type: ignore[arg-type]  # whatever was sent
+        place = said.get("index")
+        if place.__class__ is not int:
+            place = self._place(said)
+        block = self._blocks.get(place)
         if block is None:
             not_understood()
             block = self._blocks[self._place(said)] = _Block({"type": _BEGUN_BY[field]})
@@ -115,7 +119,7 @@ class MessageAccumulator:
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """The text in an event: of the answer, not of reasoning."""
     said = fields(event)
-    inner = fields(said.get(_HOLDER.get(said.get("type", ""), "")))
+    inner = fields(said.get(_HOLDER.get(str(said.get("type")), "")))
     text = inner.get("text")
     if isinstance(text, str) and text:
         yield 0, text

@@ -70,8 +70,8 @@ def edit_response(body: Any, edits: Edits) -> Any:
     if isinstance(history := body.get("chat_history"), list):
         before, after = body.get("text"), edited.get("text")
         told = [put_at("message")(said, after) if fields(said).get("message") == before else said for said in history]
-        edited = {**edited, "chat_history": told, "citations": []}
-    return edited
+        edited = {**edited, "chat_history": told}
+    return {**edited, "citations": []} if "citations" in body else edited
 
 
 def _answers(body: Fields) -> Iterator[Turn]:
@@ -141,9 +141,8 @@ class TextAccumulator:
             {"text": "".join(texts), "finish_reason": self._reasons.get(number)}
             for number, texts in sorted(self._choices.items())
         ]
-        calls = {name: self._rest[name] for name in ("tool_calls",) if name in self._rest}
-        if calls and choices:
-            choices[0].update(calls)
+        if choices and "tool_calls" in self._rest:
+            choices[0]["tool_calls"] = self._rest["tool_calls"]
         return {**self._rest, "generations": choices}
 
 

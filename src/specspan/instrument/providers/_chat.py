@@ -22,6 +22,7 @@ from specspan.instrument.providers._shapes import (
     put_texts,
     reference,
     unknown,
+    word,
 )
 
 _MEDIA = {"image_url": "image", "input_audio": "audio", "audio": "audio", "file": "file", "video_url": "video"}
@@ -31,7 +32,7 @@ def message_of(message: Any, finish_reason: str | None = None) -> Message:
     """One message."""
     said = fields(message)
     parts = tuple([part for part, _ in _places(said)])
-    return Message(said.get("role") or "assistant", parts, said.get("name"), finish_reason)
+    return Message(word(said.get("role")) or "assistant", parts, word(said.get("name")), finish_reason)
 
 
 def with_texts(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:

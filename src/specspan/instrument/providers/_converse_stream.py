@@ -19,7 +19,7 @@ class _Block:
 
     def __init__(self, kind: str, start: Fields) -> None:
         self.kind = kind
-        self.start = start
+        self.start = dict(start)  # applications add the pieces to the first event's own block
         self.pieces: list[str] = []
 
     def answered(self) -> dict[str, Any]:
