@@ -11,7 +11,7 @@ from typing import Any
 from specspan.call import NOT_COUNTED, Request, Response, Usage
 from specspan.instrument.adapter import Accumulator, Adapter, Edits, Invocation
 from specspan.instrument.providers._bedrock_client import PROVIDER, asked, parameters, params_of, with_params
-from specspan.instrument.providers._bedrock_shapes import Shape, answered_in, asked_in
+from specspan.instrument.providers._bedrock_shapes import answered_in, asked_in
 from specspan.instrument.providers._read_ahead import is_body, kept, read_ahead, with_bytes
 from specspan.instrument.providers._shapes import Fields, fields, listed, not_understood
 
@@ -109,11 +109,11 @@ def _piece(event: Any) -> dict[str, Any] | None:
 class InvokeAccumulator:
     """Folds events into what stands for an answer, in the shape in which they come."""
 
-    __slots__ = ("_metrics", "_request", "_seen", "_shape")
+    __slots__ = ("_metrics", "_request", "_seen", "_shape_name")
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._shape: Shape | None = None  # that of the first piece
+        self._shape_name = ""
         self._seen: Accumulator | None = None
         self._metrics: Fields = {}
 
@@ -126,8 +126,8 @@ class InvokeAccumulator:
         if piece is None:
             return
         if self._seen is None:
-            self._shape = answered_in(piece)
-            self._seen = self._shape.accumulator(self._request)
+            shape = answered_in(piece)
+            self._shape_name, self._seen = shape.name, shape.accumulator(self._request)
         self._metrics = piece.pop(_METRICS, self._metrics)
         self._seen.add(piece)
 
@@ -138,7 +138,7 @@ class InvokeAccumulator:
     def closing(self, piece: Fields) -> Iterator[Any]:
         """What follows the piece in which a stream was cut."""
         shape = answered_in(piece)
-        if shape is self._shape:
+        if shape.name == self._shape_name:
             yield from shape.closing(self._seen, piece)
 
 

@@ -39,6 +39,8 @@ def _no_system(body: Fields) -> tuple[Part, ...]:
 class Shape:
     """How one family of models is asked and answers, in parsed JSON. Its functions are those of an adapter."""
 
+    name: str
+    """Tells it from the others, also where it was copied."""
     operation: str
     """``gen_ai.operation.name``."""
     input: Callable[[Fields], Iterable[Message]]
@@ -96,6 +98,7 @@ def _edit_anthropic_response(body: Any, edits: Edits) -> Any:
 
 
 ANTHROPIC = Shape(
+    name="anthropic",
     operation="chat",
     input=lambda body: map(_anthropic_messages.message_of, listed(body.get("messages"))),
     system=lambda body: _anthropic_messages.parts_of(body.get("system") or ""),
@@ -108,6 +111,7 @@ ANTHROPIC = Shape(
     closing=_anthropic_stream.closing,
 )
 CONVERSE = Shape(
+    name="converse",
     operation="chat",
     input=partial(_messages, _converse.turns),
     system=lambda body: parts(_converse.system(body)),
@@ -120,6 +124,7 @@ CONVERSE = Shape(
     closing=_converse_stream.closing,
 )
 CHAT = Shape(
+    name="chat",
     operation="chat",
     input=lambda body: map(_chat.message_of, listed(body.get("messages"))),
     edit_request=lambda body, edits: {**body, "messages": _chat.with_texts(body["messages"], "input", edits)},
@@ -130,6 +135,7 @@ CHAT = Shape(
     cut=_bedrock_chat.cut,
 )
 TEXT = Shape(
+    name="text",
     operation="text_completion",
     input=partial(_messages, _bedrock_text.turns),
     system=lambda body: parts(_bedrock_text.system(body)),
