@@ -107,9 +107,10 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any], Facts]] = {
                     "finish_reason": "tool_calls",
                 }
             ],
-            "usage": {"prompt_tokens": 3, "completion_tokens": 7},
+            "usage": {"prompt_tokens": 3, "completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 2}},
         },
         known(
+            usage=Usage(3, 7, reasoning_output_tokens=2),
             response_id="c1",
             response_model="gpt-oss",
             texts=("So.",),

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from specspan.call import Response, Usage
+from specspan.call import Response
 from specspan.instrument.adapter import Edits
 from specspan.instrument.providers import _chat_stream
 from specspan.instrument.providers._chat import message_of, with_texts
 from specspan.instrument.providers._finish_reasons import finish_reason
-from specspan.instrument.providers._shapes import Fields, count, fields, listed, not_understood, word
+from specspan.instrument.providers._openai_client import usage_of
+from specspan.instrument.providers._shapes import Fields, fields, listed, not_understood, word
 
 
 def response(body: Fields) -> Response:
     """An answer."""
     choices = [fields(choice) for choice in listed(body.get("choices"))]
     reasons = [_reason(choice) for choice in choices]
-    usage = fields(body.get("usage"))
     return Response(
         id=word(body.get("id")),
         model=word(body.get("model")),
         output=tuple([message_of(_message(each), reason) for each, reason in zip(choices, reasons, strict=True)]),
         finish_reasons=tuple([reason for reason in reasons if reason]),
-        usage=Usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))),
+        usage=usage_of(body.get("usage"), "prompt", "completion"),
     )
 
 
