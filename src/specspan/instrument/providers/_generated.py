@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from specspan.instrument.adapter import Invocation
 
 _PORTS = {"https": 443, "http": 80}
+_REMEMBERED = 64
 
 
 class Server(TypedDict):
@@ -18,10 +19,26 @@ class Server(TypedDict):
     server_port: int | None
 
 
+_servers: dict[int, tuple[Any, Server]] = {}
+"""By the identity of a URL, that URL and what it says: clients keep theirs, and reading one takes a microsecond."""
+
+
 def server_of(client: Any) -> Server:
     """Where a client sends its requests."""
     url = client.base_url
-    return {"server_address": url.host, "server_port": url.port or _PORTS.get(url.scheme)}
+    known, server = _servers.get(id(url), _UNKNOWN)
+    return server if known is url else _read(url)
+
+
+_UNKNOWN: tuple[Any, Server] = (None, {"server_address": None, "server_port": None})
+
+
+def _read(url: Any) -> Server:
+    server: Server = {"server_address": url.host, "server_port": url.port or _PORTS.get(url.scheme)}
+    if len(_servers) >= _REMEMBERED:
+        _servers.clear()
+    _servers[id(url)] = url, server
+    return server
 
 
 def said(value: Any) -> Any:

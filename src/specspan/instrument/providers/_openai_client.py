@@ -19,14 +19,15 @@ class Service(Server):
 
 def service_of(client: Any) -> Service:
     """Whom a client talks to. Azure is told by the client's class or by its own host."""
-    azure = type(client).__name__.endswith("AzureOpenAI") or client.base_url.host.endswith(".azure.com")
-    return {"provider": "azure.ai.openai" if azure else "openai", **server_of(client)}
+    server = server_of(client)
+    azure = type(client).__name__.endswith("AzureOpenAI") or (server["server_address"] or "").endswith(".azure.com")
+    return {"provider": "azure.ai.openai" if azure else "openai", **server}
 
 
 def usage_of(usage: Any, read: str, written: str) -> Usage:
     """Tokens, where the service calls those that the model read and wrote ``{read}_tokens`` and so on."""
     counts = fields(usage)
-    of_read, of_written = (fields(counts.get(f"{name}_tokens_details")) for name in (read, written))
+    of_read, of_written = fields(counts.get(f"{read}_tokens_details")), fields(counts.get(f"{written}_tokens_details"))
     return Usage(
         input_tokens=count(counts.get(f"{read}_tokens")),
         output_tokens=count(counts.get(f"{written}_tokens")),
