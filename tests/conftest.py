@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def recordings() -> Path:
 def tally(request: pytest.FixtureRequest) -> Tally:
     """Counts the recorded exchanges that a test replays."""
     return Tally(request.node.user_properties)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later collection: many tests ask for one, to see what is left over."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
