@@ -10,7 +10,7 @@ INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet -
 help:
 	@echo "make demo    set up and run the support-desk demo"
 	@echo "make test    set up and run the tests"
-	@echo "make check   lint, types, import contract, public names"
+	@echo "make check   lint, types, import contract, copies, lines per adapter, public names"
 	@echo "make bench   ratios against a hand-written span"
 	@echo "make format  rewrite the source in the house format"
 
@@ -41,6 +41,8 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/duplicates.py src exporters/sqlite/src
+	$(BIN)/python tools/adapter_lines.py src/specspan/instrument
 	$(BIN)/python -m pytest -q tests/test_public_api.py
 
 bench: $(VENV)/.dev

@@ -1,17 +1,18 @@
 """Reading a stream through its `Flow`: provider streams that look like what they were, read sync or async.
 
-Only `pull` and the protocol methods that await exist twice.
+Only `pull` and the protocol methods that await exist twice; what follows the last chunk is settled in steps.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any
 
-from specspan.engine.steps import arun, run
+from specspan.engine.steps import Steps, arun, run
 from specspan.guard import guard
 from specspan.instrument.flow import Cutoff, Flow
 from specspan.instrument.proxies import ObjectProxy
@@ -29,23 +30,14 @@ def pull(flow: Flow, close: Callable[[], Any], step: Callable[..., Any], *args: 
     try:
         try:
             chunk = step(*args)
-        except StopIteration:
-            cutoff = run(flow.exhausted())
-            if cutoff is None:
-                raise
-        else:
-            if flow.take(chunk):
-                return chunk
-            cutoff = run(flow.examine(chunk))
-            if cutoff is None:
-                return chunk
+        except StopIteration as end:
+            return _handed_over(run(_settled(flow, close, flow.exhausted(), Cutoff(error=end), end)))
+        if flow.take(chunk):
+            return chunk
+        return _handed_over(run(_settled(flow, close, flow.examine(chunk), Cutoff(chunk), StopIteration())))
     except BaseException as error:
         flow.left_by(error)
         raise
-    flow.over = True
-    with guard("instrument.close"):
-        close()
-    return _last(cutoff, StopIteration)
 
 
 async def pull_async(
@@ -57,31 +49,47 @@ async def pull_async(
     try:
         try:
             chunk = await step(*args)
-        except StopAsyncIteration:
-            cutoff = await arun(flow.exhausted())
-            if cutoff is None:
-                raise
-        else:
-            if flow.take(chunk):
-                return chunk
-            cutoff = await arun(flow.examine(chunk))
-            if cutoff is None:
-                return chunk
+        except StopAsyncIteration as end:
+            return _handed_over(await arun(_settled(flow, close, flow.exhausted(), Cutoff(error=end), end)))
+        if flow.take(chunk):
+            return chunk
+        return _handed_over(await arun(_settled(flow, close, flow.examine(chunk), Cutoff(chunk), StopAsyncIteration())))
     except BaseException as error:
         flow.left_by(error)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """Closing where chunks come from, as a job to wait for."""
+
+    close: Callable[[], Any]
+
+    def wait(self) -> None:
+        with guard("instrument.close"):
+            self.close()
+
+    async def wait_async(self) -> None:
+        with guard("instrument.close"):
+            await self.close()
+
+
+def _settled(
+    flow: Flow, close: Callable[[], Any], deciding: Steps[Cutoff | None], otherwise: Cutoff, end: Exception
+) -> Steps[Cutoff]:
+    """What comes of ``deciding``: where the stream is not cut, ``otherwise``; ``end`` where nothing is left to give."""
+    cutoff = yield from deciding
+    if cutoff is None:
+        return otherwise
     flow.over = True
-    with guard("instrument.close"):
-        await close()
-    return _last(cutoff, StopAsyncIteration)
+    yield _Closing(close)
+    return Cutoff(error=end) if cutoff == Cutoff() else cutoff
 
 
-def _last(cutoff: Cutoff, stop: type[Exception]) -> Any:
-    if cutoff.error is not None:
-        raise cutoff.error
-    if cutoff.chunk is None:
-        raise stop
-    return cutoff.chunk
+def _handed_over(settled: Cutoff) -> Any:
+    if settled.error is not None:
+        raise settled.error
+    return settled.chunk
 
 
 class _Stream(ObjectProxy):  # type: ignore[misc]  # see there
