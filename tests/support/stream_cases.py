@@ -74,6 +74,8 @@ class ProviderStream:
     """And of one that never came about."""
     is_context: bool = True
     """Whether the stream is a ``with`` block."""
+    lets_go: bool = True
+    """Whether the client closes the connection when its consumer is cancelled."""
     close: Callable[[Any], Any] = methodcaller("close")
     async_close: Callable[[Any], Awaitable[Any]] = methodcaller("close")
 

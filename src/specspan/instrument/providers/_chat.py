@@ -26,6 +26,8 @@ from specspan.instrument.providers._shapes import (
 )
 
 _MEDIA = {"image_url": "image", "input_audio": "audio", "audio": "audio", "file": "file", "video_url": "video"}
+_REASONING = ("reasoning_content", "reasoning")
+"""Not OpenAI's own, but common among those who speak its language; some have both, which say the same."""
 
 
 def message_of(message: Any, finish_reason: str | None = None) -> Message:
@@ -33,6 +35,11 @@ def message_of(message: Any, finish_reason: str | None = None) -> Message:
     said = fields(message)
     parts = tuple([part for part, _ in _places(said)])
     return Message(word(said.get("role")) or "assistant", parts, word(said.get("name")), finish_reason)
+
+
+def reasoning_of(said: Fields) -> Any:
+    """What a model thought, in a message or a delta; None where nothing is said of it."""
+    return said.get("reasoning_content") or said.get("reasoning")
 
 
 def with_texts(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:
@@ -45,7 +52,7 @@ def with_texts(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:
 
 def _places(said: Fields) -> Iterator[tuple[Part, Put | None]]:
     """The parts of a message, each with how to put another text in its place."""
-    if reasoning := said.get("reasoning_content"):  # not OpenAI's own, but common among those who speak its language
+    if reasoning := reasoning_of(said):
         yield Reasoning(reasoning), _put_reasoning
     content = said.get("content")
     if isinstance(content, str):
@@ -86,7 +93,7 @@ def _put_content(message: Any, text: str) -> Any:
 
 
 def _put_reasoning(message: Any, text: str) -> Any:
-    return changed(message, reasoning_content=text)
+    return changed(message, **{name: text for name in _REASONING if fields(message).get(name)})
 
 
 def _put_refusal(message: Any, text: str) -> Any:

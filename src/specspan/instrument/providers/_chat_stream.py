@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Request
+from specspan.instrument.providers._chat import reasoning_of
+from specspan.instrument.providers._shapes import Fields, changed, emptied, fields
 
 
 class _Choice:
@@ -73,10 +75,11 @@ class ChatAccumulator:
                 seen = self._choices[choice.index] = _Choice()
             delta = choice.delta
             if delta is not None:
-                if delta.content:
-                    seen.content.append(delta.content)
-                if delta.refusal or delta.tool_calls or delta.__pydantic_extra__:
-                    _note(seen, delta)
+                said, extra = _said(delta), delta.__pydantic_extra__
+                if content := said.get("content"):
+                    seen.content.append(content)
+                if extra or said.get("tool_calls") or said.get("refusal") or reasoning_of(said):
+                    _note(seen, said, extra or {})
             if choice.finish_reason is not None and seen.finish_reason is None:
                 seen.finish_reason = choice.finish_reason
                 self._unfinished -= 1
@@ -86,12 +89,17 @@ class ChatAccumulator:
         return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
 
 
-def _note(seen: _Choice, delta: Any) -> None:
+def _said(delta: Any) -> Fields:
+    """What a delta says: not every client has all of OpenAI's fields."""
+    found: Fields = delta if isinstance(delta, dict) else delta.__dict__
+    return found
+
+
+def _note(seen: _Choice, said: Fields, extra: Fields) -> None:
     """What few chunks have."""
-    if delta.refusal:
-        seen.refusal.append(delta.refusal)
-    seen.reasoning.append((delta.__pydantic_extra__ or {}).get("reasoning_content") or "")
-    for piece in delta.tool_calls or ():
+    seen.refusal.append(said.get("refusal") or "")
+    seen.reasoning.append(reasoning_of(extra) or reasoning_of(said) or "")
+    for piece in said.get("tool_calls") or ():
         call = seen.calls.setdefault(piece.index, _Call())
         call.id = piece.id or call.id
         if piece.function is not None:
@@ -103,7 +111,8 @@ def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
     """The text in a chunk, by choice: answers and refusals, not reasoning."""
     for choice in chunk.choices or ():
         if choice.delta is not None:
-            for text in (choice.delta.content, choice.delta.refusal):
+            said = _said(choice.delta)
+            for text in (said.get("content"), said.get("refusal")):
                 if text:
                     yield choice.index, text
 
@@ -111,6 +120,7 @@ def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """The last chunk of a stream that is cut: ``text``, and the reason that a client knows for it."""
     (cut_off,) = [each for each in chunk.choices if each.index == choice]
-    delta = cut_off.delta.model_copy(update={"content": text, "refusal": None, "tool_calls": None})
-    last = cut_off.model_copy(update={"delta": delta, "finish_reason": "content_filter", "logprobs": None})
+    delta = changed(cut_off.delta, content=text, **emptied(cut_off.delta, "refusal", "tool_calls"))
+    beside = {"text": text} if fields(cut_off).get("text") else {}  # the text again, as some services have it
+    last = changed(cut_off, delta=delta, finish_reason="content_filter", **beside, **emptied(cut_off, "logprobs"))
     return chunk.model_copy(update={"choices": [last]})

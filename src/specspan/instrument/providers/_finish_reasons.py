@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "stop": ("end_turn", "stop_sequence", "complete", "finish", "finished", "stop_criteria_met"),
+    "stop": ("end_turn", "stop_sequence", "complete", "eos", "finish", "finished", "stop_criteria_met"),
     "length": ("max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"),
     "tool_calls": ("tool_use", "tool_call"),
     "content_filter": ("refusal", "content_filtered", "guardrail_intervened", "safety", "recitation", "error_toxic"),

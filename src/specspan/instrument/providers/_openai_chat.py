@@ -12,9 +12,9 @@ from specspan.instrument.providers._chat import message_of, with_texts
 from specspan.instrument.providers._chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said
-from specspan.instrument.providers._openai_client import service_of, stream_in, usage_of
+from specspan.instrument.providers._openai_client import Service, service_of, stream_in, usage_of
 from specspan.instrument.providers._raw import answered, edited, load, put_stream
-from specspan.instrument.providers._shapes import changed, fields, listed, word
+from specspan.instrument.providers._shapes import changed, emptied, fields, listed, word
 
 _PARAMETERS = {
     "temperature": "temperature",
@@ -28,6 +28,11 @@ _PARAMETERS = {
 
 
 def _request(invocation: Invocation) -> Request:
+    return asked(invocation, service_of(invocation.instance._client))
+
+
+def asked(invocation: Invocation, service: Service) -> Request:
+    """What a service is asked, by whichever client."""
     given = invocation.kwargs
     return Request(
         model=said(given.get("model")),
@@ -36,7 +41,7 @@ def _request(invocation: Invocation) -> Request:
         input=tuple(map(message_of, listed(given["messages"]))),
         tools=tuple(said(given.get("tools")) or ()),
         streaming=bool(given.get("stream")),
-        **service_of(invocation.instance._client),
+        **service,
     )
 
 
@@ -86,7 +91,7 @@ def _edit_response(answer: Any, edits: Edits) -> Any:
 def _edited(choices: Any, edits: Edits) -> list[Any]:
     before = [fields(choice)["message"] for choice in choices]
     return [
-        choice if message is old else changed(choice, message=_unparsed(message), logprobs=None)
+        choice if message is old else changed(choice, message=_unparsed(message), **emptied(choice, "logprobs", "text"))
         for choice, old, message in zip(choices, before, with_texts(before, "output", edits), strict=True)
     ]
 

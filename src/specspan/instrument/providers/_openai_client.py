@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from specspan.call import Usage
@@ -31,7 +30,7 @@ def usage_of(usage: Any, read: str, written: str) -> Usage:
     return Usage(
         input_tokens=count(counts.get(f"{read}_tokens")),
         output_tokens=count(counts.get(f"{written}_tokens")),
-        cache_read_input_tokens=count(of_read.get("cached_tokens")),
+        cache_read_input_tokens=count(of_read.get("cached_tokens", counts.get("cached_tokens"))),
         cache_write_input_tokens=count(of_read.get("cache_write_tokens")),
         reasoning_output_tokens=count(of_written.get("reasoning_tokens")),
     )
@@ -39,11 +38,4 @@ def usage_of(usage: Any, read: str, written: str) -> Usage:
 
 def stream_in(answer: Any) -> Any | None:
     """The stream that an answer is, or holds."""
-    return _raw.stream_in(answer, _stream_types())
-
-
-@lru_cache(maxsize=1)
-def _stream_types() -> tuple[type, ...]:
-    from openai import AsyncStream, Stream
-
-    return Stream, AsyncStream
+    return _raw.stream_in(answer, _raw.stream_types("openai"))

@@ -9,7 +9,7 @@ from typing import Any
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._generated import methods, reads_once, said
-from specspan.instrument.providers._openai_client import service_of
+from specspan.instrument.providers._openai_client import Service, service_of
 from specspan.instrument.providers._raw import answered, load
 from specspan.instrument.providers._shapes import count, fields, word
 
@@ -17,6 +17,11 @@ _OPERATION = "embeddings"
 
 
 def _request(invocation: Invocation) -> Request:
+    return asked(invocation, service_of(invocation.instance._client))
+
+
+def asked(invocation: Invocation, service: Service) -> Request:
+    """What a service is asked, by whichever client."""
     given = invocation.kwargs
     encoding = said(given.get("encoding_format"))
     return Request(
@@ -24,7 +29,7 @@ def _request(invocation: Invocation) -> Request:
         model=said(given.get("model")),
         parameters={"encoding_formats": (encoding,)} if isinstance(encoding, str) else {},
         input=tuple(_messages(given.get("input"))),
-        **service_of(invocation.instance._client),
+        **service,
     )
 
 

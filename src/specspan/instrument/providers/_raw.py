@@ -10,6 +10,8 @@ import copy
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from specspan.instrument.providers._raw_events import EventBody, with_events
@@ -65,6 +67,13 @@ def stream_in(answer: Any, kinds: tuple[type, ...]) -> Any | None:
         if getattr(answer, "_stream", False):
             answer = answer.parse()
     return answer if isinstance(answer, kinds) else None
+
+
+@lru_cache(maxsize=16)
+def stream_types(package: str) -> tuple[type, ...]:
+    """The streams of a client."""
+    client: Any = import_module(package)
+    return client.Stream, client.AsyncStream
 
 
 def put_stream(answer: Any, stream: Any) -> Any:

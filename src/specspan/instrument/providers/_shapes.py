@@ -49,6 +49,12 @@ def changed(thing: Any, **changes: Any) -> Any:
     return {**thing, **changes} if isinstance(thing, Mapping) else thing.model_copy(update=changes)
 
 
+def emptied(thing: Any, *names: str) -> dict[str, None]:
+    """Changes that leave nothing in those of the named fields in which there is something."""
+    found = fields(thing)
+    return {name: None for name in names if found.get(name)}
+
+
 def listed(things: Any) -> Iterable[Any]:
     """A list as it is; nothing of None and of what is no list."""
     if things.__class__ is list:

@@ -1,0 +1,26 @@
+"""Groq."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specspan.instrument.providers._chat_stream import ChatAccumulator
+from specspan.instrument.providers._openai_shaped import chat, embeddings
+
+
+class _Accumulator(ChatAccumulator):
+    """Folds chunks, of which the last has the usage in a place of Groq's own."""
+
+    __slots__ = ()
+
+    def add(self, chunk: Any) -> None:
+        super().add(chunk)
+        own = chunk.x_groq
+        if own is not None and own.usage is not None:
+            self._usage = own.usage
+
+
+ADAPTERS = (
+    chat("groq", "groq.resources.chat.completions:Completions", _Accumulator),
+    embeddings("groq", "groq.resources.embeddings:Embeddings"),
+)

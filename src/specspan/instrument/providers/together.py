@@ -1,0 +1,10 @@
+"""Together AI."""
+
+from __future__ import annotations
+
+from specspan.instrument.providers._openai_shaped import chat, embeddings
+
+ADAPTERS = (
+    chat("together", "together.resources.chat.completions:CompletionsResource"),
+    embeddings("together", "together.resources.embeddings:EmbeddingsResource"),
+)

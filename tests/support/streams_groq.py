@@ -1,0 +1,48 @@
+"""How Groq and Together stream: chunks in the shape of OpenAI's chat completions, through clients of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+from groq import AsyncGroq, Groq
+from openai_wire import chunks
+from stream_cases import Body, ProviderStream, transport
+from together import AsyncTogether, Together
+
+_ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+_PIECES = (
+    *(f"data: {json.dumps(each)}\n\n".encode() for each in chunks("one ", "two ", "three")),
+    b"data: [DONE]\n\n",
+)
+
+
+def _stream(name: str, sync: Any, later: Any) -> ProviderStream:
+    def sync_client(body: Body) -> Any:
+        http = httpx.Client(transport=transport(httpx, body, is_async=False))
+        return sync(api_key="test", http_client=http, max_retries=0)
+
+    def async_client(body: Body) -> Any:
+        http = httpx.AsyncClient(transport=transport(httpx, body, is_async=True))
+        return later(api_key="test", http_client=http, max_retries=0)
+
+    return ProviderStream(
+        id=name,
+        provider=name,
+        span="chat m",
+        pieces=_PIECES,
+        opening=2,
+        text="one two three",
+        said=lambda chunk: "".join(choice.delta.content or "" for choice in chunk.choices),
+        is_last=lambda chunk: any(choice.finish_reason for choice in chunk.choices),
+        known=("gen_ai.response.id", "chatcmpl-1"),
+        sync_stream=lambda body: sync_client(body).chat.completions.create(**_ASKED, stream=True),
+        async_stream=lambda body: async_client(body).chat.completions.create(**_ASKED, stream=True),
+        broken="ReadError",
+        lets_go=name != "groq",
+        async_plain=lambda body: async_client(body).chat.completions.create(**_ASKED),
+    )
+
+
+STREAMS = (_stream("groq", Groq, AsyncGroq), _stream("together", Together, AsyncTogether))
