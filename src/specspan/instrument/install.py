@@ -6,6 +6,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from operator import attrgetter
@@ -15,6 +16,7 @@ import wrapt
 
 from specspan import discovery
 from specspan.errors import ConfigurationError, MissingDependency, Problem
+from specspan.guard import guard
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.other_instrumentation import lend
 from specspan.instrument.wrapper import wrapper_of
@@ -27,6 +29,8 @@ _TRACERS = "OpenTelemetry's own"
 
 _lock = threading.Lock()
 _installed: dict[str, list[Undo]] = {}
+_on_import: set[str] = set()
+"""Providers whose clients are to be met when they are imported."""
 
 
 def instrument(*names: str) -> None:
@@ -42,6 +46,8 @@ def instrument(*names: str) -> None:
     known = dict(_providers())
     for name in names:
         _refuse_unknown(name, known)
+    for name in names or known:
+        _import(known[name])  # before the lock is taken: an import in another thread may be waiting for it
     with _lock:
         if _TRACERS not in _installed:
             _installed[_TRACERS] = [lend()]
@@ -53,6 +59,24 @@ def instrument(*names: str) -> None:
                 _installed[name] = list(_installing(known[name]))
 
 
+def instrument_on_import() -> None:
+    """As `instrument` without names, but each client when the application imports it: none is loaded to no purpose."""
+    for name, adapters in dict(_providers()).items():
+        _on_import.add(name)
+        packages = {adapter.package for adapter in adapters if adapter.package is not None}
+        if not packages:
+            instrument(name)
+        for package in packages:
+            wrapt.register_post_import_hook(partial(_imported, name), package)
+
+
+def _imported(name: str, module: object) -> None:
+    """Part of an import of the application's, which nothing of ours may break."""
+    with guard("instrument.on_import"):
+        if name in _on_import and all(map(_present, dict(_providers())[name])):
+            instrument(name)
+
+
 def uninstrument() -> None:
     """Put every wrapped method back as it was."""
     with _lock:
@@ -60,6 +84,7 @@ def uninstrument() -> None:
             for undo in reversed(undos):
                 undo()
         _installed.clear()
+        _on_import.clear()
 
 
 def _providers() -> Iterator[tuple[str, tuple[Adapter, ...]]]:
@@ -80,6 +105,12 @@ def _refuse_unknown(name: str, known: Iterable[str]) -> None:
 
 def _present(adapter: Adapter) -> bool:
     return adapter.package is None or find_spec(adapter.package) is not None
+
+
+def _import(adapters: Iterable[Adapter]) -> None:
+    if all(map(_present, adapters)):
+        for method in {method for adapter in adapters for method in adapter.methods}:
+            _owner(method)
 
 
 def _missing(name: str, adapter: Adapter) -> MissingDependency:

@@ -1,0 +1,64 @@
+"""``specspan run``: a program that knows nothing of specspan, with its model calls recorded and decided."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from specspan.cli.own_checks import imported
+from specspan.decision import Mode
+from specspan.errors import ConfigurationError, Problem
+
+_NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # as shells have it
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--policy", type=click.Path(path_type=Path), help="The policy.  [default: SPECSPAN_POLICY]")
+@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="In place of what the policy says.")
+@click.option("--db", type=click.Path(path_type=Path), help="The SQLite file.  [default: as configure() has it]")
+@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(policy: Path | None, mode: str | None, db: Path | None, program: tuple[str, ...]) -> None:
+    """Run a Python program, such as `specspan run -- python app.py`, and watch the model calls it makes.
+
+    The program is not changed, and neither are its exit code and the signals it gets. Python processes that it starts
+    are watched, too. A policy that cannot be used is refused before the program is started (exit code 2).
+    """
+    from specspan.runtime.zero_code import environment
+
+    asked = {"SPECSPAN_POLICY": policy, "SPECSPAN_MODE": mode, "SPECSPAN_DB": db}
+    environ = environment(os.environ, {name: str(value) for name, value in asked.items() if value is not None})
+    _refuse_unusable(environ)
+    try:
+        _become(program, environ)
+    except FileNotFoundError:
+        _fail(program[0], "there is no such program", "Name one that is on PATH, or by its path.", _NOT_FOUND)
+    except OSError as error:
+        _fail(program[0], f"it cannot be run: {error.strerror}", "Name a program, such as python.", _NOT_EXECUTABLE)
+
+
+def _refuse_unusable(environ: Mapping[str, str]) -> None:
+    from specspan.runtime import environment
+    from specspan.runtime.configure import policy_of
+
+    asked = environment.read(environ)
+    with imported(()):
+        policy_of(asked.policy, asked.mode, asked.policy_environment)
+
+
+def _become(program: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execvpe(program[0], program, environ)  # noqa: S606 - this process becomes the program: its signals, its exit
+    sys.exit(subprocess.run(program, env=environ, check=False).returncode)  # noqa: S603 - what the user asked for
+
+
+def _fail(name: str, what: str, remedy: str, exit_code: int) -> NoReturn:
+    click.echo(f"specspan: {ConfigurationError(name, Problem(what, remedy))}", err=True)
+    raise click.exceptions.Exit(exit_code)
