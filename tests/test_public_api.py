@@ -15,8 +15,8 @@ import specspan.testing
 
 NAMES = """
 Action ArgumentLimit Blocked ConfigurationError Cost Decision Evidence Finding MissingDependency Mode ModelCall
-Outcome PolicyError ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__ check
-configure context force_flush instrument observe override revoke shutdown spend tool_call uninstrument
+Outcome PolicyError ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__ agent check
+configure context force_flush instrument observe override revoke shutdown spend tool_call uninstrument workflow
 """
 
 TESTING_NAMES = """
@@ -24,6 +24,7 @@ FakeClock FakeDecisionIds FakeSpanIds MemoryDecisions Prompt Recorded Reply Scri
 """
 
 SIGNATURES = {
+    "agent": "(name, *, id=None, description=None, version=None)",
     "check": "(name, *, stage='output', version='1', timeout_s=1.0)",
     "configure": "(policy=None, *, mode=None, environment=None, reload=None, service_name=None, db=None, "
     "tracer_provider=None, meter_provider=None, logger_provider=None, decision_exporters=None)",
@@ -37,6 +38,7 @@ SIGNATURES = {
     "spend": "(amount, currency)",
     "tool_call": "(name, arguments=None, *, call_id=None)",
     "uninstrument": "()",
+    "workflow": "(name)",
     "Finding": "(outcome, reason=None, score=None, explanation=None, evidence=(), clause='', authority='', "
     "severity='medium', action='flag', stage='output', check=None, duration_ns=0)",
     "Evidence": "(pointer, start, end)",

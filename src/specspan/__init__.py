@@ -12,6 +12,7 @@ from specspan.errors import (
     SpecspanError,
     StoreError,
 )
+from specspan.instrument.agents import agent, workflow
 from specspan.instrument.context import context, override, revoke
 from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.observe import observe
@@ -43,6 +44,7 @@ __all__ = [
     "StoreError",
     "Verdict",
     "__version__",
+    "agent",
     "check",
     "configure",
     "context",
@@ -55,4 +57,5 @@ __all__ = [
     "spend",
     "tool_call",
     "uninstrument",
+    "workflow",
 ]

@@ -34,7 +34,13 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 def test_decorated_functions(page: dict[str, Any]) -> None:
     """The functions on the page are recorded as the page says."""
-    model, answer = page["record"].spans
+    model, answer, tool, _, desk, flow = page["record"].spans
+    assert [span.name for span in (tool, desk, flow)] == [
+        "execute_tool search_orders",
+        "invoke_agent desk",
+        "invoke_workflow support",
+    ]
+    assert desk.parent.span_id == flow.context.span_id
     assert (model.name, model.attributes["gen_ai.provider.name"]) == ("chat parrot-1", "local")
     assert answer.name == "answer"
     assert answer.attributes["gen_ai.conversation.id"] == "c-9"
