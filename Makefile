@@ -5,11 +5,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test backends check bench format clean
 
 help:
 	@echo "make demo    set up and run the support-desk demo"
 	@echo "make test    set up and run the tests"
+	@echo "make backends  fetch the real servers that tests talk to"
 	@echo "make check   lint, types, import contract, copies, lines per adapter, public names"
 	@echo "make bench   ratios against a hand-written span"
 	@echo "make format  rewrite the source in the house format"
@@ -26,15 +27,20 @@ $(VENV)/.run: $(BIN)/python pyproject.toml exporters/sqlite/pyproject.toml const
 	$(INSTALL) -e exporters/sqlite -e '.[cli,openai,otlp]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	$(INSTALL) -r requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/prometheus/pyproject.toml
+	$(INSTALL) -e exporters/prometheus -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.run
 	$(BIN)/specspan demo
 
+# The quick ones; where they cannot be had, their tests say that they are skipped.
 test: $(VENV)/.dev
+	-@tools/backends/get.sh prometheus alertmanager
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+backends:
+	tools/backends/get.sh
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

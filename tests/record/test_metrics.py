@@ -6,17 +6,22 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from policies import answered, bound, pattern, policy
 from recording import CALL, COMPLETED, CONTEXT, KIND, REQUEST, SSN, Recording, decision
 
 from specspan import losses
 from specspan.call import ModelCall, Request
-from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Override, OverrideRuling
+from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Override, OverrideRuling, Severity
+from specspan.engine.engine import Engine
+from specspan.engine.steps import run
+from specspan.policy.model import Objective
 from specspan.record.conventions import Generation
 from specspan.record.model import Ending, Timing
 from specspan.record.recorder import Recorder
@@ -292,3 +297,35 @@ def test_a_forked_child_counts_its_own_calls_alone(record: Record) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 1
     assert sum(recording.counted("specspan.findings").values()) == 2
+
+
+def test_violations_that_alerts_wait_for_start_at_zero(record: Record) -> None:
+    """A policy in force shows the violations of objectives and critical clauses as none, and no others."""
+    recording = record()
+    objective = Objective(0.999, timedelta(days=30))
+    clauses = (
+        replace(bound("be_kind", pattern("stupid")), objective=objective),
+        bound("protect_privacy", pattern("[0-9]{4}"), severity=Severity.CRITICAL),
+        bound("be_brief", pattern("furthermore")),
+        bound("be_fair", severity=Severity.CRITICAL),
+    )
+    recording.recorder.policy_in_force(policy(*clauses))
+    found = recording.counted("specspan.findings")
+    assert {(key[2], key[3]): count for key, count in found.items()} == {
+        ("be_kind", "violated"): 0,
+        ("protect_privacy", "violated"): 0,
+    }
+
+
+def test_a_violation_is_counted_where_its_zero_stands(record: Record) -> None:
+    """The zero and the first violation have the same attributes: one counter goes from 0 to 1."""
+    recording = record()
+    at_work = policy(bound("protect_privacy", pattern("[0-9]{4}"), severity=Severity.CRITICAL, authority="root"))
+    recording.recorder.policy_in_force(at_work)
+    (before,) = recording.counted("specspan.findings").items()
+    evaluation = Engine(at_work).open()
+    run(evaluation.output(answered("it is 1234")))
+    recording.call(evaluation.decide())
+    (after,) = recording.counted("specspan.findings").items()
+    assert (before[1], after[1]) == (0, 1)
+    assert before[0] == after[0]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 from opentelemetry import metrics
@@ -18,7 +19,8 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from specspan import losses
-from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling, Verdict
+from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling, Severity, Verdict
+from specspan.policy.model import Policy
 from specspan.policy.overrides import UNKNOWN_CLAUSE, UNKNOWN_LEVEL
 from specspan.record import conventions as names
 from specspan.record import findings
@@ -44,6 +46,9 @@ _DECISION_NAMES = (
 
 _NAMELESS = (UNKNOWN_CLAUSE, UNKNOWN_LEVEL)
 """Refusals of overrides whose level may be no level, but whatever an application writes."""
+
+_MAX_ZEROS = 500
+"""Far below the 2,000 sets of attributes that the SDK keeps of one instrument."""
 
 _all: weakref.WeakSet[Metrics] = weakref.WeakSet()
 
@@ -106,6 +111,15 @@ class Metrics:
             for found, count in self._tally_of_findings.take():
                 self._findings.add(count, found)
 
+    def start_at_zero(self, policy: Policy) -> None:
+        """Show the violations that alerts wait for as none, before there is one.
+
+        Where a counter's first value is 1, Prometheus sees no increase.
+        """
+        spec_version = _joined(spec.version for spec in policy.specs)
+        for found in islice(_awaited(policy), _MAX_ZEROS):
+            self._findings.add(0, as_attributes(alike(found, spec_version)))
+
     def _forget(self) -> None:
         """In a forked child: what the parent tallied is the parent's to add."""
         self._tally_of_decisions = Counter()
@@ -145,6 +159,15 @@ class Metrics:
         for finding in decision.findings:
             if finding.duration_ns and finding.check is not None:
                 self._check_duration.record(finding.duration_ns / 1e9, _of_check(finding, finding.check), context)
+
+
+def _awaited(policy: Policy) -> Iterator[Finding]:
+    """Violations of the clauses with an objective and of the critical ones, one for each kind of check."""
+    for name, bound in policy.clauses.items():
+        if bound.objective is not None or bound.severity is Severity.CRITICAL:
+            for ref in {check.ref.kind: check.ref for check in bound.checks}.values():
+                authority = bound.clause.authority or ""
+                yield Finding(Outcome.VIOLATED, clause=name, authority=authority, severity=bound.severity, check=ref)
 
 
 def _decision_key(ended: Ended, decision: Decision) -> _DecisionKey:

@@ -162,8 +162,10 @@ class Recorder:
             span.end()
 
     def policy_in_force(self, policy: Policy) -> None:
-        """Record which spec and policy came into force."""
+        """Record which spec and policy came into force, and that none of its clauses has been violated yet."""
         with guard("record.policy_in_force"):
+            if self._metrics.live:
+                self._metrics.start_at_zero(policy)
             for export in self._exports:
                 export.put(InForce(policy, time.time_ns()))
 

@@ -1,0 +1,100 @@
+"""Alerts about clauses: an objective that is missed too fast, and any violation of a critical clause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specspan.decision import Outcome, Severity
+from specspan.policy.model import ClausePolicy, Objective, Policy
+from specspan_exporter_prometheus import promql
+from specspan_exporter_prometheus.alerts import Alert
+from specspan_exporter_prometheus.links import Links, literal
+from specspan_exporter_prometheus.recording import ASSESSED, VIOLATED, recorded
+from specspan_exporter_prometheus.windows import BURNS, MINUTE_S, Burn, Pace, name_of
+
+_CRITICAL_S = 10 * MINUTE_S
+_URGENCIES = {"page": "SpecspanObjectiveBurnsFast", "ticket": "SpecspanObjectiveBurns"}
+
+
+def clause_alerts(policy: Policy, links: Links, pace: Pace) -> Iterator[Alert]:
+    """Every alert about single clauses, in the order of the policy."""
+    for name, bound in policy.clauses.items():
+        if not bound.checks:
+            continue
+        labels = _labels(policy, name, bound)
+        if bound.objective is not None:
+            for urgency in _URGENCIES:
+                yield from _burning(name, bound.objective, urgency, labels, links)
+        if bound.severity is Severity.CRITICAL:
+            yield _critical(name, labels, links, pace)
+
+
+def thresholds(objective: Objective, urgency: str) -> Iterator[tuple[Burn, float]]:
+    """The pairs of windows of an urgency, with the violated share above which each alerts.
+
+    A pair is left out where its share could never be reached, or its window is longer than the objective's own.
+    """
+    budget = 1 - objective.target
+    for burn in BURNS:
+        share = round(burn.factor * budget, 9)
+        if burn.urgency == urgency and share <= 1 and burn.long_s <= objective.window.total_seconds():
+            yield burn, share
+
+
+def _burning(name: str, objective: Objective, urgency: str, labels: dict[str, str], links: Links) -> Iterator[Alert]:
+    pairs = tuple(thresholds(objective, urgency))
+    if not pairs:
+        return
+    target, factors = f"{objective.target * 100:.6g}%", " or ".join(f"{burn.factor:g}×" for burn, _ in pairs)
+    spoken = literal(name)
+    yield Alert(
+        _URGENCIES[urgency],
+        "\nor\n".join(_above(name, burn, share) for burn, share in pairs),
+        labels | {"urgency": urgency},
+        f"{spoken} is violated faster than its objective of {target} allows",
+        f"In {{{{ $labels.job }}}}, {{{{ $value | humanizePercentage }}}} of the calls that {spoken} was checked on"
+        f" violated it: the error budget burns at {factors} of what lasts, or faster.",
+        _links(name, links),
+    )
+
+
+def _above(name: str, burn: Burn, share: float) -> str:
+    clause = {promql.CLAUSE: name}
+    long, short = ((recorded(VIOLATED, each), recorded(ASSESSED, each)) for each in (burn.long_s, burn.short_s))
+    ratios = [
+        f"{promql.matching(violated, **clause)} / {promql.matching(assessed, **clause)}"
+        for violated, assessed in (long, short)
+    ]
+    compared = f">= {share:.10g}" if share else "> 0"
+    least = burn.min_violations if share else 1
+    enough = f"{promql.matching(long[0], **clause)} >= {least}"
+    return f"({ratios[0]} {compared}\n  and {ratios[1]} {compared}\n  and {enough})"
+
+
+def _critical(name: str, labels: dict[str, str], links: Links, pace: Pace) -> Alert:
+    series = promql.matching(promql.FINDINGS, **{promql.CLAUSE: name, promql.OUTCOME: str(Outcome.VIOLATED)})
+    spoken = literal(name)
+    return Alert(
+        "SpecspanCriticalViolation",
+        promql.counted(series, _CRITICAL_S, f"job, {promql.CLAUSE}", pace) + " > 0",
+        labels | {"urgency": "page"},
+        f"{spoken} was violated",
+        f"In {{{{ $labels.job }}}}, a call of the last {name_of(_CRITICAL_S)} violated {spoken}, which is critical.",
+        _links(name, links),
+    )
+
+
+def _labels(policy: Policy, name: str, bound: ClausePolicy) -> dict[str, str]:
+    spec_id, _ = policy.authority.home(name)
+    spec = next(each for each in policy.specs if each.id == spec_id)
+    return {
+        "clause": literal(name),
+        "authority": literal(bound.clause.authority or ""),
+        "severity": str(bound.severity),
+        "spec": literal(spec.id),
+        "spec_version": literal(spec.version or ""),
+    }
+
+
+def _links(name: str, links: Links) -> dict[str, str]:
+    return {"runbook_url": links.runbook(name), "traces_url": links.traces_of(name)}

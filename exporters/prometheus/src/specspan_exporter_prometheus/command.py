@@ -1,0 +1,82 @@
+"""`specspan prometheus`: rules and runbooks from a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from specspan.cli.own_checks import imported, own_checks
+from specspan.cli.policy_environment import in_environment
+from specspan.policy.load import load_policy
+from specspan.policy.model import Policy
+from specspan_exporter_prometheus.links import JAEGER, Links
+from specspan_exporter_prometheus.rules import rules_of
+from specspan_exporter_prometheus.runbooks import runbooks_of
+from specspan_exporter_prometheus.windows import Pace
+
+
+@click.group("prometheus")
+def command() -> None:
+    """Make Prometheus rules and runbooks from a policy."""
+
+
+@command.command("rules")
+@click.argument("policy", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file, in place of what it holds.")
+@click.option("--runbook-url", default="runbooks", show_default=True, help="Where the runbooks are served.")
+@click.option("--traces-url", default=JAEGER, show_default=True, help="Traces of a {clause} in a {service}.")
+@click.option(
+    "--test-intervals",
+    type=click.FloatRange(min=1),
+    default=1,
+    metavar="N",
+    help="Divide every window by N, for tests.",
+)
+@in_environment
+@own_checks
+def rules(
+    policy: Path,
+    output: Path | None,
+    runbook_url: str,
+    traces_url: str,
+    test_intervals: float,
+    environment: str | None,
+    modules: tuple[str, ...],
+) -> None:
+    """Write recording and alerting rules for the policy in POLICY."""
+    loaded = _loaded(policy, environment, modules)
+    text = rules_of(loaded, Links(runbook_url, traces_url), Pace(test_intervals)).text
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text)
+
+
+@command.command("runbooks")
+@click.argument("policy", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@in_environment
+@own_checks
+def runbooks(policy: Path, folder: Path, environment: str | None, modules: tuple[str, ...]) -> None:
+    """Write a page for every clause that alerts into FOLDER."""
+    pages = runbooks_of(_loaded(policy, environment, modules))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be made: {error.strerror}.") from error
+    for name, text in pages.items():
+        _write(folder / name, text)
+    click.echo(f"Wrote {len(pages)} pages to {folder}.", err=True)
+
+
+def _loaded(policy: Path, environment: str | None, modules: tuple[str, ...]) -> Policy:
+    with imported(modules):
+        return load_policy(policy, environment=environment)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,61 @@
+"""A rule file from a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from specspan.policy.model import Policy
+from specspan_exporter_prometheus.clauses import clause_alerts
+from specspan_exporter_prometheus.health import health_alerts
+from specspan_exporter_prometheus.links import Links
+from specspan_exporter_prometheus.recording import recording_groups
+from specspan_exporter_prometheus.windows import Pace
+
+_ALERTS_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Groups of rules, as Prometheus reads them."""
+
+    groups: tuple[dict[str, Any], ...]
+    policy_digest: str
+
+    @property
+    def text(self) -> str:
+        """The file."""
+        head = (
+            f"# Made by `specspan prometheus rules` from the policy {self.policy_digest}. Make it anew to change it.\n"
+        )
+        return head + yaml.dump(
+            {"groups": list(self.groups)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
+        )
+
+
+def rules_of(policy: Policy, links: Links | None = None, pace: Pace | None = None) -> Rules:
+    """Recording and alerting rules for every objective and critical clause of a policy, and for specspan itself."""
+    links, pace = links or Links(), pace or Pace()
+    groups = (
+        *recording_groups(pace),
+        _group("specspan-clauses", [alert.as_rule() for alert in clause_alerts(policy, links, pace)], pace),
+        _group("specspan-health", [alert.as_rule() for alert in health_alerts(links, pace)], pace),
+    )
+    return Rules(tuple(group for group in groups if group["rules"]), policy.digest)
+
+
+def _group(name: str, rules: list[dict[str, Any]], pace: Pace) -> dict[str, Any]:
+    return {"name": name, "interval": pace.interval(_ALERTS_S), "rules": rules}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as a block."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
