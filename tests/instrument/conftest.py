@@ -85,3 +85,11 @@ def bedrock_instrumented() -> Iterator[None]:
     instrument("bedrock")
     yield
     uninstrument()
+
+
+@pytest.fixture
+def google_instrumented() -> Iterator[None]:
+    """The ``google-genai`` client is instrumented during the test."""
+    instrument("google")
+    yield
+    uninstrument()

@@ -63,7 +63,7 @@ async def read_a_word_async(case: ProviderStream, stream: Any) -> None:
 
 async def settled() -> None:
     """Collect what was let go of: generators are closed by tasks, one after the other."""
-    for _ in range(8):
+    for _ in range(16):
         gc.collect()
         await asyncio.sleep(0)
 
@@ -102,7 +102,7 @@ def test_close(case: ProviderStream, spans: Spans) -> None:
     case.close(stream)
     case.close(stream)
     assert body.closed
-    assert spans.ending(case.span) == "closed"
+    assert spans.ending(case.span) == case.closed
     name, value = case.known
     assert spans.attributes(case.span)[name] == value
     assert "gen_ai.response.finish_reasons" not in spans.attributes(case.span)
@@ -135,7 +135,7 @@ def test_an_early_break_in_a_with(case: ProviderStream, spans: Spans) -> None:
     with streamed(case, body) as stream:
         for _ in stream:
             break
-    assert spans.ending(case.span) == "closed"
+    assert spans.ending(case.span) == case.closed
     assert body.closed
 
 
@@ -150,7 +150,7 @@ def test_an_exception_in_the_consumers_with(case: ProviderStream, spans: Spans) 
 
     with pytest.raises(LookupError):
         consume()
-    assert spans.ending(case.span) == "closed"
+    assert spans.ending(case.span) == case.closed
 
 
 def test_an_abandoned_stream(case: ProviderStream, spans: Spans) -> None:
@@ -163,9 +163,12 @@ def test_an_abandoned_stream(case: ProviderStream, spans: Spans) -> None:
 
 
 def test_a_stream_that_was_never_read(case: ProviderStream, spans: Spans) -> None:
-    """The call was made all the same."""
+    """Where the call was made, it was made all the same."""
     streamed(case)
     gc.collect()
+    if not case.asks_at_once:
+        assert spans.all == ()
+        return
     assert spans.ending(case.span) == "abandoned"
 
 
@@ -221,7 +224,7 @@ async def test_async_close(async_case: ProviderStream, spans: Spans) -> None:
     await read_a_word_async(async_case, stream)
     await async_case.async_close(stream)
     assert body.closed
-    assert spans.ending(async_case.span) == "closed"
+    assert spans.ending(async_case.span) == async_case.closed
 
 
 async def test_async_close_in_another_task(async_case: ProviderStream, spans: Spans) -> None:
@@ -233,7 +236,7 @@ async def test_async_close_in_another_task(async_case: ProviderStream, spans: Sp
         await async_case.async_close(stream)
 
     await asyncio.create_task(close())
-    assert spans.ending(async_case.span) == "closed"
+    assert spans.ending(async_case.span) == async_case.closed
 
 
 async def test_an_exception_in_an_async_with(async_case: ProviderStream, spans: Spans) -> None:
@@ -247,7 +250,7 @@ async def test_an_exception_in_an_async_with(async_case: ProviderStream, spans: 
 
     with pytest.raises(LookupError):
         await consume()
-    assert spans.ending(async_case.span) == "closed"
+    assert spans.ending(async_case.span) == async_case.closed
 
 
 async def test_an_abandoned_async_stream(async_case: ProviderStream, spans: Spans) -> None:
@@ -283,7 +286,9 @@ async def test_cancelled_before_the_answer(async_case: ProviderStream, spans: Sp
     body = Body((), answered=False)
 
     async def ask() -> None:
-        await getattr(async_case, way)(body)
+        answer = await getattr(async_case, way)(body)
+        if way == "async_stream" and not async_case.asks_at_once:
+            await anext(aiter(answer))
 
     task = asyncio.create_task(ask())
     await body.asked.wait()
@@ -338,6 +343,8 @@ async def test_the_policy_cuts_it_async(async_case: ProviderStream, action: Acti
         with pytest.raises(Blocked) if action.stops else nullcontext():
             async for chunk in stream:
                 read.append(chunk)  # noqa: PERF401 - what came before an error counts
+    if not async_case.asks_at_once:
+        await settled()  # the client reads in generators of its own, which close one after the other
     assert body.closed
     _assert_cut(async_case, action, "".join(map(async_case.said, read)), record)
 

@@ -78,6 +78,10 @@ class ProviderStream:
     """Whether the client closes the connection when its consumer is cancelled."""
     close: Callable[[Any], Any] = methodcaller("close")
     async_close: Callable[[Any], Awaitable[Any]] = methodcaller("close")
+    closed: str = "closed"
+    """How a stream ended that was closed. Clients that read it in a generator of their own close only that."""
+    asks_at_once: bool = True
+    """False: the client asks when the first chunk is to be read."""
 
 
 def streams() -> list[ProviderStream]:

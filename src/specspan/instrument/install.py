@@ -104,7 +104,12 @@ def _refuse_unknown(name: str, known: Iterable[str]) -> None:
 
 
 def _present(adapter: Adapter) -> bool:
-    return adapter.package is None or find_spec(adapter.package) is not None
+    if adapter.package is None:
+        return True
+    try:
+        return find_spec(adapter.package) is not None
+    except ModuleNotFoundError:  # the package that it is in is not there
+        return False
 
 
 def _import(adapters: Iterable[Adapter]) -> None:

@@ -148,7 +148,8 @@ class AsyncStream(_Stream):
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream, flow)
         step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
-        self._self_pull = partial(pull_async, flow, stream.close, step)
+        close = stream.close if hasattr(stream, "close") else stream.aclose  # a generator has only this
+        self._self_pull = partial(pull_async, flow, close, step)
 
     def __aiter__(self) -> AsyncStream:
         return self

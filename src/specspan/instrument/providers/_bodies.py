@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from specspan.call import Message, Part
 from specspan.instrument.adapter import Edits
-from specspan.instrument.providers._shapes import Put
+from specspan.instrument.providers._shapes import Put, changed
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the outermost object inwards."""
@@ -46,6 +46,8 @@ def put_block_at(*path: str | int) -> Put:
 
 def _put(path: Path, body: Any, value: Any) -> Any:
     key, rest = path[0], path[1:]
+    if not isinstance(body, (Mapping, list, tuple)):  # a client's object
+        return changed(body, **{str(key): _put(rest, getattr(body, str(key)), value) if rest else value})
     copied: Any = dict(body) if isinstance(body, Mapping) else list(body)
     copied[key] = _put(rest, copied[key], value) if rest else value
     return copied
