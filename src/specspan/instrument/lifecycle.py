@@ -22,10 +22,10 @@ from specspan.errors import Blocked
 from specspan.guard import contain
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.context import current_context, current_overrides
-from specspan.instrument.other_instrumentation import Loan, enclosing_span, inside, loan_in, measures_usage
+from specspan.instrument.other_instrumentation import Loan, enclosing_span, inside, loan_in
 from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.work import COMPLETED, Once, ending_of
-from specspan.record.model import Ending, EndKind, Sharing, Timing
+from specspan.record.model import Ending, EndKind, Timing
 
 _SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 
@@ -45,7 +45,6 @@ class LiveCall:
 
     __slots__ = (
         "_first",
-        "_joined",
         "_loan",
         "_readable",
         "_recorder",
@@ -79,9 +78,8 @@ class LiveCall:
             except Exception as error:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()
-        self.span, self._joined = self._begun()
-        measured_elsewhere = self._joined and measures_usage(self.span)
-        self._loan = Loan(adapter.package, self.span, measured_elsewhere=measured_elsewhere)
+        self.span, joined = self._begun()
+        self._loan = Loan(adapter.package, self.span, joined=joined)
 
     def _begun(self) -> tuple[Span, bool]:
         """The call's span, and whether it is somebody else's."""
@@ -186,7 +184,7 @@ class LiveCall:
                 contain("instrument.decide", error)
         timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
         try:
-            sharing = Sharing(self._joined, self._loan.measured_elsewhere)
+            sharing = self._loan.sharing(streaming=self.call.request.streaming)
             self._recorder.end_call(self.span, self.call, decision, ending, timing, sharing)
         except Exception as error:
             contain("instrument.end_call", error)

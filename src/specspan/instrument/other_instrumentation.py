@@ -23,6 +23,7 @@ from opentelemetry.util.types import AttributeValue
 from specspan.guard import guard
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record.conventions import INSTRUMENTATION_NAME
+from specspan.record.model import Sharing
 from specspan.record.recorder import Recorder
 
 _LOAN = create_key("specspan-loan")
@@ -37,8 +38,13 @@ _MARKS: Mapping[str, frozenset[str]] = {
 """How the spans of model calls are marked that know no operation name."""
 _FACTS = ("http.", "url.", "network.", "anthropic.request.", "anthropic.organization.", "anthropic.workspace.")
 """What others know of a call and we do not: how it was carried."""
-_MEASURES_USAGE = ("opentelemetry.instrumentation.", "logfire")
+_MEASURES = ("opentelemetry.instrumentation.", "opentelemetry.util.genai.", "pydantic-ai")
 """Scopes that make the conventions' metrics of a call, too."""
+_MEASURES_NO_STREAMED_TOKENS = ("opentelemetry.instrumentation.openai_v2",)
+"""Those of them that measure how long a streamed call took, and not its tokens."""
+
+_LOGGED = ("logfire.span_type", "log")
+"""How what is no span is marked: Logfire logs a streamed answer, once it was read, as a span without a duration."""
 
 _annotated: weakref.WeakSet[Any] = weakref.WeakSet()
 """Spans of others that are some call's already."""
@@ -46,6 +52,8 @@ _annotated: weakref.WeakSet[Any] = weakref.WeakSet()
 
 def is_model_call(attributes: Mapping[str, Any]) -> bool:
     """Whether a span with these attributes is that of a model call, in any of the dialects."""
+    if attributes.get(_LOGGED[0]) == _LOGGED[1]:
+        return False
     operation = attributes.get("gen_ai.operation.name")
     if operation is not None:
         return str(operation) in _MODEL_OPERATIONS
@@ -69,28 +77,37 @@ def enclosing_span(recorder: Recorder) -> Span | None:
     return found
 
 
-def measures_usage(span: Span) -> bool:
-    """Whether whoever made a span measures the tokens of its call."""
-    return (_scope(span) or "").startswith(_MEASURES_USAGE)
+def measured_by(maker: Any) -> str | None:
+    """The scope of a span or a tracer, where it makes the conventions' metrics of a call."""
+    scope = _scope(maker)
+    return scope if scope is not None and scope.startswith(_MEASURES) else None
 
 
 def _scope(maker: Any) -> str | None:
     """Whose a span or a tracer is."""
     scope = getattr(maker, "instrumentation_scope", None) or getattr(maker, "_instrumentation_scope", None)
-    return getattr(scope, "name", None)
+    name = getattr(scope, "name", None)
+    return name if isinstance(name, str) else None
 
 
 class Loan:
     """A call of ours that is under way, with its span for whoever would start another one."""
 
-    __slots__ = ("_borrowers", "measured_elsewhere", "package", "span")
+    __slots__ = ("_borrowers", "_measured_by", "joined", "package", "span")
 
-    def __init__(self, package: str | None, span: Span, *, measured_elsewhere: bool = False) -> None:
+    def __init__(self, package: str | None, span: Span, *, joined: bool = False) -> None:
         self.package = package
         self.span = span
-        self.measured_elsewhere = measured_elsewhere
-        """Whether somebody else measures the tokens of the call."""
+        self.joined = joined
+        """Whether the span is somebody else's."""
+        self._measured_by = measured_by(span) if joined else None
         self._borrowers: set[str] = set()
+
+    def sharing(self, *, streaming: bool) -> Sharing:
+        """What of the call somebody else sees to."""
+        scope = self._measured_by
+        tokens = scope is not None and not (streaming and scope.startswith(_MEASURES_NO_STREAMED_TOKENS))
+        return Sharing(self.joined, scope is not None, tokens)
 
     def to(self, tracer: Any, attributes: Mapping[str, Any] | None) -> Span | None:
         """The span for a tracer that would start one with these attributes; None: it is another span than the call's.
@@ -98,15 +115,15 @@ class Loan:
         To each scope once: what it starts then is of another call, such as one that a tool makes.
         """
         scope = _scope(tracer)
-        if self.package is None or scope in (None, INSTRUMENTATION_NAME) or scope in self._borrowers:
+        if self.package is None or scope is None or scope == INSTRUMENTATION_NAME or scope in self._borrowers:
             return None
         provider = getattr(tracer, "span_processor", None)
         if provider is None or provider is not getattr(self.span, "_span_processor", None):
             return None
         if not attributes or not is_model_call(attributes):
             return None
-        self._borrowers.add(str(scope))
-        self.measured_elsewhere |= str(scope).startswith(_MEASURES_USAGE)
+        self._borrowers.add(scope)
+        self._measured_by = self._measured_by or measured_by(tracer)
         lent = LentSpan(self.span)
         lent.set_attributes(attributes)
         return lent

@@ -44,8 +44,17 @@ class GenAiMetrics:
         }
 
     def record(self, ended: Ended, context: Context) -> None:
-        """Measure one call."""
+        """Measure of one call what nobody else does."""
+        sharing = ended.sharing
+        if sharing.duration and sharing.tokens:
+            return
         found = _of_call(ended)
+        if not sharing.duration:
+            self._record_duration(ended, found, context)
+        if not sharing.tokens:
+            self._record_usage(ended, found, context)
+
+    def _record_duration(self, ended: Ended, found: Attributes, context: Context) -> None:
         inference = ended.call.request.operation in names.INFERENCE_OPERATIONS
         timed = found if ended.error_type is None else found | {names.ERROR_TYPE: ended.error_type}
         first_chunk_s = ended.timing.time_to_first_chunk_s
@@ -57,7 +66,6 @@ class GenAiMetrics:
             self._inference.record(ended.timing.duration_s, timed, context)
             if first_chunk_s is not None:
                 self._inference_first_chunk.record(first_chunk_s, found, context)
-        self._record_usage(ended, found, context)
 
     def _record_usage(self, ended: Ended, found: Attributes, context: Context) -> None:
         if ended.call.response is None:

@@ -128,7 +128,7 @@ class Metrics:
     def _write(self, batch: Sequence[Ended]) -> None:
         for ended in batch:
             context = ended.context
-            if ended.call.request.executes is None and not ended.sharing.measures:
+            if ended.call.request.executes is None:
                 self._gen_ai.record(ended, context)
             for stage, taken_ns in ended.timing.overhead_ns.items():
                 self._overhead.record(taken_ns / 1e9, {names.STAGE: str(stage)}, context)

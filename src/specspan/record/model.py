@@ -65,8 +65,10 @@ class Sharing(NamedTuple):
 
     span: bool = False
     """The span is theirs: they end it."""
-    measures: bool = False
-    """They measure its duration and its tokens."""
+    duration: bool = False
+    """They measure how long it took."""
+    tokens: bool = False
+    """They measure its tokens."""
 
 
 ALONE = Sharing()

@@ -35,5 +35,10 @@ class Liveness:
 
     def _is_live(self) -> bool:
         provider = self._given if self._given is not None else self._of_process()
-        # the API's placeholders have no common base, and some of their names are private
-        return not type(provider).__name__.lstrip("_").startswith(("NoOp", "Proxy"))
+        return not is_placeholder(provider)
+
+
+def is_placeholder(provider: Any) -> bool:
+    """Whether a provider is the API's own that does nothing, or waits for another; somebody else's proxy is at work."""
+    kind = type(provider)  # they have no common base, and some of their names are private
+    return kind.__module__.startswith("opentelemetry.") and kind.__name__.lstrip("_").startswith(("NoOp", "Proxy"))

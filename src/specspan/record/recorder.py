@@ -92,8 +92,13 @@ class Recorder:
 
     def shares(self, span: Span) -> bool:
         """Whether a span, of whatever instrumentation, goes where ours go, and can still be written on."""
-        tracer = getattr(self._tracer, "_tracer", self._tracer)  # what stands in for one until there is a provider
-        ours = getattr(tracer, "span_processor", None)
+        tracer: Any = self._tracer
+        while not hasattr(tracer, "span_processor"):  # what stands in for one, of the API or of somebody else's make
+            within = getattr(tracer, "_tracer", None) or getattr(tracer, "tracer", None)
+            if within is None or within is tracer:
+                return False
+            tracer = within
+        ours = tracer.span_processor
         return ours is not None and ours is getattr(span, "_span_processor", None) and span.is_recording()
 
     def join_call(self, span: Span, request: Request, context: CallContext) -> None:

@@ -17,6 +17,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from specspan.record.providers import is_placeholder
 from specspan.runtime import exporters
 from specspan.runtime.environment import Environment
 
@@ -102,7 +103,7 @@ def none() -> Providers:
 
 def _set_globally(provider: _Provider) -> _Provider | None:
     """The application's global provider; None while OpenTelemetry's API still answers with its proxy."""
-    return None if "Proxy" in type(provider).__name__ else provider
+    return None if is_placeholder(provider) and "Proxy" in type(provider).__name__ else provider
 
 
 # Each is shut down by `specspan.shutdown`, at exit at the latest; decisions first, so that nothing overtakes them.

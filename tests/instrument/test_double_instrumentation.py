@@ -1,0 +1,177 @@
+"""Other people's instrumentations of OpenAI's client beside ours: the real ones, as they are published."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import pytest
+import wrapt
+from openai_wire import Wire, ask_async, ask_sync, chunks, completion, sse
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from policies import bound, pattern, policy
+
+from specspan.decision import Action, Mode, Stage
+from specspan.engine.engine import Engine
+from specspan.instrument.install import instrument, uninstrument
+from specspan.instrument.other_instrumentation import is_model_call
+from specspan.instrument.pipeline import Pipeline, activate
+from specspan.record.recorder import Recorder
+from specspan.record.settings import Settings
+
+
+@dataclass
+class Signals:
+    """Where everybody's spans and metrics go."""
+
+    exporter: InMemorySpanExporter
+    reader: InMemoryMetricReader
+    tracers: Any
+    meters: Any
+    install: Callable[[], None]
+    """Installs the other instrumentation."""
+
+    @property
+    def model_calls(self) -> list[ReadableSpan]:
+        """Every span that looks like a model call's in anybody's dialect."""
+        return [span for span in self.exporter.get_finished_spans() if is_model_call(span.attributes or {})]
+
+    def measured(self, metric: str) -> Counter[str]:
+        """How often a metric was measured, by kind of token, whoever did it."""
+        found: Counter[str] = Counter()
+        data = self.reader.get_metrics_data()
+        for resource in data.resource_metrics if data is not None else ():
+            for scope in resource.scope_metrics:
+                for each in scope.metrics:
+                    if each.name == metric:
+                        for point in each.data.data_points:
+                            kind = (point.attributes or {}).get("gen_ai.token.type")
+                            found[str(kind)] += getattr(point, "count", 0)
+        return found
+
+
+@contextmanager
+def instrumentor(module: str) -> Iterator[Signals]:
+    """An instrumentation in the manner of OpenTelemetry's."""
+    other = _imported(module).OpenAIInstrumentor()
+    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    tracers, meters = TracerProvider(), MeterProvider([reader])
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    given = {"tracer_provider": tracers, "meter_provider": meters, "skip_dep_check": True}
+
+    def install() -> None:
+        with warnings.catch_warnings():  # of what it imports only now
+            warnings.simplefilter("ignore")
+            other.instrument(**given)
+
+    yield Signals(exporter, reader, tracers, meters, install)
+    other.uninstrument()
+    _unwrap_all()
+
+
+def _unwrap_all() -> None:
+    """Take every wrapper off the client: not all of them find what they wrapped."""
+    for module in [found for name, found in sys.modules.items() if name.startswith("openai.")]:
+        for owner in [found for found in vars(module).values() if isinstance(found, type)]:
+            for name, method in list(vars(owner).items()):
+                if isinstance(method, wrapt.FunctionWrapper):
+                    setattr(owner, name, inspect.unwrap(method))
+
+
+def _imported(module: str) -> Any:
+    with warnings.catch_warnings():  # they stand on older versions of what we have
+        warnings.simplefilter("ignore")
+        return import_module(module)
+
+
+@contextmanager
+def logfire_integration() -> Iterator[Signals]:
+    """Logfire's, with its own providers, which stand in for OpenTelemetry's."""
+    import logfire
+
+    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    made = logfire.configure(
+        local=True,
+        send_to_logfire=False,
+        console=False,
+        inspect_arguments=False,
+        additional_span_processors=[SimpleSpanProcessor(exporter)],
+        metrics=logfire.MetricsOptions(additional_readers=[reader]),
+    )
+    undo: list[Any] = []
+
+    def install() -> None:
+        undo.append(made.instrument_openai())
+
+    yield Signals(exporter, reader, made.config.get_tracer_provider(), made.config.get_meter_provider(), install)
+    for each in undo:
+        with each:
+            pass
+
+
+OTHERS: dict[str, Callable[[], Any]] = {
+    "opentelemetry": lambda: instrumentor("opentelemetry.instrumentation.openai_v2"),
+    "openinference": lambda: instrumentor("openinference.instrumentation.openai"),
+    "openllmetry": lambda: instrumentor("opentelemetry.instrumentation.openai"),
+    "logfire": logfire_integration,
+}
+
+
+@pytest.fixture(params=list(OTHERS.values()), ids=list(OTHERS))
+def signals(request: pytest.FixtureRequest) -> Iterator[Signals]:
+    """Another instrumentation, not yet installed."""
+    with request.param() as found:
+        yield found
+        uninstrument()
+        activate(None)
+
+
+WAYS: dict[str, Callable[[], Any]] = {
+    "plain": lambda: ask_sync(Wire(completion())),
+    "streamed": lambda: ask_sync(Wire(sse(chunks("hello"))), stream=True, stream_options={"include_usage": True}),
+    "async": lambda: ask_async(Wire(completion())),
+    "async streamed": lambda: ask_async(
+        Wire(sse(chunks("hello"))), stream=True, stream_options={"include_usage": True}
+    ),
+}
+
+
+@pytest.mark.parametrize("ours_first", [True, False], ids=["ours first", "theirs first"])
+@pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+def test_one_span_and_one_measurement(signals: Signals, ask: Callable[[], Any], *, ours_first: bool) -> None:
+    """A call has one span, with the decision and the usage on it, and is measured once."""
+    rule = policy(bound("quiet", pattern("hello", stage=Stage.OUTPUT), action=Action.BLOCK), mode=Mode.OBSERVE)
+    recorder = Recorder(Settings(), tracer_provider=signals.tracers, meter_provider=signals.meters)
+    activate(Pipeline(recorder, Engine(rule)))
+    if ours_first:
+        instrument("openai")
+    signals.install()
+    instrument("openai")
+    ask()
+    (span,) = signals.model_calls
+    found = span.attributes or {}
+    assert found["specspan.decision.verdict"] == "violated"
+    assert (found["gen_ai.usage.input_tokens"], found["gen_ai.usage.output_tokens"]) == (12, 5)
+    assert recorder.force_flush(5)
+    assert signals.measured("gen_ai.client.token.usage") == {"input": 1, "output": 1}
+    assert signals.measured("gen_ai.client.operation.duration") == {"None": 1}
+    recorder.shutdown()
+
+
+def test_they_trace_by_themselves(signals: Signals) -> None:
+    """Without ours, each of them makes a span: there is something to be told apart."""
+    signals.install()
+    ask_sync(Wire(completion()))
+    (span,) = signals.model_calls
+    assert "specspan.decision.verdict" not in (span.attributes or {})
