@@ -19,7 +19,8 @@ for name in "$@"; do
     [ -d "$there/bin" ] && continue
     mkdir -p "$cache"
     making=$(mktemp -d "$cache/.$name-XXXXXX")
-    if (set -e; get "$making") >"$making.log" 2>&1 && [ -d "$making/bin" ]; then
+    (set -e; get "$making") >"$making.log" 2>&1 & # waited for, because a condition would have set -e ignored
+    if wait $! && [ -d "$making/bin" ]; then
         mv -T "$making" "$there" 2>/dev/null || rm -rf "$making" # another run was quicker
         rm -f "$making.log"
         echo "$name $VERSION is in $there"
