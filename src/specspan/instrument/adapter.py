@@ -114,7 +114,8 @@ class Adapter:
     on_entry: bool = False
     """Whether what the methods return is a ``with`` block that makes the call when it is entered."""
     methods: tuple[str, ...] = ()
-    """Where calls are made: ``module:Class.method``. Absent ones are skipped, so that other versions work too."""
+    """Where calls are made: ``module:Class.method``, or ``module:function``. Absent ones are skipped, so that
+    other versions work too."""
     package: str | None = None
     """The package to be imported. Its methods may call each other: the outermost is the call."""
     install: str = ""

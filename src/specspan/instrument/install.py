@@ -135,11 +135,12 @@ def _installing(adapters: Iterable[Adapter]) -> Iterator[Undo]:
 
 
 def _owner(method: str) -> tuple[Any, str]:
-    """The class that defines a method; None where this version of the client has none."""
+    """The class that defines a method, or the module a function; None where this version of the client has none."""
     module, _, path = method.partition(":")
     owner_path, _, attribute = path.rpartition(".")
     try:
-        owner = attrgetter(owner_path)(import_module(module))
+        found = import_module(module)
+        owner = attrgetter(owner_path)(found) if owner_path else found
     except (ImportError, AttributeError):
         return None, attribute
     return (owner if attribute in vars(owner) else None), attribute

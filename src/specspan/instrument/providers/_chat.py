@@ -26,7 +26,7 @@ from specspan.instrument.providers._shapes import (
 )
 
 _MEDIA = {"image_url": "image", "input_audio": "audio", "audio": "audio", "file": "file", "video_url": "video"}
-_REASONING = ("reasoning_content", "reasoning")
+_REASONING = ("reasoning_content", "reasoning", "thinking")
 """Not OpenAI's own, but common among those who speak its language; some have both, which say the same."""
 
 
@@ -39,7 +39,7 @@ def message_of(message: Any, finish_reason: str | None = None) -> Message:
 
 def reasoning_of(said: Fields) -> Any:
     """What a model thought, in a message or a delta; None where nothing is said of it."""
-    return said.get("reasoning_content") or said.get("reasoning")
+    return said.get("reasoning_content") or said.get("reasoning") or said.get("thinking")
 
 
 def with_texts(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:

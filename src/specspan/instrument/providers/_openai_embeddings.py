@@ -28,12 +28,12 @@ def asked(invocation: Invocation, service: Service) -> Request:
         operation=_OPERATION,
         model=said(given.get("model")),
         parameters={"encoding_formats": (encoding,)} if isinstance(encoding, str) else {},
-        input=tuple(_messages(given.get("input"))),
+        input=tuple(messages_of(given.get("input"))),
         **service,
     )
 
 
-def _messages(given: Any) -> Iterator[Message]:
+def messages_of(given: Any) -> Iterator[Message]:
     """One message a text. Texts that were made tokens of, by whoever calls, cannot be read."""
     if isinstance(given, str):
         yield Message("user", (Text(given),))
@@ -44,7 +44,7 @@ def _messages(given: Any) -> Iterator[Message]:
             yield Message("user", (Text(each) if isinstance(each, str) else Unknown("tokens"),))
 
 
-def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
+def edit_request(invocation: Invocation, edits: Edits) -> Invocation:
     given = invocation.kwargs["input"]
     edited: Any
     if isinstance(given, str):
@@ -76,7 +76,7 @@ ADAPTER = Adapter(
     prepare=reads_once("input"),
     request=_request,
     response=_response,
-    edit_request=_edit_request,
+    edit_request=edit_request,
     edit_response=_edit_response,
     load=load,
 )

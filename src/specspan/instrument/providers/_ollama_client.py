@@ -1,0 +1,78 @@
+"""What every method of the ``ollama`` client has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypedDict
+
+from specspan.call import Attribute
+from specspan.instrument.adapter import Invocation
+from specspan.instrument.providers._generated import Server, server_of
+from specspan.instrument.providers._shapes import fields
+
+PROVIDER = "ollama"
+INSTALL = "specspan[ollama]"
+
+_PARAMETERS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "seed": "seed",
+    "num_predict": "max_tokens",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+}
+
+
+class Common(TypedDict):
+    """Fields of a `specspan.call.Request`."""
+
+    provider: str
+    model: str | None
+    parameters: Mapping[str, Attribute]
+    server_address: str | None
+    server_port: int | None
+
+
+def methods(name: str) -> tuple[str, ...]:
+    """One method of the client, of its async twin, and of the client that the module itself is."""
+    return f"ollama:Client.{name}", f"ollama:AsyncClient.{name}", f"ollama:{name}"
+
+
+def by_name(*names: str) -> Callable[[Invocation], Invocation]:
+    """Gives positional arguments the names of their places. What fits no signature is left for the client to refuse."""
+
+    def prepare(invocation: Invocation) -> Invocation:
+        args = invocation.args
+        placed = dict(zip(names, args))  # noqa: B905 - as many as there are
+        given = {**invocation.kwargs, **placed}
+        if len(given) < len(args) + len(invocation.kwargs):
+            return invocation
+        read_once = {name: list(value) for name, value in given.items() if hasattr(value, "__next__")}
+        return replace(invocation, args=(), kwargs={**given, **read_once})
+
+    return prepare
+
+
+def common(invocation: Invocation) -> Common:
+    """Who is asked, and how."""
+    given = invocation.kwargs
+    server: Server = server_of(invocation.instance._client)
+    return {
+        "provider": PROVIDER,
+        "model": given.get("model") or None,
+        "parameters": _parameters(given.get("options")),
+        **server,
+    }
+
+
+def _parameters(options: Any) -> dict[str, Attribute]:
+    chosen = fields(options)
+    found: dict[str, Attribute] = {
+        ours: chosen[theirs] for theirs, ours in _PARAMETERS.items() if isinstance(chosen.get(theirs), (int, float))
+    }
+    stop = chosen.get("stop")
+    if stop:
+        found["stop_sequences"] = (stop,) if isinstance(stop, str) else tuple(stop)
+    return found
