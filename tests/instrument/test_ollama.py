@@ -165,7 +165,7 @@ def test_a_blocked_input_is_never_sent(is_async: bool) -> None:
 def test_redacted_inputs_are_sent_redacted(is_async: bool) -> None:
     """Of messages as dicts and as objects, of prompts and of embedded texts; the application's own are not touched."""
     own = ollama.Message(role="user", content=SECRET)
-    asked = Asked(chatted())
+    asked = Asked(chatted(response="Fine."))
     with recorded(_rule(Action.REDACT, Stage.INPUT)):
         call(is_async, asked, "chat", "m", [own, {"role": "user", "content": SECRET}])
         call(is_async, asked, "generate", "m", SECRET)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ended_spans import Spans
 from openai_wire import chunk, completion, sse, usage
 from policies import bound, pattern, policy
 from replays import Facts, Tally, told
+from wrapt import FunctionWrapper
 
 import specspan
 from specspan.call import Usage
@@ -149,6 +151,18 @@ def test_embeddings(call: Caller, content_spans: Spans) -> None:
 
 def _rule(action: Action, stage: Stage = Stage.OUTPUT) -> Any:
     return policy(bound("privacy", pattern(r"\d{3}-\d{2}-\d{4}", stage=stage, reason="ssn"), action=action))
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_methods_are_put_back(name: str) -> None:
+    """The very same functions."""
+    module = import_module(f"{name}.resources.chat.completions")
+    owners = [owner for owner in vars(module).values() if isinstance(owner, type) and "create" in vars(owner)]
+    before = [vars(owner)["create"] for owner in owners]
+    specspan.instrument(name)
+    assert [isinstance(vars(owner)["create"], FunctionWrapper) for owner in owners] == [True, True]
+    specspan.uninstrument()
+    assert all(vars(owner)["create"] is was for owner, was in zip(owners, before, strict=True))
 
 
 def test_a_blocked_input_is_never_sent(call: Caller) -> None:

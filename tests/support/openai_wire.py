@@ -65,6 +65,16 @@ def chunks(*texts: str, finish: str | None = "stop") -> list[dict[str, Any]]:
     return [*said, *last, {**chunk(), "choices": [], "usage": usage()}]
 
 
+def text_in(chunk: Any) -> str:
+    """The text in a chunk, as a client gives it."""
+    return "".join(choice.delta.content or "" for choice in chunk.choices)
+
+
+def is_last(chunk: Any) -> bool:
+    """Whether a chunk, as a client gives it, says why the model stopped."""
+    return any(choice.finish_reason for choice in chunk.choices)
+
+
 def sse(events: Iterable[Mapping[str, Any]]) -> str:
     """Events as the service streams them."""
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"

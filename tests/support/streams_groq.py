@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from groq import AsyncGroq, Groq
-from openai_wire import chunks
+from openai_wire import chunks, is_last, text_in
 from stream_cases import Body, ProviderStream, transport
 from together import AsyncTogether, Together
 
@@ -34,8 +34,8 @@ def _stream(name: str, sync: Any, later: Any) -> ProviderStream:
         pieces=_PIECES,
         opening=2,
         text="one two three",
-        said=lambda chunk: "".join(choice.delta.content or "" for choice in chunk.choices),
-        is_last=lambda chunk: any(choice.finish_reason for choice in chunk.choices),
+        said=text_in,
+        is_last=is_last,
         known=("gen_ai.response.id", "chatcmpl-1"),
         sync_stream=lambda body: sync_client(body).chat.completions.create(**_ASKED, stream=True),
         async_stream=lambda body: async_client(body).chat.completions.create(**_ASKED, stream=True),

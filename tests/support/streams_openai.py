@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI, OpenAI
-from openai_wire import chunks, response_events, sse, typed_sse
+from openai_wire import chunks, is_last, response_events, sse, text_in, typed_sse
 from stream_cases import Body, ProviderStream, transport
 
 _ASKED: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}]}
@@ -35,8 +35,8 @@ STREAMS = (
         pieces=_PIECES,
         opening=2,
         text="one two three",
-        said=lambda chunk: "".join(choice.delta.content or "" for choice in chunk.choices),
-        is_last=lambda chunk: any(choice.finish_reason for choice in chunk.choices),
+        said=text_in,
+        is_last=is_last,
         known=("gen_ai.response.id", "chatcmpl-1"),
         sync_stream=lambda body: _sync_client(body).chat.completions.create(**_ASKED, stream=True),
         async_stream=lambda body: _async_client(body).chat.completions.create(**_ASKED, stream=True),
