@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -46,6 +46,36 @@ def current_context() -> CallContext:
 def current_overrides() -> tuple[Override, ...]:
     """The exceptions that the enclosing `override` blocks declare, outermost first."""
     return _overrides.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that holds for the work at one place, so that it may hold for work elsewhere."""
+
+    context: CallContext = _NOTHING_SAID
+    overrides: tuple[Override, ...] = ()
+    telemetry: otel_context.Context = field(default_factory=otel_context.Context)
+    """OpenTelemetry's context: the current span, and baggage."""
+
+    @classmethod
+    def here(cls) -> Said:
+        """What holds for the caller."""
+        return cls(_context.get(), _overrides.get(), otel_context.get_current())
+
+    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call ``function`` where this holds, and nothing else that was said."""
+        tokens = self.hold()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _leave(tokens)
+
+    def hold(self) -> tuple[Any, ...]:
+        """Have it hold from now on; returns what `restore` takes to undo that, innermost last."""
+        return _context.set(self.context), _overrides.set(self.overrides), otel_context.attach(self.telemetry)
+
+
+NOTHING_SAID = Said()
 
 
 def restore(token: Any) -> None:

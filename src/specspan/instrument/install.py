@@ -19,6 +19,7 @@ from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.guard import guard
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.other_instrumentation import lend
+from specspan.instrument.threads import carry
 from specspan.instrument.wrapper import wrapper_of
 
 _PACKAGE = "specspan.instrument.providers"
@@ -26,6 +27,8 @@ _PLUGINS = "specspan_providers"
 Undo = Callable[[], None]
 
 _TRACERS = "OpenTelemetry's own"
+_THREADS = "threading"
+"""Not a client: what is said of work holds in the threads it starts."""
 
 _lock = threading.Lock()
 _installed: dict[str, list[Undo]] = {}
@@ -36,6 +39,8 @@ _on_import: set[str] = set()
 def instrument(*names: str) -> None:
     """Have the calls of model clients met: those named, or every supported one that is installed.
 
+    ``"threading"``, which is no client, has what `context` and `override` say hold in threads and thread pools, too.
+
     A client's methods are wrapped where they are defined, so that clients made before are met too. Instrumenting what
     is instrumented already changes nothing.
 
@@ -43,7 +48,7 @@ def instrument(*names: str) -> None:
         MissingDependency: a client that is named is not installed.
         ConfigurationError: a name is no provider's.
     """
-    known = dict(_providers())
+    known: dict[str, tuple[Adapter, ...]] = {_THREADS: (), **dict(_providers())}
     for name in names:
         _refuse_unknown(name, known)
     for name in names or known:
@@ -56,11 +61,12 @@ def instrument(*names: str) -> None:
             if missing and names:
                 raise _missing(name, missing[0])
             if not missing and name not in _installed:
-                _installed[name] = list(_installing(known[name]))
+                _installed[name] = [carry()] if name == _THREADS else list(_installing(known[name]))
 
 
 def instrument_on_import() -> None:
     """As `instrument` without names, but each client when the application imports it: none is loaded to no purpose."""
+    instrument(_THREADS)
     for name, adapters in dict(_providers()).items():
         _on_import.add(name)
         packages = {adapter.package for adapter in adapters if adapter.package is not None}

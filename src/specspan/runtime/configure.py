@@ -22,6 +22,7 @@ from specspan.policy.model import Policy
 from specspan.record.pipeline import DecisionExporter
 from specspan.record.recorder import Recorder
 from specspan.runtime import environment as env
+from specspan.runtime.processes import at_end_of_child
 from specspan.runtime.running import Running, run_from_now_on, running, take_over
 from specspan.runtime.watched_files import Digests
 from specspan.runtime.watcher import Watcher
@@ -200,6 +201,7 @@ def _interval_s(
 
 
 atexit.register(shutdown)
+at_end_of_child(shutdown)
 
 
 def _mode(mode: str) -> Mode:
