@@ -95,3 +95,23 @@ def test_a_file_that_cannot_be_written_is_named(policy_file: Path, tmp_path: Pat
     result = CliRunner().invoke(cli, ["prometheus", "rules", str(policy_file), "--output", str(target)])
     assert result.exit_code == 1
     assert str(target) in result.output
+
+
+def test_of_several_specs_each_alert_names_its_own(policy_file: Path) -> None:
+    """Where a policy stands on two specs, an alert and its runbook name the one that its clause is of."""
+    for name in ("house", "shop"):
+        policy_file.with_name(f"{name}.yaml").write_text(
+            f"id: {name}\nversion: '{name}-1'\nladder: [root]\n"
+            f"clauses:\n- {{id: guard_{name}, title: Guard, text: Guard., authority: root}}\n"
+        )
+    bound = "{severity: critical, checks: [{pattern: {any: [x], reason: x}}]}"
+    policy_file.write_text(
+        "specs: [house.yaml, shop.yaml]\norder: [[house.root, shop.root]]\n"
+        f"clauses:\n  guard_house: {bound}\n  guard_shop: {bound}\n"
+    )
+    found = alerts(rules_of(load_policy(policy_file)).text)
+    versions = {each["labels"]["clause"]: each["labels"]["spec_version"] for each in found if "spec" in each["labels"]}
+    assert versions == {
+        "guard_house": "house-1",
+        "guard_shop": "shop-1",
+    }

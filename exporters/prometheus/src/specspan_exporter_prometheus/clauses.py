@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from specspan.decision import Outcome, Severity
 from specspan.policy.model import ClausePolicy, Objective, Policy
+from specspan.spec.model import Spec
 from specspan_exporter_prometheus import promql
 from specspan_exporter_prometheus.alerts import Alert
 from specspan_exporter_prometheus.links import Links, literal
@@ -39,6 +40,12 @@ def thresholds(objective: Objective, urgency: str) -> Iterator[tuple[Burn, float
         share = round(burn.factor * budget, 9)
         if burn.urgency == urgency and share <= 1 and burn.long_s <= objective.window.total_seconds():
             yield burn, share
+
+
+def spec_of(policy: Policy, name: str) -> Spec:
+    """The spec that a clause of the policy stands in."""
+    spec_id, _ = policy.authority.home(name)
+    return next(spec for spec in policy.specs if spec.id == spec_id)
 
 
 def _burning(name: str, objective: Objective, urgency: str, labels: dict[str, str], links: Links) -> Iterator[Alert]:
@@ -85,8 +92,7 @@ def _critical(name: str, labels: dict[str, str], links: Links, pace: Pace) -> Al
 
 
 def _labels(policy: Policy, name: str, bound: ClausePolicy) -> dict[str, str]:
-    spec_id, _ = policy.authority.home(name)
-    spec = next(each for each in policy.specs if each.id == spec_id)
+    spec = spec_of(policy, name)
     return {
         "clause": literal(name),
         "authority": literal(bound.clause.authority or ""),

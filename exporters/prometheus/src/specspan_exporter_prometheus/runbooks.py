@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from specspan.decision import Severity
 from specspan.policy.model import ClausePolicy, Policy
-from specspan_exporter_prometheus.clauses import thresholds
+from specspan_exporter_prometheus.clauses import spec_of, thresholds
 from specspan_exporter_prometheus.links import HEALTH, page_name
 from specspan_exporter_prometheus.windows import name_of
 
@@ -22,8 +22,7 @@ def runbooks_of(policy: Policy) -> dict[str, str]:
 
 
 def _page(policy: Policy, name: str, bound: ClausePolicy) -> str:
-    spec_id, _ = policy.authority.home(name)
-    spec = next(each for each in policy.specs if each.id == spec_id)
+    spec = spec_of(policy, name)
     checks = (
         f"- `{check.ref.name}` ({check.ref.kind}, version {check.ref.version}), {check.stage}" for check in bound.checks
     )
