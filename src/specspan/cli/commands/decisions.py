@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.cli.decision_view import action, decision_view
+from specspan.cli.links import trace_link
 from specspan.cli.listing import Kind, show_list, table
 from specspan.cli.marks import clean, mark
 from specspan.cli.output import console, print_json
@@ -51,6 +52,9 @@ def show(decision_id: str, db: Path | None, *, as_json: bool) -> None:
     for name, value in _facts(record):
         out.print(Text(f"{name:<9}", "dim").append(value))
     out.print(decision_view(record, policies))
+    link = trace_link(record["trace_id"], record.get("span_id")) if record.get("trace_id") else None
+    if link:
+        click.echo(clean(link))
 
 
 def _table(records: Sequence[Record], reader: Reader) -> Table:

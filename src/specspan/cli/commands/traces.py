@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from specspan.cli.links import trace_link
 from specspan.cli.listing import Kind, show_list, table
 from specspan.cli.marks import clean, mark
 from specspan.cli.output import console, print_json
@@ -19,6 +20,7 @@ from specspan.cli.stored import Listing, filtering, one, opened, reading
 from specspan.cli.times import duration, listed, utc
 from specspan.cli.trace_view import trace_tree
 from specspan_exporter_sqlite import Reader, StoredSpan, TraceSummary
+from specspan_exporter_sqlite.model import VERDICTS
 
 _ROOM_FOR_SERVICES, _ROOM_FOR_ALL = 100, 140  # columns
 
@@ -44,16 +46,27 @@ def show(trace_id: str | None, db: Path | None, *, as_json: bool) -> None:
     with opened(db) as reader:
         found = _find(reader, trace_id)
         spans, decisions = reader.spans(found), reader.decisions_of(found)
+        link = trace_link(found, _telling(spans, decisions))
         if as_json:
-            print_json({"trace_id": found, "spans": [_span(span) for span in spans], "decisions": decisions})
+            told = {"trace_id": found, **({"url": link} if link else {})}
+            print_json({**told, "spans": [_span(span) for span in spans], "decisions": decisions})
             return
         policies = reader.policies((decision.get("policy") or {}).get("digest") or "" for decision in decisions)
         console().print(trace_tree(spans, decisions, policies))
+        if link:
+            click.echo(clean(link))
 
 
 def _find(reader: Reader, prefix: str | None) -> str:
     found = [trace.trace_id for trace in reader.traces()[:1]] if prefix is None else reader.trace_ids(prefix.lower())
     return one("trace", prefix or "", found, "specspan traces")
+
+
+def _telling(spans: Sequence[StoredSpan], decisions: Sequence[Mapping[str, Any]]) -> str:
+    """The span to look at first: the one of the worst decision, else the first."""
+    rank = {verdict: place for place, verdict in enumerate(VERDICTS)}
+    worst = min(decisions, key=lambda decision: rank.get(decision["verdict"], len(rank)), default={})
+    return str(worst.get("span_id") or spans[0].span_id)
 
 
 def _table(traces: Sequence[TraceSummary], _reader: Reader) -> Table:
