@@ -14,9 +14,10 @@ import specspan
 import specspan.testing
 
 NAMES = """
-Action ArgumentLimit Blocked ConfigurationError Cost Decision Evidence Finding MissingDependency Mode ModelCall
-Outcome PolicyError ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__ agent check
-configure context force_flush instrument observe override revoke shutdown spend tool_call uninstrument workflow
+Action ArgumentLimit Blocked ConfigurationError Cost Decision Evidence Finding Keep MissingDependency Mode ModelCall
+Outcome PolicyError Sampling ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__
+agent check configure context force_flush instrument observe override revoke shutdown spend tool_call uninstrument
+workflow
 """
 
 TESTING_NAMES = """
@@ -27,7 +28,7 @@ SIGNATURES = {
     "agent": "(name, *, id=None, description=None, version=None)",
     "check": "(name, *, stage='output', version='1', timeout_s=1.0)",
     "configure": "(policy=None, *, mode=None, environment=None, reload=None, service_name=None, db=None, "
-    "tracer_provider=None, meter_provider=None, logger_provider=None, decision_exporters=None)",
+    "sampling=None, tracer_provider=None, meter_provider=None, logger_provider=None, decision_exporters=None)",
     "context": "(*, conversation=None, user=None, scope=None, **attributes)",
     "force_flush": "(timeout_s=5.0)",
     "instrument": "(*names)",
@@ -43,6 +44,7 @@ SIGNATURES = {
     "severity='medium', action='flag', stage='output', check=None, duration_ns=0)",
     "Evidence": "(pointer, start, end)",
     "ScopeOfAutonomy": "(allowed_tools=None, limits=<factory>, deadline=None, cost_limit=None, details=<factory>)",
+    "Sampling": "(ratio=1.0, keep=<factory>, max_bytes=67108864, max_age_s=300.0)",
     "ArgumentLimit": "(max=None, min=None, one_of=None, patterns=(), optional=False, forbidden=False)",
     "Cost": "(amount, currency)",
     "Blocked": "(decision)",

@@ -18,6 +18,7 @@ from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.observe import observe
 from specspan.instrument.spending import spend
 from specspan.instrument.tools import tool_call
+from specspan.record.sampling import Keep, Sampling
 from specspan.runtime.configure import configure, force_flush, shutdown
 from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
 from specspan.version import __version__
@@ -31,11 +32,13 @@ __all__ = [
     "Decision",
     "Evidence",
     "Finding",
+    "Keep",
     "MissingDependency",
     "Mode",
     "ModelCall",
     "Outcome",
     "PolicyError",
+    "Sampling",
     "ScopeOfAutonomy",
     "Severity",
     "SpecError",

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from recording import CALL, COMPLETED, CONTEXT, KIND, REQUEST, SSN, SSN_ATTRIBUTES, Recording, decision
 
 from specspan.call import CallContext, ModelCall, Request, Response
-from specspan.decision import Action, Finding, Mode, Outcome, SpecRef
+from specspan.decision import Action, Finding, Mode, Outcome, Override, OverrideRuling, SpecRef
 from specspan.errors import Blocked
 from specspan.record.model import Ending, EndKind, Timing
 from specspan.record.recorder import Recorder
@@ -253,3 +253,15 @@ def test_a_span_is_ended_whatever_fails(record: Record, monkeypatch: pytest.Monk
     recording.call(decision(SSN))
     assert recording.span.end_time is not None
     assert [entry["id"] for entry in recording.records] == ["d-1"]
+
+
+def test_refused_overrides_are_named(record: Callable[..., Recording]) -> None:
+    """The clauses whose override was refused stand on the span, each once; granted ones do not."""
+    recording = record()
+    asked = [Override(clause, "developer", "…") for clause in ("a", "b", "a")]
+    rulings = (
+        *(OverrideRuling(each, False, "top_level") for each in asked),
+        OverrideRuling(Override("c", "u", "…"), True),
+    )
+    recording.call(decision(KIND, overrides=rulings))
+    assert recording.attributes["specspan.overrides.refused"] == ("a", "b")

@@ -195,6 +195,8 @@ def _decision(found: Attributes, decision: Decision) -> None:
         found[names.DECISION_WOULD] = str(decision.would)
     if has_exceptions(summary):
         _exceptions(found, summary)
+    if decision.overrides:
+        _refused(found, decision)
     found[names.CLAUSES_APPLIED] = summary.applied
     found[names.CLAUSES_CONSIDERED] = summary.considered
     found[names.CLAUSES_NOT_APPLICABLE] = summary.not_applicable
@@ -204,6 +206,13 @@ def _decision(found: Attributes, decision: Decision) -> None:
     found[names.DECISION_ACTION] = str(decision.action)
     found[names.DECISION_VERDICT] = str(decision.verdict)
     found[names.DECISION_ID] = decision.id
+
+
+def _refused(found: Attributes, decision: Decision) -> None:
+    clauses = (ruling.override.clause for ruling in decision.overrides if not ruling.granted)
+    refused = tuple(safe(clause, MAX_NAME_CHARS) for clause in islice(dict.fromkeys(clauses), MAX_CLAUSES))
+    if refused:
+        found[names.OVERRIDES_REFUSED] = refused
 
 
 def _exceptions(found: Attributes, summary: Summary) -> None:

@@ -21,6 +21,7 @@ from specspan.instrument.pipeline import Pipeline
 from specspan.policy.model import Policy
 from specspan.record.pipeline import DecisionExporter
 from specspan.record.recorder import Recorder
+from specspan.record.sampling import Sampling
 from specspan.runtime import environment as env
 from specspan.runtime.processes import at_end_of_child
 from specspan.runtime.running import Running, run_from_now_on, running, take_over
@@ -40,6 +41,7 @@ def configure(
     reload: bool | float | None = None,
     service_name: str | None = None,
     db: str | os.PathLike[str] | None = None,
+    sampling: float | Sampling | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     logger_provider: LoggerProvider | None = None,
@@ -58,6 +60,9 @@ def configure(
         service_name: ``service.name`` of providers that are made here; by default ``OTEL_SERVICE_NAME``.
         db: keep spans and decisions in this SQLite file, besides whatever else is asked for. By default they go to
             ``SPECSPAN_DB``, else ``specspan.db``, and only where nothing else is asked for.
+        sampling: keep this share of traces, from 0 to 1, and whole every one in which something is worth keeping; a
+            `Sampling` says more. By default ``SPECSPAN_SAMPLING_RATIO``; without it, OpenTelemetry's sampler decides
+            alone. It is for providers that are made here.
         tracer_provider: by default the application's global one; without that, one is made here with the exporters
             that ``OTEL_*`` variables name, else SQLite. It is never set globally.
         meter_provider: in the same way; without an OTLP endpoint there are no metrics.
@@ -75,6 +80,8 @@ def configure(
     asked = env.read(os.environ)
     if db is not None:
         asked = asked.and_sqlite()
+    if sampling is not None:
+        asked = replace(asked, sampling=_sampling(sampling))
     source = policy if policy is not None else asked.policy
     interval_s = _interval_s(reload, asked, source)
     if interval_s is not None and not isinstance(source, Policy):
@@ -198,6 +205,10 @@ def _interval_s(
         problem = Problem("there is no file to look at", "Give 'policy' the path of a file, or leave 'reload' out.")
         raise ConfigurationError("configure(reload=…)", problem)
     return env.RELOAD_S if reload is True else env.reload_interval(reload, "configure(reload=…)")
+
+
+def _sampling(asked: float | Sampling) -> Sampling:
+    return asked if isinstance(asked, Sampling) else env.sampling_of(asked, "configure(sampling=…)")
 
 
 atexit.register(shutdown)

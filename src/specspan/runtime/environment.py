@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from specspan.errors import ConfigurationError, Problem
+from specspan.record.sampling import ALWAYS_KEPT, Keep, Sampling
 
 SQLITE_SPANS = "specspan_sqlite"
 SQLITE_DECISIONS = "sqlite"
@@ -17,6 +18,7 @@ RELOAD_S = 2.0
 """How often a policy's files are looked at where only that they are is asked for."""
 MAX_RELOAD_S = 86_400.0
 _RELOAD = "SPECSPAN_POLICY_RELOAD"
+_RATIO, _KEEP = "SPECSPAN_SAMPLING_RATIO", "SPECSPAN_SAMPLING_KEEP"
 _YES, _NO = ("true", "on", "yes"), ("false", "off", "no")
 _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
@@ -35,6 +37,8 @@ class Environment:
     """``SPECSPAN_ENV``: a name under ``environments`` of the policy."""
     policy_reload_s: float | None
     """``SPECSPAN_POLICY_RELOAD``: how often to look whether the policy changed; None: never."""
+    sampling: Sampling | None
+    """``SPECSPAN_SAMPLING_RATIO`` and ``SPECSPAN_SAMPLING_KEEP``; None: OpenTelemetry's sampler alone."""
     decisions: tuple[str, ...]
     """Names of decision exporters (``SPECSPAN_DECISION_EXPORTER``, by default ``sqlite``)."""
     traces: tuple[str, ...]
@@ -55,7 +59,7 @@ def read(environ: Mapping[str, str]) -> Environment:
     """Read the variables; an empty one counts as unset, as OpenTelemetry has it.
 
     Raises:
-        ConfigurationError: a protocol that OTLP does not have, or a time that is none.
+        ConfigurationError: a protocol that OTLP does not have, a time that is none, or no share of traces.
     """
     given = {name: value.strip() for name, value in environ.items() if value.strip()}
     return Environment(
@@ -64,6 +68,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         mode=given.get("SPECSPAN_MODE"),
         policy_environment=given.get("SPECSPAN_ENV"),
         policy_reload_s=_interval_s(given.get(_RELOAD, "off")),
+        sampling=_sampling(given),
         decisions=_names(given.get("SPECSPAN_DECISION_EXPORTER", SQLITE_DECISIONS)),
         traces=_exporters(given, "TRACES", otherwise=SQLITE_SPANS),
         metrics=_exporters(given, "METRICS", otherwise="none"),
@@ -95,6 +100,38 @@ def _interval_s(text: str) -> float | None:
         problem = Problem(f"{text!r} is no time between looks", "Give seconds, such as 5s, or off.")
         raise ConfigurationError(_RELOAD, problem)
     return reload_interval(float(match[1]), _RELOAD)
+
+
+def sampling_of(ratio: float | str, source: str, keep: frozenset[Keep] = ALWAYS_KEPT) -> Sampling:
+    """Sampling of a share of traces, and of those worth keeping.
+
+    Raises:
+        ConfigurationError: it is no share; ``source`` is named.
+    """
+    try:
+        return Sampling(float(ratio), keep)
+    except ValueError:
+        problem = Problem(f"{ratio!r} is no share of traces", "Give a number from 0 to 1, such as 0.01.")
+        raise ConfigurationError(source, problem) from None
+
+
+def _sampling(given: Mapping[str, str]) -> Sampling | None:
+    if not {_RATIO, _KEEP} & given.keys():
+        return None
+    keep = frozenset(_kept(word) for word in _names(given[_KEEP])) if _KEEP in given else ALWAYS_KEPT
+    if _RATIO not in given:  # what is worth keeping of what OTEL_TRACES_SAMPLER leaves out
+        return Sampling(None, keep)
+    return sampling_of(given[_RATIO], _RATIO, keep)
+
+
+def _kept(word: str) -> Keep:
+    try:
+        return Keep(word)
+    except ValueError:
+        problem = Problem(
+            f"{word!r} makes no trace worth keeping", f"Use some of {', '.join(each.value for each in Keep)}."
+        )
+        raise ConfigurationError(_KEEP, problem) from None
 
 
 def _exporters(given: Mapping[str, str], signal: str, *, otherwise: str) -> tuple[str, ...]:

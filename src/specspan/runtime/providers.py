@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from specspan.record.providers import is_placeholder
+from specspan.record.sampling import Sampling
 from specspan.runtime import exporters
 from specspan.runtime.environment import Environment
 
@@ -28,6 +30,11 @@ Given: TypeAlias = tuple[
     logs.LoggerProvider | None,
 ]
 _FLUSH_ON_SHUTDOWN_S = 5.0
+_NOT_SAMPLED = (
+    "sampling was asked for, and the application's own tracer provider goes on with its own; give that one the sampler "
+    "and the processor of a specspan.Sampling"
+)
+_log = logging.getLogger("specspan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,9 @@ def given_or_made(
     spans = None if tracer else [exporters.create(exporters.TRACES, name, db=db) for name in environment.traces]
     points = None if meter else [exporters.create(exporters.METRICS, name) for name in environment.metrics]
     records = None if logger else [exporters.create(exporters.LOGS, name) for name in environment.logs]
-    made_tracer = None if spans is None else _tracer_provider(resource, spans)
+    if tracer is not None and environment.sampling is not None:
+        _log.warning(_NOT_SAMPLED)
+    made_tracer = None if spans is None else _tracer_provider(resource, spans, environment.sampling)
     made_meter = _meter_provider(resource, points) if points else None
     made_logger = _logger_provider(resource, records) if records else None
     tracer = tracer or made_tracer or trace.NoOpTracerProvider()
@@ -109,10 +118,13 @@ def _set_globally(provider: _Provider) -> _Provider | None:
 # Each is shut down by `specspan.shutdown`, at exit at the latest; decisions first, so that nothing overtakes them.
 
 
-def _tracer_provider(resource: Resource, created: Sequence[Any]) -> TracerProvider:
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+def _tracer_provider(resource: Resource, created: Sequence[Any], sampling: Sampling | None) -> TracerProvider:
+    sampler = sampling.sampler() if sampling is not None else None
+    provider = TracerProvider(sampler, resource=resource, shutdown_on_exit=False)
+    behind = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
     for exporter in created:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+        behind.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(behind if sampling is None else sampling.processor(behind))
     return provider
 
 
