@@ -27,8 +27,8 @@ $(VENV)/.run: $(BIN)/python pyproject.toml exporters/sqlite/pyproject.toml const
 	$(INSTALL) -e exporters/sqlite -e '.[cli,openai,otlp]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/prometheus/pyproject.toml
-	$(INSTALL) -e exporters/prometheus -r requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/prometheus/pyproject.toml exporters/alerts/pyproject.toml
+	$(INSTALL) -e exporters/prometheus -e exporters/alerts -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.run

@@ -1,0 +1,7 @@
+"""specspan's violations as alerts, to Alertmanager and to signed webhooks."""
+
+from specspan_exporter_alerts.alertmanager import AlertmanagerExporter
+from specspan_exporter_alerts.gate import Gate
+from specspan_exporter_alerts.webhook import WebhookExporter, signature
+
+__all__ = ["AlertmanagerExporter", "Gate", "WebhookExporter", "signature"]

@@ -1,0 +1,80 @@
+"""Posting JSON: a few attempts, none of them long, never to another address than the one that was given."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from specspan.errors import ConfigurationError, Problem
+
+_log = logging.getLogger("specspan_exporter_alerts")
+_TIMEOUT_S = 5.0
+RETRY_DELAYS_S = (0.2, 0.8)
+
+
+class Delivery:
+    """One address. While it fails, each message is tried once, so that a queue of them does not wait for an outage."""
+
+    def __init__(self, url: str, retry_delays_s: tuple[float, ...] = RETRY_DELAYS_S) -> None:
+        self._url = url
+        self._retry_delays_s = retry_delays_s
+        self._failing = False
+        self._opener = urllib.request.build_opener(_NoRedirects)
+
+    def post(self, body: bytes, headers: Callable[[], Mapping[str, str]] = dict) -> bool:
+        """Whether it arrived. ``headers`` are made anew for each attempt."""
+        problem: str | None = None
+        for delay_s in (0.0,) if self._failing else (0.0, *self._retry_delays_s):
+            threading.Event().wait(delay_s)
+            problem, again = self._attempt(body, headers())
+            if problem is None:
+                self._failing = False
+                return True
+            if not again:
+                break
+        if not self._failing:  # once an outage
+            _log.warning("alerts do not reach %s: %s", _without_secrets(self._url), problem)
+        self._failing = True
+        return False
+
+    def _attempt(self, body: bytes, headers: Mapping[str, str]) -> tuple[str | None, bool]:
+        request = urllib.request.Request(  # noqa: S310 - `checked_url` let http and https alone pass
+            self._url, body, {"Content-Type": "application/json", **headers}, method="POST"
+        )
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT_S):
+                return None, False
+        except urllib.error.HTTPError as error:
+            error.close()
+            return f"it answered {error.code}", error.code >= 500 or error.code in (408, 429)
+        except (OSError, ValueError) as error:
+            return repr(error), True
+
+
+def checked_url(url: str | None, variable: str) -> str:
+    """``url``, where it is one to post to.
+
+    Raises:
+        ConfigurationError: it is missing, or neither http nor https; ``variable`` is named.
+    """
+    if url and urllib.parse.urlsplit(url).scheme in ("http", "https") and urllib.parse.urlsplit(url).hostname:
+        return url
+    problem = Problem(f"{url!r} is no address to post alerts to", "Set it to an http:// or https:// URL.")
+    raise ConfigurationError(variable, problem)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would become a GET, and a signed message is meant for one receiver."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _without_secrets(url: str) -> str:
+    parts = urllib.parse.urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}"

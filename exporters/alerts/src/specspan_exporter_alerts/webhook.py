@@ -1,0 +1,95 @@
+"""Alerts to a webhook, signed. Source: Standard Webhooks 1.0, https://www.standardwebhooks.com."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+
+from specspan import losses
+from specspan.errors import ConfigurationError, Problem
+from specspan_exporter_alerts import alerts
+from specspan_exporter_alerts.delivery import Delivery, checked_url
+from specspan_exporter_alerts.gate import Due, Gate
+
+_TYPES = {alerts.VIOLATED: "specspan.clause.violated", alerts.OVERRIDE_REFUSED: "specspan.override.refused"}
+_LEAST_BYTES = 24
+
+
+class WebhookExporter:
+    """Posts a message for each alert; its id stays the same from attempt to attempt, so a receiver sees it once."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        secret: str | None = None,
+        *,
+        gate: Gate | None = None,
+        delivery: Delivery | None = None,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        """By default ``SPECSPAN_WEBHOOK_URL`` and ``SPECSPAN_WEBHOOK_SECRET`` (``whsec_`` and base64).
+
+        Raises:
+            ConfigurationError: one of them is missing, or is none.
+        """
+        checked = checked_url(url or os.environ.get("SPECSPAN_WEBHOOK_URL"), "SPECSPAN_WEBHOOK_URL")
+        self._key = _key(secret or os.environ.get("SPECSPAN_WEBHOOK_SECRET", ""))
+        self._delivery = delivery or Delivery(checked)
+        self._gate = gate or Gate()
+        self._now_s = now_s
+
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Post what is due, one message each; what does not arrive is counted."""
+        for due in self._gate.due(alert for record in records for alert in alerts.of_record(record)):
+            if not self._posted(due):
+                losses.count("alert", "undelivered")
+                self._gate.undelivered(due)
+
+    def shutdown(self) -> None:
+        """Nothing is held."""
+
+    def _posted(self, due: Due) -> bool:
+        id_, body = f"msg_{uuid.uuid4().hex}", as_posted(due)
+
+        def headers() -> Mapping[str, str]:
+            timestamp = str(int(self._now_s()))
+            signed = signature(self._key, id_, timestamp, body)
+            return {"webhook-id": id_, "webhook-timestamp": timestamp, "webhook-signature": signed}
+
+        return self._delivery.post(body, headers)
+
+
+def signature(key: bytes, id_: str, timestamp: str, body: bytes) -> str:
+    """``v1,`` and the HMAC-SHA256 of id, timestamp and body in base64."""
+    digest = hmac.new(key, f"{id_}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode("ascii")
+
+
+def as_posted(due: Due) -> bytes:
+    """The message: its type, when, and the alert."""
+    when = datetime.fromtimestamp(due.alert.time_unix_nano / 1e9, timezone.utc)
+    data = {**asdict(due.alert), "repeats": due.repeats}
+    return json.dumps({"type": _TYPES[due.alert.kind], "timestamp": when.isoformat(), "data": data}).encode()
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) >= _LEAST_BYTES:
+        return key
+    problem = Problem(
+        "is no secret to sign with", f"Set it to 'whsec_' and base64 of at least {_LEAST_BYTES} random bytes."
+    )
+    raise ConfigurationError("SPECSPAN_WEBHOOK_SECRET", problem)
