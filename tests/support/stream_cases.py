@@ -82,6 +82,8 @@ class ProviderStream:
     """How a stream ended that was closed. Clients that read it in a generator of their own close only that."""
     asks_at_once: bool = True
     """False: the client asks when the first chunk is to be read."""
+    begins_at_once: bool = True
+    """Whether the call's span begins when the stream is asked for, whenever the client asks the service."""
 
 
 def streams() -> list[ProviderStream]:

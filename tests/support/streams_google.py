@@ -51,6 +51,7 @@ _MODELS = ProviderStream(
     async_close=_close,
     closed="abandoned",
     asks_at_once=False,
+    begins_at_once=False,
 )
 _CHATS = replace(
     _MODELS,
