@@ -10,21 +10,24 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import wrapt
 
 from specspan import discovery
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.guard import guard
+from specspan.instrument.activity import Activity, within
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.other_instrumentation import lend
 from specspan.instrument.threads import carry
 from specspan.instrument.wrapper import wrapper_of
 
 _PACKAGE = "specspan.instrument.providers"
+_FRAMEWORKS = "specspan.instrument.frameworks"
 _PLUGINS = "specspan_providers"
 Undo = Callable[[], None]
+Met: TypeAlias = "Adapter | Activity"
 
 _TRACERS = "OpenTelemetry's own"
 _THREADS = "threading"
@@ -48,7 +51,7 @@ def instrument(*names: str) -> None:
         MissingDependency: a client that is named is not installed.
         ConfigurationError: a name is no provider's.
     """
-    known: dict[str, tuple[Adapter, ...]] = {_THREADS: (), **dict(_providers())}
+    known: dict[str, tuple[Met, ...]] = {_THREADS: (), **dict(_providers())}
     for name in names:
         _refuse_unknown(name, known)
     for name in names or known:
@@ -93,10 +96,12 @@ def uninstrument() -> None:
         _on_import.clear()
 
 
-def _providers() -> Iterator[tuple[str, tuple[Adapter, ...]]]:
-    """Every provider by name: a module here, or what other distributions registered."""
+def _providers() -> Iterator[tuple[str, tuple[Met, ...]]]:
+    """Every provider and framework by name: a module here, or what other distributions registered."""
     for module in discovery.modules(_PACKAGE):
         yield module.__name__.rpartition(".")[2], tuple(module.ADAPTERS)
+    for module in discovery.modules(_FRAMEWORKS):
+        yield module.__name__.rpartition(".")[2], tuple(module.ACTIVITIES)
     for name, plugin in discovery.plugins(_PLUGINS):
         yield name, tuple(plugin.ADAPTERS)
 
@@ -109,7 +114,7 @@ def _refuse_unknown(name: str, known: Iterable[str]) -> None:
         raise ConfigurationError("instrument()", Problem(f"no provider is called {name!r}", remedy))
 
 
-def _present(adapter: Adapter) -> bool:
+def _present(adapter: Met) -> bool:
     if adapter.package is None:
         return True
     try:
@@ -118,18 +123,18 @@ def _present(adapter: Adapter) -> bool:
         return False
 
 
-def _import(adapters: Iterable[Adapter]) -> None:
+def _import(adapters: Iterable[Met]) -> None:
     if all(map(_present, adapters)):
         for method in {method for adapter in adapters for method in adapter.methods}:
             _owner(method)
 
 
-def _missing(name: str, adapter: Adapter) -> MissingDependency:
+def _missing(name: str, adapter: Met) -> MissingDependency:
     problem = Problem(f"{name!r} needs the package {adapter.package!r}", f"pip install '{adapter.install}'")
     return MissingDependency("instrument()", problem)
 
 
-def _installing(adapters: Iterable[Adapter]) -> Iterator[Undo]:
+def _installing(adapters: Iterable[Met]) -> Iterator[Undo]:
     """Wrap every method there is."""
     wrapped = set()
     for adapter in adapters:
@@ -152,11 +157,12 @@ def _owner(method: str) -> tuple[Any, str]:
     return (owner if attribute in vars(owner) else None), attribute
 
 
-def _wrap(owner: Any, attribute: str, adapter: Adapter) -> Undo:
+def _wrap(owner: Any, attribute: str, met: Met) -> Undo:
     outer, original = _innermost(owner, attribute)
     is_async = inspect.iscoroutinefunction(inspect.unwrap(original))
     in_use = [True]
-    wrapper = wrapt.FunctionWrapper(original, wrapper_of(adapter, is_async=is_async), enabled=lambda: bool(in_use))
+    made = within(met, is_async=is_async) if isinstance(met, Activity) else wrapper_of(met, is_async=is_async)
+    wrapper = wrapt.FunctionWrapper(original, made, enabled=lambda: bool(in_use))
     if outer is None:
         setattr(owner, attribute, wrapper)
     else:

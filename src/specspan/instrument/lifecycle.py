@@ -79,7 +79,7 @@ class LiveCall:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()
         self.span, joined = self._begun()
-        self._loan = Loan(adapter.package, self.span, joined=joined)
+        self._loan = Loan(adapter.package, self.span, joined=joined, executes=self.call.request.executes)
 
     def _begun(self) -> tuple[Span, bool]:
         """The call's span, and whether it is somebody else's."""

@@ -20,6 +20,7 @@ from opentelemetry.context import Context, create_key
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span
 from opentelemetry.util.types import AttributeValue
 
+from specspan.call import ToolCall
 from specspan.guard import guard
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record.conventions import INSTRUMENTATION_NAME
@@ -93,10 +94,14 @@ def _scope(maker: Any) -> str | None:
 class Loan:
     """A call of ours that is under way, with its span for whoever would start another one."""
 
-    __slots__ = ("_borrowers", "_measured_by", "joined", "package", "span")
+    __slots__ = ("_borrowers", "_measured_by", "executes", "joined", "package", "span")
 
-    def __init__(self, package: str | None, span: Span, *, joined: bool = False) -> None:
+    def __init__(
+        self, package: str | None, span: Span, *, joined: bool = False, executes: ToolCall | None = None
+    ) -> None:
         self.package = package
+        self.executes = executes
+        """The tool call that is carried out, where it is that of a tool."""
         self.span = span
         self.joined = joined
         """Whether the span is somebody else's."""

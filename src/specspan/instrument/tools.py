@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
+from opentelemetry import context as otel_context
+
 from specspan.call import Message, Request, Response, ToolCall
 from specspan.engine.steps import Steps, arun, run
 from specspan.guard import guard
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.lifecycle import LiveCall, passed_by
 from specspan.instrument.observe import handled_by
+from specspan.instrument.other_instrumentation import loan_in
 from specspan.instrument.pipeline import Handler, Pipeline, active
 from specspan.instrument.work import COMPLETED, leave
 
@@ -125,7 +128,17 @@ class ToolRun:
 
 def _running(tool: ToolCall) -> ToolRun | None:
     pipeline = active()
-    return None if pipeline is None or passed_by(None) else ToolRun(tool, pipeline)
+    return None if pipeline is None or passed_by(None) or _under_way(tool) else ToolRun(tool, pipeline)
+
+
+def _under_way(tool: ToolCall) -> bool:
+    """Whether it is the run of the very tool that is being run: a framework's tool may be one of another's."""
+    loan = loan_in(otel_context.get_current())
+    outer = None if loan is None else loan.executes
+    try:
+        return outer is not None and (outer.name, outer.arguments) == (tool.name, tool.arguments)
+    except Exception:  # somebody's `__eq__`; then it is decided once more
+        return False
 
 
 def _adapter(tool: ToolCall) -> Adapter:

@@ -1,0 +1,1 @@
+"""One module a framework that runs tools or agents; found by listing."""

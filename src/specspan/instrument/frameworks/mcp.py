@@ -1,0 +1,26 @@
+"""The Model Context Protocol's SDK: tools that a client calls, and tools that a server runs."""
+
+from __future__ import annotations
+
+from specspan.instrument.activity import Activity
+from specspan.instrument.adapter import Invocation
+from specspan.instrument.tools import tool_call
+
+
+def _tool(call: Invocation) -> tool_call:
+    named = dict(zip(("name", "arguments"), call.args, strict=False)) | dict(call.kwargs)
+    return tool_call(str(named["name"]), named.get("arguments"))
+
+
+ACTIVITIES = (
+    Activity(
+        block=_tool,
+        methods=(
+            "mcp.client.session:ClientSession.call_tool",
+            "mcp.server.mcpserver.tools.tool_manager:ToolManager.call_tool",
+            "mcp.server.fastmcp.tools.tool_manager:ToolManager.call_tool",  # the same, in 1.x
+        ),
+        package="mcp",
+        install="specspan[mcp]",
+    ),
+)
