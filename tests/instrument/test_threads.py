@@ -21,8 +21,6 @@ import specspan
 from specspan.instrument.context import current_context, current_overrides
 from specspan.testing import recorded
 
-ORIGINALS = (threading.Thread.start, ThreadPoolExecutor.submit)
-
 
 @pytest.fixture
 def carried() -> Iterator[None]:
@@ -247,6 +245,7 @@ def test_what_work_raises_is_raised_as_it_is() -> None:
 
 def test_undone_threads_carry_nothing_even_under_another_wrapper(monkeypatch: pytest.MonkeyPatch) -> None:
     """`uninstrument` restores the same functions; one that somebody wrapped meanwhile passes everything through."""
+    originals = threading.Thread.start, ThreadPoolExecutor.submit
     specspan.instrument("threading")
     ours = threading.Thread.start
 
@@ -258,11 +257,11 @@ def test_undone_threads_carry_nothing_even_under_another_wrapper(monkeypatch: py
 
     with specspan.context(conversation="c-9"):
         assert in_a_thread(said) == (None, 0)
-    monkeypatch.setattr(threading.Thread, "start", ORIGINALS[0])
+    monkeypatch.setattr(threading.Thread, "start", originals[0])
 
     specspan.instrument("threading")
     specspan.uninstrument()
-    assert (threading.Thread.start, ThreadPoolExecutor.submit) == ORIGINALS
+    assert (threading.Thread.start, ThreadPoolExecutor.submit) == originals
 
 
 GEVENT = """

@@ -261,7 +261,14 @@ def rules(policy_file: Path) -> Path:
 def tried(rules: Path, test: dict[str, Any], interval: str = "1m") -> subprocess.CompletedProcess[str]:
     """What promtool says of one test."""
     path = rules.with_name("test.yaml")
-    whole = {"rule_files": [rules.name], "evaluation_interval": interval, "tests": [{"interval": interval, **test}]}
+    groups = yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"]
+    whole = {
+        "rule_files": [rules.name],
+        "evaluation_interval": interval,
+        # groups run side by side; what one records, another would see now or an interval later, as it happens
+        "group_eval_order": [group["name"] for group in groups],
+        "tests": [{"interval": interval, **test}],
+    }
     path.write_text(yaml.safe_dump(whole, allow_unicode=True, width=10_000), encoding="utf-8")
     return subprocess.run(
         [program("promtool", "prometheus"), "test", "rules", path],
