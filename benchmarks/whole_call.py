@@ -47,6 +47,7 @@ def main() -> Iterator[Row]:
 @contextmanager
 def _prepared() -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], object]]]:
     provider = provider_to_nowhere()
+    base = hand_written_span(provider)  # before anything is instrumented
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         client = stack.enter_context(_client())
@@ -63,7 +64,7 @@ def _prepared() -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], 
             "bare client": _asking(bare),
             "client": _asking(client.chat.completions.create),
         }
-        yield works, hand_written_span(provider)
+        yield works, base
 
 
 @specspan.observe(model="model")
