@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import partial
-from importlib import import_module
 from importlib.util import find_spec
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 import wrapt
@@ -20,13 +18,13 @@ from specspan.guard import guard
 from specspan.instrument.activity import Activity, within
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.other_instrumentation import lend
+from specspan.instrument.patching import Undo, place_of, wrap
 from specspan.instrument.threads import carry
-from specspan.instrument.wrapper import wrapper_of
+from specspan.instrument.wrapper import Wrapper, wrapper_of
 
 _PACKAGE = "specspan.instrument.providers"
 _FRAMEWORKS = "specspan.instrument.frameworks"
 _PLUGINS = "specspan_providers"
-Undo = Callable[[], None]
 Met: TypeAlias = "Adapter | Activity"
 
 _TRACERS = "OpenTelemetry's own"
@@ -126,7 +124,7 @@ def _present(adapter: Met) -> bool:
 def _import(adapters: Iterable[Met]) -> None:
     if all(map(_present, adapters)):
         for method in {method for adapter in adapters for method in adapter.methods}:
-            _owner(method)
+            place_of(method)
 
 
 def _missing(name: str, adapter: Met) -> MissingDependency:
@@ -139,51 +137,13 @@ def _installing(adapters: Iterable[Met]) -> Iterator[Undo]:
     wrapped = set()
     for adapter in adapters:
         for method in adapter.methods:
-            owner, attribute = _owner(method)
+            owner, attribute = place_of(method)
             if owner is not None and (owner, attribute) not in wrapped:
                 wrapped.add((owner, attribute))
-                yield _wrap(owner, attribute, adapter)
+                yield wrap(owner, attribute, partial(_around, adapter))
 
 
-def _owner(method: str) -> tuple[Any, str]:
-    """The class that defines a method, or the module a function; None where this version of the client has none."""
-    module, _, path = method.partition(":")
-    owner_path, _, attribute = path.rpartition(".")
-    try:
-        found = import_module(module)
-        owner = attrgetter(owner_path)(found) if owner_path else found
-    except (ImportError, AttributeError):
-        return None, attribute
-    return (owner if attribute in vars(owner) else None), attribute
-
-
-def _wrap(owner: Any, attribute: str, met: Met) -> Undo:
-    outer, original = _innermost(owner, attribute)
-    is_async = inspect.iscoroutinefunction(inspect.unwrap(original))
-    in_use = [True]
-    made = within(met, is_async=is_async) if isinstance(met, Activity) else wrapper_of(met, is_async=is_async)
-    wrapper = wrapt.FunctionWrapper(original, made, enabled=lambda: bool(in_use))
-    if outer is None:
-        setattr(owner, attribute, wrapper)
-    else:
-        outer.__wrapped__ = wrapper
-
-    def undo() -> None:
-        in_use.clear()  # somebody may have wrapped it again, or keep it bound
-        if outer is not None and outer.__wrapped__ is wrapper:
-            outer.__wrapped__ = original
-        if vars(owner).get(attribute) is wrapper:
-            setattr(owner, attribute, original)
-
-    return undo
-
-
-def _innermost(owner: Any, attribute: str) -> tuple[Any, Any]:
-    """The client's own method, and the wrapper of somebody else's that holds it.
-
-    Below every other wrapper, what passes is what the client made, and a span of theirs around it is current.
-    """
-    outer, found = None, vars(owner)[attribute]
-    while isinstance(found, wrapt.FunctionWrapper):
-        outer, found = found, found.__wrapped__
-    return outer, found
+def _around(met: Met, method: Any) -> Wrapper:
+    """What is to be around a method."""
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(method))
+    return within(met, is_async=is_async) if isinstance(met, Activity) else wrapper_of(met, is_async=is_async)

@@ -178,10 +178,11 @@ def lend() -> Callable[[], None]:
     from opentelemetry.sdk.trace import Tracer
 
     start: Any = Tracer.start_span
+    lending = True
 
     @functools.wraps(start)
     def start_span(self: Any, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Any:
-        loan = loan_in(otel_context.get_current() if context is None else context)
+        loan = loan_in(otel_context.get_current() if context is None else context) if lending else None
         if loan is not None:
             with guard("instrument.lend"):
                 lent = loan.to(self, _attributes(args, kwargs))
@@ -192,7 +193,8 @@ def lend() -> Callable[[], None]:
     Tracer.start_span = start_span  # type: ignore[method-assign]  # that is the point
 
     def undo() -> None:
-        nonlocal start_span
+        nonlocal lending
+        lending = False  # somebody may have wrapped it again
         if Tracer.start_span is start_span:
             Tracer.start_span = start  # type: ignore[method-assign]  # as it was
 
