@@ -8,7 +8,7 @@ from typing import Any
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.trace import INVALID_SPAN
+from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
@@ -47,7 +47,7 @@ def main() -> Iterator[Row]:
     measured = Recorder(Settings(), meter_provider=meters)
     made, one_violated = _decision(), _decision(violated=1)
     maker = RecordMaker(Service("benchmark"))
-    ended = Ended(INVALID_SPAN, _CALL, made, _ENDING.kind, None, _TIMING)
+    ended = Ended(INVALID_SPAN_CONTEXT, _CALL, made, _ENDING.kind, None, _TIMING)
     works = {
         HAND_WRITTEN: hand_written_span(provider),
         "a call, 100 clauses complied, span only": _call(spans, made),

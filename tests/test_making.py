@@ -88,17 +88,30 @@ def test_objects_of_a_subclass_are_of_the_subclass() -> None:
     assert (type(made), made.name, made.count, made.other) == (More, "a", 3, "p")
 
 
-def test_what_does_more_than_keep_is_refused() -> None:
-    """A dataclass whose constructor does work of its own would lose it."""
+def test_what_follows_from_its_fields_is_worked_out() -> None:
+    """A ``__post_init__`` runs on every object, once its fields are there, and what it raises is raised."""
 
+    @quickly_made
     @dataclass(frozen=True, slots=True)
-    class Checked:
-        name: str
+    class Doubled:
+        number: int
+        twice: int = field(init=False, repr=False, compare=False)
 
         def __post_init__(self) -> None:
-            raise ValueError(self.name)
+            if self.number < 0:
+                raise ValueError(self.number)
+            object.__setattr__(self, "twice", 2 * self.number)
 
-    with pytest.raises(TypeError, match="Checked"):
-        quickly_made(Checked)
+    made = Doubled(2)
+    assert (made.twice, replace(made, number=3).twice) == (4, 6)
+    assert made == Doubled(2)
+    with pytest.raises(FrozenInstanceError):
+        made.twice = 5  # type: ignore[misc]
+    with pytest.raises(ValueError, match="-1"):
+        Doubled(-1)
+
+
+def test_what_inherits_is_refused() -> None:
+    """A dataclass whose fields are partly another's would be made without those."""
     with pytest.raises(TypeError, match="More"):
         quickly_made(dataclass(frozen=True, slots=True)(type("More", (Quick,), {})))

@@ -178,16 +178,16 @@ class ModelCall:
     response: Response | None = None
     """None until the model has answered."""
     context: CallContext = CallContext()
+    output: tuple[Message, ...] = field(init=False, repr=False, compare=False)
+    """The messages the model answered with; empty before it did."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "output", self.response.output if self.response is not None else ())
 
     @property
     def input(self) -> tuple[Message, ...]:
         """The messages sent to the model."""
         return self.request.input
-
-    @property
-    def output(self) -> tuple[Message, ...]:
-        """The messages the model answered with; empty before it did."""
-        return self.response.output if self.response is not None else ()
 
     @property
     def input_text(self) -> str:

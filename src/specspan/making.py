@@ -20,22 +20,23 @@ def quickly_made(kind: C) -> C:
     It has the same signature and the same effect. Objects of a subclass are made as if it were not there.
 
     Raises:
-        TypeError: the dataclass inherits fields, or does more when it is made than to keep what it is given.
+        TypeError: the dataclass inherits fields.
     """
-    if kind.__bases__ != (object,) or hasattr(kind, "__post_init__"):
-        raise TypeError(f"{kind.__name__} inherits, or has a __post_init__: it is made as dataclasses are made")
+    if kind.__bases__ != (object,):
+        raise TypeError(f"{kind.__name__} inherits: it is made as dataclasses are made")
     found = fields(kind)
     thawed = type(kind.__name__, (), {"__slots__": kind.__slots__})
     scope = {"kind": kind, "thawed": thawed, "thaw": object.__setattr__, "slow": kind.__init__, "absent": MISSING}
     scope |= {f"default_{each.name}": each.default for each in found}
     scope |= {f"make_{each.name}": each.default_factory for each in found}
-    exec(_source(found), scope)  # noqa: S102 - as dataclasses write theirs
+    exec(_source(found, hasattr(kind, "__post_init__")), scope)  # noqa: S102 - as dataclasses write theirs
     kind.__init__ = update_wrapper(scope["__init__"], kind.__init__)
     return kind
 
 
-def _source(found: tuple[Field[Any], ...]) -> str:
+def _source(found: tuple[Field[Any], ...], more: bool) -> str:
     given = [each for each in found if each.init]
+    kept = [each for each in found if each.init or each.default is not MISSING]
     made = [each.name for each in given if each.default_factory is not MISSING]
     return "\n ".join(
         (
@@ -44,8 +45,9 @@ def _source(found: tuple[Field[Any], ...]) -> str:
             f" return slow(self, {', '.join(f'{each.name}={each.name}' for each in given)})",
             *(f"if {name} is absent: {name} = make_{name}()" for name in made),
             "thaw(self, '__class__', thawed)",
-            *(f"self.{each.name} = {each.name if each.init else f'default_{each.name}'}" for each in found),
+            *(f"self.{each.name} = {each.name if each.init else f'default_{each.name}'}" for each in kept),
             "self.__class__ = kind",
+            *(("self.__post_init__()",) if more else ()),
         )
     )
 

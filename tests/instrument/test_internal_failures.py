@@ -26,7 +26,9 @@ from specspan.testing.memory import Recorded, recorded
 
 pytestmark = pytest.mark.usefixtures("in_production")
 
-ENFORCED = policy(bound("privacy", pattern("secret"), action=Action.BLOCK), mode=Mode.ENFORCE)
+ENFORCED = policy(
+    bound("privacy", pattern("secret"), pattern("secret", stage=Stage.INPUT), action=Action.BLOCK), mode=Mode.ENFORCE
+)
 
 
 class Bug(Exception):

@@ -67,9 +67,9 @@ class Engine:
             plan = self._ruled(*key)
             remember(self._plans, key, plan)
         if not plan.shares:
-            return Evaluation(plan, self._workers, self._now_ns, self._new_id)
+            return Evaluation(plan, self._workers, self._now_ns, self._new_id, call)
         decision_id = self._new_id()
-        return Evaluation(plan.drawn(chance(decision_id)), self._workers, self._now_ns, lambda: decision_id)
+        return Evaluation(plan.drawn(chance(decision_id)), self._workers, self._now_ns, lambda: decision_id, call)
 
     def _ruled(self, day: int, overrides: Sequence[Override], where: Sequence[Asked | None], unmet: Unmet) -> Plan:
         every = (*self.policy.overrides, *overrides)

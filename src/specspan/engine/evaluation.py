@@ -42,26 +42,38 @@ class Evaluation:
         "overhead_ns",
     )
 
-    def __init__(self, plan: Plan, workers: Workers, now_ns: Callable[[], int], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        workers: Workers,
+        now_ns: Callable[[], int],
+        new_id: Callable[[], str],
+        call: ModelCall | None = None,
+    ) -> None:
         self.overhead_ns: dict[str, int] = {}
         """What each stage cost the caller."""
         self._plan = plan
         self._workers = workers
         self._now_ns = now_ns
         self._new_id = new_id
-        self._call = _NO_CALL
+        self._call = _NO_CALL if call is None else call
         self._looks: dict[Stage, Look] = {}
         self._stream: StreamCheck | None = None
         self._action = Action.ALLOW  # the strictest that enforce mode takes, or would take
         self._would = Action.ALLOW  # the strictest were every clause enforced
         self._released_chars: int | None = None
-        self._redacted: set[str] = set()
+        self._redacted: frozenset[str] = frozenset()
         self._decision: Decision | None = None
+
+    @property
+    def reads_input(self) -> bool:
+        """Whether any check looks at what is about to be sent; where none does, `input` need not be asked."""
+        return Stage.INPUT in self._plan.stages
 
     def input(self, call: ModelCall) -> Steps[Ruling]:
         """Look at what is about to be sent."""
         self._call = call
-        return self._looked(_ASKED, call) if Stage.INPUT in self._plan.stages else _nothing_to_look_at()
+        return self._looked(_ASKED, call)
 
     def stream(self) -> StreamCheck | None:
         """What looks at the answer as it grows; None when nothing could cut it."""
@@ -134,7 +146,7 @@ class Evaluation:
             return PROCEED
         asked = ruling(looks, self._plan.law, self._hold())
         self._action = strictest((self._action, asked.action))
-        self._redacted.update(asked.edits)
+        self._redacted = self._redacted.union(asked.edits)
         if self._plan.law.observed:
             in_time = {slot.position for slot in self._plan.stream.watching}
             would = action_over(looks, self._plan.law.asks, self._hold(), in_time)
@@ -201,12 +213,7 @@ class Evaluation:
         if cut.action in REWRITES:
             texts = self._looks[Stage.OUTPUT].texts if Stage.OUTPUT in self._looks else ()
             parts = (text.pointer for text in texts if text.pointer.startswith(choice))
-            self._redacted.add(next(parts, f"{choice}parts/0"))
+            self._redacted |= {next(parts, f"{choice}parts/0")}
         if self._released_chars is None:
             self._released_chars = self._stream.released_chars
         return cut
-
-
-def _nothing_to_look_at() -> Steps[Ruling]:
-    yield from ()
-    return PROCEED

@@ -47,24 +47,12 @@ def _as_it_is(invocation: Invocation) -> Invocation:
     return invocation
 
 
-def _kept_as_it_is(result: Any) -> Any:
-    return result
-
-
-def _no_stream(result: Any) -> None:
-    return None
-
-
 def _the_stream(result: Any, stream: Any) -> Any:
     return stream
 
 
 def _nothing_more(seen: Accumulator, chunk: Any) -> Iterable[Any]:
     return ()
-
-
-def _all_there(result: Any) -> None:
-    return None
 
 
 def _not_streamed(*_: Any) -> Any:
@@ -95,17 +83,18 @@ class Adapter:
     closing: Callable[[Any, Any], Iterable[Any]] = _nothing_more
     """What a client needs to see after that chunk to take the stream for ended: of the accumulator of what was handed
     over, and the chunk."""
-    load: Callable[[Any], Any] = _all_there
+    load: Callable[[Any], Any] | None = None
     """Reads what of an answer that is not streamed was left on the wire; returns None, or what to await. Raises only
-    what the client's own objects raise."""
-    stream_in: Callable[[Any], Any | None] = _no_stream
-    """The stream in an answer; None when it is not streamed."""
+    what the client's own objects raise. None: nothing ever is."""
+    stream_in: Callable[[Any], Any | None] | None = None
+    """The stream in an answer; None when it is not streamed, or none ever is."""
     put_stream: Callable[[Any, Any], Any] = _the_stream
     """The answer with another object in place of its stream."""
     prepare: Callable[[Invocation], Invocation] = _as_it_is
     """Copies what can be read only once. Raises only what the application's own objects raise."""
-    keep: Callable[[Any], Any] = _kept_as_it_is
-    """The answer, made so that what can be read of it only once is still there for the application to read."""
+    keep: Callable[[Any], Any] | None = None
+    """The answer, made so that what can be read of it only once is still there for the application to read. None: it
+    can be read again."""
     choose: Choose | None = None
     """Where one method makes calls of many kinds: the adapter for one of them, by what it is bound to, args, kwargs.
     None: that is no model call, and left alone."""

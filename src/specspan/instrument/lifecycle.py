@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace import Span
 
 from specspan.call import ModelCall, Request
 from specspan.engine.evaluation import Evaluation
@@ -24,7 +24,7 @@ from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.other_instrumentation import Loan, enclosing_span, inside, loan_in
 from specspan.instrument.pipeline import Pipeline
-from specspan.instrument.work import COMPLETED, Once, ending_of
+from specspan.instrument.work import COMPLETED, ending_of, once
 from specspan.record.model import Ending, EndKind, Timing
 
 _SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
@@ -46,9 +46,9 @@ class LiveCall:
     __slots__ = (
         "_first",
         "_loan",
-        "_readable",
         "_recorder",
         "adapter",
+        "asks",
         "call",
         "evaluation",
         "first_chunk_s",
@@ -58,7 +58,7 @@ class LiveCall:
     )
 
     def __init__(self, adapter: Adapter, pipeline: Pipeline, invocation: Invocation) -> None:
-        self._first = Once()
+        self._first = once()
         self._recorder = pipeline.recorder
         self.adapter = adapter
         self.evaluation: Evaluation | None = None
@@ -69,12 +69,14 @@ class LiveCall:
             request = adapter.request(invocation)
         except Exception as error:
             contain("instrument.request", error)
-        self._readable = request is not None
         self.call = ModelCall(request or Request(adapter.provider, adapter.operation), None, current_context())
         """As far as it is known; as it was sent and handed over."""
+        self.asks = False
+        """Whether `input` is to be run before the call is made."""
         if pipeline.engine is not None:
             try:
                 self.evaluation = pipeline.engine.open(current_overrides(), self.call)
+                self.asks = request is not None and self.evaluation.reads_input
             except Exception as error:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()
@@ -100,7 +102,7 @@ class LiveCall:
         Raises:
             Blocked: the policy sends nothing.
         """
-        if self.evaluation is not None and self._readable:
+        if self.asks and self.evaluation is not None:
             try:
                 ruling = yield from self.evaluation.input(self.call)
                 if ruling.action.stops:
@@ -116,6 +118,8 @@ class LiveCall:
 
     def kept(self, result: Any) -> Any:
         """An answer as it came, with what can be read of it only once still to be read."""
+        if self.adapter.keep is None:
+            return result
         try:
             return self.adapter.keep(result)
         except Exception as error:
@@ -155,8 +159,7 @@ class LiveCall:
 
     def attach(self) -> Any:
         """Make the span current; give what is returned to `specspan.instrument.work.leave`."""
-        context = inside(self._loan, set_span_in_context(self.span))
-        return otel_context.attach(context)
+        return otel_context.attach(inside(self._loan))
 
     def block(self, evaluation: Evaluation) -> Blocked:
         """End the call as one that the policy stopped. Returns what to raise."""

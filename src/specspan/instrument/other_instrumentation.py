@@ -17,17 +17,19 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context, create_key
-from opentelemetry.trace import INVALID_SPAN, Span, get_current_span
+from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from specspan.call import ToolCall
 from specspan.guard import guard
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record.conventions import INSTRUMENTATION_NAME
-from specspan.record.model import Sharing
+from specspan.record.model import ALONE, Sharing
 from specspan.record.recorder import Recorder
 
 _LOAN = create_key("specspan-loan")
+_SPAN = next(iter(set_span_in_context(INVALID_SPAN, Context())))
+"""The key of the current span: every call sets two values, and one at a time takes twice as long."""
 _MODEL_OPERATIONS = frozenset(("chat", "text_completion", "generate_content", "embeddings"))
 _MARKS: Mapping[str, frozenset[str]] = {
     "openinference.span.kind": frozenset(("LLM", "EMBEDDING")),
@@ -68,6 +70,8 @@ def enclosing_span(recorder: Recorder) -> Span | None:
 
     It is given once: a second call inside it is another call.
     """
+    if not otel_context.get_current():
+        return None
     span: Any = get_current_span()
     if span is INVALID_SPAN or _scope(span) in (None, INSTRUMENTATION_NAME) or not recorder.shares(span):
         return None
@@ -106,10 +110,12 @@ class Loan:
         self.joined = joined
         """Whether the span is somebody else's."""
         self._measured_by = measured_by(span) if joined else None
-        self._borrowers: set[str] = set()
+        self._borrowers: frozenset[str] = frozenset()
 
     def sharing(self, *, streaming: bool) -> Sharing:
         """What of the call somebody else sees to."""
+        if not self.joined and self._measured_by is None:
+            return ALONE
         scope = self._measured_by
         tokens = scope is not None and not (streaming and scope.startswith(_MEASURES_NO_STREAMED_TOKENS))
         return Sharing(self.joined, scope is not None, tokens)
@@ -127,16 +133,16 @@ class Loan:
             return None
         if not attributes or not is_model_call(attributes):
             return None
-        self._borrowers.add(scope)
+        self._borrowers |= {scope}
         self._measured_by = self._measured_by or measured_by(tracer)
         lent = LentSpan(self.span)
         lent.set_attributes(attributes)
         return lent
 
 
-def inside(loan: Loan, context: Context) -> Context:
-    """``context`` as it is while the call is made."""
-    return otel_context.set_value(_LOAN, loan, context)
+def inside(loan: Loan) -> Context:
+    """The current context as it is while the call is made: with the call's span, lent to whoever would make another."""
+    return Context({**otel_context.get_current(), _SPAN: loan.span, _LOAN: loan})
 
 
 def loan_in(context: Context) -> Loan | None:

@@ -6,6 +6,7 @@ import inspect
 import weakref
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -20,16 +21,9 @@ from specspan.record.model import Ending, EndKind
 from specspan.record.recorder import Recorder
 
 
-class Once:
-    """True the first time it is asked, on whichever thread that is."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self) -> None:
-        self._left = iter((True,))  # stepping an iterator is atomic
-
-    def __call__(self) -> bool:
-        return next(self._left, False)
+def once() -> Callable[[], bool]:
+    """A function that says True the first time it is asked, on whichever thread that is."""
+    return partial(next, iter((True,)), False)  # noqa: FBT003 - stepping an iterator is atomic
 
 
 leave = restore
@@ -56,7 +50,7 @@ class Work:
     __slots__ = ("_first", "_recorder", "_span", "_token")
 
     def __init__(self, recorder: Recorder, name: str, attributes: Mapping[str, Attribute]) -> None:
-        self._first = Once()
+        self._first = once()
         self._recorder = recorder
         self._span = recorder.start_work(name, current_context(), attributes)
         self._token = otel_context.attach(set_span_in_context(self._span))

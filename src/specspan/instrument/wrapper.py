@@ -46,7 +46,7 @@ def _chosen(choose: Choose, instance: Any, args: tuple[Any, ...], kwargs: dict[s
 def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
-        sent = run(live.input(invocation))
+        sent = run(live.input(invocation)) if live.asks else invocation
         token = live.attach()
         try:
             result = live.kept(wrapped(*sent.args, **sent.kwargs))
@@ -55,7 +55,8 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
         streamed = _streamed(live, result, SyncStream)
         if streamed is not None:
             return streamed
-        adapter.load(result)
+        if adapter.load is not None:
+            adapter.load(result)
         return run(live.output(result))
     except BaseException as error:
         live.left_by(error)
@@ -65,7 +66,7 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
 async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
-        sent = await arun(live.input(invocation))
+        sent = await arun(live.input(invocation)) if live.asks else invocation
         token = live.attach()
         try:
             result = live.kept(await wrapped(*sent.args, **sent.kwargs))
@@ -74,7 +75,7 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
         streamed = _streamed(live, result, AsyncStream)
         if streamed is not None:
             return streamed
-        loading = adapter.load(result)
+        loading = None if adapter.load is None else adapter.load(result)
         if loading is not None:
             await loading
         return await arun(live.output(result))
@@ -96,6 +97,8 @@ def managed(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: I
 
 def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStream]) -> Any | None:
     """The answer with its stream watched; None when it has none."""
+    if live.adapter.stream_in is None:
+        return None
     try:
         stream = live.adapter.stream_in(result)
         if stream is not None:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from specspan.call import ModelCall
 from specspan.decision import Decision
@@ -81,8 +81,8 @@ class Ended(NamedTuple):
     exception: that would keep the application's frames alive while it waits.
     """
 
-    span: Span
-    """Ended, and perhaps not sampled; it still says which trace this is."""
+    span_context: SpanContext
+    """Which trace and span it is, sampled or not."""
     call: ModelCall
     decision: Decision | None
     kind: EndKind
@@ -92,11 +92,6 @@ class Ended(NamedTuple):
     sharing: Sharing = ALONE
 
     @property
-    def span_context(self) -> SpanContext:
-        """Which trace and span the call is."""
-        return self.span.get_span_context()
-
-    @property
     def context(self) -> Context:
         """A context in which the call's span is current."""
-        return set_span_in_context(self.span, Context())
+        return set_span_in_context(NonRecordingSpan(self.span_context), Context())

@@ -123,13 +123,15 @@ class Recorder:
         to, by ``sharing``, is left to it.
         """
         try:
-            ended = Ended(span, call, decision, ending.kind, attributes.error_type(ending), timing, sharing)
+            ended = Ended(
+                span.get_span_context(), call, decision, ending.kind, attributes.error_type(ending), timing, sharing
+            )
             try:
                 self._hand_on(ended)
             except Exception as error:
                 contain("record.end_call.hand_on", error)
             if span.is_recording():
-                self._write(ended)
+                self._write(span, ended)
                 self._set_status(span, decision, ended.error_type, ending.error)
             elif sharing.span and span.get_span_context().trace_flags.sampled:
                 losses.count("decision_on_span", "ended_by_another")
@@ -206,8 +208,8 @@ class Recorder:
             for export in self._exports:
                 export.put(ended)
 
-    def _write(self, ended: Ended) -> None:
-        span, decision = ended.span, ended.decision
+    def _write(self, span: Span, ended: Ended) -> None:
+        decision = ended.decision
         found = attributes.at_end(ended.call.response, decision, ended.kind, ended.error_type, ended.timing)
         if self._settings.content.on_spans:
             found = _content(ended.call) | found
