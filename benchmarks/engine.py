@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
+from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, provider_to_nowhere, rows_of
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.checks.base import Check, TextAt
 from specspan.checks.kinds.pattern import build
@@ -43,12 +43,7 @@ def main() -> list[Row]:
     """100 clauses: 60 with a pattern, 30 with a trivial function, 10 without a check; and streams."""
     provider = provider_to_nowhere()
     works = {HAND_WRITTEN: hand_written_span(provider), **_decisions(), **_streams(), "a decision's id": uuid7}
-    try:
-        medians = medians_us(works)
-    finally:
-        provider.shutdown()
-    base_us = medians.pop(HAND_WRITTEN)
-    return [Row(name, median, base_us, _LIMITS.get(name)) for name, median in medians.items()]
+    return rows_of(works, provider, _LIMITS)
 
 
 def _decisions() -> dict[str, Callable[[], object]]:

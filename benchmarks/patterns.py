@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
+from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, provider_to_nowhere, rows_of
 from specspan.checks.patterns import MultiPattern
 
 _NAMES = [f"{first}{last}" for first in ("al", "bor", "dun", "fel", "gim") for last in ("tan", "vex", "wip", "yor")]
@@ -37,12 +37,7 @@ def main() -> list[Row]:
         for name, piece in _TEXTS.items():
             works[f"{size}, {name}"] = _looking(patterns, _text(piece, size_bytes))
     works["2 kB, ASCII, by re one at a time"] = _by_re(_text(_TEXTS["ASCII"], 2000))
-    try:
-        medians = medians_us(works)
-    finally:
-        provider.shutdown()
-    base_us = medians.pop(HAND_WRITTEN)
-    return [Row(name, median, base_us, _LIMITS.get(name)) for name, median in medians.items()]
+    return rows_of(works, provider, _LIMITS)
 
 
 def _text(piece: str, size_bytes: int) -> str:
