@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from policies import bound, pattern, policy
@@ -14,7 +14,7 @@ from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.flow import Flow
 from specspan.instrument.lifecycle import LiveCall
 from specspan.instrument.pipeline import active
-from specspan.instrument.streams import SyncStream
+from specspan.instrument.streams import AsyncStream, SyncStream
 from specspan.testing.memory import recorded
 
 
@@ -61,13 +61,55 @@ def test_the_chunks_that_end_it_follow_the_cut() -> None:
     """They are handed over after the last word, are part of what is recorded, and then there is nothing more."""
     rules = policy(bound("secret", pattern("secret", reason="word"), action=Action.REDACT))
     with recorded(rules) as record:
-        pipeline = active()
-        assert pipeline is not None
-        invocation = Invocation(None, (), {})
-        live = LiveCall(ADAPTER, pipeline, invocation)
-        run(live.input(invocation))
-        stream = SyncStream(Words("the secret is out"), Flow(live))
+        stream = SyncStream(Words("the secret is out"), begun())
         assert list(stream) == ["the", "[redacted:word]", "after-2", "."]
         assert list(stream) == []
     (span,) = record.spans
     assert (span.attributes or {})["gen_ai.response.finish_reasons"] == (".",)
+
+
+class Connection:
+    """What a stream is read from."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class Unclosable:
+    """A stream that can be closed only where it is read from, as some clients' can."""
+
+    def __init__(self, words: str) -> None:
+        self.response = Connection()
+        self._words = iter(words.split())
+
+    def __iter__(self) -> Iterator[str]:
+        return self._words
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        for word in self._words:
+            yield word
+
+
+async def test_what_has_no_close_is_closed_where_it_is_read_from() -> None:
+    """A cut lets go of the connection of every client's stream."""
+    rules = policy(bound("secret", pattern("secret", reason="word"), action=Action.REDACT))
+    with recorded(rules):
+        sync, later = Unclosable("the secret is out"), Unclosable("the secret is out")
+        assert list(SyncStream(sync, begun()))[1] == "[redacted:word]"
+        assert [each async for each in AsyncStream(later, begun())][1] == "[redacted:word]"
+    assert (sync.response.closed, later.response.closed) == (1, 1)
+
+
+def begun() -> Flow:
+    pipeline = active()
+    assert pipeline is not None
+    invocation = Invocation(None, (), {})
+    live = LiveCall(ADAPTER, pipeline, invocation)
+    run(live.input(invocation))
+    return Flow(live)

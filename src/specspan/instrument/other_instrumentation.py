@@ -45,6 +45,8 @@ _MEASURES = ("opentelemetry.instrumentation.", "opentelemetry.util.genai.", "pyd
 """Scopes that make the conventions' metrics of a call, too."""
 _MEASURES_NO_STREAMED_TOKENS = ("opentelemetry.instrumentation.openai_v2",)
 """Those of them that measure how long a streamed call took, and not its tokens."""
+_SAY_LATER = ("mistralai_sdk_tracer",)
+"""Scopes whose spans are told what they are of only when they have begun. In a call, each is an attempt at it."""
 
 _LOGGED = ("logfire.span_type", "log")
 """How what is no span is marked: Logfire logs a streamed answer, once it was read, as a span without a duration."""
@@ -128,15 +130,17 @@ class Loan:
         scope = _scope(tracer)
         if self.package is None or scope is None or scope == INSTRUMENTATION_NAME or scope in self._borrowers:
             return None
+        says_later = scope in _SAY_LATER and not attributes
         provider = getattr(tracer, "span_processor", None)
         if provider is None or provider is not getattr(self.span, "_span_processor", None):
             return None
-        if not attributes or not is_model_call(attributes):
-            return None
-        self._borrowers |= {scope}
+        if not says_later:
+            if not attributes or not is_model_call(attributes):
+                return None
+            self._borrowers |= {scope}
         self._measured_by = self._measured_by or measured_by(tracer)
         lent = LentSpan(self.span)
-        lent.set_attributes(attributes)
+        lent.set_attributes(attributes or {})
         return lent
 
 

@@ -111,7 +111,8 @@ class SyncStream(_Stream):
 
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream, flow)
-        self._self_pull = partial(pull, flow, stream.close, iter(stream).__next__)
+        close = stream.close if hasattr(stream, "close") else stream.response.close  # not every client's has one
+        self._self_pull = partial(pull, flow, close, iter(stream).__next__)
 
     def __iter__(self) -> Iterator[Any]:
         next_chunk = self._self_pull
@@ -148,7 +149,8 @@ class AsyncStream(_Stream):
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream, flow)
         step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
-        close = stream.close if hasattr(stream, "close") else stream.aclose  # a generator has only this
+        owner = stream if hasattr(stream, "close") or hasattr(stream, "aclose") else stream.response
+        close = owner.close if hasattr(stream, "close") else owner.aclose  # a generator has only this
         self._self_pull = partial(pull_async, flow, close, step)
 
     def __aiter__(self) -> AsyncStream:

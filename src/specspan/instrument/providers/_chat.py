@@ -25,7 +25,16 @@ from specspan.instrument.providers._shapes import (
     word,
 )
 
-_MEDIA = {"image_url": "image", "input_audio": "audio", "audio": "audio", "file": "file", "video_url": "video"}
+_MEDIA = {
+    "image_url": "image",
+    "input_audio": "audio",
+    "audio": "audio",
+    "file": "file",
+    "document_url": "file",
+    "video_url": "video",
+}
+_SAYS_NOTHING = ("reference",)
+"""Items of content that tell where the text beside them comes from."""
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 """Not OpenAI's own, but common among those who speak its language; some have both, which say the same."""
 
@@ -59,8 +68,9 @@ def _places(said: Fields) -> Iterator[tuple[Part, Put | None]]:
         if content:
             yield _text(said, content), _put_content
     else:
-        for index, item in enumerate(listed(content)):
-            yield _item(said, index, fields(item))
+        for index, item in enumerate(map(fields, listed(content))):
+            if item.get("type") not in _SAYS_NOTHING:
+                yield _item(said, index, item)
     if refusal := said.get("refusal"):
         yield Refusal(refusal), _put_refusal
     for call in listed(said.get("tool_calls")):
@@ -81,11 +91,25 @@ def _item(said: Fields, index: int, item: Fields) -> tuple[Part, Put | None]:
         return _text(said, text), put_in_list("content", index, "text")
     if kind == "refusal":
         return Refusal(item.get("refusal") or ""), put_in_list("content", index, "refusal")
-    return (_media(kind, fields(item.get(kind))) if kind in _MEDIA else unknown(kind)), None
+    if kind == "thinking":
+        return Reasoning(_thought(item.get(kind))), None
+    return (_media(kind, item) if kind in _MEDIA else unknown(kind)), None
 
 
-def _media(kind: str, medium: Fields) -> Media:
-    return Media(_MEDIA[kind], *reference(medium.get("url") or medium.get("file_id")))
+def _thought(thinking: Any) -> str:
+    """What was thought: a text, or a list of them."""
+    if isinstance(thinking, str):
+        return thinking
+    return "".join(word(fields(each).get("text")) or "" for each in listed(thinking))
+
+
+def _media(kind: str, item: Fields) -> Media:
+    """A medium, where it is referred to; some write the address itself in its place, or the bytes as a text."""
+    medium = item.get(kind)
+    if isinstance(medium, str):
+        return Media(_MEDIA[kind], *reference(medium if kind.endswith("_url") else None))
+    said = fields(medium)
+    return Media(_MEDIA[kind], *reference(said.get("url") or said.get("file_id") or item.get("file_id")))
 
 
 def _put_content(message: Any, text: str) -> Any:

@@ -19,6 +19,7 @@ from specspan.instrument.providers._shapes import changed, emptied, fields, list
 _PARAMETERS = {
     "temperature": "temperature",
     "top_p": "top_p",
+    "top_k": "top_k",
     "max_tokens": "max_tokens",
     "max_completion_tokens": "max_tokens",
     "frequency_penalty": "frequency_penalty",
@@ -59,7 +60,7 @@ def _output_type(response_format: Any) -> str | None:
     """``gen_ai.output.type``."""
     if response_format is None:
         return None
-    is_text = isinstance(response_format, Mapping) and response_format.get("type") == "text"
+    is_text = not isinstance(response_format, type) and fields(response_format).get("type") == "text"
     return "text" if is_text else "json"  # a schema, or a class that stands for one
 
 

@@ -44,14 +44,15 @@ def messages_of(given: Any) -> Iterator[Message]:
             yield Message("user", (Text(each) if isinstance(each, str) else Unknown("tokens"),))
 
 
-def edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    given = invocation.kwargs["input"]
+def edit_request(invocation: Invocation, edits: Edits, name: str = "input") -> Invocation:
+    """The same call with other texts in the parameter called ``name``."""
+    given = invocation.kwargs[name]
     edited: Any
     if isinstance(given, str):
         edited = edits.get("/input/0/parts/0", given)
     else:
         edited = [edits.get(f"/input/{i}/parts/0", each) for i, each in enumerate(given)]
-    return replace(invocation, kwargs={**invocation.kwargs, "input": edited})
+    return replace(invocation, kwargs={**invocation.kwargs, name: edited})
 
 
 def _response(answer: Any) -> Response | None:

@@ -1,0 +1,64 @@
+"""What every method of the ``mistralai`` client has in common, and how its objects are read.
+
+Its objects have a value of their own for what was left out, and defaults that no service said: counts of 0, the id
+``"null"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from specspan.call import Request
+from specspan.instrument.adapter import Invocation
+from specspan.instrument.providers import _openai_chat
+from specspan.instrument.providers._anthropic_messages import plain
+from specspan.instrument.providers._generated import Server
+from specspan.instrument.providers._openai_client import Service
+from specspan.instrument.providers._shapes import fields
+
+PROVIDER = "mistral_ai"
+_PORTS = {"https": 443, "http": 80}
+_HOSTS = {"mistralai.azure": "azure.ai.inference", "mistralai.gcp": "gcp.vertex_ai"}
+
+
+def said(thing: Any) -> Any:
+    """What was said, as dicts and lists: of the client's objects what has a value that somebody gave it."""
+    if isinstance(thing, (list, tuple)):
+        return [said(each) for each in thing]
+    if getattr(thing, "is_unknown", False):
+        return thing.raw  # what this version of the client does not know, as it came
+    given = getattr(thing, "model_fields_set", None)
+    if given is None:
+        return thing
+    found = {name: said(value) for name, value in fields(thing).items() if name in given or value}
+    return {name: value for name, value in found.items() if (name, value) != ("id", "null")} or None
+
+
+def service_of(invocation: Invocation) -> Service:
+    """Who is asked, and where. The same models on other people's machines have clients of their own."""
+    client = invocation.instance
+    provider = _HOSTS.get(type(client).__module__.partition(".client")[0], PROVIDER)
+    url = invocation.kwargs.get("server_url") or client.sdk_configuration.get_server_details()[0]
+    return {"provider": provider, **_server(url)}
+
+
+@lru_cache(maxsize=64)
+def _server(url: str) -> Server:
+    read = urlsplit(url)
+    return {"server_address": read.hostname, "server_port": read.port or _PORTS.get(read.scheme)}
+
+
+def asked(invocation: Invocation, messages: Any, *, streaming: bool = False) -> Request:
+    """What a model is asked with ``messages``, in the parameters that Mistral's methods share."""
+    given = invocation.kwargs
+    read: Mapping[str, Any] = {
+        **given,
+        "messages": said(messages),
+        "tools": plain(given.get("tools") or ()),
+        "seed": given.get("random_seed"),
+        "stream": streaming,
+    }
+    return _openai_chat.asked(Invocation(invocation.instance, (), read), service_of(invocation))
