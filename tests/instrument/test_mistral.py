@@ -27,6 +27,7 @@ from specspan import losses
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
+from specspan.instrument.patching import place_of
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.instrument.providers import mistral
 from specspan.record.recorder import Recorder
@@ -448,9 +449,7 @@ def test_the_same_models_elsewhere(spans: Spans) -> None:
 
 def test_every_method_is_found() -> None:
     """No name of a method stands for nothing, with this version of the client."""
-    from specspan.instrument.install import _owner
-
-    assert [each for found in mistral.ADAPTERS for each in found.methods if _owner(each)[0] is None] == []
+    assert [each for found in mistral.ADAPTERS for each in found.methods if place_of(each)[0] is None] == []
 
 
 def test_every_recorded_exchange(is_async: bool, recordings: Path, content_spans: Spans, tally: Tally) -> None:
