@@ -1,11 +1,10 @@
-"""A Jaeger as its users ask it, and what an application did whose spans are in it."""
+"""A Jaeger as its users ask it."""
 
 from __future__ import annotations
 
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,13 +37,3 @@ class Jaeger:
             for scope in resource["scopeSpans"]
             for span in scope["spans"]
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What an application did, and where it is written down besides."""
-
-    service: str
-    db: Path
-    traces: dict[str, str]
-    """Ids of traces by what was done in them."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from backends import eventually, free_port, program, served
-from jaeger_server import Jaeger, Traffic
+from backends import free_port, program, served
+from desk import Traffic, make_traffic
+from jaeger_server import Jaeger
 
 CONFIGURATION = Path(__file__).resolve().parents[1] / "jaeger.yaml"
-APPLICATION = Path(__file__).with_name("application.py")
-PATIENCE_S = 15.0
 
 
 @pytest.fixture(scope="session")
@@ -50,20 +45,6 @@ def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jaeger]:
 @pytest.fixture(scope="session")
 def traffic(jaeger: Jaeger, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Traffic:
     """A process that makes decided calls under two versions of a spec, its spans and decisions in Jaeger and SQLite."""
-    service, db = f"desk-{worker_id}", tmp_path_factory.mktemp("traffic") / "specspan.db"
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPECSPAN_"))}
-    variables = {
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{jaeger.otlp}/v1/traces",
-        "SPECSPAN_DB": str(db),
-        "SPECSPAN_RAISE_INTERNAL_ERRORS": "1",
-    }
-    traces: dict[str, str] = {}
-    for version in ("1", "2"):
-        ran = subprocess.run(
-            [sys.executable, str(APPLICATION), service, version],
-            env={**inherited, **variables}, cwd=db.parent, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stderr
-        traces |= json.loads(ran.stdout)
-    eventually(lambda: set(traces.values()) <= jaeger.search(service), PATIENCE_S, "the spans to arrive")
-    return Traffic(service, db, traces)
+    service = f"desk-{worker_id}"
+    folder = tmp_path_factory.mktemp("traffic")
+    return make_traffic(service, f"{jaeger.otlp}/v1/traces", folder, lambda: jaeger.search(service))

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import subprocess
 import sys
-import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from backends import eventually, fetch, program
-from jaeger_server import Jaeger, Traffic
+from desk import CLAUSE, PATIENCE_S, Traffic, as_stored, told
+from jaeger_server import Jaeger
 
 from specspan_exporter_sqlite import Reader
-
-CLAUSE = "keep_numbers_private"
-HOUR_NS = 3_600 * 10**9
-PATIENCE_S = 15.0
-
-
-def sqlite_says(db: Path, condition: str, *values: str) -> set[str]:
-    """Traces of the last hour that have a decision with such a finding."""
-    asked = f"""SELECT DISTINCT trace_id FROM finding JOIN decision ON decision.id = decision_id
-        WHERE decision.time_unix_nano >= ? AND {condition}"""
-    with closing(sqlite3.connect(db)) as connection:
-        return {trace_id for (trace_id,) in connection.execute(asked, (time.time_ns() - HOUR_NS, *values))}
 
 
 @pytest.mark.parametrize("clause", [CLAUSE, "keep_secrets", "be_kind"])
 def test_a_clause_is_found_by_its_outcome(jaeger: Jaeger, traffic: Traffic, clause: str) -> None:
     """`specspan.clause.<id>=violated` finds exactly the traces in which SQLite has such a finding."""
     found = jaeger.search(traffic.service, **{f"specspan.clause.{clause}": "violated"})
-    assert found == sqlite_says(traffic.db, "clause = ? AND outcome = 'violated'", clause)
+    assert found == traffic.sqlite_says("clause = ? AND outcome = 'violated'", clause)
     assert 0 < len(found) < len(traffic.traces)
 
 
@@ -43,7 +29,7 @@ def test_a_clause_is_found_by_its_outcome(jaeger: Jaeger, traffic: Traffic, clau
 def test_a_verdict_is_found(jaeger: Jaeger, traffic: Traffic, verdict: str) -> None:
     """`specspan.decision.verdict` finds exactly the traces with such a decision."""
     found = jaeger.search(traffic.service, **{"specspan.decision.verdict": verdict})
-    assert found == sqlite_says(traffic.db, "verdict = ?", verdict)
+    assert found == traffic.sqlite_says("verdict = ?", verdict)
     assert {name for name, trace_id in traffic.traces.items() if trace_id in found} == {
         name for name in traffic.traces if name.startswith("nothing") == (verdict == "complied")
     }
@@ -53,9 +39,7 @@ def test_violations_at_an_authority_are_what_sqlite_says(jaeger: Jaeger, traffic
     """Traces of the last hour in which a clause was violated at root, not those where it stood below one that was."""
     tags = {f"specspan.clause.{CLAUSE}": "violated", "specspan.finding.authority": "root", "specspan.spec.version": "2"}
     found = jaeger.search(traffic.service, **tags)
-    assert found == sqlite_says(
-        traffic.db, "clause = ? AND outcome = 'violated' AND finding.authority = 'root'", CLAUSE
-    )
+    assert found == traffic.sqlite_says("clause = ? AND outcome = 'violated' AND finding.authority = 'root'", CLAUSE)
     assert found == {traffic.traces[f"{kind} under 2"] for kind in ("number", "number and secret", "number and name")}
 
 
@@ -89,7 +73,7 @@ def test_spans_are_counted_by_verdict(jaeger: Jaeger, traffic: Traffic) -> None:
         series = re.findall(pattern % traffic.service, fetch(jaeger.metrics).decode(), re.MULTILINE)
         return sum(int(count) for labels, count in series if 'specspan_decision_verdict="violated"' in labels)
 
-    expected = len(sqlite_says(traffic.db, "verdict = 'violated'"))
+    expected = len(traffic.sqlite_says("verdict = 'violated'"))
     assert eventually(lambda: violated() == expected, PATIENCE_S, "the metrics to be made")
 
 
@@ -130,44 +114,3 @@ def show(jaeger: Jaeger, traffic: Traffic, trace_id: str) -> str:
 
 def spans_with_events(jaeger: Jaeger, traffic: Traffic) -> list[dict[str, Any]]:
     return [span for span in jaeger.spans(traffic.traces["number and secret under 2"]) if span.get("events")]
-
-
-def told(span: dict[str, Any]) -> dict[str, Any]:
-    """What Jaeger tells of a span, in the form of `as_stored`."""
-    return {
-        "name": span["name"],
-        "parent": span.get("parentSpanId") or None,
-        "times": (int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"])),
-        "attributes": plain(span.get("attributes", [])),
-        "events": [
-            (each["name"], int(each["timeUnixNano"]), plain(each["attributes"])) for each in span.get("events", [])
-        ],
-        "links": [(each["traceId"], each["spanId"], plain(each["attributes"])) for each in span.get("links", [])],
-        "resource": plain(span["resource"]["attributes"]),
-    }
-
-
-def as_stored(span: Any) -> dict[str, Any]:
-    """What SQLite holds of a span."""
-    return {
-        "name": span.name,
-        "parent": span.parent_span_id,
-        "times": (span.start_unix_nano, span.end_unix_nano),
-        "attributes": span.attributes,
-        "events": [(each["name"], each["time_unix_nano"], each["attributes"]) for each in span.events],
-        "links": [(each["trace_id"], each["span_id"], each["attributes"]) for each in span.links],
-        "resource": span.resource,
-    }
-
-
-def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Attributes in OTLP's JSON as plain values."""
-    return {attribute["key"]: value(attribute["value"]) for attribute in attributes}
-
-
-def value(written: dict[str, Any]) -> Any:
-    """One value; whole numbers are written as strings there."""
-    ((kind, content),) = written.items()
-    if kind == "arrayValue":
-        return [value(each) for each in content.get("values", [])]
-    return int(content) if kind == "intValue" else content
