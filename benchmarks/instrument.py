@@ -102,7 +102,7 @@ class _Completions:
     def create(self, **asked: Any) -> Any:
         return self._answer(**asked)
 
-    traced = wrapt.FunctionWrapper(create, wrapper_of(ADAPTERS[0], is_async=False))
+    traced = wrapt.FunctionWrapper(create, wrapper_of(ADAPTERS[0], create))
 
 
 _ANSWER = {

@@ -5,6 +5,7 @@ Like an adapter it is pure functions: what begins and ends, and what decides, is
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -33,7 +34,7 @@ class Activity:
     """What ``pip install`` takes to provide that package."""
 
 
-def within(activity: Activity, *, is_async: bool) -> Wrapper:
+def within(activity: Activity, method: Called) -> Wrapper:
     """A `wrapt` wrapper that makes every call of a method inside its block. Only what awaits exists twice."""
 
     def call(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -50,7 +51,7 @@ def within(activity: Activity, *, is_async: bool) -> Wrapper:
         async with block:
             return await wrapped(*args, **kwargs)
 
-    return call_async if is_async else call
+    return call_async if inspect.iscoroutinefunction(inspect.unwrap(method)) else call
 
 
 def _block(activity: Activity, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Block | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -145,5 +144,4 @@ def _installing(adapters: Iterable[Met]) -> Iterator[Undo]:
 
 def _around(met: Met, method: Any) -> Wrapper:
     """What is to be around a method."""
-    is_async = inspect.iscoroutinefunction(inspect.unwrap(method))
-    return within(met, is_async=is_async) if isinstance(met, Activity) else wrapper_of(met, is_async=is_async)
+    return within(met, method) if isinstance(met, Activity) else wrapper_of(met, method)

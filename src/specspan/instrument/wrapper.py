@@ -1,8 +1,12 @@
-"""The one wrapper around every provider's methods. Only `call` and `call_async` exist twice: the one that awaits."""
+"""The one wrapper around every provider's methods. Only `call` and `call_async` exist twice: the one that awaits.
+
+A method that is itself an async generator makes its call when its first chunk is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from specspan.engine.steps import arun, run
@@ -19,9 +23,16 @@ Called = Callable[..., Any]
 Wrapper = Callable[[Called, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-def wrapper_of(adapter: Adapter, *, is_async: bool) -> Wrapper:
+def wrapper_of(adapter: Adapter, method: Called) -> Wrapper:
     """A `wrapt` wrapper that makes every call of a method a model call."""
-    through = managed if adapter.on_entry else call_async if is_async else call
+    function = inspect.unwrap(method)
+    through: Callable[..., Any] = call
+    if adapter.on_entry:
+        through = managed
+    elif inspect.isasyncgenfunction(function):
+        through = generate_async
+    elif inspect.iscoroutinefunction(function):
+        through = call_async
 
     def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pipeline = active()
@@ -82,6 +93,16 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
     except BaseException as error:
         live.left_by(error)
         raise
+
+
+async def generate_async(
+    adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation
+) -> AsyncIterator[Any]:
+    async def begun(*args: Any, **kwargs: Any) -> Any:
+        return wrapped(*args, **kwargs)
+
+    async for chunk in await call_async(adapter, pipeline, begun, invocation):
+        yield chunk
 
 
 def managed(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:

@@ -5,7 +5,7 @@ Requests and answers share it. Applications write the names of fields either way
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from specspan.call import Media, Part, Reasoning, Text, ToolCall, ToolCallResponse
@@ -66,6 +66,24 @@ def places_of(content: Any, *path: str | int) -> list[Place]:
     if isinstance(parts, str):
         return [(Text(parts), put_at(*path, "parts"))]
     return [place for at, part in enumerate(listed(parts)) for place in _places(part, (*path, "parts", at))]
+
+
+def joined(places: Iterable[Place]) -> Iterator[Place]:
+    """The same with texts that follow each other as one, which they are to who reads an answer's text."""
+    held: Place | None = None
+    for place in places:
+        if held is not None and isinstance(held[0], Text) and isinstance(place[0], Text):
+            held = Text(held[0].content + place[0].content), _put_both(held[1], place[1])
+            continue
+        if held is not None:
+            yield held
+        held = place
+    if held is not None:
+        yield held
+
+
+def _put_both(first: Any, second: Any) -> Any:
+    return lambda body, text: second(first(body, text), "")
 
 
 def _places(part: Any, path: Path) -> Iterator[Place]:

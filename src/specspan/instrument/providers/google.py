@@ -1,7 +1,8 @@
 """Google GenAI: the Gemini API and Vertex AI.
 
-What is met are the requests themselves, below the client's chats and its own calling of functions: each is a model
-call, and the functions it wants called are decided before the client calls them.
+What is met is below the client's chats and its own calling of functions, which are decided before they are called; and
+above its own continuing of an answer that stopped at a checkpoint. There the client would take `Blocked` for a lost
+connection and ask again, and what is said across two requests would be decided in halves.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from specspan.instrument.providers._anthropic_messages import plain
 from specspan.instrument.providers._bodies import Turn, parts, with_places, with_turns
 from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods
-from specspan.instrument.providers._google_content import ROLES, get, parts_of, places_of, turns_of
+from specspan.instrument.providers._google_content import ROLES, get, joined, parts_of, places_of, turns_of
 from specspan.instrument.providers._google_stream import GenerateAccumulator, cut, deltas
 from specspan.instrument.providers._shapes import changed, count, fields, listed, word
 
@@ -129,7 +130,7 @@ def _answered(answer: Any) -> Iterator[tuple[Any, Turn]]:
     for at, candidate in enumerate(listed(get(answer, "candidates"))):
         content = get(candidate, "content")
         role = word(get(content, "role")) or "model"
-        yield candidate, Turn(ROLES.get(role, role), tuple(places_of(content, "candidates", at, "content")))
+        yield candidate, Turn(ROLES.get(role, role), tuple(joined(places_of(content, "candidates", at, "content"))))
 
 
 def _message(candidate: Any, turn: Turn) -> Message:
@@ -173,7 +174,7 @@ _GENERATE = Adapter(
     provider="gcp.gemini",
     package="google.genai",
     install="specspan[google]",
-    methods=methods(_MODELS, names=("_generate_content",)),
+    methods=methods(_MODELS, names=("_generate_content_with_continuation",)),
     request=_request,
     response=_response,
     edit_request=_edit_request,
@@ -181,7 +182,7 @@ _GENERATE = Adapter(
 )
 _STREAM = replace(
     _GENERATE,
-    methods=methods(_MODELS, names=("_generate_content_stream",)),
+    methods=methods(_MODELS, names=("_generate_content_stream_with_continuation",)),
     request=lambda invocation: _request(invocation, streaming=True),
     accumulator=GenerateAccumulator,
     deltas=deltas,
