@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ended_spans import Spans
-from google.genai import types
+from google.genai import errors, types
 from google_wire import WAYS, Wire, answer, ask, call, sse
 from policies import Code, bound, pattern, policy
 
@@ -84,6 +84,43 @@ def test_functions_the_client_calls_itself_are_decided_before(*, is_async: bool)
     assert len(record.spans) == len(wire.requests) == 1
 
 
+@both
+def test_functions_called_in_the_midst_of_a_stream_are_decided_before(*, is_async: bool) -> None:
+    """The client calls a function once its call has come, before the stream's end, unless it may not be called."""
+    ran = []
+
+    def refund(amount: int) -> str:
+        """Pay back."""
+        ran.append(amount)
+        return "done"
+
+    def allowed(each: Any, texts: Any) -> bool:
+        return all(tool.name != "refund" for tool in each.tool_calls)
+
+    wire = Wire([sse(answer(call("refund", amount=7), reason=None), answer("")), sse(answer("Done."))])
+    rule = policy(bound("autonomy", Code(allowed, Stage.TOOL_CALL), action=Action.BLOCK))
+    with recorded(rule) as record, pytest.raises(Blocked):
+        ask(wire, "chat_stream", is_async=is_async, config={"tools": [refund]})
+    assert ran == []
+    assert [span.name for span in record.spans] == ["execute_tool refund", SPAN]
+
+
+@both
+@pytest.mark.parametrize("way", ["chat", "chat_stream"])
+def test_functions_that_may_be_called(spans: Spans, way: str, *, is_async: bool) -> None:
+    """Each has a span of its own, and its result goes back to the model."""
+
+    def price(item: str) -> str:
+        """What it costs."""
+        return f"{item} is 7"
+
+    bodies = [answer(call("price", item="tea")), answer("It is 7.")]
+    wire = Wire([sse(each) for each in bodies] if "stream" in way else [*bodies])
+    ask(wire, way, is_async=is_async, config={"tools": [price]})
+    assert sorted(spans.names) == [SPAN, SPAN, "execute_tool price"]
+    assert "tea is 7" in json.dumps(wire.requests[1])
+
+
 CONTENTS: list[Any] = [
     f"mine is {SECRET}",
     [f"mine is {SECRET}", types.Part(text=SECRET)],
@@ -155,3 +192,76 @@ def test_a_malformed_answer(spans: Spans, way: str, body: dict[str, Any], lost: 
     assert not any(name.startswith("gen_ai.usage") for name in found)
     if "SAFETY" in json.dumps(body):
         assert found["gen_ai.response.finish_reasons"] == ("content_filter",)
+
+
+def unknown(**part: Any) -> dict[str, Any]:
+    return answer(part, reason=None)
+
+
+def elsewhere(text: str, index: int, reason: str | None = None) -> dict[str, Any]:
+    """A chunk of one of several candidates."""
+    made = answer(text, reason=reason)
+    made["candidates"][0]["index"] = index
+    return made
+
+
+STREAMS: dict[str, tuple[list[Any], str, tuple[str, ...] | None, int]] = {
+    "without its last chunk": ([answer("one ", reason=None), answer("two", reason=None)], "one two", None, 0),
+    "nothing but usage": ([{"usageMetadata": {"promptTokenCount": 17}, "modelVersion": "m"}], "", None, 0),
+    "an empty event": ([{}, answer("one")], "one", ("stop",), 0),
+    "null where parts were": (
+        [{"candidates": [{"content": {"role": "model", "parts": None}}]}, answer("one")],
+        "one",
+        ("stop",),
+        0,
+    ),
+    "null where content was": ([{"candidates": [{"content": None}]}, answer("one")], "one", ("stop",), 0),
+    "null for candidates, and then some": ([{"candidates": None}, answer("one")], "one", ("stop",), 0),
+    "a part without anything in it": ([unknown(), answer("one")], "one", ("stop",), 1),
+    "a part of an unknown kind": ([unknown(hologram={"depth": 1}), answer("one")], "one", ("stop",), 1),
+    "a part that only describes": ([unknown(videoMetadata={"fps": 1}), answer("one")], "one", ("stop",), 0),
+    "text after its end": ([answer("one "), answer("two", reason=None)], "one two", ("stop",), 0),
+    "an end that is said twice": ([answer("one"), answer("", reason="MAX_TOKENS")], "one", ("stop",), 0),
+    "an end of an unknown kind": ([answer("one", reason="TIRED")], "one", ("TIRED",), 0),
+    "a candidate that comes late": (
+        [elsewhere("b", 1, "STOP"), elsewhere("a", 0, "MAX_TOKENS")],
+        "a|b",
+        ("length", "stop"),
+        0,
+    ),
+}
+
+
+@both
+@pytest.mark.filterwarnings("ignore:TIRED is not a valid FinishReason")
+@pytest.mark.parametrize(("chunks", "text", "reasons", "lost"), STREAMS.values(), ids=STREAMS)
+def test_a_malformed_stream(
+    content_spans: Spans,
+    chunks: list[Any],
+    text: str,
+    reasons: tuple[str, ...] | None,
+    lost: int,
+    *,
+    is_async: bool,
+) -> None:
+    """The span says what came, counts what was not understood, and every chunk is handed over."""
+    before = losses.totals().get(("content", "not_understood"), 0)
+    got = ask(Wire([sse(*chunks)]), "stream", is_async=is_async)
+    assert len(got) == len(chunks)
+    assert losses.totals().get(("content", "not_understood"), 0) == before + lost
+    found = content_spans.attributes(SPAN)
+    said = json.loads(str(found.get("gen_ai.output.messages", "[]")))
+    assert "|".join("".join(part["content"] for part in message["parts"]) for message in said) == text
+    assert found.get("gen_ai.response.finish_reasons") == reasons
+    assert content_spans.ending(SPAN) == "completed"
+
+
+@both
+def test_a_stream_that_turns_into_an_error(content_spans: Spans, *, is_async: bool) -> None:
+    """What the client raises in its midst is what the application gets, and the span says what came before."""
+    error = {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}
+    wire = Wire([sse(answer("one ", reason=None), error)])
+    with pytest.raises(errors.ServerError):
+        ask(wire, "stream", is_async=is_async)
+    assert content_spans.ending(SPAN) == "ServerError"
+    assert "one " in str(content_spans.attributes(SPAN)["gen_ai.output.messages"])

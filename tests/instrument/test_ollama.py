@@ -95,6 +95,7 @@ def test_a_stream(is_async: bool, content_spans: Spans) -> None:
     assert len(read) == 3
     (span,) = content_spans.all
     assert told(span).tool_calls == ((None, "find", {"q": 1}),)
+    assert told(span).finish_reasons == ("tool_calls",), "which the service calls a stop"
     assert told(span).texts == ("A",)
     (said,) = json.loads(str((span.attributes or {})["gen_ai.output.messages"]))
     assert said["parts"][0] == {"type": "reasoning", "content": "Hm."}
@@ -229,7 +230,7 @@ def _recorded(exchange: Exchange) -> Facts:
         asked,
         None,
         last["model"],
-        (last["done_reason"],),
+        ("tool_calls" if calls and last["done_reason"] == "stop" else last["done_reason"],),
         Usage(last["prompt_eval_count"], last["eval_count"]),
         (text,) if text else (),
         tuple((None, each["name"], each["arguments"]) for each in calls),  # the client drops their ids

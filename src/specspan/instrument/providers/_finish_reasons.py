@@ -14,6 +14,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 _CONVENTION: Mapping[str, str] = {each: word for word, known in _WORDS.items() for each in (word, *known)}
 
 
-def finish_reason(said: Any) -> str | None:
-    """A provider's word for why the model stopped, in the conventions'; one they have none for stays as it came."""
-    return _CONVENTION.get(said.lower(), said) if isinstance(said, str) else None
+def finish_reason(said: Any, *, wants_tool: bool = False) -> str | None:
+    """A provider's word for why the model stopped, in the conventions'; one they have none for stays as it came.
+
+    ``wants_tool``: of a service without a word of its own for that, whether there is a tool to be called.
+    """
+    known = _CONVENTION.get(said.lower(), said) if isinstance(said, str) else None
+    return "tool_calls" if wants_tool and known == "stop" else known

@@ -75,10 +75,11 @@ def _said(answer: Any) -> Any:
 
 def _response(answer: Any) -> Response:
     found = fields(answer)
-    reason = finish_reason(found.get("done_reason"))
+    said = _said(answer)
+    reason = finish_reason(found.get("done_reason"), wants_tool=bool(listed(fields(said).get("tool_calls"))))
     return Response(
         model=word(found.get("model")),
-        output=(replace(_message(_said(answer)), finish_reason=reason),),
+        output=(replace(_message(said), finish_reason=reason),),
         finish_reasons=(reason,) if reason else (),
         usage=Usage(count(found.get("prompt_eval_count")), count(found.get("eval_count"))),
     )

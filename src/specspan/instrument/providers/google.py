@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from specspan.call import Attribute, Message, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.providers import _google_functions
 from specspan.instrument.providers._anthropic_messages import plain
 from specspan.instrument.providers._bodies import Turn, parts, with_places, with_turns
 from specspan.instrument.providers._finish_reasons import finish_reason
@@ -139,9 +140,8 @@ def _message(candidate: Any, turn: Turn) -> Message:
     said = word(getattr(reason, "value", reason))
     if said is not None and said.lower().removeprefix("image_") in _FILTERED:
         said = "safety"
-    known = finish_reason(said and said.removeprefix("IMAGE_"))
-    if known == "stop" and any(each is not None for each in wants):
-        known = "tool_calls"  # the service has no word of its own for it
+    wants_tool = any(each is not None for each in wants)
+    known = finish_reason(said and said.removeprefix("IMAGE_"), wants_tool=wants_tool)
     return Message(turn.role, parts(turn.places), None, known)
 
 
@@ -198,4 +198,4 @@ _EMBED = replace(
     edit_response=lambda answer, edits: answer,  # there is no text in it
 )
 
-ADAPTERS = (_GENERATE, _STREAM, _EMBED)
+ADAPTERS = (_GENERATE, _STREAM, _EMBED, _google_functions.ACTIVITY)
