@@ -16,11 +16,21 @@ from specspan.record.recorder import Recorder
 from specspan_exporter_prometheus import promql
 
 EXPECTED = {
-    promql.FINDINGS: {promql.CLAUSE, promql.OUTCOME},
-    promql.DECISIONS: {promql.VERDICT},
+    promql.FINDINGS: {
+        promql.SPEC_VERSION,
+        promql.CLAUSE,
+        promql.AUTHORITY,
+        promql.SEVERITY,
+        promql.OUTCOME,
+        promql.CHECK_KIND,
+    },
+    promql.DECISIONS: {promql.SPEC_VERSION, promql.VERDICT, promql.ACTION},
+    promql.CHECK_DURATION + "_bucket": {promql.CHECK_NAME},
+    promql.OVERHEAD + "_bucket": {promql.STAGE},
     promql.OVERRIDES: {promql.OVERRIDE_CLAUSE, promql.OVERRIDE_LEVEL, promql.OVERRIDE_RULING},
     promql.DROPPED: {promql.DROPPED_WHAT, promql.DROPPED_REASON},
     promql.STALE: set(),
+    promql.RELOADS: {promql.RELOAD_RESULT},
 }
 
 
@@ -33,7 +43,7 @@ def test_a_scrape_has_the_names_of_the_rules() -> None:
         Override("protect_privacy", "user", "please"), granted=False, refusal="insufficient_authority"
     )
     span = recorder.start_call(CALL.request, CALL.context)
-    recorder.end_call(span, CALL, decision(SSN, overrides=(refused,)), COMPLETED, Timing(1.0))
+    recorder.end_call(span, CALL, decision(SSN, overrides=(refused,)), COMPLETED, Timing(1.0, overhead_ns={"output": 1_000}))
     losses.count("finding_event", "span_limit")
     PolicyReloads(provider).reloaded()
     labels = {sample.name: set(sample.labels) for family in registry.collect() for sample in family.samples}

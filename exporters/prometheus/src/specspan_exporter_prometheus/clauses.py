@@ -10,22 +10,22 @@ from specspan.spec.model import Spec
 from specspan_exporter_prometheus import promql
 from specspan_exporter_prometheus.alerts import Alert
 from specspan_exporter_prometheus.links import Links, literal
-from specspan_exporter_prometheus.recording import ASSESSED, VIOLATED, recorded
+from specspan_exporter_prometheus.recording import ASSESSED, VIOLATED, Counts, as_recorded
 from specspan_exporter_prometheus.windows import BURNS, MINUTE_S, Burn, Pace, name_of
 
 _CRITICAL_S = 10 * MINUTE_S
 _URGENCIES = {"page": "SpecspanObjectiveBurnsFast", "ticket": "SpecspanObjectiveBurns"}
 
 
-def clause_alerts(policy: Policy, links: Links, pace: Pace) -> Iterator[Alert]:
-    """Every alert about single clauses, in the order of the policy."""
+def clause_alerts(policy: Policy, links: Links, pace: Pace, counts: Counts = as_recorded) -> Iterator[Alert]:
+    """Every alert about single clauses, in the order of the policy; ``counts`` is where its objectives' counts are."""
     for name, bound in policy.clauses.items():
         if not bound.checks:
             continue
         labels = _labels(policy, name, bound)
         if bound.objective is not None:
             for urgency in _URGENCIES:
-                yield from _burning(name, bound.objective, urgency, labels, links)
+                yield from _burning(name, bound.objective, urgency, labels, links, counts)
         if bound.severity is Severity.CRITICAL:
             yield _critical(name, labels, links, pace)
 
@@ -48,7 +48,9 @@ def spec_of(policy: Policy, name: str) -> Spec:
     return next(spec for spec in policy.specs if spec.id == spec_id)
 
 
-def _burning(name: str, objective: Objective, urgency: str, labels: dict[str, str], links: Links) -> Iterator[Alert]:
+def _burning(
+    name: str, objective: Objective, urgency: str, labels: dict[str, str], links: Links, counts: Counts
+) -> Iterator[Alert]:
     pairs = tuple(thresholds(objective, urgency))
     if not pairs:
         return
@@ -56,7 +58,7 @@ def _burning(name: str, objective: Objective, urgency: str, labels: dict[str, st
     spoken = literal(name)
     yield Alert(
         _URGENCIES[urgency],
-        "\nor\n".join(_above(name, burn, share) for burn, share in pairs),
+        "\nor\n".join(_above(name, burn, share, counts) for burn, share in pairs),
         labels | {"urgency": urgency},
         f"{spoken} is violated faster than its objective of {target} allows",
         f"In {{{{ $labels.job }}}}, {{{{ $value | humanizePercentage }}}} of the calls that {spoken} was checked on"
@@ -65,17 +67,16 @@ def _burning(name: str, objective: Objective, urgency: str, labels: dict[str, st
     )
 
 
-def _above(name: str, burn: Burn, share: float) -> str:
-    clause = {promql.CLAUSE: name}
-    long, short = ((recorded(VIOLATED, each), recorded(ASSESSED, each)) for each in (burn.long_s, burn.short_s))
-    ratios = [
-        f"{promql.matching(violated, **clause)} / {promql.matching(assessed, **clause)}"
-        for violated, assessed in (long, short)
-    ]
+def _above(name: str, burn: Burn, share: float, counts: Counts) -> str:
+    (violated, assessed), (violated_lately, assessed_lately) = (
+        [counts(what, name, window_s) for what in (VIOLATED, ASSESSED)] for window_s in (burn.long_s, burn.short_s)
+    )
     compared = f">= {share:.10g}" if share else "> 0"
     least = burn.min_violations if share else 1
-    enough = f"{promql.matching(long[0], **clause)} >= {least}"
-    return f"({ratios[0]} {compared}\n  and {ratios[1]} {compared}\n  and {enough})"
+    return (
+        f"({violated} / {assessed} {compared}\n  and {violated_lately} / {assessed_lately} {compared}"
+        f"\n  and {violated} >= {least})"
+    )
 
 
 def _critical(name: str, labels: dict[str, str], links: Links, pace: Pace) -> Alert:

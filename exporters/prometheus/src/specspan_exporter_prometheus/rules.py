@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from specspan.policy.model import Policy
 from specspan_exporter_prometheus.clauses import clause_alerts
 from specspan_exporter_prometheus.health import health_alerts
 from specspan_exporter_prometheus.links import Links
 from specspan_exporter_prometheus.recording import recording_groups
 from specspan_exporter_prometheus.windows import Pace
+from specspan_exporter_prometheus.yaml_text import yaml_of
 
 _ALERTS_S = 30
 
@@ -30,9 +29,7 @@ class Rules:
         head = (
             f"# Made by `specspan prometheus rules` from the policy {self.policy_digest}. Make it anew to change it.\n"
         )
-        return head + yaml.dump(
-            {"groups": list(self.groups)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
-        )
+        return head + yaml_of({"groups": list(self.groups)})
 
 
 def rules_of(policy: Policy, links: Links | None = None, pace: Pace | None = None) -> Rules:
@@ -48,14 +45,3 @@ def rules_of(policy: Policy, links: Links | None = None, pace: Pace | None = Non
 
 def _group(name: str, rules: list[dict[str, Any]], pace: Pace) -> dict[str, Any]:
     return {"name": name, "interval": pace.interval(_ALERTS_S), "rules": rules}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
