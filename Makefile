@@ -27,8 +27,9 @@ $(VENV)/.run: $(BIN)/python pyproject.toml exporters/sqlite/pyproject.toml const
 	$(INSTALL) -e exporters/sqlite -e '.[cli,openai,otlp]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/prometheus/pyproject.toml exporters/alerts/pyproject.toml
-	$(INSTALL) -e exporters/prometheus -e exporters/alerts -r requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/prometheus/pyproject.toml exporters/alerts/pyproject.toml \
+		exporters/grafana/pyproject.toml
+	$(INSTALL) -e exporters/prometheus -e exporters/alerts -e exporters/grafana -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.run

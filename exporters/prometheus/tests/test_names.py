@@ -43,7 +43,9 @@ def test_a_scrape_has_the_names_of_the_rules() -> None:
         Override("protect_privacy", "user", "please"), granted=False, refusal="insufficient_authority"
     )
     span = recorder.start_call(CALL.request, CALL.context)
-    recorder.end_call(span, CALL, decision(SSN, overrides=(refused,)), COMPLETED, Timing(1.0, overhead_ns={"output": 1_000}))
+    recorder.end_call(
+        span, CALL, decision(SSN, overrides=(refused,)), COMPLETED, Timing(1.0, overhead_ns={"output": 1_000})
+    )
     losses.count("finding_event", "span_limit")
     PolicyReloads(provider).reloaded()
     labels = {sample.name: set(sample.labels) for family in registry.collect() for sample in family.samples}

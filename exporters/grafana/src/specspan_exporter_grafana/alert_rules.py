@@ -1,0 +1,136 @@
+"""Alert rules that Grafana evaluates itself: the alerts of the Prometheus rules, with no recording rules under them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import alerting, expr, prometheus
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.alerting import RelativeTimeRange
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+
+from specspan.policy.model import Policy
+from specspan_exporter_grafana.naming import Naming
+from specspan_exporter_prometheus.alerts import Alert
+from specspan_exporter_prometheus.clauses import clause_alerts
+from specspan_exporter_prometheus.health import health_alerts
+from specspan_exporter_prometheus.links import Links
+from specspan_exporter_prometheus.recording import as_counted
+from specspan_exporter_prometheus.windows import Pace
+
+ALERT_LABEL: Final = "specspan_alert"
+"""The label that has the alert's name: in Grafana ``alertname`` is the title of a rule, which names its clause, too."""
+
+_QUERY, _CONDITION = "A", "B"
+_EXPRESSIONS = "__expr__"
+_LOOKED_BACK_S = 600
+_OF_THE_GROUP = {"orgID", "folderUID", "ruleGroup"}
+"""What Grafana's API says of each rule, and a provisioned file of their group."""
+_OFTEN, _SELDOM = "30s", "2m"
+
+
+def alert_rules_of(
+    policy: Policy, links: Links | None = None, naming: Naming | None = None, *, prometheus_uid: str | None = None
+) -> dict[str, Any]:
+    """Groups of alert rules, as Grafana's provisioning reads them.
+
+    Args:
+        policy: which clauses have objectives or are critical.
+        links: where runbooks and traces are.
+        naming: what uids begin with; the folder's title.
+        prometheus_uid: the data source asked; by default the one that `provisioning_of` names.
+    """
+    links, naming = links or Links(), naming or Naming()
+    uid = prometheus_uid or naming.uid("prometheus")
+    about_clauses = list(clause_alerts(policy, links, Pace(), as_counted))
+    groups = {
+        ("clauses", _OFTEN): [each for each in about_clauses if each.labels["urgency"] == "page"],
+        # windows of days change slowly and are dear to read
+        ("clauses-tickets", _SELDOM): [each for each in about_clauses if each.labels["urgency"] != "page"],
+        ("health", _OFTEN): list(health_alerts(links, Pace())),
+    }
+    return {
+        "apiVersion": 1,
+        "groups": [
+            {
+                "orgId": 1,
+                "name": f"{naming.name}-{name}",
+                "folder": naming.name,
+                "interval": interval,
+                "rules": list(_rules(alerts, naming, uid)),
+            }
+            for (name, interval), alerts in groups.items()
+            if alerts
+        ],
+    }
+
+
+def _rules(alerts: Iterable[Alert], naming: Naming, prometheus_uid: str) -> Iterator[dict[str, Any]]:
+    for alert in alerts:
+        clause = () if "spec" not in alert.labels else (alert.labels["clause"],)
+        built = (
+            alerting.Rule(_escaped(naming.title(alert.name, *clause)))
+            .uid(naming.uid(alert.name, *clause))
+            .condition(_CONDITION)
+            .with_query(_query(alert.expr, prometheus_uid))
+            .with_query(_any_value())
+            .for_val(alert.held or "0s")
+            .no_data_state("OK")  # no series above a threshold is what a quiet service looks like
+            .exec_err_state("Error")
+            .labels(
+                {name: _escaped(_template(text)) for name, text in {**alert.labels, ALERT_LABEL: alert.name}.items()}
+            )
+            .annotations({name: _braced(_template(text)) for name, text in _annotations(alert).items()})
+        )
+        rule = json.loads(json.dumps(built.build(), cls=JSONEncoder))
+        yield {key: value for key, value in rule.items() if key not in _OF_THE_GROUP}
+
+
+def _annotations(alert: Alert) -> dict[str, str]:
+    return {"summary": alert.summary, "description": alert.description, **alert.links}
+
+
+def _query(promql: str, prometheus_uid: str) -> alerting.Query:
+    source = DataSourceRef(type_val="prometheus", uid=prometheus_uid)
+    model = prometheus.Dataquery().ref_id(_QUERY).datasource(source).expr(promql).instant()
+    return _asked(_QUERY, prometheus_uid, model)
+
+
+def _any_value() -> alerting.Query:
+    """Whether the query found anything: what it finds is above the alert's threshold, and above 0."""
+    above = expr.ExprTypeThresholdConditionsEvaluator().type("gt").params([0])
+    condition = expr.ExprTypeThresholdConditions().evaluator(above)
+    model = (
+        expr.TypeThreshold()
+        .ref_id(_CONDITION)
+        .datasource(DataSourceRef(type_val=_EXPRESSIONS, uid=_EXPRESSIONS))
+        .expression(_QUERY)
+        .conditions([condition])
+    )
+    return _asked(_CONDITION, _EXPRESSIONS, model)
+
+
+def _asked(ref: str, source_uid: str, model: Builder[Dataquery]) -> alerting.Query:
+    looked_back = RelativeTimeRange(from_val=_LOOKED_BACK_S, to=0)
+    query: alerting.Query = alerting.Query(ref).datasource_uid(source_uid).model(model).relative_time_range(looked_back)
+    return query
+
+
+def _template(text: str) -> str:
+    """A template of Prometheus' as one of Grafana's, where ``$value`` is the text of all values."""
+    return re.sub(r"\{\{ \$value\b", f"{{{{ $values.{_QUERY}.Value", text)
+
+
+def _escaped(text: str) -> str:
+    """Text in which Grafana's provisioning puts the values of environment variables, unless ``$`` stands twice."""
+    return text.replace("$", "$$")
+
+
+def _braced(text: str) -> str:
+    """Text in which it does so for ``${name}`` alone: the annotations of a rule."""
+    return text.replace("${", '{{ "$" }}{')

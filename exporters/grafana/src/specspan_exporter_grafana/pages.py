@@ -1,0 +1,91 @@
+"""A page of panels in rows, and the dashboard that Grafana reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, QueryVariable, Row
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType
+
+from specspan_exporter_grafana.naming import Naming
+from specspan_exporter_grafana.panels import WHOLE, Kind, Panel, build
+from specspan_exporter_grafana.queries import JaegerSearch, LogQL, TraceQL
+from specspan_exporter_grafana.sources import Source, services
+
+CLAUSES: Final = "clauses"
+"""What the tag of the clauses' pages ends in."""
+_SINCE = "now-6h"
+_REFRESH = "1m"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One dashboard, before it is Grafana's."""
+
+    id: tuple[str, ...]
+    """What tells it apart from the others of one policy."""
+    title: str
+    description: str
+    rows: tuple[tuple[str, tuple[Panel, ...]], ...]
+    """Titled rows of panels."""
+    variables: tuple[QueryVariable, ...] = ()
+    """Besides data sources and services."""
+    tags: tuple[str, ...] = ()
+
+    def sources(self) -> Iterator[Source]:
+        """The data sources it reads."""
+        used = {query.source for _, row in self.rows for panel in row for query in panel.queries}
+        return (source for source in Source if source in used or source is Source.PROMETHEUS)
+
+
+def latest(what: str, attributes: tuple[tuple[str, str], ...]) -> tuple[Panel, ...]:
+    """Traces with a span that has these attributes, from either store of traces."""
+    return (
+        Panel(f"{what} (Tempo)", "The latest calls; each leads to its trace.", Kind.TRACES, (TraceQL(attributes),)),
+        Panel(f"{what} (Jaeger)", "The same, of one service.", Kind.TRACES, (JaegerSearch(attributes),)),
+    )
+
+
+def log_records(what: str, attributes: tuple[tuple[str, str], ...]) -> tuple[str, tuple[Panel, ...]]:
+    """A row of the log records that findings are, where Loki has them."""
+    return "Log records", (Panel(what, "Findings, as log records.", Kind.LOGS, (LogQL(attributes),), size=WHOLE),)
+
+
+def dashboard_of(page: Page, naming: Naming) -> str:
+    """The page as JSON, the same for the same page."""
+    built = (
+        Dashboard(page.title)
+        .uid(naming.uid(*page.id))
+        .description(page.description)
+        .tags([naming.name, *(f"{naming.name}-{tag}" for tag in page.tags)])
+        .time(_SINCE, "now")
+        .refresh(_REFRESH)
+        .timezone("browser")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .editable()
+        .variables([*(source.variable for source in page.sources()), services(), *page.variables])
+        .links([_link("All pages", naming.name), _link("Clauses", f"{naming.name}-{CLAUSES}")])
+    )
+    numbers = count(1)
+    for title, panels in page.rows:
+        built.with_row(Row(title).id(next(numbers)))
+        for panel in panels:
+            built.with_panel(build(panel, next(numbers)))
+    return json.dumps(built.build(), cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
+
+
+def _link(title: str, tag: str) -> DashboardLink:
+    link: DashboardLink = (
+        DashboardLink(title)
+        .type(DashboardLinkType("dashboards"))
+        .tags([tag])
+        .as_dropdown(True)
+        .include_vars(True)
+        .keep_time(True)
+    )
+    return link
