@@ -5,11 +5,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test backends check bench format clean
+.PHONY: help demo test environments backends check bench format clean
 
 help:
 	@echo "make demo    set up and run the support-desk demo"
 	@echo "make test    set up and run the tests"
+	@echo "make environments  set up and run the tests that need other versions (ENVIRONMENTS=name for one)"
 	@echo "make backends  fetch the real servers that tests talk to"
 	@echo "make check   lint, types, import contract, copies, lines per adapter, public names"
 	@echo "make bench   ratios against a hand-written span"
@@ -40,6 +41,10 @@ test: $(VENV)/.dev
 	-@tools/backends/get.sh prometheus alertmanager
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+# What the pinned versions cannot be beside, and the oldest versions that are promised: tests/environments/*.txt.
+environments: $(BIN)/python
+	$(BIN)/python tools/environments.py $(ENVIRONMENTS)
+
 backends:
 	tools/backends/get.sh
 
@@ -60,4 +65,4 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
