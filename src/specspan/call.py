@@ -6,9 +6,10 @@ Messages and parts have the shape of the OpenTelemetry GenAI semantic convention
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from enum import Enum
+from typing import Any, ClassVar, Final, TypeAlias
 
 from specspan.making import quickly_made
 from specspan.scope.model import ScopeOfAutonomy
@@ -40,6 +41,14 @@ class Refusal:
 
     type: ClassVar[str] = "refusal"
     content: str
+
+
+class _NotTold(Enum):
+    NOT_TOLD = ""
+
+
+NOT_TOLD: Final = _NotTold.NOT_TOLD
+"""Arguments of a tool call of which somebody else told the name alone."""
 
 
 @quickly_made
@@ -169,6 +178,31 @@ class CallContext:
     """How much the scope counts; None where none was declared and none arrived."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What of a call was not seen, by a reason for each; None where all of it was.
+
+    A call that specspan meets itself has none; one that somebody else tells of may.
+    """
+
+    input: str | None = None
+    """What the model was asked."""
+    output: str | None = None
+    """What it said."""
+    tool_calls: str | None = None
+    """Which tools it asked for."""
+    arguments: str | None = None
+    """With what arguments."""
+
+    def of(self, sides: Iterable[str]) -> str | None:
+        """The first reason for which one of ``sides`` was not seen."""
+        return next((reason for side in sides if (reason := getattr(self, side)) is not None), None)
+
+
+WHOLE = Gaps()
+"""All of it was seen."""
+
+
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class ModelCall:
@@ -178,6 +212,8 @@ class ModelCall:
     response: Response | None = None
     """None until the model has answered."""
     context: CallContext = CallContext()
+    gaps: Gaps = WHOLE
+    """What of it is not here though it was asked or answered."""
     output: tuple[Message, ...] = field(init=False, repr=False, compare=False)
     """The messages the model answered with; empty before it did."""
 

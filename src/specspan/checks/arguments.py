@@ -7,14 +7,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from specspan.call import NOT_TOLD
 from specspan.checks.base import CheckConfigError
 from specspan.checks.patterns import Pattern
 from specspan.scope.model import ArgumentLimit, Number, Plain, exact
 
 
 def broken_limit(limits: Mapping[str, ArgumentLimit], arguments: Any) -> str | None:
-    """The reason for which ``arguments`` break a limit; None if they keep to all."""
-    if not limits:
+    """The reason for which ``arguments`` break a limit; None if they keep to all, or nobody told them."""
+    if not limits or arguments is NOT_TOLD:
         return None
     if not isinstance(arguments, Mapping):
         return "arguments_not_an_object"

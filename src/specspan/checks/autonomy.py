@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from specspan.call import CallContext, ModelCall, ToolCall
+from specspan.call import NOT_TOLD, CallContext, ModelCall, ToolCall
 from specspan.checks.arguments import broken_limit
-from specspan.checks.base import TextAt
+from specspan.checks.base import ARGUMENTS, TOOL_CALLS, TextAt
 from specspan.decision import CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.scope.model import ScopeOfAutonomy
 from specspan.scope.standing import Budget
@@ -35,6 +35,16 @@ class OfToolCalls:
         """None: it waits for nothing."""
         return None
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """Which tools are called, and with what."""
+        return frozenset((TOOL_CALLS, ARGUMENTS))
+
+    @property
+    def finds_in_part(self) -> bool:
+        """A tool that may not be called may not, whatever else is not known of it."""
+        return True
+
     def reads(self, text: TextAt) -> bool:
         """Every tool call."""
         return True
@@ -53,15 +63,16 @@ def decided(
 ) -> Finding | bool | None:
     """What is found of an answer's tool calls: the first broken one gives the reason, every such one is evidence."""
     found = []
-    seen = False
+    seen = untold = False
     for i, message in enumerate(call.output):
         for j, part in enumerate(message.parts):
             if isinstance(part, ToolCall):
                 seen = True
+                untold = untold or _limits_untold(call.context.scope, part)
                 if (reason := broken(part)) is not None:
                     found.append((f"/output/{i}/parts/{j}", reason))
     if not found:
-        return True if seen else None
+        return Finding(Outcome.UNCERTAIN, "arguments_not_told") if untold else True if seen else None
     length = {text.pointer: len(text.text) for text in texts}
     evidence = tuple(Evidence(pointer, 0, length.get(pointer, 0)) for pointer, _ in found)
     return Finding(Outcome.VIOLATED, found[0][1], evidence=evidence)
@@ -73,6 +84,11 @@ def _outside(scope: ScopeOfAutonomy, tool: ToolCall) -> str | None:
     if scope.deadline is not None and datetime.now(timezone.utc) >= scope.deadline:
         return "deadline_passed"
     return broken_limit(scope.limits.get(tool.name, {}), tool.arguments)
+
+
+def _limits_untold(scope: ScopeOfAutonomy | None, tool: ToolCall) -> bool:
+    """Whether a scope limits arguments that nobody told."""
+    return tool.arguments is NOT_TOLD and scope is not None and bool(scope.limits.get(tool.name))
 
 
 def _spent(budgets: Sequence[Budget]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from specspan.call import ModelCall
-from specspan.decision import CheckRef, Finding, Stage
+from specspan.decision import CheckKind, CheckRef, Finding, Stage
 from specspan.making import quickly_made
 
 
@@ -67,6 +67,31 @@ class Check(Protocol):
         Returns:
             True complied, False violated, None not applicable, or a `Finding` that says more.
         """
+
+
+INPUT, OUTPUT, TOOL_CALLS, ARGUMENTS = "input", "output", "tool_calls", "arguments"
+"""The sides of a call, as `specspan.call.Gaps` names them."""
+EVERYTHING = frozenset((INPUT, OUTPUT, TOOL_CALLS, ARGUMENTS))
+
+
+def needs_of(check: Check) -> frozenset[str]:
+    """The sides of a call without which a check cannot say that it complies: what it declares as ``needs``.
+
+    One that declares nothing is handed the whole call, and may look at all of it that there is at its stage.
+    """
+    declared: frozenset[str] | None = getattr(check, "needs", None)
+    if declared is not None:
+        return declared
+    return frozenset((INPUT,)) if check.stage is Stage.INPUT else EVERYTHING
+
+
+def finds_in_part(check: Check) -> bool:
+    """Whether a violation that a check finds in a part of a call is one, whatever the rest holds.
+
+    It is where it looks for what must not be there: a pattern, or what declares ``finds_in_part``.
+    """
+    forbids = check.ref.kind is CheckKind.PATTERN and bool(check.prefilter)
+    return forbids or bool(getattr(check, "finds_in_part", False))
 
 
 class CheckConfigError(ValueError):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from specspan.call import ModelCall
-from specspan.checks.base import Check, TextAt
+from specspan.checks.base import Check, TextAt, finds_in_part, needs_of
 from specspan.decision import CheckRef, Finding, Stage
 
 
@@ -35,6 +35,14 @@ class LimitedCheck:
     @property
     def decide(self) -> Callable[[ModelCall, Sequence[TextAt]], Finding | bool | None]:
         return self.check.decide
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return needs_of(self.check)
+
+    @property
+    def finds_in_part(self) -> bool:
+        return finds_in_part(self.check)
 
     def reads(self, text: TextAt) -> bool:
         return self.check.reads(text)

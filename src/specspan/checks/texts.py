@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from specspan import losses
-from specspan.call import Message, ModelCall, Part, Refusal, Text, ToolCall, ToolCallResponse
+from specspan.call import NOT_TOLD, Message, ModelCall, Part, Refusal, Text, ToolCall, ToolCallResponse
 from specspan.checks.base import TextAt
 from specspan.decision import Stage
 
@@ -72,7 +72,7 @@ def as_text(value: Any) -> str:
     """A value as the text a check reads: itself if it is text, nothing for None, else JSON."""
     if isinstance(value, str):
         return str.__str__(value)  # a subclass of somebody else's may lie about itself
-    if value is None:
+    if value is None or value is NOT_TOLD:
         return ""
     try:
         return json.dumps(value, ensure_ascii=False)

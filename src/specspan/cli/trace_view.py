@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -37,11 +37,12 @@ def trace_tree(
     ordered = sorted(spans, key=lambda span: span.start_unix_nano)
     tree = Tree(_heading(ordered), guide_style="dim")
     by_span = {decision.get("span_id"): decision for decision in decisions}
+    told = {decision.get("id") for decision in decisions}
 
     def view(decision: Record) -> Group:
         return decision_view(decision, policies, most_rows=most_rows)
 
-    _grow(tree, ordered, by_span, view)
+    _grow(tree, ordered, lambda span: by_span.get(span.span_id) or _own(span, told), view)
     present = {span.span_id for span in ordered}
     for decision in decisions:
         if decision.get("span_id") not in present:
@@ -51,7 +52,10 @@ def trace_tree(
 
 
 def _grow(
-    tree: Tree, spans: Sequence[StoredSpan], by_span: Mapping[Any, Record], view: Callable[[Record], Group]
+    tree: Tree,
+    spans: Sequence[StoredSpan],
+    decision_of: Callable[[StoredSpan], Record | None],
+    view: Callable[[Record], Group],
 ) -> None:
     children, present = defaultdict(list), {span.span_id for span in spans}
     for span in spans:
@@ -62,13 +66,18 @@ def _grow(
         branch, span = waiting.pop()
         seen.add(span.span_id)
         node = branch.add(_span_line(span))
-        decision = by_span.get(span.span_id) or span_decision(span)
+        decision = decision_of(span)
         if decision is not None:
             node.add(view(decision))
         waiting += [(node, child) for child in reversed(children[span.span_id])]
     for span in spans:
         if span.span_id not in seen:  # their parents form a circle
             tree.add(_span_line(span))
+
+
+def _own(span: StoredSpan, told: Collection[Any]) -> Record | None:
+    """The decision that a span carries itself, unless its record stands at the call's own span."""
+    return None if span.attributes.get("specspan.decision.id") in told else span_decision(span)
 
 
 def span_decision(span: StoredSpan) -> Record | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
-from specspan.call import ModelCall
-from specspan.decision import Override
+from specspan.call import WHOLE, ModelCall
+from specspan.decision import Mode, Override
 from specspan.engine.circumstances import Circumstances, Unmet
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.ids import uuid7
@@ -66,10 +67,19 @@ class Engine:
         if plan is None:
             plan = self._ruled(*key)
             remember(self._plans, key, plan)
+        if call is not None and call.gaps is not WHOLE:
+            plan = plan.short(call.gaps)
         if not plan.shares:
             return Evaluation(plan, self._workers, self._now_ns, self._new_id, call)
         decision_id = self._new_id()
         return Evaluation(plan.drawn(chance(decision_id)), self._workers, self._now_ns, lambda: decision_id, call)
+
+    def observing(self) -> Engine:
+        """One that decides as this one does, and takes no action: for what is over."""
+        if self.policy.mode is Mode.OBSERVE:
+            return self
+        policy = replace(self.policy, mode=Mode.OBSERVE)
+        return Engine(policy, now_ns=self._now_ns, new_id=self._new_id, workers=self._workers)
 
     def _ruled(self, day: int, overrides: Sequence[Override], where: Sequence[Asked | None], unmet: Unmet) -> Plan:
         every = (*self.policy.overrides, *overrides)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from specspan.call import ModelCall, Request
-from specspan.decision import Action, Decision, Finding, Mode, Stage
+from specspan.call import WHOLE, ModelCall, Request
+from specspan.checks.base import EVERYTHING
+from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.chain import REWRITES, conclude, milder, strictest, taken
 from specspan.engine.frame import worst
 from specspan.engine.look import Look, look, wait
@@ -178,13 +179,23 @@ class Evaluation:
             action=taken(action, policy.mode),
             would=self._would_have(action),
             governing_clause=conclusion.governing.clause if conclusion.governing is not None else None,
-            reason=conclusion.reason,
+            reason=self._unseen(tally.findings) or conclusion.reason
+            if conclusion.verdict is Verdict.UNASSESSED
+            else conclusion.reason,
             findings=tally.findings,
             summary=tally.summary,
             overrides=plan.rulings,
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
+
+    def _unseen(self, findings: Sequence[Finding]) -> str | None:
+        """The reason for which something of the call was not seen that a check would have looked at."""
+        gaps = self._call.gaps
+        if gaps is WHOLE:
+            return None
+        reasons = {reason for side in EVERYTHING if (reason := gaps.of((side,)))}
+        return next((finding.reason for finding in findings if finding.reason in reasons), None)
 
     def _would_have(self, action: Action) -> Action | None:
         """What enforcing every clause would have done, where it is more than ``action`` or nothing is enforced."""

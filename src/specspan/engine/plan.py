@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Container, Hashable, Mapping, 
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
-from specspan.checks.base import TextAt
+from specspan.call import Gaps
+from specspan.checks.base import TextAt, finds_in_part, needs_of
 from specspan.checks.patterns import MultiPattern
 from specspan.decision import Finding, Outcome, OverrideKind, OverrideRuling, SpecRef, Stage
 from specspan.engine.chain import Law, law_of
@@ -87,6 +88,14 @@ class StagePlan:
         kept = tuple(filter(wanted, self.slots))
         return StagePlan(kept, self.matcher if any(slot.check.prefilter for slot in kept) else None)
 
+    def short(self, reasons: Mapping[str, str], blind: Container[int]) -> StagePlan:
+        """The same where clauses cannot comply, for ``reasons``, and the checks at some positions do not look."""
+        seeing = (slot for slot in self.slots if slot.position not in blind)
+        clauses = ((slot, reasons.get(slot.bound.clause.id)) for slot in seeing)
+        return replace(
+            self, slots=tuple(slot.short(reason) if reason else slot for slot, reason in clauses), _audiences={}
+        )
+
     def audience(self, texts: Sequence[TextAt]) -> Audience:
         """The checks that read something of ``texts``."""
         roles = frozenset([text.role for text in texts])
@@ -120,9 +129,10 @@ class Plan:
     shares: tuple[float, ...] = ()
     """Of the calls, how many those checks look at that do not look at all."""
     unsampled: Mapping[int, Finding] = field(default_factory=dict)
-    """By position, a finding for each check that does not look at this call, being no sample of it."""
+    """By position, a finding for each check that does not look at this call: it is no sample, or not there to see."""
     _frames: dict[Reached, Frame] = field(default_factory=dict)
     _drawn: dict[float, Plan] = field(default_factory=dict)
+    _short: dict[Gaps, Plan] = field(default_factory=dict)
 
     def frame(self, reached: Reached) -> Frame:
         """The frame of calls that came so far."""
@@ -164,6 +174,32 @@ class Plan:
         if share not in self._drawn:
             self._drawn[share] = self._sampled(share)
         return self._drawn[share]
+
+    def short(self, gaps: Gaps) -> Plan:
+        """The same for a call of which not all was seen.
+
+        A check that needs what was not seen does not look, unless what it finds in a part is in the whole. A clause
+        with such a check does not comply, whatever else is found of it.
+        """
+        if gaps not in self._short:
+            remember(self._short, gaps, self._seeing(gaps))
+        return self._short[gaps]
+
+    def _seeing(self, gaps: Gaps) -> Plan:
+        every = [slot for plan in self.stages.values() for slot in plan.slots]
+        short = [(slot, reason) for slot in every if (reason := gaps.of(sorted(needs_of(slot.check))))]
+        blind = {
+            slot.position: slot.short(reason).unassessed for slot, reason in short if not finds_in_part(slot.check)
+        }
+        reasons = {slot.bound.clause.id: reason for slot, reason in short}
+        return replace(
+            self,
+            stages={stage: plan.short(reasons, blind) for stage, plan in self.stages.items()},
+            unsampled={**blind, **self.unsampled},
+            _frames={},
+            _drawn={},
+            _short={},
+        )
 
     def _sampled(self, share: float) -> Plan:
         """The same without the checks that look at no more than this share of the calls."""
@@ -249,6 +285,6 @@ def _audience(slots: Sequence[Slot], by_role: Mapping[str, TextAt]) -> Audience:
 
 def _usually(slot: Slot, roles: Collection[str]) -> Finding:
     if not roles:
-        return replace(slot.not_applicable, reason=NOTHING_TO_READ)
+        return slot.gap or replace(slot.not_applicable, reason=NOTHING_TO_READ)
     waited_for = slot.timeout_s is not None and not slot.check.prefilter
     return slot.unassessed if waited_for else slot.complied

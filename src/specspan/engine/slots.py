@@ -39,6 +39,7 @@ NOTABLE_NS = 100_000
 """A check that found nothing amiss in less time shares its finding with all others, and its duration reads 0."""
 
 _NEED_REASON = frozenset((Outcome.VIOLATED, Outcome.UNCERTAIN))
+_WELL = frozenset((Outcome.COMPLIED, Outcome.NOT_APPLICABLE))
 _EXPLANATION_CHARS = 500
 
 
@@ -60,6 +61,13 @@ class Slot:
     """Shared, like the two below: findings that say nothing of one call."""
     not_applicable: Finding
     unassessed: Finding
+    gap: Finding | None = None
+    """What stands for these three where not all was seen that the clause is decided by."""
+
+    def short(self, reason: str) -> Slot:
+        """The same where not all was seen: it still finds a violation in what was, and nothing complies."""
+        gap = self.found(Finding(Outcome.UNASSESSED, reason))
+        return replace(self, complied=gap, not_applicable=gap, unassessed=gap, gap=gap)
 
     def reads(self, text: TextAt) -> bool:
         """Whether the check looks at ``text``; in doubt it does."""
@@ -103,6 +111,8 @@ class Slot:
             finding = as_finding(answer)
         except NonsenseResult as error:
             return self.error(NONSENSE, str(error), duration_ns)
+        if self.gap is not None and finding.outcome in _WELL:
+            return self.gap
         return self.found(finding, duration_ns)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context, create_key
-from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, get_current_span, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from specspan.call import ToolCall
@@ -51,8 +51,8 @@ _SAY_LATER = ("mistralai_sdk_tracer",)
 _LOGGED = ("logfire.span_type", "log")
 """How what is no span is marked: Logfire logs a streamed answer, once it was read, as a span without a duration."""
 
-_annotated: weakref.WeakSet[Any] = weakref.WeakSet()
-"""Spans of others that are some call's already."""
+_annotated: weakref.WeakValueDictionary[tuple[int, int], Any] = weakref.WeakValueDictionary()
+"""Spans of others that are some call's already, by trace and span."""
 
 
 def is_model_call(attributes: Mapping[str, Any]) -> bool:
@@ -75,13 +75,25 @@ def enclosing_span(recorder: Recorder) -> Span | None:
     if not otel_context.get_current():
         return None
     span: Any = get_current_span()
-    if span is INVALID_SPAN or _scope(span) in (None, INSTRUMENTATION_NAME) or not recorder.shares(span):
+    if span is INVALID_SPAN or _scope(span) in (None, INSTRUMENTATION_NAME):
         return None
-    if span in _annotated or not is_model_call(span.attributes or {}):
+    context = span.get_span_context()
+    if is_decided(context) or not is_model_call(getattr(span, "attributes", None) or {}):
         return None
-    _annotated.add(span)
+    _annotated[context.trace_id, context.span_id] = span  # also where its spans go elsewhere: it is met
     found: Span = span
-    return found
+    return found if recorder.shares(span) else None
+
+
+def measured(scope: str | None, *, streaming: bool) -> Sharing:
+    """What of a call the scope sees to that makes the conventions' metrics of it; None: nobody does."""
+    tokens = scope is not None and not (streaming and scope.startswith(_MEASURES_NO_STREAMED_TOKENS))
+    return Sharing(duration=scope is not None, tokens=tokens)
+
+
+def is_decided(context: SpanContext | None) -> bool:
+    """Whether the span of ``context``, which is not ended, is some call's already."""
+    return context is not None and (context.trace_id, context.span_id) in _annotated
 
 
 def measured_by(maker: Any) -> str | None:
@@ -118,9 +130,7 @@ class Loan:
         """What of the call somebody else sees to."""
         if not self.joined and self._measured_by is None:
             return ALONE
-        scope = self._measured_by
-        tokens = scope is not None and not (streaming and scope.startswith(_MEASURES_NO_STREAMED_TOKENS))
-        return Sharing(self.joined, scope is not None, tokens)
+        return measured(self._measured_by, streaming=streaming)._replace(span=self.joined)
 
     def to(self, tracer: Any, attributes: Mapping[str, Any] | None) -> Span | None:
         """The span for a tracer that would start one with these attributes; None: it is another span than the call's.

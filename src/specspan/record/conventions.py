@@ -125,6 +125,9 @@ METRIC_INFERENCE_USAGE_PREFIX: Final = "gen_ai.client.inference.usage."
 DURATION_BUCKETS_S: Final = tuple(0.01 * 2**power for power in range(14))
 TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 
+# specspan's own: the span of a decision about a call whose own span, somebody else's, had ended.
+DECISION_SPAN: Final = "specspan.decision"
+
 # specspan's own: the span of a call.
 DECISION_ID: Final = "specspan.decision.id"
 DECISION_VERDICT: Final = "specspan.decision.verdict"
@@ -157,6 +160,8 @@ SCOPE_COST_LIMIT: Final = "specspan.scope.cost_limit"
 SCOPE_DIGEST: Final = "specspan.scope.digest"
 SCOPE_TRUST: Final = "specspan.scope.trust"
 CONTENT_TRUNCATED: Final = "specspan.content.truncated"
+CALL_DIALECT: Final = "specspan.call.dialect"
+CALL_SPAN_ID: Final = "specspan.call.span_id"
 SAMPLING_KEPT: Final = "specspan.sampling.kept"
 EVENTS_DROPPED: Final = "specspan.findings.events_dropped"
 

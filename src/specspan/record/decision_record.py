@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from specspan.call import CallContext, Message, ModelCall, Response, Usage
+from specspan.checks.base import ARGUMENTS, OUTPUT, TOOL_CALLS
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.model import Policy
 from specspan.record import content
@@ -80,7 +81,7 @@ class RecordMaker:
             "service": self._service,
             "spec": [_spec(spec) for spec in decision.specs],
             "policy": {"digest": decision.policy_digest},
-            "call": self._call(ended.call),
+            "call": self._call(ended.call) | ({} if ended.dialect is None else {"dialect": ended.dialect}),
             **_ruling(decision),
             "findings": [self._finding(finding) for finding in decision.findings],
             "counts": {
@@ -120,15 +121,15 @@ class RecordMaker:
         }
 
     def _call(self, call: ModelCall) -> Record:
-        request, response = call.request, call.response
+        request, response, gaps = call.request, call.response, call.gaps
         return {
             "provider": request.provider,
             "operation": request.operation,
             "model": _text(request.model),
             "tool": _text(request.executes.name) if request.executes is not None else None,
             "response_id": _text(response.id) if response is not None else None,
-            "input_digest": self._digest(call.input),
-            "output_digest": self._digest(call.output),
+            "input_digest": self._digest(call.input) if gaps.input is None else None,
+            "output_digest": self._digest(call.output) if gaps.of((OUTPUT, TOOL_CALLS, ARGUMENTS)) is None else None,
             "usage": _usage(response),
             "scope": _scope(call.context),
         }

@@ -40,7 +40,7 @@ class LogRecords:
             self._write_call(call, call.context)
 
     def _write_call(self, ended: Ended, context: Context) -> None:
-        if self._content:
+        if self._content and ended.dialect is None:
             self._write_content(ended, context)
         if ended.decision is None:
             return

@@ -90,6 +90,8 @@ class Ended(NamedTuple):
     """``error.type``; None when it ended well."""
     timing: Timing
     sharing: Sharing = ALONE
+    dialect: str | None = None
+    """In which dialect somebody else told of it; None where it was met."""
 
     @property
     def context(self) -> Context:

@@ -141,6 +141,29 @@ class Recorder:
             if not sharing.span:
                 span.end()
 
+    def decided(self, ended: Ended, tracer_provider: trace.TracerProvider | None, started_ns: int) -> None:
+        """Record the decision about a call whose own span, somebody else's, has ended.
+
+        An ended span takes no attributes any more, so they are on a span right below it, in its trace and where its
+        own spans go. Log and decision records, and exemplars, name the call's own span. ``started_ns``: when the
+        deciding began, of Unix time.
+        """
+        with guard("record.decided"):
+            self._hand_on(ended)
+        with guard("record.decided.span"):
+            tracer = trace.get_tracer(
+                conventions.INSTRUMENTATION_NAME, __version__, tracer_provider, conventions.SCHEMA_URL
+            )
+            link = trace.Link(ended.span_context)
+            span = tracer.start_span(
+                conventions.DECISION_SPAN, ended.context, SpanKind.INTERNAL, links=(link,), start_time=started_ns
+            )
+            try:
+                if span.is_recording() and ended.decision is not None:
+                    self._write_decided(span, ended, ended.decision)
+            finally:
+                span.end()
+
     def start_work(
         self,
         name: str,
@@ -216,6 +239,17 @@ class Recorder:
         if decision is not None:
             self._add_events(span, decision, found)
         span.set_attributes(found)
+
+    def _write_decided(self, span: Span, ended: Ended, decision: Decision) -> None:
+        found: attributes.Attributes = {
+            conventions.CALL_SPAN_ID: trace.format_span_id(ended.span_context.span_id),
+            **({} if ended.dialect is None else {conventions.CALL_DIALECT: ended.dialect}),
+        }
+        attributes.of_context(found, ended.call.context)
+        found |= attributes.at_end(None, decision, ended.kind, None, ended.timing)
+        self._add_events(span, decision, found)
+        span.set_attributes(found)
+        self._set_status(span, decision, None, None)
 
     def _add_events(self, span: Span, decision: Decision, found: attributes.Attributes) -> None:
         chosen = findings.for_events(decision, self._settings.finding_events)

@@ -23,6 +23,7 @@ from specspan.record.pipeline import DecisionExporter
 from specspan.record.recorder import Recorder
 from specspan.record.sampling import Sampling
 from specspan.runtime import environment as env
+from specspan.runtime.bridging import providers_named
 from specspan.runtime.processes import at_end_of_child
 from specspan.runtime.running import Running, run_from_now_on, running, take_over
 from specspan.runtime.watched_files import Digests
@@ -42,6 +43,7 @@ def configure(
     service_name: str | None = None,
     db: str | os.PathLike[str] | None = None,
     sampling: float | Sampling | None = None,
+    bridges: bool | Sequence[TracerProvider] | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     logger_provider: LoggerProvider | None = None,
@@ -63,6 +65,9 @@ def configure(
         sampling: keep this share of traces, from 0 to 1, and whole every one in which something is worth keeping; a
             `Sampling` says more. By default ``SPECSPAN_SAMPLING_RATIO``; without it, OpenTelemetry's sampler decides
             alone. It is for providers that are made here.
+        bridges: decide the model calls, too, that other instrumentations trace and specspan does not meet: True for
+            those whose spans go to the tracer provider in use, or the providers they go to. They are only observed. By
+            default ``SPECSPAN_BRIDGES``.
         tracer_provider: by default the application's global one; without that, one is made here with the exporters
             that ``OTEL_*`` variables name, else SQLite. It is never set globally.
         meter_provider: in the same way; without an OTLP endpoint there are no metrics.
@@ -80,6 +85,9 @@ def configure(
     asked = env.read(os.environ)
     if db is not None:
         asked = asked.and_sqlite()
+    if bridges is not None:
+        asked = replace(asked, bridges=bool(bridges))
+    named = providers_named(bridges)
     if sampling is not None:
         asked = replace(asked, sampling=_sampling(sampling))
     source = policy if policy is not None else asked.policy
@@ -104,6 +112,10 @@ def configure(
             asked, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
         )
         what = _assembled(engine, found, decision_exporters)
+        if asked.bridges:
+            from specspan.runtime.bridging import bridged
+
+            what = bridged(what, named)
     if what is not None and interval_s is not None:
         what = _watched(what, load, read, interval_s)
     run_from_now_on(what)

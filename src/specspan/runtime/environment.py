@@ -37,6 +37,8 @@ class Environment:
     """``SPECSPAN_ENV``: a name under ``environments`` of the policy."""
     policy_reload_s: float | None
     """``SPECSPAN_POLICY_RELOAD``: how often to look whether the policy changed; None: never."""
+    bridges: bool
+    """``SPECSPAN_BRIDGES``: decide the calls that others trace, too."""
     sampling: Sampling | None
     """``SPECSPAN_SAMPLING_RATIO`` and ``SPECSPAN_SAMPLING_KEEP``; None: OpenTelemetry's sampler alone."""
     decisions: tuple[str, ...]
@@ -68,12 +70,22 @@ def read(environ: Mapping[str, str]) -> Environment:
         mode=given.get("SPECSPAN_MODE"),
         policy_environment=given.get("SPECSPAN_ENV"),
         policy_reload_s=_interval_s(given.get(_RELOAD, "off")),
+        bridges=_switch(given, "SPECSPAN_BRIDGES"),
         sampling=_sampling(given),
         decisions=_names(given.get("SPECSPAN_DECISION_EXPORTER", SQLITE_DECISIONS)),
         traces=_exporters(given, "TRACES", otherwise=SQLITE_SPANS),
         metrics=_exporters(given, "METRICS", otherwise="none"),
         logs=_exporters(given, "LOGS", otherwise="none"),
     )
+
+
+def _switch(given: Mapping[str, str], name: str) -> bool:
+    word = given.get(name, "off").casefold()
+    if word in (*_YES, "1"):
+        return True
+    if word in (*_NO, "0"):
+        return False
+    raise ConfigurationError(name, Problem(f"{given[name]!r} is neither true nor false", "Use one of them."))
 
 
 def reload_interval(interval_s: float, source: str) -> float:

@@ -15,6 +15,7 @@ from specspan.record.recorder import Recorder
 from specspan.runtime.watcher import Watcher
 
 if TYPE_CHECKING:
+    from specspan.bridges.bridge import Bridge
     from specspan.runtime.providers import Providers
 
 
@@ -26,18 +27,24 @@ class Running:
     providers: Providers
     watcher: Watcher | None = None
     """Looks at the policy's files, where they are to be looked at again."""
+    bridge: Bridge | None = None
+    """Decides the calls that others trace, where that was asked for."""
     at_last: Callable[[], None] = lambda: None
     """Done when all else is shut down."""
 
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over everything recorded so far; False when something was left."""
+        decided = self.bridge is None or self.bridge.force_flush(timeout_s)
         recorded = self.pipeline.recorder.force_flush(timeout_s)
-        return self.providers.force_flush(timeout_s) and recorded
+        return self.providers.force_flush(timeout_s) and recorded and decided
 
     def shutdown(self) -> None:
         """Flush, and let go of everything."""
         if self.watcher is not None:
             self.watcher.close()
+        with guard("runtime.shutdown.bridge"):
+            if self.bridge is not None:
+                self.bridge.shutdown()
         with guard("runtime.shutdown.recorder"):
             self.pipeline.recorder.shutdown()
         with guard("runtime.shutdown.providers"):

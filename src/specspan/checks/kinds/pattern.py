@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from specspan.call import ModelCall
-from specspan.checks.base import Check, CheckConfigError, TextAt
+from specspan.checks.base import ARGUMENTS, INPUT, OUTPUT, TOOL_CALLS, Check, CheckConfigError, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.documents.json_schema import hoisted
@@ -19,6 +19,9 @@ KIND = "pattern"
 
 MAX_EVIDENCE = 64
 """How many places one finding points at."""
+
+_SAID = frozenset((OUTPUT,))
+_NEEDS = {Stage.INPUT: frozenset((INPUT,)), Stage.TOOL_CALL: frozenset((TOOL_CALLS, ARGUMENTS))}
 
 
 class PatternConfig(BaseModel):
@@ -101,6 +104,11 @@ class _PatternCheck:
     @property
     def timeout_s(self) -> float | None:
         return None
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The texts of its stage alone."""
+        return _NEEDS.get(self.stage, _SAID)
 
     def reads(self, text: TextAt) -> bool:
         return self.roles is None or text.role in self.roles

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from specspan.call import ModelCall, ToolCall
 from specspan.checks.arguments import broken_limit, whole
 from specspan.checks.autonomy import OfToolCalls, decided, out_of_scope
-from specspan.checks.base import Check, CheckConfigError, TextAt
+from specspan.checks.base import ARGUMENTS, TOOL_CALLS, Check, CheckConfigError, TextAt
 from specspan.decision import CheckKind, CheckRef, Finding
 from specspan.scope.model import ArgumentLimit, Limits, Number, Plain
 from specspan.wording import did_you_mean
@@ -75,6 +75,11 @@ class ToolScope(OfToolCalls):
     allowed: frozenset[str] | None
     denied: frozenset[str]
     limits: Limits
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Which tools are called; where some are limited, with what arguments, too."""
+        return frozenset((TOOL_CALLS, ARGUMENTS) if self.limits else (TOOL_CALLS,))
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
         """Look at every tool call of the answer."""

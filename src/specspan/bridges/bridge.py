@@ -1,0 +1,207 @@
+"""The bridge: ended spans in, decisions out. What it takes is written once, for all dialects.
+
+The application waits while a span ends, so no more is done there than to see whether it is a model call's, and to queue
+it. A thread of the bridge's own reads and decides it. What is over can only be observed, whatever the policy says.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext, StatusCode, TracerProvider
+
+from specspan import losses
+from specspan.bridges.by_span import BySpan, Key, key_of
+from specspan.bridges.model import Dialect, Event, Recorded
+from specspan.bridges.taps import LogTap, SpanTap, tap
+from specspan.call import CallContext
+from specspan.decision import Mode, Override
+from specspan.engine.engine import Engine
+from specspan.engine.steps import run
+from specspan.instrument.context import current_context, current_overrides
+from specspan.instrument.other_instrumentation import is_decided, loan_in, measured, measured_by
+from specspan.instrument.pipeline import Pipeline, active
+from specspan.record.conventions import DECISION_ID, INSTRUMENTATION_NAME, RESPONSE_ID
+from specspan.record.lane import Lane
+from specspan.record.model import Ended, EndKind, Timing
+
+QUEUE_SIZE = 2_048
+"""Ended calls waiting to be decided; each holds what was recorded of it."""
+OPEN_SPANS = 4_096
+"""Of so many open spans at once it is remembered what was logged beside them, or that a call inside was decided."""
+_SHUTDOWN_S = 5.0
+_OBSERVED = (
+    "the policy's mode is enforce, and calls that others trace are over when they are seen, so these are only "
+    "observed; to enforce it on them, too, have specspan meet them (specspan.instrument())"
+)
+_log = logging.getLogger("specspan")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """An ended span that is a model call's, until it is decided."""
+
+    recorded: Recorded
+    dialect: Dialect
+    where: SpanContext
+    duration_s: float
+    measured_by: str | None
+    provider: TracerProvider | None
+    pipeline: Pipeline
+    context: CallContext
+    overrides: tuple[Override, ...]
+
+
+class Bridge:
+    """Decides the model calls that spans of others tell of, under the policy in force when they end."""
+
+    def __init__(self, dialects: Iterable[Dialect], *, queue_size: int = QUEUE_SIZE) -> None:
+        self._dialects = tuple(sorted(dialects, key=lambda dialect: dialect.general))
+        self._taps: list[SpanTap | LogTap] = []
+        self._beside: BySpan[list[Event]] = BySpan(OPEN_SPANS, "bridged_content")
+        self._handed_over: BySpan[dict[str, Any]] = BySpan(OPEN_SPANS, "bridged_content")
+        self._met: BySpan[bool] = BySpan(OPEN_SPANS)
+        self._answers: BySpan[bool] = BySpan(OPEN_SPANS)
+        self._observing: tuple[Engine, Engine] | None = None
+        self._lane: Lane[_Call] = Lane("bridged_call", self._decide_all, queue_size=queue_size, batch_size=1)
+
+    def listen_to(self, provider: Any) -> bool:
+        """Have the spans, or the log records, of a provider met. False: it takes no processors."""
+        found = tap(provider)
+        if found is None:
+            return False
+        found.listener = self
+        self._taps.append(found)
+        return True
+
+    def began(self, span: Key, within: Context) -> None:
+        """A span that begins inside a call that specspan meets is of that call, wherever it goes."""
+        loan = loan_in(within)
+        if loan is not None and loan.package is not None:
+            self._met.put(span, lambda: True)
+
+    def ended(self, span: ReadableSpan, provider: TracerProvider | None) -> None:
+        """Queue a model call that nobody has decided yet."""
+        context, facts = span.context, span.attributes or {}
+        if context is None:
+            return
+        key = key_of(context)
+        met, events, content = self._met.take(key), self._beside.take(key), self._handed_over.take(key)
+        scope = span.instrumentation_scope.name if span.instrumentation_scope is not None else ""
+        recorded = _recorded(span, {**facts, **content} if content else facts, scope, events or ())
+        dialect = self._dialect_of(recorded)
+        if dialect is None:
+            return
+        if span.parent is not None:  # whose call this is, too, if it is a model call's
+            self._met.put(key_of(span.parent), lambda: True)
+        if scope == INSTRUMENTATION_NAME or DECISION_ID in facts:
+            self._answers.put(_answer(context, facts), lambda: True)
+        elif not (met or is_decided(context) or _answer(context, facts) in self._answers or _is_own_thread()):
+            self._queue(span, recorded, dialect, context, provider)
+
+    def logged(self, span: Key, event: Event) -> None:
+        """Keep it until the span ends."""
+        self._beside.put(span, list).append(event)
+
+    def handed_over(self, context: SpanContext, content: dict[str, Any]) -> None:
+        """Keep content that a completion hook was given, until the span ends."""
+        self._handed_over.put(key_of(context), dict).update(content)
+
+    def force_flush(self, timeout_s: float) -> bool:
+        """Decide everything that ended so far; False when that took longer than ``timeout_s``."""
+        return self._lane.flush().wait(timeout_s)
+
+    def shutdown(self) -> None:
+        """Take no more calls, and decide those that ended; what is not decided in 5 s is counted as dropped."""
+        for each in self._taps:
+            if each.listener is self:
+                each.listener = None
+        self._lane.shutdown(_SHUTDOWN_S)
+
+    def _dialect_of(self, recorded: Recorded) -> Dialect | None:
+        return next((dialect for dialect in self._dialects if dialect.speaks(recorded)), None)
+
+    def _queue(
+        self,
+        span: ReadableSpan,
+        recorded: Recorded,
+        dialect: Dialect,
+        context: SpanContext,
+        provider: TracerProvider | None,
+    ) -> None:
+        pipeline = active()
+        if pipeline is None or pipeline.engine is None:
+            return
+        lasted_ns = (span.end_time or 0) - (span.start_time or 0)
+        said = current_context(), current_overrides()
+        self._lane.put(_Call(recorded, dialect, context, lasted_ns / 1e9, measured_by(span), provider, pipeline, *said))
+
+    def _decide_all(self, calls: Sequence[_Call]) -> None:
+        for each in calls:
+            self._decide(each)
+
+    def _decide(self, ended: _Call) -> None:
+        started_ns = time.time_ns()
+        read = ended.dialect.read(ended.recorded)
+        engine = ended.pipeline.engine
+        if read is None or engine is None:
+            return
+        call = replace(read, context=ended.context)
+        evaluation = self._observing_as(engine).open(ended.overrides, call)
+        run(evaluation.input(call))
+        if call.response is not None:
+            run(evaluation.output(call))
+        timing = Timing(ended.duration_s, None, dict(evaluation.overhead_ns))
+        kind = EndKind.FAILED if ended.recorded.failed else EndKind.COMPLETED
+        told = Ended(
+            ended.where,
+            call,
+            evaluation.decide(),
+            kind,
+            _error_of(ended.recorded),
+            timing,
+            measured(ended.measured_by, streaming=call.request.streaming)._replace(span=True),
+            ended.dialect.name,
+        )
+        ended.pipeline.recorder.decided(told, ended.provider, started_ns)
+
+    def _observing_as(self, engine: Engine) -> Engine:
+        """An engine that decides as ``engine`` and takes no action."""
+        if engine.policy.mode is Mode.ENFORCE:
+            losses.count("enforcement", "bridged_call")
+        if self._observing is None or self._observing[0] is not engine:
+            if engine.policy.mode is Mode.ENFORCE:
+                _log.warning(_OBSERVED)
+            self._observing = engine, engine.observing()
+        return self._observing[1]
+
+
+def _recorded(span: ReadableSpan, facts: Any, scope: str, events: Sequence[Event]) -> Recorded:
+    longest = getattr(getattr(span, "_attributes", None), "max_value_len", None)  # no public way tells the limit
+    own = tuple(Event(event.name, event.attributes or {}) for event in span.events)
+    failed = span.status.status_code is StatusCode.ERROR
+    return Recorded(facts, scope, (*own, *events), failed, longest, span.dropped_attributes > 0)
+
+
+def _answer(context: SpanContext, facts: Any) -> Key:
+    """An answer by its id, within one trace: several spans may tell of it."""
+    return context.trace_id, hash(facts.get(RESPONSE_ID, context.span_id))
+
+
+def _error_of(recorded: Recorded) -> str | None:
+    if not recorded.failed:
+        return None
+    found = recorded.attributes.get("error.type")
+    return found if isinstance(found, str) else "_OTHER"
+
+
+def _is_own_thread() -> bool:
+    """Whether it is a check's own call of a model: to decide that one by the same check would never end."""
+    return threading.current_thread().name.startswith("specspan-")

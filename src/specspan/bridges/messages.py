@@ -1,0 +1,155 @@
+"""Messages in the shapes in which they are recorded: the conventions' own, and those of providers and LangChain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from specspan.bridges.model import Facts
+from specspan.bridges.side import NOT_RECORDED, NOT_UNDERSTOOD, Side
+from specspan.call import Media, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse, Unknown
+from specspan.instrument.providers import _anthropic_messages as anthropic
+from specspan.instrument.providers import _chat as chat
+from specspan.instrument.providers._shapes import reference
+
+_ANTHROPIC = ("tool_use", "tool_result", "thinking", "document", "server_tool_use")
+_SENDERS = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "tool"}
+"""LangChain's names for roles."""
+
+
+def messages(side: Side, recorded: Any, role: str) -> tuple[Message, ...]:
+    """Messages, or JSON of them, each in whichever shape it has; ``role`` of those that name none."""
+    found = side.json(recorded)
+    if isinstance(found, str):
+        return (Message(role, (Text(side.told(found)),)),)
+    if isinstance(found, Mapping):
+        found = [found]
+    if not isinstance(found, (list, tuple, type(None))):
+        side.missed(NOT_UNDERSTOOD)
+        return ()
+    if not found:
+        side.missed(NOT_RECORDED)
+        return ()
+    return tuple(message(side, each, role) for each in found)
+
+
+def message(side: Side, recorded: Any, role: str) -> Message:
+    """One message."""
+    if not isinstance(recorded, Mapping):
+        side.missed(NOT_UNDERSTOOD)
+        return Message(role)
+    if "parts" in recorded:
+        made = Message(
+            str(recorded.get("role") or role),
+            parts(side, recorded["parts"]),
+            _word(recorded.get("name")),
+            _word(recorded.get("finish_reason")),
+        )
+        if not made.parts:  # some leave out what they have no word for, and the text beside it
+            side.missed(NOT_RECORDED)
+        return made
+    return _said(side, recorded, role)
+
+
+def parts(side: Side, recorded: Any) -> tuple[Part, ...]:
+    """Parts in the shape of the conventions, or JSON of them."""
+    found = side.json(recorded)
+    if isinstance(found, str):
+        return (Text(side.told(found)),)
+    if not isinstance(found, (list, tuple)):
+        side.missed(NOT_UNDERSTOOD)
+        return ()
+    return tuple(_part(side, each) for each in found)
+
+
+def _part(side: Side, part: Any) -> Part:
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    read = _PARTS.get(kind) if isinstance(kind, str) else None
+    if read is None:
+        side.missed(NOT_UNDERSTOOD)
+        return Unknown(str(kind))
+    return read(side, part)
+
+
+def _text(kind: Callable[[str], Part]) -> Callable[[Side, Facts], Part]:
+    return lambda side, part: kind(side.told(part.get("content")))
+
+
+def _medium(side: Side, part: Facts) -> Part:
+    uri, mime_type = reference(part.get("uri") or part.get("file_id") or part.get("url"))
+    return Media(str(part.get("modality") or "file"), uri, _word(part.get("mime_type")) or mime_type)
+
+
+def _tool_call(side: Side, part: Facts) -> Part:
+    return ToolCall(side.told(part.get("name"), "tool_calls"), side.arguments_of(part.get("arguments")), _id(part))
+
+
+def _tool_answer(side: Side, part: Facts) -> Part:
+    answer = part.get("response", part.get("result"))
+    return ToolCallResponse(side.told(answer) if answer is None or isinstance(answer, str) else answer, _id(part))
+
+
+_PARTS: Mapping[str, Callable[[Side, Facts], Part]] = {
+    "text": _text(Text),
+    "reasoning": _text(Reasoning),
+    "thinking": _text(Reasoning),
+    "refusal": _text(Refusal),
+    "tool_call": _tool_call,
+    "tool_call_response": _tool_answer,
+    "uri": _medium,
+    "blob": _medium,
+    "file": _medium,
+    "image-url": _medium,
+    "audio-url": _medium,
+    "video-url": _medium,
+    "document-url": _medium,
+    "binary": _medium,
+}
+
+
+def _said(side: Side, recorded: Facts, role: str) -> Message:
+    """A message in the shape of a provider's, or of LangChain's."""
+    if isinstance(recorded.get("kwargs"), Mapping):
+        return _langchain(side, recorded["kwargs"], role)
+    if str(recorded.get("type")) in _SENDERS and "role" not in recorded:
+        return _langchain(side, recorded, role)
+    said = recorded if recorded.get("role") else {**recorded, "role": role}
+    try:
+        reader = anthropic.message_of if _is_anthropic(said.get("content")) else chat.message_of
+        made = side.looked_over(reader(said, _word(recorded.get("finish_reason"))))
+    except (TypeError, ValueError, AttributeError):
+        side.missed(NOT_UNDERSTOOD)
+        return Message(str(said["role"]))
+    if not made.parts and said.get("content") != "":
+        side.missed(NOT_RECORDED, "text")
+    return made
+
+
+def _is_anthropic(content: Any) -> bool:
+    items = content if isinstance(content, list) else ()
+    return any(isinstance(item, Mapping) and item.get("type") in _ANTHROPIC for item in items)
+
+
+def _langchain(side: Side, said: Facts, role: str) -> Message:
+    """LangChain's messages keep tool calls in a shape of their own."""
+    sender = _SENDERS.get(str(said.get("type")), role)
+    calls = [
+        ToolCall(side.told(call.get("name"), "tool_calls"), side.arguments_of(call.get("args")), _id(call))
+        for call in said.get("tool_calls") or ()
+        if isinstance(call, Mapping)
+    ]
+    content = said.get("content")
+    rest = {"role": sender, "content": content, "tool_call_id": said.get("tool_call_id")}
+    if content or not calls:
+        made = _said(side, rest, sender)
+        known = tuple(part for part in made.parts if not (calls and isinstance(part, ToolCall)))
+        return Message(sender, (*known, *calls))
+    return Message(sender, tuple(calls))
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _id(part: Facts) -> str | None:
+    return _word(part.get("id"))
