@@ -11,6 +11,7 @@ from typing import Any
 
 from specspan.call import Media, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import Edits
+from specspan.instrument.providers._anthropic_messages import plain
 from specspan.instrument.providers._shapes import (
     Fields,
     Put,
@@ -63,6 +64,8 @@ def _places(said: Fields) -> Iterator[tuple[Part, Put | None]]:
     """The parts of a message, each with how to put another text in its place."""
     if reasoning := reasoning_of(said):
         yield Reasoning(reasoning), _put_reasoning
+    if plan := said.get("tool_plan"):
+        yield Reasoning(plan), None
     content = said.get("content")
     if isinstance(content, str):
         if content:
@@ -91,9 +94,17 @@ def _item(said: Fields, index: int, item: Fields) -> tuple[Part, Put | None]:
         return _text(said, text), put_in_list("content", index, "text")
     if kind == "refusal":
         return Refusal(item.get("refusal") or ""), put_in_list("content", index, "refusal")
+    if kind == "document":
+        document = fields(item.get(kind))
+        return ToolCallResponse(plain(document.get("data")), said.get("tool_call_id")), _put_document(index, document)
     if kind == "thinking":
         return Reasoning(_thought(item.get(kind))), None
     return (_media(kind, item) if kind in _MEDIA else unknown(kind)), None
+
+
+def _put_document(index: int, document: Fields) -> Put:
+    put: Any = put_in_list("content", index, "document")
+    return lambda message, text: put(message, {**document, "data": {"text": text}})
 
 
 def _thought(thinking: Any) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypedDict
+from urllib.parse import urlsplit
 
 from specspan.instrument.adapter import Invocation
 
@@ -39,6 +41,13 @@ def _read(url: Any) -> Server:
         _servers.clear()
     _servers[id(url)] = url, server
     return server
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def server_at(url: str) -> Server:
+    """Where requests go that are sent to a URL."""
+    read = urlsplit(url)
+    return {"server_address": read.hostname, "server_port": read.port or _PORTS.get(read.scheme)}
 
 
 def said(value: Any) -> Any:

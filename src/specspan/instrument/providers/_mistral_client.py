@@ -7,20 +7,17 @@ Its objects have a value of their own for what was left out, and defaults that n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from specspan.call import Request
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.providers import _openai_chat
 from specspan.instrument.providers._anthropic_messages import plain
-from specspan.instrument.providers._generated import Server
+from specspan.instrument.providers._generated import server_at
 from specspan.instrument.providers._openai_client import Service
 from specspan.instrument.providers._shapes import fields
 
 PROVIDER = "mistral_ai"
-_PORTS = {"https": 443, "http": 80}
 _HOSTS = {"mistralai.azure": "azure.ai.inference", "mistralai.gcp": "gcp.vertex_ai"}
 
 
@@ -42,13 +39,7 @@ def service_of(invocation: Invocation) -> Service:
     client = invocation.instance
     provider = _HOSTS.get(type(client).__module__.partition(".client")[0], PROVIDER)
     url = invocation.kwargs.get("server_url") or client.sdk_configuration.get_server_details()[0]
-    return {"provider": provider, **_server(url)}
-
-
-@lru_cache(maxsize=64)
-def _server(url: str) -> Server:
-    read = urlsplit(url)
-    return {"server_address": read.hostname, "server_port": read.port or _PORTS.get(read.scheme)}
+    return {"provider": provider, **server_at(url)}
 
 
 def asked(invocation: Invocation, messages: Any, *, streaming: bool = False) -> Request:

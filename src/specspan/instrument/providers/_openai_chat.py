@@ -38,7 +38,7 @@ def asked(invocation: Invocation, service: Service) -> Request:
     return Request(
         model=said(given.get("model")),
         parameters=dict(_parameters(given)),
-        output_type=_output_type(said(given.get("response_format"))),
+        output_type=output_type(said(given.get("response_format"))),
         input=tuple(map(message_of, listed(given["messages"]))),
         tools=tuple(said(given.get("tools")) or ()),
         streaming=bool(given.get("stream")),
@@ -56,7 +56,7 @@ def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
             yield "choice.count", value
 
 
-def _output_type(response_format: Any) -> str | None:
+def output_type(response_format: Any) -> str | None:
     """``gen_ai.output.type``."""
     if response_format is None:
         return None

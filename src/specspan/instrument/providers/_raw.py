@@ -49,14 +49,18 @@ def edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
 
 def with_body(answer: Any, body: Any) -> Any:
     """A raw response like ``answer`` with another JSON body: what was taken out must not be read from its bytes."""
-    before = answer.http_response
+    edited = copy.copy(answer)
+    edited.http_response, edited._parsed_by_type = response_of(answer.http_response, body), {}
+    return edited
+
+
+def response_of(before: Any, body: Any) -> Any:
+    """A response of ``httpx`` like the one ``before``, with another JSON body."""
     headers = {name: value for name, value in before.headers.items() if name not in _ABOUT_THE_BYTES}
     after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
     with suppress(RuntimeError):  # not every transport measures it
         after.elapsed = before.elapsed
-    edited = copy.copy(answer)
-    edited.http_response, edited._parsed_by_type = after, {}
-    return edited
+    return after
 
 
 def stream_in(answer: Any, kinds: tuple[type, ...]) -> Any | None:
