@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from backends import free_port, program, served
 from desk import Traffic, make_traffic
-from jaeger_server import Jaeger
-
-CONFIGURATION = Path(__file__).resolve().parents[1] / "jaeger.yaml"
+from jaeger_server import Jaeger, jaeger_in
 
 
 @pytest.fixture(scope="session")
 def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jaeger]:
-    """The server, its configuration changed in nothing but ports, the UI's files and how often metrics are made."""
-    server = program("jaeger")
-    ports = [free_port() for _ in range(6)]
-    at = [f"127.0.0.1:{port}" for port in ports]
-    ui, otlp, metrics, health, *_ = at
-    settings = {
-        "extensions.jaeger_query.http.endpoint": ui,
-        "receivers.otlp.protocols.http.endpoint": otlp,
-        "exporters.prometheus.endpoint": metrics,
-        "extensions.healthcheckv2.http.endpoint": health,
-        "extensions.jaeger_query.grpc.endpoint": at[4],
-        "receivers.otlp.protocols.grpc.endpoint": at[5],
-        "connectors.spanmetrics.metrics_flush_interval": "200ms",
-    }
-    files = server.parents[1] / "ui"
-    if files.is_dir():
-        settings["extensions.jaeger_query.ui.assets_path"] = str(files)
-    command = [
-        str(server),
-        "--config",
-        str(CONFIGURATION),
-        *(f"--set={key}={value}" for key, value in settings.items()),
-    ]
-    with served(command, f"http://{health}/status", tmp_path_factory.mktemp("jaeger") / "log"):
-        yield Jaeger(f"http://{ui}", f"http://{otlp}", f"http://{metrics}/metrics")
+    """The server."""
+    with jaeger_in(tmp_path_factory.mktemp("jaeger")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
