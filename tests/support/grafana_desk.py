@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+from desk import Traffic
+
+from specspan_exporter_grafana import Naming
+
+APPLICATION = Path(__file__).with_name("grafana_application.py")
 SPEC = """\
 ---
 id: desk
@@ -19,7 +27,7 @@ Never give a number away.
 
 Always.
 
-## Be brief {{#be_brief authority=user}}
+## Be brief {{#be:brief-1.a authority=user}}
 
 Mostly.
 
@@ -43,7 +51,7 @@ clauses:
     severity: high
     objective: {{target: 99.9%, window: 30d}}
     checks: [{{pattern: {{any: [stupid], reason: rude}}}}]
-  be_brief:
+  be:brief-1.a:
     checks:
       - code: 'json:loads'  # which takes no model call, and raises
       - pattern: {{any: [furthermore], reason: long}}
@@ -51,8 +59,8 @@ clauses:
     checks: [{{pattern: {{any: [roughly], reason: vague, sample: 50%}}}}]
 """
 OLD, NEW = "2026-05", "2026-11"
-CLAUSES = ("guard_numbers", "stay_polite", "be_brief", "be_exact")
-"""Those that have checks."""
+CLAUSES = ("guard_numbers", "stay_polite", "be:brief-1.a", "be_exact")
+"""Those that have checks; one whose id is no plain name."""
 
 
 def policy_text(version: str) -> str:
@@ -67,3 +75,25 @@ def written_policy(folder: Path) -> Path:
     path = folder / "policy.yaml"
     path.write_text(policy_text(OLD))
     return path
+
+
+def calls_under_both(folder: Path, traces: str, service: str = "desk", **variables: str) -> Traffic:
+    """Rounds of calls under each version of the spec, spans sent to ``traces`` and decisions to SQLite."""
+    policy = written_policy(folder)
+    db = folder / "specspan.db"
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPECSPAN_"))}
+    sent = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": traces, "SPECSPAN_DB": str(db), **variables}
+    text = policy.read_text()
+    for version in (OLD, NEW):
+        policy.write_text(text.replace(OLD, version))
+        command = [sys.executable, str(APPLICATION), str(policy), service]
+        ran = subprocess.run(
+            command, env={**inherited, **sent}, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+    return Traffic(service, db, {})
+
+
+def page_of(clause: str) -> str:
+    """The file of a clause's page."""
+    return f"{Naming().uid('clause', clause)}.json"

@@ -13,9 +13,8 @@ import pytest
 import yaml
 from backends import eventually, free_port, program, served
 from grafana_asked import Prometheus
-from grafana_desk import NEW, policy_text, written_policy
+from grafana_desk import APPLICATION, NEW, policy_text, written_policy
 
-APPLICATION = Path(__file__).with_name("application.py")
 PATIENCE_S = 40
 UNCHECKED = "spec: spec-2026-11.md\nclauses: {}\n"
 SEEN = (
@@ -72,7 +71,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     folder = tmp_path_factory.mktemp("desk")
     policy = written_policy(folder)
     others = {"calm": folder / "calm.yaml", "mute": folder / "mute.yaml"}
-    others["calm"].write_text("".join(policy_text(NEW).partition("  be_brief")[0]))
+    others["calm"].write_text("".join(policy_text(NEW).partition("  be:brief")[0]))
     others["mute"].write_text(UNCHECKED)
     jobs = {name: free_port() for name in ("desk", *others)}
     with ExitStack() as running:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from grafana_asked import asked
-from grafana_desk import CLAUSES
+from grafana_desk import CLAUSES, page_of
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -28,7 +28,7 @@ def pages(policy_file: Path) -> dict[str, Any]:
 
 def test_there_is_a_page_for_every_checked_clause(pages: dict[str, Any]) -> None:
     """An overview, a page for each clause that has checks, the versions, the checks themselves."""
-    clauses = {f"specspan-clause-{clause}.json" for clause in CLAUSES}
+    clauses = {page_of(clause) for clause in CLAUSES}
     assert set(pages) == {"specspan-overview.json", "specspan-versions.json", "specspan-checks.json"} | clauses
 
 
@@ -92,7 +92,7 @@ def test_exemplars_are_asked_for(pages: dict[str, Any]) -> None:
         for target in each.get("targets", ())
         if target.get("exemplar")
     ]
-    assert set(shown) == {"specspan-overview.json", *(f"specspan-clause-{clause}.json" for clause in CLAUSES)}
+    assert set(shown) == {"specspan-overview.json", *(page_of(clause) for clause in CLAUSES)}
 
 
 def test_log_records_are_shown_only_when_asked_for(policy_file: Path) -> None:

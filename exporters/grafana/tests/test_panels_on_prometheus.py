@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from grafana_asked import Prometheus, asked, put_in
-from grafana_desk import CLAUSES, NEW, OLD
+from grafana_desk import CLAUSES, NEW, OLD, page_of
 
 from specspan.policy.load import load_policy
 from specspan_exporter_grafana import dashboards_of, provisioning_of
@@ -57,7 +57,7 @@ def test_the_numbers_are_those_of_the_counters(prometheus: Prometheus, policy_fi
     """What a page counts within its time range is what the counters counted, their first appearance included."""
     pages = dashboards_of(load_policy(policy_file))
     for clause in CLAUSES:
-        page = asked({"": pages[f"specspan-clause-{clause}.json"]}, "prometheus")
+        page = asked({"": pages[page_of(clause)]}, "prometheus")
         (query,) = [each for each in page if each.panel == "Violations" and each.query.get("instant")]
         of_clause = f'specspan_finding_clause="{clause}",specspan_finding_outcome="violated"'
         counted = f'sum(specspan_findings_total{{job="desk",{of_clause}}})'

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from grafana_desk import page_of
 
 from specspan.cli.main import cli
 from specspan.policy.load import load_policy
@@ -112,7 +113,7 @@ def test_again_gives_the_same_bytes(policy_file: Path, written: Path, tmp_path: 
 
 def test_a_changed_policy_changes_what_was_written(policy_file: Path, written: Path) -> None:
     """Pages of clauses that are gone go, too; the rest is written anew."""
-    policy_file.write_text(policy_file.read_text().partition("  be_brief")[0].replace("99.9%", "99%"))
+    policy_file.write_text(policy_file.read_text().partition("  be:brief")[0].replace("99.9%", "99%"))
     result = provision(policy_file, written)
     assert result.exit_code == 0
     assert "2 taken away" in result.output
@@ -140,9 +141,9 @@ def test_a_file_of_others_is_left_alone(policy_file: Path, tmp_path: Path, mine:
 
 def test_an_edited_file_is_left_alone(policy_file: Path, written: Path) -> None:
     """A page that somebody changed is not written over, and not taken away with its clause."""
-    page = written / "dashboards/specspan/specspan-clause-be_brief.json"
+    page = written / f"dashboards/specspan/{page_of('be:brief-1.a')}"
     page.write_text("{}")
-    for policy in (policy_file.read_text(), policy_file.read_text().partition("  be_brief")[0]):
+    for policy in (policy_file.read_text(), policy_file.read_text().partition("  be:brief")[0]):
         policy_file.write_text(policy)
         result = provision(policy_file, written)
         assert result.exit_code == 1
