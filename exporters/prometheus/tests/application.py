@@ -1,15 +1,20 @@
 """An application that Prometheus scrapes: it answers again and again with what stands on the last line it was sent.
 
+It rests while that line is empty. Where OpenTelemetry's variable names an endpoint for metrics, it sends them there.
+
 Arguments: its policy, the port of its metrics.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from prometheus_client import start_http_server
 
 import specspan
@@ -17,8 +22,10 @@ import specspan
 PAUSE_S = 0.02
 
 policy, port = sys.argv[1:]
-reader = PrometheusMetricReader()
-specspan.configure(policy=policy, meter_provider=MeterProvider([reader]))
+readers: list[MetricReader] = [PrometheusMetricReader()]
+if "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" in os.environ:
+    readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+specspan.configure(policy=policy, meter_provider=MeterProvider(readers))
 start_http_server(int(port), "127.0.0.1")
 
 
@@ -29,11 +36,13 @@ def answer(question: str, text: str) -> str:
 
 
 said = "Good morning."
+lines = open(0, "rb", buffering=0)  # noqa: SIM115 - so that no line waits where select does not see it
 while True:
-    readable, _, _ = select.select([sys.stdin], [], [], PAUSE_S)
+    readable, _, _ = select.select([lines], [], [], PAUSE_S)
     if readable:
-        line = sys.stdin.readline()
+        line = lines.readline()
         if not line:
             break
-        said = line.strip()
-    answer("Hello?", said)
+        said = line.decode().strip()
+    if said:
+        answer("Hello?", said)

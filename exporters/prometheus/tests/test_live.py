@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backends import eventually, fetch, free_port, program, served
+from backends import eventually, free_port, program, served
+from prometheus_server import Said, prometheus, speaking
 
 from specspan.policy.load import load_policy
 from specspan_exporter_prometheus import Pace, rules_of
@@ -38,16 +36,6 @@ receivers:
   - url: http://127.0.0.1:{webhook}/
 """
 
-PROMETHEUS = """\
-global: {{scrape_interval: 250ms, evaluation_interval: 250ms}}
-rule_files: [rules.yaml]
-alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{alertmanager}']}}]}}]}}
-scrape_configs:
-- job_name: desk
-  static_configs: [{{targets: ['127.0.0.1:{application}']}}]
-"""
-
-Said = Callable[[str], None]
 Received = list[dict[str, Any]]
 
 
@@ -79,26 +67,6 @@ def webhook() -> Iterator[tuple[int, Received]]:
 
 
 @contextmanager
-def application(policy_file: Path, port: int) -> Iterator[Said]:
-    """The application; call what is given to have it answer something else."""
-    environment = os.environ | {"OTEL_TRACES_EXPORTER": "none", "SPECSPAN_DECISION_EXPORTER": "none"}
-    command: list[str | Path] = [sys.executable, APPLICATION, policy_file, str(port)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=environment) as process:
-        stdin = process.stdin
-        assert stdin is not None
-
-        def say(text: str) -> None:
-            stdin.write(text + "\n")
-            stdin.flush()
-
-        try:
-            yield say
-        finally:
-            stdin.close()
-            process.wait(10)
-
-
-@contextmanager
 def alertmanager(folder: Path, webhook_port: int) -> Iterator[int]:
     """Alertmanager, which delivers to the webhook; its port."""
     port = free_port()
@@ -114,22 +82,6 @@ def alertmanager(folder: Path, webhook_port: int) -> Iterator[int]:
         yield port
 
 
-@contextmanager
-def prometheus(folder: Path, **ports: int) -> Iterator[str]:
-    """Prometheus with the rules of the folder, which scrapes and alerts at ``ports``; its URL."""
-    port = free_port()
-    (folder / "prometheus.yaml").write_text(PROMETHEUS.format(**ports))
-    command: list[str | Path] = [
-        program("prometheus"),
-        f"--config.file={folder}/prometheus.yaml",
-        f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--rules.alert.resend-delay=1s",
-    ]
-    with served(command, f"http://127.0.0.1:{port}/-/ready", folder / "prometheus.log"):
-        yield f"http://127.0.0.1:{port}"
-
-
 @pytest.fixture
 def desk(policy_file: Path) -> Iterator[tuple[Said, Received]]:
     """The application under watch, when Prometheus has seen its counters: how to make it speak, what is delivered."""
@@ -137,13 +89,19 @@ def desk(policy_file: Path) -> Iterator[tuple[Said, Received]]:
     program("prometheus")  # skip before anything starts
     (folder / "rules.yaml").write_text(rules_of(load_policy(policy_file), pace=PACE).text, encoding="utf-8")
     metrics = free_port()
+    quiet = {"OTEL_TRACES_EXPORTER": "none", "SPECSPAN_DECISION_EXPORTER": "none"}
     with webhook() as (receiver, received), alertmanager(folder, receiver) as alerts:
+        configuration = {
+            "global": {"scrape_interval": "250ms", "evaluation_interval": "250ms"},
+            "rule_files": ["rules.yaml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alerts}"]}]}]},
+            "scrape_configs": [{"job_name": "desk", "static_configs": [{"targets": [f"127.0.0.1:{metrics}"]}]}],
+        }
         with (
-            application(policy_file, metrics) as say,
-            prometheus(folder, alertmanager=alerts, application=metrics) as url,
+            speaking([APPLICATION, policy_file, str(metrics)], **quiet) as say,
+            prometheus(folder, configuration, "--rules.alert.resend-delay=1s") as server,
         ):
-            seen = f"{url}/api/v1/query?query=specspan_decisions_total"
-            eventually(lambda: json.loads(fetch(seen))["data"]["result"], PATIENCE_S, "the first scrape")
+            eventually(lambda: server.query("specspan_decisions_total"), PATIENCE_S, "the first scrape")
             yield say, received
 
 
