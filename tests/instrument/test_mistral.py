@@ -8,15 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from cassettes import Exchange, exchanges, transport
 from ended_spans import Spans
-from mistral_wire import HI, USAGE, Wire, ask, called, chunk, client, completion, sse
+from mistral_wire import HI, USAGE, Wire, ask, called, chunk, client, completion, http, sse
 from mistralai.client import models
 from mistralai.client.chat import Chat
 from mistralai.client.errors import SDKError
-from mistralai.extra.observability.telemetry import configure_telemetry
 from policies import Code, bound, pattern, policy
 from pydantic import BaseModel
 from replays import Facts, Tally, told
@@ -71,14 +69,14 @@ def streamed(*chunks: Any) -> Wire:
 
 def test_a_chat(is_async: bool, content_spans: Spans) -> None:
     """Whatever the body says is on the span, and what was asked; the vendor's prefix of the model stays."""
-    answer = ask(Wire(completion()), is_async=is_async, temperature=0.5, random_seed=7, stop="x", n=1, top_k=3)
+    answer = ask(Wire(completion()), is_async=is_async, temperature=0.5, random_seed=7, stop="x", n=1, max_tokens=9)
     assert isinstance(answer, models.ChatCompletionResponse)
     (span,) = content_spans.all
     assert told(span) == fact()
     found = span.attributes or {}
     assert found["gen_ai.request.stop_sequences"] == ("x",)
-    asked = {name: found.get(f"gen_ai.request.{name}") for name in ("temperature", "seed", "top_k", "top_p")}
-    assert asked == {"temperature": 0.5, "seed": 7, "top_k": 3, "top_p": None}
+    asked = {name: found.get(f"gen_ai.request.{name}") for name in ("temperature", "seed", "max_tokens", "top_p")}
+    assert asked == {"temperature": 0.5, "seed": 7, "max_tokens": 9, "top_p": None}
     assert (found["server.address"], found["server.port"]) == ("api.mistral.ai", 443)
 
 
@@ -375,6 +373,14 @@ def test_refused_requests(is_async: bool, spans: Spans) -> None:
     assert told(span).error == "SDKError"
 
 
+def traced(made: Any, spans: Spans) -> Any:
+    """A client that traces itself, as it can from some version on."""
+    from mistralai.extra.observability.telemetry import configure_telemetry
+
+    configure_telemetry(made, provider=spans.provider, redaction=False)
+    return made
+
+
 @pytest.mark.parametrize("way", ["complete", "stream"])
 def test_a_client_that_traces_itself(is_async: bool, spans: Spans, way: str) -> None:
     """Its span is ours: what it knows of the connection is there, its content is not, and the service is told of it."""
@@ -382,9 +388,7 @@ def test_a_client_that_traces_itself(is_async: bool, spans: Spans, way: str) -> 
     asked: Any = {"is_async": is_async, "messages": [{"role": "user", "content": "secret"}]}
 
     def tracing() -> Any:
-        made = client(httpx2.MockTransport(wire), is_async=is_async)
-        configure_telemetry(made, provider=spans.provider, redaction=False)
-        return made
+        return traced(client(http.MockTransport(wire), is_async=is_async), spans)
 
     ask(tracing(), f"chat.{way}", **asked)
     (span,) = spans.all
@@ -406,9 +410,8 @@ def test_each_attempt_of_a_client_that_traces_itself(spans: Spans) -> None:
     """A request that is made again is the same call."""
     from mistralai.client.utils import BackoffStrategy, RetryConfig
 
-    answers = iter([httpx2.Response(500), httpx2.Response(200, json=completion())])
-    made = client(httpx2.MockTransport(lambda request: next(answers)))
-    configure_telemetry(made, provider=spans.provider, redaction=False)
+    answers = iter([http.Response(500), http.Response(200, json=completion())])
+    made = traced(client(http.MockTransport(lambda request: next(answers))), spans)
     ask(made, retries=RetryConfig("backoff", BackoffStrategy(1, 1, 1.0, 1000), retry_connection_errors=False))
     assert spans.names == ["chat vendor/m"]
 
@@ -417,9 +420,7 @@ def test_one_that_exports_elsewhere_is_left_alone(spans: Spans) -> None:
     """Spans that go to another provider are nobody's second ones."""
     elsewhere = Spans()
     activate(Pipeline(Recorder(tracer_provider=elsewhere.provider)))
-    made = client(httpx2.MockTransport(Wire(completion())))
-    configure_telemetry(made, provider=spans.provider, redaction=False)
-    ask(made)
+    ask(traced(client(http.MockTransport(Wire(completion()))), spans))
     assert (elsewhere.names, spans.names) == (["chat vendor/m"], ["chat vendor/m"])
 
 
@@ -439,8 +440,8 @@ def test_the_same_models_elsewhere(spans: Spans) -> None:
     """On Azure they are asked through a client of its own, and told apart."""
     from mistralai.azure.client import MistralAzure
 
-    http = httpx2.Client(transport=httpx2.MockTransport(Wire(completion())))
-    azure = MistralAzure(api_key="k", server_url="https://models.example.com", client=http)
+    sends = http.Client(transport=http.MockTransport(Wire(completion())))
+    azure = MistralAzure(api_key="k", server_url="https://models.example.com", client=sends)
     azure.chat.complete(model="m", messages=list(HI))
     (span,) = spans.all
     assert told(span).provider == "azure.ai.inference"
@@ -458,7 +459,7 @@ def test_every_recorded_exchange(is_async: bool, recordings: Path, content_spans
     for exchange in found:
         content_spans.clear()
         asked = {name: value for name, value in exchange.request.items() if name != "stream"}
-        ask(transport(exchange, httpx2), "chat.stream", is_async=is_async, **asked)
+        ask(transport(exchange, http), "chat.stream", is_async=is_async, **asked)
         (span,) = content_spans.all
         assert told(span) == _recorded(exchange), exchange.name
         tally.replayed("mistral", exchange, "async" if is_async else "sync")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,11 +83,10 @@ def lines(*found: Mapping[str, Any]) -> str:
 
 def client(transport: Any, *, is_async: bool = False, version: int = 2) -> Any:
     """A client over a transport."""
-    if is_async:
-        made: Any = cohere.AsyncClientV2 if version == 2 else cohere.AsyncClient
-        return made(api_key="k", httpx_client=httpx.AsyncClient(transport=transport), max_retries=0)
-    made = cohere.ClientV2 if version == 2 else cohere.Client
-    return made(api_key="k", httpx_client=httpx.Client(transport=transport), max_retries=0)
+    made: Any = getattr(cohere, f"{'Async' if is_async else ''}Client{'V2' if version == 2 else ''}")
+    http: Any = httpx.AsyncClient if is_async else httpx.Client
+    once = {"max_retries": 0} if "max_retries" in inspect.signature(made.__init__).parameters else {}
+    return made(api_key="k", httpx_client=http(transport=transport), **once)
 
 
 @dataclass

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-from mistralai.client import Mistral
+from mistralai.client import Mistral, basesdk
+
+http: Any = vars(basesdk)["httpx"]
+"""The client's own: which it is depends on its version."""
 
 USAGE = {
     "prompt_tokens": 12,
@@ -46,8 +48,8 @@ def sse(*chunks: Mapping[str, Any]) -> str:
 def client(transport: Any, *, is_async: bool = False) -> Mistral:
     """A client over a transport, for its methods that block or for those that are awaited."""
     if is_async:
-        return Mistral(api_key="k", async_client=httpx2.AsyncClient(transport=transport))
-    return Mistral(api_key="k", client=httpx2.Client(transport=transport))
+        return Mistral(api_key="k", async_client=http.AsyncClient(transport=transport))
+    return Mistral(api_key="k", client=http.Client(transport=transport))
 
 
 @dataclass
@@ -59,13 +61,13 @@ class Wire:
     requests: list[dict[str, Any]] = field(default_factory=list)
     traced: list[str | None] = field(default_factory=list)
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    def __call__(self, request: http.Request) -> http.Response:
         self.requests.append(json.loads(request.content))
         self.traced.append(request.headers.get("traceparent"))
         if isinstance(self.body, str):
-            unread = httpx2.ByteStream(self.body.encode())
-            return httpx2.Response(self.status, headers={"content-type": "text/event-stream"}, stream=unread)
-        return httpx2.Response(self.status, json=self.body)
+            unread = http.ByteStream(self.body.encode())
+            return http.Response(self.status, headers={"content-type": "text/event-stream"}, stream=unread)
+        return http.Response(self.status, json=self.body)
 
 
 HI: Sequence[Any] = ({"role": "user", "content": "hi"},)
@@ -74,8 +76,8 @@ HI: Sequence[Any] = ({"role": "user", "content": "hi"},)
 def ask(answer: Any, method: str = "chat.complete", *args: Any, is_async: bool = False, **asked: Any) -> Any:
     """What a method answers, of a stream all events; ``answer`` is a `Wire`, a transport or a client."""
     if not isinstance(answer, Mistral):
-        is_transport = isinstance(answer, httpx2.MockTransport)
-        answer = client(answer if is_transport else httpx2.MockTransport(answer), is_async=is_async)
+        is_transport = isinstance(answer, http.MockTransport)
+        answer = client(answer if is_transport else http.MockTransport(answer), is_async=is_async)
     resource, _, name = method.partition(".")
     given = ({} if resource == "agents" else {"model": "vendor/m"}) | asked
     if resource in ("chat", "agents"):
