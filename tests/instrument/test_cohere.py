@@ -439,6 +439,22 @@ def test_cached_tokens(content_spans: Spans) -> None:
     assert told(span).usage == Usage(12, 5, cache_read_input_tokens=4)
 
 
+def test_clients_for_other_clouds(spans: Spans) -> None:
+    """They turn requests to somewhere else, and may count -1: where they go and what was read is not known."""
+    from cohere.aws_client import map_token_counts
+
+    def turned(request: Any) -> None: ...
+
+    turned.__module__ = map_token_counts.__module__  # the real one needs the cloud's own package
+    usage = map_token_counts(httpx.Response(200)).model_dump()
+    how = httpx.MockTransport(Wire(first(meta=usage)))
+    sends = httpx.Client(transport=how, event_hooks={"request": [turned]})
+    ask(None, made=cohere.Client(api_key="k", httpx_client=sends), version=1)
+    (span,) = spans.all
+    assert not {"server.address", "server.port"} & set(span.attributes or {})
+    assert told(span).usage == Usage()
+
+
 def test_methods_are_put_back() -> None:
     """The very same functions; and no name of a method stands for nothing, with this version of the client."""
     owners = [(RawV2Client, "chat"), (RawV2Client, "chat_stream"), (RawBaseCohere, "chat"), (RawBaseCohere, "embed")]

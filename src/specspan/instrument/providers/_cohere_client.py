@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from specspan.call import Attribute, Usage
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.providers._generated import server_at
+from specspan.instrument.providers._generated import Server, server_at
 from specspan.instrument.providers._openai_chat import output_type
 from specspan.instrument.providers._raw import response_of
 from specspan.instrument.providers._shapes import Fields, count, fields, listed, word
@@ -57,8 +57,16 @@ def common(invocation: Invocation) -> Common:
         "model": word(said.get("model")),
         "parameters": _parameters(said),
         "output_type": output_type(said.get("response_format")),
-        **server_at(invocation.instance._client_wrapper.get_base_url()),
+        **_server(invocation.instance._client_wrapper),
     }
+
+
+def _server(wrapper: Any) -> Server:
+    """Where requests go; not known of clients for other people's clouds, which turn each to somewhere else."""
+    hooks = wrapper.httpx_client.httpx_client.event_hooks["request"]
+    if any(each.__module__.startswith("cohere.") for each in hooks):
+        return {"server_address": None, "server_port": None}
+    return server_at(wrapper.get_base_url())
 
 
 def _parameters(said: Fields) -> dict[str, Attribute]:
@@ -103,5 +111,6 @@ def usage_of(usage: Any) -> Usage:
 
 
 def _whole(value: Any) -> int | None:
-    """A number of tokens, which the client may have made a fraction of."""
-    return count(int(value) if isinstance(value, float) and value.is_integer() else value)
+    """A number of tokens, which the client may have made a fraction of, or -1 where it found none."""
+    found = count(int(value) if isinstance(value, float) and value.is_integer() else value)
+    return None if found == -1 else found
