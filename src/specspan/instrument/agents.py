@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from specspan.call import Attribute
 from specspan.instrument.lifecycle import passed_by
 from specspan.instrument.observe import observe
-from specspan.instrument.pipeline import active
+from specspan.instrument.pipeline import Pipeline, active
 from specspan.instrument.work import Work
 from specspan.record import conventions as names
 from specspan.record.attributes import name_of, safe
@@ -25,10 +25,17 @@ class _Block:
         given = {key: safe(value) for key, value in attributes.items() if value is not None}
         self._attributes: dict[str, Attribute] = {names.OPERATION_NAME: operation, **given}
 
+    def watched(self) -> Pipeline | None:
+        """Where its span goes; None: it has none, as until `configure`, or where instrumentation is suppressed."""
+        return None if passed_by(None) else active()
+
+    def begin(self, pipeline: Pipeline) -> Work:
+        """Its span, begun and current, until what is returned is left."""
+        return Work(pipeline.recorder, self._name, self._attributes)
+
     def __enter__(self) -> None:
-        pipeline = active()
-        left_alone = pipeline is None or passed_by(None)
-        self._work = None if left_alone or pipeline is None else Work(pipeline.recorder, self._name, self._attributes)
+        pipeline = self.watched()
+        self._work = None if pipeline is None else self.begin(pipeline)
 
     async def __aenter__(self) -> None:
         self.__enter__()

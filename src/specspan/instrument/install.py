@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import partial
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
@@ -115,8 +116,10 @@ def _present(adapter: Met) -> bool:
     if adapter.package is None:
         return True
     try:
+        if isinstance(adapter, Activity) and adapter.distribution is not None:
+            distribution(adapter.distribution)
         return find_spec(adapter.package) is not None
-    except ModuleNotFoundError:  # the package that it is in is not there
+    except ModuleNotFoundError:  # of what it is in, or of the distribution
         return False
 
 

@@ -1,0 +1,87 @@
+"""OpenAI's Agents SDK: runs, the agents that work in them one after the other, and the tools that are run here.
+
+A run is a workflow: a handoff ends the work of one agent and begins that of another. Which agent is at work is where the
+SDK has its own span of it, whether or not it traces. Model calls are met where the provider's client makes them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from specspan.call import ToolCall
+from specspan.instrument.activity import Activity
+from specspan.instrument.adapter import Invocation
+from specspan.instrument.agents import agent, workflow
+from specspan.instrument.providers._responses import answer_of
+from specspan.instrument.tools import tool_call
+
+_UNNAMED = "Agent workflow"
+"""What the SDK calls a run that has no name."""
+
+
+def _run(call: Invocation) -> workflow:
+    config = call.kwargs.get("run_config")
+    name = config.get("workflow_name") if isinstance(config, dict) else getattr(config, "workflow_name", None)
+    return workflow(str(name or _UNNAMED))
+
+
+def _agent(call: Invocation) -> agent:
+    return agent(str(call.args[0] if call.args else call.kwargs["name"]))
+
+
+def _function(call: Invocation) -> tool_call:
+    given = call.kwargs
+    return tool_call(
+        str(given["function_tool"].name),
+        _parsed(given["arguments"]),
+        call_id=getattr(given["context"], "tool_call_id", None),
+    )
+
+
+def _parsed(arguments: Any) -> Any:
+    """What the tool is given, by name; as it came where it is no JSON."""
+    try:
+        return json.loads(arguments)
+    except (TypeError, ValueError):
+        return arguments or {}
+
+
+def _local(call: Invocation) -> tool_call | None:
+    """A shell, an editor, a computer, or a tool that takes a text: named as in the model's answer."""
+    asked = call.kwargs["call"] if "call" in call.kwargs else call.kwargs["action"]
+    parts = answer_of([asked.tool_call], None).parts
+    found = next((part for part in parts if isinstance(part, ToolCall)), None)
+    return None if found is None else tool_call(found.name, found.arguments, call_id=found.id)
+
+
+_OF: Any = {"package": "agents", "distribution": "openai-agents", "install": "specspan[openai-agents]"}
+_LOCAL_TOOLS = ("ComputerAction", "LocalShellAction", "ShellAction", "CustomToolAction", "ApplyPatchAction")
+
+ACTIVITIES = (
+    Activity(
+        block=_run,
+        methods=("agents.run:AgentRunner.run", "agents.run:start_streaming"),
+        **_OF,
+    ),
+    Activity(
+        block=_agent,
+        methods=("agents.run:agent_span", "agents.run_internal.run_loop:agent_span"),
+        **_OF,
+        within="started",
+    ),
+    Activity(
+        block=_function,
+        methods=(
+            "agents.run_internal.tool_execution:_invoke_function_tool_with_metadata",
+            "agents.run_internal.tool_execution:invoke_function_tool",  # the same, in older versions
+            "agents.realtime.session:invoke_function_tool",
+        ),
+        **_OF,
+    ),
+    Activity(
+        block=_local,
+        methods=tuple([f"agents.run_internal.tool_actions:{name}.execute" for name in _LOCAL_TOOLS]),
+        **_OF,
+    ),
+)
