@@ -1,4 +1,4 @@
-"""A scripted model behind the real ``openai`` client: each request is answered with the next turn, streamed if asked."""
+"""A scripted model behind the real ``openai`` client: each request has the next turn, streamed if asked."""
 
 from __future__ import annotations
 

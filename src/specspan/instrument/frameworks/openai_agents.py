@@ -1,7 +1,8 @@
 """OpenAI's Agents SDK: runs, the agents that work in them one after the other, and the tools that are run here.
 
-A run is a workflow: a handoff ends the work of one agent and begins that of another. Which agent is at work is where the
-SDK has its own span of it, whether or not it traces. Model calls are met where the provider's client makes them.
+A run is a workflow: a handoff ends the work of one agent and begins that of another. An agent is at work from start to
+finish of the SDK's own span of it, which is there whether or not the SDK traces. Model calls are met where the
+provider's client makes them.
 """
 
 from __future__ import annotations
