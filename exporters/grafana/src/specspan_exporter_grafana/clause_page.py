@@ -100,9 +100,10 @@ def _budget(name: str, objective: Objective) -> tuple[Panel, ...]:
     allowed = f"{1 - objective.target:.10g}"
     left = f"1 - {share(_violated(name), _assessed(name), window, by='job')} / {allowed}"
     lasting = f"Of {_words(objective.window)}; below 0, the objective is missed."
+    course = (Prom(left, named("job")),)
     return (
         stat_of("Budget left", lasting, Prom(left, named("job"), instant=True), PERCENT),
-        Panel("Budget left", lasting, Kind.LINES, (Prom(left, named("job")),), PERCENT, (20, 8), dear=True),
+        Panel("Budget left", lasting, Kind.LINES, course, PERCENT, (20, 8), dear=True, below_zero=True),
         _burn(name, objective, allowed),
     )
 

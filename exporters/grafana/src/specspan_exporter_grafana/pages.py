@@ -20,7 +20,7 @@ from specspan_exporter_grafana.sources import Source, services
 CLAUSES: Final = "clauses"
 """What the tag of the clauses' pages ends in."""
 _SINCE = "now-6h"
-_REFRESH = "1m"
+_REFRESH = "5m"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class Panel:
     """Markdown, of `Kind.TEXT`."""
     dear: bool = False
     """Its windows are of days: it is asked at few points."""
+    below_zero: bool = False
+    """Whether its values may be below 0, where others begin."""
 
 
 def stat_of(title: str, description: str, query: Query, unit: str = COUNT) -> Panel:
@@ -93,7 +95,8 @@ def _bars(panel: Panel) -> Built:
 
 
 def _graph(panel: Panel) -> Built:
-    return timeseries.Panel().unit(panel.unit).min(0)
+    built = timeseries.Panel().unit(panel.unit)
+    return built if panel.below_zero else built.min(0)
 
 
 def _table(panel: Panel) -> Built:

@@ -13,6 +13,9 @@ from specspan_exporter_grafana.promql import JOBS
 SERVICE: Final = "service"
 """The variable of the services looked at: ``service.name``, which of a job's name is what follows its namespace."""
 
+_LABEL_VALUES = 1
+"""What Grafana's editor of variables calls such a query."""
+
 
 class Source(str, Enum):
     """A kind of data source, called as Grafana calls it; the variable has the same name."""
@@ -53,7 +56,7 @@ def labels(name: str, title: str, query: str, sort: VariableSort) -> QueryVariab
         QueryVariable(name)
         .label(title)
         .datasource(Source.PROMETHEUS.chosen)
-        .query({"query": query, "refId": name})
+        .query({"qryType": _LABEL_VALUES, "query": query, "refId": name})
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(sort)
     )
