@@ -1,7 +1,7 @@
-"""An application that Prometheus scrapes, a process of its own: ``application.py POLICY SERVICE PORT``.
+"""An application that Prometheus scrapes, a process of its own: ``grafana_application.py POLICY SERVICE PORT``.
 
-Without a PORT it makes a few rounds of calls and ends. The service `desk` does all that may go wrong, again and again,
-`calm` nothing of it.
+Without a PORT it makes a few rounds of calls, hands over what was recorded, and waits until standard input ends. The
+service `desk` does all that may go wrong, again and again, `calm` nothing of it.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ def main(policy: str, service: str, port: str | None = None) -> None:
         specspan.configure(policy=policy, service_name=service)
         for _ in range(ROUNDS):
             round_of_calls(service)
+        specspan.force_flush()
+        sys.stdin.read()
         specspan.shutdown()
         return
     provider = MeterProvider([PrometheusMetricReader()])

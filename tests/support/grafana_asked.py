@@ -6,12 +6,11 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from backends import fetch
+from prometheus_server import Prometheus
 
 RANGE_S = 300
 STEP_S = 5
@@ -59,41 +58,27 @@ def put_in(text: str, variables: Mapping[str, str]) -> str:
     return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda match: variables.get(match[1] or match[2], match[0]), text)
 
 
-@dataclass(frozen=True, slots=True)
-class Prometheus:
-    """A real one."""
+def answer(prometheus: Prometheus, each: Asked, variables: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What a panel's PromQL gives, at the end of its time range or over it: the series that have a number."""
+    given = {
+        "__range": f"{RANGE_S}s",
+        "__interval": f"{each.step_s}s",
+        "__rate_interval": f"{math.ceil(max(each.step_s + SCRAPE_S, 4 * SCRAPE_S))}s",
+        **variables,
+    }
+    expr = put_in(each.query["expr"], given)
+    assert "$" not in expr, expr
+    if each.query.get("instant"):
+        return [found for found in prometheus.query(expr) if _is_number(found["value"])]
+    return [found for found in _course(prometheus, expr, each.step_s) if any(map(_is_number, found["values"]))]
 
-    url: str
 
-    def instant(self, expr: str, at_s: float | None = None) -> list[dict[str, Any]]:
-        """Series with their values at a moment, by default now; those that are no number left out."""
-        found = self._get("query", query=expr, time=at_s or time.time())["result"]
-        return [each for each in found if not math.isnan(float(each["value"][1]))]
+def _course(prometheus: Prometheus, expr: str, step_s: int) -> list[dict[str, Any]]:
+    """Up to now, at whole steps."""
+    end_s = math.ceil(time.time() / step_s) * step_s
+    return prometheus.course(expr, end_s - math.ceil(RANGE_S / step_s) * step_s, end_s, step_s)
 
-    def course(self, expr: str, step_s: float) -> list[dict[str, Any]]:
-        """Series with their values up to now, at whole steps; those without a number left out."""
-        end_s = math.ceil(time.time() / step_s) * step_s
-        start_s = end_s - math.ceil(RANGE_S / step_s) * step_s
-        found = self._get("query_range", query=expr, start=start_s, end=end_s, step=step_s)["result"]
-        return [each for each in found if any(not math.isnan(float(value)) for _, value in each["values"])]
 
-    def values(self, asked: str) -> list[str]:
-        """What `label_values(metric, label)` gives."""
-        metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", asked).groups()  # type: ignore[union-attr]  # or the test fails
-        return list(self._get(f"label/{label}/values", **{"match[]": metric}))
-
-    def answer(self, each: Asked, variables: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What a panel's query gives."""
-        step_s = each.step_s
-        given = {
-            "__range": f"{RANGE_S}s",
-            "__interval": f"{step_s}s",
-            "__rate_interval": f"{math.ceil(max(step_s + SCRAPE_S, 4 * SCRAPE_S))}s",
-            **variables,
-        }
-        expr = put_in(each.query["expr"], given)
-        assert "$" not in expr, expr
-        return self.instant(expr) if each.query.get("instant") else self.course(expr, step_s)
-
-    def _get(self, what: str, **parameters: object) -> Any:
-        return json.loads(fetch(f"{self.url}/api/v1/{what}?{urlencode(parameters)}"))["data"]
+def _is_number(sample: Sequence[Any]) -> bool:
+    _, value = sample
+    return not math.isnan(float(value))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from desk import Traffic
+from prometheus_server import speaking
 
 from specspan_exporter_grafana import Naming
 
@@ -77,21 +75,14 @@ def written_policy(folder: Path) -> Path:
     return path
 
 
-def calls_under_both(folder: Path, traces: str, service: str = "desk", **variables: str) -> Traffic:
+def calls_under_both(folder: Path, traces: str) -> Traffic:
     """Rounds of calls under each version of the spec, spans sent to ``traces`` and decisions to SQLite."""
-    policy = written_policy(folder)
-    db = folder / "specspan.db"
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPECSPAN_"))}
-    sent = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": traces, "SPECSPAN_DB": str(db), **variables}
-    text = policy.read_text()
+    policy, db = written_policy(folder), folder / "specspan.db"
     for version in (OLD, NEW):
-        policy.write_text(text.replace(OLD, version))
-        command = [sys.executable, str(APPLICATION), str(policy), service]
-        ran = subprocess.run(
-            command, env={**inherited, **sent}, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
-    return Traffic(service, db, {})
+        policy.write_text(policy_text(version))
+        with speaking([APPLICATION, policy, "desk"], OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces, SPECSPAN_DB=str(db)):
+            pass  # it ends when it has called
+    return Traffic("desk", db, {})
 
 
 def page_of(clause: str) -> str:

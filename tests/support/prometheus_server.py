@@ -26,9 +26,17 @@ class Prometheus:
 
     url: str
 
-    def query(self, promql: str) -> list[dict[str, Any]]:
-        """The series that a query gives now."""
-        return list(self._asked("query", query=promql)["result"])
+    def query(self, promql: str, at_s: float | None = None) -> list[dict[str, Any]]:
+        """The series that a query gives at a time, by default now."""
+        return list(self._asked("query", query=promql, time=at_s or time.time())["result"])
+
+    def course(self, promql: str, start_s: float, end_s: float, step_s: float) -> list[dict[str, Any]]:
+        """The series that a query gives over a time."""
+        return list(self._asked("query_range", query=promql, start=start_s, end=end_s, step=step_s)["result"])
+
+    def label_values(self, metric: str, label: str) -> list[str]:
+        """The values of a label of a metric."""
+        return list(self._asked(f"label/{label}/values", **{"match[]": metric}))
 
     def exemplars(self, promql: str, since_s: float) -> list[dict[str, Any]]:
         """The exemplars of series, by series."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
-from backends import eventually, free_port, program, served
-from grafana_asked import Prometheus
+from backends import eventually, free_port, program
 from grafana_desk import APPLICATION, NEW, policy_text, written_policy
+from prometheus_server import Prometheus, prometheus, speaking
 
 PATIENCE_S = 40
 UNCHECKED = "spec: spec-2026-11.md\nclauses: {}\n"
+QUIET = {"OTEL_TRACES_EXPORTER": "none", "SPECSPAN_DECISION_EXPORTER": "none"}
+OFTEN = {"scrape_interval": "250ms", "scrape_timeout": "250ms"}
 SEEN = (
     'specspan_decisions_total{specspan_spec_version="2026-05",specspan_decision_verdict="violated"}',
     "specspan_dropped_total",
@@ -30,39 +29,13 @@ def policy_file(tmp_path: Path) -> Path:
     return written_policy(tmp_path)
 
 
-@contextmanager
-def application(policy: Path, service: str, port: int) -> Iterator[None]:
-    """An application under a policy, which serves its metrics."""
-    environment = os.environ | {"OTEL_TRACES_EXPORTER": "none", "SPECSPAN_DECISION_EXPORTER": "none"}
-    command = [sys.executable, str(APPLICATION), str(policy), service, str(port)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
-        try:
-            yield
-        finally:
-            process.communicate(timeout=20)
-
-
-@contextmanager
-def prometheus_at(folder: Path, jobs: dict[str, int]) -> Iterator[Prometheus]:
-    """Prometheus, which scrapes applications by the names of their services."""
-    port = free_port()
-    scraped = [
-        {"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{each}"]}]} for name, each in jobs.items()
-    ]
-    configuration = {"global": {"scrape_interval": "250ms", "scrape_timeout": "250ms"}, "scrape_configs": scraped}
-    (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
-    command: list[str | Path] = [
-        program("prometheus"),
-        f"--config.file={folder}/prometheus.yaml",
-        f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with served(command, f"http://127.0.0.1:{port}/-/ready", folder / "prometheus.log"):
-        yield Prometheus(f"http://127.0.0.1:{port}")
+def scrapes(jobs: dict[str, int]) -> list[dict[str, Any]]:
+    """Of applications by the names of their services."""
+    return [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in jobs.items()]
 
 
 @pytest.fixture(scope="session")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus, when three services have called for a while: `desk`, `calm`, and `mute`, which checks nothing.
 
     The policy of `desk` was changed to a newer version of its spec, and then to one that is refused.
@@ -76,14 +49,14 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     jobs = {name: free_port() for name in ("desk", *others)}
     with ExitStack() as running:
         for name, path in {"desk": policy, **others}.items():
-            running.enter_context(application(path, name, jobs[name]))
-        asked = running.enter_context(prometheus_at(folder, jobs))
+            running.enter_context(speaking([APPLICATION, path, name, str(jobs[name])], **QUIET))
+        asked = running.enter_context(prometheus(folder, {"global": OFTEN, "scrape_configs": scrapes(jobs)}))
         for each in SEEN:
-            eventually(lambda expr=each: asked.instant(expr), PATIENCE_S, each)  # type: ignore[misc]  # a lambda's default
+            eventually(lambda expr=each: asked.query(expr), PATIENCE_S, each)  # type: ignore[misc]  # a lambda's default
         policy.write_text(policy_text(NEW))
         newer = f'specspan_decisions_total{{job="desk",specspan_spec_version="{NEW}"}} > 0'
-        eventually(lambda: asked.instant(newer), PATIENCE_S, "the newer version")
+        eventually(lambda: asked.query(newer), PATIENCE_S, "the newer version")
         policy.write_text("clauses: {}\n")
         stale = 'specspan_policy_stale{job="desk"} == 1 and sum_over_time(specspan_policy_stale[5m]) > 5'
-        eventually(lambda: asked.instant(stale), PATIENCE_S, "the refused policy")
+        eventually(lambda: asked.query(stale), PATIENCE_S, "the refused policy")
         yield asked
