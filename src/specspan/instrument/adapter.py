@@ -83,6 +83,9 @@ class Adapter:
     closing: Callable[[Any, Any], Iterable[Any]] = _nothing_more
     """What a client needs to see after that chunk to take the stream for ended: of the accumulator of what was handed
     over, and the chunk."""
+    is_last: Callable[[Any], bool] | None = None
+    """Whether a chunk is the very last there is, where a service says so. Somebody else ends their span when they see
+    it, so that a call which shares that span is over just before."""
     load: Callable[[Any], Any] | None = None
     """Reads what of an answer that is not streamed was left on the wire; returns None, or what to await. Raises only
     what the client's own objects raise. None: nothing ever is."""

@@ -31,7 +31,7 @@ class Cutoff:
 class Flow:
     """What passes of one stream. One consumer at a time. Knows neither where chunks come from nor where they go."""
 
-    __slots__ = ("_check", "_ending_of", "_live", "_rest", "_seen", "_undecided", "over")
+    __slots__ = ("_check", "_ending_of", "_is_last", "_live", "_rest", "_seen", "_undecided", "over")
 
     def __init__(self, live: LiveCall, ending_of: Callable[[BaseException | None], Ending] = ending_of) -> None:
         self._live = live
@@ -39,6 +39,7 @@ class Flow:
         self._seen = live.adapter.accumulator(live.call.request)
         self._undecided = live.evaluation  # until the answer as a whole was decided
         self._check: StreamCheck | None = None
+        self._is_last = live.adapter.is_last if live.joined else None
         self.over = False
         """Whether it was cut: there is nothing more to come but what `rest` gives."""
         self._rest: Iterator[Any] = iter(())
@@ -51,7 +52,11 @@ class Flow:
         if self._check is not None:
             return False
         self._note(chunk)
-        return self._undecided is None or not self._seen.finished
+        if self._undecided is not None:
+            return not self._seen.finished
+        if self._is_last is not None:
+            self._end_at(chunk)
+        return True
 
     def rest(self, end: type[Exception]) -> Any:
         """The next chunk that tells a client that a stream which was cut is over; ``end`` is raised after the last."""
@@ -69,8 +74,17 @@ class Flow:
                         return (yield from self._cut(chunk, choice, cut))
                 self._note(chunk)
             if self._seen.finished:
-                return (yield from self._decide(chunk))
+                cutoff = yield from self._decide(chunk)
+                if cutoff is not None:
+                    return cutoff
+        self._end_at(chunk)
         return None
+
+    def _end_at(self, chunk: Any) -> None:
+        """End it before the last chunk is handed over: with that, the span is ended by whoever else's it is."""
+        with guard("instrument.last_chunk"):
+            if self._undecided is None and self._is_last is not None and self._is_last(chunk):
+                self._end(COMPLETED)
 
     def exhausted(self) -> Steps[Cutoff | None]:
         """There are no more chunks. A `Cutoff`: that is not how it is to end for the consumer."""

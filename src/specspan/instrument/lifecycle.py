@@ -96,6 +96,11 @@ class LiveCall:
                 contain("instrument.join", error)
         return self._recorder.start_call(request, context), False
 
+    @property
+    def joined(self) -> bool:
+        """Whether its span is somebody else's, who ends it."""
+        return self._loan.joined
+
     def input(self, invocation: Invocation) -> Steps[Invocation]:
         """Have what is to be sent decided. Returns what to send.
 
@@ -187,7 +192,7 @@ class LiveCall:
                 contain("instrument.decide", error)
         timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
         try:
-            sharing = self._loan.sharing(streaming=self.call.request.streaming)
+            sharing = self._loan.sharing(ending.kind, streaming=self.call.request.streaming)
             self._recorder.end_call(self.span, self.call, decision, ending, timing, sharing)
         except Exception as error:
             contain("instrument.end_call", error)

@@ -24,7 +24,7 @@ from specspan.call import ToolCall
 from specspan.guard import guard
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record.conventions import INSTRUMENTATION_NAME
-from specspan.record.model import ALONE, Sharing
+from specspan.record.model import ALONE, EndKind, Sharing
 from specspan.record.recorder import Recorder
 
 _LOAN = create_key("specspan-loan")
@@ -47,6 +47,9 @@ _MEASURES_NO_STREAMED_TOKENS = ("opentelemetry.instrumentation.openai_v2",)
 """Those of them that measure how long a streamed call took, and not its tokens."""
 _SAY_LATER = ("mistralai_sdk_tracer",)
 """Scopes whose spans are told what they are of only when they have begun. In a call, each is an attempt at it."""
+_NO_END_OF_BROKEN_STREAMS = ("opentelemetry.instrumentation.botocore",)
+"""Scopes whose span of a streamed call is never ended, nor the call measured, where it is stopped or left unread."""
+_BROKEN = (EndKind.BLOCKED, EndKind.ABANDONED)
 
 _LOGGED = ("logfire.span_type", "log")
 """How what is no span is marked: Logfire logs a streamed answer, once it was read, as a span without a duration."""
@@ -126,11 +129,14 @@ class Loan:
         self._measured_by = measured_by(span) if joined else None
         self._borrowers: frozenset[str] = frozenset()
 
-    def sharing(self, *, streaming: bool) -> Sharing:
-        """What of the call somebody else sees to."""
-        if not self.joined and self._measured_by is None:
+    def sharing(self, ending: EndKind, *, streaming: bool) -> Sharing:
+        """What of the call somebody else sees to, now that it ended."""
+        scope = self._measured_by
+        if not self.joined and scope is None:
             return ALONE
-        return measured(self._measured_by, streaming=streaming)._replace(span=self.joined)
+        if streaming and scope is not None and ending in _BROKEN and scope.startswith(_NO_END_OF_BROKEN_STREAMS):
+            return ALONE
+        return measured(scope, streaming=streaming)._replace(span=self.joined)
 
     def to(self, tracer: Any, attributes: Mapping[str, Any] | None) -> Span | None:
         """The span for a tracer that would start one with these attributes; None: it is another span than the call's.

@@ -56,6 +56,7 @@ ADAPTER = Adapter(
     deltas=deltas,
     cut=cut,
     closing=closing,
+    is_last=lambda event: "metadata" in event,
     stream_in=lambda answer: answer.get("stream"),
     put_stream=_put_stream,
 )

@@ -194,6 +194,7 @@ ADAPTER = Adapter(
     deltas=_deltas,
     cut=_cut,
     closing=_closing,
+    is_last=lambda event: _METRICS in (_piece(event) or ()),
     stream_in=_stream_in,
     put_stream=_put_stream,
 )
