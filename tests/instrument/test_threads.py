@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -136,6 +136,57 @@ def in_a_generator(work: Callable[[], Any]) -> Any:
     return list(body())[1]
 
 
+def in_an_async_generator(work: Callable[[], Any]) -> Any:
+    async def body() -> AsyncIterator[Any]:
+        yield None
+        await asyncio.sleep(0)
+        yield work()
+
+    async def main() -> Any:
+        return [each async for each in body()][1]
+
+    return asyncio.run(main())
+
+
+def in_a_task_group(work: Callable[[], Any]) -> Any:
+    groups: Any = getattr(asyncio, "TaskGroup", None)
+    if groups is None:
+        pytest.skip("asyncio has task groups from Python 3.11 on")
+
+    async def task() -> Any:
+        await asyncio.sleep(0)
+        return work()
+
+    async def main() -> Any:
+        async with groups() as group:
+            made = group.create_task(task())
+        return made.result()
+
+    return asyncio.run(main())
+
+
+def in_a_callback_of_a_future(work: Callable[[], Any]) -> Any:
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        first, then = loop.create_future(), loop.create_future()
+        first.add_done_callback(lambda _: then.set_result(work()))
+        copy_context().run(loop.call_later, 0, first.set_result, None)
+        return await then
+
+    return asyncio.run(main())
+
+
+def in_a_callback_that_a_thread_asks_for(work: Callable[[], Any]) -> Any:
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        thread = threading.Thread(target=lambda: loop.call_soon_threadsafe(lambda: future.set_result(work())))
+        thread.start()
+        return await future
+
+    return asyncio.run(main())
+
+
 PLACES = [
     in_a_thread,
     in_a_timer,
@@ -149,6 +200,10 @@ PLACES = [
     in_a_group_of_anyio,
     in_a_copy_of_the_context,
     in_a_generator,
+    in_an_async_generator,
+    in_a_task_group,
+    in_a_callback_of_a_future,
+    in_a_callback_that_a_thread_asks_for,
 ]
 
 
