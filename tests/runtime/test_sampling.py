@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import re
 import tracemalloc
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 import yaml
 from benchmarks import sampling as traffic
+from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import TracerProvider
+from otlp_receiver import Received, over_http
 
 import specspan
 from specspan import Keep, Sampling
@@ -64,6 +67,56 @@ def test_only_what_is_worth_keeping_is_kept_and_every_decision_recorded(policy: 
     traces, verdicts = stored(tmp_path)
     assert traces == [("answer", 2)]
     assert sorted(verdicts) == ["complied", "violated"]
+
+
+def exemplars(received: Received) -> dict[str, set[str]]:
+    """The traces that exemplars name, by metric; of metrics that have some."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for metric in received.metrics:
+        points = [*metric.sum.data_points, *metric.gauge.data_points, *metric.histogram.data_points]
+        found[metric.name] |= {each.trace_id.hex() for point in points for each in point.exemplars}
+    return {name: traces for name, traces in found.items() if traces}
+
+
+@pytest.mark.parametrize("asked", [None, "trace_based"])
+def test_exemplars_lead_to_traces_that_are_kept(
+    policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None
+) -> None:
+    """At a ratio of 0, a violation's exemplar names its trace and nothing else has one; the variable rules."""
+    if asked:
+        monkeypatch.setenv("OTEL_METRICS_EXEMPLAR_FILTER", asked)
+    with over_http() as (endpoint, received):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", f"{endpoint}/v1/metrics")
+        specspan.configure(policy, sampling=0.0)
+        answer("with pleasure")
+        answer("shut up")
+        assert specspan.force_flush()
+        specspan.shutdown()
+    with Reader(tmp_path / "specspan.db") as reader:
+        (kept,) = {trace.trace_id for trace in reader.traces()}
+    assert {metric.name for metric in received.metrics} >= {"gen_ai.client.operation.duration", "specspan.findings"}
+    assert exemplars(received) == ({} if asked else {"specspan.findings": {kept}, "specspan.decisions": {kept}})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "wanted"),
+    [
+        ({conventions.FINDING_OUTCOME: "error"}, True),
+        ({conventions.DECISION_ACTION: "block"}, True),
+        ({conventions.ERROR_TYPE: conventions.ERROR_BLOCKED}, True),
+        ({conventions.OVERRIDE_RULING: "refused"}, True),
+        ({conventions.OVERRIDE_RULING: "granted"}, False),
+        ({conventions.FINDING_OUTCOME: "uncertain"}, False),
+        ({}, False),
+    ],
+)
+def test_what_is_kept_may_be_an_exemplar(attributes: dict[str, str], wanted: bool) -> None:
+    """What a measurement says of itself counts in a trace that chance leaves out, and outside of traces never."""
+    sampling = Sampling(0)
+    wants = sampling.exemplar_filter().should_sample
+    with TracerProvider(sampling.sampler(), shutdown_on_exit=False).get_tracer("t").start_as_current_span("s"):
+        assert wants(1, 0, attributes, get_current()) is wanted
+    assert not wants(1, 0, attributes, get_current())
 
 
 def test_the_environment_asks_for_it(policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

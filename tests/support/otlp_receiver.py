@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -18,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     TraceServiceServicer,
     add_TraceServiceServicer_to_server,
 )
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -27,6 +29,7 @@ class Received:
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
+        self.metrics: list[Metric] = []
         self.paths: list[str] = []
         self.resources: list[Resource] = []
 
@@ -34,6 +37,12 @@ class Received:
         self.paths.append(path)
         self.resources += [of.resource for of in request.resource_spans]
         self.spans += [span for of in request.resource_spans for scope in of.scope_spans for span in scope.spans]
+
+    def take_metrics(self, path: str, request: ExportMetricsServiceRequest) -> None:
+        self.paths.append(path)
+        self.metrics += [
+            each for of in request.resource_metrics for scope in of.scope_metrics for each in scope.metrics
+        ]
 
     @property
     def names(self) -> list[str]:
@@ -52,6 +61,8 @@ def over_http() -> Iterator[tuple[str, Received]]:
                 body = gzip.decompress(body)
             if self.path.endswith("/v1/traces"):
                 received.take(self.path, ExportTraceServiceRequest.FromString(body))
+            elif self.path.endswith("/v1/metrics"):
+                received.take_metrics(self.path, ExportMetricsServiceRequest.FromString(body))
             else:
                 received.paths.append(self.path)
             self.send_response(200)

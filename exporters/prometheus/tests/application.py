@@ -25,7 +25,8 @@ policy, port = sys.argv[1:]
 readers: list[MetricReader] = [PrometheusMetricReader()]
 if "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" in os.environ:
     readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
-specspan.configure(policy=policy, meter_provider=MeterProvider(readers))
+exemplars = specspan.Sampling().exemplar_filter() if "SPECSPAN_SAMPLING_RATIO" in os.environ else None
+specspan.configure(policy=policy, meter_provider=MeterProvider(readers, exemplar_filter=exemplars))
 start_http_server(int(port), "127.0.0.1")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from specspan.record import conventions as names
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics import ExemplarFilter
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.sampling import Sampler
 
@@ -70,9 +71,15 @@ class Sampling:
 
         return WholeTraces(processor, self)
 
+    def exemplar_filter(self) -> ExemplarFilter:
+        """For ``MeterProvider(exemplar_filter=…)``: exemplars of violations lead to their traces, which are kept."""
+        from specspan.record.exemplars import OfKeptTraces
+
+        return OfKeptTraces(self.keep)
+
 
 def reason_to_keep(attributes: Attributes, keep: frozenset[Keep]) -> Keep | None:
-    """The first of ``keep`` that a span's attributes show, the weightiest first."""
+    """The first of ``keep`` that the attributes of a span or a measurement show, the weightiest first."""
     return next((each for each in Keep if each in keep and _SHOWN[each](attributes)), None)
 
 
@@ -98,11 +105,15 @@ def _blocked(attributes: Attributes) -> bool:
     return attributes.get(names.DECISION_ACTION) == "block" or attributes.get(names.ERROR_TYPE) == names.ERROR_BLOCKED
 
 
+def _override_refused(attributes: Attributes) -> bool:
+    return bool(attributes.get(names.OVERRIDES_REFUSED)) or attributes.get(names.OVERRIDE_RULING) == "refused"
+
+
 _SHOWN: Mapping[Keep, Callable[[Attributes], bool]] = {
     Keep.VIOLATED: _finds("violated", names.CLAUSES_VIOLATED),
     Keep.ERROR: _finds("error", names.CLAUSES_ERRORED),
     Keep.BLOCKED: _blocked,
-    Keep.OVERRIDE_REFUSED: lambda attributes: bool(attributes.get(names.OVERRIDES_REFUSED)),
+    Keep.OVERRIDE_REFUSED: _override_refused,
     Keep.UNCERTAIN: _finds("uncertain", names.CLAUSES_UNCERTAIN),
     Keep.UNASSESSED: lambda attributes: attributes.get(names.DECISION_VERDICT) == "unassessed",
     Keep.FAILED: lambda attributes: names.ERROR_TYPE in attributes,

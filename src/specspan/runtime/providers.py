@@ -12,6 +12,7 @@ from opentelemetry import _logs as logs
 from opentelemetry import metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -90,8 +91,9 @@ def given_or_made(
     records = None if logger else [exporters.create(exporters.LOGS, name) for name in environment.logs]
     if tracer is not None and environment.sampling is not None:
         _log.warning(_NOT_SAMPLED)
-    made_tracer = None if spans is None else _tracer_provider(resource, spans, environment.sampling)
-    made_meter = _meter_provider(resource, points) if points else None
+    sampling = None if spans is None else environment.sampling
+    made_tracer = None if spans is None else _tracer_provider(resource, spans, sampling)
+    made_meter = _meter_provider(resource, points, sampling) if points else None
     made_logger = _logger_provider(resource, records) if records else None
     tracer = tracer or made_tracer or trace.NoOpTracerProvider()
     return Providers(
@@ -128,9 +130,11 @@ def _tracer_provider(resource: Resource, created: Sequence[Any], sampling: Sampl
     return provider
 
 
-def _meter_provider(resource: Resource, created: Sequence[Any]) -> MeterProvider:
+def _meter_provider(resource: Resource, created: Sequence[Any], sampling: Sampling | None) -> MeterProvider:
     readers = [made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made) for made in created]
-    return MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    asked = OTEL_METRICS_EXEMPLAR_FILTER in os.environ
+    exemplars = sampling.exemplar_filter() if sampling is not None and not asked else None
+    return MeterProvider(readers, resource=resource, exemplar_filter=exemplars, shutdown_on_exit=False)
 
 
 def _logger_provider(resource: Resource, created: Sequence[Any]) -> LoggerProvider:
