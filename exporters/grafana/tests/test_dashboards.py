@@ -130,8 +130,8 @@ def test_clauses_of_like_names_have_pages_of_their_own(policy_file: Path) -> Non
 
 
 def test_the_command_writes_them(policy_file: Path, tmp_path: Path) -> None:
-    """`specspan grafana dashboards` writes a file for every page."""
+    """`specspan grafana dashboards` writes a file for every page, and none besides that Grafana would take for one."""
     folder = tmp_path / "pages"
     result = CliRunner().invoke(cli, ["grafana", "dashboards", str(policy_file), str(folder)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert {path.name for path in folder.glob("specspan-*.json")} == set(dashboards_of(load_policy(policy_file)))
+    assert {path.name for path in folder.glob("*.json")} == set(dashboards_of(load_policy(policy_file)))

@@ -44,7 +44,7 @@ def read(folder: Path, path: str) -> Any:
 def test_the_tree_is_whole(written: Path) -> None:
     """Data sources, dashboards with their provider, and alert rules are where Grafana looks for them."""
     assert {path for path in tree(written) if "clause" not in path} == {
-        "specspan.manifest.json",
+        "specspan.manifest",
         "datasources/specspan.yaml",
         "dashboards/specspan.yaml",
         "dashboards/specspan/specspan-checks.json",
@@ -164,7 +164,7 @@ def test_a_manifest_that_names_files_outside_takes_nothing_away(policy_file: Pat
     """Only paths within the tree are anybody's to remove."""
     outside = written.parent / "outside.txt"
     outside.write_text("mine")
-    manifest = written / "specspan.manifest.json"
+    manifest = written / "specspan.manifest"
     known = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(known | {"../outside.txt": "sha256:0", str(outside): "sha256:0"}))
     assert provision(policy_file, written, "--force").exit_code == 0

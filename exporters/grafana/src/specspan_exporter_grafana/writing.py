@@ -44,7 +44,7 @@ def write_tree(folder: Path, name: str, files: Mapping[str, str], *, force: bool
         NotOurs: a file stands in the way; nothing was written.
         OSError: a file cannot be read or written.
     """
-    manifest = folder / f"{name}.manifest.json"
+    manifest = folder / f"{name}.manifest"  # no .json: Grafana would take it for a dashboard, where that is the folder
     ours = _read(manifest)
     there = {path: _digest((folder / path).read_bytes()) for path in {*files, *ours} if (folder / path).exists()}
     wanted = {path: _digest(text.encode()) for path, text in sorted(files.items())}
