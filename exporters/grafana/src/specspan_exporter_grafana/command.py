@@ -9,12 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
-from specspan.cli.own_checks import imported, own_checks
+from specspan.cli.own_checks import own_checks
 from specspan.cli.policy_environment import in_environment
-from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
 from specspan_exporter_grafana.naming import Naming
 from specspan_exporter_grafana.writing import NotOurs, write_tree
+from specspan_exporter_prometheus.files import loaded, write
 from specspan_exporter_prometheus.links import JAEGER, Links
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,7 +80,7 @@ def dashboards(
     """Write dashboards for the policy in POLICY into FOLDER."""
     from specspan_exporter_grafana.dashboards import dashboards_of
 
-    made = dashboards_of(_loaded(policy, environment, modules), naming, logs=loki)
+    made = dashboards_of(loaded(policy, environment, modules), naming, logs=loki)
     _write(folder, naming, made, force)
 
 
@@ -102,15 +101,12 @@ def alerts(
     """Write alert rules that Grafana evaluates, for the policy in POLICY."""
     from specspan_exporter_grafana.provisioning import alerts_text
 
-    loaded = _loaded(policy, environment, modules)
-    text = alerts_text(loaded, Links(runbook_url, traces_url), naming, prometheus_uid)
+    links = Links(runbook_url, traces_url)
+    text = alerts_text(loaded(policy, environment, modules), links, naming, prometheus_uid)
     if output is None:
         click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
+    else:
+        write(output, text)
 
 
 @command.command("provision")
@@ -143,14 +139,9 @@ def provision(
 
     addresses = Addresses(**{name.removesuffix("_url"): url or None for name, url in urls.items()})
     links = Links(runbook_url, traces_url)
-    loaded = _loaded(policy, environment, modules)
-    made = provisioning_of(loaded, addresses, links, naming, prometheus_uid=prometheus_uid, seen_at=seen_at)
+    of_policy = loaded(policy, environment, modules)
+    made = provisioning_of(of_policy, addresses, links, naming, prometheus_uid=prometheus_uid, seen_at=seen_at)
     _write(folder, naming, made, force)
-
-
-def _loaded(policy: Path, environment: str | None, modules: tuple[str, ...]) -> Policy:
-    with imported(modules):
-        return load_policy(policy, environment=environment)
 
 
 def _write(folder: Path, naming: Naming, files: Mapping[str, str], force: bool) -> None:

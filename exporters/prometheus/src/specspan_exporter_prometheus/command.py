@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.own_checks import imported, own_checks
+from specspan.cli.own_checks import own_checks
 from specspan.cli.policy_environment import in_environment
-from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
+from specspan_exporter_prometheus.files import loaded, write
 from specspan_exporter_prometheus.links import JAEGER, Links
 from specspan_exporter_prometheus.rules import rules_of
 from specspan_exporter_prometheus.runbooks import runbooks_of
@@ -45,12 +44,12 @@ def rules(
     modules: tuple[str, ...],
 ) -> None:
     """Write recording and alerting rules for the policy in POLICY."""
-    loaded = _loaded(policy, environment, modules)
-    text = rules_of(loaded, Links(runbook_url, traces_url), Pace(test_intervals)).text
+    links = Links(runbook_url, traces_url)
+    text = rules_of(loaded(policy, environment, modules), links, Pace(test_intervals)).text
     if output is None:
         click.echo(text, nl=False)
     else:
-        _write(output, text)
+        write(output, text)
 
 
 @command.command("runbooks")
@@ -60,23 +59,11 @@ def rules(
 @own_checks
 def runbooks(policy: Path, folder: Path, environment: str | None, modules: tuple[str, ...]) -> None:
     """Write a page for every clause that alerts into FOLDER."""
-    pages = runbooks_of(_loaded(policy, environment, modules))
+    pages = runbooks_of(loaded(policy, environment, modules))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be made: {error.strerror}.") from error
     for name, text in pages.items():
-        _write(folder / name, text)
+        write(folder / name, text)
     click.echo(f"Wrote {len(pages)} pages to {folder}.", err=True)
-
-
-def _loaded(policy: Path, environment: str | None, modules: tuple[str, ...]) -> Policy:
-    with imported(modules):
-        return load_policy(policy, environment=environment)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error
