@@ -85,7 +85,7 @@ def ask(answer: Any, method: str = "chat.complete", *args: Any, is_async: bool =
     made = getattr(answer, resource)
     if not is_async:
         found = getattr(made, name)(*args, **given)
-        return list(found) if "stream" in name else found
+        return list(found) if hasattr(found, "__next__") else found
     return asyncio.run(_awaited(getattr(made, f"{name}_async"), args, given))
 
 

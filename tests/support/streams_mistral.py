@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 from mistral_wire import HI, chunk, client, sse
+from openai_wire import response_events, typed_sse
 from stream_cases import Body, ProviderStream, transport
 
 _ASKED: dict[str, Any] = {"model": "m", "messages": list(HI)}
@@ -50,4 +51,19 @@ _FIM = replace(
     async_plain=lambda body: _client(body, is_async=True).fim.complete_async(**_FILLED),
 )
 
-STREAMS = (_CHAT, _FIM)
+_RESPONSES = replace(
+    _CHAT,
+    id="mistral-responses",
+    pieces=tuple(
+        f"{event}\n\n".encode() for event in typed_sse(response_events("one ", "two ", "three")).split("\n\n") if event
+    ),
+    opening=5,
+    said=lambda frame: frame.data.delta if frame.event == "response.output_text.delta" else "",
+    is_last=lambda frame: frame.event == "response.completed",
+    known=("gen_ai.response.id", "resp_1"),
+    sync_stream=lambda body: _client(body, is_async=False).responses.create(model="m", input="hi", stream=True),
+    async_stream=lambda body: _client(body, is_async=True).responses.create_async(model="m", input="hi", stream=True),
+    async_plain=lambda body: _client(body, is_async=True).responses.create_async(model="m", input="hi"),
+)
+
+STREAMS = (_CHAT, _FIM, _RESPONSES)

@@ -18,7 +18,15 @@ from specspan.instrument.providers._openai_client import Service
 from specspan.instrument.providers._shapes import fields
 
 PROVIDER = "mistral_ai"
+INSTALL = "specspan[mistral]"
+PACKAGE = "mistralai.client.sdk"
+"""``mistralai`` itself is no package that can be seen imported."""
 _HOSTS = {"mistralai.azure": "azure.ai.inference", "mistralai.gcp": "gcp.vertex_ai"}
+
+
+def methods(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The named methods of classes, each ``module:Class``, and those that are awaited in their place."""
+    return tuple(f"mistralai.{each}.{name}{later}" for each in classes for name in names for later in ("", "_async"))
 
 
 def said(thing: Any) -> Any:

@@ -10,7 +10,7 @@ from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._finish_reasons import finish_reason
 from specspan.instrument.providers._generated import methods, reads_once, said
-from specspan.instrument.providers._openai_client import service_of, stream_in, usage_of
+from specspan.instrument.providers._openai_client import Service, service_of, stream_in, usage_of
 from specspan.instrument.providers._raw import answered, edited, load, put_stream
 from specspan.instrument.providers._responses import answer_of, message_of, with_input, with_output
 from specspan.instrument.providers._responses_stream import ResponsesAccumulator, closing, cut, deltas
@@ -21,6 +21,11 @@ _UNFINISHED = ("queued", "in_progress")
 
 
 def _request(invocation: Invocation) -> Request:
+    return asked(invocation, service_of(invocation.instance._client))
+
+
+def asked(invocation: Invocation, service: Service) -> Request:
+    """What a service is asked, by whichever client."""
     given = invocation.kwargs
     instructions = said(given.get("instructions"))
     return Request(
@@ -32,7 +37,7 @@ def _request(invocation: Invocation) -> Request:
         tools=tuple(said(given.get("tools")) or ()),
         streaming=bool(given.get("stream")),
         conversation=_conversation(said(given.get("conversation"))),
-        **service_of(invocation.instance._client),
+        **service,
     )
 
 

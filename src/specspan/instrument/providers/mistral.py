@@ -9,19 +9,14 @@ from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.providers import _openai_chat, _openai_embeddings
+from specspan.instrument.providers import _mistral_responses, _openai_chat, _openai_embeddings
 from specspan.instrument.providers._chat import with_texts
 from specspan.instrument.providers._generated import reads_once
-from specspan.instrument.providers._mistral_client import PROVIDER, asked, said, service_of
+from specspan.instrument.providers._mistral_client import INSTALL, PACKAGE, PROVIDER, asked, methods, said, service_of
 from specspan.instrument.providers._mistral_stream import MistralAccumulator, cut, deltas
 from specspan.instrument.providers._shapes import fields
 
 _COMPLETION, _EMBEDDINGS = "text_completion", "embeddings"
-
-
-def _methods(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The named methods of classes, each ``module:Class``, and those that are awaited in their place."""
-    return tuple(f"mistralai.{each}.{name}{later}" for each in classes for name in names for later in ("", "_async"))
 
 
 def _request(invocation: Invocation, *, streaming: bool = False) -> Request:
@@ -75,7 +70,7 @@ def _embedded(answer: Any) -> Response | None:
 def _streamed(adapter: Adapter, *classes: str, request: Any) -> Adapter:
     return replace(
         adapter,
-        methods=_methods(*classes, names=("stream",)),
+        methods=methods(*classes, names=("stream",)),
         request=partial(request, streaming=True),
         accumulator=MistralAccumulator,
         deltas=deltas,
@@ -90,9 +85,9 @@ _FILLING = ("client.fim:Fim", "gcp.client.fim:Fim")
 
 _CHAT = Adapter(
     provider=PROVIDER,
-    package="mistralai.client.sdk",  # ``mistralai`` itself is no package that can be seen imported
-    install="specspan[mistral]",
-    methods=_methods(*_ASKED, names=("complete",)) + _methods(_CHATS[0], names=("parse",)),
+    package=PACKAGE,
+    install=INSTALL,
+    methods=methods(*_ASKED, names=("complete",)) + methods(_CHATS[0], names=("parse",)),
     prepare=_by_name,
     request=_request,
     response=_response,
@@ -102,14 +97,14 @@ _CHAT = Adapter(
 _FIM = replace(
     _CHAT,
     operation=_COMPLETION,
-    methods=_methods(*_FILLING, names=("complete",)),
+    methods=methods(*_FILLING, names=("complete",)),
     request=_fill_in,
     edit_request=_edit_around,
 )
 _EMBED = replace(
     _CHAT,
     operation=_EMBEDDINGS,
-    methods=_methods("client.embeddings:Embeddings", names=("create",)),
+    methods=methods("client.embeddings:Embeddings", names=("create",)),
     prepare=reads_once("inputs"),
     request=_embed,
     response=_embedded,
@@ -123,4 +118,5 @@ ADAPTERS = (
     _FIM,
     _streamed(_FIM, *_FILLING, request=_fill_in),
     _EMBED,
+    _mistral_responses.ADAPTER,
 )
