@@ -156,6 +156,18 @@ def test_streamed_tool_calls(is_async: bool, content_spans: Spans, pieces: Any, 
     assert told(span).finish_reasons == ("tool_calls",)
 
 
+def test_what_the_client_made_up(is_async: bool, content_spans: Spans) -> None:
+    """An id and counts that never came are absent, whatever the client has in their place."""
+    body = completion("", tool_calls=[called("find", "{}")], reason="tool_calls", usage={"completion_tokens": 5})
+    answer = ask(Wire(body), is_async=is_async)
+    assert (answer.choices[0].message.tool_calls[0].id, answer.usage.prompt_tokens) == ("null", 0)
+    last = chunk({"content": "hello"}, "stop", usage={"completion_tokens": 5})
+    ask(streamed(last), "chat.stream", is_async=is_async)
+    plain, stream = map(told, content_spans.all)
+    assert plain.tool_calls == ((None, "find", {}),)
+    assert plain.usage == stream.usage == Usage(None, 5)
+
+
 def test_tools_and_their_answers(is_async: bool, content_spans: Spans) -> None:
     """The client's own objects and dicts say the same."""
     tool = models.Tool(function=models.Function(name="find", parameters={"type": "object"}))

@@ -138,6 +138,19 @@ def test_a_cut_stream_ends_as_an_incomplete_response(is_async: bool) -> None:
     assert (span.attributes or {})["gen_ai.response.finish_reasons"] == ("content_filter",)
 
 
+def test_what_was_whole_before_a_cut_is_in_its_last_frame(is_async: bool) -> None:
+    """An item that was there before the text that is cut."""
+    begin, *rest = response_events(SECRET)
+    thought = {"type": "response.output_item.done", "output_index": 0, "item": THOUGHT, "sequence_number": 1}
+    later = [{**each, "output_index": 1} if "output_index" in each else each for each in rest]
+    with recorded(_rule(Action.REDACT)):
+        read = create(typed_sse([begin, thought, *later]), is_async=is_async, stream=True)
+    last = json.loads(read[-1].model_dump_json())["data"]
+    assert [each["type"] for each in last["response"]["output"]] == ["reasoning", "message"]
+    assert last["response"]["output"][0]["content"] == THOUGHT["content"]
+    assert last["response"]["output"][1]["content"][0]["text"] == "[redacted:ssn]"
+
+
 def test_a_stream_without_its_first_event(is_async: bool, content_spans: Spans) -> None:
     """It says what is known, and is cut all the same, without an end that would have to be invented."""
     events = [each for each in response_events("It is ", SECRET) if each["type"] == "response.output_text.delta"]

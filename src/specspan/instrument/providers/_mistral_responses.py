@@ -63,10 +63,11 @@ def _closing(seen: _Accumulator, frame: Any) -> Iterator[Any]:
         return
 
 
-def _whole(item: Any) -> Any:
+def _whole(item: dict[str, Any]) -> dict[str, Any]:
     """An item of which only pieces came, with what the client expects in every one."""
-    content = [{"annotations": [], **each} for each in fields(item).get("content") or ()]
-    return {**item, "content": content} if content else item
+    if item.get("type") != "message":
+        return item
+    return {**item, "content": [{"annotations": [], **each} for each in item["content"] or ()]}
 
 
 def _stream_in(answer: Any) -> Any | None:
