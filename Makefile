@@ -5,10 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test environments backends check bench format clean
+.PHONY: help demo services test environments backends check bench format clean
 
 help:
 	@echo "make demo    set up and run the support-desk demo"
+	@echo "make services  gateway, agent and tool service in one trace, with the backends that are here"
 	@echo "make test    set up and run the tests"
 	@echo "make environments  set up and run the tests that need other versions (ENVIRONMENTS=name for one)"
 	@echo "make backends  fetch the real servers that tests talk to"
@@ -35,6 +36,14 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/prometheus/pyproject.t
 
 demo: $(VENV)/.run
 	$(BIN)/specspan demo
+
+# With what sends metrics to Prometheus and alerts to Alertmanager.
+$(VENV)/.services: $(VENV)/.run exporters/alerts/pyproject.toml
+	$(INSTALL) -e exporters/alerts opentelemetry-exporter-prometheus
+	@touch $@
+
+services: $(VENV)/.services
+	@$(BIN)/python examples/services/run.py $(ARGS)
 
 # The quick ones; where they cannot be had, their tests say that they are skipped.
 test: $(VENV)/.dev

@@ -204,6 +204,21 @@ def test_a_decision_outlives_its_span(span: MakeSpan, decision: Make) -> None:
     assert "✘ violated" in lines[3]
 
 
+def test_where_a_trace_goes_to_another_service_it_is_named(span: MakeSpan) -> None:
+    """Of several services each is named where it begins; of one, the heading says it."""
+    spans = [
+        span("a", None, "ask", service="gateway"),
+        span("b", "a", "send", start_ms=1, service="gateway"),
+        span("c", "b", "process", start_ms=2, service="agent"),
+        span("d", "c", "answer", start_ms=3, service="agent"),
+    ]
+
+    heading, *lines = shown(spans)
+    assert "agent, gateway" in heading
+    assert [line.split()[-1] for line in lines] == ["gateway", "ms", "agent", "ms"]
+    assert [line for line in shown(spans[:2])[1:] if "gateway" in line] == []
+
+
 def test_odd_shapes_are_shown_whole(span: MakeSpan) -> None:
     """A missing parent, a circle of parents and a chain deeper than Python's stack lose no span."""
     odd = [span("a", "gone", "orphan"), span("b", "c", "round"), span("c", "b", "about")]

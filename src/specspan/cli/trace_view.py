@@ -60,19 +60,20 @@ def _grow(
     children, present = defaultdict(list), {span.span_id for span in spans}
     for span in spans:
         children[span.parent_span_id if span.parent_span_id in present else None].append(span)
-    waiting = [(tree, span) for span in reversed(children[None])]
+    only_service = _only_service(spans)
+    waiting = [(tree, span, only_service) for span in reversed(children[None])]
     seen = set()
     while waiting:  # no recursion: a trace may be deeper than the stack
-        branch, span = waiting.pop()
+        branch, span, service_above = waiting.pop()
         seen.add(span.span_id)
-        node = branch.add(_span_line(span))
+        node = branch.add(_span_line(span, service_above))
         decision = decision_of(span)
         if decision is not None:
             node.add(view(decision))
-        waiting += [(node, child) for child in reversed(children[span.span_id])]
+        waiting += [(node, child, span.service) for child in reversed(children[span.span_id])]
     for span in spans:
         if span.span_id not in seen:  # their parents form a circle
-            tree.add(_span_line(span))
+            tree.add(_span_line(span, only_service))
 
 
 def _own(span: StoredSpan, told: Collection[Any]) -> Record | None:
@@ -108,8 +109,17 @@ def _heading(spans: Sequence[StoredSpan]) -> Text:
     return line.append("".join(f"  {fact}" for fact in facts if fact), "dim")
 
 
-def _span_line(span: StoredSpan) -> Text:
+def _only_service(spans: Sequence[StoredSpan]) -> str | None:
+    """The service that goes without saying: the heading names it."""
+    services = {span.service for span in spans}
+    return services.pop() if len(services) == 1 else None
+
+
+def _span_line(span: StoredSpan, service_above: str | None) -> Text:
+    """``service_above``: the one that whoever reads down the tree is in."""
     line = Text(clean(span.name), "bold").append(f"  {duration(span.duration_ns)}", "dim")
+    if span.service and span.service != service_above:
+        line.append(f"  {clean(span.service)}", "cyan")
     if span.status == "ERROR":
         why = span.attributes.get("error.type") or span.status_message
         line.append("  ERROR", "bold red").append(f" {clean(why)}" if why else "", "red")

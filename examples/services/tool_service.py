@@ -1,4 +1,4 @@
-"""The other service: runs tools for whoever asks, within the scope that they were given, and no further.
+"""The tool service: runs tools for whoever asks, within the scope that they were given, and no further.
 
 It prints its port, and ends when its standard input does: with whoever started it.
 """
@@ -6,19 +6,19 @@ It prints its port, and ends when its standard input does: with whoever started 
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from opentelemetry import context, propagate
+from telemetry import begin, told_to_stop
 
 import specspan
 
 TOOLS: dict[str, Callable[..., str]] = {
-    "search_orders": lambda customer: f"{customer} has order A-1.",
+    "find_order": lambda order: f"{order} is a harbour lamp, 80 EUR, on its way since Tuesday.",
+    "find_payment": lambda order: f"{order} was paid with a Visa card, 4111 1111 1111 1111.",
     "issue_refund": lambda order, amount: f"{amount} EUR for {order} are on their way.",
     "delete_account": lambda customer: f"{customer} is gone.",
 }
@@ -58,9 +58,10 @@ def run(tool: str, arguments: dict[str, Any]) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    specspan.configure(Path(__file__).with_name("policy.yaml"), service_name="tools", db="specspan.db")
+    stop = told_to_stop()
+    begin("tools")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Tools)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     print(server.server_port, flush=True)
-    sys.stdin.read()
+    stop.wait()
     server.shutdown()
