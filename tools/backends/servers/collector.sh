@@ -1,5 +1,5 @@
-# An OpenTelemetry Collector of the few components that the tests need, built from collector/ (some minutes). The
-# version is the newest of which the Go module proxy serves all of them. Needs Go.
+# An OpenTelemetry Collector of a few components, built from collector/ (some minutes). The version is the newest of which
+# all of them were to be had as modules. Needs Go.
 VERSION=0.155.0
 get() {
     cp -r servers/collector "$1/source"

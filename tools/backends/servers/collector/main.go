@@ -1,4 +1,5 @@
-// An OpenTelemetry Collector of the components that the tests need. The full distribution has them all.
+// An OpenTelemetry Collector of the components that the configurations under exporters/ name, and of those that are often
+// put beside them. The contrib distribution has them all.
 package main
 
 import (
