@@ -44,8 +44,13 @@ class Jaeger:
 
 
 @contextmanager
-def jaeger_in(folder: Path) -> Iterator[Jaeger]:
-    """The server, its configuration changed in nothing but ports, the UI's files and how often metrics are made."""
+def jaeger_in(folder: Path, *more: str) -> Iterator[Jaeger]:
+    """The server, its configuration changed in nothing but ports, the UI's files and how often metrics are made.
+
+    Args:
+        folder: Where its log goes.
+        more: Arguments besides, such as a further configuration.
+    """
     server = program("jaeger")
     ports = [free_port() for _ in range(6)]
     at = [f"127.0.0.1:{port}" for port in ports]
@@ -66,6 +71,7 @@ def jaeger_in(folder: Path) -> Iterator[Jaeger]:
         str(server),
         "--config",
         str(CONFIGURATION),
+        *more,
         *(f"--set={key}={value}" for key, value in settings.items()),
     ]
     with served(command, f"http://{health}/status", folder / "jaeger.log"):

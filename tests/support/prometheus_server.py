@@ -47,9 +47,11 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, configuration: Mapping[str, Any], *flags: str) -> Iterator[Prometheus]:
+def prometheus(
+    folder: Path, configuration: Mapping[str, Any], *flags: str, port: int | None = None
+) -> Iterator[Prometheus]:
     """Run one until the block ends; files that its configuration names are in the folder."""
-    port = free_port()
+    port = port or free_port()
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(dict(configuration)), encoding="utf-8")
     command: list[str | Path] = [
         program("prometheus"),
