@@ -17,14 +17,13 @@ _ASKED = ("messages", "input", "inputs", "prompt", "prompts")
 def asked(side: Side, body: Any) -> tuple[Message, ...]:
     """What a request asks: a mapping, a list of messages, or a text."""
     if not isinstance(body, Mapping):
-        return messages(side, body, "user") if body else _nothing(side)
+        return messages(side, _flat(body), "user") if body else _nothing(side)
     system = body.get("system") or body.get("instructions")
     before = (message(side, {"role": "system", "content": system}, "system"),) if system else ()
     found = next((body[name] for name in _ASKED if body.get(name)), None)
     if found is None:
         return before + _nothing(side)
-    if isinstance(found, list) and found and isinstance(found[0], list):  # LangChain asks of several at once
-        found = [each for batch in found for each in batch]
+    found = _flat(found)
     if isinstance(found, list) and any(_is_item(each) for each in found):
         return before + tuple(side.looked_over(responses.message_of(each)) for each in found)
     return before + messages(side, found, "user")
@@ -38,6 +37,12 @@ def answered(side: Side, body: Any) -> tuple[Message, ...]:
         if body.get(name) is not None:
             return read(side, body)
     return _nothing(side)
+
+
+def _flat(found: Any) -> Any:
+    """LangChain asks for several answers at once: a list of lists."""
+    nested = isinstance(found, list) and any(isinstance(each, list) for each in found)
+    return [each for batch in found for each in (batch if isinstance(batch, list) else [batch])] if nested else found
 
 
 def _nothing(side: Side) -> tuple[Message, ...]:
@@ -83,8 +88,7 @@ def _output(side: Side, body: Facts) -> tuple[Message, ...]:
 def _generations(side: Side, body: Facts) -> tuple[Message, ...]:
     """What LangChain records: for each of several at once, one or more answers."""
     found = _list(side, body["generations"])
-    flat = [each for batch in found for each in (batch if isinstance(batch, list) else [batch])]
-    return tuple(_generation(side, each) for each in flat)
+    return tuple(_generation(side, each) for each in _flat(found))
 
 
 def _generation(side: Side, each: Any) -> Message:

@@ -139,9 +139,11 @@ class Bridge:
         pipeline = active()
         if pipeline is None or pipeline.engine is None:
             return
-        lasted_ns = (span.end_time or 0) - (span.start_time or 0)
+        lasted_s = dialect.lasted_s(recorded)
+        if lasted_s is None:
+            lasted_s = ((span.end_time or 0) - (span.start_time or 0)) / 1e9
         said = current_context(), current_overrides()
-        self._lane.put(_Call(recorded, dialect, context, lasted_ns / 1e9, measured_by(span), provider, pipeline, *said))
+        self._lane.put(_Call(recorded, dialect, context, lasted_s, measured_by(span), provider, pipeline, *said))
 
     def _decide_all(self, calls: Sequence[_Call]) -> None:
         for each in calls:

@@ -169,5 +169,16 @@ def _in_event(side: Side, body: Facts, role: str) -> Message:
     return made
 
 
+def _in_an_attribute(recorded: Recorded) -> list[Event]:
+    found = from_json(recorded.attributes.get("events"))
+    return [
+        Event(str(each.get("event.name")), each, each)
+        for each in (found if isinstance(found, list) else ())
+        if isinstance(each, Mapping)
+    ]
+
+
 EVENTS = said_in_events(lambda recorded: recorded.events)
+EVENTS_IN_AN_ATTRIBUTE = said_in_events(_in_an_attribute)
+"""Events as JSON in the attribute `events`, as Logfire and Pydantic AI write them."""
 IN_ATTRIBUTES = under("gen_ai.input.messages", "user"), under("gen_ai.output.messages", "assistant")

@@ -47,5 +47,7 @@ class Dialect:
     """Whether a span is in this dialect, told by a look at a few attributes: it is asked as the span ends."""
     read: Callable[[Recorded], ModelCall | None]
     """The call, with its gaps; None where the span, though in this dialect, is not that of a model call."""
+    lasted_s: Callable[[Recorded], float | None] = lambda _: None
+    """How long the call took, where the span does not tell by how long it lasted."""
     general: bool = False
     """Asked after all that are not: many others speak it, too."""
