@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -29,6 +30,8 @@ class Signals:
     meters: Any
     install: Callable[[], None]
     """Installs the other instrumentation."""
+    loggers: Any = None
+    """Where its log records go, if it was given that."""
 
     @property
     def model_calls(self) -> list[ReadableSpan]:
@@ -56,14 +59,15 @@ def instrumentor(module: str, name: str) -> Iterator[Signals]:
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers, meters = TracerProvider(), MeterProvider([reader])
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
-    given = {"tracer_provider": tracers, "meter_provider": meters, "skip_dep_check": True}
+    loggers = LoggerProvider(shutdown_on_exit=False)
+    given = {"tracer_provider": tracers, "meter_provider": meters, "logger_provider": loggers, "skip_dep_check": True}
 
     def install() -> None:
         with warnings.catch_warnings():  # of what it imports only now
             warnings.simplefilter("ignore")
             other.instrument(**given)
 
-    yield Signals(exporter, reader, tracers, meters, install)
+    yield Signals(exporter, reader, tracers, meters, install, loggers)
     other.uninstrument()
 
 

@@ -17,7 +17,7 @@ _ASKED = ("messages", "input", "inputs", "prompt", "prompts")
 def asked(side: Side, body: Any) -> tuple[Message, ...]:
     """What a request asks: a mapping, a list of messages, or a text."""
     if not isinstance(body, Mapping):
-        return messages(side, _flat(body), "user") if body else _nothing(side)
+        return _spoken(side, _flat(body), "user") if body else _nothing(side)
     system = body.get("system") or body.get("instructions")
     before = (message(side, {"role": "system", "content": system}, "system"),) if system else ()
     found = next((body[name] for name in _ASKED if body.get(name)), None)
@@ -26,17 +26,22 @@ def asked(side: Side, body: Any) -> tuple[Message, ...]:
     found = _flat(found)
     if isinstance(found, list) and any(_is_item(each) for each in found):
         return before + tuple(side.looked_over(responses.message_of(each)) for each in found)
-    return before + messages(side, found, "user")
+    return before + _spoken(side, found, "user")
 
 
 def answered(side: Side, body: Any) -> tuple[Message, ...]:
     """What an answer says."""
     if not isinstance(body, Mapping):
-        return messages(side, body, "assistant") if body else _nothing(side)
+        return _spoken(side, body, "assistant") if body else _nothing(side)
     for name, read in _ANSWERS.items():
         if body.get(name) is not None:
             return read(side, body)
     return _nothing(side)
+
+
+def _spoken(side: Side, found: Any, role: str) -> tuple[Message, ...]:
+    """Messages; or a text, which is all that was said."""
+    return (Message(role, (Text(side.told(found)),)),) if isinstance(found, str) else messages(side, found, role)
 
 
 def _flat(found: Any) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanContext, StatusCode, TracerProvider
 
 from specspan import losses
@@ -26,9 +26,9 @@ from specspan.decision import Mode, Override
 from specspan.engine.engine import Engine
 from specspan.engine.steps import run
 from specspan.instrument.context import current_context, current_overrides
-from specspan.instrument.other_instrumentation import is_decided, loan_in, measured, measured_by
+from specspan.instrument.other_instrumentation import is_decided, is_model_call, loan_in, measured, measured_by
 from specspan.instrument.pipeline import Pipeline, active
-from specspan.record.conventions import DECISION_ID, INSTRUMENTATION_NAME, RESPONSE_ID
+from specspan.record.conventions import DECISION_ID, INSTRUMENTATION_NAME
 from specspan.record.lane import Lane
 from specspan.record.model import Ended, EndKind, Timing
 
@@ -67,8 +67,9 @@ class Bridge:
         self._taps: list[SpanTap | LogTap] = []
         self._beside: BySpan[list[Event]] = BySpan(OPEN_SPANS, "bridged_content")
         self._handed_over: BySpan[dict[str, Any]] = BySpan(OPEN_SPANS, "bridged_content")
+        self._own: BySpan[bool] = BySpan(OPEN_SPANS)
         self._met: BySpan[bool] = BySpan(OPEN_SPANS)
-        self._answers: BySpan[bool] = BySpan(OPEN_SPANS)
+        self._decided: BySpan[bool] = BySpan(OPEN_SPANS)
         self._observing: tuple[Engine, Engine] | None = None
         self._lane: Lane[_Call] = Lane("bridged_call", self._decide_all, queue_size=queue_size, batch_size=1)
 
@@ -81,11 +82,14 @@ class Bridge:
         self._taps.append(found)
         return True
 
-    def began(self, span: Key, within: Context) -> None:
-        """A span that begins inside a call that specspan meets is of that call, wherever it goes."""
-        loan = loan_in(within)
-        if loan is not None and loan.package is not None:
-            self._met.put(span, lambda: True)
+    def began(self, span: Span, within: Context) -> None:
+        """A span that begins inside a call that specspan meets, or right below its span, is of that call."""
+        key, scope, loan = key_of(span.get_span_context()), span.instrumentation_scope, loan_in(within)
+        if scope is not None and scope.name == INSTRUMENTATION_NAME:
+            if is_model_call(span.attributes or {}):
+                self._own.put(key, lambda: True)
+        elif (loan is not None and loan.package is not None) or (span.parent and key_of(span.parent) in self._own):
+            self._met.put(key, lambda: True)
 
     def ended(self, span: ReadableSpan, provider: TracerProvider | None) -> None:
         """Queue a model call that nobody has decided yet."""
@@ -93,6 +97,7 @@ class Bridge:
         if context is None:
             return
         key = key_of(context)
+        self._own.take(key)
         met, events, content = self._met.take(key), self._beside.take(key), self._handed_over.take(key)
         scope = span.instrumentation_scope.name if span.instrumentation_scope is not None else ""
         recorded = _recorded(span, {**facts, **content} if content else facts, scope, events or ())
@@ -101,9 +106,10 @@ class Bridge:
             return
         if span.parent is not None:  # whose call this is, too, if it is a model call's
             self._met.put(key_of(span.parent), lambda: True)
-        if scope == INSTRUMENTATION_NAME or DECISION_ID in facts:
-            self._answers.put(_answer(context, facts), lambda: True)
-        elif not (met or is_decided(context) or _answer(context, facts) in self._answers or _is_own_thread()):
+        call = _call(span, dialect.call_id(recorded))
+        if scope == INSTRUMENTATION_NAME or DECISION_ID in facts or is_decided(context):
+            self._decided.put(call, lambda: True)
+        elif not (met or call in self._decided or _is_own_thread()):
             self._queue(span, recorded, dialect, context, provider)
 
     def logged(self, span: Key, event: Event) -> None:
@@ -192,9 +198,10 @@ def _recorded(span: ReadableSpan, facts: Any, scope: str, events: Sequence[Event
     return Recorded(facts, scope, (*own, *events), failed, longest, span.dropped_attributes > 0)
 
 
-def _answer(context: SpanContext, facts: Any) -> Key:
-    """An answer by its id, within one trace: several spans may tell of it."""
-    return context.trace_id, hash(facts.get(RESPONSE_ID, context.span_id))
+def _call(span: ReadableSpan, call_id: str | None) -> Key:
+    """A call by what tells it apart from others below the same span; by the span itself where nothing does."""
+    own = span.context.span_id if span.context is not None else 0
+    return (span.parent.span_id if span.parent is not None else 0), own if call_id is None else hash(call_id)
 
 
 def _error_of(recorded: Recorded) -> str | None:

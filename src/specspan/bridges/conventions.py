@@ -9,6 +9,7 @@ Source: https://github.com/open-telemetry/semantic-conventions-genai, and semant
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from specspan.bridges.facts import flag, from_json, mapping, usage, word, words
@@ -16,6 +17,7 @@ from specspan.bridges.messages import message, messages, parts
 from specspan.bridges.model import Event, Facts, Recorded
 from specspan.bridges.side import NOT_RECORDED, Side, finish_reasons, gaps
 from specspan.call import Message, ModelCall, Request, Response
+from specspan.record.conventions import EVENT_OPERATION_DETAILS
 
 Reader: TypeAlias = Callable[[Side, Recorded], "tuple[Message, ...] | None"]
 """Messages of one side; None where they are not recorded in this way."""
@@ -70,6 +72,7 @@ def call_of(recorded: Recorded, asked: Sequence[Reader], answered: Sequence[Read
 
     ``known``: fields of the request that this dialect has other names for.
     """
+    recorded = _with_details(recorded)
     facts, sent, came = recorded.attributes, Side(recorded), Side(recorded)
     operation = word(facts, "gen_ai.operation.name", "llm.request.type") or "chat"
     fields: dict[str, Any] = {
@@ -86,7 +89,16 @@ def call_of(recorded: Recorded, asked: Sequence[Reader], answered: Sequence[Read
         **known,
     }
     request = Request(**fields, input=_first(asked, sent, recorded))
-    return ModelCall(request, _response(recorded, came, answered, request), gaps=gaps(sent, came))
+    response = _response(recorded, came, answered, request)
+    return ModelCall(request, response, gaps=gaps(sent, came, response))
+
+
+def _with_details(recorded: Recorded) -> Recorded:
+    """With what the one log record of the call says, where its content stands there and not on the span."""
+    details = next((event for event in recorded.events if event.name == EVENT_OPERATION_DETAILS), None)
+    if details is None:
+        return recorded
+    return replace(recorded, attributes={**details.attributes, **recorded.attributes})
 
 
 def _response(recorded: Recorded, came: Side, answered: Sequence[Reader], request: Request) -> Response | None:

@@ -135,7 +135,7 @@ def _langchain(side: Side, said: Facts, role: str) -> Message:
     sender = _SENDERS.get(str(said.get("type")), role)
     calls = [
         ToolCall(side.told(call.get("name"), "tool_calls"), side.arguments_of(call.get("args")), _id(call))
-        for call in said.get("tool_calls") or ()
+        for call in _list(said.get("tool_calls"))
         if isinstance(call, Mapping)
     ]
     content = said.get("content")
@@ -145,6 +145,10 @@ def _langchain(side: Side, said: Facts, role: str) -> Message:
         known = tuple(part for part in made.parts if not (calls and isinstance(part, ToolCall)))
         return Message(sender, (*known, *calls))
     return Message(sender, tuple(calls))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _word(value: Any) -> str | None:

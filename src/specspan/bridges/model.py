@@ -37,6 +37,12 @@ class Recorded:
     """Its provider dropped attributes, as it had too many."""
 
 
+def response_id(recorded: Recorded) -> str | None:
+    """The id of the answer, as the conventions name it."""
+    found = recorded.attributes.get("gen_ai.response.id")
+    return found if isinstance(found, str) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One way to tell of a model call. Pure functions: nothing here knows a span or a policy."""
@@ -49,5 +55,7 @@ class Dialect:
     """The call, with its gaps; None where the span, though in this dialect, is not that of a model call."""
     lasted_s: Callable[[Recorded], float | None] = lambda _: None
     """How long the call took, where the span does not tell by how long it lasted."""
+    call_id: Callable[[Recorded], str | None] = response_id
+    """What spans have in common that tell of one call, side by side."""
     general: bool = False
     """Asked after all that are not: many others speak it, too."""

@@ -8,7 +8,19 @@ from typing import Any
 
 from specspan import losses
 from specspan.bridges.model import Recorded
-from specspan.call import NOT_TOLD, Gaps, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse, Unknown
+from specspan.call import (
+    NOT_TOLD,
+    Gaps,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Response,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Unknown,
+)
 
 NOT_RECORDED = "content_not_recorded"
 """The other side left it out, as it does unless it is told otherwise."""
@@ -112,8 +124,10 @@ class Side:
         return self._longest is not None and len(value) >= self._longest
 
 
-def gaps(asked: Side, answered: Side) -> Gaps:
-    """What is missing of a call."""
+def gaps(asked: Side, answered: Side, response: Response | None) -> Gaps:
+    """What is missing of a call; of one without a response, nothing of an answer."""
+    if response is None:
+        return Gaps(asked.any)
     return Gaps(asked.any, answered.text, answered.tool_calls, answered.arguments)
 
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import TracerProvider
 
-from specspan.bridges.by_span import Key, key_of
+from specspan.bridges.by_span import Key
 from specspan.bridges.model import Event
 from specspan.guard import guard
 
@@ -22,7 +22,7 @@ from specspan.guard import guard
 class Listener(Protocol):
     """Who is told. Nothing that is done here may take long: the application waits for it."""
 
-    def began(self, span: Key, within: Context) -> None:
+    def began(self, span: Span, within: Context) -> None:
         """A span began."""
 
     def ended(self, span: ReadableSpan, provider: TracerProvider | None) -> None:
@@ -44,7 +44,7 @@ class SpanTap(SpanProcessor):
         if self.listener is not None:
             with guard("bridges.on_start"):
                 within = otel_context.get_current() if parent_context is None else parent_context
-                self.listener.began(key_of(span.get_span_context()), within)
+                self.listener.began(span, within)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand on what it came to."""

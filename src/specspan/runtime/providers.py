@@ -53,13 +53,13 @@ class Providers:
 
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over what waits in all of them; False when something was left after ``timeout_s``."""
-        flushes: list[Callable[[int], bool]] = [
+        flushes: list[Callable[[int], bool | None]] = [
             provider.force_flush
             for provider in (self.tracer, self.meter, self.logger)
             if provider is not None and hasattr(provider, "force_flush")
         ]
         flushed = [flush(int(timeout_s * 1000)) for flush in flushes]  # each one, whatever another says
-        return all(flushed)
+        return all(done is not False for done in flushed)  # some of somebody else's make say nothing
 
     def shutdown(self) -> None:
         """Flush all, and end those made here; the application's own go on."""

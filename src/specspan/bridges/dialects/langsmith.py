@@ -5,13 +5,22 @@ Source: https://docs.langchain.com/langsmith/trace-with-opentelemetry
 
 from __future__ import annotations
 
-from specspan.bridges.bodies import answered, asked
-from specspan.bridges.conventions import IN_ATTRIBUTES, call_of
-from specspan.bridges.facts import word
-from specspan.bridges.model import Dialect, Recorded
-from specspan.bridges.side import Side
-from specspan.call import Message, ModelCall
+from dataclasses import replace
 
+from specspan.bridges.bodies import answered, asked
+from specspan.bridges.conventions import IN_ATTRIBUTES, call_of, tools
+from specspan.bridges.facts import mapping, usage, word
+from specspan.bridges.model import Dialect, Facts, Recorded
+from specspan.bridges.side import Side
+from specspan.call import NOT_COUNTED, Message, ModelCall, Usage
+
+_USAGE = {
+    "input_tokens": ("input_tokens",),
+    "output_tokens": ("output_tokens",),
+    "cache_read_input_tokens": ("cache_read",),
+    "cache_write_input_tokens": ("cache_write",),
+    "reasoning_output_tokens": ("reasoning",),
+}
 _KINDS = {"llm": "chat", "embedding": "embeddings"}
 
 
@@ -22,9 +31,31 @@ def _read(recorded: Recorded) -> ModelCall | None:
     if operation is None:
         return None
     provider = word(facts, "langsmith.metadata.ls_provider", "gen_ai.provider.name", "gen_ai.system") or "unknown"
-    return call_of(
-        recorded, (IN_ATTRIBUTES[0], _asked), (IN_ATTRIBUTES[1], _answered), provider=provider, operation=operation
+    definitions = tools(facts.get("gen_ai.tool.definitions")) or tools(mapping(facts.get("gen_ai.prompt")).get("tools"))
+    call = call_of(
+        recorded,
+        (IN_ATTRIBUTES[0], _asked),
+        (IN_ATTRIBUTES[1], _answered),
+        provider=provider,
+        operation=operation,
+        tools=definitions,
     )
+    counted = _counted(mapping(facts.get("langsmith.metadata.usage_metadata")))
+    if call.response is None or counted is NOT_COUNTED:
+        return call
+    return replace(call, response=replace(call.response, usage=counted))
+
+
+def _counted(said: Facts) -> Usage:
+    """LangChain's way to count, which tells more than the attributes of the conventions that stand beside it."""
+    asked, answered = mapping(said.get("input_token_details")), mapping(said.get("output_token_details"))
+    known = {
+        **said,
+        "cache_read": asked.get("cache_read"),
+        "cache_write": asked.get("cache_creation"),
+        "reasoning": answered.get("reasoning"),
+    }
+    return usage(known, _USAGE)
 
 
 def _asked(side: Side, recorded: Recorded) -> tuple[Message, ...] | None:

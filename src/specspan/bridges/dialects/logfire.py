@@ -10,7 +10,7 @@ from __future__ import annotations
 from specspan.bridges.bodies import answered, asked
 from specspan.bridges.conventions import EVENTS_IN_AN_ATTRIBUTE, IN_ATTRIBUTES, call_of
 from specspan.bridges.facts import flag, mapping, word
-from specspan.bridges.model import Dialect, Recorded
+from specspan.bridges.model import Dialect, Recorded, response_id
 from specspan.bridges.side import Side
 from specspan.call import Message, ModelCall
 
@@ -59,4 +59,10 @@ def _lasted_s(recorded: Recorded) -> float | None:
     return float(found) if isinstance(found, (int, float)) else None
 
 
-DIALECT = Dialect("logfire", _speaks, _read, lasted_s=_lasted_s)
+def _call_id(recorded: Recorded) -> str | None:
+    """The log of a stream knows no id, but it repeats what was asked."""
+    found = [recorded.attributes.get(name) for name in ("request_data", "gen_ai.input.messages", "events")]
+    return response_id(recorded) or "".join(each for each in found if isinstance(each, str))
+
+
+DIALECT = Dialect("logfire", _speaks, _read, lasted_s=_lasted_s, call_id=_call_id)

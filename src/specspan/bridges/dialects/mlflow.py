@@ -43,7 +43,7 @@ def _read(recorded: Recorded) -> ModelCall | None:
     )
     output = _output(came, gave) if operation == "chat" else ()
     response = None if recorded.failed and not output else _response(facts, mapping(gave), output)
-    return ModelCall(request, response, gaps=gaps(sent, came))
+    return ModelCall(request, response, gaps=gaps(sent, came, response))
 
 
 def _output(came: Side, gave: object) -> tuple[Message, ...]:

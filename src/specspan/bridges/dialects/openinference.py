@@ -49,7 +49,7 @@ def _read(recorded: Recorded) -> ModelCall:
     )
     output = _messages(came, facts, "output") if operation == "chat" else ()
     response = None if recorded.failed and not output else _response(facts, output)
-    return ModelCall(request, response, gaps=gaps(sent, came))
+    return ModelCall(request, response, gaps=gaps(sent, came, response))
 
 
 def _response(facts: Facts, output: tuple[Message, ...]) -> Response:

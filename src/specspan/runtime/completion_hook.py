@@ -1,0 +1,59 @@
+"""The completion hook of OpenTelemetry's GenAI instrumentations, which hands over content that is recorded nowhere.
+
+``OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=specspan`` has `opentelemetry-util-genai` find it by its entry point.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from opentelemetry.trace import Span
+
+from specspan.guard import guard
+from specspan.runtime.running import running
+
+_NOT_BRIDGED = "content was handed over and nothing is decided by it: call specspan.configure(bridges=True)"
+_log = logging.getLogger("specspan")
+
+
+class CompletionHook:
+    """Keeps what a call was about until its span ends; then it is decided as if it stood there."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_completion(
+        self,
+        *,
+        inputs: Sequence[Any] = (),
+        outputs: Sequence[Any] = (),
+        system_instruction: Sequence[Any] = (),
+        tool_definitions: Sequence[Any] | None = None,
+        span: Span | None = None,
+        log_record: Any = None,
+        **_: Any,
+    ) -> None:
+        """Called before the span ends, on the application's thread."""
+        with guard("runtime.completion_hook"):
+            what = running()
+            if what is None or what.bridge is None:
+                if not self._said:
+                    self._said = True
+                    _log.warning(_NOT_BRIDGED)
+                return
+            content = {
+                "gen_ai.input.messages": inputs,
+                "gen_ai.output.messages": outputs,
+                "gen_ai.system_instructions": system_instruction,
+                "gen_ai.tool.definitions": tool_definitions or (),
+            }
+            if span is not None and span.get_span_context().is_valid:
+                plain = {name: _plain(items) for name, items in content.items() if items}
+                what.bridge.handed_over(span.get_span_context(), plain)
+
+
+def _plain(items: Sequence[Any]) -> list[Any]:
+    return [asdict(item) if is_dataclass(item) and not isinstance(item, type) else item for item in items]
