@@ -42,6 +42,9 @@ class Activity:
     within: str = "call"
     """What is inside of the block: the ``call``, which of a generator is its body; what is done in the ``with`` block
     that is returned (``entered``); or what is done between ``start()`` and ``finish()`` of it (``started``)."""
+    tracer: Callable[[Invocation], Any | None] | None = None
+    """What the framework itself traces a call with, if it does: where its spans go where ours go, the call is left
+    alone."""
 
 
 def within(activity: Activity, method: Called) -> Wrapper:
@@ -156,10 +159,13 @@ _HANDLES: dict[str, Callable[[Any, partial[Any]], Any]] = {"entered": _Entered, 
 
 
 def _block(activity: Activity, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Block | None:
-    if active() is None:
+    pipeline = active()
+    if pipeline is None:
         return None
+    call = Invocation(instance, args, kwargs)
     try:
-        return activity.block(Invocation(instance, args, kwargs))
+        tracer = None if activity.tracer is None else activity.tracer(call)
+        return None if tracer is not None and pipeline.recorder.beside(tracer) else activity.block(call)
     except Exception as error:
         contain("instrument.activity", error)
         return None

@@ -86,14 +86,13 @@ class LiveCall:
     def _begun(self) -> tuple[Span, bool]:
         """The call's span, and whether it is somebody else's."""
         request, context = self.call.request, self.call.context
-        if request.executes is None:
-            try:
-                theirs = enclosing_span(self._recorder)
-                if theirs is not None:
-                    self._recorder.join_call(theirs, request, context)
-                    return theirs, True
-            except Exception as error:
-                contain("instrument.join", error)
+        try:
+            theirs = enclosing_span(self._recorder, request.executes)
+            if theirs is not None:
+                self._recorder.join_call(theirs, request, context)
+                return theirs, True
+        except Exception as error:
+            contain("instrument.join", error)
         return self._recorder.start_call(request, context), False
 
     @property

@@ -70,8 +70,15 @@ def is_model_call(attributes: Mapping[str, Any]) -> bool:
     )
 
 
-def enclosing_span(recorder: Recorder) -> Span | None:
-    """Somebody else's span of the call that is about to be made: the current one, where it is a model call's.
+def is_run_of(tool: ToolCall, attributes: Mapping[str, Any]) -> bool:
+    """Whether a span with these attributes is that of a run of a tool."""
+    operation, name = attributes.get("gen_ai.operation.name"), attributes.get("gen_ai.tool.name")
+    return (operation, name) == ("execute_tool", tool.name)
+
+
+def enclosing_span(recorder: Recorder, executes: ToolCall | None = None) -> Span | None:
+    """Somebody else's span of the call that is about to be made: the current one, where it is a model call's, or that
+    of a run of the tool that is about to run.
 
     It is given once: a second call inside it is another call.
     """
@@ -80,8 +87,8 @@ def enclosing_span(recorder: Recorder) -> Span | None:
     span: Any = get_current_span()
     if span is INVALID_SPAN or _scope(span) in (None, INSTRUMENTATION_NAME):
         return None
-    context = span.get_span_context()
-    if is_decided(context) or not is_model_call(getattr(span, "attributes", None) or {}):
+    context, known = span.get_span_context(), getattr(span, "attributes", None) or {}
+    if is_decided(context) or not (is_model_call(known) if executes is None else is_run_of(executes, known)):
         return None
     _annotated[context.trace_id, context.span_id] = span  # also where its spans go elsewhere: it is met
     found: Span = span

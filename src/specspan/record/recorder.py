@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from specspan import losses
 from specspan.call import Attribute, CallContext, ModelCall, Request
@@ -92,14 +92,13 @@ class Recorder:
 
     def shares(self, span: Span) -> bool:
         """Whether a span, of whatever instrumentation, goes where ours go, and can still be written on."""
-        tracer: Any = self._tracer
-        while not hasattr(tracer, "span_processor"):  # what stands in for one, of the API or of somebody else's make
-            within = getattr(tracer, "_tracer", None) or getattr(tracer, "tracer", None)
-            if within is None or within is tracer:
-                return False
-            tracer = within
-        ours = tracer.span_processor
+        ours = _processor_of(self._tracer)
         return ours is not None and ours is getattr(span, "_span_processor", None) and span.is_recording()
+
+    def beside(self, tracer: Tracer) -> bool:
+        """Whether the spans of a tracer, of whatever instrumentation, go where ours go."""
+        ours = _processor_of(self._tracer)
+        return ours is not None and ours is _processor_of(tracer)
 
     def join_call(self, span: Span, request: Request, context: CallContext) -> None:
         """Say on another instrumentation's span of a call what it does not say yet."""
@@ -278,6 +277,16 @@ class Recorder:
             return f"{error_type}: {attributes.safe(str(error))}"
         except Exception:  # somebody's `__str__`
             return error_type
+
+
+def _processor_of(tracer: Any) -> Any | None:
+    """Where the spans of a tracer go, whatever stands in for it, of the API or of somebody else's make."""
+    while not hasattr(tracer, "span_processor"):
+        within = getattr(tracer, "_tracer", None) or getattr(tracer, "tracer", None)
+        if within is None or within is tracer:
+            return None
+        tracer = within
+    return tracer.span_processor
 
 
 def _record_maker(settings: Settings, resource: Resource | None) -> RecordMaker:
