@@ -93,3 +93,25 @@ def google_instrumented() -> Iterator[None]:
     instrument("google")
     yield
     uninstrument()
+
+
+@pytest.fixture
+def mistral_instrumented() -> Iterator[None]:
+    """The ``mistralai`` client is instrumented during the test."""
+    instrument("mistral")
+    yield
+    uninstrument()
+
+
+@pytest.fixture
+def cohere_instrumented() -> Iterator[None]:
+    """The ``cohere`` client is instrumented during the test."""
+    instrument("cohere")
+    yield
+    uninstrument()
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def is_async(request: pytest.FixtureRequest) -> bool:
+    """Asks of a test to use the client that blocks, and the one that is awaited."""
+    return bool(request.param)

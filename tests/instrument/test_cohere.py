@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import cohere
@@ -42,19 +41,9 @@ from specspan.instrument.patching import place_of
 from specspan.instrument.providers import cohere as adapters
 from specspan.testing.memory import recorded
 
+pytestmark = pytest.mark.usefixtures("cohere_instrumented")
+
 SECRET = "123-45-6789"
-
-
-@pytest.fixture(autouse=True)
-def _instrumented() -> Iterator[None]:
-    specspan.instrument("cohere")
-    yield
-    specspan.uninstrument()
-
-
-@pytest.fixture(params=[False, True], ids=["sync", "async"])
-def is_async(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
 
 
 def fact(**changes: Any) -> Facts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,19 +30,9 @@ from specspan.instrument.providers import mistral
 from specspan.record.recorder import Recorder
 from specspan.testing.memory import recorded
 
+pytestmark = pytest.mark.usefixtures("mistral_instrumented")
+
 SECRET = "123-45-6789"
-
-
-@pytest.fixture(autouse=True)
-def _instrumented() -> Iterator[None]:
-    specspan.instrument("mistral")
-    yield
-    specspan.uninstrument()
-
-
-@pytest.fixture(params=[False, True], ids=["sync", "async"])
-def is_async(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
 
 
 def fact(operation: str = "chat", model: str | None = "vendor/m", **changes: Any) -> Facts:
@@ -348,6 +337,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], int]] = {
     "no choices": ({"choices": []}, 0),
     "null where a list was": ({"choices": None}, 0),
     "no content": ({"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": None}}]}, 0),
+    "several messages": ({"choices": [{"index": 0, "finish_reason": "stop", "messages": [{"content": "hi"}]}]}, 1),
     "an unknown block": (
         {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": [{"type": "hologram"}]}}]},
         1,
@@ -363,10 +353,21 @@ def test_malformed_answers(is_async: bool, content_spans: Spans, changes: Any, l
     with suppress(Exception):  # what the client itself refuses
         ask(Wire(body), is_async=is_async)
     (span,) = content_spans.all
-    assert losses.totals().get(("content", "not_understood"), 0) == before + lost
     if told(span).error is None:
+        assert losses.totals().get(("content", "not_understood"), 0) == before + lost
         assert told(span).response_id == "cmpl-1"
     assert told(span).usage == Usage()
+
+
+def test_an_unknown_block_in_a_stream(is_async: bool) -> None:
+    """It is counted once, also where each event is looked at before it is handed over."""
+    before = losses.totals().get(("content", "not_understood"), 0)
+    events = [chunk({"content": [{"type": "hologram"}, {"type": "text", "text": "hello"}]}), chunk({}, "stop")]
+    with recorded(_rule(Action.REDACT)) as record:
+        read = ask(streamed(*events), "chat.stream", is_async=is_async)
+    assert len(read) == 2
+    assert len(record.spans) == 1
+    assert losses.totals().get(("content", "not_understood"), 0) == before + 1
 
 
 def test_a_truncated_stream(is_async: bool, content_spans: Spans) -> None:

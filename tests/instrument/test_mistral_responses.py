@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,11 +13,12 @@ from openai_wire import response, response_events, typed_sse
 from policies import bound, pattern, policy
 from replays import Facts, told
 
-import specspan
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
 from specspan.testing.memory import recorded
+
+pytestmark = pytest.mark.usefixtures("mistral_instrumented")
 
 SECRET = "123-45-6789"
 CALLED = {"type": "function_call", "id": "f", "call_id": "a", "name": "find", "arguments": '{"q": 1}'}
@@ -28,18 +28,6 @@ THOUGHT = {
     "summary": [],
     "content": [{"type": "reasoning_text", "text": "Hm."}],
 }
-
-
-@pytest.fixture(autouse=True)
-def _instrumented() -> Iterator[None]:
-    specspan.instrument("mistral")
-    yield
-    specspan.uninstrument()
-
-
-@pytest.fixture(params=[False, True], ids=["sync", "async"])
-def is_async(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
 
 
 def fact(**changes: Any) -> Facts:

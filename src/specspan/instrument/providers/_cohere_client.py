@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from specspan.call import Attribute, Usage
-from specspan.instrument.adapter import Invocation
+from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.providers._generated import Server, server_at
 from specspan.instrument.providers._openai_chat import output_type
 from specspan.instrument.providers._raw import response_of
@@ -91,7 +92,20 @@ def edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
     return after
 
 
-def put_stream(answer: Any, stream: Any) -> Any:
+def streamed(chat: Adapter, **of_stream: Any) -> Adapter:
+    """The adapter for the same chat, asked through the method that streams it."""
+    return replace(
+        chat,
+        methods=tuple(f"{each}_stream" for each in chat.methods),
+        on_entry=True,
+        request=lambda invocation: replace(chat.request(invocation), streaming=True),
+        stream_in=answered,
+        put_stream=_put_stream,
+        **of_stream,
+    )
+
+
+def _put_stream(answer: Any, stream: Any) -> Any:
     """A raw response like ``answer``, with another stream."""
     after = copy.copy(answer)
     after._data = stream

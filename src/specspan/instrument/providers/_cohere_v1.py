@@ -17,7 +17,7 @@ from specspan.instrument.providers._cohere_client import (
     common,
     edited,
     given,
-    put_stream,
+    streamed,
     usage_of,
 )
 from specspan.instrument.providers._cohere_v1_stream import FirstAccumulator, closing, cut, deltas
@@ -30,14 +30,13 @@ _QUOTE_IT = ("citations", "chat_history", "search_results")
 """What of an answer has its text, or parts of it, again."""
 
 
-def _request(invocation: Invocation, *, streaming: bool = False) -> Request:
+def _request(invocation: Invocation) -> Request:
     said = given(invocation)
     return Request(
         input=tuple([turn.message() for turn in _turns(said)]),
         system_instructions=tuple([part for part, _ in _instructions(said)]),
         tools=tuple(map(plain, listed(said.get("tools")))),
         conversation=word(said.get("conversation_id")),
-        streaming=streaming,
         **common(invocation),
     )
 
@@ -125,17 +124,6 @@ _CHAT = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
 )
-_STREAM = replace(
-    _CHAT,
-    methods=methods(_CLIENT, names=("chat_stream",)),
-    on_entry=True,
-    request=lambda invocation: _request(invocation, streaming=True),
-    accumulator=FirstAccumulator,
-    deltas=deltas,
-    cut=cut,
-    closing=closing,
-    stream_in=answered,
-    put_stream=put_stream,
-)
+_STREAM = streamed(_CHAT, accumulator=FirstAccumulator, deltas=deltas, cut=cut, closing=closing)
 
 ADAPTERS = (_CHAT, _STREAM)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from specspan.call import Reasoning, Request, Text
+from specspan.call import Reasoning, Request
 from specspan.instrument.providers._chat import message_of
 from specspan.instrument.providers._chat_stream import ChatAccumulator
 from specspan.instrument.providers._chat_stream import cut as cut_chunk
 from specspan.instrument.providers._mistral_client import said
+from specspan.instrument.providers._shapes import fields
 
 
 class MistralAccumulator(ChatAccumulator):
@@ -40,8 +41,8 @@ class MistralAccumulator(ChatAccumulator):
         """A choice as OpenAI would have it: text is text, thoughts beside it, pieces of tool calls numbered."""
         delta = choice.delta
         spoken = {
-            "content": _text(delta),
-            "reasoning_content": "".join(each.content for each in _parts(delta) if isinstance(each, Reasoning)),
+            "content": _text(delta.content),
+            "reasoning_content": _thought(delta.content),
             "tool_calls": [self._piece(choice.index, piece) for piece in delta.tool_calls or ()],
             "__pydantic_extra__": None,
         }
@@ -62,22 +63,24 @@ class MistralAccumulator(ChatAccumulator):
         return SimpleNamespace(index=number, id=piece.id if named else None, function=function)
 
 
-def _parts(delta: Any) -> Any:
-    return message_of({"content": delta.content}).parts
+def _thought(content: Any) -> str:
+    """What was thought, in content that is a list."""
+    parts = message_of({"content": content}).parts if isinstance(content, list) else ()
+    return "".join(part.content for part in parts if isinstance(part, Reasoning))
 
 
-def _text(delta: Any) -> str:
-    """The text in a delta, whole or among other content."""
-    content = delta.content
+def _text(content: Any) -> str:
+    """The text in a delta's content, whole or among other blocks."""
     if isinstance(content, str):
         return content
-    return "".join(each.content for each in _parts(delta) if isinstance(each, Text)) if content else ""
+    texts = [fields(each).get("text") for each in content] if isinstance(content, list) else []
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """The text in an event, by choice: of answers, not of thoughts."""
     for choice in event.data.choices:
-        if text := _text(choice.delta):
+        if text := _text(choice.delta.content):
             yield choice.index, text
 
 

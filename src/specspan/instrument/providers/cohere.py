@@ -19,7 +19,7 @@ from specspan.instrument.providers._cohere_client import (
     common,
     edited,
     given,
-    put_stream,
+    streamed,
     usage_of,
 )
 from specspan.instrument.providers._cohere_stream import ChatAccumulator, closing, cut, deltas
@@ -28,7 +28,7 @@ from specspan.instrument.providers._generated import methods, reads_once
 from specspan.instrument.providers._shapes import Fields, changed, emptied, fields, listed, word
 
 
-def _request(invocation: Invocation, *, streaming: bool = False) -> Request:
+def _request(invocation: Invocation) -> Request:
     said = given(invocation)
     documents = parts(_documents(said))
     return Request(
@@ -37,7 +37,6 @@ def _request(invocation: Invocation, *, streaming: bool = False) -> Request:
             *([Message("tool", documents)] if documents else ()),
         ),
         tools=tuple(map(plain, listed(said.get("tools")))),
-        streaming=streaming,
         **common(invocation),
     )
 
@@ -92,17 +91,6 @@ _CHAT = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
 )
-_STREAM = replace(
-    _CHAT,
-    methods=methods(_CLIENT, names=("chat_stream",)),
-    on_entry=True,
-    request=lambda invocation: _request(invocation, streaming=True),
-    accumulator=ChatAccumulator,
-    deltas=deltas,
-    cut=cut,
-    closing=closing,
-    stream_in=answered,
-    put_stream=put_stream,
-)
+_STREAM = streamed(_CHAT, accumulator=ChatAccumulator, deltas=deltas, cut=cut, closing=closing)
 
 ADAPTERS = (_CHAT, _STREAM, *_cohere_v1.ADAPTERS, _cohere_embeddings.ADAPTER)

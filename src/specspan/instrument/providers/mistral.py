@@ -14,7 +14,7 @@ from specspan.instrument.providers._chat import with_texts
 from specspan.instrument.providers._generated import reads_once
 from specspan.instrument.providers._mistral_client import INSTALL, PACKAGE, PROVIDER, asked, methods, said, service_of
 from specspan.instrument.providers._mistral_stream import MistralAccumulator, cut, deltas
-from specspan.instrument.providers._shapes import fields
+from specspan.instrument.providers._shapes import fields, listed, not_understood
 
 _COMPLETION, _EMBEDDINGS = "text_completion", "embeddings"
 
@@ -36,7 +36,11 @@ _reads_once = reads_once("messages", "tools")
 
 
 def _response(answer: Any) -> Response | None:
-    return _openai_chat.ADAPTER.response(said(answer))
+    found = said(answer)
+    for choice in listed(fields(found).get("choices")):
+        if fields(choice).get("messages"):
+            not_understood()  # several messages in place of one
+    return _openai_chat.ADAPTER.response(found)
 
 
 def _around(given: Mapping[str, Any]) -> dict[str, Any]:
