@@ -12,8 +12,8 @@ from typing import Any
 
 from prometheus_server import Prometheus
 
-RANGE_S = 300
-STEP_S = 5
+RANGE_S = 3600
+STEP_S = 15
 """Of a graph that has no step of its own."""
 SCRAPE_S = 0.25
 _UNITS_S = {"s": 1, "m": 60}

@@ -34,7 +34,7 @@ def scrapes(jobs: dict[str, int]) -> list[dict[str, Any]]:
     return [{"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in jobs.items()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus, when three services have called for a while: `desk`, `calm`, and `mute`, which checks nothing.
 

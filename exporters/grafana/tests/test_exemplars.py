@@ -39,7 +39,7 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheu
             [APPLICATION, policy, "desk"], OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=f"{otlp}/v1/metrics", SPECSPAN_DB=str(db)
         ),
     ):
-        eventually(lambda: server.exemplars("specspan_findings_total", time.time() - 600), PATIENCE_S, "exemplars")
+        eventually(lambda: server.exemplars("specspan_findings_total", time.time() - 3600), PATIENCE_S, "exemplars")
         yield server, Traffic("desk", db, {})
 
 
@@ -54,7 +54,7 @@ def test_points_on_a_page_lead_to_what_it_shows(pushed: tuple[Prometheus, Traffi
     queries = with_exemplars(policy_file)
     assert queries
     for each in queries:
-        told = server.exemplars(put_in(each.query["expr"], WINDOW), time.time() - 600)
+        told = server.exemplars(put_in(each.query["expr"], WINDOW), time.time() - 3600)
         assert told, str(each)
         for series in told:
             clause, outcome = (series["seriesLabels"][f"specspan_finding_{name}"] for name in ("clause", "outcome"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from grafana_asked import answer, asked, put_in
+from grafana_asked import RANGE_S, answer, asked, put_in
 from grafana_desk import CLAUSES, NEW, OLD, page_of
 from prometheus_server import Prometheus
 
@@ -70,7 +70,7 @@ def test_the_numbers_are_those_of_the_counters(watched: Prometheus, policy_file:
         of_clause = f'specspan_finding_clause="{clause}",specspan_finding_outcome="violated"'
         counted = f'sum(specspan_findings_total{{job="desk",{of_clause}}})'
         moment = time.time() - 1
-        (shown,) = watched.query(put_in(query.query["expr"], {"service": "desk", "__range": "300s"}), moment)
+        (shown,) = watched.query(put_in(query.query["expr"], {"service": "desk", "__range": f"{RANGE_S}s"}), moment)
         (true,) = watched.query(counted, moment)
         assert float(shown["value"][1]) == float(true["value"][1])
 
