@@ -41,7 +41,7 @@ def main() -> int:
         folder = Path(named)
         try:
             with Crew() as crew:
-                backends = dict(started(crew, folder))
+                backends = start_backends(crew, folder)
                 variables = {**os.environ, **answering, "SHOP_QUEUE": str(folder / "queue.db")}
                 trace = ask(crew, variables, backends)
                 show(trace.trace_id, backends)
@@ -74,17 +74,17 @@ def model() -> Iterator[Mapping[str, str]]:
         }
 
 
-def started(crew: Crew, folder: Path) -> Iterator[tuple[str, Backend]]:
+def start_backends(crew: Crew, folder: Path) -> Mapping[str, Backend]:
     """Start each backend that is here, and say which."""
     say("SQLite", f"{database()}  spans and decisions")
+    started: dict[str, Backend] = {}
     for name, start in ALL.items():
         try:
-            backend = start(crew, folder)
+            started[name] = start(crew, folder, started)
+            say(name, f"{started[name].address}  {started[name].takes}")
         except Absent as absent:
             say(name, f"not here; to have it: {absent}")
-            continue
-        say(name, f"{backend.address}  {backend.takes}")
-        yield name, backend
+    return started
 
 
 def ask(crew: Crew, variables: Mapping[str, str], backends: Mapping[str, Backend]) -> Stored:
@@ -130,7 +130,7 @@ def say_what_arrived(crew: Crew, backends: Mapping[str, Backend], trace: Stored)
     for name, backend in backends.items():
         try:
             told = crew.until(lambda holds=backend.holds: holds(trace), ARRIVE_S)  # type: ignore[misc]  # as above
-            say(name, f"{told}  {backend.page.format(trace_id=trace.trace_id, span_id='')}")
+            say(name, f"{told}  {backend.page.format(trace_id=trace.trace_id, span_id='')}".rstrip())
         except TimeoutError:
             say(name, f"did not get all of it within {ARRIVE_S:g} s")
             complete = False
@@ -153,7 +153,8 @@ def account_for(folder: Path) -> None:
         for id_, destination, state in messages.unfinished():
             say("unfinished", f"message {id_} in {destination!r}: {state}")
         messages.close()
-    say("SQLite", f"{database()}  holds what was recorded until then: specspan traces show --db {database()}")
+    if database().exists():
+        say("SQLite", f"{database()}  holds what was recorded until then: specspan traces show --db {database()}")
 
 
 def database() -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from crew import Crew
 
@@ -20,6 +20,9 @@ from specspan_exporter_sqlite import StoredSpan
 
 EXPORTERS = Path(__file__).resolve().parents[2] / "exporters"
 READY_S = 30.0
+DECISION_WAIT = "5s"
+"""From a trace's first span to the Collector's decision: longer than the whole trace takes."""
+DECISIONS = "last_over_time(specspan_decisions_total[1h])"  # also when the services have ended
 SERVICES = ("gateway", "agent", "tools")
 
 
@@ -42,11 +45,13 @@ class Backend:
 
     address: str
     takes: str
-    """What comes to it."""
+    """What comes to it, and to do what with."""
     holds: Callable[[Stored], str | None]
     """What has arrived of a trace; None while that is not all of it."""
     page: str
-    """Where to look, with places for ``{trace_id}`` and ``{span_id}`` where it is about one trace."""
+    """Where to look, with places for ``{trace_id}`` and ``{span_id}`` where it is about one trace; empty: nowhere."""
+    grpc: str = ""
+    """Where it takes OTLP over gRPC."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What every service is told, so that it arrives there."""
     own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -55,7 +60,7 @@ class Backend:
     """Whether it has come for what happened before ``since_unix_s``, where it comes and fetches."""
 
 
-def jaeger(crew: Crew, folder: Path) -> Backend:
+def jaeger(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Backend:
     """Traces, under the configuration of `exporters/jaeger`."""
     program = _program("jaeger")
     ui, otlp, health, *rest = (f"127.0.0.1:{_free_port()}" for _ in range(6))
@@ -85,11 +90,45 @@ def jaeger(crew: Crew, folder: Path) -> Backend:
         "spans",
         holds,
         page=f"http://{ui}/trace/{{trace_id}}?uiFind={{span_id}}",
+        grpc=rest[1],
         variables={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{otlp}/v1/traces"},
     )
 
 
-def prometheus(crew: Crew, folder: Path) -> Backend:
+def collector(crew: Crew, folder: Path, started: Mapping[str, Backend]) -> Backend:
+    """Tail sampling between the services and Jaeger, under the configuration of `exporters/otlp`."""
+    program = _program("otelcol", "collector")
+    if "Jaeger" not in started:
+        raise Absent("make backends, for a Jaeger that it can pass traces on to")
+    http, grpc, health = (f"127.0.0.1:{_free_port()}" for _ in range(3))
+    here = {
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": http}, "grpc": {"endpoint": grpc}}}},
+        "processors": {"tail_sampling": {"decision_wait": DECISION_WAIT}},
+        "exporters": {"otlp_grpc": {"endpoint": started["Jaeger"].grpc, "tls": {"insecure": True}}},
+        "extensions": {"health_check": {"endpoint": health}},
+        "service": {"extensions": ["health_check"], "telemetry": {"metrics": {"level": "none"}}},
+    }
+    (folder / "collector.yaml").write_text(json.dumps(here))
+    shipped = EXPORTERS / "otlp" / "tail-sampling.yaml"
+    crew.server(
+        "Collector", [program, "--config", shipped, "--config", folder / "collector.yaml"], folder / "otelcol.log"
+    )
+    crew.until(lambda: _answers(f"http://{health}/"), READY_S)
+
+    def holds(stored: Stored) -> str | None:
+        arrived = started["Jaeger"].holds(stored)
+        return arrived and f"kept the trace whole: {arrived} passed on"
+
+    return Backend(
+        f"http://{http}",
+        "spans, and passes on what is worth keeping",
+        holds,
+        page="",
+        variables={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{http}/v1/traces"},
+    )
+
+
+def prometheus(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Backend:
     """Metrics, scraped from every service."""
     program = _program("prometheus")
     _needs("opentelemetry.exporter.prometheus", "opentelemetry-exporter-prometheus")
@@ -109,10 +148,12 @@ def prometheus(crew: Crew, folder: Path) -> Backend:
     address = f"http://127.0.0.1:{port}"
     crew.server("Prometheus", command, folder / "prometheus.log")
     crew.until(lambda: _answers(f"{address}/-/ready"), READY_S)
-    by_service = "sum by (job, specspan_decision_verdict) (specspan_decisions_total)"
+
+    def at(query: str) -> str:
+        return f"{address}/api/v1/query?{urlencode({'query': query})}"
 
     def asked(query: str) -> list[dict[str, Any]]:
-        answer = _json(f"{address}/api/v1/query?{urlencode({'query': query})}")
+        answer = _json(at(query))
         return list(answer["data"]["result"]) if answer else []
 
     def seen(since_unix_s: float) -> bool:
@@ -120,21 +161,21 @@ def prometheus(crew: Crew, folder: Path) -> Backend:
         return len(fetched) == len(SERVICES) and min(fetched) > since_unix_s
 
     def holds(stored: Stored) -> str | None:
-        counted = sum(int(each["value"][1]) for each in asked("last_over_time(specspan_decisions_total[1h])"))
+        counted = sum(int(each["value"][1]) for each in asked(DECISIONS))
         return f"all {counted} decisions" if counted == len(stored.decisions) else None
 
     return Backend(
         address,
         "metrics",
         holds,
-        page=f"{address}/graph?g0.tab=0&g0.range_input=5m&g0.expr={quote(by_service)}",
+        page=at(DECISIONS),
         variables={"OTEL_METRICS_EXPORTER": "prometheus", "OTEL_EXPORTER_PROMETHEUS_HOST": "127.0.0.1"},
         own={service: {"OTEL_EXPORTER_PROMETHEUS_PORT": str(scraped)} for service, scraped in scrapes.items()},
         seen=seen,
     )
 
 
-def alertmanager(crew: Crew, folder: Path) -> Backend:
+def alertmanager(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Backend:
     """Alerts, which the services post to it themselves."""
     program = _program("alertmanager")
     _needs("specspan_exporter_alerts", "specspan-exporter-alerts")
@@ -166,19 +207,20 @@ def alertmanager(crew: Crew, folder: Path) -> Backend:
         return ", ".join(f"{clause} ({service})" for service, clause in sorted(told)) if told == wanted else None
 
     variables = {"SPECSPAN_DECISION_EXPORTER": "sqlite,alertmanager", "SPECSPAN_ALERTMANAGER_URL": address}
-    return Backend(address, "alerts", holds, page=f"{address}/#/alerts", variables=variables)
+    return Backend(address, "alerts", holds, page=f"{address}/api/v2/alerts", variables=variables)
 
 
-ALL: Mapping[str, Callable[[Crew, Path], Backend]] = {
+ALL: Mapping[str, Callable[[Crew, Path, Mapping[str, Backend]], Backend]] = {
     "Jaeger": jaeger,
+    "Collector": collector,  # after Jaeger, whose place it takes where services send their spans
     "Prometheus": prometheus,
     "Alertmanager": alertmanager,
 }
 
 
-def _program(name: str) -> Path:
+def _program(name: str, backend: str | None = None) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specspan-backends"
-    kept = sorted(cache.glob(f"{name}-*/bin/{name}"))
+    kept = sorted(cache.glob(f"{backend or name}-*/bin/{name}"))
     found = kept[-1] if kept else shutil.which(name)
     if found is None:
         raise Absent("make backends")
