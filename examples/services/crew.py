@@ -88,13 +88,12 @@ class Crew:
             time.sleep(POLL_S)
 
     def stop(self, *names: str) -> None:
-        """End some of them, and wait until they have ended; one that does not is killed."""
+        """End some of them, one after another, so that the last started can still hand over to those before it."""
         for name in reversed(names):
-            stdin = self._running[name].stdin
-            if stdin is not None:
-                stdin.close()
-        for name in reversed(names):
-            _wait_for(self._running.pop(name))
+            running = self._running.pop(name)
+            if running.stdin is not None:
+                running.stdin.close()
+            _wait_for(running)
 
     def _last_words(self, name: str) -> str:
         lines = self._logs[name].read_text(errors="replace").splitlines() if name in self._logs else []
@@ -122,6 +121,7 @@ def _listen(running: subprocess.Popen[str], said: queue.Queue[str]) -> None:
 
 
 def _wait_for(running: subprocess.Popen[str]) -> None:
+    """Until it has ended; one that does not is made to."""
     for insist in (running.terminate, running.kill):
         try:
             running.wait(STOP_S)

@@ -75,7 +75,7 @@ class Run:
         self.mark = uuid.uuid4().hex
         self.db = folder / "specspan.db"
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENAI_"))}
-        variables |= {MARK: self.mark, "COLUMNS": "160", "SPECSPAN_DB": str(self.db)}
+        variables |= {MARK: self.mark, "COLUMNS": "160", "SPECSPAN_DB": str(self.db), "TMPDIR": str(folder)}
         if model is not None:
             variables |= {"OPENAI_API_KEY": model.api_key, "OPENAI_BASE_URL": model.base_url}
         if not cached:
