@@ -32,11 +32,14 @@ def names_a_desk(call: specspan.ModelCall) -> bool:
 def desk_for(question: str) -> str:
     """Ask a model where the question belongs."""
     told = f"Name the desk for this question: {', '.join(DESKS)}. One word."
-    with openai.OpenAI() as client:
-        completion = client.chat.completions.create(
-            model=os.environ.get("OPENAI_MODEL", "gpt-5-mini"),
-            messages=[{"role": "developer", "content": told}, {"role": "user", "content": question}],
-        )
+    try:
+        with openai.OpenAI() as client:
+            completion = client.chat.completions.create(
+                model=os.environ.get("OPENAI_MODEL", "gpt-5-mini"),
+                messages=[{"role": "developer", "content": told}, {"role": "user", "content": question}],
+            )
+    except specspan.Blocked:  # it named none
+        return "other"
     return (completion.choices[0].message.content or "other").strip()
 
 

@@ -23,7 +23,7 @@ READY_S = 30.0
 DECISION_WAIT = "5s"
 """From a trace's first span to the Collector's decision: longer than the whole trace takes."""
 DECISIONS = "last_over_time(specspan_decisions_total[1h])"  # also when the services have ended
-SERVICES = ("gateway", "agent", "tools")
+SERVICES = ("tools", "agent", "gateway")  # as they are started: each needs those before it
 
 
 class Absent(Exception):

@@ -287,6 +287,16 @@ def test_jaeger_holds_the_same_trace(ran: dict[str, Any]) -> None:
     assert f"{said(ran['lines'], 'Jaeger')}/trace/{ran['trace_id']}?uiFind=" in "\n".join(ran["lines"])
 
 
+def test_a_collector_before_jaeger_keeps_the_trace(ran: dict[str, Any]) -> None:
+    """Where one is here, spans go through its tail sampling, which keeps one ordinary trace in a hundred."""
+    if not ("Jaeger" in ran["held"] and any(line.startswith("Collector    http") for line in ran["lines"])):
+        program("jaeger")  # skips or fails, and says so
+        program("otelcol", "collector")
+    with Reader(Path(ran["db"])) as reader:
+        count = len(reader.spans(ran["trace_id"]))
+    assert f"Collector    kept the trace whole: all {count} spans passed on" in ran["lines"]
+
+
 def test_prometheus_counts_the_same_decisions(ran: dict[str, Any]) -> None:
     """By service and verdict."""
     counts = Counter((service, verdict) for service, _, verdict, _, _ in DECIDED)
