@@ -5,8 +5,10 @@ Like an adapter it is pure functions: what begins and ends, and what decides, is
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +21,9 @@ from specspan.instrument.agents import agent, workflow
 from specspan.instrument.pipeline import active
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.tools import tool_call
-from specspan.instrument.work import Body, driven
+from specspan.instrument.work import ABANDONED, COMPLETED, Body, driven, ending_of
 from specspan.instrument.wrapper import Called, Wrapper
+from specspan.record.model import Ending
 
 Block: TypeAlias = tool_call | agent | workflow
 
@@ -42,6 +45,8 @@ class Activity:
     within: str = "call"
     """What is inside of the block: the ``call``, which of a generator is its body; what is done in the ``with`` block
     that is returned (``entered``); or what is done between ``start()`` and ``finish()`` of it (``started``)."""
+    working: Callable[[Any], asyncio.Future[Any] | None] | None = None
+    """Of what a call returns at once, what goes on with the work: the block is over when that is."""
     tracer: Callable[[Invocation], Any | None] | None = None
     """What the framework itself traces a call with, if it does: where its spans go where ours go, the call is left
     alone."""
@@ -50,6 +55,8 @@ class Activity:
 def within(activity: Activity, method: Called) -> Wrapper:
     """A `wrapt` wrapper that makes every call of ``method`` inside its block. Only what awaits exists twice."""
     handle = _HANDLES.get(activity.within) or _handle(inspect.unwrap(method))
+    if activity.working is not None:
+        handle = partial(_set_going, activity.working)
 
     def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         block = _block(activity, instance, args, kwargs)
@@ -80,6 +87,30 @@ def _generate(block: agent | workflow, called: partial[Any]) -> Any:
     if pipeline is None:
         return called()
     return driven(Body(partial(block.begin, pipeline)), called.func, called.args, called.keywords)
+
+
+def _set_going(
+    working: Callable[[Any], asyncio.Future[Any] | None], block: agent | workflow, called: partial[Any]
+) -> Any:
+    pipeline = block.watched()
+    if pipeline is None:
+        return called()
+    work = block.begin(pipeline)
+    with work.begun():
+        result = called()
+    goes_on = None
+    with guard("instrument.activity"):
+        goes_on = working(result)
+    if goes_on is None:
+        work.end(COMPLETED)
+    else:
+        goes_on.add_done_callback(lambda done: work.end(_ending_of(done)))
+        weakref.finalize(goes_on, work.end, ABANDONED)
+    return result
+
+
+def _ending_of(done: asyncio.Future[Any]) -> Ending:
+    return ending_of(asyncio.CancelledError() if done.cancelled() else done.exception())
 
 
 class _Entered(ObjectProxy):  # type: ignore[misc]  # see there

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
@@ -61,6 +62,17 @@ class Work:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         leave(self._token)
         self.end(ending_of(error))
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Around what only begins it: the span is current inside, and ended by what leaves the block."""
+        try:
+            yield
+        except BaseException as error:
+            self.end(ending_of(error))
+            raise
+        finally:
+            leave(self._token)
 
     def end(self, ending: Ending) -> None:
         """End the span; only the first ending counts."""
