@@ -13,19 +13,15 @@ from mcp import Client
 from mcp.client.session import ClientSession
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools.tool_manager import ToolManager
-from policies import bound, policy
+from tool_scopes import SEARCH, rules
 
 import specspan
-from specspan.checks.registry import kinds
-from specspan.decision import Action, Mode
 from specspan.errors import MissingDependency
 from specspan.instrument import install
-from specspan.policy.model import Policy
 from specspan.testing import recorded
 
 RAN: list[Any] = []
 METHODS = ((BaseTool, "run"), (BaseTool, "arun"), (ClientSession, "call_tool"), (ToolManager, "call_tool"))
-SEARCH = specspan.ScopeOfAutonomy(("search",), {"search": {"limit": specspan.ArgumentLimit(max=10)}})
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +49,6 @@ def server() -> MCPServer:
         return f"{limit} of {query}"
 
     return made
-
-
-def rules(mode: Mode = Mode.ENFORCE) -> Policy:
-    return policy(bound("autonomy", kinds()["scope"].build("autonomy", {}), action=Action.BLOCK), mode=mode)
 
 
 def asked(limit: int) -> dict[str, Any]:

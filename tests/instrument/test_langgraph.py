@@ -17,13 +17,10 @@ from langchain_core.tools import tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel.main import Pregel
 from opentelemetry import trace
-from policies import bound, policy
+from tool_scopes import SEARCH, rules
 from typing_extensions import TypedDict
 
 import specspan
-from specspan.checks.registry import kinds
-from specspan.decision import Action, Mode
-from specspan.policy.model import Policy
 from specspan.testing import recorded
 
 RAN: list[int] = []
@@ -100,12 +97,7 @@ async def test_an_agent_is_one_span_and_its_tools_stand_below_it(spans: Spans, i
 @pytest.mark.parametrize("is_async", [False, True])
 async def test_a_tool_out_of_scope_ends_the_run(is_async: bool) -> None:
     """In enforce mode `Blocked` reaches whoever invoked the agent, and the tool did not run."""
-    rules: Policy = policy(
-        bound("autonomy", kinds()["scope"].build("autonomy", {}), action=Action.BLOCK), mode=Mode.ENFORCE
-    )
-    limit = specspan.ArgumentLimit(max=10)
-    scope = specspan.ScopeOfAutonomy(("search",), {"search": {"limit": limit}})
-    with recorded(rules) as record, specspan.context(scope=scope), pytest.raises(specspan.Blocked) as blocked:
+    with recorded(rules()) as record, specspan.context(scope=SEARCH), pytest.raises(specspan.Blocked) as blocked:
         await invoked(desk(30), ASKED, is_async=is_async)
     assert (RAN, blocked.value.decision.reason) == ([], "argument_over_limit")
     of = {span.name: span.attributes or {} for span in record.spans}

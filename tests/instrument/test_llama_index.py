@@ -12,12 +12,9 @@ from typing import Any
 import pytest
 from ended_spans import Spans
 from opentelemetry import trace
-from policies import bound, policy
+from tool_scopes import SEARCH, rules
 
 import specspan
-from specspan.checks.registry import kinds
-from specspan.decision import Action, Mode
-from specspan.policy.model import Policy
 from specspan.testing import recorded
 
 pytest.importorskip("llama_index.core", reason="make environments ENVIRONMENTS=llama_index")
@@ -32,7 +29,6 @@ from workflows.errors import WorkflowCancelledByUser
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")  # the package's own
 
 RAN: list[tuple[str, int]] = []
-SEARCH = specspan.ScopeOfAutonomy(("search",), {"search": {"limit": specspan.ArgumentLimit(max=10)}})
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +46,6 @@ def search(query: str, limit: int = 5) -> str:
 
 
 TOOL = FunctionTool.from_defaults(search)
-
-
-def rules() -> Policy:
-    check = kinds()["scope"].build("autonomy", {})
-    return policy(bound("autonomy", check, action=Action.BLOCK), mode=Mode.ENFORCE)
 
 
 def agent(limit: int) -> Any:

@@ -17,19 +17,14 @@ from ended_spans import Spans
 from openai.types.responses import ResponseFunctionShellToolCall
 from openai_turns import Turn, Turns
 from opentelemetry import trace
-from policies import bound, policy
 from pydantic import TypeAdapter
+from tool_scopes import SEARCH, rules
 
 import specspan
-from specspan.checks.registry import kinds
-from specspan.decision import Action, Mode
-from specspan.policy.model import Policy
+from specspan.decision import Mode
 from specspan.testing import Recorded, recorded
 
 RAN: list[Any] = []
-SEARCH = specspan.ScopeOfAutonomy(
-    ("search", "transfer_to_clerk"), {"search": {"limit": specspan.ArgumentLimit(max=10)}}
-)
 
 
 @pytest.fixture(autouse=True)
@@ -46,10 +41,6 @@ def search(query: str, limit: int) -> str:
     """Searches."""
     RAN.append((query, limit))
     return f"{limit} of {query}"
-
-
-def rules(mode: Mode = Mode.ENFORCE) -> Policy:
-    return policy(bound("autonomy", kinds()["scope"].build("autonomy", {}), action=Action.BLOCK), mode=mode)
 
 
 def asked(limit: int) -> dict[str, Mapping[str, Any]]:

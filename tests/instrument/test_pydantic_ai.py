@@ -12,7 +12,6 @@ from openai_turns import Turn, Turns
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
-from policies import bound, policy
 from pydantic import BaseModel
 from pydantic_ai import Agent, InstrumentationSettings
 from pydantic_ai.capabilities import Instrumentation
@@ -21,19 +20,17 @@ from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.providers.openai import OpenAIProvider
+from tool_scopes import SEARCH, rules
 
 import specspan
-from specspan.checks.registry import kinds
 from specspan.decision import Action, Mode
 from specspan.engine.engine import Engine
 from specspan.instrument.pipeline import Pipeline, activate
-from specspan.policy.model import Policy
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 from specspan.testing import recorded
 
 RAN: list[tuple[str, int]] = []
-SEARCH = specspan.ScopeOfAutonomy(("search",), {"search": {"limit": specspan.ArgumentLimit(max=10)}})
 RUN = {"invoke_agent desk": None, "chat gpt-test": "invoke_agent desk", "execute_tool search": "invoke_agent desk"}
 
 
@@ -49,11 +46,6 @@ def search(query: str, limit: int) -> str:
     """Searches."""
     RAN.append((query, limit))
     return f"{limit} of {query}"
-
-
-def rules(mode: Mode = Mode.ENFORCE) -> Policy:
-    check = kinds()["scope"].build("autonomy", {})
-    return policy(bound("autonomy", check, action=Action.BLOCK), mode=mode)
 
 
 def agent(*turns: Turn, **settings: Any) -> Agent[None, str]:

@@ -45,10 +45,8 @@ def _tracer_of(settings: Any) -> Any | None:
     return getattr(settings, "tracer", None)
 
 
-def _tool(call: Invocation) -> tool_call | None:
+def _tool(call: Invocation) -> tool_call:
     validated = call.args[0]
-    if validated.tool.tool_def.kind == "output":  # that is how a model gives its answer a shape
-        return None
     asked = validated.call
     return tool_call(str(asked.tool_name), validated.validated_args, call_id=asked.tool_call_id)
 
