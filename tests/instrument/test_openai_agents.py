@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from tool_scopes import SEARCH, rules
 
 import specspan
 from specspan.decision import Mode
+from specspan.errors import MissingDependency
+from specspan.instrument import install
 from specspan.testing import Recorded, recorded
 
 RAN: list[Any] = []
@@ -245,3 +248,16 @@ async def test_arguments_that_are_no_json_are_decided_as_they_came(spans: Spans)
     model = ScriptedModel([[function_call("search", "{limit", call_id="c-1")], [assistant_message("sorry")]])
     assert await run(Agent(name="desk", model=model, tools=[search])) == "sorry"
     assert (RAN, spans.parent_of("execute_tool search")) == ([], "invoke_agent desk")
+
+
+def test_a_package_of_the_applications_own_that_is_called_agents_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the SDK is not installed, what is called ``agents`` is somebody else's: it is not even imported."""
+    specspan.uninstrument()
+
+    def not_installed(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(install, "distribution", not_installed)
+    monkeypatch.setattr(install, "place_of", lambda method: pytest.fail(f"looked for {method}"))
+    with pytest.raises(MissingDependency, match=r"pip install 'specspan\[openai-agents\]'"):
+        specspan.instrument("openai_agents")
