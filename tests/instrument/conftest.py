@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -13,6 +14,13 @@ from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Content, Settings
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Leave what is still there, such as clients that a test imported, out of what later tests collect: many do."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
