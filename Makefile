@@ -48,7 +48,7 @@ services: $(VENV)/.services
 # The quick ones; where they cannot be had, their tests say that they are skipped.
 test: $(VENV)/.dev
 	-@tools/backends/get.sh prometheus alertmanager
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 # What the pinned versions cannot be beside, and the oldest versions that are promised: tests/environments/*.txt.
 environments: $(BIN)/python

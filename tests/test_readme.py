@@ -8,8 +8,10 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from otlp_receiver import over_http
@@ -61,15 +63,34 @@ def script(prompt: Prompt) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with every file that the README shows or mentions."""
+    return filled(tmp_path)
+
+
+def filled(folder: Path) -> Path:
     shown = {block.file: block.text for block in blocks("README.md") if block.file}
     for name, text in {**BESIDE, **shown}.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def after_the_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a folder in which the README's program ran; not to be changed."""
+    folder = filled(tmp_path_factory.mktemp("program"))
+    with a_reader() as variables:
+        ran([sys.executable, "app.py"], folder, variables)
+    return folder
 
 
 @pytest.fixture
 def variables() -> Iterator[dict[str, str]]:
     """The environment of a reader who has a service to talk to."""
+    with a_reader() as found:
+        yield found
+
+
+@contextmanager
+def a_reader() -> Iterator[dict[str, str]]:
     with ScriptedModel(script) as model:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPECSPAN_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -95,9 +116,11 @@ def test_every_program_runs_and_prints_what_is_shown(block: Block, folder: Path,
 
 
 @pytest.mark.parametrize("block", COMMANDS)
-def test_every_command_does_what_it_is_shown_for(block: Block, folder: Path, variables: dict[str, str]) -> None:
+def test_every_command_does_what_it_is_shown_for(
+    block: Block, after_the_program: Path, tmp_path: Path, variables: dict[str, str]
+) -> None:
     """Commands of ours run after the README's program; make knows its targets; variables reach what follows them."""
-    ran([sys.executable, "app.py"], folder, variables)
+    folder = copytree(after_the_program, tmp_path / "reader")
     with over_http() as (endpoint, received):
         for line in block.text.splitlines():
             command = shlex.split(line, comments=True)

@@ -9,7 +9,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -20,6 +22,9 @@ from specspan.spec.load import load_spec
 from specspan.testing import ScriptedModel
 from specspan_exporter_sqlite import Reader
 from specspan_exporter_sqlite.model import Filter
+
+# One worker runs all of them, so that they share their runs.
+pytestmark = pytest.mark.xdist_group("demo")
 
 SPECSPAN = Path(sys.executable).with_name("specspan")
 PATIENCE_S = 60
@@ -38,17 +43,45 @@ def demo(tmp_path: Path) -> Demo:
     return run
 
 
+@dataclass(frozen=True)
+class Run:
+    """The demo as it is, run once for every test that only reads what came of it."""
+
+    folder: Path
+    screen: str
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run into a file of its own."""
+    folder = tmp_path_factory.mktemp("run")
+    return Run(folder, shown(started(folder, "demo", "--db", "here.db")))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's material, as it writes it out; not to be changed."""
+    folder = tmp_path_factory.mktemp("written")
+    shown(started(folder, "demo", "--write", "desk"))
+    return folder / "desk"
+
+
 @pytest.fixture
-def edited(tmp_path: Path, demo: Demo) -> Edit:
-    """Writes the demo's material out and replaces something in a file of it; gives the policy's path."""
+def desk(tmp_path: Path, written: Path) -> Path:
+    """The same, to be changed."""
+    return copytree(written, tmp_path / "desk")
+
+
+@pytest.fixture
+def edited(desk: Path) -> Edit:
+    """Replaces something in a file of the demo's material; gives the policy's path."""
 
     def edit(old: str, new: str, file: str = "policy.yaml") -> Path:
-        demo("--write", "desk")
-        path = tmp_path / "desk" / file
+        path = desk / file
         text = path.read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         path.write_text(text.replace(old, new))
-        return tmp_path / "desk" / "policy.yaml"
+        return desk / "policy.yaml"
 
     return edit
 
@@ -72,13 +105,13 @@ def shown(finished: subprocess.CompletedProcess[str]) -> str:
 
 
 @contextmanager
-def file_of(folder: Path) -> Iterator[Reader]:
-    with Reader(folder / "specspan.db") as reader:
+def file_of(path: Path) -> Iterator[Reader]:
+    with Reader(path) as reader:
         yield reader
 
 
-def decisions(folder: Path) -> list[dict[str, Any]]:
-    with file_of(folder) as reader:
+def decisions(folder: Path, name: str = "specspan.db") -> list[dict[str, Any]]:
+    with file_of(folder / name) as reader:
         return [dict(decision) for decision in reversed(reader.decisions(Filter(limit=100)))]
 
 
@@ -96,11 +129,11 @@ def section(screen: str, title: str) -> str:
     return re.split(r"\n\d  |\n─{20,}", screen.partition(f"  {title} ")[2])[0]
 
 
-def test_one_run_shows_everything_there_is_to_see(demo: Demo, tmp_path: Path) -> None:
+def test_one_run_shows_everything_there_is_to_see(run: Run) -> None:
     """Each outcome, one call blocked, one escalated, one answer redacted, one flagged, one stream cut."""
-    screen = demo()
+    screen = run.screen
 
-    made = decisions(tmp_path)
+    made = decisions(run.folder, "here.db")
     assert Counter(decision["action"] for decision in made) == {
         "allow": 4,
         "block": 2,
@@ -117,9 +150,9 @@ def test_one_run_shows_everything_there_is_to_see(demo: Demo, tmp_path: Path) ->
         assert conversation.title in screen
 
 
-def test_the_person_sees_what_the_policy_lets_through(demo: Demo) -> None:
+def test_the_person_sees_what_the_policy_lets_through(run: Run) -> None:
     """No card number, no address, no repair instruction reaches the person, and the rest does."""
-    screen = demo()
+    screen = run.screen
     assert "number [redacted:card_number]" in section(screen, "More than a customer may read")
     assert "Maren lives at" in section(screen, "A private address, streamed")
     for secret in ("4111", "14 Kelp Row", "copper contacts", "340 is on its way"):
@@ -127,20 +160,20 @@ def test_the_person_sees_what_the_policy_lets_through(demo: Demo) -> None:
     assert "I guarantee it will arrive" in section(screen, "A promise nobody can keep")
 
 
-def test_it_fits_a_terminal(demo: Demo) -> None:
+def test_it_fits_a_terminal(run: Run) -> None:
     """A hundred columns, and a few screens at most."""
-    lines = demo().splitlines()
+    lines = run.screen.splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) < 150
 
 
-def test_it_says_where_everything_is_and_how_to_send_it(demo: Demo, tmp_path: Path) -> None:
+def test_it_says_where_everything_is_and_how_to_send_it(run: Run, tmp_path: Path) -> None:
     """The file's whole path, a command that lists what is in it, and two commands for Jaeger."""
-    screen = demo("--db", "here.db")
-    assert str(tmp_path / "here.db") in screen.replace("\n", "")
+    screen, path = run.screen, str(run.folder / "here.db")
+    assert path in screen.replace("\n", "")
     assert "docker run" in screen
     assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://localhost:4318/v1/traces specspan demo" in screen
-    listed = shown(started(tmp_path, "traces", "list", "--outcome", "violated", SPECSPAN_DB=str(tmp_path / "here.db")))
+    listed = shown(started(tmp_path, "traces", "list", "--outcome", "violated", SPECSPAN_DB=path))
     assert listed.count("violated") >= 5
 
 
@@ -203,21 +236,19 @@ def test_spans_go_to_a_backend_as_well(demo: Demo, tmp_path: Path) -> None:
     assert screen.count("chat scripted-1") == 9
 
 
-def test_the_material_is_never_written_over(demo: Demo, tmp_path: Path) -> None:
+def test_the_material_is_never_written_over(desk: Path, tmp_path: Path) -> None:
     """A second --write into the same folder is refused, by the name of what stands there."""
-    demo("--write", "desk")
     again = started(tmp_path, "demo", "--write", "desk")
     assert again.returncode == 2
     assert "desk/policy.yaml: stands here already" in again.stderr
 
 
-def test_the_policy_stands_on_its_own(demo: Demo, tmp_path: Path) -> None:
+def test_the_policy_stands_on_its_own(written: Path, tmp_path: Path) -> None:
     """What was written out can be checked without the demo."""
-    demo("--write", "desk")
-    assert "be_brief" in shown(started(tmp_path, "policy", "check", "desk/policy.yaml"))
+    assert "be_brief" in shown(started(tmp_path, "policy", "check", written / "policy.yaml"))
 
 
-def test_a_broken_policy_is_a_line_and_no_traceback(demo: Demo, edited: Edit, tmp_path: Path) -> None:
+def test_a_broken_policy_is_a_line_and_no_traceback(edited: Edit, tmp_path: Path) -> None:
     """Exit code 2, the file, the line and the remedy."""
     policy = edited("be_brief:", "be_breif:")
     refused = started(tmp_path, "demo", "--policy", policy)
@@ -242,10 +273,9 @@ def test_without_the_openai_client_it_says_what_to_install(tmp_path: Path) -> No
     assert "Traceback" not in refused.stderr
 
 
-def test_the_specification_has_every_part_of_one(demo: Demo, tmp_path: Path) -> None:
+def test_the_specification_has_every_part_of_one(written: Path) -> None:
     """Twelve clauses on all five levels, with commentary, references and examples that have verdicts."""
-    demo("--write", "desk")
-    spec = load_spec(tmp_path / "desk" / "support_desk.md")
+    spec = load_spec(written / "support_desk.md")
     clauses = list(spec.binding)
     answers = [
         answer

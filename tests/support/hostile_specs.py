@@ -1,16 +1,20 @@
-"""Five megabytes of anything: loads one hostile file in a process of its own and says what that took.
+"""Five megabytes of anything: loads hostile files, each in a process of its own, and says what that took.
 
-``python hostile_specs.py NAME`` prints CPU seconds, peak megabytes, and how it ended.
+``python hostile_specs.py`` reads names, and prints for each CPU seconds, peak megabytes, and how it ended.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
+from typing import Any
 
 from specspan.errors import SpecError
 from specspan.spec.load import load_spec
@@ -122,8 +126,38 @@ FILES = {
 }
 
 
-def main(name: str) -> None:
-    """Load it."""
+PATIENCE_S = 120
+
+
+def main() -> None:
+    """Load each in a copy of this process, in which everything is imported."""
+    for line in sys.stdin:
+        reads, writes = os.pipe()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(PATIENCE_S)
+            _in_a_copy(line.rstrip("\n"), writes)
+        os.close(writes)
+        with os.fdopen(reads) as told:
+            took = told.read()
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(json.dumps({**json.loads(took or "{}"), "status": status}) + "\n")
+        sys.stdout.flush()
+
+
+def _in_a_copy(name: str, told: int) -> None:
+    status = 1
+    try:
+        os.write(told, json.dumps(load(name)).encode())
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def load(name: str) -> dict[str, Any]:
+    """Load one, and say what it took."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spec"
         path.write_text(FILES[name](), encoding="utf-8")
@@ -133,7 +167,7 @@ def main(name: str) -> None:
         except SpecError as error:
             ended = f"refused: {error.problems[0].message[:90]}"
         took_s = time.process_time() - started_s
-    json.dump({"took_s": round(took_s, 2), "peak_mb": round(_peak_mb()), "ended": ended}, sys.stdout)
+    return {"took_s": round(took_s, 2), "peak_mb": round(_peak_mb()), "ended": ended}
 
 
 def _peak_mb() -> float:
@@ -146,4 +180,4 @@ def _peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
