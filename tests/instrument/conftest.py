@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from ended_spans import Spans
+from generated_words import Words
+from openai_responses import Respond, respond_async, respond_sync
 from openai_wire import Ask, ask_async, ask_sync
 
 from specspan.instrument.install import instrument, uninstrument
@@ -123,3 +125,25 @@ def cohere_instrumented() -> Iterator[None]:
 def is_async(request: pytest.FixtureRequest) -> bool:
     """Asks of a test to use the client that blocks, and the one that is awaited."""
     return bool(request.param)
+
+
+@pytest.fixture
+def words(spans: Spans) -> Words:
+    """Generators whose spans are recorded."""
+    return Words(spans)
+
+
+@pytest.fixture
+def one_generation() -> Iterator[None]:
+    """Nothing is collected until the test asks: what is made in it stays in the order in which it was made."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(params=[respond_sync, respond_async], ids=["sync", "async"])
+def respond(request: pytest.FixtureRequest) -> Respond:
+    """Asks through the sync and through the async client."""
+    found: Respond = request.param
+    return found

@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from ended_spans import Spans
-from openai import Stream
 from openai.types.responses import Response as Answered
+from openai_responses import OUTPUT, Respond, rule
 from openai_wire import Wire, response, response_events, sse, typed_sse
 from opentelemetry.trace import SpanKind
-from policies import Code, bound, pattern, policy
 from pydantic import BaseModel
 
 from specspan import losses
-from specspan.call import ModelCall, Reasoning, Refusal, Text, ToolCall, ToolCallResponse
-from specspan.checks.base import TextAt
-from specspan.decision import Action, Mode, Stage
-from specspan.errors import Blocked
-from specspan.instrument.adapter import Invocation
-from specspan.instrument.providers._responses import message_of
-from specspan.instrument.providers.openai import ADAPTERS
-from specspan.policy.model import Policy
+from specspan.decision import Action
 from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("openai_instrumented")
 
 SPAN = "chat gpt-test"
 SECRET = "123-45-6789"
-Respond = Callable[..., Any]
-
-
-def respond_sync(wire: Wire, *, method: str = "create", **parameters: Any) -> Any:
-    with wire.sync_client() as client:
-        answer = _method(client, method)(**{"model": "gpt-test", "input": "hi", **parameters})
-        return list(answer) if parameters.get("stream") else answer
-
-
-def respond_async(wire: Wire, *, method: str = "create", **parameters: Any) -> Any:
-    async def respond() -> Any:
-        async with wire.async_client() as client:
-            answer = await _method(client, method)(**{"model": "gpt-test", "input": "hi", **parameters})
-            return [each async for each in answer] if parameters.get("stream") else answer
-
-    return asyncio.run(respond())
-
-
-def _method(client: Any, name: str) -> Any:
-    found = client.responses
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
-
-
-@pytest.fixture(params=[respond_sync, respond_async], ids=["sync", "async"])
-def respond(request: pytest.FixtureRequest) -> Respond:
-    """Asks through the sync and through the async client."""
-    found: Respond = request.param
-    return found
-
-
-def rule(action: Action, stage: Stage = Stage.OUTPUT, mode: Mode = Mode.ENFORCE) -> Policy:
-    check = pattern(r"\d{3}-\d{2}-\d{4}", stage=stage, reason="ssn")
-    return policy(bound("privacy", check, action=action, replacement="(withheld)"), mode=mode)
 
 
 def parts_of(spans: Spans, side: str) -> list[Any]:
@@ -172,36 +128,6 @@ def test_every_kind_of_item_that_is_asked(respond: Respond, content_spans: Spans
     assert losses.totals()["content", "not_understood"] - before == 2
 
 
-OUTPUT: list[Any] = [
-    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hmm"}]},
-    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "cats"}},
-    {
-        "type": "mcp_call",
-        "id": "mcp_1",
-        "name": "fetch",
-        "server_label": "s",
-        "arguments": '{"url": "u"}',
-        "output": "A page.",
-    },
-    {
-        "type": "image_generation_call",
-        "id": "ig_1",
-        "status": "completed",
-        "result": "QUFBQQ==",
-        "output_format": "webp",
-    },
-    {
-        "type": "message",
-        "id": "msg_1",
-        "role": "assistant",
-        "status": "completed",
-        "content": [
-            {"type": "output_text", "text": "Here.", "annotations": []},
-            {"type": "refusal", "refusal": "But no."},
-        ],
-    },
-    {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "look", "arguments": '{"at": 1}'},
-]
 SAID: list[tuple[Any, ...]] = [
     (
         "assistant",
@@ -371,147 +297,3 @@ async def test_the_async_stream_helper_is_one_span(spans: Spans) -> None:
         async with client.responses.stream(model="gpt-test", input="hi") as stream:
             assert (await stream.get_final_response()).output_text == "hello"
     assert spans.ending(SPAN) == "completed"
-
-
-def test_a_blocked_input_is_never_sent(respond: Respond) -> None:
-    """`Blocked` is raised before the service is asked."""
-    wire = Wire(response("hello"))
-    with recorded(rule(Action.BLOCK, Stage.INPUT)), pytest.raises(Blocked):
-        respond(wire, input=f"mine is {SECRET}")
-    assert wire.requests == []
-
-
-def test_a_redacted_input_is_sent_redacted(respond: Respond) -> None:
-    """Messages and what tools answered go over the wire redacted; the application's own are not touched."""
-    wire = Wire(response("hello"))
-    items = [
-        {"role": "user", "content": [{"type": "input_text", "text": f"mine is {SECRET}"}]},
-        {"type": "function_call_output", "call_id": "c1", "output": f"His: {SECRET}"},
-        {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": SECRET}]},
-    ]
-    before = json.dumps(items)
-    with recorded(rule(Action.REDACT, Stage.INPUT)):
-        respond(wire, input=items)
-        respond(wire, input=f"mine is {SECRET}")
-    assert json.dumps(items) == before
-    sent, plain = wire.requests
-    assert [each.get("content", each.get("output")) for each in sent["input"]] == [
-        [{"type": "input_text", "text": "mine is [redacted:ssn]"}],
-        "His: [redacted:ssn]",
-        [{"type": "input_text", "text": "[redacted:ssn]"}],
-    ]
-    assert plain["input"] == "mine is [redacted:ssn]"
-
-
-@pytest.mark.parametrize("method", ["create", "with_raw_response.create", "parse"])
-@pytest.mark.parametrize(
-    ("action", "handed_over"), [(Action.REDACT, "It is [redacted:ssn]."), (Action.REPLACE, "(withheld)")]
-)
-def test_an_edited_answer(respond: Respond, action: Action, handed_over: str, method: str) -> None:
-    """The answer is the client's own object with another text, and nothing that was made of the old one."""
-    piece = {
-        "type": "output_text",
-        "text": f"It is {SECRET}.",
-        "annotations": [{"type": "url_citation", "url": "u", "title": SECRET, "start_index": 0, "end_index": 1}],
-        "logprobs": [{"token": SECRET, "logprob": -1, "bytes": [], "top_logprobs": []}],
-    }
-    message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [piece]}
-    with recorded(rule(action)) as record:
-        answer = respond(Wire(response(output=[OUTPUT[0], message])), method=method)
-        answer = answer.parse() if "raw" in method else answer
-    assert isinstance(answer, Answered)
-    assert answer.output_text == handed_over
-    assert SECRET not in answer.to_json()
-    (span,) = record.spans
-    assert (span.attributes or {})["specspan.redactions"] == ("/output/0/parts/1",)
-
-
-def test_an_edited_refusal(respond: Respond) -> None:
-    """So is a refusal."""
-    message = {"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": f"Not {SECRET}."}]}
-    wire = Wire(response(output=[message]))
-    with recorded(rule(Action.REDACT)):
-        answer = respond(wire)
-    assert answer.output[0].content[0].refusal == "Not [redacted:ssn]."
-
-
-def test_texts_of_every_place_can_be_edited() -> None:
-    """Instructions, reasoning and refusals of an earlier turn too, each in a copy."""
-    (adapter,) = [each for each in ADAPTERS if any("Responses" in method for method in each.methods)]
-    items: list[Any] = [
-        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}]},
-        {"role": "assistant", "content": [{"type": "output_text", "text": "b"}, {"type": "refusal", "refusal": "c"}]},
-        {"type": "mcp_call", "name": "f", "arguments": "{}", "output": "d"},
-    ]
-    edits = {
-        "/system_instructions/0": "E",
-        "/input/0/parts/0": "A",
-        "/input/1/parts/0": "B",
-        "/input/1/parts/1": "C",
-        "/input/2/parts/1": "D",
-    }
-    before = json.dumps(items)
-    given = {"input": items, "instructions": "e", "model": "m"}
-    edited = adapter.edit_request(Invocation(None, (), given), edits).kwargs
-    assert json.dumps(items) == before
-    assert (edited["instructions"], edited["model"]) == ("E", "m")
-    assert [part for item in edited["input"] for part in message_of(item).parts] == [
-        Reasoning("A"),
-        Text("B"),
-        Refusal("C"),
-        ToolCall("f", {}),
-        ToolCallResponse("D"),
-    ]
-
-
-@pytest.mark.parametrize("helper", [False, True])
-def test_a_cut_stream_ends_as_a_client_expects(*, helper: bool) -> None:
-    """The last words with what stands in place of the violation, then the event that says it is incomplete, and why."""
-    wire = Wire(typed_sse(response_events("It is 123-", "45-6789", " and so on")))
-    with recorded(rule(Action.REDACT)) as record, wire.sync_client() as client:
-        if helper:
-            with client.responses.stream(model="gpt-test", input="hi") as stream:
-                read: list[Any] = list(stream)
-        else:
-            plain: Stream[Any] = client.responses.create(model="gpt-test", input="hi", stream=True)
-            read = list(plain)
-    said = "".join(each.delta for each in read if each.type == "response.output_text.delta")
-    assert said == "It is 123-[redacted:ssn]"
-    last = read[-1]
-    assert (last.type, last.response.status) == ("response.incomplete", "incomplete")
-    assert last.response.incomplete_details.reason == "content_filter"
-    assert last.response.output_text == said
-    assert last.sequence_number == read[-2].sequence_number + 1
-    (span,) = record.spans
-    found = span.attributes or {}
-    assert found["gen_ai.response.finish_reasons"] == ("content_filter",)
-    assert found["specspan.stream.released_chars"] == 10
-
-
-def test_a_blocked_stream(respond: Respond) -> None:
-    """In place of the event that completes a violation, `Blocked` is raised."""
-    with recorded(rule(Action.BLOCK)), pytest.raises(Blocked):
-        respond(Wire(typed_sse(response_events("It is ", SECRET, "."))), stream=True)
-
-
-def test_a_tool_call_is_decided_before_the_tool_can_run(respond: Respond) -> None:
-    """The event that completes the response is not handed over; nor is a plain answer with the call in it."""
-
-    def allowed(call: ModelCall, texts: Sequence[TextAt]) -> bool:
-        return all(each.name != "look" for each in call.tool_calls)
-
-    rules = policy(bound("autonomy", Code(allowed, Stage.TOOL_CALL), action=Action.BLOCK))
-    events = [{"type": "response.completed", "response": response(output=OUTPUT), "sequence_number": 0}]
-    with recorded(rules):
-        for parameters in ({}, {"stream": True}):
-            with pytest.raises(Blocked):
-                respond(Wire(sse(events) if parameters else response(output=OUTPUT)), **parameters)
-
-
-def test_observing_hands_over_the_very_events(respond: Respond) -> None:
-    """In observe mode a violation changes nothing in the stream."""
-    events = response_events("It is ", SECRET, ".")
-    with recorded(rule(Action.BLOCK, mode=Mode.OBSERVE)) as record:
-        read = respond(Wire(typed_sse(events)), stream=True)
-    assert [each.type for each in read] == [each["type"] for each in events]
-    assert [decision["would"] for decision in record.decisions] == ["block"]
