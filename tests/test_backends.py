@@ -44,6 +44,15 @@ def test_a_fetched_server_is_found(empty_cache: Path) -> None:
     assert backends.program("promtool", "prometheus") == there
 
 
+def test_what_was_fetched_is_listed(tmp_path: Path) -> None:
+    """Who asks what is there is told of what can be used, in the versions that tests are made for; nothing is fetched."""
+    for folder in ("prometheus-2.42/bin", "alertmanager-0.1/bin", "jaeger-2.13.0"):
+        (tmp_path / "specspan-backends" / folder).mkdir(parents=True)
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run([GET, "--there"], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["prometheus"]
+
+
 def test_what_cannot_be_had_is_named(tmp_path: Path) -> None:
     """Where there is no package manager, the script names the server, leaves nothing behind and fails."""
     programs = tmp_path / "bin"
