@@ -45,7 +45,7 @@ def test_a_fetched_server_is_found(empty_cache: Path) -> None:
 
 
 def test_what_was_fetched_is_listed(tmp_path: Path) -> None:
-    """Who asks what is there is told of what can be used, in the versions that tests are made for; nothing is fetched."""
+    """What can be used is named, in the versions that tests are made for; nothing is fetched."""
     for folder in ("prometheus-2.42/bin", "alertmanager-0.1/bin", "jaeger-2.13.0"):
         (tmp_path / "specspan-backends" / folder).mkdir(parents=True)
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}

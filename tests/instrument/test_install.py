@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -60,6 +62,34 @@ def test_the_methods_look_as_they_did() -> None:
     assert [
         (inspect.signature(each), inspect.iscoroutinefunction(inspect.unwrap(each))) for each in originals()
     ] == before
+
+
+IMPORTS_LATER = """
+import sys
+import specspan
+
+specspan.instrument()
+specspan.instrument()
+loaded = [name for name in ("openai", "anthropic", "botocore", "google.genai", "langchain_core") if name in sys.modules]
+import openai
+from openai.resources.chat.completions import Completions
+
+met = vars(Completions)["create"]
+specspan.uninstrument()
+import anthropic
+from anthropic.resources.messages import Messages
+
+left_alone = vars(Messages)["create"]
+print(loaded, hasattr(met, "_self_wrapper"), hasattr(left_alone, "_self_wrapper"))
+"""
+
+
+def test_without_names_a_client_is_met_when_it_is_imported() -> None:
+    """Nothing is loaded that the application does not use; once undone, nothing imported later is met."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS_LATER], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split("\n")[0] == "[] True False"
 
 
 def around(function: Any) -> Any:

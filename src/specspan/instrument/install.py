@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import distribution
@@ -35,15 +36,18 @@ _lock = threading.Lock()
 _installed: dict[str, list[Undo]] = {}
 _on_import: set[str] = set()
 """Providers whose clients are to be met when they are imported."""
+_hooked: set[tuple[str, str]] = set()
+"""Of which imports word is given already, and for which providers: that is never taken back."""
 
 
 def instrument(*names: str) -> None:
-    """Have the calls of model clients met: those named, or every supported one that is installed.
+    """Have the calls of model clients met: those named, or every supported one as soon as the application imports it.
 
     ``"threading"``, which is no client, has what `context` and `override` say hold in threads and thread pools, too.
 
     A client's methods are wrapped where they are defined, so that clients made before are met too. Instrumenting what
-    is instrumented already changes nothing.
+    is instrumented already changes nothing. A client that is named is imported; without names, none is that the
+    application does not import.
 
     Raises:
         MissingDependency: a client that is named is not installed.
@@ -52,28 +56,36 @@ def instrument(*names: str) -> None:
     known: dict[str, tuple[Met, ...]] = {_THREADS: (), **dict(_providers())}
     for name in names:
         _refuse_unknown(name, known)
-    for name in names or known:
+    if names:
+        _instrument(names, known)
+    else:
+        _instrument((_THREADS,), known)
+        for name, adapters in known.items():
+            _instrument_on_import(name, adapters)
+
+
+def _instrument(names: Iterable[str], known: Mapping[str, tuple[Met, ...]]) -> None:
+    for name in names:
         _import(known[name])  # before the lock is taken: an import in another thread may be waiting for it
     with _lock:
         if _TRACERS not in _installed:
             _installed[_TRACERS] = [lend()]
-        for name in names or known:
+        for name in names:
             missing = [adapter for adapter in known[name] if not _present(adapter)]
-            if missing and names:
+            if missing:
                 raise _missing(name, missing[0])
-            if not missing and name not in _installed:
+            if name not in _installed:
                 _installed[name] = [carry()] if name == _THREADS else list(_installing(known[name]))
 
 
-def instrument_on_import() -> None:
-    """As `instrument` without names, but each client when the application imports it: none is loaded to no purpose."""
-    instrument(_THREADS)
-    for name, adapters in dict(_providers()).items():
-        _on_import.add(name)
-        packages = {adapter.package for adapter in adapters if adapter.package is not None}
-        if not packages:
-            instrument(name)
-        for package in packages:
+def _instrument_on_import(name: str, adapters: tuple[Met, ...]) -> None:
+    _on_import.add(name)
+    packages = {adapter.package for adapter in adapters if adapter.package is not None}
+    if adapters and not packages:
+        instrument(name)
+    for package in packages:
+        if package in sys.modules or (name, package) not in _hooked:
+            _hooked.add((name, package))
             wrapt.register_post_import_hook(partial(_imported, name), package)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from specspan.errors import SpecspanError
 from specspan.guard import contain
-from specspan.instrument.install import instrument_on_import, uninstrument
+from specspan.instrument.install import instrument, uninstrument
 from specspan.runtime.configure import configure, shutdown
 from specspan.runtime.running import running
 
@@ -38,7 +38,7 @@ def start() -> None:
     try:
         with _importing_from_here():
             configure()
-        instrument_on_import()
+        instrument()
     except SpecspanError as error:
         _log.error("specspan does not watch this program (pid %d): %s", os.getpid(), error)
     except Exception as error:  # whatever the SDKs of providers do on import
