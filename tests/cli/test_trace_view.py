@@ -196,6 +196,16 @@ def test_a_span_tells_its_decision_where_no_record_came(span: MakeSpan) -> None:
     ]
 
 
+def test_a_decision_that_stands_below_its_call_is_shown_once(span: MakeSpan, decision: Make) -> None:
+    """The record stands at the call that somebody else traced; the span of the decision repeats none of it."""
+    record = decision("a", verdict="violated")
+    own = {"specspan.decision.id": record["id"], "specspan.decision.verdict": "violated"}
+    lines = shown([span("a", None, "chat"), span("b", "a", "specspan.decision", attributes=own)], [record])
+
+    assert [line for line in lines if "✘ violated" in line] == [line for line in lines[2:4] if "✘ violated" in line]
+    assert sum("✘ violated" in line for line in lines) == 1
+
+
 def test_a_decision_outlives_its_span(span: MakeSpan, decision: Make) -> None:
     """A decision whose span was sampled away is still shown."""
     lines = shown([span("a", None, "answer")], [decision("b", verdict="violated")])

@@ -92,3 +92,15 @@ def test_no_time_between_looks_is_refused(said: str) -> None:
     """The variable is named, and what it takes."""
     with pytest.raises(ConfigurationError, match=r"^SPECSPAN_POLICY_RELOAD: .* is no time between looks"):
         environment.read({"SPECSPAN_POLICY_RELOAD": said})
+
+
+@pytest.mark.parametrize(("said", "bridges"), [("true", True), ("1", True), ("off", False), ("", False)])
+def test_bridges_are_asked_for_or_not(said: str, bridges: bool) -> None:
+    """One variable switches them on."""
+    assert environment.read({"SPECSPAN_BRIDGES": said}).bridges is bridges
+
+
+def test_what_is_no_switch_is_refused() -> None:
+    """The variable and the remedy are named."""
+    with pytest.raises(ConfigurationError, match=r"SPECSPAN_BRIDGES.*'all' is neither"):
+        environment.read({"SPECSPAN_BRIDGES": "all"})

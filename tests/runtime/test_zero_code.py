@@ -42,6 +42,15 @@ if __name__ == "__main__":
     child.join()
     raise SystemExit(child.exitcode)
 """
+TRACES_FOR_ITSELF = """
+import json
+from opentelemetry import trace
+
+said = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "do shut up"}]}])
+facts = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.output.messages": said}
+with trace.get_tracer("somebody").start_as_current_span("theirs", attributes=facts):
+    pass
+"""
 SPEC = "# Manners {#manners}\n\n## Be kind {#be_kind authority=user}\n\nSay nothing rude.\n"
 POLICY = """
 spec: manners.md
@@ -58,6 +67,7 @@ clauses:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "elsewhere").mkdir()
     files = {"asks.py": ASKS, "starts_another.py": STARTS_ANOTHER, "spawns.py": SPAWNS, "manners.md": SPEC}
+    files["traces.py"] = TRACES_FOR_ITSELF
     for name, text in {**files, "policy.yaml": POLICY}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
@@ -104,6 +114,19 @@ def test_a_policy_named_in_the_environment_is_enforced(folder: Path, model: Scri
 
     assert "do shut up" not in done.stdout
     assert "Blocked" in done.stderr
+
+
+def test_calls_that_others_trace_are_decided_where_the_environment_says_so(folder: Path) -> None:
+    """The decision stands below their span, before the process ends; without the variable there is none."""
+    done = ran(folder, [*OPENTELEMETRY, "traces.py"], SPECSPAN_POLICY="policy.yaml")
+    assert (done.returncode, spans(folder)) == (0, ["theirs"]), done.stderr
+
+    done = ran(folder, [*OPENTELEMETRY, "traces.py"], SPECSPAN_POLICY="policy.yaml", SPECSPAN_BRIDGES="true")
+    assert done.returncode == 0, done.stderr
+    with Reader(folder / "found.db") as reader:
+        [record] = reader.decisions()
+    assert (record["verdict"], record["mode"], record["call"]["dialect"]) == ("violated", "observe", "gen_ai")
+    assert sorted(spans(folder)) == ["specspan.decision", "theirs", "theirs"]
 
 
 @pytest.mark.parametrize("program", ["starts_another.py", "spawns.py"])

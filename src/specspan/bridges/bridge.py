@@ -6,6 +6,7 @@ it. A thread of the bridge's own reads and decides it. What is over can only be 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -72,6 +73,7 @@ class Bridge:
         self._decided: BySpan[bool] = BySpan(OPEN_SPANS)
         self._observing: tuple[Engine, Engine] | None = None
         self._lane: Lane[_Call] = Lane("bridged_call", self._decide_all, queue_size=queue_size, batch_size=1)
+        atexit.register(self.shutdown)  # before the recorder's, which was registered before
 
     def listen_to(self, provider: Any) -> bool:
         """Have the spans, or the log records, of a provider met. False: it takes no processors."""
@@ -126,6 +128,7 @@ class Bridge:
 
     def shutdown(self) -> None:
         """Take no more calls, and decide those that ended; what is not decided in 5 s is counted as dropped."""
+        atexit.unregister(self.shutdown)
         for each in self._taps:
             if each.listener is self:
                 each.listener = None
