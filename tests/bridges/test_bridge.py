@@ -283,7 +283,8 @@ def test_a_check_that_asks_a_model_is_not_decided_by_itself() -> None:
 
         others.configure(policy(bound("judged", Code(judge)), bound("late", Code(judge, timeout_s=30))))
         others.span(chat())
-        assert len(others.decisions) == 1
+        for _ in range(3):  # what a decision leads to is decided by the next flush
+            assert len(others.decisions) == 1
 
 
 def test_nothing_is_done_without_a_policy() -> None:
