@@ -11,6 +11,7 @@ from hypothesis import settings
 from replays import Tally, table
 
 os.environ["SPECSPAN_RAISE_INTERNAL_ERRORS"] = "1"
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise importing it asks the network
 
 # How long one example takes depends on what else the machine does; tests that bound time say so themselves.
 settings.register_profile("specspan", deadline=None)

@@ -10,6 +10,7 @@ any other comment why the environment exists. It is ``.venv-NAME``, made again w
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -85,7 +86,9 @@ class Environment:
         self._python("-m", "pytest", "-n", "auto", *self.tests)
 
     def _python(self, *arguments: str) -> None:
-        subprocess.run([str(self.folder / "bin" / "python"), *arguments], check=True, cwd=self.root)  # noqa: S603 - our own
+        command = [str(self.folder / "bin" / "python"), *arguments]
+        named = {**os.environ, "SPECSPAN_ENVIRONMENT": self.name}
+        subprocess.run(command, check=True, cwd=self.root, env=named)  # noqa: S603 - our own
 
 
 def _package(line: str) -> str:

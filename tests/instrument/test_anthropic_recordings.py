@@ -12,7 +12,7 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 from cassettes import Exchange, exchanges, transport
 from ended_spans import Spans
-from httpx2 import AsyncClient, Client
+from http_libraries import anthropic_http
 from replays import Facts, Tally, told
 
 from specspan.call import Usage
@@ -25,16 +25,14 @@ Way = Callable[[Exchange], None]
 
 
 def create(exchange: Exchange) -> None:
-    messages = _messages(Anthropic(api_key="k", http_client=Client(transport=transport(exchange))), exchange)
-    answer = messages.create(**exchange.request)
+    answer = _messages(exchange).create(**exchange.request)
     if exchange.streamed:
         list(answer)
 
 
 def create_async(exchange: Exchange) -> None:
     async def ask() -> None:
-        http = AsyncClient(transport=transport(exchange))
-        answer = await _messages(AsyncAnthropic(api_key="k", http_client=http), exchange).create(**exchange.request)
+        answer = await _async_messages(exchange).create(**exchange.request)
         if exchange.streamed:
             [event async for event in answer]
 
@@ -42,16 +40,14 @@ def create_async(exchange: Exchange) -> None:
 
 
 def raw(exchange: Exchange) -> None:
-    client = Anthropic(api_key="k", http_client=Client(transport=transport(exchange)))
-    answer = _messages(client, exchange).with_raw_response.create(**exchange.request).parse()
+    answer = _messages(exchange).with_raw_response.create(**exchange.request).parse()
     if exchange.streamed:
         list(answer)
 
 
 def raw_async(exchange: Exchange) -> None:
     async def ask() -> None:
-        client = AsyncAnthropic(api_key="k", http_client=AsyncClient(transport=transport(exchange)))
-        answer = await (await _messages(client, exchange).with_raw_response.create(**exchange.request)).parse()
+        answer = await (await _async_messages(exchange).with_raw_response.create(**exchange.request)).parse()
         if exchange.streamed:
             [event async for event in answer]
 
@@ -59,21 +55,29 @@ def raw_async(exchange: Exchange) -> None:
 
 
 def helper(exchange: Exchange) -> None:
-    client = Anthropic(api_key="k", http_client=Client(transport=transport(exchange)))
-    with _messages(client, exchange).stream(**_without_stream(exchange)) as stream:
+    with _messages(exchange).stream(**_without_stream(exchange)) as stream:
         stream.get_final_message()
 
 
 def helper_async(exchange: Exchange) -> None:
     async def ask() -> None:
-        client = AsyncAnthropic(api_key="k", http_client=AsyncClient(transport=transport(exchange)))
-        async with _messages(client, exchange).stream(**_without_stream(exchange)) as stream:
+        async with _async_messages(exchange).stream(**_without_stream(exchange)) as stream:
             await stream.get_final_message()
 
     asyncio.run(ask())
 
 
-def _messages(client: Any, exchange: Exchange) -> Any:
+def _messages(exchange: Exchange) -> Any:
+    http = anthropic_http.Client(transport=transport(exchange, anthropic_http))
+    return _resource(Anthropic(api_key="k", http_client=http), exchange)
+
+
+def _async_messages(exchange: Exchange) -> Any:
+    http = anthropic_http.AsyncClient(transport=transport(exchange, anthropic_http))
+    return _resource(AsyncAnthropic(api_key="k", http_client=http), exchange)
+
+
+def _resource(client: Any, exchange: Exchange) -> Any:
     return client.beta.messages if exchange.url.endswith("beta=true") else client.messages
 
 

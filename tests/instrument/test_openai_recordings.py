@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cassettes import Exchange, exchanges, transport
 from ended_spans import Spans
-from httpx2 import AsyncClient, Client
+from http_libraries import openai_http
 from openai import APIStatusError, AsyncOpenAI, OpenAI
 from opentelemetry.trace import SpanKind, StatusCode
 from replays import Facts, Tally, told
@@ -27,7 +27,7 @@ Resource = Callable[[Any], Any]
 
 
 def replay_sync(exchange: Exchange, resource: Resource) -> None:
-    http = Client(transport=transport(exchange))
+    http = openai_http.Client(transport=transport(exchange, openai_http))
     with OpenAI(api_key="test", http_client=http, max_retries=0) as client, contextlib.suppress(APIStatusError):
         answer = _create(resource(client), exchange)(**exchange.request)
         read = answer.parse() if _raw(exchange) else answer
@@ -37,7 +37,7 @@ def replay_sync(exchange: Exchange, resource: Resource) -> None:
 
 def replay_async(exchange: Exchange, resource: Resource) -> None:
     async def replay() -> None:
-        http = AsyncClient(transport=transport(exchange))
+        http = openai_http.AsyncClient(transport=transport(exchange, openai_http))
         async with AsyncOpenAI(api_key="test", http_client=http, max_retries=0) as client:
             with contextlib.suppress(APIStatusError):
                 answer = await _create(resource(client), exchange)(**exchange.request)

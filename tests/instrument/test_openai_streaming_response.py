@@ -8,9 +8,9 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
-import httpx2
 import pytest
 from ended_spans import Spans
+from http_libraries import openai_http
 from openai import AsyncOpenAI, OpenAI
 from openai_wire import chunk, chunks, completion, response, response_events, sse, typed_sse
 from policies import bound, pattern, policy
@@ -28,7 +28,7 @@ CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}]}
 Opened = Callable[..., Any]
 
 
-class Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+class Pieces(openai_http.SyncByteStream, openai_http.AsyncByteStream):
     """A body that comes in pieces which end anywhere."""
 
     def __init__(self, body: bytes, size: int) -> None:
@@ -49,14 +49,14 @@ class Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         self.closed = True
 
 
-def answering(body: Pieces, headers: Sequence[tuple[str, str]]) -> httpx2.MockTransport:
-    return httpx2.MockTransport(lambda request: httpx2.Response(200, headers=list(headers), stream=body))
+def answering(body: Pieces, headers: Sequence[tuple[str, str]]) -> openai_http.MockTransport:
+    return openai_http.MockTransport(lambda request: openai_http.Response(200, headers=list(headers), stream=body))
 
 
 def opened_sync(
     body: Pieces, read: Callable[[Any], Any], resource: str, headers: Sequence[tuple[str, str]], **parameters: Any
 ) -> Any:
-    http = httpx2.Client(transport=answering(body, headers))
+    http = openai_http.Client(transport=answering(body, headers))
     with OpenAI(api_key="test", http_client=http, max_retries=0) as client:
         with _resource(client, resource).with_streaming_response.create(**parameters) as answer:
             found = read(answer)
@@ -67,7 +67,7 @@ def opened_async(
     body: Pieces, read: Callable[[Any], Any], resource: str, headers: Sequence[tuple[str, str]], **parameters: Any
 ) -> Any:
     async def main() -> Any:
-        http = httpx2.AsyncClient(transport=answering(body, headers))
+        http = openai_http.AsyncClient(transport=answering(body, headers))
         async with AsyncOpenAI(api_key="test", http_client=http, max_retries=0) as client:
             async with _resource(client, resource).with_streaming_response.create(**parameters) as answer:
                 found = read(answer)
@@ -182,7 +182,7 @@ def test_a_streamed_body_of_the_responses_api(opened: Opened, spans: Spans) -> N
 
 def test_a_streamed_body_that_is_parsed(spans: Spans) -> None:
     """The client's own stream over the body gives the chunks it would have given."""
-    http = httpx2.Client(transport=answering(Pieces(STREAM.encode(), 7), [("content-type", "text/event-stream")]))
+    http = openai_http.Client(transport=answering(Pieces(STREAM.encode(), 7), [("content-type", "text/event-stream")]))
     with OpenAI(api_key="test", http_client=http) as client:
         create: Any = client.chat.completions.with_streaming_response.create
         with create(**CHAT, stream=True) as answer:

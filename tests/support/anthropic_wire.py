@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
 from anthropic import Anthropic, AsyncAnthropic
+from http_libraries import anthropic_http
 
 
 def message(*content: Mapping[str, Any] | str, **changes: Any) -> dict[str, Any]:
@@ -96,18 +96,18 @@ class Wire:
     status: int = 200
     requests: list[dict[str, Any]] = field(default_factory=list)
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    def __call__(self, request: anthropic_http.Request) -> anthropic_http.Response:
         self.requests.append(json.loads(request.content))
         if isinstance(self.body, str):
-            return httpx2.Response(self.status, headers={"content-type": "text/event-stream"}, text=self.body)
-        return httpx2.Response(self.status, json=self.body)
+            return anthropic_http.Response(self.status, headers={"content-type": "text/event-stream"}, text=self.body)
+        return anthropic_http.Response(self.status, json=self.body)
 
     def sync_client(self) -> Anthropic:
-        http = httpx2.Client(transport=httpx2.MockTransport(self))
+        http = anthropic_http.Client(transport=anthropic_http.MockTransport(self))
         return Anthropic(api_key="test", http_client=http, max_retries=0)
 
     def async_client(self) -> AsyncAnthropic:
-        http = httpx2.AsyncClient(transport=httpx2.MockTransport(self))
+        http = anthropic_http.AsyncClient(transport=anthropic_http.MockTransport(self))
         return AsyncAnthropic(api_key="test", http_client=http, max_retries=0)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
+from http_libraries import openai_http
 from openai import AsyncOpenAI, OpenAI
 
 BASE_URL = "https://api.openai.com/v1"
@@ -91,23 +91,23 @@ class Wire:
     during: Callable[[], object] = lambda: None
     """Called while a request is under way."""
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    def __call__(self, request: openai_http.Request) -> openai_http.Response:
         self.requests.append(json.loads(request.content))
         self.during()
         if isinstance(self.body, str):
-            return httpx2.Response(self.status, headers={"content-type": "text/event-stream"}, text=self.body)
-        return httpx2.Response(self.status, json=self.body)
+            return openai_http.Response(self.status, headers={"content-type": "text/event-stream"}, text=self.body)
+        return openai_http.Response(self.status, json=self.body)
 
-    async def answer_async(self, request: httpx2.Request) -> httpx2.Response:
+    async def answer_async(self, request: openai_http.Request) -> openai_http.Response:
         await asyncio.sleep(0)
         return self(request)
 
     def sync_client(self) -> OpenAI:
-        http = httpx2.Client(transport=httpx2.MockTransport(self))
+        http = openai_http.Client(transport=openai_http.MockTransport(self))
         return OpenAI(api_key="test", base_url=self.base_url, http_client=http, max_retries=0)
 
     def async_client(self) -> AsyncOpenAI:
-        http = httpx2.AsyncClient(transport=httpx2.MockTransport(self.answer_async))
+        http = openai_http.AsyncClient(transport=openai_http.MockTransport(self.answer_async))
         return AsyncOpenAI(api_key="test", base_url=self.base_url, http_client=http, max_retries=0)
 
 

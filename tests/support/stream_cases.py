@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from installed import is_elsewhere
+
 
 class Then(Enum):
     """What comes after the pieces of a `Body`."""
@@ -76,7 +78,8 @@ class ProviderStream:
     """Whether the stream is a ``with`` block."""
     lets_go: bool = True
     """Whether the client closes the connection when its consumer is cancelled."""
-    close: Callable[[Any], Any] = methodcaller("close")
+    close: Callable[[Any], Any] | None = methodcaller("close")
+    """None: a stream that blocks has no method for it."""
     async_close: Callable[[Any], Awaitable[Any]] = methodcaller("close")
     closed: str = "closed"
     """How a stream ended that was closed. Clients that read it in a generator of their own close only that."""
@@ -87,9 +90,19 @@ class ProviderStream:
 
 
 def streams() -> list[ProviderStream]:
-    """What every provider brings."""
+    """What every provider brings whose client is installed."""
     modules = sorted(path.stem for path in Path(__file__).parent.glob("streams_*.py"))
-    return [stream for module in modules for stream in import_module(module).STREAMS]
+    return [stream for module in modules for stream in _brought(module)]
+
+
+def _brought(module: str) -> Sequence[ProviderStream]:
+    try:
+        found: Sequence[ProviderStream] = import_module(module).STREAMS
+    except ModuleNotFoundError as error:
+        if not is_elsewhere(error):
+            raise
+        return ()
+    return found
 
 
 def transport(http: ModuleType, body: Body, *, is_async: bool) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import httpx2
 from anthropic import Anthropic, AsyncAnthropic
 from anthropic_wire import events, sse
+from http_libraries import anthropic_http
 from stream_cases import Body, ProviderStream, transport
 
 _ASKED: dict[str, Any] = {
@@ -18,12 +18,12 @@ _ASKED: dict[str, Any] = {
 
 
 def _sync_client(body: Body) -> Anthropic:
-    http = httpx2.Client(transport=transport(httpx2, body, is_async=False))
+    http = anthropic_http.Client(transport=transport(anthropic_http, body, is_async=False))
     return Anthropic(api_key="test", http_client=http, max_retries=0)
 
 
 def _async_client(body: Body) -> AsyncAnthropic:
-    http = httpx2.AsyncClient(transport=transport(httpx2, body, is_async=True))
+    http = anthropic_http.AsyncClient(transport=transport(anthropic_http, body, is_async=True))
     return AsyncAnthropic(api_key="test", http_client=http, max_retries=0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx2
+from http_libraries import openai_http
 from openai import AsyncOpenAI, OpenAI
 from openai_wire import chunks, is_last, response_events, sse, text_in, typed_sse
 from stream_cases import Body, ProviderStream, transport
@@ -18,14 +18,16 @@ _EVENTS = tuple(
 
 
 def _sync_client(body: Body) -> OpenAI:
-    http = httpx2.Client(transport=transport(httpx2, body, is_async=False))
+    http = openai_http.Client(transport=transport(openai_http, body, is_async=False))
     return OpenAI(api_key="test", http_client=http, max_retries=0)
 
 
 def _async_client(body: Body) -> AsyncOpenAI:
-    http = httpx2.AsyncClient(transport=transport(httpx2, body, is_async=True))
+    http = openai_http.AsyncClient(transport=transport(openai_http, body, is_async=True))
     return AsyncOpenAI(api_key="test", http_client=http, max_retries=0)
 
+
+_BROKEN = "APIConnectionError" if openai_http.__name__ == "httpx2" else "ReadError"
 
 STREAMS = (
     ProviderStream(
@@ -39,6 +41,7 @@ STREAMS = (
         is_last=is_last,
         known=("gen_ai.response.id", "chatcmpl-1"),
         sync_stream=lambda body: _sync_client(body).chat.completions.create(**_ASKED, stream=True),
+        broken=_BROKEN,
         async_stream=lambda body: _async_client(body).chat.completions.create(**_ASKED, stream=True),
         async_plain=lambda body: _async_client(body).chat.completions.create(**_ASKED),
     ),
@@ -53,6 +56,7 @@ STREAMS = (
         is_last=lambda event: event.type == "response.completed",
         known=("gen_ai.response.id", "resp_1"),
         sync_stream=lambda body: _sync_client(body).responses.create(**_INPUT, stream=True),
+        broken=_BROKEN,
         async_stream=lambda body: _async_client(body).responses.create(**_INPUT, stream=True),
         async_plain=lambda body: _async_client(body).responses.create(**_INPUT),
     ),

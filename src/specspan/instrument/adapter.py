@@ -51,6 +51,10 @@ def _the_stream(result: Any, stream: Any) -> Any:
     return stream
 
 
+def _itself(stream: Any) -> Any:
+    return stream
+
+
 def _nothing_more(seen: Accumulator, chunk: Any) -> Iterable[Any]:
     return ()
 
@@ -110,5 +114,9 @@ class Adapter:
     other versions work too."""
     package: str | None = None
     """The package to be imported. Its methods may call each other: the outermost is the call."""
+    gateway: bool = False
+    """Whether the package carries its calls through other clients: what those are asked then is part of the call."""
+    source: Callable[[Any], Any] = _itself
+    """What to close in place of a stream that has no method for it. Where that has none either, nothing is closed."""
     install: str = ""
     """What ``pip install`` takes to provide that package, such as ``specspan[openai]``."""

@@ -47,6 +47,10 @@ class Flow:
             with guard("instrument.stream"):
                 self._check = live.evaluation.stream()
 
+    def source(self, stream: Any) -> Any:
+        """What is closed where the policy cuts ``stream``."""
+        return self._live.adapter.source(stream)
+
     def take(self, chunk: Any) -> bool:
         """Take in a chunk. False: `examine` it before it is handed over."""
         if self._check is not None:

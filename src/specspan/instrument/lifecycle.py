@@ -36,7 +36,7 @@ def passed_by(package: str | None) -> bool:
     if not current:
         return False
     loan = loan_in(current)
-    part = loan is not None and package is not None and loan.package == package
+    part = loan is not None and package is not None and (loan.gateway or loan.package == package)
     return part or any(current.get(key) for key in _SUPPRESSED)
 
 
@@ -81,7 +81,9 @@ class LiveCall:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()
         self.span, joined = self._begun()
-        self._loan = Loan(adapter.package, self.span, joined=joined, executes=self.call.request.executes)
+        self._loan = Loan(
+            adapter.package, self.span, joined=joined, executes=self.call.request.executes, gateway=adapter.gateway
+        )
 
     def _begun(self) -> tuple[Span, bool]:
         """The call's span, and whether it is somebody else's."""

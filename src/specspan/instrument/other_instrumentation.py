@@ -122,12 +122,20 @@ def _scope(maker: Any) -> str | None:
 class Loan:
     """A call of ours that is under way, with its span for whoever would start another one."""
 
-    __slots__ = ("_borrowers", "_measured_by", "executes", "joined", "package", "span")
+    __slots__ = ("_borrowers", "_measured_by", "executes", "gateway", "joined", "package", "span")
 
     def __init__(
-        self, package: str | None, span: Span, *, joined: bool = False, executes: ToolCall | None = None
+        self,
+        package: str | None,
+        span: Span,
+        *,
+        joined: bool = False,
+        executes: ToolCall | None = None,
+        gateway: bool = False,
     ) -> None:
         self.package = package
+        self.gateway = gateway
+        """Whether calls of other clients are part of it."""
         self.executes = executes
         """The tool call that is carried out, where it is that of a tool."""
         self.span = span

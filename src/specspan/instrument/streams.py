@@ -18,7 +18,7 @@ from specspan.instrument.flow import Cutoff, Flow
 from specspan.instrument.proxies import ObjectProxy
 
 
-def pull(flow: Flow, close: Callable[[], Any], step: Callable[..., Any], *args: Any) -> Any:
+def pull(flow: Flow, close: Callable[[], Any] | None, step: Callable[..., Any], *args: Any) -> Any:
     """The next chunk, which ``step`` gives; ``close`` closes where it comes from.
 
     Raises:
@@ -41,7 +41,7 @@ def pull(flow: Flow, close: Callable[[], Any], step: Callable[..., Any], *args: 
 
 
 async def pull_async(
-    flow: Flow, close: Callable[[], Awaitable[Any]], step: Callable[..., Awaitable[Any]], *args: Any
+    flow: Flow, close: Callable[[], Awaitable[Any]] | None, step: Callable[..., Awaitable[Any]], *args: Any
 ) -> Any:
     """The same, of a stream that is awaited; it ends with ``StopAsyncIteration``."""
     if flow.over:
@@ -63,19 +63,21 @@ async def pull_async(
 class _Closing:
     """Closing where chunks come from, as a job to wait for."""
 
-    close: Callable[[], Any]
+    close: Callable[[], Any] | None
 
     def wait(self) -> None:
         with guard("instrument.close"):
-            self.close()
+            if self.close is not None:
+                self.close()
 
     async def wait_async(self) -> None:
         with guard("instrument.close"):
-            await self.close()
+            if self.close is not None:
+                await self.close()
 
 
 def _settled(
-    flow: Flow, close: Callable[[], Any], deciding: Steps[Cutoff | None], otherwise: Cutoff, end: Exception
+    flow: Flow, close: Callable[[], Any] | None, deciding: Steps[Cutoff | None], otherwise: Cutoff, end: Exception
 ) -> Steps[Cutoff]:
     """What comes of ``deciding``: where the stream is not cut, ``otherwise``; ``end`` where nothing is left to give."""
     cutoff = yield from deciding
@@ -111,7 +113,8 @@ class SyncStream(_Stream):
 
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream, flow)
-        close = stream.close if hasattr(stream, "close") else stream.response.close  # not every client's has one
+        source = flow.source(stream)
+        close = getattr(source, "close", None) or _of_response(source, "close")
         self._self_pull = partial(pull, flow, close, iter(stream).__next__)
 
     def __iter__(self) -> Iterator[Any]:
@@ -149,9 +152,9 @@ class AsyncStream(_Stream):
     def __init__(self, stream: Any, flow: Flow) -> None:
         super().__init__(stream, flow)
         step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
-        owner = stream if hasattr(stream, "close") or hasattr(stream, "aclose") else stream.response
-        close = owner.close if hasattr(stream, "close") else owner.aclose  # a generator has only this
-        self._self_pull = partial(pull_async, flow, close, step)
+        source = flow.source(stream)
+        close = getattr(source, "close", None) or getattr(source, "aclose", None)  # a generator has only this
+        self._self_pull = partial(pull_async, flow, close or _of_response(source, "aclose"), step)
 
     def __aiter__(self) -> AsyncStream:
         return self
@@ -182,6 +185,12 @@ class AsyncStream(_Stream):
             return await self.__wrapped__.aclose()
         finally:
             await arun(self._self_flow.closed())
+
+
+def _of_response(source: Any, name: str) -> Callable[[], Any] | None:
+    """A method of the HTTP response that is read from; None where there is no way to close it."""
+    found: Callable[[], Any] | None = getattr(getattr(source, "response", None), name, None)
+    return found
 
 
 class _Response(ObjectProxy):  # type: ignore[misc]  # see there

@@ -67,8 +67,9 @@ class ChatAccumulator:
     def add(self, chunk: Any) -> None:
         if not self._id:  # the first chunk may come from a filter in front of the model
             self._id, self._model = chunk.id, chunk.model
-        if chunk.usage is not None:
-            self._usage = chunk.usage
+        usage = getattr(chunk, "usage", None)  # some clients' have none until it is known
+        if usage is not None:
+            self._usage = usage
         for choice in chunk.choices or ():
             seen = self._choices.get(choice.index)
             if seen is None:
@@ -90,9 +91,11 @@ class ChatAccumulator:
 
 
 def _said(delta: Any) -> Fields:
-    """What a delta says: not every client has all of OpenAI's fields."""
-    found: Fields = delta if isinstance(delta, dict) else delta.__dict__
-    return found
+    """What a delta says: not every client has all of OpenAI's fields, and some have them among the extra ones."""
+    if isinstance(delta, dict):
+        return delta
+    found: Fields = delta.__dict__
+    return found if "content" in found else fields(delta)
 
 
 def _note(seen: _Choice, said: Fields, extra: Fields) -> None:

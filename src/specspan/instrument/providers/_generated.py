@@ -66,6 +66,21 @@ def reads_once(*names: str) -> Callable[[Invocation], Invocation]:
     return prepare
 
 
+def by_name(*names: str) -> Callable[[Invocation], Invocation]:
+    """Gives positional arguments the names of their places. What fits no signature is left for the client to refuse."""
+
+    def prepare(invocation: Invocation) -> Invocation:
+        args = invocation.args
+        placed = dict(zip(names, args))  # noqa: B905 - as many as there are
+        given = {**invocation.kwargs, **placed}
+        if len(given) < len(args) + len(invocation.kwargs):
+            return invocation
+        read_once = {name: list(value) for name, value in given.items() if hasattr(value, "__next__")}
+        return replace(invocation, args=(), kwargs={**given, **read_once})
+
+    return prepare
+
+
 def methods(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """The named methods of classes, each ``module:Class``, and of their async twins."""
     return tuple(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from specspan.call import Attribute
@@ -38,21 +37,6 @@ class Common(TypedDict):
 def methods(name: str) -> tuple[str, ...]:
     """One method of the client, of its async twin, and of the client that the module itself is."""
     return f"ollama:Client.{name}", f"ollama:AsyncClient.{name}", f"ollama:{name}"
-
-
-def by_name(*names: str) -> Callable[[Invocation], Invocation]:
-    """Gives positional arguments the names of their places. What fits no signature is left for the client to refuse."""
-
-    def prepare(invocation: Invocation) -> Invocation:
-        args = invocation.args
-        placed = dict(zip(names, args))  # noqa: B905 - as many as there are
-        given = {**invocation.kwargs, **placed}
-        if len(given) < len(args) + len(invocation.kwargs):
-            return invocation
-        read_once = {name: list(value) for name, value in given.items() if hasattr(value, "__next__")}
-        return replace(invocation, args=(), kwargs={**given, **read_once})
-
-    return prepare
 
 
 def common(invocation: Invocation) -> Common:

@@ -8,7 +8,8 @@ from typing import Any
 from specspan.call import Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers import _openai_embeddings
-from specspan.instrument.providers._ollama_client import INSTALL, PROVIDER, by_name, common, methods
+from specspan.instrument.providers._generated import by_name
+from specspan.instrument.providers._ollama_client import INSTALL, PROVIDER, common, methods
 from specspan.instrument.providers._shapes import count, fields, word
 
 _OPERATION = "embeddings"

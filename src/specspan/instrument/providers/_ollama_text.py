@@ -11,7 +11,8 @@ from specspan.call import Media, Message, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.providers._chat import message_of, reasoning_of, with_texts
 from specspan.instrument.providers._finish_reasons import finish_reason
-from specspan.instrument.providers._ollama_client import INSTALL, PROVIDER, by_name, common, methods
+from specspan.instrument.providers._generated import by_name
+from specspan.instrument.providers._ollama_client import INSTALL, PROVIDER, common, methods
 from specspan.instrument.providers._shapes import changed, count, emptied, fields, listed, word
 
 _COMPLETION = "text_completion"

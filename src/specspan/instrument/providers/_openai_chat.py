@@ -37,7 +37,7 @@ def asked(invocation: Invocation, service: Service) -> Request:
     given = invocation.kwargs
     return Request(
         model=said(given.get("model")),
-        parameters=dict(_parameters(given)),
+        parameters=dict(parameters(given)),
         output_type=output_type(said(given.get("response_format"))),
         input=tuple(map(message_of, listed(given["messages"]))),
         tools=tuple(said(given.get("tools")) or ()),
@@ -46,7 +46,8 @@ def asked(invocation: Invocation, service: Service) -> Request:
     )
 
 
-def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+def parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+    """``gen_ai.request.*``."""
     for name, value in given.items():
         if name in _PARAMETERS and isinstance(value, (int, float)):
             yield _PARAMETERS[name], value
