@@ -70,8 +70,8 @@ class Environment:
 
     def make(self) -> None:
         """Make it anew, unless it is as it should be."""
-        made = self.folder / ".made"
-        if made.exists() and made.read_text(encoding="utf-8") == self.key:
+        made, key = self.folder / ".made", self.key  # of what is read now: the file may change meanwhile
+        if made.exists() and made.read_text(encoding="utf-8") == key:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         venv.create(self.folder, with_pip=True, symlinks=True)
@@ -79,7 +79,7 @@ class Environment:
         constraints.write_text(self.constraints, encoding="utf-8")
         install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(constraints))
         self._python(*install, *SPECSPAN, *NEEDED, "-r", str(self.file))
-        made.write_text(self.key, encoding="utf-8")
+        made.write_text(key, encoding="utf-8")
 
     def run(self) -> None:
         """Run its tests."""

@@ -14,3 +14,8 @@ def is_elsewhere(error: ModuleNotFoundError) -> bool:
         return True
     required = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8").split()
     return error.name is not None and error.name.partition(".")[0] not in required
+
+
+def cannot_ask(error: TypeError) -> bool:
+    """Whether an older client refused a parameter that it does not know; the newest knows all that were recorded."""
+    return "SPECSPAN_ENVIRONMENT" in os.environ and "unexpected keyword argument" in str(error)
