@@ -36,7 +36,8 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--keep", action="store_true", help="leave the backends up until Ctrl-C")
     keep = arguments.parse_args().keep
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what is in its background with the first ignored
+        signal.signal(number, _interrupted)
     with TemporaryDirectory(prefix="specspan-services-") as named, model() as answering:
         folder = Path(named)
         try:

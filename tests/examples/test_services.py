@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
@@ -111,9 +112,13 @@ class Run:
 def running(folder: Path, *arguments: str, model: ScriptedModel | None = None, cached: bool = False) -> Iterator[Run]:
     """The example while it runs; whatever a failing test leaves of it is ended."""
     run = Run(folder, *arguments, model=model, cached=cached)
+    overdue = threading.Timer(2 * PATIENCE_S, run.process.kill)  # who reads what it prints waits for its end
+    overdue.daemon = True
+    overdue.start()
     try:
         yield run
     finally:
+        overdue.cancel()
         for pid in marked(MARK, run.mark):
             os.kill(pid, signal.SIGKILL)
         run.process.wait()
