@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,12 +18,16 @@ from specspan.decision import Mode
 MESSAGES = [{"role": "system", "content": "be nice"}, {"role": "user", "content": "something evil"}]
 
 
-def langsmith_client(others: Bridged, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """One whose runs become spans of the application's provider, and go nowhere else."""
+@pytest.fixture
+def langsmith_client(others: Bridged) -> Iterator[Any]:
+    """One whose runs become spans of the application's provider, and go nowhere else.
+
+    What its environment variables say LangSmith remembers for as long as the process lives.
+    """
     import langsmith
 
-    monkeypatch.setenv("LANGSMITH_TRACING", "true")
-    return langsmith.Client(tracing_mode="otel", otel_tracer_provider=others.tracers, api_key="none")
+    with langsmith.tracing_context(enabled=True):
+        yield langsmith.Client(tracing_mode="otel", otel_tracer_provider=others.tracers, api_key="none")
 
 
 def traced(client: Any, wire: Wire) -> Any:
@@ -47,17 +51,16 @@ def observing() -> tuple[Any, list[ModelCall]]:
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
-def test_langsmith_of_openais_client(others: Bridged, monkeypatch: pytest.MonkeyPatch, *, streamed: bool) -> None:
+def test_langsmith_of_openais_client(others: Bridged, langsmith_client: Any, *, streamed: bool) -> None:
     """Question, answer and counts are decided as LangSmith recorded them."""
     rules, seen = observing()
     others.configure(rules)
-    client = langsmith_client(others, monkeypatch)
     wire = Wire(sse(chunks("hel", "lo"))) if streamed else Wire(completion("hello"))
     how: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
-    answer = traced(client, wire).chat.completions.create(model="gpt-test", messages=MESSAGES, **how)
+    answer = traced(langsmith_client, wire).chat.completions.create(model="gpt-test", messages=MESSAGES, **how)
     if streamed:
         list(answer)
-    client.flush()
+    langsmith_client.flush()
     [record] = others.decisions
     assert record["call"]["dialect"] == "langsmith"
     assert (record["call"]["provider"], record["call"]["model"]) == ("openai", "gpt-test")
@@ -74,17 +77,18 @@ def test_langsmith_of_openais_client(others: Bridged, monkeypatch: pytest.Monkey
     assert (call.output_text, call.request.streaming) == ("hello", streamed)
 
 
-def test_langsmith_of_tools_and_the_responses_api(others: Bridged, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_langsmith_of_tools_and_the_responses_api(others: Bridged, langsmith_client: Any) -> None:
     """Tool calls with their arguments; items of the Responses API."""
     rules, seen = observing()
     others.configure(rules)
-    client = langsmith_client(others, monkeypatch)
     tools = [{"type": "function", "function": {"name": "wipe", "parameters": {"type": "object", "properties": {}}}}]
     asking = Wire(completion("so be it", tools=[("wipe", '{"disk": 1}')]))
-    traced(client, asking).chat.completions.create(model="gpt-test", messages=MESSAGES, tools=tools)
-    client.flush()
-    traced(client, Wire(response("hello"))).responses.create(model="gpt-test", input="hi", instructions="be nice")
-    client.flush()
+    traced(langsmith_client, asking).chat.completions.create(model="gpt-test", messages=MESSAGES, tools=tools)
+    langsmith_client.flush()
+    traced(langsmith_client, Wire(response("hello"))).responses.create(
+        model="gpt-test", input="hi", instructions="be nice"
+    )
+    langsmith_client.flush()
     with_tool, items = others.decisions
     assert outcomes(with_tool)["tools"] == ("violated", "tool_not_allowed")
     assert seen[0].tool_calls[0].arguments == {"disk": 1}
@@ -94,7 +98,7 @@ def test_langsmith_of_tools_and_the_responses_api(others: Bridged, monkeypatch: 
 
 
 @pytest.mark.parametrize("content", [True, False], ids=["content", "none"])
-def test_pydantic_ai(others: Bridged, *, content: bool) -> None:
+async def test_pydantic_ai(others: Bridged, *, content: bool) -> None:
     """Each call of an agent is decided, its tools by name even where no content is recorded; the agent is no call."""
     from pydantic_ai import Agent
     from pydantic_ai.capabilities.instrumentation import Instrumentation
@@ -113,7 +117,7 @@ def test_pydantic_ai(others: Bridged, *, content: bool) -> None:
     def wipe(disk: int) -> str:
         return "done"
 
-    agent.run_sync("something evil")
+    await agent.run("something evil")
     first, last = others.decisions
     assert {record["call"]["dialect"] for record in (first, last)} == {"pydantic_ai"}
     assert outcomes(first)["tools"] == ("violated", "tool_not_allowed")

@@ -44,6 +44,7 @@ def logfire_integration() -> Iterator[Signals]:
         send_to_logfire=False,
         console=False,
         inspect_arguments=False,
+        distributed_tracing=True,  # otherwise it replaces the process's propagator with one that warns
         additional_span_processors=[SimpleSpanProcessor(exporter)],
         metrics=logfire.MetricsOptions(additional_readers=[reader]),
     )
