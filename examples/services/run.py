@@ -47,8 +47,8 @@ def main() -> int:
                 trace = ask(crew, variables, backends)
                 show(trace.trace_id, backends)
                 complete = say_what_arrived(crew, backends, trace)
-                look_further(trace.trace_id, keep=keep)
-                with suppress(KeyboardInterrupt):
+                with suppress(KeyboardInterrupt):  # from the moment it is offered
+                    look_further(trace.trace_id, keep=keep)
                     crew.until(lambda: None if keep else True)
                 return 0 if complete else 1
         except (Lost, TimeoutError) as lost:
