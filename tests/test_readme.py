@@ -28,7 +28,7 @@ WITH_LINKS = sorted(
     for glob in ("*.md", "docs/*.md", "examples/*.md", "exporters/*/*.md")
     for page in ROOT.glob(glob)
 )
-PATIENCE_S = 120
+PATIENCE_S = 60
 
 # Files that the README mentions and does not show.
 BESIDE = {

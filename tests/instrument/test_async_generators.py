@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from cancelling import cancel_reader
 from ended_spans import Spans
 from generated_words import Words
 
@@ -118,16 +119,7 @@ async def test_async_cancellation(spans: Spans) -> None:
             spans.tracer.start_span("told").end()
             raise
 
-    async def read() -> None:
-        async for _ in waiting():
-            pass
-
-    task = asyncio.create_task(read())
-    for _ in range(3):
-        await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancel_reader(waiting())
     assert len(cancelled) == 1
     assert spans.parent_of("told") == "waiting"
     assert spans.ending("waiting") == "CancelledError"

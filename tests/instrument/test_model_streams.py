@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
 
 import pytest
+from cancelling import cancel_reader
 from ended_spans import Spans
 from policies import Code, bound, policy
 from spoken_models import Model
@@ -186,16 +187,7 @@ async def test_a_cancelled_stream(spans: Spans) -> None:
         yield "a"
         await asyncio.Event().wait()
 
-    async def read() -> None:
-        async for _ in model():
-            pass
-
-    task = asyncio.create_task(read())
-    for _ in range(3):
-        await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancel_reader(model())
     assert spans.ending("chat parrot") == "CancelledError"
 
 

@@ -123,6 +123,20 @@ def transport(http: ModuleType, body: Body, *, is_async: bool) -> Any:
     return http.MockTransport(answer_async if is_async else answer)
 
 
+def clients(http: ModuleType, sync: Any, later: Any) -> tuple[Callable[[Body], Any], Callable[[Body], Any]]:
+    """What makes a client for a body, of the kind ``sync`` and of its async twin ``later``, both on ``http``."""
+
+    def sync_client(body: Body) -> Any:
+        over = http.Client(transport=transport(http, body, is_async=False))
+        return sync(api_key="test", http_client=over, max_retries=0)
+
+    def async_client(body: Body) -> Any:
+        over = http.AsyncClient(transport=transport(http, body, is_async=True))
+        return later(api_key="test", http_client=over, max_retries=0)
+
+    return sync_client, async_client
+
+
 def _wire(http: ModuleType, body: Body) -> Any:
     class Wire(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc, name-defined]  # whichever it is
         def __iter__(self) -> Iterator[bytes]:

@@ -8,23 +8,14 @@ from typing import Any
 from anthropic import Anthropic, AsyncAnthropic
 from anthropic_wire import events, sse
 from http_libraries import anthropic_http
-from stream_cases import Body, ProviderStream, transport
+from stream_cases import ProviderStream, clients
 
 _ASKED: dict[str, Any] = {
     "model": "claude-test",
     "max_tokens": 100,
     "messages": [{"role": "user", "content": "hi"}],
 }
-
-
-def _sync_client(body: Body) -> Anthropic:
-    http = anthropic_http.Client(transport=transport(anthropic_http, body, is_async=False))
-    return Anthropic(api_key="test", http_client=http, max_retries=0)
-
-
-def _async_client(body: Body) -> AsyncAnthropic:
-    http = anthropic_http.AsyncClient(transport=transport(anthropic_http, body, is_async=True))
-    return AsyncAnthropic(api_key="test", http_client=http, max_retries=0)
+_sync_client, _async_client = clients(anthropic_http, Anthropic, AsyncAnthropic)
 
 
 def _said(event: Any) -> str:

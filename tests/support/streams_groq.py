@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from groq import AsyncGroq, Groq
 from openai_wire import chunks, is_last, text_in
-from stream_cases import Body, ProviderStream, transport
+from stream_cases import ProviderStream, clients
 from together import AsyncTogether, Together
 
 _ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -19,14 +19,7 @@ _PIECES = (
 
 
 def _stream(name: str, sync: Any, later: Any) -> ProviderStream:
-    def sync_client(body: Body) -> Any:
-        http = httpx.Client(transport=transport(httpx, body, is_async=False))
-        return sync(api_key="test", http_client=http, max_retries=0)
-
-    def async_client(body: Body) -> Any:
-        http = httpx.AsyncClient(transport=transport(httpx, body, is_async=True))
-        return later(api_key="test", http_client=http, max_retries=0)
-
+    sync_client, async_client = clients(httpx, sync, later)
     return ProviderStream(
         id=name,
         provider=name,

@@ -8,21 +8,11 @@ import litellm
 from http_libraries import openai_http
 from openai import AsyncOpenAI, OpenAI
 from openai_wire import chunks, is_last, sse, text_in
-from stream_cases import Body, ProviderStream, transport
+from stream_cases import ProviderStream, clients
 
 _ASKED: dict[str, Any] = {"model": "openai/gpt-test", "messages": [{"role": "user", "content": "hi"}], "num_retries": 0}
 _PIECES = tuple(f"{event}\n\n".encode() for event in sse(chunks("one ", "two ", "three")).split("\n\n") if event)
-
-
-def _sync_client(body: Body) -> Any:
-    http = openai_http.Client(transport=transport(openai_http, body, is_async=False))
-    return OpenAI(api_key="test", http_client=http, max_retries=0)
-
-
-def _async_client(body: Body) -> Any:
-    http = openai_http.AsyncClient(transport=transport(openai_http, body, is_async=True))
-    return AsyncOpenAI(api_key="test", http_client=http, max_retries=0)
-
+_sync_client, _async_client = clients(openai_http, OpenAI, AsyncOpenAI)
 
 STREAMS = (
     ProviderStream(

@@ -7,7 +7,7 @@ from typing import Any
 from http_libraries import openai_http
 from openai import AsyncOpenAI, OpenAI
 from openai_wire import chunks, is_last, response_events, sse, text_in, typed_sse
-from stream_cases import Body, ProviderStream, transport
+from stream_cases import ProviderStream, clients
 
 _ASKED: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}]}
 _PIECES = tuple(f"{event}\n\n".encode() for event in sse(chunks("one ", "two ", "three")).split("\n\n") if event)
@@ -17,16 +17,7 @@ _EVENTS = tuple(
 )
 
 
-def _sync_client(body: Body) -> OpenAI:
-    http = openai_http.Client(transport=transport(openai_http, body, is_async=False))
-    return OpenAI(api_key="test", http_client=http, max_retries=0)
-
-
-def _async_client(body: Body) -> AsyncOpenAI:
-    http = openai_http.AsyncClient(transport=transport(openai_http, body, is_async=True))
-    return AsyncOpenAI(api_key="test", http_client=http, max_retries=0)
-
-
+_sync_client, _async_client = clients(openai_http, OpenAI, AsyncOpenAI)
 _BROKEN = "APIConnectionError" if openai_http.__name__ == "httpx2" else "ReadError"
 
 STREAMS = (

@@ -179,9 +179,7 @@ class Evaluation:
             action=taken(action, policy.mode),
             would=self._would_have(action),
             governing_clause=conclusion.governing.clause if conclusion.governing is not None else None,
-            reason=self._unseen(tally.findings) or conclusion.reason
-            if conclusion.verdict is Verdict.UNASSESSED
-            else conclusion.reason,
+            reason=self._unseen(conclusion.verdict, tally.findings) or conclusion.reason,
             findings=tally.findings,
             summary=tally.summary,
             overrides=plan.rulings,
@@ -189,10 +187,10 @@ class Evaluation:
             released_chars=self._released_chars if cut is not None else None,
         )
 
-    def _unseen(self, findings: Sequence[Finding]) -> str | None:
-        """The reason for which something of the call was not seen that a check would have looked at."""
+    def _unseen(self, verdict: Verdict, findings: Sequence[Finding]) -> str | None:
+        """Of a call that nothing assessed, the reason for which something was not seen that a check would look at."""
         gaps = self._call.gaps
-        if gaps is WHOLE:
+        if gaps is WHOLE or verdict is not Verdict.UNASSESSED:
             return None
         reasons = {reason for side in EVERYTHING if (reason := gaps.of((side,)))}
         return next((finding.reason for finding in findings if finding.reason in reasons), None)
