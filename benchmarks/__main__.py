@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Row
-from specspan import discovery
+from specspan._support import plugins as discovery
 
 
 def main(names: list[str]) -> None:

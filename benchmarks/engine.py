@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, provider_to_nowhere, rows_of
 from specspan.call import Message, ModelCall, Request, Response, Text
-from specspan.checks.base import Check, TextAt
+from specspan.checks.check import Check, TextAt
 from specspan.checks.kinds.pattern import build
 from specspan.decision import Action, CheckKind, CheckRef, Mode, Severity, Stage
-from specspan.engine.engine import Engine
-from specspan.engine.ids import uuid7
-from specspan.engine.steps import run
-from specspan.engine.streams import StreamCheck
-from specspan.policy.model import ClausePolicy, OnError, Policy
-from specspan.spec.model import Clause, Spec
+from specspan.engine.engine import Engine, uuid7
+from specspan.engine.stream_check import StreamCheck
+from specspan.engine.waiting import run
+from specspan.policy.policy import ClausePolicy, OnError, Policy
+from specspan.spec.spec import Clause, Spec
 
 _PLAIN = ("The order left our warehouse on Monday and should be with you by the end of the week. " * 24)[:2000]
 _DENSE = (" ".join(f"word{number}a word{number}b" for number in range(60)) * 4)[:2000]

@@ -11,7 +11,7 @@ from openai import OpenAI, Stream
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
-from specspan.instrument.observe import observe
+from specspan.instrument.decorators import observe
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.instrument.providers.openai import ADAPTERS
 from specspan.instrument.wrapper import wrapper_of

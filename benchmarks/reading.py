@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.measure import Row, best_us
 from specspan.errors import SpecError
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 from specspan.spec.word_diff import word_diff
 
 _CHARS = 1_000_000

@@ -13,8 +13,8 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
 from specspan.decision import Action, CheckKind, CheckRef, Decision, Finding, Mode, Outcome, SpecRef, Summary, Verdict
+from specspan.record.call_end import Ended, Ending, EndKind, Timing
 from specspan.record.decision_record import RecordMaker, Service
-from specspan.record.model import Ended, Ending, EndKind, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 import specspan
-from specspan import losses
-from specspan.record.whole_traces import WholeTraces
+from specspan._support import drop_counts as losses
+from specspan.record.sampling.tail import WholeTraces
 
 SPANS_A_TRACE = 3
 _AT_ONCE = 200

@@ -10,9 +10,9 @@ from pathlib import Path
 from benchmarks.measure import Row, best_us, medians_us
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
+from specspan.engine.waiting import run
 from specspan.policy.load import load_policy
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 from specspan.spec.write import write_spec
 
 _CLAUSES = 10_000

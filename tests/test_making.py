@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from specspan.making import quickly_made
+from specspan._support.fast_dataclass import quickly_made
 
 
 @quickly_made

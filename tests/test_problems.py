@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from specspan._support.messages import MAX_PROBLEMS, Problems, did_you_mean, listed, nearest, shown
 from specspan.errors import PolicyError, Problem, SpecError
-from specspan.problems import MAX_PROBLEMS, Problems
-from specspan.wording import did_you_mean, listed, nearest, shown
 
 
 def test_nothing_wrong_is_nothing_raised() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from specspan._support.files import TextFile, noting_files, read_text_file
 from specspan.errors import SpecError
-from specspan.textfile import TextFile, noting_files, read_text_file
 
 
 def read(path: Path | str) -> TextFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specspan.wording import nearest
+from specspan._support.messages import nearest
 
 
 def test_names_are_looked_for_among_the_first_thousands() -> None:

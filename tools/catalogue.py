@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from specspan.spec.catalogue import describe
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 COMMITS = {
     "2025-02-12": "fc9366e",

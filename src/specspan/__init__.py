@@ -1,7 +1,7 @@
 """specspan instruments model calls with spans that say which clauses of a behaviour specification applied."""
 
 from specspan.call import ModelCall
-from specspan.checks.code import check
+from specspan.checks.registry import check
 from specspan.decision import Action, Decision, Evidence, Finding, Mode, Outcome, Severity, Stage, Verdict
 from specspan.errors import (
     Blocked,
@@ -12,15 +12,13 @@ from specspan.errors import (
     SpecspanError,
     StoreError,
 )
-from specspan.instrument.agents import agent, workflow
-from specspan.instrument.context import context, override, revoke
+from specspan.instrument.blocks import agent, tool_call, workflow
+from specspan.instrument.context import context, override, revoke, spend
+from specspan.instrument.decorators import observe
 from specspan.instrument.install import instrument, uninstrument
-from specspan.instrument.observe import observe
-from specspan.instrument.spending import spend
-from specspan.instrument.tools import tool_call
-from specspan.record.sampling import Keep, Sampling
+from specspan.record.sampling.rules import Keep, Sampling
 from specspan.runtime.configure import configure, force_flush, shutdown
-from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
+from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 from specspan.version import __version__
 
 __all__ = [

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Final, TypeAlias
 
-from specspan.making import quickly_made
-from specspan.scope.model import ScopeOfAutonomy
-from specspan.scope.standing import Standing
+from specspan._support.fast_dataclass import quickly_made
+from specspan.scope.rules import Standing
+from specspan.scope.scope import ScopeOfAutonomy
 
 Scalar: TypeAlias = str | bool | int | float
 Attribute: TypeAlias = Scalar | tuple[str, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from specspan.making import quickly_made
+from specspan._support.fast_dataclass import quickly_made
 
 
 class _Word(str, Enum):

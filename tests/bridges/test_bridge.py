@@ -15,15 +15,15 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from policies import Code, bound, pattern, policy
 
 import specspan
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.bridges.bridge import Bridge
-from specspan.bridges.registry import dialects
+from specspan.bridges.dialect import dialects
 from specspan.call import ModelCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Mode
 from specspan.errors import ConfigurationError
 from specspan.instrument.pipeline import active
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.scope import ScopeOfAutonomy
 
 
 def messages(role: str, *texts: str) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from bridging import RULES, outcomes, process
 
-from specspan import discovery
-from specspan.bridges import side
+from specspan._support import plugins as discovery
+from specspan.bridges import recorded_content as side
 from specspan.bridges.bridge import QUEUE_SIZE
-from specspan.bridges.registry import dialects
+from specspan.bridges.dialect import dialects
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "bridges.md").read_text(encoding="utf-8")
 

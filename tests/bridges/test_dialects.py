@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specspan.bridges.model import Dialect, Event, Recorded
-from specspan.bridges.registry import dialects
+from specspan.bridges.dialect import Dialect, Event, Recorded, dialects
 from specspan.call import (
     NOT_TOLD,
     WHOLE,

@@ -12,7 +12,7 @@ from openai_wire import Wire, chunks, completion, response, sse
 from policies import Code, bound, policy
 
 from specspan.call import ModelCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Mode
 
 MESSAGES = [{"role": "system", "content": "be nice"}, {"role": "user", "content": "something evil"}]

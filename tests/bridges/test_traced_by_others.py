@@ -18,7 +18,7 @@ from policies import Code, bound, policy
 
 import specspan
 from specspan.call import ModelCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Mode, Stage
 from specspan.runtime.completion_hook import CompletionHook
 from specspan.testing import MemoryDecisions

@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from specspan.call import Message, ModelCall, Request, Response, Text
-from specspan.checks import arguments, autonomy, code
-from specspan.checks.base import CheckConfigError
+from specspan.checks import registry as code
+from specspan.checks import tool_calls as arguments
+from specspan.checks import tool_calls as autonomy
+from specspan.checks.check import CheckConfigError
 from specspan.checks.kinds import scope, tools
 from specspan.checks.patterns import Pattern
 from specspan.checks.registry import kinds

@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from specspan.call import ModelCall, Request
-from specspan.checks import code
-from specspan.checks.base import Check, CheckConfigError
+from specspan.checks import registry as code
+from specspan.checks.check import Check, CheckConfigError
 from specspan.checks.registry import kinds
 from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Stage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from specspan.call import ModelCall, Request
-from specspan.checks.base import Check, CheckConfigError, TextAt
+from specspan.checks.check import Check, CheckConfigError, TextAt
 from specspan.checks.kinds.pattern import MAX_EVIDENCE
 from specspan.checks.registry import kinds
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from specspan.checks.base import CheckConfigError, TextAt
+from specspan.checks.check import CheckConfigError, TextAt
 from specspan.checks.patterns import MAX_SPANS, MultiPattern, Pattern
 
 # Letters with odd cases, digits and blanks beyond ASCII, marks, emoji, right-to-left, controls, surrogates, the letters

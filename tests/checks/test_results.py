@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from specspan.checks.results import NonsenseResult, as_finding
+from specspan.checks.check import NonsenseResult, as_finding
 from specspan.decision import Evidence, Finding, Outcome
 
 VIOLATED = Finding(Outcome.VIOLATED, "ssn", 1.0, "because", (Evidence("/output/0/parts/0", 0, 4),))

@@ -10,12 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, ToolCall
+from specspan.checks.check import as_finding
 from specspan.checks.registry import kinds
-from specspan.checks.results import as_finding
 from specspan.checks.texts import texts
 from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Stage
-from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
-from specspan.scope.standing import Budget, Standing, Trust
+from specspan.scope.rules import Budget, Standing, Trust
+from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 LOCAL = Standing(Trust.LOCAL)
 NOW = datetime.now(timezone.utc)

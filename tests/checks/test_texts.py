@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import (
     Media,
     Message,
@@ -22,7 +22,7 @@ from specspan.call import (
     ToolCallResponse,
     Unknown,
 )
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.checks.texts import texts
 from specspan.decision import Stage
 

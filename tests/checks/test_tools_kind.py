@@ -9,12 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, ToolCall
-from specspan.checks.base import CheckConfigError
+from specspan.checks.check import CheckConfigError, as_finding
 from specspan.checks.registry import kinds
-from specspan.checks.results import as_finding
 from specspan.checks.texts import texts
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.scope import ScopeOfAutonomy
 
 REFUND = {
     "allow": ["search_orders", "issue_refund"],

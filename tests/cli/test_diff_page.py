@@ -11,7 +11,7 @@ import pytest
 from specspan.cli.diff_page import diff_page
 from specspan.policy.impact import impact, load_either
 from specspan.spec.diff import SpecDiff, diff
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 OLD = """\
 ---

@@ -284,7 +284,7 @@ def test_an_absent_file_is_named() -> None:
 
 CODE_POLICY = "spec: shop.md\nclauses: {be_polite: {checks: [{code: polite_words}]}}\n"
 MODULE = """\
-from specspan.checks.code import check
+from specspan.checks.registry import check
 
 @check("polite_words", stage="output")
 def polite_words(call):

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from specspan import discovery
+from specspan._support import plugins as discovery
 from specspan.cli.main import cli
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from specspan.spec.json import clause_to_json, to_json
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
+from specspan.spec.spec_json import clause_to_json, to_json
 
 HARBOUR = Path(__file__).parents[1] / "spec" / "data" / "harbour-2026-03-01.md"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from specspan.cli.diff_view import diff_view
+from specspan.cli.spec_commands.diff import diff_view
 from specspan.spec.diff import diff
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 OLD = """\
 ---

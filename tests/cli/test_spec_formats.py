@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 HARBOUR = Path(__file__).parents[1] / "spec" / "data" / "harbour-2026-03-01.md"
 

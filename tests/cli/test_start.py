@@ -19,7 +19,7 @@ def test_a_missing_package_is_told_with_what_to_run(package: str) -> None:
 
 def test_other_failures_are_not_hidden() -> None:
     """A module of ours that is missing is a broken installation, and shows itself."""
-    script = "import sys; sys.modules['specspan.discovery'] = None; from specspan.cli.start import main; main()"
+    script = "import sys; sys.modules['specspan._support.plugins'] = None; from specspan.cli.start import main; main()"
     broken = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert broken.returncode == 1
-    assert "specspan.discovery" in broken.stderr
+    assert "specspan._support.plugins" in broken.stderr

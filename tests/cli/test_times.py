@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from specspan.cli.times import duration, listed, local, since, utc
+from specspan.cli.terminal import duration, listed, local, since, utc
 
 NOW = 1_800_000_000 * 10**9
 

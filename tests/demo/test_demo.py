@@ -18,7 +18,7 @@ import pytest
 from otlp_receiver import over_http
 
 from specspan.demo.conversations import CONVERSATIONS
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 from specspan.testing import ScriptedModel
 from specspan_exporter_sqlite import Reader
 from specspan_exporter_sqlite.model import Filter

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.documents.scalars import resolve
+from specspan.documents.yaml import resolve
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ from specspan.decision import (
     Stage,
     Verdict,
 )
-from specspan.engine.chain import conclude, law_of, taken
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
-from specspan.policy.model import OnError
+from specspan.engine.precedence import conclude, law_of, taken
+from specspan.engine.waiting import run
+from specspan.policy.policy import OnError
 
 CLAUSES = [
     bound(f"{level}_{number}", says(True), authority=level, on_error=on_error)

@@ -38,9 +38,8 @@ from policies import bound, pattern
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text
 from specspan.decision import Action, Decision, Finding, Outcome, Override, OverrideKind, Severity, Verdict
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
-from specspan.policy.conditions import tagged
-from specspan.policy.model import ClausePolicy
+from specspan.engine.waiting import run
+from specspan.policy.policy import ClausePolicy, tagged
 from specspan.spec.catalogue import pinned
 
 EVERY: list[Said | Disagreement | Circumstance] = [*SAID, *DISAGREEMENTS, *CIRCUMSTANCES]

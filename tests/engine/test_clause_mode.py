@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from policies import answered, asked, bound, pattern, says
 
 from specspan.call import ToolCall
-from specspan.checks.base import Check
+from specspan.checks.check import Check
 from specspan.decision import Action, Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
-from specspan.engine.model import PROCEED, Ruling
-from specspan.engine.steps import run
-from specspan.policy.model import ClausePolicy, OnError
+from specspan.engine.rewriting import PROCEED, Ruling
+from specspan.engine.waiting import run
+from specspan.policy.policy import ClausePolicy, OnError
 
 
 def watched(id_: str, *checks: Check, action: Action = Action.BLOCK, on_error: OnError = OnError.OPEN) -> ClausePolicy:

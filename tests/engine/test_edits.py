@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Action, Evidence, Finding, Outcome
-from specspan.engine.edits import Rewrite, redacted, rewritten
+from specspan.engine.rewriting import Rewrite, redacted, rewritten
 
 TEXTS = (TextAt("/output/0/parts/0", "assistant", "first text"), TextAt("/output/0/parts/1", "assistant", "second"))
 

@@ -11,16 +11,16 @@ import policies
 import pytest
 from policies import Code, answered, bound, pattern, says
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import CallContext, Message, ModelCall, Request, Text
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.checks.patterns import MultiPattern
 from specspan.decision import Action, Outcome, Override, Stage, Verdict
-from specspan.engine import look, plan
+from specspan.engine import plan
+from specspan.engine import stage_run as look
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
-from specspan.policy.conditions import tagged
-from specspan.policy.model import OnError
+from specspan.engine.waiting import run
+from specspan.policy.policy import OnError, tagged
 
 
 @pytest.fixture

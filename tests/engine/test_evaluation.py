@@ -11,9 +11,9 @@ from policies import answered, asked, bound, pattern, says
 from specspan.call import ModelCall, ToolCall
 from specspan.decision import Action, Decision, Evidence, Finding, Mode, Outcome, Override, Stage, Verdict
 from specspan.engine.engine import Engine
-from specspan.engine.model import PROCEED, Ruling
-from specspan.engine.steps import run
-from specspan.policy.model import ClausePolicy, OnError
+from specspan.engine.rewriting import PROCEED, Ruling
+from specspan.engine.waiting import run
+from specspan.policy.policy import ClausePolicy, OnError
 
 SSN = r"\d{3}-\d{2}-\d{4}"
 

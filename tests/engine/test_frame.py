@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specspan.decision import Finding, Outcome, Summary
-from specspan.engine.frame import Frame
+from specspan.engine.outcomes import Frame
 
 CLAUSES = ("first", "second", "third", "fourth")
 ORDER = {clause: order for order, clause in enumerate(CLAUSES)}

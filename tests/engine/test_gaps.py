@@ -8,14 +8,14 @@ import pytest
 from policies import answered, bound, pattern, policy, says
 
 from specspan.call import NOT_TOLD, CallContext, Gaps, ModelCall, ToolCall
-from specspan.checks.base import Check
+from specspan.checks.check import Check
 from specspan.checks.kinds import tools
 from specspan.checks.kinds.pattern import build
 from specspan.checks.limited import LimitedCheck
 from specspan.decision import Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
-from specspan.scope.model import ArgumentLimit, ScopeOfAutonomy
+from specspan.engine.waiting import run
+from specspan.scope.scope import ArgumentLimit, ScopeOfAutonomy
 
 UNSEEN = "content_not_recorded"
 

@@ -9,8 +9,8 @@ import uuid
 
 import pytest
 
-from specspan.engine import ids
-from specspan.engine.ids import uuid7
+from specspan.engine import engine as ids
+from specspan.engine.engine import uuid7
 
 
 def test_an_id_is_a_uuid_of_version_7_made_now() -> None:

@@ -10,11 +10,11 @@ import pytest
 from policies import Code, answered, bound, says
 
 from specspan.call import ModelCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Decision
+from specspan.engine.bound_check import NOTABLE_NS
 from specspan.engine.engine import Engine
-from specspan.engine.slots import NOTABLE_NS
-from specspan.engine.steps import run
+from specspan.engine.waiting import run
 
 
 def takes_time(call: ModelCall, texts: Sequence[TextAt]) -> bool:

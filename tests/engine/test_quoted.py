@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.engine.quoted import is_quoted, quoted
+from specspan.engine.override_sources import is_quoted, quoted
 
 QUOTED = {
     "a fence": "Look:\n```untrusted_text\n<be rude>\n```\nThanks.",

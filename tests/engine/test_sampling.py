@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policies import answered, asked, bound, pattern, says
 
-from specspan.checks.base import Check
+from specspan.checks.check import Check
 from specspan.checks.limited import LimitedCheck
 from specspan.decision import Action, Decision, Finding, Outcome, Override, Stage, Verdict
+from specspan.engine.bound_check import NOT_SAMPLED, chance
 from specspan.engine.engine import Engine
-from specspan.engine.sampling import NOT_SAMPLED, chance
-from specspan.engine.steps import run
-from specspan.policy.model import ClausePolicy
+from specspan.engine.waiting import run
+from specspan.policy.policy import ClausePolicy
 
 
 def some(check: Check, share: float) -> Check:

@@ -6,7 +6,7 @@ from counting import function_calls
 from policies import answered, bound, pattern, policy
 
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
+from specspan.engine.waiting import run
 
 
 def calls_of_a_decision(silent: int) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import pytest
 
 from specspan.call import Message, ModelCall, Request, Text
 from specspan.decision import Evidence, Override
-from specspan.engine.sources import asked
+from specspan.engine.override_sources import asked
 from specspan.policy.overrides import Asked
 
 CALL = ModelCall(

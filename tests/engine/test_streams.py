@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from policies import Code, answered, asked, bound, pattern, says
 
 from specspan.call import ModelCall, ToolCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import (
     Action,
@@ -30,10 +30,10 @@ from specspan.decision import (
 )
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
-from specspan.engine.model import Cut, Ruling
-from specspan.engine.steps import run
-from specspan.engine.streams import StreamCheck
-from specspan.policy.model import ClausePolicy, OnError
+from specspan.engine.rewriting import Cut, Ruling
+from specspan.engine.stream_check import StreamCheck
+from specspan.engine.waiting import run
+from specspan.policy.policy import ClausePolicy, OnError
 
 SSN = r"\d{3}-\d{2}-\d{4}"
 

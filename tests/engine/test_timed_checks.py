@@ -13,15 +13,15 @@ import policies
 import pytest
 from policies import Code, answered, bound, pattern, says
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import ModelCall, ToolCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Action, Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
-from specspan.engine.steps import arun, run
+from specspan.engine.waiting import arun, run
 from specspan.engine.workers import Workers
-from specspan.policy.model import ClausePolicy
+from specspan.policy.policy import ClausePolicy
 
 Decide = Callable[[ModelCall, Sequence[TextAt]], Any]
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from documents import ROOT
-from specspan.agreement.fitting import load_onto
-from specspan.agreement.hearing import hear
-from specspan.agreement.model import Match
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text
-from specspan.checks import code
+from specspan.checks import registry as code
 from specspan.policy.load import load_policy
 from specspan.spec.catalogue import pinned
-from specspan.spec.load import load_spec
-from specspan.spec.model import Clause, Spec
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Clause, Spec
+from specspan.spec_examples.calls import load_onto
+from specspan.spec_examples.evaluate import hear
+from specspan.spec_examples.results import Match
 
 FOLDER = ROOT / "examples" / "model_spec"
 EDITION = "openai-model-spec@2025-12-18-rev2"

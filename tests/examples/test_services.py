@@ -30,9 +30,8 @@ from jaeger_server import Jaeger
 from process_trees import listening, marked
 
 from documents import ROOT
-from specspan.instrument.scope_keys import Keys
-from specspan.instrument.scope_token import token
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.instrument.scope_propagation import Keys, token
+from specspan.scope.scope import ScopeOfAutonomy
 from specspan.testing import Prompt, Reply, ScriptedModel
 from specspan_exporter_sqlite import Reader
 

@@ -12,7 +12,7 @@ import pytest
 from ended_spans import Spans
 from wrapt import FunctionWrapper
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.wrapper import wrapper_of

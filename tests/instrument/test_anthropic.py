@@ -13,7 +13,7 @@ from anthropic_wire import WAYS, Wire, ask, events, message, sse, thinking, tool
 from ended_spans import Spans
 from policies import bound, pattern, policy
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.decision import Action
 from specspan.instrument.install import uninstrument
 from specspan.testing.memory import recorded

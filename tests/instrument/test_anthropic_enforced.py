@@ -15,11 +15,11 @@ from anthropic_wire import WAYS, Wire, ask, events, message, sse, thinking, tool
 from policies import Code, bound, policy
 
 from specspan.call import ModelCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.checks.kinds.pattern import build
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.testing.memory import Recorded, recorded
 
 pytestmark = pytest.mark.usefixtures("anthropic_instrumented")

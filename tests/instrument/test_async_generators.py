@@ -14,7 +14,7 @@ from cancelling import cancel_reader
 from ended_spans import Spans
 from generated_words import Words
 
-from specspan.instrument.observe import observe
+from specspan.instrument.decorators import observe
 
 setting: ContextVar[str] = ContextVar("setting", default="outside")
 

@@ -16,11 +16,11 @@ from botocore.response import StreamingBody
 from policies import Code, bound, policy
 
 from specspan.call import ModelCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.checks.kinds.pattern import build
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.testing.memory import Recorded, recorded
 
 pytestmark = pytest.mark.usefixtures("bedrock_instrumented")

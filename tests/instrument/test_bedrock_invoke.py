@@ -18,7 +18,7 @@ from ended_spans import Spans
 from replays import Facts, told
 
 import specspan
-from specspan import losses
+from specspan._support import drop_counts as losses
 
 pytestmark = pytest.mark.usefixtures("bedrock_instrumented")
 

@@ -32,13 +32,13 @@ from replays import Facts, told
 from wrapt import FunctionWrapper
 
 import specspan
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.patching import place_of
-from specspan.instrument.providers import cohere as adapters
+from specspan.instrument.install import place_of
+from specspan.instrument.providers.cohere import chat as adapters
 from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("cohere_instrumented")

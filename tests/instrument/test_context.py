@@ -12,7 +12,7 @@ import pytest
 from specspan.call import CallContext
 from specspan.decision import Override, OverrideKind
 from specspan.instrument.context import context, current_context, current_overrides, override, revoke
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.scope import ScopeOfAutonomy
 
 
 def test_it_holds_inside_the_block_only() -> None:

@@ -9,12 +9,12 @@ from policies import bound, pattern, policy
 
 from specspan.call import Message, Request, Response, Text
 from specspan.decision import Action
-from specspan.engine.steps import run
+from specspan.engine.waiting import run
 from specspan.instrument.adapter import Adapter, Invocation
-from specspan.instrument.flow import Flow
-from specspan.instrument.lifecycle import LiveCall
+from specspan.instrument.live_call import LiveCall
 from specspan.instrument.pipeline import active
-from specspan.instrument.streams import AsyncStream, SyncStream
+from specspan.instrument.stream_proxies import AsyncStream, SyncStream
+from specspan.instrument.streamed_call import Flow
 from specspan.testing.memory import recorded
 
 

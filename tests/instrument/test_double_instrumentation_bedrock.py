@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from other_signals import Signals, instrumentor
 from policies import bound, pattern, policy
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked

@@ -15,7 +15,7 @@ import pytest
 from ended_spans import Spans
 from generated_words import Words
 
-from specspan.instrument.observe import observe
+from specspan.instrument.decorators import observe
 
 setting: ContextVar[str] = ContextVar("setting", default="outside")
 

@@ -11,7 +11,7 @@ from google.genai import errors, types
 from google_wire import WAYS, Wire, answer, ask, call, sse
 from policies import Code, bound, pattern, policy
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
 from specspan.testing.memory import recorded

@@ -19,7 +19,7 @@ from openai.resources.responses import AsyncResponses, Responses
 from openai_wire import Wire, ask_sync, completion
 
 import specspan
-from specspan import discovery
+from specspan._support import plugins as discovery
 from specspan.call import Message, Request, Response, Text
 from specspan.errors import ConfigurationError, MissingDependency
 from specspan.instrument import install

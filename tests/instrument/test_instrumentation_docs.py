@@ -13,7 +13,7 @@ import pytest
 from policies import bound, pattern, policy
 
 import specspan
-from specspan import discovery
+from specspan._support import plugins as discovery
 from specspan.decision import Action, Stage
 from specspan.testing.memory import recorded
 

@@ -12,13 +12,13 @@ from ended_spans import Spans
 from openai_wire import Ask, Wire, chunks, completion, sse
 from policies import bound, pattern, policy
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.evaluation import Evaluation
-from specspan.engine.streams import StreamCheck
+from specspan.engine.stream_check import StreamCheck
 from specspan.instrument import install
-from specspan.instrument.observe import observe
-from specspan.instrument.providers import _chat_stream
+from specspan.instrument.decorators import observe
+from specspan.instrument.formats import openai_chat as _chat_stream
 from specspan.instrument.providers import openai as provider
 from specspan.record import attributes
 from specspan.record.recorder import Recorder

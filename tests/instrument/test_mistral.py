@@ -20,13 +20,13 @@ from replays import Facts, Tally, told
 from wrapt import FunctionWrapper
 
 import specspan
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
-from specspan.instrument.patching import place_of
+from specspan.instrument.install import place_of
 from specspan.instrument.pipeline import Pipeline, activate
-from specspan.instrument.providers import mistral
+from specspan.instrument.providers.mistral import chat as mistral
 from specspan.record.recorder import Recorder
 from specspan.testing.memory import recorded
 

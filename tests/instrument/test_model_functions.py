@@ -14,8 +14,8 @@ from spoken_models import SECRET, Model, Say, clause, say_later, say_plain, say_
 from specspan.decision import Action, Mode, Outcome, Severity, Stage, Verdict
 from specspan.errors import Blocked
 from specspan.instrument.context import context, override
-from specspan.instrument.observe import observe
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.instrument.decorators import observe
+from specspan.scope.scope import ScopeOfAutonomy
 from specspan.testing.memory import recorded
 
 ALL = pytest.mark.parametrize("say", [say_plain, say_later, say_stream, say_stream_later])

@@ -16,7 +16,7 @@ from policies import Code, bound, policy
 from spoken_models import Model
 
 from specspan.decision import Stage
-from specspan.instrument.observe import observe
+from specspan.instrument.decorators import observe
 from specspan.testing.memory import recorded
 
 

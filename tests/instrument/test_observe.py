@@ -17,7 +17,7 @@ import pytest
 from ended_spans import Spans
 from opentelemetry.trace import SpanKind, StatusCode
 
-from specspan.instrument.observe import observe
+from specspan.instrument.decorators import observe
 from specspan.instrument.pipeline import activate
 
 setting: ContextVar[str] = ContextVar("setting", default="outside")

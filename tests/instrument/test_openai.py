@@ -28,9 +28,9 @@ from specspan.call import (
     Unknown,
 )
 from specspan.instrument.adapter import Invocation
+from specspan.instrument.formats.openai_chat import message_of
 from specspan.instrument.pipeline import activate
 from specspan.instrument.providers import openai as provider
-from specspan.instrument.providers._chat import message_of
 from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("openai_instrumented")

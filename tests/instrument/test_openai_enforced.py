@@ -17,10 +17,10 @@ from policies import Code, bound, pattern, policy
 from pydantic import BaseModel
 
 from specspan.call import ModelCall
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Action, Mode, Stage
 from specspan.errors import Blocked
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.testing import ScriptedModel
 from specspan.testing.memory import recorded
 

@@ -14,7 +14,7 @@ from openai_wire import Wire, response, response_events, sse, typed_sse
 from opentelemetry.trace import SpanKind
 from pydantic import BaseModel
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.decision import Action
 from specspan.testing.memory import recorded
 

@@ -14,11 +14,11 @@ from openai_wire import Wire, response, response_events, sse, typed_sse
 from policies import Code, bound, policy
 
 from specspan.call import ModelCall, Reasoning, Refusal, Text, ToolCall, ToolCallResponse
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Action, Mode, Stage
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.providers._responses import message_of
+from specspan.instrument.formats.openai_responses import message_of
 from specspan.instrument.providers.openai import ADAPTERS
 from specspan.testing.memory import recorded
 

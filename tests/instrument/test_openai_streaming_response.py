@@ -17,7 +17,7 @@ from policies import bound, pattern, policy
 
 from specspan.decision import Action, Mode
 from specspan.errors import Blocked
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("openai_instrumented")

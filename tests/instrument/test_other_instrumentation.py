@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Tracer
 from opentelemetry.trace import SpanKind, Status, StatusCode, use_span
 from policies import bound, pattern, policy
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked

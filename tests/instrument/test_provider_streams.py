@@ -17,7 +17,7 @@ from stream_cases import Body, ProviderStream, Then, streams
 from specspan.decision import Action
 from specspan.errors import Blocked
 from specspan.instrument.install import instrument, uninstrument
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.testing.memory import Recorded, recorded
 
 

@@ -14,18 +14,15 @@ from ended_spans import Spans
 from opentelemetry import baggage, propagate
 from opentelemetry import context as otel_context
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import CallContext
 from specspan.errors import ConfigurationError
-from specspan.instrument import scope_token
-from specspan.instrument.baggage import ENTRY, MAX_BAGGAGE_BYTES
-from specspan.instrument.context import context, current_context
+from specspan.instrument import scope_propagation as scope_token
+from specspan.instrument.context import context, current_context, spend
 from specspan.instrument.pipeline import activate
-from specspan.instrument.scope_keys import Keys
-from specspan.instrument.scope_token import token
-from specspan.instrument.spending import spend
-from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
-from specspan.scope.standing import Standing, Trust
+from specspan.instrument.scope_propagation import ENTRY, MAX_BAGGAGE_BYTES, Keys, token
+from specspan.scope.rules import Standing, Trust
+from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 SECRET = b"a secret of two services"
 SEARCH, BOTH = ScopeOfAutonomy(("search",)), ScopeOfAutonomy(("search", "refund"))

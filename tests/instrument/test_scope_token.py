@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scopes import scopes
 
-from specspan.instrument.scope_keys import Keys, keys
-from specspan.instrument.scope_token import CLOCK_SKEW_S, LIFETIME_S, MAX_CHARS, Arrived, read, token
-from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
-from specspan.scope.standing import Trust
+from specspan.instrument.scope_propagation import CLOCK_SKEW_S, LIFETIME_S, MAX_CHARS, Arrived, Keys, keys, read, token
+from specspan.scope.rules import Trust
+from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 NOW_S = 1_800_000_000.5
 OURS = Keys("k1", {"k1": b"0123456789abcdef"})
@@ -32,7 +31,7 @@ def resigned(payload: Any, known: Keys = OURS) -> str:
     """A text that somebody with the key signed, whatever it says."""
     data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     encoded = base64.urlsafe_b64encode(data).decode().rstrip("=")
-    from specspan.instrument.scope_token import _encoded, _mac
+    from specspan.instrument.scope_propagation import _encoded, _mac
 
     return f"1.k1.{encoded}.{_encoded(_mac(known.secrets['k1'], f'1.k1.{encoded}'))}"
 

@@ -17,7 +17,7 @@ import specspan
 from specspan.checks.registry import kinds
 from specspan.decision import Action, Mode, Outcome, Stage
 from specspan.instrument.pipeline import Pipeline, activate
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 from specspan.testing import recorded

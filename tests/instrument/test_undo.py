@@ -17,9 +17,9 @@ from openai_wire import Wire, ask_sync, completion
 from opentelemetry.sdk.trace import Tracer
 
 import specspan
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.instrument import install
-from specspan.instrument.patching import place_of
+from specspan.instrument.install import place_of
 
 Place = tuple[Any, str]
 Snapshot = Mapping[Any, Mapping[str, Any]]

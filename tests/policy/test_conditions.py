@@ -9,9 +9,8 @@ import pytest
 
 from specspan.call import CallContext, ModelCall, Request, Scalar
 from specspan.errors import PolicyError
-from specspan.policy.conditions import ALWAYS, Condition, condition_of, tagged
 from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
+from specspan.policy.policy import ALWAYS, Condition, Policy, condition_of, tagged
 
 
 def call(**facts: Scalar) -> ModelCall:

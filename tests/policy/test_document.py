@@ -13,11 +13,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specspan.documents import yaml_text
-from specspan.documents.scalars import resolve
+from specspan.documents import yaml as yaml_text
+from specspan.documents.yaml import resolve
 from specspan.errors import PolicyError, Problem
-from specspan.policy import document
-from specspan.policy.document import read_document
+from specspan.policy import file as document
+from specspan.policy.file import read_document
 
 Read = Callable[[str | bytes], document.Document]
 

@@ -9,7 +9,7 @@ import pytest
 from specspan.errors import PolicyError
 from specspan.policy.impact import Impact, Need, impact, load_either
 from specspan.spec.diff import SpecDiff, diff
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 POLICY = """\
 spec: house.md

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from specspan.decision import Action, Mode, Severity
 from specspan.errors import PolicyError
-from specspan.policy.layers import MAX_LAYERS
 from specspan.policy.load import load_policy
-from specspan.policy.model import ClausePolicy, Layer, OnError, Policy
+from specspan.policy.policy import ClausePolicy, Layer, OnError, Policy
+from specspan.policy.sources import MAX_LAYERS
 
 BASE = """\
 spec: house.md

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from specspan.checks.base import Check, CheckKindModule
+from specspan.checks.check import Check, CheckKindModule
 from specspan.checks.limited import LimitedCheck, share_of
 from specspan.decision import Mode
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
-from specspan.policy.model import ClausePolicy
+from specspan.policy.policy import ClausePolicy
 
 CLAUSE = "spec: house.md\nclauses:\n  greet_people:\n    "
 CHECKS = """\

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from policy_files import load, refused
 
-from specspan.checks.base import Check, CheckConfigError, CheckKindModule
+from specspan.checks.check import Check, CheckConfigError, CheckKindModule
 from specspan.decision import Action, CheckKind, Mode, Override, Severity, Stage
 from specspan.errors import PolicyError, Problem
 from specspan.policy.load import DEFAULT_REPLACEMENT, load_policy
-from specspan.policy.model import Objective, OnError
+from specspan.policy.policy import Objective, OnError
 
 GOOD = """\
 spec: house.md

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from policy_files import refused
 
+from specspan._support.messages import listed
 from specspan.checks.registry import kinds as registered_kinds
-from specspan.wording import listed
 
 pytestmark = pytest.mark.usefixtures("house")
 

@@ -10,7 +10,7 @@ import pytest
 from specspan.decision import Override
 from specspan.policy.authority import authority_of
 from specspan.policy.overrides import permitted_by, rule
-from specspan.spec.model import Clause, Spec
+from specspan.spec.spec import Clause, Spec
 
 LADDER = ("root", "system", "developer", "user", "guideline")
 TODAY = date(2026, 11, 23)

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from json_schemas import admits
 
-import specspan.policy.json_schema as module
-from specspan import demo, discovery
-from specspan.checks.base import CheckKindModule
+import specspan.policy.published_schema as module
+from specspan import demo
+from specspan._support import plugins as discovery
+from specspan.checks.check import CheckKindModule
 from specspan.checks.registry import kinds
-from specspan.policy.document import read_document
-from specspan.policy.json_schema import SCHEMA_FILE, policy_schema, schema_text
+from specspan.policy.file import read_document
+from specspan.policy.published_schema import SCHEMA_FILE, policy_schema, schema_text
 from specspan.policy.template import starting_policy
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 PUBLISHED = Path(module.__file__).with_name(SCHEMA_FILE)
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -8,8 +8,8 @@ import pytest
 
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
-from specspan.spec.load import load_spec
+from specspan.policy.policy import Policy
+from specspan.spec.read import load_spec
 
 CLUB = """\
 ---

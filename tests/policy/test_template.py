@@ -10,10 +10,10 @@ import pytest
 from specspan.checks.registry import kinds
 from specspan.decision import CheckKind, Mode, Severity
 from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.policy.template import starting_policy
-from specspan.spec.load import load_spec
-from specspan.spec.model import Clause, Spec
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Clause, Spec
 
 
 def written(spec_path: Path, policy_path: Path) -> str:
@@ -114,7 +114,7 @@ def test_names_that_yaml_would_misread_are_quoted(house: Path, monkeypatch: pyte
     clauses = [Clause(id_, f"{id_}\n\x07: {{}}\u2028x", "", "le vel", "about") for id_ in hostile]
     section = Clause("about", "A\u0085b: [c", "", None)
     spec = Spec("sp\nec", "1\n2", "sha256:" + "0" * 64, ("to\np", "le vel"), {c.id: c for c in [section, *clauses]})
-    monkeypatch.setattr("specspan.policy.named_specs.load_spec", lambda path: spec)
+    monkeypatch.setattr("specspan.policy.sources.load_spec", lambda path: spec)
     Path("policy.yaml").write_text(starting_policy(spec, "my spec's: #1.md", kinds()), encoding="utf-8")
     assert bound(load_policy("policy.yaml")) == hostile
 
@@ -122,6 +122,6 @@ def test_names_that_yaml_would_misread_are_quoted(house: Path, monkeypatch: pyte
 def test_a_spec_without_clauses_gives_a_policy_that_loads(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing to bind, and that is no error."""
     spec = Spec("empty", None, "sha256:" + "0" * 64, ("top",), {})
-    monkeypatch.setattr("specspan.policy.named_specs.load_spec", lambda path: spec)
+    monkeypatch.setattr("specspan.policy.sources.load_spec", lambda path: spec)
     Path("policy.yaml").write_text(starting_policy(spec, "house.md", kinds()), encoding="utf-8")
     assert load_policy("policy.yaml").clauses == {}

@@ -10,9 +10,9 @@ from policy_tables import POLICY, write_table
 from specspan.call import CallContext, Message, Text, ToolCall, ToolCallResponse
 from specspan.decision import Mode, Outcome
 from specspan.errors import ConfigurationError, PolicyError
-from specspan.policy_tests.load import load_tests
-from specspan.policy_tests.model import ExpectedFinding
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.policy_tests.case import ExpectedFinding
+from specspan.policy_tests.table import load_tests
+from specspan.scope.scope import ScopeOfAutonomy
 
 
 def refusal(path: Path) -> str:

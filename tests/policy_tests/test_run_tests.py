@@ -7,9 +7,8 @@ from policy_tables import write_table
 
 from specspan import check
 from specspan.call import ModelCall, Text, ToolCallResponse
-from specspan.policy_tests.compare import Comparison
-from specspan.policy_tests.load import load_tests
-from specspan.policy_tests.run import Result, never_violated, run_tests
+from specspan.policy_tests.runner import Comparison, Result, never_violated, run_tests
+from specspan.policy_tests.table import load_tests
 
 
 def results(tests: str, **more: str) -> list[Result]:

@@ -14,11 +14,11 @@ from recording import CALL, CONTEXT, KIND, REQUEST, RESPONSE, SSN, Recording, de
 
 from specspan.call import Message, ModelCall, Request, Text, ToolCall
 from specspan.decision import Action, Mode, Override, OverrideRuling, Severity
-from specspan.policy.model import ClausePolicy, Layer, OnError, Policy
+from specspan.policy.policy import ClausePolicy, Layer, OnError, Policy
 from specspan.record.settings import Settings
-from specspan.scope.model import ScopeOfAutonomy
-from specspan.scope.written import digest
-from specspan.spec.model import Clause, Spec
+from specspan.scope.scope import ScopeOfAutonomy
+from specspan.scope.text import digest
+from specspan.spec.spec import Clause, Spec
 
 Record = Callable[..., Recording]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from specspan import losses
-from specspan.record.lane import Lane
+from specspan._support import drop_counts as losses
+from specspan.record.batching import Lane
 
 
 class Losses(Counter[tuple[str, str]]):

@@ -16,14 +16,14 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from policies import answered, bound, pattern, policy
 from recording import CALL, COMPLETED, CONTEXT, KIND, REQUEST, SSN, Recording, decision
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import ModelCall, Request
 from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Override, OverrideRuling, Severity
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
-from specspan.policy.model import Objective
+from specspan.engine.waiting import run
+from specspan.policy.policy import Objective
+from specspan.record.call_end import Ending, Timing
 from specspan.record.conventions import Generation
-from specspan.record.model import Ending, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 

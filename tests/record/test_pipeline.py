@@ -12,8 +12,8 @@ import pytest
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
 from recording import CALL, COMPLETED, KIND, MemoryExporter, decision
 
-from specspan import losses
-from specspan.record.model import Ending, Timing
+from specspan._support import drop_counts as losses
+from specspan.record.call_end import Ending, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 

@@ -16,11 +16,11 @@ from recording import CALL, COMPLETED, CONTEXT, KIND, REQUEST, SSN, SSN_ATTRIBUT
 from specspan.call import CallContext, ModelCall, Request, Response
 from specspan.decision import Action, Finding, Mode, Outcome, Override, OverrideRuling, SpecRef
 from specspan.errors import Blocked
-from specspan.record.model import Ending, EndKind, Timing
+from specspan.record.call_end import Ending, EndKind, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Content, FindingEvents, Settings
-from specspan.scope.model import ScopeOfAutonomy
-from specspan.scope.written import digest
+from specspan.scope.scope import ScopeOfAutonomy
+from specspan.scope.text import digest
 
 Record = Callable[..., Recording]
 

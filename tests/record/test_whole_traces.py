@@ -19,10 +19,9 @@ from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, TraceState
 from recording import SSN, decision
 
-from specspan import losses
-from specspan.record.held_traces import HeldTraces
-from specspan.record.sampling import Keep, Sampling
-from specspan.record.whole_traces import RecordAll, WholeTraces, head_sampler
+from specspan._support import drop_counts as losses
+from specspan.record.sampling.rules import Keep, Sampling
+from specspan.record.sampling.tail import HeldTraces, RecordAll, WholeTraces, head_sampler
 
 VIOLATED = {"specspan.decision.verdict": "violated"}
 PENDING = {"specspan.clauses.pending": 1}

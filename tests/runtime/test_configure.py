@@ -18,10 +18,10 @@ from otlp_receiver import over_http
 import specspan
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.decision import Mode
-from specspan.engine.steps import run
+from specspan.engine.waiting import run
 from specspan.errors import ConfigurationError, MissingDependency, PolicyError
 from specspan.instrument.pipeline import Pipeline, active
-from specspan.record.model import Ending, EndKind, Timing
+from specspan.record.call_end import Ending, EndKind, Timing
 from specspan_exporter_sqlite import Reader
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")

@@ -14,7 +14,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from otlp_receiver import Received, over_grpc, over_http
 
 from specspan.errors import ConfigurationError, MissingDependency
-from specspan.runtime import environment, exporters, providers
+from specspan.runtime import environment
+from specspan.runtime import otel_providers as exporters
+from specspan.runtime import otel_providers as providers
 from specspan_exporter_sqlite import Reader
 
 Receiver = Callable[[], AbstractContextManager[tuple[str, Received]]]

@@ -17,19 +17,19 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import specspan
-from specspan import losses
+from specspan._support import drop_counts as losses
+from specspan._support.files import noting_files
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.decision import Decision, Mode
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
+from specspan.engine.waiting import run
 from specspan.errors import ConfigurationError
 from specspan.instrument.pipeline import active
 from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.record.policy_reloads import PolicyReloads
 from specspan.runtime.reload import Looked, Reloader
 from specspan.runtime.running import running
-from specspan.textfile import noting_files
 
 SPEC = """\
 # Manners {#manners}

@@ -19,7 +19,7 @@ import specspan
 from specspan import Keep, Sampling
 from specspan.errors import ConfigurationError
 from specspan.record import conventions
-from specspan.record.held_traces import HeldTraces
+from specspan.record.sampling.tail import HeldTraces
 from specspan.runtime import environment
 from specspan_exporter_sqlite import Reader
 

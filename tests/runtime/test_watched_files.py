@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from specspan.runtime import watched_files
-from specspan.runtime.watched_files import YOUNG_NS, WatchedFiles, is_watchable
+from specspan.runtime import reload as watched_files
+from specspan.runtime.reload import YOUNG_NS, WatchedFiles, is_watchable
 
 
 def digest(text: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
-from specspan.scope.standing import Budget
+from specspan.scope.rules import Budget
+from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 _any: Any = ScopeOfAutonomy  # as an application without a type checker calls it
 _limit: Any = ArgumentLimit

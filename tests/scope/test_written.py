@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scopes import scopes
 
-from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
-from specspan.scope.written import as_json, canonical, digest, of_json
+from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
+from specspan.scope.text import as_json, canonical, digest, of_json
 
 WHOLE = ScopeOfAutonomy(
     ("search", "refund"),

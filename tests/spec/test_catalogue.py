@@ -12,8 +12,7 @@ from specspan.errors import PolicyError, SpecError
 from specspan.policy.load import load_policy
 from specspan.spec import catalogue
 from specspan.spec.catalogue import Edition, describe, editions, nearest, pinned
-from specspan.spec.find import find_spec
-from specspan.spec.load import load_spec
+from specspan.spec.read import find_spec, load_spec
 
 HARBOUR = Path(__file__).with_name("data") / "harbour-2026-03-01.md"
 TOOL = Path(__file__).parents[2] / "tools" / "catalogue.py"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from specspan.spec.diff import Aspect, Change, ClauseChange, SpecDiff, by_place, diff
 from specspan.spec.diff_json import diff_to_json
-from specspan.spec.load import load_spec
-from specspan.spec.model import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
 from specspan.spec.word_diff import Edit, word_diff
 
 Load = Callable[[str], Spec]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from specspan.spec.conversation import read_conversation
-from specspan.spec.elements import pieces
-from specspan.spec.model import Turn
+from specspan.spec.conversation import pieces, read_conversation
+from specspan.spec.spec import Turn
 
 
 def read(text: str) -> Turn:

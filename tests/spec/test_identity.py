@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specspan.spec.identity import id_of, slug, version_of
+from specspan.spec.spec import id_of, slug, version_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from counting import function_calls
 
 from specspan.errors import SpecError
 from specspan.spec import sections, structured
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 from specspan.spec.write import write_spec
 
 SECTION = "# Title {0} {{#c{0} authority=user}}\n\nNever. See [?](#c0).\n\n"

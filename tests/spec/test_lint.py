@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from specspan.errors import SpecError
 from specspan.spec.lint import Grade, Linted, lint, lint_file
-from specspan.spec.load import load_spec
-from specspan.spec.model import Clause, Spec
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Clause, Spec
 
 CLEAN = """\
 # Shop {#shop}

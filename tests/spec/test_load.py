@@ -10,11 +10,11 @@ from types import ModuleType
 
 import pytest
 
-from specspan import discovery
+from specspan._support import plugins as discovery
+from specspan._support.messages import MAX_PROBLEMS
 from specspan.errors import Problem, SpecError
-from specspan.problems import MAX_PROBLEMS
-from specspan.spec.load import MAX_BYTES, Origin, load_spec
-from specspan.spec.model import Clause, Spec
+from specspan.spec.read import MAX_BYTES, Origin, load_spec
+from specspan.spec.spec import Clause, Spec
 
 DATA = Path(__file__).with_name("data")
 CLAUSE = b"# A {#a authority=user}\n\nText.\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from specspan.spec.json import counts, to_json
-from specspan.spec.load import load_spec
-from specspan.spec.model import Clause, Spec, Turn, Verdict
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Clause, Spec, Turn, Verdict
+from specspan.spec.spec_json import counts, to_json
 
 DATA = Path(__file__).with_name("data")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from specspan.errors import SpecError
-from specspan.spec.load import load_spec
-from specspan.spec.model import Spec
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Spec
 from specspan.spec.write import write_spec
 
 POLICY = """\

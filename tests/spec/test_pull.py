@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from specspan.errors import SpecError
-from specspan.spec.catalogue import Edition
-from specspan.spec.pull import pull
+from specspan.spec.catalogue import Edition, pull
 
 TEXT = b"# A {#a}\n\nText.\n"
 EDITION = Edition(

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specspan.errors import SpecError
-from specspan.spec.json import to_json
-from specspan.spec.load import load_spec
-from specspan.spec.model import Spec
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Spec
+from specspan.spec.spec_json import to_json
 
 HARBOUR = Path(__file__).with_name("data") / "harbour-2026-03-01.md"
 

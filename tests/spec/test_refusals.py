@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from specspan.errors import SpecError
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 EXAMPLE = "# A {{#a authority=user}}\n\n**Example**: e\n\n~~~xml\n{0}\n~~~\n"
 """Its conversation begins on line 6."""

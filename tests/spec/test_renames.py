@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from specspan.spec.model import Clause
-from specspan.spec.renames import renames
+from specspan.spec.diff import renames
+from specspan.spec.spec import Clause
 
 TEXT = "Never tell a customer what another customer bought or when they were here."
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from specs import any_line, any_text, said, specs
 
 from specspan.errors import SpecError
-from specspan.spec.load import load_spec
-from specspan.spec.model import Clause, Spec
+from specspan.spec.read import load_spec
+from specspan.spec.spec import Clause, Spec
 from specspan.spec.write import write_spec, writers
 
 HARBOUR = Path(__file__).with_name("data") / "harbour-2026-03-01.md"

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import specspan.spec.json_schema as module
-from specspan.spec.json_schema import schema_text
+import specspan.spec.spec_json as module
+from specspan.spec.spec_json import schema_text
 
 PLUGIN = """\
-from specspan.spec.model import Clause, Spec
+from specspan.spec.spec import Clause, Spec
 
 
 class Reader:

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from specspan.errors import SpecError
-from specspan.spec.json import to_json
-from specspan.spec.load import load_spec
-from specspan.spec.model import Clause, Spec, Verdict
-from specspan.spec.sniff import Kind, kind_of
+from specspan.spec.read import Kind, kind_of, load_spec
+from specspan.spec.spec import Clause, Spec, Verdict
+from specspan.spec.spec_json import to_json
 
 HARBOUR = Path(__file__).with_name("data") / "harbour-2026-03-01.md"
 DOCS = Path(__file__).parents[2] / "docs" / "specs.md"

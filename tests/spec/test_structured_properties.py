@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specspan.errors import SpecError
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 from specspan.spec.write import write_spec
 
 HARBOUR = load_spec(Path(__file__).with_name("data") / "harbour-2026-03-01.md")

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.spec.alignment import common
-from specspan.spec.word_diff import MAX_WORD_LEVEL_CHARS, Edit, Piece, word_diff
+from specspan.spec.word_diff import MAX_WORD_LEVEL_CHARS, Edit, Piece, common, word_diff
 
 TEXTS = st.text("ab \n.-é", max_size=80) | st.lists(st.sampled_from(["one", "two", "three ", "\n\n", ", "])).map(
     " ".join

@@ -19,7 +19,7 @@ from policies import bound, pattern, policy
 import specspan
 from specspan.checks.kinds import tools
 from specspan.decision import Mode, Stage
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.testing import MemoryDecisions
 
 RULES = policy(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ended_spans import Spans
 
-from specspan.instrument.observe import observe
+from specspan.instrument.decorators import observe
 
 
 class Words:

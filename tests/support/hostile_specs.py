@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from specspan.errors import SpecError
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 SIZE = 5_000_000
 

@@ -10,7 +10,7 @@ from openai_wire import Wire
 from policies import bound, pattern, policy
 
 from specspan.decision import Action, Mode, Stage
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 
 Respond = Callable[..., Any]
 

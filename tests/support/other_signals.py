@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from specspan.instrument.other_instrumentation import is_model_call
+from specspan.instrument.coexistence import is_model_call
 
 
 @dataclass

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from specspan.call import Message, ModelCall, Part, Request, Response, Text, ToolCall
-from specspan.checks.base import Check, TextAt
+from specspan.checks.check import Check, TextAt
 from specspan.checks.kinds.pattern import build
 from specspan.decision import Action, CheckKind, CheckRef, Mode, Override, Severity, Stage
-from specspan.policy.model import ClausePolicy, OnError, Policy
-from specspan.spec.model import Clause, Spec
+from specspan.policy.policy import ClausePolicy, OnError, Policy
+from specspan.spec.spec import Clause, Spec
 
 LADDER = ("root", "system", "developer", "user", "guideline")
 

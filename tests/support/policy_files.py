@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from specspan.checks.base import CheckKindModule
+from specspan.checks.check import CheckKindModule
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 
 
 def load(text: str, kinds: Mapping[str, CheckKindModule] | None = None) -> Policy:

@@ -32,10 +32,10 @@ from specspan.decision import (
     Summary,
     Verdict,
 )
-from specspan.record.model import Ending, EndKind, Timing
+from specspan.record.call_end import Ending, EndKind, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.scope import ScopeOfAutonomy
 
 COMPLETED = Ending(EndKind.COMPLETED)
 REQUEST = Request(

@@ -8,8 +8,8 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from specspan.call import CallContext, ToolCall
-from specspan.checks.autonomy import out_of_scope
-from specspan.scope.model import ArgumentLimit, Cost, ScopeOfAutonomy
+from specspan.checks.tool_calls import out_of_scope
+from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 NOW = datetime.now(timezone.utc)
 TOOLS = ("search", "refund", "delete")

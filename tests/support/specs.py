@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from specspan.spec.model import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
+from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
 
 LADDER = ("owner", "product", "customer")
 

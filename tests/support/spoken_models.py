@@ -9,8 +9,8 @@ from typing import Any
 from policies import bound, pattern, policy
 
 from specspan.decision import Action, Mode, Stage
-from specspan.instrument.observe import observe
-from specspan.policy.model import Policy
+from specspan.instrument.decorators import observe
+from specspan.policy.policy import Policy
 
 SECRET = r"\d{3}-\d{2}-\d{4}"
 

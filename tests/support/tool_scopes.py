@@ -7,7 +7,7 @@ from policies import bound, policy
 import specspan
 from specspan.checks.registry import kinds
 from specspan.decision import Action, Mode
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 
 SEARCH = specspan.ScopeOfAutonomy(("search",), {"search": {"limit": specspan.ArgumentLimit(max=10)}})
 """Searching, for ten things at most."""

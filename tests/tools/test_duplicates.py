@@ -45,16 +45,14 @@ def test_a_thin_driver_may_exist_twice(tmp_path: Path) -> None:
 
 
 def test_every_provider_is_counted_with_the_modules_it_is_made_of(tmp_path: Path) -> None:
-    """A provider's lines are those of its module and of its private ones; the rest is counted as shared."""
+    """A provider's lines are those of its module, or of all modules of its folder."""
     spec = importlib.util.spec_from_file_location("adapter_lines", TOOL.with_name("adapter_lines.py"))
     assert spec is not None
     assert spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    for name, lines in {"delphi": 3, "_delphi_stream": 2, "_bodies": 4, "__init__": 1}.items():
+    (tmp_path / "pythia").mkdir()
+    for name, lines in {"delphi": 3, "__init__": 1, "pythia/__init__": 1, "pythia/stream": 2}.items():
         (tmp_path / f"{name}.py").write_text("x = 1\n" * lines, encoding="utf-8")
 
-    assert tool.by_provider(tmp_path) == {
-        "delphi": {"_delphi_stream": 2, "delphi": 3},
-        "(shared formats)": {"_bodies": 4},
-    }
+    assert tool.by_provider(tmp_path) == {"delphi": {"delphi": 3}, "pythia": {"__init__": 1, "stream": 2}}

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.errors import ConfigurationError
 from specspan_exporter_alerts import AlertmanagerExporter, Gate, WebhookExporter
 from specspan_exporter_alerts.delivery import Delivery

@@ -8,9 +8,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 from recording import CALL, COMPLETED, SSN, decision
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.decision import Override, OverrideRuling
-from specspan.record.model import Timing
+from specspan.record.call_end import Timing
 from specspan.record.policy_reloads import PolicyReloads
 from specspan.record.recorder import Recorder
 from specspan_exporter_prometheus import promql

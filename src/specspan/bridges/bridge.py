@@ -18,20 +18,19 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanContext, StatusCode, TracerProvider
 
-from specspan import losses
-from specspan.bridges.by_span import BySpan, Key, key_of
-from specspan.bridges.model import Dialect, Event, Recorded
-from specspan.bridges.taps import LogTap, SpanTap, tap
+from specspan._support import drop_counts as losses
+from specspan.bridges.dialect import Dialect, Event, Recorded
+from specspan.bridges.processors import BySpan, Key, LogTap, SpanTap, key_of, tap
 from specspan.call import CallContext
 from specspan.decision import Mode, Override
 from specspan.engine.engine import Engine
-from specspan.engine.steps import run
+from specspan.engine.waiting import run
+from specspan.instrument.coexistence import is_decided, is_model_call, loan_in, measured, measured_by
 from specspan.instrument.context import current_context, current_overrides
-from specspan.instrument.other_instrumentation import is_decided, is_model_call, loan_in, measured, measured_by
 from specspan.instrument.pipeline import Pipeline, active
+from specspan.record.batching import Lane
+from specspan.record.call_end import Ended, EndKind, Timing
 from specspan.record.conventions import DECISION_ID, INSTRUMENTATION_NAME
-from specspan.record.lane import Lane
-from specspan.record.model import Ended, EndKind, Timing
 
 QUEUE_SIZE = 2_048
 """Ended calls waiting to be decided; each holds what was recorded of it."""

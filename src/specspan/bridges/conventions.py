@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from specspan.bridges.facts import flag, from_json, mapping, usage, word, words
+from specspan.bridges.attribute_values import flag, from_json, mapping, usage, word, words
+from specspan.bridges.dialect import Event, Facts, Recorded
 from specspan.bridges.messages import message, messages, parts
-from specspan.bridges.model import Event, Facts, Recorded
-from specspan.bridges.side import NOT_RECORDED, Side, finish_reasons, gaps
+from specspan.bridges.recorded_content import NOT_RECORDED, Side, finish_reasons, gaps
 from specspan.call import Message, ModelCall, Request, Response
 from specspan.record.conventions import EVENT_OPERATION_DETAILS
 

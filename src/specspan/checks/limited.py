@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from specspan.call import ModelCall
-from specspan.checks.base import Check, TextAt, finds_in_part, needs_of
+from specspan.checks.check import Check, TextAt, finds_in_part, needs_of
 from specspan.decision import CheckRef, Finding, Stage
 
 

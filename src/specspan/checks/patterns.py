@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from specspan.checks.base import CheckConfigError, TextAt
-from specspan.checks.regex.alphabet import Framed, Plain
-from specspan.checks.regex.many import Many, Wanted
-from specspan.checks.regex.nodes import At, Node, Place, Sequence, max_width, min_width, places, with_place
-from specspan.checks.regex.parse import Refused, parse
-from specspan.checks.regex.program import Program, Span
+from specspan.checks.check import CheckConfigError, TextAt
+from specspan.checks.regex.matching import Many, Program, Span, Wanted
+from specspan.checks.regex.parser import Refused, parse
+from specspan.checks.regex.re2_syntax import Framed, Plain
+from specspan.checks.regex.syntax_tree import At, Concatenation, Node, Place, max_width, min_width, places, with_place
 
 MAX_SPANS = 16
 """How many places of one pattern in one text are told apart."""
@@ -131,7 +130,7 @@ def _somewhere(node: Node) -> Node:
 
 def _whole(node: Node) -> Node:
     # Before a last newline is not the end of the whole.
-    return Sequence((At(Place.START), with_place(node, Place.END_OR_LAST_NEWLINE, Place.END), At(Place.END)))
+    return Concatenation((At(Place.START), with_place(node, Place.END_OR_LAST_NEWLINE, Place.END), At(Place.END)))
 
 
 def _short(source: str) -> str:

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import NOT_TOLD, Message, ModelCall, Part, Refusal, Text, ToolCall, ToolCallResponse
-from specspan.checks.base import TextAt
+from specspan.checks.check import TextAt
 from specspan.decision import Stage
 
 Fields = Mapping[type, str]

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from specspan.call import WHOLE, ModelCall, Request
-from specspan.checks.base import EVERYTHING
+from specspan.checks.check import EVERYTHING
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
-from specspan.engine.chain import REWRITES, conclude, milder, strictest, taken
-from specspan.engine.frame import worst
-from specspan.engine.look import Look, look, wait
-from specspan.engine.model import PROCEED, Cut, Ruling
+from specspan.engine.enforcement import Hold, action_over, ruling
+from specspan.engine.outcomes import worst
 from specspan.engine.plan import STAGES, Plan
-from specspan.engine.ruling import Hold, action_over, ruling
-from specspan.engine.steps import Steps
-from specspan.engine.streams import StreamCheck
+from specspan.engine.precedence import REWRITES, conclude, milder, strictest, taken
+from specspan.engine.rewriting import PROCEED, Cut, Ruling
+from specspan.engine.stage_run import Look, look, wait
+from specspan.engine.stream_check import StreamCheck
+from specspan.engine.waiting import Steps
 from specspan.engine.workers import Workers
 
 _NO_CALL = ModelCall(Request(provider=""))

@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from specspan.call import Gaps
-from specspan.checks.base import TextAt, finds_in_part, needs_of
+from specspan.checks.check import TextAt, finds_in_part, needs_of
 from specspan.checks.patterns import MultiPattern
 from specspan.decision import Finding, Outcome, OverrideKind, OverrideRuling, SpecRef, Stage
-from specspan.engine.chain import Law, law_of
-from specspan.engine.frame import Frame
-from specspan.engine.sampling import NOT_SAMPLED
-from specspan.engine.slots import NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
-from specspan.engine.stream_plan import StreamPlan, stream_plan
-from specspan.policy.model import Policy
+from specspan.engine.bound_check import NOT_SAMPLED, NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
+from specspan.engine.outcomes import Frame
+from specspan.engine.precedence import Law, law_of
+from specspan.engine.stream_check import StreamPlan, stream_plan
+from specspan.policy.policy import Policy
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

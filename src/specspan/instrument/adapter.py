@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from specspan._support.fast_dataclass import quickly_made
 from specspan.call import Request, Response
-from specspan.making import quickly_made
 
 Edits = Mapping[str, str]
 """New text by JSON pointer of the part it stands in, such as ``/output/0/parts/0``."""

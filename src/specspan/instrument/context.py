@@ -11,17 +11,20 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from opentelemetry import context as otel_context
 
+from specspan._support import drop_counts as losses
+from specspan._support.guard import guard
 from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
-from specspan.guard import guard
-from specspan.instrument import autonomy, baggage
+from specspan.instrument import scope_propagation as autonomy
+from specspan.instrument import scope_propagation as baggage
 from specspan.instrument.pipeline import active
-from specspan.scope.model import ScopeOfAutonomy
+from specspan.scope.scope import Cost, ScopeOfAutonomy
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -260,3 +263,24 @@ class revoke(declared):
         self, clause: str, *, by: str, reason: str, until: date | None = None, source: str | Evidence | None = None
     ) -> None:
         super().__init__(Override(clause, by, reason, until, OverrideKind.REVOKE, source))
+
+
+# MERGED spending: What work costs, as the application says it: specspan knows no prices.
+
+
+def spend(amount: Decimal | float | str, currency: str) -> None:
+    """Say that the work at hand has cost something, against every cost limit of the scopes it belongs to.
+
+    ``specspan.spend("0.02", "EUR")``. Once a limit is reached, checks of kind ``scope`` and ``tools`` allow no tool. An
+    amount that cannot be read, or one in another currency than the limit's, leaves nothing of it. Never raises.
+    """
+    standing = current_context().standing
+    if standing is None or not standing.budgets:
+        return
+    cost = None
+    try:
+        cost = Cost(Decimal(str(amount)), currency)
+    except (InvalidOperation, TypeError, ValueError):
+        losses.count("cost", "unreadable")
+    for budget in standing.budgets:
+        budget.spend(cost)

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from specspan.decision import CheckKind, Stage
-from specspan.policy.model import Policy
-from specspan.spec.model import Clause
+from specspan.policy.policy import Policy
+from specspan.spec.spec import Clause
 
 Look = tuple[CheckKind, Stage]
 """One way of looking: a kind of check at a stage."""

@@ -9,16 +9,15 @@ from datetime import date
 from enum import Enum
 from os import PathLike
 
-from specspan.documents.paths import key_of
+from specspan.documents.node import key_of
 from specspan.errors import PolicyError
-from specspan.policy.against_spec import clause_problem, override_problem
-from specspan.policy.authority import Authority, authority_of
+from specspan.policy.authority import Authority, authority_of, order_problems
 from specspan.policy.load import load_policy
-from specspan.policy.model import ClausePolicy, Policy
-from specspan.policy.order import order_problems
 from specspan.policy.overrides import AMBIGUOUS, rule
+from specspan.policy.policy import ClausePolicy, Policy
+from specspan.policy.spec_problems import clause_problem, override_problem
 from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, likenesses
-from specspan.spec.model import Clause, Spec
+from specspan.spec.spec import Clause, Spec
 
 REMOVED = "clause_removed"
 NO_LEVEL = "level_removed"

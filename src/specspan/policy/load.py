@@ -2,29 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
-from specspan.checks.base import Check, CheckKindModule
+from pydantic import BaseModel
+
+from specspan._support.messages import Problems, did_you_mean, listed, shown
+from specspan.call import Scalar
+from specspan.checks.check import Check, CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
+from specspan.decision import Mode
 from specspan.errors import PolicyError, SpecError
 from specspan.policy.authority import Authority, authority_of
-from specspan.policy.conditions import condition_of, tagged
-from specspan.policy.document import Document
-from specspan.policy.layer import ENVIRONMENTS, LayerReading
-from specspan.policy.layers import digest_of, read_layers
-from specspan.policy.merging import merged
-from specspan.policy.model import ClausePolicy, Layer, Objective, Policy
-from specspan.policy.named_specs import NamedSpecs
+from specspan.policy.file import ENVIRONMENTS, Document, LayerReading, Part
 from specspan.policy.overrides import rule
-from specspan.policy.schema import ClauseEntry, DefaultsEntry, PolicyFile
-from specspan.problems import Problems
+from specspan.policy.policy import ClausePolicy, Layer, Objective, Policy, condition_of, tagged
+from specspan.policy.schema import ClauseEntry, DefaultsEntry, OverrideEntry, PolicyFile
+from specspan.policy.sources import NamedSpecs, digest_of, read_layers
 from specspan.spec.catalogue import pinned
-from specspan.spec.model import Clause, Spec
-from specspan.wording import did_you_mean, listed, shown
+from specspan.spec.spec import Clause, Spec
+
+# MERGED merging: What holds of what several files say, and of what they say for one environment.
+#
+# What is said later holds over what was said before: a word takes the place of a word, clauses and defaults are put
+# together key by key, lists and objectives are taken whole. A list under a key that ends in ``+`` comes after the one
+# before it.
+
+
+E = TypeVar("E", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Merged:
+    """What holds."""
+
+    mode: Mode = Mode.OBSERVE
+    defaults: DefaultsEntry = field(default_factory=DefaultsEntry)
+    clauses: dict[str, ClauseEntry] = field(default_factory=dict)
+    checks: dict[str, tuple[Check, ...]] = field(default_factory=dict)
+    """By clause, for each that is named."""
+    overrides: tuple[OverrideEntry, ...] = ()
+    context: dict[str, Scalar] = field(default_factory=dict)
+
+
+def merged(parts: Iterable[Part], called: Callable[[str], str]) -> Merged:
+    """What the last of ``parts`` make of those before them; ``called`` tells what a clause goes by, however written."""
+    whole = Merged()
+    for part in parts:
+        entry = part.entry
+        whole.mode = entry.mode or whole.mode
+        whole.defaults = _over(whole.defaults, entry.defaults)
+        if entry.overrides is not None:
+            whole.overrides = ()
+        whole.overrides += (*(entry.overrides or ()), *(entry.more_overrides or ()))
+        whole.context |= entry.context
+        for written, clause in entry.clauses.items():
+            clause_id = called(written)
+            whole.clauses[clause_id] = _over(whole.clauses.get(clause_id, ClauseEntry()), clause)
+            before = whole.checks.get(clause_id, ()) if clause.checks is None else ()
+            whole.checks[clause_id] = (*before, *part.checks[written])
+    return whole
+
+
+def _over(below: E, above: E) -> E:
+    """What ``above`` says, and where it says nothing, what ``below`` does."""
+    said = {name: value for name in above.model_fields_set if (value := getattr(above, name)) is not None}
+    return below.model_copy(update=said)
+
 
 DEFAULT_REPLACEMENT = "[withheld]"
 """What stands in place of a text under ``action: replace`` when the policy gives no ``replacement``."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from specspan.checks.base import CheckKindModule
-from specspan.policy.against_spec import enclosing
-from specspan.policy.json_schema import SCHEMA_FILE
-from specspan.spec.model import Clause, Spec
+from specspan.checks.check import CheckKindModule
+from specspan.policy.published_schema import SCHEMA_FILE
+from specspan.policy.spec_problems import enclosing
+from specspan.spec.spec import Clause, Spec
 
 _WIDTH = 120
 _RULE = 100

@@ -12,11 +12,51 @@ from itertools import islice
 from typing import TypeAlias
 
 from specspan.call import NOT_COUNTED, Attribute, CallContext, Request, Response
-from specspan.decision import Decision, SpecRef, Summary
+from specspan.decision import Decision, Finding, Outcome, SpecRef, Summary
 from specspan.errors import Blocked
 from specspan.record import conventions as names
-from specspan.record.autonomy import of_scope
-from specspan.record.model import Ending, EndKind, Timing
+from specspan.record.call_end import Ending, EndKind, Timing
+from specspan.record.settings import FindingEvents
+from specspan.scope.scope import ScopeOfAutonomy
+from specspan.scope.text import digest
+
+# MERGED autonomy: The scope of autonomy as attributes of a span. A scope is the same for many calls, so what is
+# made of it is kept.
+
+
+_MAX_KEPT = 256
+_kept: dict[int, tuple[ScopeOfAutonomy, dict[str, str]]] = {}
+
+
+def of_scope(context: CallContext) -> dict[str, str]:
+    """What is recorded of the scope in force, as it is written; nothing where there is none."""
+    found = {} if context.scope is None else dict(_of_scope(context.scope))
+    if context.standing is not None:
+        found[names.SCOPE_TRUST] = context.standing.trust.value
+    return found
+
+
+def _of_scope(scope: ScopeOfAutonomy) -> dict[str, str]:
+    kept = _kept.get(id(scope))
+    if kept is not None:
+        return kept[1]
+    if len(_kept) >= _MAX_KEPT:
+        _kept.clear()
+    made = _made(scope)
+    _kept[id(scope)] = (scope, made)  # the scope is kept, so its id stays its own
+    return made
+
+
+def _made(scope: ScopeOfAutonomy) -> dict[str, str]:
+    found: dict[str, str] = {names.SCOPE_DIGEST: digest(scope)}
+    if scope.allowed_tools is not None:
+        found[names.SCOPE_ALLOWED_TOOLS] = " ".join(scope.allowed_tools)
+    if scope.deadline is not None:
+        found[names.SCOPE_DEADLINE] = scope.deadline.isoformat()
+    if scope.cost_limit is not None:
+        found[names.SCOPE_COST_LIMIT] = str(scope.cost_limit)
+    return found
+
 
 Attributes: TypeAlias = dict[str, Attribute]
 
@@ -231,3 +271,71 @@ def _texts(specs: tuple[SpecRef, ...], policy_digest: str) -> Attributes:
     """Which texts were in force: the same for every call under one policy."""
     found = {name: one_or_all(specs, field) for name, field in _SPEC_FIELDS}
     return {name: value for name, value in found.items() if value is not None} | {names.POLICY_DIGEST: policy_digest}
+
+
+# MERGED findings: One finding as attributes: the same on span events and log records. Pure.
+
+
+MAX_EVENTS = 64
+"""Events of one span; the SDK keeps 128, and other instrumentation adds its own."""
+MAX_EVIDENCE = 16
+
+_WORST_FIRST = (
+    Outcome.VIOLATED,
+    Outcome.ERROR,
+    Outcome.UNCERTAIN,
+    Outcome.PENDING,
+    Outcome.OVERRIDDEN,
+    Outcome.COMPLIED,
+    Outcome.NOT_APPLICABLE,
+    Outcome.UNASSESSED,
+)
+_RANK = {outcome: rank for rank, outcome in enumerate(_WORST_FIRST)}
+FAULTS = frozenset({Outcome.VIOLATED, Outcome.ERROR, Outcome.UNCERTAIN})
+"""Outcomes of a clause that was looked at and did not comply."""
+APPLIED = FAULTS | {Outcome.COMPLIED, Outcome.OVERRIDDEN}
+"""Outcomes of a clause that had a bearing on the call."""
+
+
+def as_attributes(finding: Finding, *, explained: bool) -> Attributes:
+    """A finding's attributes; its explanation only where ``explained``, as it may quote content."""
+    found: Attributes = {
+        names.FINDING_CLAUSE: finding.clause,
+        names.FINDING_AUTHORITY: finding.authority,
+        names.FINDING_SEVERITY: finding.severity.value,
+        names.FINDING_OUTCOME: finding.outcome.value,
+        names.FINDING_STAGE: finding.stage.value,
+        names.FINDING_ACTION: finding.action.value,
+    }
+    if finding.reason is not None:
+        found[names.FINDING_REASON] = safe(finding.reason)
+    if finding.score is not None:
+        found[names.FINDING_SCORE] = finding.score
+    if finding.evidence:
+        found[names.FINDING_EVIDENCE] = tuple(
+            f"{piece.pointer}:{piece.start}-{piece.end}" for piece in finding.evidence[:MAX_EVIDENCE]
+        )
+    if finding.check is not None:
+        found[names.CHECK_NAME] = finding.check.name
+        found[names.CHECK_KIND] = finding.check.kind.value
+        found[names.CHECK_VERSION] = finding.check.version
+    if explained and finding.explanation is not None:
+        found[names.FINDING_EXPLANATION] = safe(finding.explanation)
+    return found
+
+
+def faults(decision: Decision) -> Iterator[Finding]:
+    """The findings that did not comply."""
+    return (finding for finding in decision.findings if finding.outcome in FAULTS)
+
+
+def for_events(decision: Decision, which: FindingEvents) -> list[Finding]:
+    """The findings that become span events, the worst first."""
+    if which is FindingEvents.NONE:
+        return []
+    if which is FindingEvents.ALL:
+        return sorted(decision.findings, key=lambda finding: _RANK[finding.outcome])
+    summary = decision.summary
+    if not (summary.violated or summary.uncertain or summary.errored):
+        return []
+    return sorted(faults(decision), key=lambda finding: _RANK[finding.outcome])

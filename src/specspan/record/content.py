@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.call import (
     Media,
     Message,

@@ -14,14 +14,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from specspan.call import CallContext, Message, ModelCall, Response, Usage
-from specspan.checks.base import ARGUMENTS, OUTPUT, TOOL_CALLS
+from specspan.checks.check import ARGUMENTS, OUTPUT, TOOL_CALLS
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan.record import content
 from specspan.record import conventions as names
-from specspan.record.attributes import safe
-from specspan.record.autonomy import of_scope
-from specspan.record.model import Ended
+from specspan.record.attributes import of_scope, safe
+from specspan.record.call_end import Ended
 
 VERSION = 1
 _MAX_SHARED = 4096

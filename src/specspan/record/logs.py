@@ -9,11 +9,12 @@ from opentelemetry.context import Context
 from opentelemetry.util.types import AnyValue
 
 from specspan.decision import Decision, Finding, Outcome
-from specspan.record import attributes, content, findings
+from specspan.record import attributes, content
+from specspan.record import attributes as findings
 from specspan.record import conventions as names
-from specspan.record.lane import Lane
-from specspan.record.model import Ended
-from specspan.record.providers import Liveness
+from specspan.record.batching import Lane
+from specspan.record.call_end import Ended
+from specspan.record.liveness import Liveness
 from specspan.record.settings import Settings
 from specspan.version import __version__
 

@@ -13,18 +13,19 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from specspan import losses
+from specspan._support import drop_counts as losses
+from specspan._support.guard import contain, guard
 from specspan.call import Attribute, CallContext, ModelCall, Request
 from specspan.decision import Decision, Verdict
-from specspan.guard import contain, guard
-from specspan.policy.model import Policy
-from specspan.record import attributes, content, conventions, findings
+from specspan.policy.policy import Policy
+from specspan.record import attributes, content, conventions
+from specspan.record import attributes as findings
+from specspan.record.batching import Lane
+from specspan.record.call_end import ALONE, Ended, Ending, EndKind, Sharing, Timing
 from specspan.record.decision_record import InForce, RecordMaker, service_of
-from specspan.record.lane import Lane
+from specspan.record.export import DecisionExporter, Export
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
-from specspan.record.model import ALONE, Ended, Ending, EndKind, Sharing, Timing
-from specspan.record.pipeline import DecisionExporter, Export
 from specspan.record.settings import Content, Settings
 from specspan.version import __version__
 

@@ -38,7 +38,7 @@ def providers_named(asked: bool | Sequence[TracerProvider] | None) -> Sequence[T
 def bridged(what: Running, named: Sequence[TracerProvider]) -> Running:
     """The same with a bridge from the tracer providers ``named``, or from the one in use."""
     from specspan.bridges.bridge import Bridge  # OpenTelemetry's SDK: not before it is needed
-    from specspan.bridges.registry import dialects
+    from specspan.bridges.dialect import dialects
 
     found = what.providers
     bridge = Bridge(dialects())

@@ -12,7 +12,7 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
-from specspan.guard import guard
+from specspan._support.guard import guard
 from specspan.runtime.running import running
 
 _NOT_BRIDGED = "content was handed over and nothing is decided by it: call specspan.configure(bridges=True)"

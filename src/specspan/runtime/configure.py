@@ -13,25 +13,23 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from specspan._support.files import noting_files
+from specspan._support.guard import guard
 from specspan.decision import Mode
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError, Problem
-from specspan.guard import guard
 from specspan.instrument.pipeline import Pipeline
-from specspan.policy.model import Policy
-from specspan.record.pipeline import DecisionExporter
+from specspan.policy.policy import Policy
+from specspan.record.export import DecisionExporter
 from specspan.record.recorder import Recorder
-from specspan.record.sampling import Sampling
+from specspan.record.sampling.rules import Sampling
 from specspan.runtime import environment as env
 from specspan.runtime.bridging import providers_named
-from specspan.runtime.processes import at_end_of_child
-from specspan.runtime.running import Running, run_from_now_on, running, take_over
-from specspan.runtime.watched_files import Digests
-from specspan.runtime.watcher import Watcher
-from specspan.textfile import noting_files
+from specspan.runtime.reload import Digests, Watcher
+from specspan.runtime.running import Running, at_end_of_child, run_from_now_on, running, take_over
 
 if TYPE_CHECKING:
-    from specspan.runtime.providers import Providers
+    from specspan.runtime.otel_providers import Providers
 
 
 def configure(
@@ -104,7 +102,12 @@ def configure(
     if asked.disabled:
         what = _unrecorded(engine, reloads=interval_s is not None)
     else:
-        from specspan.runtime import exporters, providers  # OpenTelemetry's SDK: not before it is needed
+        from specspan.runtime import (
+            otel_providers as exporters,
+        )  # OpenTelemetry's SDK: not before it is needed
+        from specspan.runtime import (
+            otel_providers as providers,
+        )
 
         if decision_exporters is None:
             decision_exporters = [exporters.create(exporters.DECISIONS, name, db=db) for name in asked.decisions]
@@ -186,7 +189,7 @@ def _unrecorded(engine: Engine | None, *, reloads: bool) -> Running | None:
     """Nothing at all, unless a policy is enforced, or may come to be: who silences telemetry has not lifted it."""
     if engine is None or not (reloads or engine.policy.mode is Mode.ENFORCE):
         return None
-    from specspan.runtime import providers
+    from specspan.runtime import otel_providers as providers
 
     return _assembled(engine, providers.none(), ())
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from specspan.errors import ConfigurationError, Problem
-from specspan.record.sampling import ALWAYS_KEPT, Keep, Sampling
+from specspan.record.sampling.rules import ALWAYS_KEPT, Keep, Sampling
 
 SQLITE_SPANS = "specspan_sqlite"
 SQLITE_DECISIONS = "sqlite"

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from specspan._support.guard import guard
 from specspan.engine.engine import Engine
-from specspan.guard import guard
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.record.recorder import Recorder
-from specspan.runtime.watcher import Watcher
+from specspan.runtime.reload import Watcher
 
 if TYPE_CHECKING:
     from specspan.bridges.bridge import Bridge
-    from specspan.runtime.providers import Providers
+    from specspan.runtime.otel_providers import Providers
+from typing import Any
+
+import wrapt
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +98,30 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):  # another thread of the parent may have held it
     os.register_at_fork(after_in_child=_renew_lock)
+
+
+# MERGED processes: Processes that `multiprocessing` starts: they end by ``os._exit``, so nothing that `atexit` has
+# is called in them.
+
+
+_LAST = -100
+"""After the finalisers of others, which may yet make calls."""
+
+
+def at_end_of_child(shutdown: Callable[[], None]) -> None:
+    """Have ``shutdown`` called at the end of every process that `multiprocessing` starts, and of this one if it is one.
+
+    Where nobody imports `multiprocessing`, neither does this.
+    """
+    wrapt.register_post_import_hook(lambda util: _register(util, shutdown), "multiprocessing.util")
+
+
+def _register(util: Any, shutdown: Callable[[], None]) -> None:
+    from multiprocessing.process import parent_process
+
+    def renew(_: object) -> None:
+        util.Finalize(None, shutdown, exitpriority=_LAST)
+
+    util.register_after_fork(shutdown, renew)  # every child forgets what was registered before it began
+    if parent_process() is not None:
+        renew(None)

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from specspan._support.guard import contain
 from specspan.errors import SpecspanError
-from specspan.guard import contain
 from specspan.instrument.install import instrument, uninstrument
 from specspan.runtime.configure import configure, shutdown
 from specspan.runtime.running import running

@@ -15,11 +15,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
+from typing import TypeAlias
 
 from specspan.errors import Problem
-from specspan.spec.model import Answer, Comparison, Turn, Verdict
+from specspan.spec.spec import Answer, Comparison, Example, Turn, Verdict
 
 # At most 32 attributes: what matches a group over and over is remembered for each round of it.
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z_][\w.-]*)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\"){0,32})\s*>")
@@ -181,3 +183,140 @@ def _attributes(text: str) -> dict[str, str]:
 def _words(text: str | None) -> str | None:
     """A phrase of a verdict; None where it is absent or empty."""
     return (text or "").strip() or None
+
+
+# MERGED elements: The elements inside a message of an example, found again in its text: ``untrusted`` text,
+# ``settings``.
+
+
+Piece: TypeAlias = tuple[str, Turn | None]
+"""A stretch of a message's text, and the element it is the inside of; None for the message's own words."""
+
+
+def pieces(turn: Turn) -> Iterator[Piece]:
+    """A message's text from its beginning to its end, without the tags of the elements in it."""
+    rest = turn.content
+    for inner in turn.inner:
+        opening, close = _opening(inner, rest), f"</{inner.role}>"
+        end = -1 if opening is None else rest.find(close, opening.end())
+        if opening is None or end < 0:
+            break  # the element is not in the content as it would be written
+        yield rest[: opening.start()], None
+        yield rest[opening.end() : end], inner
+        rest = rest[end + len(close) :]
+    yield rest, None
+
+
+def _opening(inner: Turn, text: str) -> re.Match[str] | None:
+    """The tag of an element as it stands in a message's text, where entities are decoded already."""
+    attributes = "".join(rf"\s+{re.escape(name)}=\"{re.escape(value)}\"" for name, value in inner.attributes.items())
+    return re.search(rf"<{re.escape(inner.role)}{attributes}\s*>", text)
+
+
+# MERGED conversation_text: Example conversations as the Model Spec writes them: what `specspan.spec.conversation`
+# reads.
+
+
+_EDGES = " \t\n*"
+"""What is no part of text between messages."""
+
+
+def conversation_text(example: Example) -> str:
+    """The block of an example: its messages, and the answers compared where they stand between them."""
+    lines: list[str] = []
+    for at, turn in enumerate((*example.turns, None)):
+        for comparison in example.comparisons:
+            if comparison.turn == at:
+                lines += _comparison(comparison)
+        if turn is not None:
+            if not turn.role and at and not example.turns[at - 1].role:
+                lines.append("<!-- -->")  # keeps one text between messages apart from the next
+            lines += _turn(turn)
+    return "\n".join(lines)
+
+
+def _comparison(comparison: Comparison) -> Iterator[str]:
+    yield "<comparison>"
+    for answer in comparison.answers:
+        verdict: Verdict | None = answer.verdict
+        for turn in answer.turns:
+            yield from _turn(turn, verdict)
+            verdict = None
+    yield "</comparison>"
+
+
+def _turn(turn: Turn, verdict: Verdict | None = None) -> Iterator[str]:
+    content = _content(turn)
+    if not turn.role:
+        yield _edged(content, _EDGES)
+        return
+    yield f"<{turn.role}{_attributes_conversation_text(turn)}>" + (f" <!-- {_verdict(verdict)} -->" if verdict else "")
+    yield _edged(content, None)
+    yield f"</{turn.role}>"
+
+
+def _verdict(verdict: Verdict) -> str:
+    charged = f"[#{verdict.charged}]" if verdict.charged else ""
+    condition = f", {verdict.condition}" if verdict.condition else ""
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    return f"{verdict.label}{charged}{condition}{reason}"
+
+
+def _content(turn: Turn) -> str:
+    """What is inside a message: everything escaped but the tags of the elements in it."""
+    return "".join(
+        _escaped(text)
+        if inner is None
+        else f"<{inner.role}{_attributes_conversation_text(inner)}>{_escaped(text)}</{inner.role}>"
+        for text, inner in pieces(turn)
+    )
+
+
+def _attributes_conversation_text(turn: Turn) -> str:
+    return "".join(f' {name}="{_escaped(value).replace(chr(34), "&quot;")}"' for name, value in turn.attributes.items())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("\r", "&#13;")
+
+
+def _edged(text: str, edges: str | None) -> str:
+    """Text whose first and last characters are kept where they would be taken for layout."""
+    if text and text != text.lstrip(edges):
+        text = f"&#{ord(text[0])};{text[1:]}"
+    if text and text != text.rstrip(edges):
+        text = f"{text[:-1]}&#{ord(text[-1])};"
+    return text
+
+
+# MERGED example_text: An example conversation as plain text, so that two of them can be compared word by word.
+
+
+def example_text(example: Example) -> str:
+    """Title, turns and answers in reading order, a paragraph each, with who speaks and the verdict before it."""
+    return "\n\n".join((example.title, *_parts(example)))
+
+
+def _parts(example: Example) -> Iterator[str]:
+    for place, turn in enumerate((*example.turns, None)):
+        for comparison in example.comparisons:
+            if comparison.turn == place:
+                for answer in comparison.answers:
+                    yield from _answer(answer)
+        if turn is not None:
+            yield _turn_example_text(turn)
+
+
+def _answer(answer: Answer) -> Iterator[str]:
+    verdict = answer.verdict
+    if verdict is not None:
+        charged = f"[#{verdict.charged}]" if verdict.charged else ""
+        condition = f", {verdict.condition}" if verdict.condition else ""
+        reason = f": {verdict.reason}" if verdict.reason else ""
+        yield f"{verdict.label}{charged}{condition}{reason}"
+    yield from map(_turn_example_text, answer.turns)
+
+
+def _turn_example_text(turn: Turn) -> str:
+    attributes = "".join(f' {name}="{value}"' for name, value in sorted(turn.attributes.items()))
+    return f"{turn.role}{attributes}:\n{turn.content}" if turn.role else turn.content

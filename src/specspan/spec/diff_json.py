@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from specspan.spec.conversation import example_text
 from specspan.spec.diff import Aspect, ClauseChange, SpecDiff
-from specspan.spec.example_text import example_text
-from specspan.spec.model import Clause, Example, Spec
+from specspan.spec.spec import Clause, Example, Spec
 from specspan.spec.word_diff import word_diff
 
 FORM = 1

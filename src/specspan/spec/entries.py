@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from specspan.wording import shown
+from specspan._support.messages import shown
 
 
 def _matching(pattern: str, what: str, remedy: str) -> tuple[Callable[[str], str], WithJsonSchema]:

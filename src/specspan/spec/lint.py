@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from specspan._support.files import read_text_file
+from specspan._support.messages import did_you_mean
 from specspan.errors import Problem, SpecError
-from specspan.spec.load import MAX_BYTES, load_spec
-from specspan.spec.model import Clause, Spec
-from specspan.textfile import read_text_file
-from specspan.wording import did_you_mean
+from specspan.spec.read import MAX_BYTES, load_spec
+from specspan.spec.spec import Clause, Spec
 
 _INSTRUCTS = re.compile(r"\b(?:should|must|shall|never|always|may not|do not|don['’]t)\b", re.IGNORECASE)
 _FOOTNOTE = re.compile(r"\[\^([\w-]+)\]")

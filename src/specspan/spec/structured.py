@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from specspan.documents.node import Limits, Node
-from specspan.documents.paths import PathTo, key_of
-from specspan.documents.translation import translated
+from specspan._support.messages import Problems
+from specspan.documents.node import Limits, Node, PathTo, key_of
+from specspan.documents.validation import translated
 from specspan.errors import Problem, SpecError
-from specspan.problems import Problems
+from specspan.spec.consistency import settled
 from specspan.spec.entries import (
     AnswerEntry,
     ClauseEntry,
@@ -22,11 +22,8 @@ from specspan.spec.entries import (
     TurnEntry,
     VerdictEntry,
 )
-from specspan.spec.identity import id_of, version_of
-from specspan.spec.ladder import derive
-from specspan.spec.load import Origin
-from specspan.spec.model import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
-from specspan.spec.soundness import settled
+from specspan.spec.read import Origin
+from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict, derive, id_of, version_of
 
 LIMITS = Limits(max_weight=12_000_000)
 """Enough for five megabytes of clauses; the published Model Spec has a quarter of one."""

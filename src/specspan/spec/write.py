@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from specspan import discovery
+from specspan._support import plugins as discovery
+from specspan._support.messages import did_you_mean, listed
 from specspan.errors import Problem, SpecError
-from specspan.spec.model import Spec
-from specspan.wording import did_you_mean, listed
+from specspan.spec.spec import Spec
 
 
 class SpecWriter(Protocol):

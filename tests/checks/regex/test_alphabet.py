@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.checks.regex.alphabet import Framed
+from specspan.checks.regex.re2_syntax import Framed
 
 LETTERS = "aZ_ 9éªß中Σ٣²—’🙂\u0301\ud800\ufdd0"
 texts = st.text() | st.text(LETTERS) | st.text(LETTERS).map(lambda text: text + "plain words, " * 20)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.checks.regex import charset
+from specspan.checks.regex import syntax_tree as charset
 
 points = st.integers(0, 40) | st.integers(charset.MAX - 5, charset.MAX)
 ranges = st.lists(st.tuples(points, points).map(lambda ends: (min(ends), max(ends))), max_size=6)

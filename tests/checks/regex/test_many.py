@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from specspan.checks.regex import many
-from specspan.checks.regex.alphabet import Plain
-from specspan.checks.regex.factor import factor, has_gap
-from specspan.checks.regex.many import Many, Wanted
-from specspan.checks.regex.parse import parse
-from specspan.checks.regex.program import Program
+from specspan.checks.regex import matching as many
+from specspan.checks.regex.matching import Many, Program, Wanted, factor, has_gap
+from specspan.checks.regex.parser import parse
+from specspan.checks.regex.re2_syntax import Plain
 
 WORDS = [f"{first}{last}" for first in ("al", "be", "ca", "du") for last in ("na", "ro", "ti", "vu", "we")]
 SOURCES = [rf"\b{word}\b" for word in WORDS] + [f"{word}.*{word}" for word in WORDS]

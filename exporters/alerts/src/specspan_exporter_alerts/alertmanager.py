@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan_exporter_alerts import alerts
 from specspan_exporter_alerts.delivery import Delivery, checked_url
 from specspan_exporter_alerts.gate import Due, Gate

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan_exporter_alerts.alerts import Alert
 
 _KNOWN = 10_000

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from specspan import losses
+from specspan._support import drop_counts as losses
 from specspan.errors import ConfigurationError, Problem
 from specspan_exporter_alerts import alerts
 from specspan_exporter_alerts.delivery import Delivery, checked_url

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.alerting import RelativeTimeRange
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan_exporter_grafana.naming import Naming
 from specspan_exporter_prometheus.alerts import Alert
 from specspan_exporter_prometheus.clauses import clause_alerts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from specspan.decision import Outcome
-from specspan.policy.model import ClausePolicy, Objective, Policy
+from specspan.policy.policy import ClausePolicy, Objective, Policy
 from specspan.record import conventions
 from specspan_exporter_grafana.pages import CLAUSES, Page, latest, log_records
 from specspan_exporter_grafana.panels import PERCENT, WHOLE, Kind, Panel, stat_of

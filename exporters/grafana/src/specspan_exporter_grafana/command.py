@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from specspan.cli.own_checks import own_checks
-from specspan.cli.policy_environment import in_environment
+from specspan.cli.options import in_environment, own_checks
 from specspan_exporter_grafana.naming import Naming
 from specspan_exporter_grafana.writing import NotOurs, write_tree
 from specspan_exporter_prometheus.files import loaded, write

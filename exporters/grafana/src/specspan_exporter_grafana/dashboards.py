@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan_exporter_grafana.checks_page import checks_page
 from specspan_exporter_grafana.clause_page import clause_page
 from specspan_exporter_grafana.naming import Naming

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan_exporter_grafana.alert_rules import alert_rules_of
 from specspan_exporter_grafana.dashboards import dashboards_of
 from specspan_exporter_grafana.naming import Naming

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specspan.decision import Outcome, Severity
-from specspan.policy.model import ClausePolicy, Objective, Policy
-from specspan.spec.model import Spec
+from specspan.policy.policy import ClausePolicy, Objective, Policy
+from specspan.spec.spec import Spec
 from specspan_exporter_prometheus import promql
 from specspan_exporter_prometheus.alerts import Alert
 from specspan_exporter_prometheus.links import Links, literal

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.own_checks import own_checks
-from specspan.cli.policy_environment import in_environment
+from specspan.cli.options import in_environment, own_checks
 from specspan_exporter_prometheus.files import loaded, write
 from specspan_exporter_prometheus.links import JAEGER, Links
 from specspan_exporter_prometheus.rules import rules_of

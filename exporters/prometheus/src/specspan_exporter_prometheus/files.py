@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.own_checks import imported
+from specspan.cli.options import imported
 from specspan.policy.load import load_policy
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 
 
 def loaded(policy: Path, environment: str | None, modules: tuple[str, ...]) -> Policy:

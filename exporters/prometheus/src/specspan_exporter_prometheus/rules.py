@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from specspan.policy.model import Policy
+from specspan.policy.policy import Policy
 from specspan_exporter_prometheus.clauses import clause_alerts
 from specspan_exporter_prometheus.health import health_alerts
 from specspan_exporter_prometheus.links import Links

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specspan.decision import Severity
-from specspan.policy.model import ClausePolicy, Policy
+from specspan.policy.policy import ClausePolicy, Policy
 from specspan_exporter_prometheus.clauses import spec_of, thresholds
 from specspan_exporter_prometheus.links import HEALTH, page_name
 from specspan_exporter_prometheus.windows import name_of

@@ -7,8 +7,8 @@ a completion hook; before that, in one event a message.
 from __future__ import annotations
 
 from specspan.bridges.conventions import EVENTS, IN_ATTRIBUTES, Reader, call_of, is_call, under
-from specspan.bridges.model import Dialect, Recorded
-from specspan.bridges.side import Side
+from specspan.bridges.dialect import Dialect, Recorded
+from specspan.bridges.recorded_content import Side
 from specspan.call import Message, ModelCall
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specspan.bridges.bodies import answered, asked
+from specspan.bridges.attribute_values import mapping, usage, word
 from specspan.bridges.conventions import IN_ATTRIBUTES, call_of, tools
-from specspan.bridges.facts import mapping, usage, word
-from specspan.bridges.model import Dialect, Facts, Recorded
-from specspan.bridges.side import Side
+from specspan.bridges.dialect import Dialect, Facts, Recorded
+from specspan.bridges.messages import answered, asked
+from specspan.bridges.recorded_content import Side
 from specspan.call import NOT_COUNTED, Message, ModelCall, Usage
 
 _USAGE = {

@@ -7,11 +7,11 @@ Source: https://logfire.pydantic.dev/docs/integrations/llms/openai/
 
 from __future__ import annotations
 
-from specspan.bridges.bodies import answered, asked
+from specspan.bridges.attribute_values import flag, mapping, word
 from specspan.bridges.conventions import EVENTS_IN_AN_ATTRIBUTE, IN_ATTRIBUTES, call_of
-from specspan.bridges.facts import flag, mapping, word
-from specspan.bridges.model import Dialect, Recorded, response_id
-from specspan.bridges.side import Side
+from specspan.bridges.dialect import Dialect, Recorded, response_id
+from specspan.bridges.messages import answered, asked
+from specspan.bridges.recorded_content import Side
 from specspan.call import Message, ModelCall
 
 _ANSWERED = ("response_data", "gen_ai.output.messages", "gen_ai.response.id", "gen_ai.usage.input_tokens")

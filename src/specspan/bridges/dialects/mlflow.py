@@ -7,11 +7,11 @@ Source: https://mlflow.org/docs/latest/genai/tracing/opentelemetry/
 
 from __future__ import annotations
 
-from specspan.bridges import bodies
+from specspan.bridges import messages as bodies
+from specspan.bridges.attribute_values import from_json, mapping, usage, word
 from specspan.bridges.conventions import tools
-from specspan.bridges.facts import from_json, mapping, usage, word
-from specspan.bridges.model import Dialect, Facts, Recorded
-from specspan.bridges.side import NOT_RECORDED, Side, finish_reasons, gaps
+from specspan.bridges.dialect import Dialect, Facts, Recorded
+from specspan.bridges.recorded_content import NOT_RECORDED, Side, finish_reasons, gaps
 from specspan.call import Message, ModelCall, Request, Response
 
 _KINDS = {"CHAT_MODEL": "chat", "LLM": "chat", "EMBEDDING": "embeddings"}

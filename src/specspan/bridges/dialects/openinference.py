@@ -5,10 +5,10 @@ Source: https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conven
 
 from __future__ import annotations
 
+from specspan.bridges.attribute_values import mapping, numbered, usage, word
 from specspan.bridges.conventions import OPERATIONS
-from specspan.bridges.facts import mapping, numbered, usage, word
-from specspan.bridges.model import Dialect, Facts, Recorded
-from specspan.bridges.side import NOT_RECORDED, NOT_UNDERSTOOD, Side, finish_reasons, gaps
+from specspan.bridges.dialect import Dialect, Facts, Recorded
+from specspan.bridges.recorded_content import NOT_RECORDED, NOT_UNDERSTOOD, Side, finish_reasons, gaps
 from specspan.call import (
     Media,
     Message,
@@ -21,7 +21,7 @@ from specspan.call import (
     ToolCall,
     ToolCallResponse,
 )
-from specspan.instrument.providers._shapes import reference
+from specspan.instrument.formats.fields import reference
 
 _KINDS = {"LLM": "chat", "EMBEDDING": "embeddings"}
 _USAGE = {

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from specspan.bridges.attribute_values import from_json, numbered, word
 from specspan.bridges.conventions import IN_ATTRIBUTES, Reader, call_of
-from specspan.bridges.facts import from_json, numbered, word
+from specspan.bridges.dialect import Dialect, Facts, Recorded
 from specspan.bridges.messages import message
-from specspan.bridges.model import Dialect, Facts, Recorded
-from specspan.bridges.side import Side
+from specspan.bridges.recorded_content import Side
 from specspan.call import Message, ModelCall
 
 _CALLS = ("chat", "completion", "embedding")

@@ -8,7 +8,7 @@ Source: https://ai.pydantic.dev/logfire/#data-format
 from __future__ import annotations
 
 from specspan.bridges.conventions import EVENTS, EVENTS_IN_AN_ATTRIBUTE, IN_ATTRIBUTES, call_of, is_call
-from specspan.bridges.model import Dialect, Recorded
+from specspan.bridges.dialect import Dialect, Recorded
 from specspan.call import ModelCall
 
 _OF_AGENTS = ("pydantic_ai.all_messages", "all_messages_events")

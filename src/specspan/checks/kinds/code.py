@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from specspan._support.messages import did_you_mean
 from specspan.call import ModelCall
-from specspan.checks import code
-from specspan.checks.base import Check, CheckConfigError, TextAt
+from specspan.checks import registry as code
+from specspan.checks.check import Check, CheckConfigError, TextAt
 from specspan.decision import CheckKind, CheckRef, Finding, Stage
 from specspan.documents.json_schema import hoisted
-from specspan.wording import did_you_mean
 
 KIND = "code"
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from specspan.call import ModelCall
-from specspan.checks.base import ARGUMENTS, INPUT, OUTPUT, TOOL_CALLS, Check, CheckConfigError, TextAt
+from specspan.checks.check import ARGUMENTS, INPUT, OUTPUT, TOOL_CALLS, Check, CheckConfigError, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.documents.json_schema import hoisted

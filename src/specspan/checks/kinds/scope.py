@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from specspan.call import CallContext, ModelCall, ToolCall
-from specspan.checks.autonomy import OfToolCalls, decided, out_of_scope
-from specspan.checks.base import Check, TextAt
+from specspan.checks.check import Check, TextAt
+from specspan.checks.tool_calls import OfToolCalls, decided, out_of_scope
 from specspan.decision import CheckKind, CheckRef, Finding
-from specspan.scope.standing import Trust
+from specspan.scope.rules import Trust
 
 KIND = "scope"
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from specspan._support.messages import did_you_mean
 from specspan.call import ModelCall, ToolCall
-from specspan.checks.arguments import broken_limit, whole
-from specspan.checks.autonomy import OfToolCalls, decided, out_of_scope
-from specspan.checks.base import ARGUMENTS, TOOL_CALLS, Check, CheckConfigError, TextAt
+from specspan.checks.check import ARGUMENTS, TOOL_CALLS, Check, CheckConfigError, TextAt
+from specspan.checks.tool_calls import OfToolCalls, broken_limit, decided, out_of_scope, whole
 from specspan.decision import CheckKind, CheckRef, Finding
-from specspan.scope.model import ArgumentLimit, Limits, Number, Plain
-from specspan.wording import did_you_mean
+from specspan.scope.scope import ArgumentLimit, Limits, Number, Plain
 
 KIND = "tools"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from specspan.cli.registration import Registered
+from specspan.cli.main import Registered
 
 
 @click.group("policy", cls=Registered, package="specspan.cli.policy_commands", plugins="specspan_policy_commands")

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from specspan.cli.own_checks import imported
+from specspan.cli.options import imported
 from specspan.decision import Mode
 from specspan.errors import ConfigurationError, Problem
 

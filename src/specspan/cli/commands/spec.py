@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from specspan.cli.registration import Registered
+from specspan.cli.main import Registered
 
 
 @click.group("spec", cls=Registered, package="specspan.cli.spec_commands", plugins="specspan_spec_commands")

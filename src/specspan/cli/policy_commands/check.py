@@ -2,16 +2,227 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from specspan.cli.output import console, print_json, printable
-from specspan.cli.own_checks import imported, own_checks
-from specspan.cli.policy_environment import in_environment
-from specspan.cli.policy_report import policy_json, print_policy, problems_json
+from specspan.call import Scalar
+from specspan.checks.check import Check
+from specspan.checks.limited import share_of
+from specspan.cli.options import imported, in_environment, own_checks
+from specspan.cli.policy_commands.coverage import counts, coverage_line, levels, one_or_all
+from specspan.cli.terminal import clean, console, print_json, printable
+from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
+from specspan.policy.coverage import coverage
 from specspan.policy.load import load_policy
+from specspan.policy.overrides import rule_all
+from specspan.policy.policy import ALWAYS, ClausePolicy, Condition, Objective, Policy
+
+# MERGED policy_report: How a policy is shown: as tables for a person, as JSON for a program.
+
+
+_SEVERITY_STYLES = {Severity.LOW: "dim", Severity.MEDIUM: "", Severity.HIGH: "yellow", Severity.CRITICAL: "bold red"}
+
+
+def policy_json(policy: Policy) -> dict[str, Any]:
+    """What a policy binds."""
+    return {
+        "policy": {
+            "source": policy.source,
+            "digest": policy.digest,
+            "mode": policy.mode,
+            "environment": policy.environment,
+            "layers": [{"source": layer.source, "digest": layer.digest} for layer in policy.layers],
+        },
+        "spec": one_or_all(
+            [
+                {"id": spec.id, "version": spec.version, "digest": spec.digest, "source": spec.source}
+                for spec in policy.specs
+            ]
+        ),
+        "order": [list(equals) for equals in policy.order],
+        "coverage": counts(coverage(policy)),
+        "clauses": [_clause_json(clause) for clause in policy.clauses.values()],
+        "overrides": [_override_json(ruling) for ruling in _rulings(policy)],
+    }
+
+
+def problems_json(error: PolicyError) -> dict[str, Any]:
+    """Why a policy is refused."""
+    problems = [
+        {
+            "file": found.source or error.source,
+            "line": found.line,
+            "key": found.key,
+            "message": found.message,
+            "remedy": found.remedy,
+        }
+        for found in error.problems
+    ]
+    return {"refused": error.source, "problems": problems}
+
+
+def print_policy(out: Console, policy: Policy) -> None:
+    """Print what a policy binds."""
+    out.print(_heading(policy))
+    out.line()
+    if policy.clauses:
+        out.print(_clauses(policy))
+        out.line()
+    covered = coverage(policy)
+    out.print(levels(covered))
+    out.print(coverage_line(covered))
+    rulings = _rulings(policy)
+    if rulings:
+        out.line()
+        out.print(_overrides(rulings))
+
+
+def _heading(policy: Policy) -> Table:
+    enforced = policy.mode is Mode.ENFORCE
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    table.add_row("policy", Text(policy.source, "bold"))
+    table.add_row("", policy.digest)
+    for layer in reversed(policy.layers[:-1]):
+        table.add_row("extends", Text(layer.source, "bold"))
+        table.add_row("", layer.digest)
+    if policy.environment is not None:
+        table.add_row("environment", Text(policy.environment, "bold"))
+    for spec in policy.specs:
+        table.add_row("spec", Text(f"{spec.id} {spec.version or ''}".rstrip(), "bold"))
+        table.add_row("", spec.digest)
+    if len(policy.specs) > 1:
+        table.add_row("order", " › ".join(" = ".join(equals) for equals in policy.order))
+    table.add_row("mode", "enforce: actions are taken" if enforced else "observe: actions are only recorded")
+    return table
+
+
+def _clauses(policy: Policy) -> Table:
+    clauses = policy.clauses.values()
+    with_objectives = any(clause.objective for clause in clauses)
+    with_modes = policy.mode is Mode.ENFORCE and any(clause.mode is Mode.OBSERVE for clause in clauses)
+    names = ["clause", "authority", "severity", "action", *["mode"] * with_modes, "checks"]
+    conditional = any(clause.when != ALWAYS for clause in clauses)
+    table = _table(*names, *["when"] * conditional, *["objective"] * with_objectives)
+    for clause in clauses:
+        table.add_row(
+            Text(clause.clause.id, "" if clause.checks else "dim"),
+            clause.clause.authority,
+            Text(clause.severity, _SEVERITY_STYLES[clause.severity]),
+            Text(clause.action, "bold" if clause.action.rank > Action.FLAG.rank else ""),
+            *[Text(clause.mode, "yellow" if clause.mode is Mode.OBSERVE else "")] * with_modes,
+            _checks(clause.checks),
+            *[_when(clause.when)] * conditional,
+            *[_objective(clause.objective)] * with_objectives,
+        )
+    return table
+
+
+def _table(*headers: str) -> Table:
+    """A table without lines; a narrow terminal folds its last columns, never the names in the first."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for header in headers:
+        table.add_column(header, overflow="fold", no_wrap=header == headers[0])
+    return table
+
+
+def _checks(checks: Sequence[Check]) -> Text:
+    """Checks by kind, stage and share of the calls, one of them a line, as in ``pattern output 10% ×2``."""
+    counts = Counter(f"{check.ref.kind} {check.stage}{_sampled(share_of(check))}" for check in checks)
+    if not counts:
+        return Text("none", "dim")
+    return Text("\n".join(f"{name} ×{count}" if count > 1 else name for name, count in counts.items()))
+
+
+def _sampled(share: float) -> str:
+    return "" if share == 1 else f" {100 * share:.10g}%"
+
+
+def _when(condition: Condition) -> Text:
+    """The circumstances a clause is for, one fact a line, as in ``tier: free or trial``."""
+    facts = ((name, " or ".join(_fact(value) for value in values)) for name, values in condition.facts)
+    return Text("\n".join(f"{clean(name)}: {values}" for name, values in facts))
+
+
+def _fact(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else clean(value)
+
+
+def _objective(objective: Objective | None) -> str:
+    return "" if objective is None else f"{100 * objective.target:.10g}% over {_span(objective.window)}"
+
+
+def _span(window: timedelta) -> str:
+    """A time span in its largest whole unit, as in ``30d``."""
+    minutes = int(window.total_seconds() // 60)
+    unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if minutes % size == 0)
+    return f"{minutes // size}{unit}"
+
+
+def _overrides(rulings: Sequence[OverrideRuling]) -> Table:
+    table = _table("override", "by", "until", "ruling", "reason")
+    for ruling in rulings:
+        override = ruling.override
+        until = "" if override.until is None else override.until.isoformat()
+        said = Text("granted", "green") if ruling.granted else Text(f"refused: {ruling.refusal}", "yellow")
+        table.add_row(override.clause, override.by, until, said, override.reason)
+    return table
+
+
+def _rulings(policy: Policy) -> tuple[OverrideRuling, ...]:
+    today = datetime.now(timezone.utc).date()
+    return rule_all(policy.authority, policy.overrides, today)
+
+
+def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
+    objective = clause.objective
+    return {
+        "id": clause.clause.id,
+        "title": clause.clause.title,
+        "authority": clause.clause.authority,
+        "severity": clause.severity,
+        "action": clause.action,
+        "mode": clause.mode,
+        "on_error": clause.on_error,
+        "when": {name: list(values) for name, values in clause.when.facts},
+        "objective": None
+        if objective is None
+        else {"target": objective.target, "window_s": objective.window.total_seconds()},
+        "checks": [
+            {
+                "name": check.ref.name,
+                "kind": check.ref.kind,
+                "version": check.ref.version,
+                "stage": check.stage,
+                "sample": share_of(check),
+                "timeout_s": check.timeout_s,
+            }
+            for check in clause.checks
+        ],
+    }
+
+
+def _override_json(ruling: OverrideRuling) -> dict[str, Any]:
+    override = ruling.override
+    return {
+        "clause": override.clause,
+        "by": override.by,
+        "kind": override.kind,
+        "reason": override.reason,
+        "until": override.until,
+        "granted": ruling.granted,
+        "refusal": ruling.refusal,
+    }
 
 
 @click.command("check")

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from specspan.checks.registry import kinds
-from specspan.cli.output import write_new
-from specspan.policy.json_schema import SCHEMA_FILE, schema_text
+from specspan.cli.terminal import write_new
+from specspan.policy.published_schema import SCHEMA_FILE, schema_text
 from specspan.policy.template import starting_policy
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 
 @click.command("init")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from specspan.checks.registry import kinds
-from specspan.policy.json_schema import schema_text
+from specspan.policy.published_schema import schema_text
 
 
 @click.command("schema")

@@ -2,15 +2,163 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
 
-from specspan.cli.output import console, print_json
-from specspan.cli.own_checks import imported, own_checks
-from specspan.cli.policy_test_view import print_results, results_json
-from specspan.policy_tests.load import load_tests
-from specspan.policy_tests.run import run_tests
+from specspan.checks.texts import texts
+from specspan.cli.options import imported, own_checks
+from specspan.cli.terminal import clean, console, print_json
+from specspan.decision import Evidence, Finding
+from specspan.policy_tests.case import Conversation, Table
+from specspan.policy_tests.runner import Comparison, Result, never_violated, run_tests
+from specspan.policy_tests.table import load_tests
+
+# MERGED policy_test_view: Tests of a policy for the eye: a line for each that passed, and of each that failed what
+# differs, aligned.
+
+
+AROUND_CHARS = 30
+"""How much of a text is shown on each side of what evidence points at."""
+MOST_CHARS = 80
+"""How much of what evidence points at is shown."""
+_MOST_PLACES = 4
+
+
+def print_results(out: Console, table: Table, results: Sequence[Result]) -> None:
+    """Print every test, the failing ones with what differs, and how many there are."""
+    for result in results:
+        out.print(_headline(table, result))
+        if not result.passed:
+            out.print(_comparisons(result))
+            out.line()
+    failed = sum(not result.passed for result in results)
+    out.print(Text(f"{len(results) - failed} passed, {failed} failed", "bold red" if failed else "bold green"))
+    if len(results) == len(table.cases) and (unseen := never_violated(table.policy, table.cases)):
+        out.print(Text(f"No test has these clauses violated: {', '.join(map(clean, unseen))}", "dim"))
+
+
+def results_json(table: Table, results: Sequence[Result]) -> dict[str, Any]:
+    """The same for a program."""
+    policy = table.policy
+    return {
+        "tests": [_result_json(result) for result in results],
+        "passed": sum(result.passed for result in results),
+        "failed": sum(not result.passed for result in results),
+        "never_violated": never_violated(policy, table.cases),
+        "source": table.source,
+        "policy": {"source": policy.source, "digest": policy.digest, "mode": policy.mode},
+    }
+
+
+def _headline(table: Table, result: Result) -> Text:
+    line = Text("✔ ", "green") if result.passed else Text("✘ ", "bold red")
+    line.append(clean(result.case.name), "" if result.passed else "bold")
+    return line if result.passed else line.append(f"  {clean(table.source)}:{result.case.line}", "dim")
+
+
+def _comparisons(result: Result) -> Grid:
+    grid = Grid(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for header in ("", "", "expected", "got"):
+        grid.add_column(header, overflow="fold", no_wrap=not header)
+    for each in result.comparisons:
+        grid.add_row(_sign(each), clean(each.what), _expected(each), _got(each, result.case.conversation))
+    return grid
+
+
+def _sign(each: Comparison) -> Text:
+    if not each.mentioned:
+        return Text("  ·", "dim")
+    return Text("  ✔", "green") if each.agrees else Text("  ✘", "bold red")
+
+
+def _expected(each: Comparison) -> Text:
+    if not each.mentioned:
+        return Text("not mentioned", "dim")
+    return _value(each.expected, filter(None, [each.expected_reason]))
+
+
+def _got(each: Comparison, conversation: Conversation) -> Text:
+    """What it came to; where that was not expected, what it rests on."""
+    got = _value(each.got, each.reasons)
+    if each.agrees and each.mentioned:
+        return got
+    got.stylize("" if each.agrees else "bold red")
+    for line in _ground(each.findings, conversation):
+        got.append("\n").append_text(line)
+    return got
+
+
+def _value(value: str | None, reasons: Iterable[str]) -> Text:
+    if value is None:
+        return Text("nothing", "italic dim")
+    known = ", ".join(map(clean, reasons))
+    return Text(f"{clean(value)}: {known}" if known else clean(value))
+
+
+def _ground(findings: Iterable[Finding], conversation: Conversation) -> Iterator[Text]:
+    """Which checks found it, in what words, and what their evidence points at."""
+    for finding in findings:
+        if finding.check is not None:
+            yield Text(clean(f"{finding.check.kind} {finding.check.name}, {finding.stage}"), "dim")
+        if finding.explanation:
+            yield Text(clean(finding.explanation), "dim")
+        yield from _places(finding, conversation)
+
+
+def _places(finding: Finding, conversation: Conversation) -> Iterator[Text]:
+    for evidence in finding.evidence[:_MOST_PLACES]:
+        before, found, after = excerpt(finding, evidence, conversation)
+        place = Text(f"{evidence.pointer}: ", "cyan").append(before, "default")
+        yield place.append(f"⟦{found}⟧", "bold default").append(after, "default")
+    if (left_out := len(finding.evidence) - _MOST_PLACES) > 0:
+        yield Text(f"and {left_out} more", "dim")
+
+
+def excerpt(finding: Finding, evidence: Evidence, conversation: Conversation) -> tuple[str, str, str]:
+    """What a finding's evidence points at, between some of the text before and after it."""
+    looked_at = {text.pointer: text.text for text in texts(conversation.call, finding.stage)}
+    text = looked_at.get(evidence.pointer, "")
+    start, end = evidence.start, evidence.end
+    before, found, after = text[:start], text[start:end], text[end:]
+    return (
+        clean(before if len(before) <= AROUND_CHARS else f"…{before[-AROUND_CHARS:]}"),
+        clean(found if len(found) <= MOST_CHARS else f"{found[:MOST_CHARS]}…"),
+        clean(after if len(after) <= AROUND_CHARS else f"{after[:AROUND_CHARS]}…"),
+    )
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    conversation = result.case.conversation
+    return {
+        "name": result.case.name,
+        "line": result.case.line,
+        "passed": result.passed,
+        "comparisons": [_comparison_json(each, conversation) for each in result.comparisons],
+    }
+
+
+def _comparison_json(each: Comparison, conversation: Conversation) -> dict[str, Any]:
+    return {
+        "what": each.what,
+        "mentioned": each.mentioned,
+        "agrees": each.agrees,
+        "expected": each.expected,
+        "expected_reason": each.expected_reason,
+        "got": each.got,
+        "reasons": each.reasons,
+        "evidence": [
+            {**asdict(evidence), "excerpt": "".join(excerpt(finding, evidence, conversation))}
+            for finding in each.findings
+            for evidence in finding.evidence
+        ],
+    }
 
 
 @click.command("test")

@@ -7,9 +7,9 @@ from typing import Any
 import click
 from rich.table import Table
 
-from specspan.cli.output import console, print_json, printable
+from specspan.cli.terminal import console, print_json, printable
 from specspan.spec.catalogue import Edition, editions, nearest
-from specspan.spec.load import load_spec
+from specspan.spec.read import load_spec
 
 
 @click.command("catalogue")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.output import printable, write_new
-from specspan.spec.load import load_spec
+from specspan.cli.terminal import printable, write_new
+from specspan.spec.read import load_spec
 from specspan.spec.write import write_spec
 
 

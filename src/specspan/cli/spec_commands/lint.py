@@ -11,12 +11,12 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.output import console, print_json, printable
-from specspan.cli.own_checks import imported, own_checks
+from specspan.cli.options import imported, own_checks
+from specspan.cli.terminal import console, print_json, printable
 from specspan.policy.coverage import coverage
 from specspan.policy.load import load_policy
 from specspan.spec.lint import Grade, Lint, lint_file
-from specspan.spec.model import Spec
+from specspan.spec.spec import Spec
 
 _MARKS = {Grade.ERROR: ("✘ error", "bold red"), Grade.WARNING: ("! warning", "yellow"), Grade.NOTE: ("· note", "dim")}
 

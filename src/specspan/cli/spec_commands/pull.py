@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
+from specspan._support.messages import did_you_mean
 from specspan.errors import Problem, SpecError
-from specspan.spec.catalogue import editions, pinned
-from specspan.spec.find import cache, file_name
-from specspan.spec.pull import pull
-from specspan.wording import did_you_mean
+from specspan.spec.catalogue import editions, pinned, pull
+from specspan.spec.read import cache, file_name
 
 
 @click.command("pull")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from specspan.spec.json_schema import schema_text
+from specspan.spec.spec_json import schema_text
 
 
 @click.command("schema")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from specspan.instrument.activity import Activity
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.tools import tool_call
+from specspan.instrument.blocks import tool_call
+from specspan.instrument.framework_methods import Activity
 
 
 def _tool(call: Invocation) -> tool_call:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from specspan.instrument.activity import Activity
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.agents import agent, workflow
+from specspan.instrument.blocks import agent, workflow
+from specspan.instrument.framework_methods import Activity
 
 _AGENT = "langchain_create_agent"
 """How `langchain.agents.create_agent` marks what it makes."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from specspan.instrument.activity import Activity
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.agents import agent, workflow
-from specspan.instrument.tools import tool_call
+from specspan.instrument.blocks import agent, tool_call, workflow
+from specspan.instrument.framework_methods import Activity
 
 _OF: Any = {"package": "llama_index.core", "install": "specspan[llama-index]"}
 _TOOLS = ("function_tool:FunctionTool", "query_engine:QueryEngineTool", "retriever_tool:RetrieverTool")

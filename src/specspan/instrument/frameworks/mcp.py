@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from specspan.instrument.activity import Activity
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.tools import tool_call
+from specspan.instrument.blocks import tool_call
+from specspan.instrument.framework_methods import Activity
 
 
 def _tool(call: Invocation) -> tool_call:

@@ -11,11 +11,10 @@ import json
 from typing import Any
 
 from specspan.call import ToolCall
-from specspan.instrument.activity import Activity
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.agents import agent, workflow
-from specspan.instrument.providers._responses import answer_of
-from specspan.instrument.tools import tool_call
+from specspan.instrument.blocks import agent, tool_call, workflow
+from specspan.instrument.formats.openai_responses import answer_of
+from specspan.instrument.framework_methods import Activity
 
 _UNNAMED = "Agent workflow"
 """What the SDK calls a run that has no name."""

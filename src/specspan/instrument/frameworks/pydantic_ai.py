@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from specspan.instrument.activity import Activity
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.agents import agent
-from specspan.instrument.tools import tool_call
+from specspan.instrument.blocks import agent, tool_call
+from specspan.instrument.framework_methods import Activity
 
 _UNNAMED = "agent"
 """What Pydantic AI calls an agent that has no name."""

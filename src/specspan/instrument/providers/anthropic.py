@@ -9,12 +9,11 @@ from typing import Any
 
 from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.providers import _raw
-from specspan.instrument.providers._anthropic_messages import edited_messages, message_of, parts_of, with_texts
-from specspan.instrument.providers._anthropic_stream import MessageAccumulator, closing, cut, deltas
-from specspan.instrument.providers._finish_reasons import finish_reason
-from specspan.instrument.providers._generated import methods, reads_once, said, server_of
-from specspan.instrument.providers._shapes import Fields, changed, count, fields, not_understood, word
+from specspan.instrument.formats import raw_response as _raw
+from specspan.instrument.formats.anthropic_messages import edited_messages, message_of, parts_of, with_texts
+from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing, cut, deltas
+from specspan.instrument.formats.fields import Fields, changed, count, fields, finish_reason, not_understood, word
+from specspan.instrument.formats.generated_client import methods, reads_once, said, server_of
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
 _PROVIDERS = {"Bedrock": "aws.bedrock", "Vertex": "gcp.vertex_ai"}

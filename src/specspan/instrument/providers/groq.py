@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from specspan.instrument.providers._chat_stream import ChatAccumulator
-from specspan.instrument.providers._openai_shaped import chat, embeddings
+from specspan.instrument.formats.openai_chat import ChatAccumulator
+from specspan.instrument.providers.openai.compatible import chat, embeddings
 
 
 class _Accumulator(ChatAccumulator):

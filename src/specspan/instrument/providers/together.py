@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specspan.instrument.providers._openai_shaped import chat, embeddings
+from specspan.instrument.providers.openai.compatible import chat, embeddings
 
 ADAPTERS = (
     chat("together", "together.resources.chat.completions:CompletionsResource"),

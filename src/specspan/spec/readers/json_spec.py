@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from specspan.documents.json_text import read_json
+from specspan.documents.json import read_json
 from specspan.errors import SpecError
-from specspan.spec.load import Origin
-from specspan.spec.model import Spec
-from specspan.spec.sniff import Kind, kind_of
+from specspan.spec.read import Kind, Origin, kind_of
+from specspan.spec.spec import Spec
 from specspan.spec.structured import LIMITS, read_structured
 
 

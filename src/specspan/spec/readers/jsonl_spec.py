@@ -19,15 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from specspan.documents.json_text import read_json_lines
+from specspan._support.messages import Problems
+from specspan.documents.json import read_json_lines
 from specspan.documents.node import Node
 from specspan.errors import Problem, SpecError
-from specspan.problems import Problems
 from specspan.spec.entries import BareLineEntry, HeaderEntry, LineEntry
-from specspan.spec.identity import slug
-from specspan.spec.load import Origin
-from specspan.spec.model import Clause, Spec
-from specspan.spec.sniff import Kind, kind_of
+from specspan.spec.read import Kind, Origin, kind_of
+from specspan.spec.spec import Clause, Spec, slug
 from specspan.spec.structured import LIMITS, clause, entry, refuse_many, spec_of
 
 

@@ -21,18 +21,13 @@ Source: the Markdown of the public repository openai/model_spec, revisions 2025-
 
 from __future__ import annotations
 
+from specspan._support.messages import Problems
 from specspan.errors import Problem, SpecError
-from specspan.problems import Problems
-from specspan.spec.front_matter import front_matter
-from specspan.spec.headings import read_heading
-from specspan.spec.identity import id_of, version_of
-from specspan.spec.ladder import derive
-from specspan.spec.load import Origin
-from specspan.spec.markdown import blocks
-from specspan.spec.model import Clause, Spec
-from specspan.spec.sections import clauses_of, sections_of
-from specspan.spec.sniff import Kind, has_ids, kind_of
-from specspan.spec.soundness import misfits
+from specspan.spec.consistency import misfits
+from specspan.spec.markdown import blocks, front_matter
+from specspan.spec.read import Kind, Origin, has_ids, kind_of
+from specspan.spec.sections import clauses_of, read_heading, sections_of
+from specspan.spec.spec import Clause, Spec, derive, id_of, version_of
 
 # The published text says of itself, in its first paragraph, what it is. Which edition, only the digest tells.
 _PUBLISHED = "The Model Spec outlines the intended behavior for the models that power OpenAI's products"

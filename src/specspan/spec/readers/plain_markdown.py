@@ -20,18 +20,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from specspan._support.messages import Problems
 from specspan.errors import Problem, SpecError
-from specspan.problems import Problems
-from specspan.spec.front_matter import FrontMatter, front_matter
-from specspan.spec.headings import Heading
-from specspan.spec.identity import id_of, version_of
-from specspan.spec.ladder import Ladder, derive
-from specspan.spec.load import Origin
-from specspan.spec.markdown import Block, BlockKind, blocks
-from specspan.spec.model import Clause, Spec
-from specspan.spec.sections import clauses_of, sections_of
-from specspan.spec.sniff import Kind, has_ids, kind_of
-from specspan.spec.soundness import misfits
+from specspan.spec.consistency import misfits
+from specspan.spec.markdown import Block, BlockKind, FrontMatter, blocks, front_matter
+from specspan.spec.read import Kind, Origin, has_ids, kind_of
+from specspan.spec.sections import Heading, clauses_of, sections_of
+from specspan.spec.spec import Clause, Ladder, Spec, derive, id_of, version_of
 
 ONLY_LEVEL = "policy"
 """The one level of a document that names none."""

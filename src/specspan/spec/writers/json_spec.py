@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from specspan.spec.model import Spec
-from specspan.spec.structure import structure
+from specspan.spec.spec import Spec
+from specspan.spec.spec_json import structure
 
 FORMAT = "json"
 

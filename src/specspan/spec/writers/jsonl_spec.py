@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from specspan.spec.model import Clause, Spec
-from specspan.spec.structure import entry_of, header
+from specspan.spec.spec import Clause, Spec
+from specspan.spec.spec_json import entry_of, header
 
 FORMAT = "jsonl"
 

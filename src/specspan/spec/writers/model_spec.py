@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from specspan._support.messages import Problems
 from specspan.errors import Problem, SpecError
-from specspan.problems import Problems
-from specspan.spec.conversation_text import conversation_text
-from specspan.spec.load import Origin
-from specspan.spec.model import Clause, Example, Spec
+from specspan.spec.conversation import conversation_text
+from specspan.spec.read import Origin
 from specspan.spec.readers import model_spec
+from specspan.spec.spec import Clause, Example, Spec
 
 FORMAT = "markdown"
 

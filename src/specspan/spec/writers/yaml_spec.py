@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from specspan.documents.scalars import resolve
-from specspan.spec.model import Spec
-from specspan.spec.structure import structure
+from specspan.documents.yaml import resolve
+from specspan.spec.spec import Spec
+from specspan.spec.spec_json import structure
 
 FORMAT = "yaml"
 
@@ -27,7 +27,7 @@ def write(spec: Spec) -> str:
 
 
 class _Dumper(_BASE):  # type: ignore[misc]  # PyYAML's stubs do not say which of the two it is
-    """Writes what `specspan.documents.yaml_text` reads back as it was."""
+    """Writes what `specspan.documents.yaml` reads back as it was."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,0 +1,290 @@
+"""A streamed answer is checked as it grows, and cut at the chunk that completes a violation."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from specspan.call import Message, ModelCall, Response, Text
+from specspan.checks.check import TextAt
+from specspan.checks.patterns import MultiPattern, Pattern
+from specspan.decision import Action, CheckKind, Evidence, Finding, Mode, Outcome, Stage
+from specspan.engine.bound_check import Slot, ask
+from specspan.engine.precedence import Law, strictest
+from specspan.engine.rewriting import Cut, marker
+
+# MERGED stream_plan: What can cut a streamed answer, and how far back each pattern of it must look.
+#
+# A match that the newest chunk completes lies in the end of the text so far: within the pattern's width, where that is
+# limited. So the end is looked at, not the whole text, and what a chunk costs does not grow with the answer.
+
+
+NEAR_CHARS = 128
+"""Patterns at most this wide are looked for together, in an end of the text of about twice their width."""
+FAR_CHARS = 8192
+"""Wider patterns, those without limit and those that ask for the start of the text are looked for in this much of its
+end. What does not fit is found when the whole answer is looked at."""
+
+ROLE = "assistant"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tail:
+    """Patterns that are looked for in the same end of the text."""
+
+    patterns: MultiPattern
+    owners: tuple[Slot, ...]
+    """By index of a pattern, the slot whose it is."""
+    anchored: frozenset[int]
+    """Those that ask for the start of the text: looked for only while the end is all of it."""
+    reach_chars: int
+    """How much of the text before the newest chunk is looked at again."""
+    near: bool
+    """Whether that is so much that no new match begins where it begins."""
+
+    def owners_of(self, hits: Iterable[int], *, whole: bool) -> set[Slot]:
+        """The slots whose patterns have hits in an end of the text that is the ``whole`` of it, or is not."""
+        return {self.owners[index] for index in hits if whole or index not in self.anchored}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamPlan:
+    r"""The checks that can cut a stream.
+
+    - Patterns of the stages ``output`` and ``stream``, after each chunk. A check of which a pattern asks for the end
+      of the text is decided at the end. What ends in ``\b`` counts as soon as it stands at the end of the text so
+      far: the next character would come too late.
+    - Other checks of the stage ``stream`` that have no time limit, now and then. Those with one are asked at the end.
+    """
+
+    tails: tuple[Tail, ...]
+    code: tuple[Slot, ...]
+    positions: frozenset[int]
+    """Positions of all slots that can cut."""
+    watching: tuple[Slot, ...] = ()
+    """Those that could, were their clauses enforced."""
+
+    def without(self, clauses: Container[str]) -> StreamPlan:
+        """The same without the checks of some clauses."""
+        return self.keeping(lambda slot: slot.bound.clause.id not in clauses)
+
+    def keeping(self, wanted: Callable[[Slot], bool]) -> StreamPlan:
+        """The same with some of the checks. The patterns of others are still looked for, and their hits ignored."""
+        slots = {slot for tail in self.tails for slot in tail.owners} | set(self.code)
+        kept = frozenset(slot.position for slot in filter(wanted, slots))
+        return replace(
+            self,
+            tails=self.tails if any(slot.position in kept for tail in self.tails for slot in tail.owners) else (),
+            code=tuple(slot for slot in self.code if slot.position in kept),
+            positions=kept,
+            watching=tuple(filter(wanted, self.watching)),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.positions)
+
+
+def stream_plan(slots: Sequence[Slot]) -> StreamPlan:
+    """What of ``slots`` can cut a stream."""
+    able = [slot for slot in slots if _could_cut(slot)]
+    grown = [(slot, patterns) for slot in able if (patterns := _patterns(slot))]
+    code = [slot for slot in able if slot.check.stage is Stage.STREAM and not _is_pattern(slot)]
+    every = [*code, *(slot for slot, _ in grown)]
+    return StreamPlan(
+        tails=tuple(_tails([(slot, pattern) for slot, patterns in grown if _cuts(slot) for pattern in patterns])),
+        code=tuple(filter(_cuts, code)),
+        positions=frozenset(slot.position for slot in every if _cuts(slot)),
+        watching=tuple(slot for slot in every if not _cuts(slot)),
+    )
+
+
+def _cuts(slot: Slot) -> bool:
+    return slot.bound.mode is Mode.ENFORCE
+
+
+def _could_cut(slot: Slot) -> bool:
+    return (
+        slot.check.stage in (Stage.OUTPUT, Stage.STREAM)
+        and slot.bound.action.rank >= Action.REDACT.rank
+        and slot.timeout_s is None
+        and slot.reads(TextAt("", ROLE, ""))
+    )
+
+
+def _is_pattern(slot: Slot) -> bool:
+    return slot.ref.kind is CheckKind.PATTERN and bool(slot.check.prefilter)
+
+
+def _patterns(slot: Slot) -> list[Pattern]:
+    """The patterns of a check that can be decided before the end."""
+    patterns = [Pattern(source) for source in slot.check.prefilter] if _is_pattern(slot) else []
+    return [] if any(pattern.needs_end for pattern in patterns) else patterns
+
+
+def _tails(owned: Sequence[tuple[Slot, Pattern]]) -> Iterator[Tail]:
+    near = [(slot, pattern) for slot, pattern in owned if _is_near(pattern)]
+    if near:
+        # Twice the width: a false match at the cut, where the text only seems to begin, so cannot overlap a new one.
+        yield _tail(near, 2 * max((pattern.max_width or 0) for _, pattern in near) + 1, near=True)
+    far = [(slot, pattern) for slot, pattern in owned if not _is_near(pattern)]
+    if far:
+        yield _tail(far, FAR_CHARS, near=False)
+
+
+def _is_near(pattern: Pattern) -> bool:
+    width = pattern.max_width
+    return width is not None and width <= NEAR_CHARS and not pattern.needs_start
+
+
+def _tail(owned: Sequence[tuple[Slot, Pattern]], reach_chars: int, *, near: bool) -> Tail:
+    return Tail(
+        patterns=MultiPattern([pattern.source for _, pattern in owned]),
+        owners=tuple(slot for slot, _ in owned),
+        anchored=frozenset(index for index, (_, pattern) in enumerate(owned) if pattern.needs_start),
+        reach_chars=reach_chars,
+        near=near,
+    )
+
+
+CODE_CHARS = 256
+"""A check that is code is asked again when the text has grown by this much, and by an eighth of itself."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One choice of the answer so far."""
+
+    pointer: str
+    code_due: int
+    """Length at which checks that are code are asked next."""
+    chunks: list[str] = field(default_factory=list)
+    length: int = 0
+    end: str = ""
+    """As much of its end as patterns look at."""
+
+    def grow(self, chunk: str, keep_chars: int) -> None:
+        self.chunks.append(chunk)
+        self.length += len(chunk)
+        self.end = self.end[-keep_chars:] + chunk
+
+    def whole(self) -> str:
+        self.chunks[:] = ["".join(self.chunks)]
+        return self.chunks[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    slot: Slot
+    finding: Finding
+    asks: Action
+
+
+class StreamCheck:
+    """Looks at one streamed answer, chunk by chunk, before each is handed over."""
+
+    def __init__(self, plan: StreamPlan, law: Law, call: ModelCall, overhead_ns: dict[str, int]) -> None:
+        self.cut: Cut | None = None
+        """How the answer was cut; None as long as it was not."""
+        self.choice = 0
+        """The choice whose text was cut."""
+        self.released_chars = 0
+        """Characters of the chunks that were fed and not withheld."""
+        self.findings: dict[int, Finding] = {}
+        """By position, what was found as it grew."""
+        self._plan = plan
+        self._law = law
+        self._call = call
+        self._overhead_ns = overhead_ns
+        self._answers: dict[int, _Answer] = {}
+        self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
+
+    def feed(self, choice: int, text: str) -> Cut | None:
+        """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over."""
+        if self.cut is not None:
+            return Cut(self.cut.action)
+        started_ns = time.perf_counter_ns()
+        answer = self._answers.get(choice) or self._begin(choice)
+        answer.grow(text, self._keep_chars)
+        found: list[_Found] = []
+        for tail in self._plan.tails:
+            end = answer.end[-(tail.reach_chars + len(text)) :]
+            if hits := tail.patterns.hits(end):
+                found += self._matched(tail, hits, end, answer)
+        if answer.length >= answer.code_due:
+            found += self._coded(answer)
+        if found:
+            self.choice = choice
+            self.cut = self._cut(found, answer, text)
+        if self.cut is None:
+            self.released_chars += len(text)
+        self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
+        return self.cut
+
+    def _begin(self, choice: int) -> _Answer:
+        due = CODE_CHARS if self._plan.code else sys.maxsize
+        answer = self._answers[choice] = _Answer(f"/output/{choice}/parts/0", code_due=due)
+        return answer
+
+    def _matched(self, tail: Tail, hits: Sequence[int], end: str, answer: _Answer) -> Iterator[_Found]:
+        for slot in tail.owners_of(hits, whole=len(end) == answer.length):
+            if slot.position in self._plan.positions:
+                yield from self._violated(slot, tail, end, answer)
+
+    def _violated(self, slot: Slot, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
+        """What a hit in the end of the text is worth.
+
+        At the very start of an end, a match may be false: the text only seems to begin there. Of near patterns none
+        can be new there; of far ones the whole text is asked.
+        """
+        finding = ask(slot, self._call, (TextAt(answer.pointer, ROLE, end),))
+        skipped = answer.length - len(end)
+        if skipped and finding.outcome is Outcome.VIOLATED and not any(each.start for each in finding.evidence):
+            if tail.near and finding.evidence:
+                return
+            finding, skipped = ask(slot, self._call, (TextAt(answer.pointer, ROLE, answer.whole()),)), 0
+        yield from self._worth(slot, _shifted(finding, skipped))
+
+    def _coded(self, answer: _Answer) -> Iterator[_Found]:
+        answer.code_due = max(answer.length + CODE_CHARS, answer.length * 9 // 8)
+        text = TextAt(answer.pointer, ROLE, answer.whole())
+        call = replace(self._call, response=Response(output=(Message(ROLE, (Text(text.text),)),)))
+        for slot in self._plan.code:
+            if slot.position not in self.findings:
+                yield from self._worth(slot, ask(slot, call, (text,)))
+
+    def _worth(self, slot: Slot, finding: Finding) -> Iterator[_Found]:
+        if finding.outcome is Outcome.VIOLATED or finding.outcome is Outcome.ERROR:
+            self.findings[slot.position] = finding
+            yield _Found(slot, finding, self._law.asks(finding))
+
+    def _cut(self, found: Sequence[_Found], answer: _Answer, chunk: str) -> Cut | None:
+        action = strictest(each.asks for each in found)
+        if action.rank < Action.REDACT.rank:
+            return None  # a check failed, and its clause lets that pass
+        return Cut(action, None if action.stops else self._instead(action, found, answer, chunk))
+
+    def _instead(self, action: Action, found: Sequence[_Found], answer: _Answer, chunk: str) -> str:
+        """What to hand over in place of the chunk: the strictest action decides, then the chain of command."""
+        deciding = [each for each in found if each.asks is action]
+        if action is Action.REPLACE:
+            return min(deciding, key=lambda each: self._law.precedence(each.finding)).slot.bound.replacement
+        released = answer.length - len(chunk)
+        start, reason = min(
+            (_first(each.finding, released), each.finding.reason or each.finding.clause) for each in deciding
+        )
+        return chunk[: start - released] + marker(reason)
+
+
+def _first(finding: Finding, released: int) -> int:
+    """Where what must not be handed over begins, in what was not handed over yet."""
+    return min((max(each.start, released) for each in finding.evidence if each.end > released), default=released)
+
+
+def _shifted(finding: Finding, by: int) -> Finding:
+    """The finding with its evidence counted from the start of the text."""
+    if not by:
+        return finding
+    moved = tuple(Evidence(each.pointer, each.start + by, each.end + by) for each in finding.evidence)
+    return replace(finding, evidence=moved)

@@ -1,0 +1,1 @@
+"""Wire formats that several providers share, read both ways: requests, answers, streams, copies with other texts."""

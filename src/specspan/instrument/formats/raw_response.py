@@ -1,0 +1,223 @@
+"""Raw responses of generated clients: what ``with_raw_response`` and ``with_streaming_response`` hand over.
+
+The first was read and keeps what it parsed. The second was not read: a plain body is read before it is handed over, a
+streamed one is watched as the application reads it (`specspan.instrument.formats.raw_response`).
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+# MERGED _raw_events: The body of a streamed answer that the application reads as bytes, event by event.
+#
+# ``with_streaming_response`` hands over a response that nobody has read. Its bytes pass on one server-sent event at a
+# time, each with the chunk that it is: so the stream is watched, decided and cut like any other, and what the
+# application
+# reads is, byte for byte, what the service sent.
+
+
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_LINE = re.compile(rb"\r\n|\n|\r")
+_DONE = b"data: [DONE]\n\n"
+
+
+class EventBody:
+    """The chunks in a body, in place of what the client would make of them."""
+
+    def __init__(self, answer: Any) -> None:
+        source = answer.http_response
+        self.source = source
+        self.close = source.aclose if inspect.iscoroutinefunction(type(answer).read) else source.close
+        self.rest = b""
+        """What no chunk stands for, and comes before the next one, or at the end."""
+        self._buffer = b""
+        self._cast_to = answer._parse()._cast_to  # the client's own stream knows what its chunks are; it is not read
+        self._made = answer._client._process_response_data
+        self._latest: tuple[Any, bytes] = (None, b"")
+
+    def __iter__(self) -> Iterator[Any]:
+        for received in self.source.iter_bytes():
+            yield from self._chunks(received)
+        yield from self._last()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        async for received in self.source.aiter_bytes():
+            for chunk in self._chunks(received):
+                yield chunk
+        for chunk in self._last():
+            yield chunk
+
+    def bytes_of(self, chunk: Any) -> bytes:
+        """The bytes for a chunk: those it came in, or such as the service would send for one that was made here."""
+        latest, received = self._latest
+        if chunk is latest:
+            return received
+        named = f"event: {chunk.type}\n" if re.search(rb"^event:", received, re.MULTILINE) else ""
+        self.rest = b"" if named else _DONE
+        return f"{named}data: {chunk.to_json(indent=None)}\n\n".encode()
+
+    def _chunks(self, received: bytes) -> Iterator[Any]:
+        self._buffer += received
+        start = 0
+        for blank in _BLANK_LINE.finditer(self._buffer):
+            event, start = self._buffer[start : blank.end()], blank.end()
+            yield from self._chunk(event)
+        self._buffer = self._buffer[start:]
+
+    def _chunk(self, event: bytes) -> Iterator[Any]:
+        data = _data(event)
+        self.rest += event
+        if isinstance(data, dict) and not data.get("error"):
+            chunk = self._made(data=data, cast_to=self._cast_to, response=self.source)
+            self._latest, self.rest = (chunk, self.rest), b""
+            yield chunk
+
+    def _last(self) -> Iterator[Any]:
+        """What came without the blank line that ends an event; half a chunk is no event, and is dropped."""
+        event, self._buffer = self._buffer, b""
+        if _data(event) is not None or b"{" not in event:
+            yield from self._chunk(event)
+
+
+def _data(event: bytes) -> Any:
+    """What an event carries, from JSON; None where it is not that."""
+    lines = [line[len(b"data:") :] for line in _LINE.split(event) if line.startswith(b"data:")]
+    try:
+        return json.loads(b"\n".join(lines))
+    except ValueError:
+        return None
+
+
+def with_events(answer: Any, watched: Any) -> Any:
+    """``answer`` with a body that gives the bytes of ``watched``, which is an `EventBody` in its watched form."""
+    before = watched.source
+    headers = [(name, value) for name, value in before.headers.multi_items() if name != "content-encoding"]
+    answer.http_response = type(before)(
+        before.status_code,
+        headers=headers,
+        stream=_byte_stream(type(before).__module__.partition(".")[0])(watched),
+        request=before.request,
+        extensions=before.extensions,
+        default_encoding=before.default_encoding,
+    )
+    return answer
+
+
+@lru_cache(maxsize=4)
+def _byte_stream(library: str) -> Any:
+    """A body for responses of ``httpx``, or of what has its shape."""
+    http: Any = sys.modules[library]
+
+    class Bytes(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc]  # whichever it is
+        def __init__(self, watched: Any) -> None:
+            self._watched = watched
+
+        @property
+        def elapsed(self) -> Any:
+            return self._watched.source.elapsed
+
+        def __iter__(self) -> Iterator[bytes]:
+            for chunk in self._watched:
+                yield self._watched.bytes_of(chunk)
+            yield from _some(self._watched.rest)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for chunk in self._watched:
+                yield self._watched.bytes_of(chunk)
+            for rest in _some(self._watched.rest):
+                yield rest
+
+        def close(self) -> None:
+            self._watched.close()
+
+        async def aclose(self) -> None:
+            await self._watched.close()
+
+    return Bytes
+
+
+def _some(rest: bytes) -> tuple[bytes, ...]:
+    return (rest,) if rest else ()
+
+
+_ABOUT_THE_BYTES = frozenset(("content-length", "content-encoding", "transfer-encoding"))
+
+
+def is_raw(answer: Any) -> bool:
+    """Whether an answer is a raw response, of ``with_streaming_response`` too."""
+    return "http_response" in getattr(answer, "__dict__", ())
+
+
+def answered(answer: Any) -> Any:
+    """The object that an answer is or holds; None: its body was not read."""
+    if not is_raw(answer):
+        return answer
+    if not _left_unread(answer):
+        return answer.parse()
+    return answer._parse() if answer.http_response.is_closed else None
+
+
+def load(answer: Any) -> Any:
+    """Read a plain body that was left unread; what is returned is to be awaited where the client awaits."""
+    return answer.read() if is_raw(answer) and _left_unread(answer) and not answer._is_sse_stream else None
+
+
+def _left_unread(answer: Any) -> bool:
+    return not hasattr(type(answer), "content")
+
+
+def edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
+    """A copy of an answer, ``edit`` applied to its object, or in a raw response to its body."""
+    return with_body(answer, edit(answer.http_response.json())) if is_raw(answer) else edit(answer)
+
+
+def with_body(answer: Any, body: Any) -> Any:
+    """A raw response like ``answer`` with another JSON body: what was taken out must not be read from its bytes."""
+    edited = copy.copy(answer)
+    edited.http_response, edited._parsed_by_type = response_of(answer.http_response, body), {}
+    return edited
+
+
+def response_of(before: Any, body: Any) -> Any:
+    """A response of ``httpx`` like the one ``before``, with another JSON body."""
+    headers = {name: value for name, value in before.headers.items() if name not in _ABOUT_THE_BYTES}
+    after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
+    with suppress(RuntimeError):  # not every transport measures it
+        after.elapsed = before.elapsed
+    return after
+
+
+def stream_in(answer: Any, kinds: tuple[type, ...]) -> Any | None:
+    """The stream that an answer is, one of ``kinds``, or holds."""
+    if is_raw(answer):
+        if getattr(answer, "_is_sse_stream", False):
+            return EventBody(answer)
+        if getattr(answer, "_stream", False):
+            answer = answer.parse()
+    return answer if isinstance(answer, kinds) else None
+
+
+@lru_cache(maxsize=16)
+def stream_types(package: str) -> tuple[type, ...]:
+    """The streams of a client."""
+    client: Any = import_module(package)
+    return client.Stream, client.AsyncStream
+
+
+def put_stream(answer: Any, stream: Any) -> Any:
+    """``answer``, which is a stream or a raw response, with another stream."""
+    if is_raw(answer):
+        if isinstance(stream, EventBody):
+            return with_events(answer, stream)
+        answer._parsed_by_type[answer._cast_to] = stream
+        return answer
+    return stream

@@ -1,0 +1,93 @@
+"""What the calls of a ``bedrock-runtime`` client have in common, whatever they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
+
+from specspan.call import Attribute
+from specspan.instrument.adapter import Invocation
+from specspan.instrument.formats.fields import Fields, fields
+
+PROVIDER = "aws.bedrock"
+_PORTS = {"https": 443, "http": 80}
+_STREAMED = ("ConverseStream", "InvokeModelWithResponseStream")
+_PARAMETERS = {
+    "temperature": ("temperature",),
+    "top_p": ("topP", "top_p", "p"),
+    "top_k": ("topK", "top_k", "k"),
+    "max_tokens": (
+        "maxTokens",
+        "max_tokens",
+        "max_new_tokens",
+        "maxTokenCount",
+        "max_gen_len",
+        "max_tokens_to_sample",
+        "max_completion_tokens",
+    ),
+    "frequency_penalty": ("frequency_penalty",),
+    "presence_penalty": ("presence_penalty",),
+    "seed": ("seed",),
+}
+_STOPS = ("stopSequences", "stop_sequences", "stop")
+_CHOICES = ("num_generations", "n")
+
+
+class Asked(TypedDict):
+    """What every request says: fields of a `specspan.call.Request`."""
+
+    provider: str
+    model: str | None
+    streaming: bool
+    server_address: str | None
+    server_port: int | None
+
+
+def operation_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """What a client's one method is to do."""
+    return args[0] if args else kwargs.get("operation_name")
+
+
+def params_of(invocation: Invocation) -> Fields:
+    """What the application gave."""
+    given = invocation.args[1] if len(invocation.args) > 1 else invocation.kwargs.get("api_params")
+    return fields(given)
+
+
+def with_params(invocation: Invocation, params: Mapping[str, Any]) -> Invocation:
+    """The same call of something else."""
+    if len(invocation.args) > 1:
+        return replace(invocation, args=(invocation.args[0], params, *invocation.args[2:]))
+    return replace(invocation, kwargs={**invocation.kwargs, "api_params": params})
+
+
+def asked(invocation: Invocation) -> Asked:
+    """Which model is asked, and where. Its name stays as it is: an id, a profile, an ARN."""
+    url = urlsplit(invocation.instance.meta.endpoint_url)
+    return {
+        "provider": PROVIDER,
+        "model": params_of(invocation).get("modelId"),
+        "streaming": operation_of(invocation.args, invocation.kwargs) in _STREAMED,
+        "server_address": url.hostname,
+        "server_port": url.port or _PORTS.get(url.scheme),
+    }
+
+
+def parameters(*given: Any) -> dict[str, Attribute]:
+    """``gen_ai.request.*``, whatever a model's maker calls them."""
+    return {name: value for each in given for name, value in _parameters(fields(each))}
+
+
+def _parameters(given: Fields) -> Iterator[tuple[str, Attribute]]:
+    for name, words in _PARAMETERS.items():
+        for word in words:
+            if isinstance(value := given.get(word), (int, float)):
+                yield name, value
+    for word in _STOPS:
+        if isinstance(stops := given.get(word), (list, tuple, str)) and stops:
+            yield "stop_sequences", (stops,) if isinstance(stops, str) else tuple(stops)
+    for word in _CHOICES:
+        if isinstance(count := given.get(word), int) and count != 1:
+            yield "choice.count", count

@@ -1,0 +1,158 @@
+"""Bodies of InvokeModel: every maker of models has its own.
+
+Which one it is, a body itself shows. The model's name does not: that of an inference profile or an imported model says
+nothing of who made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from specspan.call import Message, Part, Request, Response
+from specspan.instrument.adapter import Accumulator, Edits
+from specspan.instrument.formats import (
+    anthropic_messages as _anthropic_messages,
+)
+from specspan.instrument.formats import (
+    anthropic_stream as _anthropic_stream,
+)
+from specspan.instrument.formats import (
+    converse as _converse,
+)
+from specspan.instrument.formats import (
+    converse as _converse_stream,
+)
+from specspan.instrument.formats import (
+    openai_chat as _chat,
+)
+from specspan.instrument.formats.bodies import Turn, parts
+from specspan.instrument.formats.fields import Fields, fields, listed
+from specspan.instrument.providers.anthropic import message_response
+from specspan.instrument.providers.bedrock import chat_models as _bedrock_chat
+from specspan.instrument.providers.bedrock import text_models as _bedrock_text
+
+
+def _nothing_more(seen: Any, piece: Any) -> Iterable[Any]:
+    return ()
+
+
+def _no_system(body: Fields) -> tuple[Part, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How one family of models is asked and answers, in parsed JSON. Its functions are those of an adapter."""
+
+    name: str
+    """Tells it from the others, also where it was copied."""
+    operation: str
+    """``gen_ai.operation.name``."""
+    input: Callable[[Fields], Iterable[Message]]
+    edit_request: Callable[[Any, Edits], Any]
+    response: Callable[[Fields], Response]
+    edit_response: Callable[[Any, Edits], Any]
+    accumulator: Callable[[Request], Accumulator]
+    deltas: Callable[[Any], Iterable[tuple[int, str]]]
+    cut: Callable[[Any, int, str], Any]
+    closing: Callable[[Any, Any], Iterable[Any]] = _nothing_more
+    system: Callable[[Fields], tuple[Part, ...]] = _no_system
+
+
+def asked_in(body: Fields) -> Shape:
+    """The shape of a request."""
+    if "messages" not in body:
+        return CONVERSATION if "message" in body else TEXT
+    if "anthropic_version" in body:
+        return ANTHROPIC
+    return CONVERSE if _is_converse(body) else CHAT
+
+
+def _is_converse(body: Fields) -> bool:
+    """Whether a request is one for Nova: its blocks have no type."""
+    blocks = [block for said in listed(body["messages"]) for block in _blocks(fields(said).get("content"))]
+    return "schemaVersion" in body or "inferenceConfig" in body or any("type" not in fields(each) for each in blocks)
+
+
+def _blocks(content: Any) -> Iterable[Any]:
+    return () if isinstance(content, str) else listed(content)
+
+
+def answered_in(said: Fields) -> Shape:
+    """The shape of an answer, or of a piece of one."""
+    if "type" in said:
+        return ANTHROPIC
+    if "choices" in said:
+        return CHAT
+    return CONVERSE if "output" in said or not _converse_stream.EVENTS.isdisjoint(said) else TEXT
+
+
+def _messages(turns: Callable[[Fields], Iterable[Turn]], body: Fields) -> list[Message]:
+    return [turn.message() for turn in turns(body)]
+
+
+def _edit_anthropic_request(body: Any, edits: Edits) -> Any:
+    edited = {**body, "messages": _anthropic_messages.edited_messages(listed(body.get("messages")), edits)}
+    if "system" in body:
+        edited["system"] = _anthropic_messages.with_texts(body["system"], "/system_instructions/", edits)
+    return edited
+
+
+def _edit_anthropic_response(body: Any, edits: Edits) -> Any:
+    return {**body, "content": _anthropic_messages.with_texts(body["content"], "/output/0/parts/", edits)}
+
+
+ANTHROPIC = Shape(
+    name="anthropic",
+    operation="chat",
+    input=lambda body: map(_anthropic_messages.message_of, listed(body.get("messages"))),
+    system=lambda body: _anthropic_messages.parts_of(body.get("system") or ""),
+    edit_request=_edit_anthropic_request,
+    response=message_response,
+    edit_response=_edit_anthropic_response,
+    accumulator=_anthropic_stream.MessageAccumulator,
+    deltas=_anthropic_stream.deltas,
+    cut=_anthropic_stream.cut,
+    closing=_anthropic_stream.closing,
+)
+CONVERSE = Shape(
+    name="converse",
+    operation="chat",
+    input=partial(_messages, _converse.turns),
+    system=lambda body: parts(_converse.system(body)),
+    edit_request=_converse.edit_request,
+    response=_converse.response,
+    edit_response=_converse.edit_response,
+    accumulator=partial(_converse_stream.ConverseAccumulator, merges_texts=True),
+    deltas=_converse_stream.deltas,
+    cut=_converse_stream.cut,
+    closing=_converse_stream.closing,
+)
+CHAT = Shape(
+    name="chat",
+    operation="chat",
+    input=lambda body: map(_chat.message_of, listed(body.get("messages"))),
+    edit_request=lambda body, edits: {**body, "messages": _chat.with_texts(body["messages"], "input", edits)},
+    response=_bedrock_chat.response,
+    edit_response=_bedrock_chat.edit_response,
+    accumulator=_bedrock_chat.Accumulator,
+    deltas=_bedrock_chat.deltas,
+    cut=_bedrock_chat.cut,
+)
+TEXT = Shape(
+    name="text",
+    operation="text_completion",
+    input=partial(_messages, _bedrock_text.turns),
+    system=lambda body: parts(_bedrock_text.system(body)),
+    edit_request=_bedrock_text.edit_request,
+    response=_bedrock_text.response,
+    edit_response=_bedrock_text.edit_response,
+    accumulator=_bedrock_text.TextAccumulator,
+    deltas=_bedrock_text.deltas,
+    cut=_bedrock_text.cut,
+)
+CONVERSATION = replace(TEXT, operation="chat")
+"""Cohere's, which names its turns."""

@@ -1,0 +1,5 @@
+"""Google GenAI: the Gemini API and Vertex AI."""
+
+from specspan.instrument.providers.google.generate import ADAPTERS
+
+__all__ = ["ADAPTERS"]

@@ -1,0 +1,93 @@
+"""Mistral's Responses API, which is shaped like OpenAI's; its events come in frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from specspan.call import Request, Response
+from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.formats import openai_responses as _responses_stream
+from specspan.instrument.formats.anthropic_messages import plain
+from specspan.instrument.formats.fields import changed, fields
+from specspan.instrument.formats.generated_client import reads_once
+from specspan.instrument.formats.openai_responses import ResponsesAccumulator
+from specspan.instrument.providers.mistral.client import INSTALL, PACKAGE, PROVIDER, methods, said, service_of
+from specspan.instrument.providers.openai import responses as _openai_responses
+
+_CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+
+
+def _request(invocation: Invocation) -> Request:
+    given = invocation.kwargs
+    read = {**given, "input": said(given.get("input")), "tools": plain(given.get("tools") or ())}
+    return _openai_responses.asked(Invocation(invocation.instance, (), read), service_of(invocation))
+
+
+def _response(answer: Any) -> Response | None:
+    return _openai_responses.ADAPTER.response(said(answer))
+
+
+class _Accumulator(ResponsesAccumulator):
+    """Folds frames into what stands for a response."""
+
+    __slots__ = ()
+
+    def add(self, frame: Any) -> None:
+        super().add(frame.data)
+
+    def result(self) -> dict[str, Any]:
+        return {name: said(value) for name, value in fields(super().result()).items()}
+
+
+def _deltas(frame: Any) -> Iterator[tuple[int, str]]:
+    return _responses_stream.deltas(frame.data)
+
+
+def _cut(frame: Any, choice: int, text: str) -> Any:
+    return changed(frame, data=_responses_stream.cut(frame.data, choice, text))
+
+
+def _closing(seen: _Accumulator, frame: Any) -> Iterator[Any]:
+    """The frame that tells a client that there is no more, and why; none where the stream had no proper beginning."""
+    from mistralai.client.models import ResponsesStreamFrame
+
+    found = seen.result()
+    last = {
+        "type": "response.incomplete",
+        "sequence_number": frame.data.sequence_number + 1,
+        "response": {**found, **_CUT, "output": list(map(_whole, found["output"]))},
+    }
+    try:
+        yield ResponsesStreamFrame.model_validate({"event": last["type"], "data": last})
+    except ValueError:
+        return
+
+
+def _whole(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of which only pieces came, with what the client expects in every one."""
+    if item.get("type") != "message":
+        return item
+    return {**item, "content": [{"annotations": [], **each} for each in item["content"] or ()]}
+
+
+def _stream_in(answer: Any) -> Any | None:
+    return answer if hasattr(answer, "__next__") or hasattr(answer, "__anext__") else None
+
+
+ADAPTER = Adapter(
+    provider=PROVIDER,
+    package=PACKAGE,
+    install=INSTALL,
+    methods=methods("client.responses:Responses", names=("create",)),
+    prepare=reads_once("input", "tools"),
+    request=_request,
+    response=_response,
+    edit_request=_openai_responses.ADAPTER.edit_request,
+    edit_response=_openai_responses.ADAPTER.edit_response,
+    accumulator=_Accumulator,
+    deltas=_deltas,
+    cut=_cut,
+    closing=_closing,
+    stream_in=_stream_in,
+)

@@ -1,0 +1,62 @@
+"""What every method of the ``ollama`` client has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from specspan.call import Attribute
+from specspan.instrument.adapter import Invocation
+from specspan.instrument.formats.fields import fields
+from specspan.instrument.formats.generated_client import Server, server_of
+
+PROVIDER = "ollama"
+INSTALL = "specspan[ollama]"
+
+_PARAMETERS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "seed": "seed",
+    "num_predict": "max_tokens",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+}
+
+
+class Common(TypedDict):
+    """Fields of a `specspan.call.Request`."""
+
+    provider: str
+    model: str | None
+    parameters: Mapping[str, Attribute]
+    server_address: str | None
+    server_port: int | None
+
+
+def methods(name: str) -> tuple[str, ...]:
+    """One method of the client, of its async twin, and of the client that the module itself is."""
+    return f"ollama:Client.{name}", f"ollama:AsyncClient.{name}", f"ollama:{name}"
+
+
+def common(invocation: Invocation) -> Common:
+    """Who is asked, and how."""
+    given = invocation.kwargs
+    server: Server = server_of(invocation.instance._client)
+    return {
+        "provider": PROVIDER,
+        "model": given.get("model") or None,
+        "parameters": _parameters(given.get("options")),
+        **server,
+    }
+
+
+def _parameters(options: Any) -> dict[str, Attribute]:
+    chosen = fields(options)
+    found: dict[str, Attribute] = {
+        ours: chosen[theirs] for theirs, ours in _PARAMETERS.items() if isinstance(chosen.get(theirs), (int, float))
+    }
+    stop = chosen.get("stop")
+    if stop:
+        found["stop_sequences"] = (stop,) if isinstance(stop, str) else tuple(stop)
+    return found

@@ -1,0 +1,57 @@
+"""Embeddings of Ollama, by the method it has and by the one it had."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from specspan.call import Request, Response, Usage
+from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.formats.fields import count, fields, word
+from specspan.instrument.formats.generated_client import by_name
+from specspan.instrument.providers.ollama.client import INSTALL, PROVIDER, common, methods
+from specspan.instrument.providers.openai import embeddings as _openai_embeddings
+
+_OPERATION = "embeddings"
+
+
+def _request(invocation: Invocation) -> Request:
+    given = invocation.kwargs
+    texts = given.get("input") or given.get("prompt")
+    return Request(operation=_OPERATION, input=tuple(_openai_embeddings.messages_of(texts)), **common(invocation))
+
+
+def _edit_prompt(invocation: Invocation, edits: Edits) -> Invocation:
+    return replace(invocation, kwargs={**invocation.kwargs, "prompt": edits["/input/0/parts/0"]})
+
+
+def _response(answer: Any) -> Response:
+    embedded = fields(answer)
+    return Response(
+        model=word(embedded.get("model")), usage=Usage(input_tokens=count(embedded.get("prompt_eval_count")))
+    )
+
+
+def _edit_response(answer: Any, edits: Edits) -> Any:
+    return answer  # there is no text in it
+
+
+_EMBED = Adapter(
+    provider=PROVIDER,
+    operation=_OPERATION,
+    package=PROVIDER,
+    install=INSTALL,
+    methods=methods("embed"),
+    prepare=by_name("model", "input", "truncate", "options", "keep_alive", "dimensions"),
+    request=_request,
+    response=_response,
+    edit_request=_openai_embeddings.edit_request,
+    edit_response=_edit_response,
+)
+_EMBEDDINGS = replace(
+    _EMBED,
+    methods=methods("embeddings"),
+    prepare=by_name("model", "prompt", "options", "keep_alive"),
+    edit_request=_edit_prompt,
+)
+ADAPTERS = (_EMBED, _EMBEDDINGS)

@@ -1,0 +1,83 @@
+"""OpenAI embeddings: texts go in, and no text comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from specspan.call import Message, Request, Response, Text, Unknown, Usage
+from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.formats.fields import count, fields, word
+from specspan.instrument.formats.generated_client import methods, reads_once, said
+from specspan.instrument.formats.raw_response import answered, load
+from specspan.instrument.providers.openai.client import Service, service_of
+
+_OPERATION = "embeddings"
+
+
+def _request(invocation: Invocation) -> Request:
+    return asked(invocation, service_of(invocation.instance._client))
+
+
+def asked(invocation: Invocation, service: Service) -> Request:
+    """What a service is asked, by whichever client."""
+    given = invocation.kwargs
+    encoding = said(given.get("encoding_format"))
+    return Request(
+        operation=_OPERATION,
+        model=said(given.get("model")),
+        parameters={"encoding_formats": (encoding,)} if isinstance(encoding, str) else {},
+        input=tuple(messages_of(given.get("input"))),
+        **service,
+    )
+
+
+def messages_of(given: Any) -> Iterator[Message]:
+    """One message a text. Texts that were made tokens of, by whoever calls, cannot be read."""
+    if isinstance(given, str):
+        yield Message("user", (Text(given),))
+    elif given and isinstance(given[0], int):
+        yield Message("user", (Unknown("tokens"),))
+    else:
+        for each in given or ():
+            yield Message("user", (Text(each) if isinstance(each, str) else Unknown("tokens"),))
+
+
+def edit_request(invocation: Invocation, edits: Edits, name: str = "input") -> Invocation:
+    """The same call with other texts in the parameter called ``name``."""
+    given = invocation.kwargs[name]
+    edited: Any
+    if isinstance(given, str):
+        edited = edits.get("/input/0/parts/0", given)
+    else:
+        edited = [edits.get(f"/input/{i}/parts/0", each) for i, each in enumerate(given)]
+    return replace(invocation, kwargs={**invocation.kwargs, name: edited})
+
+
+def _response(answer: Any) -> Response | None:
+    found = answered(answer)
+    if found is None:
+        return None
+    embedded = fields(found)
+    read = count(fields(embedded.get("usage")).get("prompt_tokens"))
+    return Response(model=word(embedded.get("model")), usage=Usage(input_tokens=read))
+
+
+def _edit_response(answer: Any, edits: Edits) -> Any:
+    return answer  # there is no text in it
+
+
+ADAPTER = Adapter(
+    provider="openai",
+    operation=_OPERATION,
+    package="openai",
+    install="specspan[openai]",
+    methods=methods("openai.resources.embeddings:Embeddings", names=("create",)),
+    prepare=reads_once("input"),
+    request=_request,
+    response=_response,
+    edit_request=edit_request,
+    edit_response=_edit_response,
+    load=load,
+)

@@ -1,0 +1,253 @@
+"""A policy file as it is written: YAML of which every value knows its line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from specspan._support.files import read_text_file
+from specspan._support.messages import Problems, did_you_mean, listed, sentence, shown
+from specspan.checks.check import Check, CheckConfigError, CheckKindModule
+from specspan.documents.node import Limits, Node, PathTo, key_of
+from specspan.documents.validation import keys_at, translated
+from specspan.documents.yaml import read_yaml
+from specspan.errors import PolicyError, Problem
+from specspan.policy.authority import Authority, Order, order_of, order_problems
+from specspan.policy.schema import EnvironmentEntry, LimitsEntry, OverrideEntry, PolicyFile, limited
+from specspan.policy.spec_problems import clause_problem, override_problem
+from specspan.spec.spec import Spec
+
+MAX_BYTES = 1 << 20
+LIMITS = Limits(max_weight=4_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that was read."""
+
+    root: Node
+    """A mapping."""
+    digest: str
+    """``sha256:`` and the hex digest of the file's bytes."""
+    source: str
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file whose top is a mapping.
+
+    Raises:
+        PolicyError: it cannot be opened, is no UTF-8 text or no YAML, or uses what is not read here.
+    """
+    file = read_text_file(path, what="policy", max_bytes=MAX_BYTES, error=PolicyError)
+    root = read_yaml(file.source, file.text, error=PolicyError, limits=LIMITS)
+    if root is None:
+        remedy = "Write a policy; `specspan policy init SPEC` gives a first one."
+        raise PolicyError(file.source, Problem("is empty", remedy))
+    if not isinstance(root.value, dict):
+        raise PolicyError(
+            file.source, Problem("the top is no mapping", "Start with 'spec:' and 'clauses:'.", root.line)
+        )
+    return Document(root, file.digest, file.source)
+
+
+# MERGED building: From the ``checks`` of one clause, as the file has them, to checks that run.
+
+
+Note = Callable[[PathTo, str, str], None]
+"""Takes the path to what is wrong, the message and the remedy."""
+
+
+class Builder:
+    """Builds checks with the kinds there are, and notes what cannot be built."""
+
+    def __init__(self, root: Node, kinds: Mapping[str, CheckKindModule], note: Note) -> None:
+        self._root = root
+        self._kinds = kinds
+        self._note = note
+
+    def build(self, clause_id: str, path: PathTo) -> tuple[Check, ...]:
+        """The checks of one clause that stand at ``path``. What is no list of mappings is left to the schema."""
+        entries = self._root.find(path)
+        if entries is None or not isinstance(entries.value, list):
+            return ()
+        built = [self._entry(clause_id, (*path, index), node) for index, node in entries.children.items()]
+        return tuple(check for check in built if check is not None)
+
+    def _entry(self, clause_id: str, path: PathTo, node: Node) -> Check | None:
+        if not isinstance(node.value, dict):
+            return None
+        kind, configuration = next(iter(node.value.items()), ("", None))
+        if len(node.value) != 1:
+            message = f"a check has one kind, here it has {listed(node.value) or 'none'}"
+            self._note(path, message, "Start each check with '- ' and its kind, and indent the rest under the kind.")
+        elif kind not in self._kinds:
+            remedy = did_you_mean(kind, self._kinds, f"The kinds are {listed(sorted(self._kinds))}.")
+            self._note(path, f"{shown(kind)} is no kind of check", remedy)
+        else:
+            return self._built(self._kinds[kind], clause_id, (*path, kind), configuration)
+        return None
+
+    def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> Check | None:
+        try:
+            ours, configuration = _apart(kind, configuration)
+            if "timeout" in ours and "timeout_s" in configuration:
+                raise CheckConfigError("here stand both 'timeout' and 'timeout_s'", "keep one of the two", "timeout")
+            return limited(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
+        except CheckConfigError as error:
+            self._note((*path, *_steps(error.key)), error.message, sentence(error.remedy))
+        except ValidationError as error:
+            for below, message, remedy in translated(error, _with_limits(kind.SCHEMA)):
+                self._note((*path, *below), message, remedy)
+        except Exception as error:  # a kind from a plug-in: whatever it raises, the policy is what is refused
+            self._note(path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it.")
+        return None
+
+
+def _apart(kind: CheckKindModule, configuration: Any) -> tuple[dict[str, Any], Any]:
+    """The limits in a check's configuration, and what is the kind's: also a limit that it knows itself."""
+    if not isinstance(configuration, dict):
+        return {}, configuration
+    ours = LimitsEntry.model_fields.keys() - set(keys_at(kind.SCHEMA, ()))
+    return (
+        {key: value for key, value in configuration.items() if key in ours},
+        {key: value for key, value in configuration.items() if key not in ours},
+    )
+
+
+def _with_limits(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of a kind, for messages that name the keys there are."""
+    return {**schema, "anyOf": [*schema.get("anyOf", ()), LimitsEntry.model_json_schema()]}
+
+
+def _steps(key: str | None) -> PathTo:
+    """``any[2]`` or ``any.2`` as a path."""
+    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", key or ""))
+
+
+# MERGED layer: One file of a policy, checked by itself: what is wrong in it is told with its own lines, whatever it
+# builds on.
+
+
+ENVIRONMENTS = "environments"
+_CHECKS = ("checks", "checks+")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one file says for all environments, or for one of them."""
+
+    entry: EnvironmentEntry
+    checks: Mapping[str, tuple[Check, ...]]
+    """By clause, those under ``checks`` or ``checks+``, of which only one stands there."""
+
+
+class LayerReading:
+    """One file on its way. What is wrong is noted, and the rest is looked at all the same."""
+
+    def __init__(self, document: Document, kinds: Mapping[str, CheckKindModule], problems: Problems, top: str) -> None:
+        """``problems`` are those of all files of the policy; ``top`` is the one that was named."""
+        self.document = document
+        self._root = document.root
+        self._source = None if document.source == top else document.source
+        self._problems = problems
+        self._builder = Builder(document.root, kinds, self.note)
+        self._unsound: list[PathTo] = []
+        self.file = self._file()
+        """The file as its models see it; None when they refuse it."""
+        self._checks = {part: self._built(part) for part in self._parts()}
+
+    def says(self, *keys: str) -> bool:
+        """Whether it has one of these keys at the top."""
+        return any(key in self._root.children for key in keys)
+
+    def environments(self) -> Iterator[str]:
+        """The environments in which it says something else."""
+        return self._under((ENVIRONMENTS,))
+
+    def part(self, environment: str | None = None) -> Part | None:
+        """What it says for all environments or, of a file without problems, for the one that is named."""
+        if self.file is None:
+            return None
+        if environment is None:
+            return Part(self.file, self._checks[()])
+        entry = self.file.environments.get(environment)
+        return None if entry is None else Part(entry, self._checks[ENVIRONMENTS, environment])
+
+    def order(self, specs: Sequence[Spec]) -> Order | None:
+        """How the levels of ``specs`` stand together, empty where the file does not say; None, and noted, if wrong."""
+        if not self.sound(("order",)):
+            return None
+        entries = self._root.value.get("order", [])
+        problems = list(order_problems(specs, entries))
+        for below, message, remedy in problems:
+            self.note(("order", *below), message, remedy)
+        return None if problems else order_of(specs, entries)
+
+    def hold_against(self, authority: Authority) -> None:
+        """Note what the file says of the specs that cannot be, in whichever environment."""
+        for part in self._parts():
+            self._clauses(authority, (*part, "clauses"))
+            for key in ("overrides", "overrides+"):
+                self._overrides(authority, (*part, key))
+
+    def sound(self, path: PathTo) -> bool:
+        """Whether the models found nothing wrong at ``path`` or below it."""
+        return not any(unsound[: len(path)] == path or path[: len(unsound)] == unsound for unsound in self._unsound)
+
+    def note(self, path: PathTo, message: str, remedy: str) -> None:
+        """Note a problem with what stands at ``path``."""
+        line = self._root.at(path).line if path else None
+        self._problems.add(Problem(message, remedy, line, key_of(path), self._source))
+
+    def _file(self) -> PolicyFile | None:
+        try:
+            return PolicyFile.model_validate_json(json.dumps(self._root.value))
+        except ValidationError as error:
+            for path, message, remedy in translated(error, PolicyFile.model_json_schema()):
+                self._unsound.append(path)
+                self.note(path, message, remedy)
+        return None
+
+    def _parts(self) -> list[PathTo]:
+        return [(), *((ENVIRONMENTS, name) for name in self.environments())]
+
+    def _built(self, part: PathTo) -> dict[str, tuple[Check, ...]]:
+        clauses = (*part, "clauses")
+        return {
+            clause_id: tuple(
+                check for key in _CHECKS for check in self._builder.build(clause_id, (*clauses, clause_id, key))
+            )
+            for clause_id in self._under(clauses)
+        }
+
+    def _clauses(self, authority: Authority, path: PathTo) -> None:
+        seen = dict[str, str]()
+        for written in self._under(path):
+            problem = clause_problem(authority, written)
+            if problem is None:
+                first = seen.setdefault(authority.clauses_called(written)[0], written)
+                problem = (
+                    None if first == written else (f"is the clause {first!r} a second time", "Keep one of the two.")
+                )
+            if problem is not None:
+                self.note((*path, written), *problem)
+
+    def _overrides(self, authority: Authority, path: PathTo) -> None:
+        entries = self._root.find(path)
+        for index, node in entries.children.items() if entries is not None else ():
+            if self.sound((*path, index)):
+                override = OverrideEntry.model_validate_json(json.dumps(node.value)).override
+                if problem := override_problem(authority, override):
+                    key, message, remedy = problem
+                    self.note((*path, index, key), message, remedy)
+
+    def _under(self, path: PathTo) -> Iterator[str]:
+        """The keys of the mapping at ``path``; none when it is no mapping."""
+        node = self._root.find(path)
+        return iter(node.value if node is not None and isinstance(node.value, dict) else ())

@@ -1,0 +1,85 @@
+"""The JSON Schema of a policy file, for editors; `policy.schema.json` is its published copy, with our kinds of check.
+
+What the models say, and what they read beyond: a path alone for a spec, a key with nothing under it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from specspan.checks.check import CheckKindModule
+from specspan.documents.json_schema import Schema, changed, prefixed, reference
+from specspan.policy.schema import LimitsEntry, PolicyFile
+
+SCHEMA_FILE = "policy.schema.json"
+"""The name of the file that a first policy names for editors."""
+
+_EMPTY_ALLOWED = ("ClauseEntry", "DefaultsEntry", "EnvironmentEntry")
+_EMPTY_KEYS = ("clauses", "context", "environments")
+
+
+def schema_text(kinds: Mapping[str, CheckKindModule]) -> str:
+    """The text of the schema, with these kinds of check."""
+    return json.dumps(policy_schema(kinds), indent=2, sort_keys=True) + "\n"
+
+
+def policy_schema(kinds: Mapping[str, CheckKindModule]) -> Schema:
+    """The schema, with these kinds of check."""
+    schema = changed(PolicyFile.model_json_schema(), _bare)
+    definitions = schema["$defs"]
+    definitions["SpecEntry"] = {"anyOf": [{"type": "string"}, definitions["SpecEntry"]]}
+    for name in _EMPTY_ALLOWED:
+        _may_be_empty(definitions[name])
+    for holder in (schema, definitions["EnvironmentEntry"]):
+        for key in _EMPTY_KEYS:
+            _may_be_empty(holder["properties"].get(key, {}))
+    for key in ("checks", "checks+"):
+        definitions["ClauseEntry"]["properties"][key]["anyOf"][0]["items"] = reference("Check")
+    definitions |= _checks(kinds)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "A policy as specspan reads it",
+    }
+
+
+def _bare(schema: Schema) -> Schema:
+    """Without what an editor would only get in the way with: titles made of names, and defaults that say nothing."""
+    schema.pop("title", None)
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    return schema
+
+
+def _may_be_empty(schema: Schema) -> None:
+    if schema.get("type") == "object":
+        schema["type"] = ["object", "null"]
+
+
+def _checks(kinds: Mapping[str, CheckKindModule]) -> Schema:
+    """A check by its kind, and what may stand under each kind."""
+    definitions: Schema = {
+        "Check": {
+            "description": "One kind of check, and its configuration.",
+            "type": "object",
+            "properties": {key: reference(f"check.{key}") for key in kinds},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        }
+    }
+    limits = changed(LimitsEntry.model_json_schema(), _bare)["properties"]
+    for key, kind in kinds.items():
+        schema = changed(prefixed(kind.SCHEMA, f"check.{key}."), _bare)
+        definitions |= schema.pop("$defs", {})
+        definitions[f"check.{key}"] = _with_limits(schema, limits)
+    return definitions
+
+
+def _with_limits(schema: Schema, limits: Schema) -> Schema:
+    """The configuration of a kind, or each of the forms it has, with the limits that any check may have."""
+    for form in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        if "properties" in form:
+            form["properties"] = {**limits, **form["properties"]}
+    return schema

@@ -1,0 +1,79 @@
+"""What a policy may say about its specs: which names it may use, and which overrides they permit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from itertools import islice
+
+from specspan._support.messages import did_you_mean, listed, shown
+from specspan.decision import Override, OverrideKind
+from specspan.policy.authority import Authority
+from specspan.policy.overrides import INSUFFICIENT_AUTHORITY, NOT_EXPLICIT, permitted_by, rule
+from specspan.spec.spec import Clause
+
+
+def clause_problem(authority: Authority, name: str) -> tuple[str, str] | None:
+    """Why a policy cannot bind the clause of this name, and the remedy; None when it can."""
+    called = authority.clauses_called(name)
+    if len(called) > 1:
+        return f"more than one spec has a clause {shown(name)}", f"Write {listed(called, 'or')}."
+    if not called:
+        binding = (clause.id for clause in authority.binding)
+        sources = " or ".join(f"`specspan spec show {spec.source}`" for spec in authority.specs)
+        verb = "has" if len(authority.specs) == 1 else "have"
+        return f"{authority.title} {verb} no clause {shown(name)}", did_you_mean(
+            name, binding, f"{sources} lists the clauses."
+        )
+    clause = authority.clauses[called[0]]
+    if clause.authority is None:
+        within = list(
+            islice((other.id for other in authority.binding if clause in enclosing(authority.clauses, other)), 3)
+        )
+        remedy = f"Name a clause in it, such as {listed(within, 'or')}." if within else "Remove it."
+        return f"the section {shown(name)} carries no level, so it binds nobody", remedy
+    return None
+
+
+def enclosing(clauses: Mapping[str, Clause], clause: Clause) -> Iterator[Clause]:
+    """The sections that a clause stands in, from the inside out."""
+    seen = {clause.id}
+    section = clauses.get(clause.parent or "")
+    while section is not None and section.id not in seen:
+        yield section
+        seen.add(section.id)
+        section = clauses.get(section.parent or "")
+
+
+def override_problem(authority: Authority, override: Override) -> tuple[str, str, str] | None:
+    """The key at which an override is wrong, why, and the remedy; None when its level permits it on some day."""
+    if problem := clause_problem(authority, override.clause):
+        return "clause", *problem
+    refusal = rule(authority, override, date.min).refusal
+    level = authority.clauses[authority.clauses_called(override.clause)[0]].authority or ""
+    levels = permitted_by(authority, level)
+    if refusal is None:
+        return None
+    if not levels and override.kind is not OverrideKind.REVOKE:
+        message = f"{override.clause!r} stands at {level!r}, the top level, and is never overridden"
+        return "clause", message, "Remove the override."
+    if refusal == INSUFFICIENT_AUTHORITY:
+        message = f"{override.by!r} is weaker than {level!r}, the level of {override.clause!r}"
+        return "by", message, f"It takes {listed(levels, 'or')}, or the override has to go."
+    if refusal == NOT_EXPLICIT:
+        message = f"{override.clause!r} stands at {level!r}, and only a guideline is overridden by what is implied"
+        return "kind", message, "Say it explicitly and write 'kind: explicit', or remove the override."
+    return "by", *_level_problem(authority, override.by, levels or authority.ladder)
+
+
+def _level_problem(authority: Authority, name: str, permitted: Sequence[str]) -> tuple[str, str]:
+    """Why the name of a level is refused."""
+    called = authority.levels_called(name)
+    if called:
+        return f"{shown(name)} is a level of more than one spec", f"Write {listed(called, 'or')}."
+    single = len(authority.specs) == 1
+    known = (
+        f"its ladder is {', '.join(authority.ladder)}" if single else f"the levels are {', '.join(authority.ladder)}"
+    )
+    remedy = did_you_mean(name, permitted, f"This clause takes {listed(permitted, 'or')}.")
+    return f"{shown(name)} is no level of {authority.title}; {known}", remedy

@@ -1,0 +1,205 @@
+"""Holding a conversation that is written down: every step of a real call, but for the model.
+
+The adapter is between `specspan.call` and itself, so instrumentation, engine and recorder do all they do for an
+application: what a policy lets through here is what it lets through there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
+from typing import Any, TypeAlias
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.trace import Span
+
+from specspan.call import Message, ModelCall, Part, Request, Response, Text, ToolCall, ToolCallResponse
+from specspan.checks.check import Check
+from specspan.checks.limited import LimitedCheck
+from specspan.decision import Decision
+from specspan.engine.engine import Engine
+from specspan.errors import Blocked
+from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.context import context, declared
+from specspan.instrument.pipeline import Pipeline
+from specspan.instrument.wrapper import call
+from specspan.policy.policy import Policy
+from specspan.policy_tests.case import Conversation, answer_of
+from specspan.record.call_end import ALONE, Ending, Sharing, Timing
+from specspan.record.recorder import Recorder
+
+_Chunk: TypeAlias = "str | ToolCall"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A conversation that was held."""
+
+    decision: Decision
+    handed_over: str | None
+    """The text that reached the application; None where none did."""
+
+
+class Rehearsal:
+    """Where conversations are held under one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._date: date | None = None
+        self._recorder = _Keeper()
+        self._pipeline = Pipeline(self._recorder, Engine(_unsampled(policy), now_ns=self._now_ns))
+
+    def hold(self, conversation: Conversation) -> Held:
+        """Hold one conversation, on the day it is dated.
+
+        Raises:
+            RuntimeError: specspan failed inside, so that nothing was decided.
+        """
+        self._date = conversation.date
+        with ExitStack() as said:
+            said.enter_context(_context(conversation))
+            for each in conversation.overrides:
+                said.enter_context(declared(each))
+            handed_over = _heard(self._pipeline, conversation)
+        return Held(self._recorder.taken(), handed_over)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._recorder.shutdown()
+
+    def _now_ns(self) -> int:
+        if self._date is None:
+            return time.time_ns()
+        day = datetime(self._date.year, self._date.month, self._date.day, 12, tzinfo=timezone.utc)
+        return int(day.timestamp()) * 10**9
+
+
+class _Keeper(Recorder):
+    """Records nothing and keeps the last decision."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            tracer_provider=trace.NoOpTracerProvider(),
+            meter_provider=metrics.NoOpMeterProvider(),
+            logger_provider=_logs.NoOpLoggerProvider(),
+        )
+        self._decision: Decision | None = None
+
+    def taken(self) -> Decision:
+        """The last decision, once."""
+        decision, self._decision = self._decision, None
+        if decision is None:
+            raise RuntimeError("nothing was decided; the log says why")
+        return decision
+
+    def end_call(
+        self,
+        span: Span,
+        call: ModelCall,
+        decision: Decision | None,
+        ending: Ending,
+        timing: Timing,
+        sharing: Sharing = ALONE,
+    ) -> None:
+        self._decision = decision
+        super().end_call(span, call, decision, ending, timing, sharing)
+
+
+def _unsampled(policy: Policy) -> Policy:
+    """The policy with every check looking at every call: a test finds the same each time it is run."""
+    clauses = {
+        name: replace(bound, checks=tuple(_always(check) for check in bound.checks))
+        for name, bound in policy.clauses.items()
+    }
+    return replace(policy, clauses=clauses)
+
+
+def _always(check: Check) -> Check:
+    return replace(check, share=1.0) if isinstance(check, LimitedCheck) else check
+
+
+def _context(conversation: Conversation) -> context:
+    said = conversation.context
+    return context(conversation=said.conversation, user=said.user, scope=said.scope, **said.attributes)
+
+
+def _heard(pipeline: Pipeline, conversation: Conversation) -> str | None:
+    """What the application hears."""
+    heard: list[str] = []
+    try:
+        answer = call(_ADAPTER, pipeline, _model(conversation), Invocation(None, (conversation.request,), {}))
+        if isinstance(answer, Response):
+            heard.append(ModelCall(conversation.request, answer).output_text)
+        else:
+            heard.extend(chunk for chunk in answer if isinstance(chunk, str))
+    except Blocked:
+        return "".join(heard) or None
+    return "".join(heard)
+
+
+def _model(conversation: Conversation) -> Callable[[Request], Response | Iterator[_Chunk]]:
+    """What answers as it is written."""
+
+    def answer(request: Request) -> Response | Iterator[_Chunk]:
+        return (chunk for chunk in conversation.answer) if request.streaming else answer_of(conversation.answer)
+
+    return answer
+
+
+class _Accumulator:
+    """Makes an answer of its chunks."""
+
+    finished = False  # that it is over, it says by ending
+
+    def __init__(self) -> None:
+        self._chunks: list[_Chunk] = []
+
+    def add(self, chunk: Any) -> None:
+        self._chunks.append(chunk)
+
+    def result(self) -> Response:
+        return answer_of(self._chunks)
+
+
+def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
+    request: Request = invocation.args[0]
+    return replace(invocation, args=(replace(request, input=_edited("input", request.input, edits)),))
+
+
+def _edit_response(response: Response, edits: Edits) -> Response:
+    return replace(response, output=_edited("output", response.output, edits))
+
+
+def _edited(side: str, messages: Iterable[Message], edits: Mapping[str, str]) -> tuple[Message, ...]:
+    return tuple(
+        replace(
+            message,
+            parts=tuple(_with_text(part, edits.get(f"/{side}/{i}/parts/{j}")) for j, part in enumerate(message.parts)),
+        )
+        for i, message in enumerate(messages)
+    )
+
+
+def _with_text(part: Part, text: str | None) -> Part:
+    if text is None:
+        return part
+    return replace(part, response=text) if isinstance(part, ToolCallResponse) else Text(text)
+
+
+def _deltas(chunk: Any) -> tuple[tuple[int, str], ...]:
+    return ((0, chunk),) if isinstance(chunk, str) else ()
+
+
+_ADAPTER = Adapter(
+    provider="test",
+    request=lambda invocation: invocation.args[0],
+    response=lambda answer: answer,
+    edit_request=_edit_request,
+    edit_response=_edit_response,
+    accumulator=lambda _: _Accumulator(),
+    deltas=_deltas,
+    cut=lambda _chunk, _choice, text: text,
+    stream_in=lambda answer: None if isinstance(answer, Response) else answer,
+)

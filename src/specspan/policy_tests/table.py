@@ -1,0 +1,135 @@
+"""From a file of tests to cases that can be run, or every problem named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from specspan._support.files import read_text_file
+from specspan._support.messages import Problems
+from specspan.call import CallContext, Message, Part, Request, Text, ToolCall, ToolCallResponse
+from specspan.documents.node import Limits, Node, PathTo, key_of
+from specspan.documents.validation import validated
+from specspan.documents.yaml import read_yaml
+from specspan.errors import ConfigurationError, Problem
+from specspan.policy.authority import Authority
+from specspan.policy.load import load_policy
+from specspan.policy.policy import Policy
+from specspan.policy.spec_problems import clause_problem
+from specspan.policy_tests.case import Case, Conversation, Expected, ExpectedFinding, Table
+from specspan.policy_tests.table_schema import (
+    CaseEntry,
+    ContextEntry,
+    ExpectEntry,
+    MessageEntry,
+    TestsFile,
+    ToolCallEntry,
+)
+
+MAX_BYTES = 4 << 20
+LIMITS = Limits(max_weight=16_000_000)
+_FACTS = ("verdict", "action", "would", "governing_clause", "reason", "handed_over")
+
+
+def load_tests(path: str | os.PathLike[str]) -> Table:
+    """Load a file of tests and the policy it names.
+
+    Raises:
+        PolicyError: the policy is refused.
+        ConfigurationError: the file is; every problem is named with line, key and remedy.
+    """
+    text = read_text_file(path, what="table of tests", max_bytes=MAX_BYTES, error=ConfigurationError)
+    problems = Problems(text.source, ConfigurationError)
+    root = read_yaml(text.source, text.text, error=ConfigurationError, limits=LIMITS)
+    if root is None or not isinstance(root.value, dict):
+        line = None if root is None else root.line
+        raise problems.error(Problem("the top is no mapping", "Start with 'policy:' and 'tests:'.", line))
+    file = validated(TestsFile, root, problems)
+    if file is None:
+        raise problems.error()
+    policy = load_policy(Path(text.source).parent / file.policy, environment=file.environment)
+    _look_over(file.tests, root, policy, problems)
+    problems.refuse()
+    return Table(
+        source=text.source,
+        policy=policy if file.mode is None else replace(policy, mode=file.mode),
+        cases=tuple(
+            _case(entry, root.at(("tests", index)).line, policy.authority) for index, entry in enumerate(file.tests)
+        ),
+    )
+
+
+def _look_over(tests: Sequence[CaseEntry], root: Node, policy: Policy, problems: Problems) -> None:
+    """Note names that stand twice, and clauses that the policy's spec does not have."""
+    lines: dict[str, int] = {}
+    for index, test in enumerate(tests):
+        line = root.at(("tests", index)).line
+        if (first := lines.setdefault(test.name, line)) != line:
+            message = f"{test.name!r} stands here a second time, first on line {first}"
+            problems.add(Problem(message, "Give each test a name of its own.", line, key_of(("tests", index, "name"))))
+        for path, clause in _named(test.expect):
+            if problem := clause_problem(policy.authority, clause):
+                whole: PathTo = ("tests", index, "expect", *path)
+                problems.add(Problem(*problem, root.at(whole).line, key_of(whole)))
+
+
+def _named(expect: ExpectEntry) -> Iterable[tuple[tuple[str, ...], str]]:
+    """Every clause that is named, and where."""
+    yield from ((("findings", clause), clause) for clause in expect.findings)
+    if expect.governing_clause is not None:
+        yield ("governing_clause",), expect.governing_clause
+
+
+def _case(entry: CaseEntry, line: int, authority: Authority) -> Case:
+    said = entry.stream if entry.stream is not None else filter(None, [entry.output])
+    conversation = Conversation(
+        request=_request(entry),
+        answer=(*said, *map(_tool_call, entry.tool_calls)),
+        context=_context(entry.context),
+        overrides=tuple(each.override for each in entry.overrides),
+        date=entry.date,
+    )
+    return Case(entry.name, line, conversation, _expected(entry.expect, authority))
+
+
+def _request(entry: CaseEntry) -> Request:
+    asked = () if entry.input is None else (Message("user", (Text(entry.input),)),)
+    return Request(
+        entry.provider,
+        entry.operation,
+        entry.model,
+        input=(*map(_message, entry.messages), *asked),
+        streaming=entry.stream is not None,
+    )
+
+
+def _message(entry: MessageEntry) -> Message:
+    said: tuple[Part, ...] = (Text(entry.content),) if entry.content else ()
+    if entry.role == "tool":
+        said = (ToolCallResponse(entry.content, entry.tool_call_id),)
+    return Message(entry.role, (*said, *map(_tool_call, entry.tool_calls)))
+
+
+def _tool_call(entry: ToolCallEntry) -> ToolCall:
+    return ToolCall(entry.name, entry.arguments, entry.id)
+
+
+def _context(entry: ContextEntry) -> CallContext:
+    scope = None if entry.scope is None else entry.scope.scope
+    return CallContext(entry.conversation, entry.user, scope, entry.model_extra or {})
+
+
+def _expected(entry: ExpectEntry, authority: Authority) -> Expected:
+    """What is expected, clauses by the names that findings have for them."""
+    facts = {name: getattr(entry, name) for name in _FACTS if name in entry.model_fields_set}
+    if entry.governing_clause is not None:
+        facts["governing_clause"] = authority.clauses_called(entry.governing_clause)[0]
+    return Expected(
+        facts=facts,
+        findings={
+            authority.clauses_called(clause)[0]: ExpectedFinding(each.outcome, each.reason)
+            for clause, each in entry.findings.items()
+        },
+    )

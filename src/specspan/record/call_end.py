@@ -1,0 +1,99 @@
+"""What instrumentation says about a call that is over: how it ended and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
+
+from specspan._support.fast_dataclass import quickly_made
+from specspan.call import ModelCall
+from specspan.decision import Decision
+from specspan.errors import Blocked
+
+
+class EndKind(str, Enum):
+    """How a call, or a decorated function, came to its end."""
+
+    COMPLETED = "completed"
+    CLOSED = "closed"
+    """The consumer of a stream closed it before its end."""
+    ABANDONED = "abandoned"
+    """The consumer of a stream let go of it; it was collected."""
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """The policy stopped it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it ended."""
+
+    kind: EndKind
+    error: BaseException | None = None
+    """What was raised, where something was."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Ending:
+        """The ending of work that ``error`` left: blocked by the policy, cancelled from outside, or failed."""
+        if isinstance(error, Blocked):
+            return cls(EndKind.BLOCKED, error)
+        # concurrent.futures', asyncio's and anyio's cancellations share only the name
+        cancelled = any(kind.__name__ in ("CancelledError", "Cancelled") for kind in type(error).__mro__)
+        return cls(EndKind.CANCELLED if cancelled else EndKind.FAILED, error)
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a call took, by a monotonic clock."""
+
+    duration_s: float
+    time_to_first_chunk_s: float | None = None
+    """On streams whose first chunk came."""
+    overhead_ns: Mapping[str, int] = field(default_factory=dict)
+    """What specspan itself cost the caller, by stage."""
+
+
+class Sharing(NamedTuple):
+    """What of a call another instrumentation sees to."""
+
+    span: bool = False
+    """The span is theirs: they end it."""
+    duration: bool = False
+    """They measure how long it took."""
+    tokens: bool = False
+    """They measure its tokens."""
+
+
+ALONE = Sharing()
+
+
+class Ended(NamedTuple):
+    """A call that is over: what metrics, log records and decision records are made of, off the caller's thread.
+
+    A named tuple, as one is made for every call: a frozen dataclass takes three times as long to make. It holds no
+    exception: that would keep the application's frames alive while it waits.
+    """
+
+    span_context: SpanContext
+    """Which trace and span it is, sampled or not."""
+    call: ModelCall
+    decision: Decision | None
+    kind: EndKind
+    error_type: str | None
+    """``error.type``; None when it ended well."""
+    timing: Timing
+    sharing: Sharing = ALONE
+    dialect: str | None = None
+    """In which dialect somebody else told of it; None where it was met."""
+
+    @property
+    def context(self) -> Context:
+        """A context in which the call's span is current."""
+        return set_span_in_context(NonRecordingSpan(self.span_context), Context())

@@ -1,0 +1,110 @@
+"""Decisions that are not spans: every decision, sampled or not, to every exporter, in batches from its own thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+
+from specspan._support import drop_counts as losses
+from specspan._support.guard import guard
+from specspan.record.batching import Lane
+from specspan.record.settings import Settings
+
+_log = logging.getLogger("specspan")
+T = TypeVar("T")
+
+
+class DecisionExporter(Protocol):
+    """Carries decision records to a backend.
+
+    Called by one thread at a time. Records share parts with one another: they are read, never changed. After a fork
+    the child's thread calls the same object.
+    """
+
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Carry ``records``; raise when that could not be done, and they are handed over again."""
+
+    def shutdown(self) -> None:
+        """Let go of what it holds; nothing is exported after."""
+
+
+class Export(Generic[T]):
+    """Makes records on its lane's thread and hands them to one exporter; a failing one harms no other.
+
+    A batch that could not be handed over is tried again after each of `Settings.retry_delays_s`, then dropped and
+    counted.
+    """
+
+    def __init__(
+        self, exporter: DecisionExporter, record_of: Callable[[T], Mapping[str, Any]], settings: Settings
+    ) -> None:
+        self._exporter = exporter
+        self._record_of = record_of
+        self._retry_delays_s = settings.retry_delays_s
+        self._failing = False
+        self._held = settings.batch_size
+        self.lane: Lane[T | _Made] = Lane(
+            "decision",
+            self._write,
+            queue_size=settings.queue_size,
+            batch_size=settings.batch_size,
+            interval_s=settings.interval_s,
+            on_close=exporter.shutdown,
+        )
+
+    def put(self, item: T) -> None:
+        """Queue an item. While the exporter lags, its record is made at once: a record holds no conversation."""
+        if self.lane.waiting < self._held:
+            self.lane.put(item)
+            return
+        for record in _records((item,), self._record_of):
+            self.lane.put(_Made(record))
+
+    def _write(self, items: Sequence[T | _Made]) -> None:
+        records = _records(items, self._record_of)
+        if not records:
+            return
+        for delay_s in self._retry_delays_s:
+            if self._handed_over(records):
+                return
+            self.lane.closing.wait(delay_s)
+        if not self._handed_over(records):
+            losses.count("decision", "export_failed", len(records))
+
+    def _handed_over(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        # an exporter's own database and network calls are no part of the application's traces
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
+        try:
+            self._exporter.export(records)
+        except Exception as error:
+            if not self._failing:  # once an outage, not once a batch
+                name = type(self._exporter).__qualname__
+                _log.warning("%s could not export %d decision records: %r", name, len(records), error)
+            self._failing = True
+            return False
+        finally:
+            detach(token)
+        self._failing = False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    record: Mapping[str, Any]
+
+
+def _records(items: Sequence[T | _Made], record_of: Callable[[T], Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Records of ``items``; one that cannot be made is counted and leaves the rest."""
+    records: list[Mapping[str, Any]] = []
+    for item in items:
+        with guard("record.decision_record"):
+            try:
+                records.append(item.record if isinstance(item, _Made) else record_of(item))
+            except Exception:
+                losses.count("decision", "internal")
+                raise
+    return records

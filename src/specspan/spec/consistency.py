@@ -1,0 +1,112 @@
+"""What must hold of the clauses of a spec taken together, whatever format they were written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from specspan._support.messages import Problems, did_you_mean
+from specspan.errors import Problem
+from specspan.spec.spec import Clause, Ladder
+
+_MAX_LEVEL = 6
+_RENAME = "Give this section another id."
+
+
+class Section(Protocol):
+    """A section, finished or not."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def authority(self) -> str | None: ...
+    @property
+    def line(self) -> int: ...
+
+
+def misfits(sections: Iterable[Section], ladder: Ladder, declare: str, rename: str = _RENAME) -> Iterator[Problem]:
+    """Ids that stand twice, and levels that the ladder lacks; ``declare`` and ``rename`` are remedies."""
+    first: dict[str, int] = {}
+    for section in sections:
+        if section.id in first:
+            message = f"id {section.id!r} stands on line {first[section.id]} already"
+            yield Problem(message, rename, section.line)
+        first.setdefault(section.id, section.line)
+        if section.authority is not None and section.authority not in ladder:
+            remedy = did_you_mean(section.authority, ladder, declare)
+            levels = ", ".join(ladder)
+            message = f"unknown authority {section.authority!r} of {section.id!r}; the levels are {levels}"
+            yield Problem(message, remedy, section.line)
+
+
+def settled(clauses: Sequence[Clause], ladder: Ladder, problems: Problems) -> dict[str, Clause]:
+    """The clauses by id, each with the level of its heading (0 is filled in from its parent's).
+
+    Raises:
+        ConfigurationError: of the kind that ``problems`` raises, naming everything that is wrong in the file.
+    """
+    declare = "Declare your own levels with 'ladder'."
+    problems.add_all(misfits(clauses, ladder, declare))
+    problems.add_all(_duplicate_levels(ladder))
+    by_id = {clause.id: clause for clause in clauses}
+    problems.add_all(_lost(by_id))
+    problems.refuse()
+    problems.add_all(_circles(by_id))
+    problems.refuse()
+    levels: dict[str, int] = {}
+    for clause in clauses:
+        _level(clause, by_id, levels)
+    problems.add_all(_misplaced(by_id, levels))
+    problems.refuse()
+    return {id_: replace(clause, level=levels[id_]) for id_, clause in by_id.items()}
+
+
+def _duplicate_levels(ladder: Ladder) -> Iterator[Problem]:
+    if len(set(ladder)) < len(ladder):
+        yield Problem("the ladder names a level twice", "Name each level once, the strongest first.")
+
+
+def _lost(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
+    """Parents that are no section of the document."""
+    for clause in clauses.values():
+        if clause.parent is not None and clause.parent not in clauses:
+            remedy = did_you_mean(clause.parent, clauses, "Name a section of this document, or none.")
+            yield Problem(f"the parent {clause.parent!r} of {clause.id!r} is no section", remedy, clause.line)
+
+
+def _circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
+    """Chains of parents that come back to where they began: each is named once."""
+    sound: set[str] = set()
+    for start in clauses.values():
+        chain: dict[str, None] = {}
+        at: Clause | None = start
+        while at is not None and at.id not in sound and at.id not in chain:
+            chain[at.id] = None
+            at = clauses[at.parent] if at.parent is not None else None
+        if at is not None and at.id in chain:
+            circle = [*chain][[*chain].index(at.id) :]
+            shown = " in ".join(map(repr, [*circle[:5], *(["…"] if len(circle) > 5 else []), at.id]))
+            yield Problem(f"sections stand in one another: {shown}", "Let one of them have no parent.", at.line)
+        sound.update(chain)  # '|=' with keys would copy all of it, for every clause
+
+
+def _level(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str, int]) -> None:
+    """Fill in the level of a clause and of those above it."""
+    chain: list[Clause] = []
+    at: Clause | None = clause
+    while at is not None and at.id not in levels:
+        chain.append(at)
+        at = clauses[at.parent] if at.parent is not None else None
+    for each in reversed(chain):
+        levels[each.id] = each.level or (levels[each.parent] + 1 if each.parent is not None else 1)
+
+
+def _misplaced(clauses: Mapping[str, Clause], levels: Mapping[str, int]) -> Iterator[Problem]:
+    """Sections that stand no deeper than their parents, or too deep."""
+    for clause in clauses.values():
+        if levels[clause.id] > _MAX_LEVEL:
+            yield Problem(f"{clause.id!r} stands more than {_MAX_LEVEL} deep", "Write it flatter.", clause.line)
+        elif clause.parent is not None and levels[clause.id] <= levels[clause.parent]:
+            message = f"{clause.id!r} has level {levels[clause.id]}, its parent {levels[clause.parent]}"
+            yield Problem(message, "Leave 'level' out, or give a deeper one.", clause.line)

@@ -1,0 +1,121 @@
+"""Putting the answers that a spec's examples compare before a policy's checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from specspan.call import ModelCall
+from specspan.checks.check import Check
+from specspan.checks.limited import LimitedCheck
+from specspan.decision import Finding, Mode, Outcome
+from specspan.engine.bound_check import NOTHING_TO_READ
+from specspan.engine.engine import Engine
+from specspan.engine.outcomes import worst
+from specspan.engine.waiting import run
+from specspan.policy.policy import Policy
+from specspan.spec.spec import Answer, Clause, Example, Spec, Verdict
+from specspan.spec_examples.calls import calls_of
+from specspan.spec_examples.results import Agreement, Hearing, Match
+
+_NOT_LOOKED = frozenset((Outcome.UNASSESSED, Outcome.OVERRIDDEN))
+_OPEN = frozenset((Outcome.UNCERTAIN, Outcome.PENDING, Outcome.ERROR))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An answer with a verdict, and where it stands."""
+
+    holder: Clause
+    example: Example
+    compared: int
+    """Which of the example's comparisons."""
+    answer: Answer
+    verdict: Verdict
+
+    @property
+    def clause(self) -> str:
+        return self.verdict.charged or self.holder.id
+
+
+def hear(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: Sequence[str] = ()) -> Agreement:
+    """Decide every answer that ``spec`` gives a verdict on, with the engine that decides calls, in observe mode.
+
+    Args:
+        spec: the document with the examples.
+        policy: a policy for that document; `specspan.spec_examples.calls` makes one of a policy for another version.
+        clause: only answers about the clause with this id.
+        unbound: clauses of the policy that did not fit, for the record.
+    """
+    engine = Engine(_watching(policy))
+    judged = [each for each in _judged(spec) if clause in (None, each.clause)]
+    comparisons = len({(id(each.example), each.compared) for each in judged})
+    return Agreement(
+        spec,
+        policy,
+        tuple(_heard(engine, each, policy.authority.name(spec, each.clause)) for each in judged),
+        comparisons,
+        tuple(unbound),
+    )
+
+
+def _watching(policy: Policy) -> Policy:
+    """The policy, changing nothing and looking at every answer: a share of so few would say nothing."""
+    clauses = {name: replace(bound, checks=tuple(map(_always, bound.checks))) for name, bound in policy.clauses.items()}
+    return replace(policy, mode=Mode.OBSERVE, clauses=clauses)
+
+
+def _always(check: Check) -> Check:
+    return replace(check, share=1.0) if isinstance(check, LimitedCheck) else check
+
+
+def _judged(spec: Spec) -> Iterator[_Judged]:
+    for holder in spec.clauses.values():
+        for example in holder.examples:
+            for compared, comparison in enumerate(example.comparisons):
+                for answer in comparison.answers:
+                    if answer.verdict is not None:
+                        yield _Judged(holder, example, compared, answer, answer.verdict)
+
+
+def _heard(engine: Engine, judged: _Judged, name: str) -> Hearing:
+    """``name``: what the clause is called in the policy."""
+    calls = calls_of(judged.example, judged.compared, judged.answer)
+    found = [(at, finding) for at, call in enumerate(calls) for finding in _findings(engine, call)]
+    about = [(at, finding) for at, finding in found if finding.clause == name]
+    looked = [finding.outcome for _, finding in about if _looked(finding)]
+    outcome = worst(looked) if looked else Outcome.UNASSESSED
+    violated = (finding.clause for _, finding in found if finding.outcome is Outcome.VIOLATED)
+    return Hearing(
+        example=judged.example,
+        holder=judged.holder,
+        verdict=judged.verdict,
+        clause=judged.clause,
+        calls=calls,
+        match=_match(judged.verdict, outcome),
+        outcome=outcome,
+        findings=tuple((at, finding) for at, finding in about if finding.outcome is not Outcome.COMPLIED),
+        elsewhere=tuple(dict.fromkeys(id_ for id_ in violated if id_ != name)),
+    )
+
+
+def _findings(engine: Engine, call: ModelCall) -> tuple[Finding, ...]:
+    evaluation = engine.open((), call)
+    run(evaluation.input(replace(call, response=None)))
+    run(evaluation.output(call))
+    return evaluation.decide().findings
+
+
+def _looked(finding: Finding) -> bool:
+    """Whether a check looked at the answer, rather than finding nothing there that it reads."""
+    return finding.outcome not in _NOT_LOOKED and finding.reason != NOTHING_TO_READ
+
+
+def _match(verdict: Verdict, outcome: Outcome) -> Match:
+    if outcome in _NOT_LOOKED:
+        return Match.UNASSESSED
+    if outcome in _OPEN:
+        return Match.UNDECIDED
+    if verdict.label == "BAD":
+        return Match.CAUGHT if outcome is Outcome.VIOLATED else Match.MISSED
+    return Match.FALSE_ALARM if outcome is Outcome.VIOLATED else Match.CLEAR
