@@ -86,7 +86,7 @@ def test_the_applications_global_provider_is_joined() -> None:
     script = """
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from specspan.runtime import environment, providers
+from specspan.runtime import environment, otel_providers as providers
 nothing_set = providers.given_or_made(environment.read({"OTEL_TRACES_EXPORTER": "none"}))
 assert nothing_set.made, "none is set yet"
 assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider), "and none is set by us"
