@@ -12,7 +12,7 @@ from specspan.checks.kinds.pattern import build
 from specspan.decision import Action, CheckKind, CheckRef, Mode, Severity, Stage
 from specspan.engine.engine import Engine, uuid7
 from specspan.engine.stream_check import StreamCheck
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import ClausePolicy, OnError, Policy
 from specspan.spec.spec import Clause, Spec
 
@@ -76,7 +76,7 @@ _LIMITS = {
 
 def _checking(engine: Engine, text: str) -> Callable[[], object]:
     call = _call(text)
-    return lambda: run(engine.open().output(call))
+    return lambda: run_sync(engine.open().output(call))
 
 
 def _deciding(engine: Engine, text: str) -> Callable[[], object]:
@@ -84,8 +84,8 @@ def _deciding(engine: Engine, text: str) -> Callable[[], object]:
 
     def decide() -> object:
         evaluation = engine.open()
-        run(evaluation.input(call))
-        run(evaluation.output(call))
+        run_sync(evaluation.input(call))
+        run_sync(evaluation.output(call))
         return evaluation.decide()
 
     return decide

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.measure import Row, best_us, medians_us
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.load import load_policy
 from specspan.spec.read import load_spec
 from specspan.spec.write import write_spec
@@ -54,8 +54,8 @@ def _deciding(folder: Path, clauses: int) -> Callable[[], object]:
 
     def decide() -> object:
         evaluation = engine.open()
-        run(evaluation.input(_CALL))
-        run(evaluation.output(_CALL))
+        run_sync(evaluation.input(_CALL))
+        run_sync(evaluation.output(_CALL))
         return evaluation.decide()
 
     return decide

@@ -27,7 +27,7 @@ from specspan.decision import (
 )
 from specspan.engine.engine import Engine
 from specspan.engine.precedence import conclude, law_of, taken
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import OnError
 
 CLAUSES = [
@@ -118,7 +118,7 @@ def decision_over(asked: Sequence[tuple[Outcome, Action]], order: Sequence[int])
     policy = policies.policy(*clauses.values())
     engine = Engine(replace(policy, clauses={f"c{n}": clauses[f"c{n}"] for n in order}), new_id=str, now_ns=int)
     evaluation = engine.open()
-    run(evaluation.output(policies.answered("an answer")))
+    run_sync(evaluation.output(policies.answered("an answer")))
     decision = evaluation.decide()
     return replace(decision, findings=tuple(replace(finding, duration_ns=0) for finding in decision.findings))
 
@@ -158,7 +158,7 @@ def test_a_clause_at_the_top_is_never_overridden(overrides: list[Override]) -> N
     """No level sets a clause of the top level aside, not even that level itself."""
     engine = Engine(policies.policy(bound("top", pattern("answer"), authority="root"), overrides=overrides))
     evaluation = engine.open(overrides)
-    run(evaluation.output(policies.answered("an answer")))
+    run_sync(evaluation.output(policies.answered("an answer")))
     assert evaluation.decide().verdict is Verdict.VIOLATED
 
 

@@ -38,7 +38,7 @@ from policies import bound, pattern
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text
 from specspan.decision import Action, Decision, Finding, Outcome, Override, OverrideKind, Severity, Verdict
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import ClausePolicy, tagged
 from specspan.spec.catalogue import pinned
 
@@ -67,7 +67,7 @@ def decided(engine: Engine, overrides: Sequence[Override] = (), facts: Mapping[s
     answer = Response(output=(Message("assistant", (Text("an answer"),)),))
     call = ModelCall(Request("test", input=CONVERSATION), answer, CallContext(attributes=facts or {}))
     evaluation = engine.open(overrides, call)
-    run(evaluation.output(call))
+    run_sync(evaluation.output(call))
     decision = evaluation.decide()
     return replace(decision, findings=tuple(replace(finding, duration_ns=0) for finding in decision.findings))
 

@@ -15,7 +15,7 @@ from specspan.checks.check import Check
 from specspan.decision import Action, Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.rewriting import PROCEED, Ruling
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import ClausePolicy, OnError
 
 
@@ -27,7 +27,7 @@ def watched(id_: str, *checks: Check, action: Action = Action.BLOCK, on_error: O
 def decided(*clauses: ClausePolicy, mode: Mode = Mode.ENFORCE, text: str = "bad worse") -> tuple[Ruling, Decision]:
     """What is done about an answer, and the decision about it."""
     evaluation = Engine(policies.policy(*clauses, mode=mode)).open()
-    ruling = run(evaluation.output(answered(text)))
+    ruling = run_sync(evaluation.output(answered(text)))
     return ruling, evaluation.decide()
 
 
@@ -74,17 +74,17 @@ def test_a_question_and_a_tool_call_go_through() -> None:
     """It holds at every stage."""
     clause = watched("new", pattern("secret", stage=Stage.INPUT), says(False, Stage.TOOL_CALL))
     evaluation = Engine(policies.policy(clause)).open()
-    assert not run(evaluation.input(asked("a secret"))).action.stops
-    assert not run(evaluation.output(answered("fine", tools=[ToolCall("t")]))).action.stops
+    assert not run_sync(evaluation.input(asked("a secret"))).action.stops
+    assert not run_sync(evaluation.output(answered("fine", tools=[ToolCall("t")]))).action.stops
     assert evaluation.decide().would is Action.BLOCK
 
 
 def test_a_stream_is_not_cut_by_a_watched_clause() -> None:
     """All of it is handed over; that it would have been cut is told."""
     evaluation = Engine(policies.policy(watched("new", pattern("bad")))).open()
-    run(evaluation.input(asked(streaming=True)))
+    run_sync(evaluation.input(asked(streaming=True)))
     assert evaluation.stream() is None
-    run(evaluation.output(answered("so bad", streaming=True), released_chars=6))
+    run_sync(evaluation.output(answered("so bad", streaming=True), released_chars=6))
     decision = evaluation.decide()
     assert (decision.action, decision.would, decision.released_chars) == (Action.FLAG, Action.BLOCK, None)
 
@@ -93,7 +93,7 @@ def test_a_stream_is_cut_by_the_other_clauses_alone() -> None:
     """A chunk that only a watched clause minds is handed over."""
     old = bound("old", pattern("worse"), action=Action.BLOCK)
     evaluation = Engine(policies.policy(watched("new", pattern("bad")), old)).open()
-    run(evaluation.input(asked(streaming=True)))
+    run_sync(evaluation.input(asked(streaming=True)))
     stream = evaluation.stream()
     assert stream is not None
     assert stream.feed(0, "bad ") is None

@@ -19,7 +19,7 @@ from specspan.decision import Action, Outcome, Override, Stage, Verdict
 from specspan.engine import plan
 from specspan.engine import stage_run as look
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import OnError, tagged
 
 
@@ -31,7 +31,7 @@ def in_production(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def verdict(engine: Engine, overrides: Sequence[Override] = (), text: str = "an answer") -> Verdict:
     evaluation = engine.open(overrides)
-    run(evaluation.output(answered(text)))
+    run_sync(evaluation.output(answered(text)))
     return evaluation.decide().verdict
 
 
@@ -75,7 +75,7 @@ def test_what_is_remembered_of_calls_is_bounded() -> None:
     for number in range(1000):
         evaluation = engine.open([Override("c", by="user", reason=str(number))] if number % 2 else [])
         message = Message(f"role {number}", (Text("text"),))
-        run(evaluation.input(ModelCall(Request("test", input=(message,)))))
+        run_sync(evaluation.input(ModelCall(Request("test", input=(message,)))))
         evaluation.decide()
     stage = engine._plan.stages[Stage.INPUT]
     assert max(len(engine._plans), len(stage._audiences), len(engine._plan._frames)) <= 64
@@ -104,7 +104,7 @@ def test_a_check_reads_only_the_roles_it_wants() -> None:
     code = Code(decide, Stage.INPUT, roles=("user",))
     words = pattern("kind", stage=Stage.INPUT)  # of users and tools, unless a policy says otherwise
     evaluation = Engine(policies.policy(bound("code", code), bound("words", words))).open()
-    run(evaluation.input(ModelCall(Request("test", input=messages))))
+    run_sync(evaluation.input(ModelCall(Request("test", input=messages))))
     assert (seen, evaluation.decide().verdict) == (["hello"], Verdict.COMPLIED)
 
 
@@ -121,7 +121,7 @@ def test_a_failure_of_our_own_is_an_error_of_every_clause(
     monkeypatch.setattr(look, "texts", fail)
     before = losses.totals().get(("internal", "engine.look"), 0)
     evaluation = Engine(policies.policy(bound("c", pattern("never"), on_error=on_error))).open()
-    assert run(evaluation.output(answered("text"))).action is action
+    assert run_sync(evaluation.output(answered("text"))).action is action
     decision = evaluation.decide()
     assert [(finding.outcome, finding.reason) for finding in decision.findings] == [(Outcome.ERROR, "internal")]
     assert losses.totals()["internal", "engine.look"] == before + 1
@@ -136,7 +136,7 @@ def test_a_check_that_cannot_say_what_it_reads_looks_at_everything() -> None:
             raise RuntimeError
 
     evaluation = Engine(policies.policy(bound("c", Undecided(lambda call, texts: False)))).open()
-    run(evaluation.output(answered("text")))
+    run_sync(evaluation.output(answered("text")))
     assert evaluation.decide().verdict is Verdict.VIOLATED
 
 
@@ -149,7 +149,7 @@ def test_when_the_one_pass_fails_every_check_looks_for_itself(monkeypatch: pytes
 
     monkeypatch.setattr(MultiPattern, "hits", fail)
     evaluation = Engine(policies.policy(bound("bad", pattern("bad")), bound("good", pattern("good")))).open()
-    run(evaluation.output(answered("bad")))
+    run_sync(evaluation.output(answered("bad")))
     assert evaluation.decide().summary.violated == ("bad",)
 
 
@@ -182,7 +182,7 @@ def test_clauses_without_checks_cost_nothing(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(plan, "MultiPattern", Counted)
     clauses = [bound(f"c{number}", pattern(f"word{number}")) for number in range(20)]
     evaluation = Engine(policies.policy(*clauses, silent=10_000)).open()
-    run(evaluation.output(answered("text")))
+    run_sync(evaluation.output(answered("text")))
     decision = evaluation.decide()
     assert (decision.summary.considered, decision.summary.unassessed, len(passes)) == (10_020, 10_000, 1)
     assert len(decision.findings) == 20

@@ -12,7 +12,7 @@ from specspan.call import ModelCall, ToolCall
 from specspan.decision import Action, Decision, Evidence, Finding, Mode, Outcome, Override, Stage, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.rewriting import PROCEED, Ruling
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import ClausePolicy, OnError
 
 SSN = r"\d{3}-\d{2}-\d{4}"
@@ -22,14 +22,14 @@ def decided(*clauses: ClausePolicy, call: ModelCall | None = None, **policy: Any
     """The decision about a whole call."""
     evaluation = Engine(policies.policy(*clauses, **policy)).open()
     call = call or answered("an answer")
-    run(evaluation.input(call))
-    run(evaluation.output(call))
+    run_sync(evaluation.input(call))
+    run_sync(evaluation.output(call))
     return evaluation.decide()
 
 
 def ruled(*clauses: ClausePolicy, call: ModelCall | None = None, **policy: Any) -> Ruling:
     """What is to be done about a whole answer."""
-    return run(Engine(policies.policy(*clauses, **policy)).open().output(call or answered("an answer")))
+    return run_sync(Engine(policies.policy(*clauses, **policy)).open().output(call or answered("an answer")))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_check_without_anything_to_read_is_not_applicable_and_not_run() -> Non
 def test_a_clause_whose_stage_was_never_reached_is_unassessed() -> None:
     """A call that fails before its answer leaves the checks of answers unassessed."""
     evaluation = Engine(policies.policy(bound("clause", pattern("x")), silent=2)).open()
-    run(evaluation.input(asked()))
+    run_sync(evaluation.input(asked()))
     decision = evaluation.decide()
     assert [(finding.outcome, finding.reason) for finding in decision.findings] == [
         (Outcome.UNASSESSED, "not_reached"),
@@ -127,7 +127,7 @@ def test_every_clause_is_counted_once() -> None:
 def test_observe_mode_changes_nothing_and_says_what_would_have_been_done() -> None:
     """In observe mode the ruling asks for nothing; the decision has the action of enforce mode beside a flag."""
     evaluation = Engine(policies.policy(bound("c", pattern("answer"), action=Action.BLOCK), mode=Mode.OBSERVE)).open()
-    assert run(evaluation.output(answered("an answer"))) is PROCEED
+    assert run_sync(evaluation.output(answered("an answer"))) is PROCEED
     decision = evaluation.decide()
     assert (decision.verdict, decision.action, decision.would) == (Verdict.VIOLATED, Action.FLAG, Action.BLOCK)
 
@@ -135,7 +135,7 @@ def test_observe_mode_changes_nothing_and_says_what_would_have_been_done() -> No
 def test_enforce_mode_stops_the_call() -> None:
     """In enforce mode a blocking clause stops the answer, and the decision says so."""
     evaluation = Engine(policies.policy(bound("c", pattern("answer", reason="word"), action=Action.BLOCK))).open()
-    assert run(evaluation.output(answered("an answer"))).action.stops
+    assert run_sync(evaluation.output(answered("an answer"))).action.stops
     decision = evaluation.decide()
     assert (decision.action, decision.would) == (Action.BLOCK, None)
     assert (decision.governing_clause, decision.reason) == ("c", "word")
@@ -165,7 +165,7 @@ def test_the_stricter_action_stands_whichever_clause_governs() -> None:
 def test_redaction_takes_out_what_the_evidence_points_at() -> None:
     """Each place found is replaced by a marker with the reason, and the decision names the part."""
     evaluation = Engine(policies.policy(bound("c", pattern(SSN, reason="ssn"), action=Action.REDACT))).open()
-    ruling = run(evaluation.output(answered("clean", "it is 123-45-6789 or 987-65-4321.")))
+    ruling = run_sync(evaluation.output(answered("clean", "it is 123-45-6789 or 987-65-4321.")))
     assert ruling.edits == {"/output/0/parts/1": "it is [redacted:ssn] or [redacted:ssn]."}
     assert evaluation.decide().redacted == ("/output/0/parts/1",)
 
@@ -174,7 +174,7 @@ def test_redaction_works_before_sending() -> None:
     """What a user wrote is redacted before the model sees it."""
     clause = bound("c", pattern(SSN, reason="ssn", stage=Stage.INPUT), action=Action.REDACT)
     evaluation = Engine(policies.policy(clause)).open()
-    ruling = run(evaluation.input(asked("my ssn is 123-45-6789")))
+    ruling = run_sync(evaluation.input(asked("my ssn is 123-45-6789")))
     assert ruling.edits == {"/input/0/parts/0": "my ssn is [redacted:ssn]"}
 
 
@@ -220,7 +220,7 @@ def test_a_released_text_can_only_be_flagged_but_a_tool_call_still_blocked() -> 
         (answered("an answer", tools=[ToolCall("search", "evil")], streaming=True), Action.BLOCK),
     ):
         evaluation = Engine(policies.policy(text, tool)).open()
-        assert run(evaluation.output(call, released_chars=9)).action is action
+        assert run_sync(evaluation.output(call, released_chars=9)).action is action
         assert evaluation.decide().action is action
 
 
@@ -251,14 +251,14 @@ def test_the_program_can_be_ended_while_a_check_runs() -> None:
     """KeyboardInterrupt is no answer of a check."""
     evaluation = Engine(policies.policy(bound("c", says(KeyboardInterrupt())))).open()
     with pytest.raises(KeyboardInterrupt):
-        run(evaluation.output(answered("x")))
+        run_sync(evaluation.output(answered("x")))
 
 
 def test_overhead_is_told_by_stage() -> None:
     """Each stage that has checks says what it cost."""
     evaluation = Engine(policies.policy(bound("c", pattern("x")))).open()
-    run(evaluation.input(asked()))
-    run(evaluation.output(answered("x")))
+    run_sync(evaluation.input(asked()))
+    run_sync(evaluation.output(answered("x")))
     assert list(evaluation.overhead_ns) == [Stage.OUTPUT]
     assert evaluation.overhead_ns[Stage.OUTPUT] > 0
 

@@ -14,7 +14,7 @@ from specspan.checks.kinds.pattern import build
 from specspan.checks.limited import LimitedCheck
 from specspan.decision import Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.scope.scope import ArgumentLimit, ScopeOfAutonomy
 
 UNSEEN = "content_not_recorded"
@@ -23,8 +23,8 @@ UNSEEN = "content_not_recorded"
 def decided(call: ModelCall, *checks: Check) -> Decision:
     """The decision about one clause with these checks."""
     evaluation = Engine(policy(bound("rule", *checks))).open((), call)
-    run(evaluation.input(call))
-    run(evaluation.output(call))
+    run_sync(evaluation.input(call))
+    run_sync(evaluation.output(call))
     return evaluation.decide()
 
 
@@ -129,7 +129,7 @@ def test_an_engine_that_observes_takes_no_action() -> None:
     """It decides under the same policy, and says what would have been done."""
     engine = Engine(policy(bound("rule", pattern("bad")), mode=Mode.ENFORCE))
     evaluation = engine.observing().open()
-    assert run(evaluation.output(answered("bad"))).action == "allow"
+    assert run_sync(evaluation.output(answered("bad"))).action == "allow"
     decision = evaluation.decide()
     assert (decision.mode, decision.policy_digest, decision.would) == (Mode.OBSERVE, "sha256:policy", "flag")
     observing = Engine(policy(bound("rule", pattern("bad")), mode=Mode.OBSERVE))

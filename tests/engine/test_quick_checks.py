@@ -14,7 +14,7 @@ from specspan.checks.check import TextAt
 from specspan.decision import Decision
 from specspan.engine.bound_check import NOTABLE_NS
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 
 
 def takes_time(call: ModelCall, texts: Sequence[TextAt]) -> bool:
@@ -27,7 +27,7 @@ def takes_time(call: ModelCall, texts: Sequence[TextAt]) -> bool:
 
 def decided(engine: Engine) -> Decision:
     evaluation = engine.open()
-    run(evaluation.output(answered("text")))
+    run_sync(evaluation.output(answered("text")))
     return evaluation.decide()
 
 

@@ -18,7 +18,7 @@ from specspan.checks.limited import LimitedCheck
 from specspan.decision import Action, Decision, Finding, Outcome, Override, Stage, Verdict
 from specspan.engine.bound_check import NOT_SAMPLED, chance
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import ClausePolicy
 
 
@@ -35,7 +35,7 @@ def with_chance(wanted: float) -> str:
 def decided(*checks: Check, id_: str, text: str = "bad") -> Decision:
     """The decision of one call, under the id given."""
     evaluation = Engine(policies.policy(*_clauses(checks)), new_id=lambda: id_).open()
-    run(evaluation.output(answered(text)))
+    run_sync(evaluation.output(answered(text)))
     return evaluation.decide()
 
 
@@ -86,7 +86,7 @@ def test_checks_without_a_share_look_at_every_call() -> None:
     """A clause with two checks is decided by the one that looked."""
     clause = bound("c", pattern("worse"), some(pattern("bad"), 0.1))
     evaluation = Engine(policies.policy(clause), new_id=lambda: with_chance(0.5)).open()
-    run(evaluation.output(answered("bad")))
+    run_sync(evaluation.output(answered("bad")))
     decision = evaluation.decide()
     assert [finding.outcome for finding in decision.findings] == [Outcome.COMPLIED, Outcome.UNASSESSED]
     assert decision.verdict is Verdict.COMPLIED
@@ -99,7 +99,7 @@ def test_an_overridden_clause_stays_overridden() -> None:
         evaluation = Engine(policies.policy(clause), new_id=partial(with_chance, wanted)).open(
             [Override("c", "user", "…")]
         )
-        run(evaluation.output(answered("bad")))
+        run_sync(evaluation.output(answered("bad")))
         assert [finding.outcome for finding in evaluation.decide().findings] == [Outcome.OVERRIDDEN]
 
 
@@ -108,7 +108,7 @@ def test_a_stream_is_cut_where_the_call_is_a_sample(wanted: float, *, cut: bool)
     """A check that does not look at a call does not look at it while it grows either."""
     clause = bound("c", some(pattern("bad"), 0.5), action=Action.BLOCK)
     evaluation = Engine(policies.policy(clause), new_id=lambda: with_chance(wanted)).open()
-    run(evaluation.input(asked(streaming=True)))
+    run_sync(evaluation.input(asked(streaming=True)))
     stream = evaluation.stream()
     assert (stream is not None and stream.feed(0, "bad") is not None) is cut
 

@@ -6,7 +6,7 @@ from counting import function_calls
 from policies import answered, bound, pattern, policy
 
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 
 
 def calls_of_a_decision(silent: int) -> tuple[int, int, int]:
@@ -16,8 +16,8 @@ def calls_of_a_decision(silent: int) -> tuple[int, int, int]:
 
     def decide() -> None:
         evaluation = engine.open()
-        run(evaluation.input(call))
-        run(evaluation.output(call))
+        run_sync(evaluation.input(call))
+        run_sync(evaluation.output(call))
         summaries.append(evaluation.decide().summary)
 
     summaries = []  # type: ignore[var-annotated]  # the function above says what they are

@@ -32,7 +32,7 @@ from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.rewriting import Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import ClausePolicy, OnError
 
 SSN = r"\d{3}-\d{2}-\d{4}"
@@ -41,7 +41,7 @@ SSN = r"\d{3}-\d{2}-\d{4}"
 def opened(*clauses: ClausePolicy, mode: Mode = Mode.ENFORCE) -> Evaluation:
     """An evaluation whose question was sent."""
     evaluation = Engine(policies.policy(*clauses, mode=mode)).open()
-    run(evaluation.input(asked(streaming=True)))
+    run_sync(evaluation.input(asked(streaming=True)))
     return evaluation
 
 
@@ -63,7 +63,7 @@ def handed_over(check: StreamCheck, chunks: Iterable[str]) -> tuple[list[str], C
 
 
 def decided(evaluation: Evaluation, text: str, released_chars: int) -> tuple[Ruling, Decision]:
-    ruling = run(evaluation.output(answered(text, streaming=True), released_chars=released_chars))
+    ruling = run_sync(evaluation.output(answered(text, streaming=True), released_chars=released_chars))
     return ruling, evaluation.decide()
 
 
@@ -166,7 +166,7 @@ def test_a_tool_call_can_be_stopped_after_its_text_was_released() -> None:
     )
     assert handed_over(streaming(evaluation), ["some text"])[1] is None
     call = answered("some text", tools=[ToolCall("search", "evil")], streaming=True)
-    assert run(evaluation.output(call, released_chars=9)) == Ruling(Action.BLOCK)
+    assert run_sync(evaluation.output(call, released_chars=9)) == Ruling(Action.BLOCK)
     decision = evaluation.decide()
     assert (decision.action, decision.released_chars) == (Action.BLOCK, None)
 
@@ -174,7 +174,7 @@ def test_a_tool_call_can_be_stopped_after_its_text_was_released() -> None:
 def test_a_text_of_which_nothing_was_released_is_stopped_where_it_cannot_be_rewritten() -> None:
     """Chunks that are all withheld cannot be rewritten, so what should be redacted is stopped."""
     evaluation = opened(bound("c", says(False), action=Action.REDACT))
-    assert run(evaluation.output(answered("bad", streaming=True), released_chars=0)) == Ruling(Action.BLOCK)
+    assert run_sync(evaluation.output(answered("bad", streaming=True), released_chars=0)) == Ruling(Action.BLOCK)
 
 
 def growing(answer: Any, *, seen: list[int], **policy: Any) -> ClausePolicy:

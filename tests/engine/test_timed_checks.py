@@ -19,7 +19,7 @@ from specspan.checks.check import TextAt
 from specspan.decision import Action, Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
-from specspan.engine.waiting import arun, run
+from specspan.engine.waiting import run_async, run_sync
 from specspan.engine.workers import Workers
 from specspan.policy.policy import ClausePolicy
 
@@ -54,7 +54,7 @@ def test_a_hanging_check_is_an_error_and_the_others_are_still_asked(hang: Decide
         bound("hangs", Code(hang, timeout_s=0.01)),
         bound("after", says(True, timeout_s=60)),
     )
-    run(evaluation.output(answered("text")))
+    run_sync(evaluation.output(answered("text")))
     assert outcomes(evaluation.decide()) == [
         (Outcome.VIOLATED, "code"),
         (Outcome.ERROR, "timeout"),
@@ -69,7 +69,7 @@ def test_hanging_threads_are_bounded(hang: Decide) -> None:
     found = []
     for _ in range(4):
         evaluation = opened(bound("hangs", Code(hang, timeout_s=0.001)), workers=workers)
-        run(evaluation.output(answered("text")))
+        run_sync(evaluation.output(answered("text")))
         found += outcomes(evaluation.decide())
     assert found == [(Outcome.ERROR, "timeout")] * 2 + [(Outcome.ERROR, "workers_exhausted")] * 2
     assert losses.totals()["check", "workers_exhausted"] == before + 2
@@ -85,14 +85,14 @@ def test_a_thread_that_returns_after_all_makes_room_again() -> None:
         return True
 
     workers = Workers(max_hung=1)
-    run(opened(bound("c", Code(decide, timeout_s=0.001)), workers=workers).output(answered("text")))
+    run_sync(opened(bound("c", Code(decide, timeout_s=0.001)), workers=workers).output(answered("text")))
     assert workers.hung == 1
     release.set()
     returned.wait()
     while workers.hung:  # the thread is about to count itself out
         os.sched_yield()
     evaluation = opened(bound("c", says(True, timeout_s=60)), workers=workers)
-    run(evaluation.output(answered("text")))
+    run_sync(evaluation.output(answered("text")))
     assert outcomes(evaluation.decide()) == [(Outcome.COMPLIED, None)]
 
 
@@ -102,7 +102,7 @@ def test_a_batch_that_no_thread_takes_up_in_time_is_refused(hang: Decide) -> Non
     busy = opened(bound("c", Code(hang, timeout_s=60)), workers=workers).output(answered("text"))
     next(busy)
     evaluation = opened(bound("c", says(True, timeout_s=60)), workers=workers)
-    run(evaluation.output(answered("text")))
+    run_sync(evaluation.output(answered("text")))
     assert outcomes(evaluation.decide()) == [(Outcome.ERROR, "workers_exhausted")]
     assert workers.hung == 0
 
@@ -111,7 +111,7 @@ def test_a_check_that_raises_on_its_thread_is_an_error() -> None:
     """Whatever a check raises on a thread of its own stays there."""
     for error in (ValueError("x"), SystemExit(3), KeyboardInterrupt()):
         evaluation = opened(bound("c", says(error, timeout_s=60)))
-        run(evaluation.output(answered("text")))
+        run_sync(evaluation.output(answered("text")))
         assert outcomes(evaluation.decide()) == [(Outcome.ERROR, "raised")]
 
 
@@ -126,7 +126,7 @@ def test_a_check_sees_the_callers_context_variables() -> None:
         return True
 
     variable.set("inside")
-    run(opened(bound("c", Code(decide, timeout_s=60))).output(answered("text")))
+    run_sync(opened(bound("c", Code(decide, timeout_s=60))).output(answered("text")))
     assert (seen, variable.get()) == (["inside"], "inside")
 
 
@@ -141,14 +141,14 @@ async def test_the_event_loop_goes_on_while_a_check_runs() -> None:
         loop_went_on.set()
 
     evaluation = opened(bound("c", Code(decide, timeout_s=60)))
-    await asyncio.gather(arun(evaluation.output(answered("text"))), go_on())
+    await asyncio.gather(run_async(evaluation.output(answered("text"))), go_on())
     assert outcomes(evaluation.decide()) == [(Outcome.COMPLIED, None)]
 
 
 async def test_a_hanging_check_is_given_up_in_asyncio_too(hang: Decide) -> None:
     """The async driver keeps the same limits."""
     evaluation = opened(bound("hangs", Code(hang, timeout_s=0.01)), bound("after", says(True, timeout_s=60)))
-    await arun(evaluation.output(answered("text")))
+    await run_async(evaluation.output(answered("text")))
     assert outcomes(evaluation.decide()) == [(Outcome.ERROR, "timeout"), (Outcome.COMPLIED, None)]
 
 
@@ -164,7 +164,7 @@ async def test_a_cancelled_caller_leaves_what_it_did_not_wait_for_unassessed(han
     evaluation = opened(
         bound("inline", says(False)), bound("before", says(False, timeout_s=60)), bound("c", Code(decide, timeout_s=60))
     )
-    task = asyncio.create_task(arun(evaluation.output(answered("text"))))
+    task = asyncio.create_task(run_async(evaluation.output(answered("text"))))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -208,12 +208,12 @@ def test_a_caller_who_goes_away_is_only_told_on(hang: Decide, mode: Mode, action
 def test_a_forked_child_has_threads_of_its_own(hang: Decide) -> None:
     """Threads do not survive a fork: the child's checks run on new ones."""
     workers = Workers(max_hung=1)
-    run(opened(bound("hangs", Code(hang, timeout_s=0.001)), workers=workers).output(answered("text")))
+    run_sync(opened(bound("hangs", Code(hang, timeout_s=0.001)), workers=workers).output(answered("text")))
     child = os.fork()
     if child == 0:
         try:
             evaluation = opened(bound("c", says(True, timeout_s=60)), workers=workers)
-            run(evaluation.output(answered("text")))
+            run_sync(evaluation.output(answered("text")))
             os._exit(0 if outcomes(evaluation.decide()) == [(Outcome.COMPLIED, None)] else 1)
         finally:
             os._exit(2)

@@ -9,7 +9,7 @@ from policies import bound, pattern, policy
 
 from specspan.call import Message, Request, Response, Text
 from specspan.decision import Action
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.pipeline import active
@@ -111,5 +111,5 @@ def begun() -> Flow:
     assert pipeline is not None
     invocation = Invocation(None, (), {})
     live = LiveCall(ADAPTER, pipeline, invocation)
-    run(live.input(invocation))
+    run_sync(live.input(invocation))
     return Flow(live)

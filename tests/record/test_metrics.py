@@ -20,7 +20,7 @@ from specspan._support import drop_counts as losses
 from specspan.call import ModelCall, Request
 from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Override, OverrideRuling, Severity
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import Objective
 from specspan.record.call_end import Ending, Timing
 from specspan.record.conventions import Generation
@@ -324,7 +324,7 @@ def test_a_violation_is_counted_where_its_zero_stands(record: Record) -> None:
     recording.recorder.policy_in_force(at_work)
     (before,) = recording.counted("specspan.findings").items()
     evaluation = Engine(at_work).open()
-    run(evaluation.output(answered("it is 1234")))
+    run_sync(evaluation.output(answered("it is 1234")))
     recording.call(evaluation.decide())
     (after,) = recording.counted("specspan.findings").items()
     assert (before[1], after[1]) == (0, 1)

@@ -18,7 +18,7 @@ from otlp_receiver import over_http
 import specspan
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.decision import Mode
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.errors import ConfigurationError, MissingDependency, PolicyError
 from specspan.instrument.pipeline import Pipeline, active
 from specspan.record.call_end import Ending, EndKind, Timing
@@ -87,8 +87,8 @@ def answer(text: str) -> None:
     decision = None
     if pipeline.engine is not None:
         evaluation = pipeline.engine.open()
-        run(evaluation.input(call))
-        run(evaluation.output(call))
+        run_sync(evaluation.input(call))
+        run_sync(evaluation.output(call))
         decision = evaluation.decide()
     pipeline.recorder.end_call(span, call, decision, Ending(EndKind.COMPLETED), Timing(0.001))
 

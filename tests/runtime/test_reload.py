@@ -22,7 +22,7 @@ from specspan._support.files import noting_files
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.decision import Decision, Mode
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.errors import ConfigurationError
 from specspan.instrument.pipeline import active
 from specspan.policy.load import load_policy
@@ -136,7 +136,7 @@ def engine() -> Engine:
 def decided(text: str, by: Engine | None = None) -> Decision:
     evaluation = (by or engine()).open()
     request = Request("test", input=(Message("user", (Text("hello"),)),))
-    run(evaluation.output(ModelCall(request, Response(output=(Message("assistant", (Text(text),)),)))))
+    run_sync(evaluation.output(ModelCall(request, Response(output=(Message("assistant", (Text(text),)),)))))
     return evaluation.decide()
 
 
@@ -175,7 +175,7 @@ def test_calls_under_way_finish_under_the_policy_they_began_with() -> None:
     Path("policy.yaml").write_text(SECOND)
     assert settle() is Looked.RELOADED
     request = Request("test", input=(Message("user", (Text("hello"),)),))
-    run(under_way.output(ModelCall(request, Response(output=(Message("assistant", (Text("aaa"),)),)))))
+    run_sync(under_way.output(ModelCall(request, Response(output=(Message("assistant", (Text("aaa"),)),)))))
     decision = under_way.decide()
     assert (decision.reason, decision.policy_digest) == ("first", before.policy.digest)
     assert decided("aaa").policy_digest != before.policy.digest

@@ -24,7 +24,7 @@ from specspan.bridges.processors import BySpan, Key, LogTap, SpanTap, key_of, ta
 from specspan.call import CallContext
 from specspan.decision import Mode, Override
 from specspan.engine.engine import Engine
-from specspan.engine.waiting import run
+from specspan.engine.waiting import run_sync
 from specspan.instrument.coexistence import is_decided, is_model_call, loan_in, measured, measured_by
 from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.pipeline import Pipeline, active
@@ -165,9 +165,9 @@ class Bridge:
             return
         call = replace(read, context=ended.context)
         evaluation = self._observing_as(engine).open(ended.overrides, call)
-        run(evaluation.input(call))
+        run_sync(evaluation.input(call))
         if call.response is not None:
-            run(evaluation.output(call))
+            run_sync(evaluation.output(call))
         timing = Timing(ended.duration_s, None, dict(evaluation.overhead_ns))
         kind = EndKind.FAILED if ended.recorded.failed else EndKind.COMPLETED
         told = Ended(

@@ -9,7 +9,7 @@ from specspan.call import WHOLE, ModelCall, Request
 from specspan.checks.check import EVERYTHING
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.enforcement import Hold, action_over, ruling
-from specspan.engine.outcomes import worst
+from specspan.engine.outcomes import worst_outcome
 from specspan.engine.plan import STAGES, Plan
 from specspan.engine.precedence import REWRITES, conclude, milder, strictest, taken
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
@@ -211,7 +211,9 @@ class Evaluation:
             return deviations
         for position, finding in self._stream.findings.items():
             known = deviations.get(position, finding)
-            deviations[position] = known if worst((known.outcome, finding.outcome)) is known.outcome else finding
+            deviations[position] = (
+                known if worst_outcome((known.outcome, finding.outcome)) is known.outcome else finding
+            )
         return deviations
 
     def _cut(self) -> Cut | None:

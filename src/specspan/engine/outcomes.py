@@ -47,7 +47,7 @@ class Frame:
         for place, finding in enumerate(findings):
             self._places.setdefault(finding.clause, []).append(place)
         self._outcomes = {
-            clause: worst(findings[place].outcome for place in self._places[clause])
+            clause: worst_outcome(findings[place].outcome for place in self._places[clause])
             for clause in sorted(self._places, key=order.__getitem__)
         }
         self._applied: dict[frozenset[str], str] = {}
@@ -72,7 +72,7 @@ class Frame:
         for position, finding in deviations.items():
             findings[self._place[position]] = finding
         concerned = sorted({finding.clause for finding in deviations.values()}, key=self._order.__getitem__)
-        now = {clause: worst(findings[place].outcome for place in self._places[clause]) for clause in concerned}
+        now = {clause: worst_outcome(findings[place].outcome for place in self._places[clause]) for clause in concerned}
         return self._tally(tuple(findings), now)
 
     def _tally(self, findings: tuple[Finding, ...], now: Mapping[str, Outcome]) -> Tally:
@@ -111,7 +111,7 @@ class Frame:
         return self._outcomes[clause] in _APPLIED
 
 
-def worst(outcomes: Iterable[Outcome]) -> Outcome:
+def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     """What becomes of a clause on which several checks said something."""
     return min(outcomes, key=_GOODNESS.__getitem__)
 

@@ -24,7 +24,7 @@ class Job(Protocol):
 Steps: TypeAlias = Generator[Job, None, T]
 
 
-def run(steps: Steps[T]) -> T:
+def run_sync(steps: Steps[T]) -> T:
     """Drive ``steps`` to their result, waiting on this thread."""
     try:
         while True:
@@ -36,7 +36,7 @@ def run(steps: Steps[T]) -> T:
         steps.close()
 
 
-async def arun(steps: Steps[T]) -> T:
+async def run_async(steps: Steps[T]) -> T:
     """Drive ``steps`` to their result; the event loop is never blocked by work on other threads.
 
     Cancellation ends the steps where they stand and is passed on.

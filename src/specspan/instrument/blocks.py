@@ -15,7 +15,7 @@ from opentelemetry import context as otel_context
 
 from specspan._support.guard import guard
 from specspan.call import Attribute, Message, Request, Response, ToolCall
-from specspan.engine.waiting import Steps, arun, run
+from specspan.engine.waiting import Steps, run_async, run_sync
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.coexistence import loan_in
 from specspan.instrument.decorators import handled_by, observe
@@ -58,13 +58,13 @@ class tool_call:
         self._running = running = _running(self._tool)
         if running is not None:
             with running.beginning():
-                run(running.decided())
+                run_sync(running.decided())
 
     async def __aenter__(self) -> None:
         self._running = running = _running(self._tool)
         if running is not None:
             with running.beginning():
-                await arun(running.decided())
+                await run_async(running.decided())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._running is not None:

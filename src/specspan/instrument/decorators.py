@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast, overload
 import wrapt
 
 from specspan.call import Attribute, Message, Request, Response, Text
-from specspan.engine.waiting import arun, run
+from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.live_call import LiveCall, passed_by
 from specspan.instrument.pipeline import Handler, Pipeline, active
@@ -158,7 +158,7 @@ class ModelBody(Driven):
     def _open(self) -> Flow:
         live = LiveCall(self._adapter, self._pipeline, self._invocation)
         try:
-            return self._begun(live, run(live.input(self._invocation)))
+            return self._begun(live, run_sync(live.input(self._invocation)))
         except BaseException as error:
             live.left_by(error)
             raise
@@ -166,7 +166,7 @@ class ModelBody(Driven):
     async def _open_async(self) -> Flow:
         live = LiveCall(self._adapter, self._pipeline, self._invocation)
         try:
-            return self._begun(live, await arun(live.input(self._invocation)))
+            return self._begun(live, await run_async(live.input(self._invocation)))
         except BaseException as error:
             live.left_by(error)
             raise

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from specspan._support.guard import guard
-from specspan.engine.waiting import Steps, arun, run
+from specspan.engine.waiting import Steps, run_async, run_sync
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.streamed_call import Cutoff, Flow
 
@@ -31,10 +31,10 @@ def pull(flow: Flow, close: Callable[[], Any] | None, step: Callable[..., Any], 
         try:
             chunk = step(*args)
         except StopIteration as end:
-            return _handed_over(run(_settled(flow, close, flow.exhausted(), Cutoff(error=end), end)))
+            return _handed_over(run_sync(_settled(flow, close, flow.exhausted(), Cutoff(error=end), end)))
         if flow.take(chunk):
             return chunk
-        return _handed_over(run(_settled(flow, close, flow.examine(chunk), Cutoff(chunk), StopIteration())))
+        return _handed_over(run_sync(_settled(flow, close, flow.examine(chunk), Cutoff(chunk), StopIteration())))
     except BaseException as error:
         flow.left_by(error)
         raise
@@ -50,10 +50,12 @@ async def pull_async(
         try:
             chunk = await step(*args)
         except StopAsyncIteration as end:
-            return _handed_over(await arun(_settled(flow, close, flow.exhausted(), Cutoff(error=end), end)))
+            return _handed_over(await run_async(_settled(flow, close, flow.exhausted(), Cutoff(error=end), end)))
         if flow.take(chunk):
             return chunk
-        return _handed_over(await arun(_settled(flow, close, flow.examine(chunk), Cutoff(chunk), StopAsyncIteration())))
+        return _handed_over(
+            await run_async(_settled(flow, close, flow.examine(chunk), Cutoff(chunk), StopAsyncIteration()))
+        )
     except BaseException as error:
         flow.left_by(error)
         raise
@@ -137,13 +139,13 @@ class SyncStream(_Stream):
         try:
             return self.__wrapped__.__exit__(kind, error, tb)
         finally:
-            run(self._self_flow.closed())
+            run_sync(self._self_flow.closed())
 
     def close(self) -> Any:
         try:
             return self.__wrapped__.close()
         finally:
-            run(self._self_flow.closed())
+            run_sync(self._self_flow.closed())
 
 
 class AsyncStream(_Stream):
@@ -172,19 +174,19 @@ class AsyncStream(_Stream):
         try:
             return await self.__wrapped__.__aexit__(kind, error, tb)
         finally:
-            await arun(self._self_flow.closed())
+            await run_async(self._self_flow.closed())
 
     async def close(self) -> Any:
         try:
             return await self.__wrapped__.close()
         finally:
-            await arun(self._self_flow.closed())
+            await run_async(self._self_flow.closed())
 
     async def aclose(self) -> Any:
         try:
             return await self.__wrapped__.aclose()
         finally:
-            await arun(self._self_flow.closed())
+            await run_async(self._self_flow.closed())
 
 
 def _of_response(source: Any, name: str) -> Callable[[], Any] | None:
@@ -204,10 +206,10 @@ class _Response(ObjectProxy):  # type: ignore[misc]  # see there
         try:
             return self.__wrapped__.close()
         finally:
-            run(self._self_flow.closed())
+            run_sync(self._self_flow.closed())
 
     async def aclose(self) -> Any:
         try:
             return await self.__wrapped__.aclose()
         finally:
-            await arun(self._self_flow.closed())
+            await run_async(self._self_flow.closed())

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from specspan._support.guard import contain
-from specspan.engine.waiting import arun, run
+from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Choose, Invocation
 from specspan.instrument.live_call import LiveCall, passed_by
 from specspan.instrument.pipeline import Pipeline, active
@@ -127,7 +127,7 @@ def _chosen(choose: Choose, instance: Any, args: tuple[Any, ...], kwargs: dict[s
 def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
-        sent = run(live.input(invocation)) if live.asks else invocation
+        sent = run_sync(live.input(invocation)) if live.asks else invocation
         token = live.attach()
         try:
             result = live.kept(wrapped(*sent.args, **sent.kwargs))
@@ -138,7 +138,7 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
             return streamed
         if adapter.load is not None:
             adapter.load(result)
-        return run(live.output(result))
+        return run_sync(live.output(result))
     except BaseException as error:
         live.left_by(error)
         raise
@@ -147,7 +147,7 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
 async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
-        sent = await arun(live.input(invocation)) if live.asks else invocation
+        sent = await run_async(live.input(invocation)) if live.asks else invocation
         token = live.attach()
         try:
             result = live.kept(await wrapped(*sent.args, **sent.kwargs))
@@ -159,7 +159,7 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
         loading = None if adapter.load is None else adapter.load(result)
         if loading is not None:
             await loading
-        return await arun(live.output(result))
+        return await run_async(live.output(result))
     except BaseException as error:
         live.left_by(error)
         raise

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from specspan.decision import Decision, Finding, Outcome
-from specspan.engine.outcomes import worst
+from specspan.engine.outcomes import worst_outcome
 from specspan.policy.policy import Policy
 from specspan.policy_tests.case import Case, Expected, ExpectedFinding
 from specspan.policy_tests.replay import Held, Rehearsal
@@ -84,7 +84,7 @@ def _by_clause(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 def _outcome(found: Sequence[Finding]) -> tuple[Outcome, tuple[Finding, ...]]:
     """What became of a clause, and the findings that say so; without any, no check looked."""
-    outcome = worst(finding.outcome for finding in found) if found else Outcome.UNASSESSED
+    outcome = worst_outcome(finding.outcome for finding in found) if found else Outcome.UNASSESSED
     return outcome, tuple(finding for finding in found if finding.outcome is outcome)
 
 

@@ -11,8 +11,8 @@ from specspan.checks.limited import LimitedCheck
 from specspan.decision import Finding, Mode, Outcome
 from specspan.engine.bound_check import NOTHING_TO_READ
 from specspan.engine.engine import Engine
-from specspan.engine.outcomes import worst
-from specspan.engine.waiting import run
+from specspan.engine.outcomes import worst_outcome
+from specspan.engine.waiting import run_sync
 from specspan.policy.policy import Policy
 from specspan.spec.spec import Answer, Clause, Example, Spec, Verdict
 from specspan.spec_examples.calls import calls_of
@@ -84,7 +84,7 @@ def _heard(engine: Engine, judged: _Judged, name: str) -> Hearing:
     found = [(at, finding) for at, call in enumerate(calls) for finding in _findings(engine, call)]
     about = [(at, finding) for at, finding in found if finding.clause == name]
     looked = [finding.outcome for _, finding in about if _looked(finding)]
-    outcome = worst(looked) if looked else Outcome.UNASSESSED
+    outcome = worst_outcome(looked) if looked else Outcome.UNASSESSED
     violated = (finding.clause for _, finding in found if finding.outcome is Outcome.VIOLATED)
     return Hearing(
         example=judged.example,
@@ -101,8 +101,8 @@ def _heard(engine: Engine, judged: _Judged, name: str) -> Hearing:
 
 def _findings(engine: Engine, call: ModelCall) -> tuple[Finding, ...]:
     evaluation = engine.open((), call)
-    run(evaluation.input(replace(call, response=None)))
-    run(evaluation.output(call))
+    run_sync(evaluation.input(replace(call, response=None)))
+    run_sync(evaluation.output(call))
     return evaluation.decide().findings
 
 
