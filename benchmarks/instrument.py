@@ -14,7 +14,7 @@ from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us,
 from specspan.instrument.decorators import observe
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.instrument.providers.openai import ADAPTERS
-from specspan.instrument.wrapper import wrapper_of
+from specspan.instrument.wrapper import wrap_client_method
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 
@@ -102,7 +102,7 @@ class _Completions:
     def create(self, **asked: Any) -> Any:
         return self._answer(**asked)
 
-    traced = wrapt.FunctionWrapper(create, wrapper_of(ADAPTERS[0], create))
+    traced = wrapt.FunctionWrapper(create, wrap_client_method(ADAPTERS[0], create))
 
 
 _ANSWER = {

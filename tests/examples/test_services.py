@@ -30,7 +30,7 @@ from jaeger_server import Jaeger
 from process_trees import listening, marked
 
 from documents import ROOT
-from specspan.instrument.scope_propagation import Keys, token
+from specspan.instrument.scope_propagation import ScopeKeys, encode_token
 from specspan.scope.scope import ScopeOfAutonomy
 from specspan.testing import Prompt, Reply, ScriptedModel
 from specspan_exporter_sqlite import Reader
@@ -39,7 +39,7 @@ EXAMPLE = ROOT / "examples" / "services"
 PATIENCE_S = 60
 MARK = "SPECSPAN_EXAMPLE_RUN"
 SECRET = "a secret of two services"
-OURS = Keys("k", {"k": SECRET.encode()})
+OURS = ScopeKeys("k", {"k": SECRET.encode()})
 SEARCH = ScopeOfAutonomy(("find_order",))
 FOUND = "A-1 is a harbour lamp, 80 EUR, on its way since Tuesday."
 DECIDED = [
@@ -416,20 +416,23 @@ NOW_S = time.time()
 @pytest.mark.parametrize(
     ("baggage", "answer"),
     [
-        (entry(token(SEARCH, OURS, NOW_S)), FOUND),
-        (f"tenant=acme,{entry(token(SEARCH, OURS, NOW_S))}", FOUND),
+        (entry(encode_token(SEARCH, OURS, NOW_S)), FOUND),
+        (f"tenant=acme,{entry(encode_token(SEARCH, OURS, NOW_S))}", FOUND),
         (None, "find_order: scope_missing"),
         (entry("A" * 9000), "find_order: scope_missing"),
         (entry("garbage"), "find_order: scope_untrusted"),
-        (entry(token(SEARCH, Keys(), NOW_S)), "find_order: scope_untrusted"),
-        (entry(token(SEARCH, Keys("k", {"k": b"another secret..."}), NOW_S)), "find_order: scope_untrusted"),
-        (entry(token(SEARCH, OURS, NOW_S)[:-1]), "find_order: scope_untrusted"),
-        (entry(token(SEARCH, OURS, NOW_S - 7200)), "find_order: scope_expired"),
+        (entry(encode_token(SEARCH, ScopeKeys(), NOW_S)), "find_order: scope_untrusted"),
         (
-            f"{entry(token(SEARCH, OURS, NOW_S))},{entry(token(ScopeOfAutonomy(), Keys(), NOW_S))}",
+            entry(encode_token(SEARCH, ScopeKeys("k", {"k": b"another secret..."}), NOW_S)),
             "find_order: scope_untrusted",
         ),
-        (entry(token(ScopeOfAutonomy(("delete_account",)), OURS, NOW_S)), "find_order: tool_out_of_scope"),
+        (entry(encode_token(SEARCH, OURS, NOW_S)[:-1]), "find_order: scope_untrusted"),
+        (entry(encode_token(SEARCH, OURS, NOW_S - 7200)), "find_order: scope_expired"),
+        (
+            f"{entry(encode_token(SEARCH, OURS, NOW_S))},{entry(encode_token(ScopeOfAutonomy(), ScopeKeys(), NOW_S))}",
+            "find_order: scope_untrusted",
+        ),
+        (entry(encode_token(ScopeOfAutonomy(("delete_account",)), OURS, NOW_S)), "find_order: tool_out_of_scope"),
     ],
     ids=[
         "signed",

@@ -15,7 +15,7 @@ from wrapt import FunctionWrapper
 from specspan._support import drop_counts as losses
 from specspan.call import Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter
-from specspan.instrument.wrapper import wrapper_of
+from specspan.instrument.wrapper import wrap_client_method
 
 
 def ask(operation: str) -> BytesIO:
@@ -44,7 +44,7 @@ CHAT = Adapter(
 @pytest.fixture
 def met() -> Callable[..., Any]:
     """The method, with its calls met."""
-    return FunctionWrapper(ask, wrapper_of(replace(CHAT, choose=choose), ask))
+    return FunctionWrapper(ask, wrap_client_method(replace(CHAT, choose=choose), ask))
 
 
 def test_the_chosen_adapter_reads_the_call(met: Callable[..., Any], spans: Spans) -> None:
@@ -76,5 +76,5 @@ def test_an_answer_that_cannot_be_kept(spans: Spans) -> None:
         raise LookupError
 
     broken = replace(CHAT, keep=fails, response=lambda answer: None)
-    assert FunctionWrapper(ask, wrapper_of(broken, ask))("chat").read() == b"chat done"
+    assert FunctionWrapper(ask, wrap_client_method(broken, ask))("chat").read() == b"chat done"
     assert spans.ending("chat pythia") == "completed"

@@ -37,7 +37,7 @@ from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.install import place_of
+from specspan.instrument.install import find_method
 from specspan.instrument.providers.cohere import chat as adapters
 from specspan.testing.memory import recorded
 
@@ -448,7 +448,7 @@ def test_methods_are_put_back() -> None:
     """The very same functions; and no name of a method stands for nothing, with this version of the client."""
     owners = [(RawV2Client, "chat"), (RawV2Client, "chat_stream"), (RawBaseCohere, "chat"), (RawBaseCohere, "embed")]
     assert all(isinstance(vars(owner)[name], FunctionWrapper) for owner, name in owners)
-    assert all(place_of(each)[0] is not None for found in adapters.ADAPTERS for each in found.methods)
+    assert all(find_method(each)[0] is not None for found in adapters.ADAPTERS for each in found.methods)
     specspan.uninstrument()
     before = [vars(owner)[name] for owner, name in owners]
     assert not any(isinstance(each, FunctionWrapper) for each in before)

@@ -24,7 +24,7 @@ from specspan._support import drop_counts as losses
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
-from specspan.instrument.install import place_of
+from specspan.instrument.install import find_method
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.instrument.providers.mistral import chat as mistral
 from specspan.record.recorder import Recorder
@@ -463,7 +463,7 @@ def test_the_same_models_elsewhere(spans: Spans) -> None:
 
 def test_every_method_is_found() -> None:
     """No name of a method stands for nothing, with this version of the client."""
-    assert [each for found in mistral.ADAPTERS for each in found.methods if place_of(each)[0] is None] == []
+    assert [each for found in mistral.ADAPTERS for each in found.methods if find_method(each)[0] is None] == []
 
 
 def test_every_recorded_exchange(is_async: bool, recordings: Path, content_spans: Spans, tally: Tally) -> None:

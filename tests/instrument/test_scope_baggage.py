@@ -20,7 +20,7 @@ from specspan.errors import ConfigurationError
 from specspan.instrument import scope_propagation as scope_token
 from specspan.instrument.context import context, current_context, spend
 from specspan.instrument.pipeline import activate
-from specspan.instrument.scope_propagation import ENTRY, MAX_BAGGAGE_BYTES, Keys, token
+from specspan.instrument.scope_propagation import BAGGAGE_ENTRY, MAX_BAGGAGE_BYTES, ScopeKeys, encode_token
 from specspan.scope.rules import Standing, Trust
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
@@ -67,7 +67,7 @@ def trust(headers: Mapping[str, str]) -> Trust | None:
 
 
 def entry(text: str) -> dict[str, str]:
-    return {"baggage": f"{ENTRY}={text}"}
+    return {"baggage": f"{BAGGAGE_ENTRY}={text}"}
 
 
 def test_a_scope_travels() -> None:
@@ -122,10 +122,10 @@ def test_it_is_handed_on_as_it_came() -> None:
         ("", None, Trust.UNTRUSTED),
         ("a.b.c.d", None, Trust.UNTRUSTED),
         ("%00%ff", None, Trust.UNTRUSTED),
-        (token(BOTH, Keys(), 1), BOTH, Trust.UNTRUSTED),
-        (token(BOTH, Keys("shared", {"shared": b"another secret..."}), 1), BOTH, Trust.UNTRUSTED),
-        (token(BOTH, Keys("shared", {"shared": SECRET}), 1), BOTH, Trust.EXPIRED),
-        (token(BOTH, Keys("shared", {"shared": SECRET}), 1)[:-9], BOTH, Trust.UNTRUSTED),
+        (encode_token(BOTH, ScopeKeys(), 1), BOTH, Trust.UNTRUSTED),
+        (encode_token(BOTH, ScopeKeys("shared", {"shared": b"another secret..."}), 1), BOTH, Trust.UNTRUSTED),
+        (encode_token(BOTH, ScopeKeys("shared", {"shared": SECRET}), 1), BOTH, Trust.EXPIRED),
+        (encode_token(BOTH, ScopeKeys("shared", {"shared": SECRET}), 1)[:-9], BOTH, Trust.UNTRUSTED),
     ],
     ids=["garbage", "empty", "four parts", "bytes", "unsigned", "forged", "replayed", "truncated"],
 )
@@ -141,7 +141,7 @@ def test_what_cannot_be_believed_only_narrows(text: str, scope: ScopeOfAutonomy 
 
 def test_an_entry_of_the_applications_own_is_not_believed() -> None:
     """Whatever object stands under the entry's name, it is no scope of ours."""
-    before = otel_context.attach(baggage.set_baggage(ENTRY, 7))
+    before = otel_context.attach(baggage.set_baggage(BAGGAGE_ENTRY, 7))
     found = current_context()
     otel_context.detach(before)
     assert (found.scope, found.standing) == (None, Standing(Trust.UNTRUSTED))
@@ -171,7 +171,7 @@ def test_what_cannot_be_believed_is_not_vouched_for() -> None:
     """Narrowing an untrusted scope and handing it on does not make it trusted: it leaves unsigned."""
 
     def there() -> Mapping[str, str]:
-        with arrived(entry(token(BOTH, Keys(), 1))), context(scope=ScopeOfAutonomy()):
+        with arrived(entry(encode_token(BOTH, ScopeKeys(), 1))), context(scope=ScopeOfAutonomy()):
             return sent()
 
     further = contextvars.Context().run(there)
@@ -182,7 +182,7 @@ def test_of_two_entries_none_widens_this_process() -> None:
     """Baggage keeps the last of two entries of one name: a forged one behind a good one counts, as untrusted."""
     with context(scope=SEARCH):
         good = sent()["baggage"]
-    forged = f"{ENTRY}={token(BOTH, Keys(), 1)}"
+    forged = f"{BAGGAGE_ENTRY}={encode_token(BOTH, ScopeKeys(), 1)}"
     assert trust({"baggage": f"{good},{forged}"}) is Trust.UNTRUSTED
     assert (seen({"baggage": f"{forged},{good}"}).scope, trust({"baggage": f"{forged},{good}"})) == (
         SEARCH,
@@ -199,7 +199,7 @@ class TestOversizedBaggage:
 
     def test_it_does_not_arrive(self) -> None:
         """Baggage over the limit is dropped whole before it is seen here."""
-        assert trust({"baggage": f"{ENTRY}={'A' * MAX_BAGGAGE_BYTES}"}) is None
+        assert trust({"baggage": f"{BAGGAGE_ENTRY}={'A' * MAX_BAGGAGE_BYTES}"}) is None
 
     def test_an_entry_over_the_limit_does_not_arrive(self) -> None:
         """So is an entry over its own."""
@@ -227,7 +227,7 @@ def test_the_applications_own_baggage_is_not_pushed_out(each_bytes: int, left: b
     with context(scope=SEARCH):
         found = dict(baggage.get_all(propagate.extract(sent(), context=otel_context.Context())))
     otel_context.detach(before)
-    scope = found.pop(ENTRY, None)
+    scope = found.pop(BAGGAGE_ENTRY, None)
     assert found == others
     assert scope is not None if left else scope is None
     assert bool(scope) is (each_bytes == 4000)
@@ -240,7 +240,7 @@ def test_there_is_a_most_of_entries() -> None:
         full = baggage.set_baggage(f"n{number}", "x", full)
     before = otel_context.attach(full)
     with context(scope=SEARCH):
-        assert ENTRY not in sent()["baggage"]
+        assert BAGGAGE_ENTRY not in sent()["baggage"]
     otel_context.detach(before)
 
 
@@ -250,7 +250,7 @@ def test_baggage_that_is_filled_later_does_not_push_it_out() -> None:
         later = otel_context.attach(baggage.set_baggage("tenant", "acme"))
         headers = sent()
         otel_context.detach(later)
-    assert headers["baggage"].startswith(f"{ENTRY}=1.shared.")
+    assert headers["baggage"].startswith(f"{BAGGAGE_ENTRY}=1.shared.")
     assert headers["baggage"].endswith(",tenant=acme")
 
 

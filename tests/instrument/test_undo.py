@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import Tracer
 import specspan
 from specspan._support import drop_counts as losses
 from specspan.instrument import install
-from specspan.instrument.install import place_of
+from specspan.instrument.install import find_method
 
 Place = tuple[Any, str]
 Snapshot = Mapping[Any, Mapping[str, Any]]
@@ -38,7 +38,7 @@ def places() -> set[Place]:
     specspan.uninstrument()
     adapters: list[Any] = [each for _, met in install._providers() for each in met]
     methods = {method for each in adapters for method in each.methods}
-    found = {place_of(method) for method in methods}
+    found = {find_method(method) for method in methods}
     own = {(Thread, "start"), (ThreadPoolExecutor, "submit"), (Tracer, "start_span")}
     return {(owner, attribute) for owner, attribute in found if owner is not None} | own
 

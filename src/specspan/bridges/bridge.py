@@ -25,7 +25,7 @@ from specspan.call import CallContext
 from specspan.decision import Mode, Override
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
-from specspan.instrument.coexistence import is_decided, is_model_call, loan_in, measured, measured_by
+from specspan.instrument.coexistence import active_call_in, is_claimed, is_model_call, measuring_scope, shared_metrics
 from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.pipeline import Pipeline, active
 from specspan.record.batching import Lane
@@ -52,7 +52,7 @@ class _Call:
     dialect: Dialect
     where: SpanContext
     duration_s: float
-    measured_by: str | None
+    measuring_scope: str | None
     provider: TracerProvider | None
     pipeline: Pipeline
     context: CallContext
@@ -85,7 +85,7 @@ class Bridge:
 
     def began(self, span: Span, within: Context) -> None:
         """A span that begins inside a call that specspan meets, or right below its span, is of that call."""
-        key, scope, loan = key_of(span.get_span_context()), span.instrumentation_scope, loan_in(within)
+        key, scope, loan = key_of(span.get_span_context()), span.instrumentation_scope, active_call_in(within)
         if scope is not None and scope.name == INSTRUMENTATION_NAME:
             if is_model_call(span.attributes or {}):
                 self._own.put(key, lambda: True)
@@ -108,7 +108,7 @@ class Bridge:
         if span.parent is not None:  # whose call this is, too, if it is a model call's
             self._met.put(key_of(span.parent), lambda: True)
         call = _call(span, dialect.call_id(recorded))
-        if scope == INSTRUMENTATION_NAME or DECISION_ID in facts or is_decided(context):
+        if scope == INSTRUMENTATION_NAME or DECISION_ID in facts or is_claimed(context):
             self._decided.put(call, lambda: True)
         elif not (met or call in self._decided or _is_own_thread()):
             self._queue(span, recorded, dialect, context, provider)
@@ -151,7 +151,7 @@ class Bridge:
         if lasted_s is None:
             lasted_s = ((span.end_time or 0) - (span.start_time or 0)) / 1e9
         said = current_context(), current_overrides()
-        self._lane.put(_Call(recorded, dialect, context, lasted_s, measured_by(span), provider, pipeline, *said))
+        self._lane.put(_Call(recorded, dialect, context, lasted_s, measuring_scope(span), provider, pipeline, *said))
 
     def _decide_all(self, calls: Sequence[_Call]) -> None:
         for each in calls:
@@ -177,7 +177,7 @@ class Bridge:
             kind,
             _error_of(ended.recorded),
             timing,
-            measured(ended.measured_by, streaming=call.request.streaming)._replace(span=True),
+            shared_metrics(ended.measuring_scope, streaming=call.request.streaming)._replace(span=True),
             ended.dialect.name,
         )
         ended.pipeline.recorder.decided(told, ended.provider, started_ns)

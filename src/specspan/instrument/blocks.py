@@ -17,11 +17,12 @@ from specspan._support.guard import guard
 from specspan.call import Attribute, Message, Request, Response, ToolCall
 from specspan.engine.waiting import Steps, run_async, run_sync
 from specspan.instrument.adapter import Adapter, Invocation
-from specspan.instrument.coexistence import loan_in
+from specspan.instrument.coexistence import active_call_in
+from specspan.instrument.context import restore
 from specspan.instrument.decorators import handled_by, observe
-from specspan.instrument.live_call import LiveCall, passed_by
+from specspan.instrument.live_call import LiveCall, should_skip
 from specspan.instrument.pipeline import Handler, Pipeline, active
-from specspan.instrument.work_span import COMPLETED, Work, leave
+from specspan.instrument.work_span import COMPLETED, WorkSpan
 from specspan.record import conventions as names
 from specspan.record.attributes import name_of, safe
 
@@ -121,7 +122,7 @@ class ToolRun:
 
     def left(self, error: BaseException | None) -> None:
         """It is over."""
-        leave(self._token)
+        restore(self._token)
         if error is None:
             self._live.end(COMPLETED)
         else:
@@ -130,12 +131,12 @@ class ToolRun:
 
 def _running(tool: ToolCall) -> ToolRun | None:
     pipeline = active()
-    return None if pipeline is None or passed_by(None) or _under_way(tool) else ToolRun(tool, pipeline)
+    return None if pipeline is None or should_skip(None) or _under_way(tool) else ToolRun(tool, pipeline)
 
 
 def _under_way(tool: ToolCall) -> bool:
     """Whether it is the run of the very tool that is being run: a framework's tool may be one of another's."""
-    loan = loan_in(otel_context.get_current())
+    loan = active_call_in(otel_context.get_current())
     outer = None if loan is None else loan.executes
     try:
         return outer is not None and (outer.name, outer.arguments) == (tool.name, tool.arguments)
@@ -201,11 +202,11 @@ class _Block:
 
     def watched(self) -> Pipeline | None:
         """Where its span goes; None: it has none, as until `configure`, or where instrumentation is suppressed."""
-        return None if passed_by(None) else active()
+        return None if should_skip(None) else active()
 
-    def begin(self, pipeline: Pipeline) -> Work:
+    def begin(self, pipeline: Pipeline) -> WorkSpan:
         """Its span, begun and current, until what is returned is left."""
-        return Work(pipeline.recorder, self._name, self._attributes)
+        return WorkSpan(pipeline.recorder, self._name, self._attributes)
 
     def __enter__(self) -> None:
         pipeline = self.watched()

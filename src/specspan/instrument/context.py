@@ -17,32 +17,38 @@ from typing import Any, Generic, TypeVar
 
 from opentelemetry import context as otel_context
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
-from specspan.instrument import scope_propagation as autonomy
-from specspan.instrument import scope_propagation as baggage
 from specspan.instrument.pipeline import active
+from specspan.instrument.scope_propagation import (
+    BAGGAGE_KEY,
+    combine_scopes,
+    context_with_scope,
+    local_scope,
+    scope_from_baggage,
+    validate_patterns,
+)
 from specspan.scope.scope import Cost, ScopeOfAutonomy
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NOTHING_SAID = CallContext()
-_context: ContextVar[CallContext] = ContextVar("specspan.context", default=_NOTHING_SAID)
+_EMPTY_CONTEXT = CallContext()
+_context: ContextVar[CallContext] = ContextVar("specspan.context", default=_EMPTY_CONTEXT)
 _overrides: ContextVar[tuple[Override, ...]] = ContextVar("specspan.overrides", default=())
 
 
 def current_context() -> CallContext:
     """What the enclosing `context` blocks say, merged, under the scope of autonomy that arrived in baggage."""
     said = _context.get()
-    if baggage.KEPT_AT not in otel_context.get_current():
+    if BAGGAGE_KEY not in otel_context.get_current():
         return said
-    arrived = baggage.arrived()
+    arrived = scope_from_baggage()
     if arrived is None or arrived[1] is said.standing:  # nothing there, or what an enclosing block put there
         return said
-    scope, standing = autonomy.merged((said.scope, said.standing), arrived)
+    scope, standing = combine_scopes((said.scope, said.standing), arrived)
     return replace(said, scope=scope, standing=standing)
 
 
@@ -52,33 +58,33 @@ def current_overrides() -> tuple[Override, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AmbientState:
     """All that holds for the work at one place, so that it may hold for work elsewhere."""
 
-    context: CallContext = _NOTHING_SAID
+    context: CallContext = _EMPTY_CONTEXT
     overrides: tuple[Override, ...] = ()
     telemetry: otel_context.Context = field(default_factory=otel_context.Context)
     """OpenTelemetry's context: the current span, and baggage."""
 
     @classmethod
-    def here(cls) -> Said:
+    def capture(cls) -> AmbientState:
         """What holds for the caller."""
         return cls(_context.get(), _overrides.get(), otel_context.get_current())
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call ``function`` where this holds, and nothing else that was said."""
-        tokens = self.hold()
+        tokens = self.activate()
         try:
             return function(*args, **kwargs)
         finally:
             _leave(tokens)
 
-    def hold(self) -> tuple[Any, ...]:
+    def activate(self) -> tuple[Any, ...]:
         """Have it hold from now on; returns what `restore` takes to undo that, innermost last."""
         return _context.set(self.context), _overrides.set(self.overrides), otel_context.attach(self.telemetry)
 
 
-NOTHING_SAID = Said()
+EMPTY = AmbientState()
 
 
 def restore(token: Any) -> None:
@@ -176,18 +182,18 @@ class context(_Block[CallContext]):
         **attributes: Scalar,
     ) -> None:
         if scope is not None:
-            autonomy.refuse_unusable(scope)
+            validate_patterns(scope)
         self._said = CallContext(conversation, user, scope, attributes)
 
     def _enter(self) -> tuple[Any, ...]:
         if self._said.scope is None:
             return super()._enter()
         inside = self._inside(current_context())
-        scope, standing = autonomy.merged((inside.scope, inside.standing), autonomy.declared(self._said.scope))
+        scope, standing = combine_scopes((inside.scope, inside.standing), local_scope(self._said.scope))
         token = _context.set(replace(inside, scope=scope, standing=standing))
         if active() is not None and scope is not None:
             with guard("instrument.carrying"):
-                return token, otel_context.attach(baggage.carrying(scope, standing))
+                return token, otel_context.attach(context_with_scope(scope, standing))
         return (token,)
 
     def _inside(self, outside: CallContext) -> CallContext:
@@ -201,7 +207,7 @@ class context(_Block[CallContext]):
         )
 
 
-class declared(_Block[tuple[Override, ...]]):
+class OverrideBlock(_Block[tuple[Override, ...]]):
     """Has an override, or the end of one, in force for the work inside the block."""
 
     _variable = _overrides
@@ -213,7 +219,7 @@ class declared(_Block[tuple[Override, ...]]):
         return (*outside, self._declared)
 
 
-class override(declared):
+class override(OverrideBlock):
     """Declares an exception to a clause for the work inside the block.
 
     ``with specspan.override("be_concise", by="developer", reason="long-form mode"): ...``
@@ -250,7 +256,7 @@ class override(declared):
         super().__init__(Override(clause, by, reason, until, kind, source))
 
 
-class revoke(declared):
+class revoke(OverrideBlock):
     """Has a clause hold again for the work inside the block, whatever override set it aside.
 
     ``with specspan.revoke("be_concise", by="user", reason="asked for short answers again"): ...``
@@ -281,6 +287,6 @@ def spend(amount: Decimal | float | str, currency: str) -> None:
     try:
         cost = Cost(Decimal(str(amount)), currency)
     except (InvalidOperation, TypeError, ValueError):
-        losses.count("cost", "unreadable")
+        drop_counts.count("cost", "unreadable")
     for budget in standing.budgets:
         budget.spend(cost)

@@ -15,12 +15,12 @@ import wrapt
 from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.live_call import LiveCall, passed_by
+from specspan.instrument.live_call import LiveCall, should_skip
 from specspan.instrument.pipeline import Handler, Pipeline, active
 from specspan.instrument.stream_proxies import pull, pull_async
 from specspan.instrument.streamed_call import Flow
-from specspan.instrument.work_span import Body, Driven, Work, driven, first_step, named_like
-from specspan.instrument.wrapper import call, call_async
+from specspan.instrument.work_span import Body, GeneratorBody, WorkSpan, drive, name_after, start_async_generator
+from specspan.instrument.wrapper import run_call, run_call_async
 
 # MERGED functions: Functions of the application's own that are model calls: a local model, a client that no
 # provider module knows.
@@ -56,12 +56,12 @@ def model_call(adapter: Adapter, function: Callable[..., Any]) -> Handler:
     elif inspect.iscoroutinefunction(function):
         through = _coroutine
     else:
-        through = call
+        through = run_call
 
     def handle(
         pipeline: Pipeline, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if passed_by(None):
+        if should_skip(None):
             return wrapped(*args, **kwargs)
         return through(adapter, pipeline, wrapped, Invocation(instance, args, kwargs))
 
@@ -69,12 +69,12 @@ def model_call(adapter: Adapter, function: Callable[..., Any]) -> Handler:
 
 
 def _coroutine(adapter: Adapter, pipeline: Pipeline, wrapped: Callable[..., Any], invocation: Invocation) -> Any:
-    return named_like(wrapped, call_async(adapter, pipeline, wrapped, invocation))
+    return name_after(wrapped, run_call_async(adapter, pipeline, wrapped, invocation))
 
 
 def _stream(adapter: Adapter, pipeline: Pipeline, wrapped: Callable[..., Any], invocation: Invocation) -> Any:
     body = ModelBody(adapter, pipeline, wrapped, invocation)
-    return driven(body, wrapped, invocation.args, invocation.kwargs)
+    return drive(body, wrapped, invocation.args, invocation.kwargs)
 
 
 class TextAccumulator:
@@ -122,7 +122,7 @@ def _deltas(chunk: Any) -> tuple[tuple[int, str], ...]:
     return ((0, chunk),) if isinstance(chunk, str) else ()
 
 
-class ModelBody(Driven):
+class ModelBody(GeneratorBody):
     """A generator's body that is a model's stream: the call is made with its first turn."""
 
     __slots__ = ("_adapter", "_called", "_flow", "_invocation", "_pipeline")
@@ -148,7 +148,7 @@ class ModelBody(Driven):
     async def asend(self, value: Any) -> Any:
         if self._flow is None:
             flow = await self._open_async()
-            return await pull_async(flow, self.body.aclose, first_step, self.body)
+            return await pull_async(flow, self.body.aclose, start_async_generator, self.body)
         return await pull_async(self._flow, self.body.aclose, self.body.asend, value)
 
     async def athrow(self, error: BaseException) -> Any:
@@ -284,8 +284,8 @@ class _Observed(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # as above
 def _work(function: Callable[..., Any], name: str, attributes: Mapping[str, Attribute]) -> Handler:
     """What gives every call of ``function`` a span, by the kind of function it is."""
 
-    def begin(pipeline: Pipeline) -> Work:
-        return Work(pipeline.recorder, name, attributes)
+    def begin(pipeline: Pipeline) -> WorkSpan:
+        return WorkSpan(pipeline.recorder, name, attributes)
 
     def call(
         pipeline: Pipeline, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -300,12 +300,12 @@ def _work(function: Callable[..., Any], name: str, attributes: Mapping[str, Attr
             with begin(pipeline):
                 return await wrapped(*args, **kwargs)
 
-        return named_like(wrapped, awaited())
+        return name_after(wrapped, awaited())
 
     def generate(
         pipeline: Pipeline, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return driven(Body(lambda: begin(pipeline)), wrapped, args, kwargs)
+        return drive(Body(lambda: begin(pipeline)), wrapped, args, kwargs)
 
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return generate

@@ -20,7 +20,7 @@ from specspan.instrument.adapter import Invocation
 from specspan.instrument.blocks import agent, tool_call, workflow
 from specspan.instrument.pipeline import active
 from specspan.instrument.proxies import ObjectProxy
-from specspan.instrument.work_span import ABANDONED, COMPLETED, Body, driven, ending_of
+from specspan.instrument.work_span import ABANDONED, COMPLETED, Body, drive, ending_of
 from specspan.instrument.wrapper import Called, Wrapper
 from specspan.record.call_end import Ending
 
@@ -51,11 +51,11 @@ class Activity:
     alone."""
 
 
-def within(activity: Activity, method: Called) -> Wrapper:
+def wrap_method(activity: Activity, method: Called) -> Wrapper:
     """A `wrapt` wrapper that makes every call of ``method`` inside its block. Only what awaits exists twice."""
     handle = _HANDLES.get(activity.within) or _handle(inspect.unwrap(method))
     if activity.working is not None:
-        handle = partial(_set_going, activity.working)
+        handle = partial(_track_future, activity.working)
 
     def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         block = _block(activity, instance, args, kwargs)
@@ -85,10 +85,10 @@ def _generate(block: agent | workflow, called: partial[Any]) -> Any:
     pipeline = block.watched()
     if pipeline is None:
         return called()
-    return driven(Body(partial(block.begin, pipeline)), called.func, called.args, called.keywords)
+    return drive(Body(partial(block.begin, pipeline)), called.func, called.args, called.keywords)
 
 
-def _set_going(
+def _track_future(
     working: Callable[[Any], asyncio.Future[Any] | None], block: agent | workflow, called: partial[Any]
 ) -> Any:
     pipeline = block.watched()

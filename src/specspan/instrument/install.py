@@ -15,14 +15,14 @@ from typing import Any, TypeAlias
 
 import wrapt
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan._support.guard import guard
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
-from specspan.instrument.coexistence import lend
-from specspan.instrument.framework_methods import Activity, within
-from specspan.instrument.threads import carry
-from specspan.instrument.wrapper import Wrapper, wrapper_of
+from specspan.instrument.coexistence import share_spans
+from specspan.instrument.framework_methods import Activity, wrap_method
+from specspan.instrument.threads import propagate_to_threads
+from specspan.instrument.wrapper import Wrapper, wrap_client_method
 
 # MERGED patching: Putting a wrapper around a method where it is defined, and taking just that one away again.
 
@@ -30,7 +30,7 @@ from specspan.instrument.wrapper import Wrapper, wrapper_of
 Undo: TypeAlias = Callable[[], None]
 
 
-def place_of(method: str) -> tuple[Any, str]:
+def find_method(method: str) -> tuple[Any, str]:
     """The class that defines a method, or the module a function; None where this version of the client has none."""
     module, _, path = method.partition(":")
     owner_path, _, attribute = path.rpartition(".")
@@ -46,7 +46,7 @@ _FunctionWrapper: Any = wrapt.FunctionWrapper
 """Generic to type checkers, and not yet in its oldest version."""
 
 
-class _Wrapper(_FunctionWrapper):  # type: ignore[misc]  # see there
+class _MethodWrapper(_FunctionWrapper):  # type: ignore[misc]  # see there
     """A wrapper of ours. Out of use it passes through, wherever somebody still holds it."""
 
     def __init__(self, wrapped: Any, wrapper: Callable[..., Any]) -> None:
@@ -59,7 +59,7 @@ def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) 
     """Wrap a method in what ``make`` makes for it. Returns what takes that away again, from under others, too."""
     _drop_unused(owner, attribute)
     outer, original = _innermost(owner, attribute)
-    wrapper = _Wrapper(original, make(original))
+    wrapper = _MethodWrapper(original, make(original))
     if outer is None:
         setattr(owner, attribute, wrapper)
     else:
@@ -86,7 +86,7 @@ def _wrappers(owner: Any, attribute: str) -> Iterator[Any]:
 
 def _drop_unused(owner: Any, attribute: str) -> None:
     """Take away what somebody who had kept it has put back after it was taken away."""
-    while isinstance(found := vars(owner)[attribute], _Wrapper) and not found._self_in_use:
+    while isinstance(found := vars(owner)[attribute], _MethodWrapper) and not found._self_in_use:
         setattr(owner, attribute, found.__wrapped__)
 
 
@@ -145,13 +145,13 @@ def _instrument(names: Iterable[str], known: Mapping[str, tuple[Met, ...]]) -> N
         _import(known[name])  # before the lock is taken: an import in another thread may be waiting for it
     with _lock:
         if _TRACERS not in _installed:
-            _installed[_TRACERS] = [lend()]
+            _installed[_TRACERS] = [share_spans()]
         for name in names:
             missing = [adapter for adapter in known[name] if not _present(adapter)]
             if missing:
                 raise _missing(name, missing[0])
             if name not in _installed:
-                _installed[name] = [carry()] if name == _THREADS else list(_installing(known[name]))
+                _installed[name] = [propagate_to_threads()] if name == _THREADS else list(_installing(known[name]))
 
 
 def _instrument_on_import(name: str, adapters: tuple[Met, ...]) -> None:
@@ -184,11 +184,11 @@ def uninstrument() -> None:
 
 def _providers() -> Iterator[tuple[str, tuple[Met, ...]]]:
     """Every provider and framework by name: a module here, or what other distributions registered."""
-    for module in discovery.modules(_PACKAGE):
+    for module in plugins.modules(_PACKAGE):
         yield module.__name__.rpartition(".")[2], tuple(module.ADAPTERS)
-    for module in discovery.modules(_FRAMEWORKS):
+    for module in plugins.modules(_FRAMEWORKS):
         yield module.__name__.rpartition(".")[2], tuple(module.ACTIVITIES)
-    for name, plugin in discovery.plugins(_PLUGINS):
+    for name, plugin in plugins.plugins(_PLUGINS):
         yield name, tuple(plugin.ADAPTERS)
 
 
@@ -214,7 +214,7 @@ def _present(adapter: Met) -> bool:
 def _import(adapters: Iterable[Met]) -> None:
     if all(map(_present, adapters)):
         for method in {method for adapter in adapters for method in adapter.methods}:
-            place_of(method)
+            find_method(method)
 
 
 def _missing(name: str, adapter: Met) -> MissingDependency:
@@ -227,7 +227,7 @@ def _installing(adapters: Iterable[Met]) -> Iterator[Undo]:
     wrapped = set()
     for adapter in adapters:
         for method in adapter.methods:
-            owner, attribute = place_of(method)
+            owner, attribute = find_method(method)
             if owner is not None and (owner, attribute) not in wrapped:
                 wrapped.add((owner, attribute))
                 yield wrap(owner, attribute, partial(_around, adapter))
@@ -235,4 +235,4 @@ def _installing(adapters: Iterable[Met]) -> Iterator[Undo]:
 
 def _around(met: Met, method: Any) -> Wrapper:
     """What is to be around a method."""
-    return within(met, method) if isinstance(met, Activity) else wrapper_of(met, method)
+    return wrap_method(met, method) if isinstance(met, Activity) else wrap_client_method(met, method)

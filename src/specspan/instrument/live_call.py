@@ -21,21 +21,21 @@ from specspan.engine.evaluation import Evaluation
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Adapter, Invocation
-from specspan.instrument.coexistence import Loan, enclosing_span, inside, loan_in
+from specspan.instrument.coexistence import ActiveCall, active_call_in, claim_enclosing_span, context_during
 from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.pipeline import Pipeline
-from specspan.instrument.work_span import COMPLETED, ending_of, once
+from specspan.instrument.work_span import COMPLETED, ending_of, once_flag
 from specspan.record.call_end import Ending, EndKind, Timing
 
 _SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 
 
-def passed_by(package: str | None) -> bool:
+def should_skip(package: str | None) -> bool:
     """Whether a call is to be left alone: instrumentation is suppressed, or it is part of a call already met."""
     current = otel_context.get_current()
     if not current:
         return False
-    loan = loan_in(current)
+    loan = active_call_in(current)
     part = loan is not None and package is not None and (loan.gateway or loan.package == package)
     return part or any(current.get(key) for key in _SUPPRESSED)
 
@@ -44,8 +44,8 @@ class LiveCall:
     """A model call under way."""
 
     __slots__ = (
+        "_active_call",
         "_first",
-        "_loan",
         "_recorder",
         "adapter",
         "asks",
@@ -58,7 +58,7 @@ class LiveCall:
     )
 
     def __init__(self, adapter: Adapter, pipeline: Pipeline, invocation: Invocation) -> None:
-        self._first = once()
+        self._first = once_flag()
         self._recorder = pipeline.recorder
         self.adapter = adapter
         self.evaluation: Evaluation | None = None
@@ -81,7 +81,7 @@ class LiveCall:
                 contain("instrument.open", error)
         self.started_s = time.perf_counter()
         self.span, joined = self._begun()
-        self._loan = Loan(
+        self._active_call = ActiveCall(
             adapter.package, self.span, joined=joined, executes=self.call.request.executes, gateway=adapter.gateway
         )
 
@@ -89,7 +89,7 @@ class LiveCall:
         """The call's span, and whether it is somebody else's."""
         request, context = self.call.request, self.call.context
         try:
-            theirs = enclosing_span(self._recorder, request.executes)
+            theirs = claim_enclosing_span(self._recorder, request.executes)
             if theirs is not None:
                 self._recorder.join_call(theirs, request, context)
                 return theirs, True
@@ -100,7 +100,7 @@ class LiveCall:
     @property
     def joined(self) -> bool:
         """Whether its span is somebody else's, who ends it."""
-        return self._loan.joined
+        return self._active_call.joined
 
     def input(self, invocation: Invocation) -> Steps[Invocation]:
         """Have what is to be sent decided. Returns what to send.
@@ -164,8 +164,8 @@ class LiveCall:
         self.call = ModelCall(self.call.request, self.adapter.response(result), self.call.context)
 
     def attach(self) -> Any:
-        """Make the span current; give what is returned to `specspan.instrument.work_span.leave`."""
-        return otel_context.attach(inside(self._loan))
+        """Make the span current; give what is returned to `specspan.instrument.context.restore`."""
+        return otel_context.attach(context_during(self._active_call))
 
     def block(self, evaluation: Evaluation) -> Blocked:
         """End the call as one that the policy stopped. Returns what to raise."""
@@ -193,7 +193,7 @@ class LiveCall:
                 contain("instrument.decide", error)
         timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
         try:
-            sharing = self._loan.sharing(ending.kind, streaming=self.call.request.streaming)
+            sharing = self._active_call.sharing(ending.kind, streaming=self.call.request.streaming)
             self._recorder.end_call(self.span, self.call, decision, ending, timing, sharing)
         except Exception as error:
             contain("instrument.end_call", error)

@@ -1,4 +1,4 @@
-"""What instrumented code hands its calls to. Nothing is active until `specspan.configure`."""
+"""Destination of instrumented calls. None is active until `specspan.configure`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from specspan.record.recorder import Recorder
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Where calls go."""
+    """Recorder of calls, and the engine that decides them."""
 
     recorder: Recorder
     engine: Engine | None = None
@@ -26,7 +26,7 @@ _active: Pipeline | None = None
 
 
 def active() -> Pipeline | None:
-    """The pipeline in force; None, and every wrapper passes straight through, until one is activated."""
+    """Return the pipeline in force; None, and every wrapper passes straight through, until one is activated."""
     return _active
 
 

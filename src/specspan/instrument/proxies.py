@@ -1,4 +1,4 @@
-"""What stands for an object of somebody else's: to ``isinstance`` and in every attribute it is that object."""
+"""Base of proxies that are the wrapped object to ``isinstance`` and in every attribute."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Any
 
 import wrapt
 
-# `wrapt.ObjectProxy` has ``__iter__`` whatever it stands for; the newer base has not
+# `wrapt.ObjectProxy` has ``__iter__`` whatever it wraps; the newer base has not
 ObjectProxy: Any = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)

@@ -16,14 +16,14 @@ from typing import Any
 
 import wrapt
 
-from specspan.instrument.context import NOTHING_SAID, Said
+from specspan.instrument.context import EMPTY, AmbientState
 
 _GREENLETS = "gevent.greenlet"
 _OURS = "specspan-"
 """Our own threads serve every call, so they begin with nothing of what was said about the first."""
 
 
-def carry() -> Callable[[], None]:
+def propagate_to_threads() -> Callable[[], None]:
     """Have threads, their pools and greenlets carry what is said where they are given work. Returns what undoes it."""
     undo_threads, undo_greenlets = _carry_into_threads(), _carry_into_greenlets()
 
@@ -41,8 +41,8 @@ def _carry_into_threads() -> Callable[[], None]:
 
     @wraps(start)
     def carrying_start(self: threading.Thread) -> None:
-        said = Said.here()
-        if not carrying or said == NOTHING_SAID or self.name.startswith(_OURS):
+        said = AmbientState.capture()
+        if not carrying or said == EMPTY or self.name.startswith(_OURS):
             start(self)
             return
         run = _Run(self, said)
@@ -59,7 +59,7 @@ def _carry_into_threads() -> Callable[[], None]:
             given: Future[Any] = submit(self, function, *args, **kwargs)
             return given
         # a pool's threads outlive what is said where they are started, so they begin with nothing
-        future: Future[Any] = NOTHING_SAID.run(submit, self, Said.here().run, function, *args, **kwargs)
+        future: Future[Any] = EMPTY.run(submit, self, AmbientState.capture().run, function, *args, **kwargs)
         return future
 
     threading.Thread.start = carrying_start  # type: ignore[method-assign]  # that is the point
@@ -80,10 +80,10 @@ def _carry_into_greenlets() -> Callable[[], None]:
     carrying = True
 
     def carry_into(greenlet: Any) -> None:
-        said = Said.here()
-        if greenlet.gr_context is None and said != NOTHING_SAID:
+        said = AmbientState.capture()
+        if greenlet.gr_context is None and said != EMPTY:
             holding = Context()  # as empty as a greenlet's is by itself
-            holding.run(said.hold)
+            holding.run(said.activate)
             greenlet.gr_context = holding
 
     def imported(gevent: Any) -> None:
@@ -106,7 +106,7 @@ class _Run:
 
     __slots__ = ("_given", "_said", "_thread")
 
-    def __init__(self, thread: threading.Thread, said: Said) -> None:
+    def __init__(self, thread: threading.Thread, said: AmbientState) -> None:
         self._given = vars(thread).get("run")
         self._thread = thread
         self._said = said

@@ -34,7 +34,7 @@ from specspan.record.recorder import Recorder
 # they do for any other.
 
 
-class Turns(Protocol):
+class Resumable(Protocol):
     """A body that takes turns: a generator, or a coroutine."""
 
     def send(self, value: Any, /) -> Any:
@@ -44,7 +44,7 @@ class Turns(Protocol):
         """The same, with ``error`` raised where it stands."""
 
 
-class AsyncTurns(Protocol):
+class AsyncResumable(Protocol):
     """A body whose turns are awaited."""
 
     def asend(self, value: Any, /) -> Coroutine[Any, Any, Any]:
@@ -54,7 +54,7 @@ class AsyncTurns(Protocol):
         """The same, with ``error`` raised where it stands."""
 
 
-def relay(context: Context, turns: Turns) -> Generator[Any, Any, Any]:
+def generate_in_context(context: Context, turns: Resumable) -> Generator[Any, Any, Any]:
     """A generator that is to its consumer what ``turns`` is, with every turn run inside ``context``."""
     step: Callable[[Any], Any] = turns.send
     value: Any = None
@@ -73,7 +73,7 @@ def relay(context: Context, turns: Turns) -> Generator[Any, Any, Any]:
             step = turns.throw
 
 
-async def relay_async(context: Context, turns: AsyncTurns) -> AsyncGenerator[Any, Any]:
+async def generate_in_context_async(context: Context, turns: AsyncResumable) -> AsyncGenerator[Any, Any]:
     """The same for an async generator."""
     step: Callable[[Any], Coroutine[Any, Any, Any]] = turns.asend
     value: Any = None
@@ -93,12 +93,12 @@ async def relay_async(context: Context, turns: AsyncTurns) -> AsyncGenerator[Any
 
 
 @types.coroutine
-def _within(context: Context, turns: Turns) -> Generator[Any, Any, Any]:
+def _within(context: Context, turns: Resumable) -> Generator[Any, Any, Any]:
     """``await turns``, with every turn of it run inside ``context``."""
-    return (yield from relay(context, turns))
+    return (yield from generate_in_context(context, turns))
 
 
-def first_step(agen: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+def start_async_generator(agen: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
     """``agen.asend(None)``, the first, of an async generator that only another one drives and closes.
 
     An event loop closes the async generators that were let go of, each in a task of its own. The one that drives
@@ -116,13 +116,10 @@ def _leave_to_driver(agen: AsyncGenerator[Any, Any]) -> None:
     """Nothing: the driver still holds ``agen``, and the loop closes the driver."""
 
 
-def once() -> Callable[[], bool]:
+def once_flag() -> Callable[[], bool]:
     """A function that says True the first time it is asked, on whichever thread that is."""
     return partial(next, iter((True,)), False)  # noqa: FBT003 - stepping an iterator is atomic
 
-
-leave = restore
-"""Detaches what was attached to OpenTelemetry's context, silently where that is not possible."""
 
 COMPLETED = Ending(EndKind.COMPLETED)
 CLOSED = Ending(EndKind.CLOSED)
@@ -136,7 +133,7 @@ def ending_of(error: BaseException | None) -> Ending:
     return CLOSED if isinstance(error, GeneratorExit) else Ending.of(error)
 
 
-class Work:
+class WorkSpan:
     """One call of a decorated function, coroutine function, or a body that takes turns.
 
     As a context manager it is the whole of a call: the span is current inside and ended with the block.
@@ -145,7 +142,7 @@ class Work:
     __slots__ = ("_first", "_recorder", "_span", "_token")
 
     def __init__(self, recorder: Recorder, name: str, attributes: Mapping[str, Attribute]) -> None:
-        self._first = once()
+        self._first = once_flag()
         self._recorder = recorder
         self._span = recorder.start_work(name, current_context(), attributes)
         self._token = otel_context.attach(set_span_in_context(self._span))
@@ -154,7 +151,7 @@ class Work:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        leave(self._token)
+        restore(self._token)
         self.end(ending_of(error))
 
     @contextmanager
@@ -166,7 +163,7 @@ class Work:
             self.end(ending_of(error))
             raise
         finally:
-            leave(self._token)
+            restore(self._token)
 
     def end(self, ending: Ending) -> None:
         """End the span; only the first ending counts."""
@@ -175,7 +172,7 @@ class Work:
                 self._recorder.end_work(self._span, ending)
 
 
-class Reader:
+class Consumer:
     """Whoever reads a generator of ours: tells how it was left. Knows neither the generator nor its body."""
 
     __slots__ = ("_closing", "_driver")
@@ -201,46 +198,46 @@ class Reader:
         return ending_of(error)
 
 
-class Driven:
+class GeneratorBody:
     """A generator's body, sync or async, that a generator of ours drives (`specspan.instrument.work_span`)."""
 
     __slots__ = ("__weakref__", "body", "reader")
 
     def __init__(self) -> None:
         self.body: Any = None
-        self.reader = Reader()
+        self.reader = Consumer()
 
 
-def driven(turns: Any, called: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """The generator that drives ``turns``, a `Driven`, whose body is what the generator function ``called`` gives.
+def drive(turns: Any, called: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Return a generator that drives ``turns``, a `GeneratorBody` around what ``called`` returns.
 
     The driver is made first: in a reference cycle the garbage collector finalises both, usually the elder first, and
     that closes the body where it belongs, in its own context. It promises no order, to undecorated generators neither:
     a ``with`` block in the body may be left before the body is told.
     """
-    relayed = relay_async if inspect.isasyncgenfunction(called) else relay
+    relayed = generate_in_context_async if inspect.isasyncgenfunction(called) else generate_in_context
     driver = relayed(copy_context(), turns)
     turns.body = called(*args, **kwargs)
     turns.reader.holds(driver)
-    return named_like(called, driver)
+    return name_after(called, driver)
 
 
-def named_like(function: Callable[..., Any], made: Any) -> Any:
+def name_after(function: Callable[..., Any], made: Any) -> Any:
     """Give a coroutine or generator of ours the name of the function's own, for warnings and tracebacks."""
     made.__name__ = getattr(function, "__name__", made.__name__)
     made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
     return made
 
 
-class Body(Driven):
+class Body(GeneratorBody):
     """One whose span starts with its first turn."""
 
     __slots__ = ("_begin", "_work")
 
-    def __init__(self, begin: Callable[[], Work]) -> None:
+    def __init__(self, begin: Callable[[], WorkSpan]) -> None:
         super().__init__()
         self._begin = begin
-        self._work: Work | None = None
+        self._work: WorkSpan | None = None
 
     def send(self, value: Any) -> Any:
         with self:
@@ -254,7 +251,7 @@ class Body(Driven):
     async def asend(self, value: Any) -> Any:
         first = self._work is None
         with self:
-            return await (first_step(self.body) if first else self.body.asend(value))
+            return await (start_async_generator(self.body) if first else self.body.asend(value))
 
     async def athrow(self, error: BaseException) -> Any:
         self.reader.throws(error)

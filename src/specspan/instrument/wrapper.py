@@ -1,4 +1,4 @@
-"""The one wrapper around every provider's methods. Only `call` and `call_async` exist twice: the one that awaits.
+"""The one wrapper around every provider's methods. Only `call` and `run_call_async` exist twice: the one that awaits.
 
 A method that is itself an async generator makes its call when its first chunk is asked for.
 """
@@ -13,12 +13,12 @@ from typing import Any
 from specspan._support.guard import contain
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Choose, Invocation
-from specspan.instrument.live_call import LiveCall, passed_by
+from specspan.instrument.context import restore
+from specspan.instrument.live_call import LiveCall, should_skip
 from specspan.instrument.pipeline import Pipeline, active
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
 from specspan.instrument.streamed_call import Flow
-from specspan.instrument.work_span import leave
 
 # MERGED managers: A provider's ``with`` block that makes the call when it is entered, as the application knows it.
 #
@@ -93,23 +93,23 @@ Called = Callable[..., Any]
 Wrapper = Callable[[Called, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-def wrapper_of(adapter: Adapter, method: Called) -> Wrapper:
+def wrap_client_method(adapter: Adapter, method: Called) -> Wrapper:
     """A `wrapt` wrapper that makes every call of a method a model call."""
     function = inspect.unwrap(method)
-    through: Callable[..., Any] = call
+    through: Callable[..., Any] = run_call
     if adapter.on_entry:
         through = managed
     elif inspect.isasyncgenfunction(function):
         through = generate_async
     elif inspect.iscoroutinefunction(function):
-        through = call_async
+        through = run_call_async
 
     def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pipeline = active()
         if pipeline is None:
             return wrapped(*args, **kwargs)
         chosen = adapter if adapter.choose is None else _chosen(adapter.choose, instance, args, kwargs)
-        if chosen is None or passed_by(chosen.package):
+        if chosen is None or should_skip(chosen.package):
             return wrapped(*args, **kwargs)
         return through(chosen, pipeline, wrapped, chosen.prepare(Invocation(instance, args, kwargs)))
 
@@ -124,7 +124,7 @@ def _chosen(choose: Choose, instance: Any, args: tuple[Any, ...], kwargs: dict[s
         return None
 
 
-def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
+def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
         sent = run_sync(live.input(invocation)) if live.asks else invocation
@@ -132,7 +132,7 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
         try:
             result = live.kept(wrapped(*sent.args, **sent.kwargs))
         finally:
-            leave(token)
+            restore(token)
         streamed = _streamed(live, result, SyncStream)
         if streamed is not None:
             return streamed
@@ -144,7 +144,7 @@ def call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invo
         raise
 
 
-async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
+async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
         sent = await run_async(live.input(invocation)) if live.asks else invocation
@@ -152,7 +152,7 @@ async def call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invo
         try:
             result = live.kept(await wrapped(*sent.args, **sent.kwargs))
         finally:
-            leave(token)
+            restore(token)
         streamed = _streamed(live, result, AsyncStream)
         if streamed is not None:
             return streamed
@@ -171,14 +171,14 @@ async def generate_async(
     async def begun(*args: Any, **kwargs: Any) -> Any:
         return wrapped(*args, **kwargs)
 
-    async for chunk in await call_async(adapter, pipeline, begun, invocation):
+    async for chunk in await run_call_async(adapter, pipeline, begun, invocation):
         yield chunk
 
 
 def managed(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
     """The ``with`` block that ``wrapped`` makes, to be a model call once it is entered."""
     manager = wrapped(*invocation.args, **invocation.kwargs)
-    kind, through = (AsyncManager, call_async) if hasattr(manager, "__aenter__") else (SyncManager, call)
+    kind, through = (AsyncManager, run_call_async) if hasattr(manager, "__aenter__") else (SyncManager, run_call)
 
     def entered(enter: Called) -> Any:
         return through(adapter, pipeline, enter, invocation)

@@ -23,9 +23,9 @@ from specspan.decision import Decision
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.context import context, declared
+from specspan.instrument.context import OverrideBlock, context
 from specspan.instrument.pipeline import Pipeline
-from specspan.instrument.wrapper import call
+from specspan.instrument.wrapper import run_call
 from specspan.policy.policy import Policy
 from specspan.policy_tests.case import Conversation, answer_of
 from specspan.record.call_end import ALONE, Ending, Sharing, Timing
@@ -61,7 +61,7 @@ class Rehearsal:
         with ExitStack() as said:
             said.enter_context(_context(conversation))
             for each in conversation.overrides:
-                said.enter_context(declared(each))
+                said.enter_context(OverrideBlock(each))
             handed_over = _heard(self._pipeline, conversation)
         return Held(self._recorder.taken(), handed_over)
 
@@ -129,7 +129,7 @@ def _heard(pipeline: Pipeline, conversation: Conversation) -> str | None:
     """What the application hears."""
     heard: list[str] = []
     try:
-        answer = call(_ADAPTER, pipeline, _model(conversation), Invocation(None, (conversation.request,), {}))
+        answer = run_call(_ADAPTER, pipeline, _model(conversation), Invocation(None, (conversation.request,), {}))
         if isinstance(answer, Response):
             heard.append(ModelCall(conversation.request, answer).output_text)
         else:
