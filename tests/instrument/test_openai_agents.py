@@ -258,6 +258,6 @@ def test_a_package_of_the_applications_own_that_is_called_agents_is_left_alone(m
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(install, "distribution", not_installed)
-    monkeypatch.setattr(install, "place_of", lambda method: pytest.fail(f"looked for {method}"))
+    monkeypatch.setattr(install, "find_method", lambda method: pytest.fail(f"looked for {method}"))
     with pytest.raises(MissingDependency, match=r"pip install 'specspan\[openai-agents\]'"):
         specspan.instrument("openai_agents")

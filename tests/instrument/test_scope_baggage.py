@@ -17,7 +17,7 @@ from opentelemetry import context as otel_context
 from specspan._support import drop_counts as losses
 from specspan.call import CallContext
 from specspan.errors import ConfigurationError
-from specspan.instrument import scope_propagation as scope_token
+from specspan.instrument import scope_propagation
 from specspan.instrument.context import context, current_context, spend
 from specspan.instrument.pipeline import activate
 from specspan.instrument.scope_propagation import BAGGAGE_ENTRY, MAX_BAGGAGE_BYTES, ScopeKeys, encode_token
@@ -149,7 +149,7 @@ def test_an_entry_of_the_applications_own_is_not_believed() -> None:
 
 def test_what_we_fail_to_read_is_not_believed(in_production: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure of our own is counted, and raises nothing and trusts nothing."""
-    monkeypatch.setattr(scope_token, "read", lambda text, keys: text / keys)
+    monkeypatch.setattr(scope_propagation, "decode_token", lambda text, keys: text / keys)
     assert trust(entry("anything")) is Trust.UNTRUSTED
 
 
