@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Row
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 
 
 def main(names: list[str]) -> None:
@@ -18,7 +18,7 @@ def main(names: list[str]) -> None:
     table.add_column("work")
     for column in ("µs", "compared with", "ratio", "limit"):
         table.add_column(column, justify="right")
-    for module in discovery.modules("benchmarks"):
+    for module in plugins.iter_modules("benchmarks"):
         name = module.__name__.rpartition(".")[2]
         if hasattr(module, "main") and (not names or name in names):
             _add(table, name, module.main())

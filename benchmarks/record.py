@@ -13,8 +13,8 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
 from specspan.decision import Action, CheckKind, CheckRef, Decision, Finding, Mode, Outcome, SpecRef, Summary, Verdict
-from specspan.record.call_end import Ended, Ending, EndKind, Timing
-from specspan.record.decision_record import RecordMaker, Service
+from specspan.record.call_end import CallRecord, Ending, EndKind, Timing
+from specspan.record.decision_record import RecordBuilder, Service
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 
@@ -46,8 +46,8 @@ def main() -> Iterator[Row]:
     whole = Recorder(Settings(), tracer_provider=provider, meter_provider=meters, decision_exporters=(_Nowhere(),))
     measured = Recorder(Settings(), meter_provider=meters)
     made, one_violated = _decision(), _decision(violated=1)
-    maker = RecordMaker(Service("benchmark"))
-    ended = Ended(INVALID_SPAN_CONTEXT, _CALL, made, _ENDING.kind, None, _TIMING)
+    maker = RecordBuilder(Service("benchmark"))
+    ended = CallRecord(INVALID_SPAN_CONTEXT, _CALL, made, _ENDING.kind, None, _TIMING)
     works = {
         HAND_WRITTEN: hand_written_span(provider),
         "a call, 100 clauses complied, span only": _call(spans, made),
@@ -55,7 +55,7 @@ def main() -> Iterator[Row]:
         "the same, one clause violated": _call(whole, one_violated),
         "a decorated function's span": _work(spans),
         "off the caller's thread: metrics of a call": lambda: measured._metrics._write((ended,)),
-        "off the caller's thread: adding up 100 clauses": measured._metrics.settle,
+        "off the caller's thread: adding up 100 clauses": measured._metrics.measure_all,
         "off the caller's thread: a decision record": lambda: maker.record(ended),
     }
     medians = medians_us(works)

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 import specspan
-from specspan._support import drop_counts as losses
-from specspan.record.sampling.tail import WholeTraces
+from specspan._support import drop_counts
+from specspan.record.sampling.tail import TailSamplingProcessor
 
 SPANS_A_TRACE = 3
 _AT_ONCE = 200
@@ -115,7 +115,7 @@ async def _answer(question: str) -> str:
 def run(sampling: specspan.Sampling, calls: int, one_violates_in: int) -> Found:
     """Serve ``calls`` calls, each in a trace of its own with two spans around it."""
     spans, decisions, reader = _Spans(), _Decisions(), InMemoryMetricReader()
-    before = Counter(losses.totals())
+    before = Counter(drop_counts.totals())
     processor = sampling.processor(BatchSpanProcessor(spans))
     tracers = TracerProvider(sampling.sampler(), shutdown_on_exit=False)
     tracers.add_span_processor(processor)
@@ -144,13 +144,13 @@ def run(sampling: specspan.Sampling, calls: int, one_violates_in: int) -> Found:
         counted=counted,
         recorded=decisions.count,
         peak_bytes=peak_bytes,
-        lost=Counter(losses.totals()) - before,
+        lost=Counter(drop_counts.totals()) - before,
     )
 
 
 async def _serve(processor: SpanProcessor, calls: int, one_violates_in: int) -> int:
     """The most that was held at any time."""
-    assert isinstance(processor, WholeTraces)
+    assert isinstance(processor, TailSamplingProcessor)
     numbers = iter(range(calls))
     peak_bytes = 0
 
@@ -158,7 +158,7 @@ async def _serve(processor: SpanProcessor, calls: int, one_violates_in: int) -> 
         nonlocal peak_bytes
         for number in numbers:
             await _answer("bad" if number % one_violates_in == 0 else "good")
-            peak_bytes = max(peak_bytes, processor.held_bytes)
+            peak_bytes = max(peak_bytes, processor.pending_bytes)
 
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
     return peak_bytes

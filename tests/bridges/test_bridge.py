@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from policies import Code, bound, pattern, policy
 
 import specspan
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.bridges.bridge import Bridge
 from specspan.bridges.dialect import dialects
 from specspan.call import ModelCall
@@ -78,13 +78,13 @@ def test_the_record_is_like_any_other_and_names_the_call_and_the_dialect(others:
 
 def test_what_is_over_is_only_observed_and_that_is_said(others: Bridged, caplog: pytest.LogCaptureFixture) -> None:
     """A policy in enforce mode takes no action; that is logged once and counted for each call."""
-    before = losses.totals().get(("enforcement", "bridged_call"), 0)
+    before = drop_counts.totals().get(("enforcement", "bridged_call"), 0)
     with caplog.at_level(logging.WARNING, "specspan"):
         others.span(chat())
         others.span(chat())
         records = others.decisions
     assert [(record["mode"], record["would"]) for record in records] == [("observe", "flag")] * 2
-    assert losses.totals()["enforcement", "bridged_call"] - before == 2
+    assert drop_counts.totals()["enforcement", "bridged_call"] - before == 2
     assert [message for message in caplog.messages if "only observed" in message] == caplog.messages[:1]
 
 
@@ -212,7 +212,7 @@ def test_what_finds_no_room_is_counted() -> None:
     def slow(call: ModelCall, texts: Sequence[TextAt]) -> bool:
         return let_go.wait(30)
 
-    before = losses.totals().get(("bridged_call", "queue_full"), 0)
+    before = drop_counts.totals().get(("bridged_call", "queue_full"), 0)
     with process() as others:
         others.configure(policy(bound("slow", Code(slow))), bridges=False)
         bridge = Bridge(dialects(), queue_size=2)
@@ -221,7 +221,7 @@ def test_what_finds_no_room_is_counted() -> None:
             others.span(chat())
         let_go.set()
         assert bridge.force_flush(30)
-        dropped = losses.totals()["bridged_call", "queue_full"] - before
+        dropped = drop_counts.totals()["bridged_call", "queue_full"] - before
         assert dropped >= 7
         assert len(others.decisions) + dropped == 10
         bridge.shutdown()
@@ -324,10 +324,10 @@ def test_what_is_malformed_is_unassessed_and_raises_nothing(others: Bridged, rec
 
 def test_malformed_content_is_counted(others: Bridged) -> None:
     """A counter says that something was not understood."""
-    before = losses.totals().get(("bridged_content", "not_understood"), 0)
+    before = drop_counts.totals().get(("bridged_content", "not_understood"), 0)
     others.span(chat(None, None, {"gen_ai.output.messages": "{"}))
     assert len(others.decisions) == 1
-    assert losses.totals()["bridged_content", "not_understood"] - before == 1
+    assert drop_counts.totals()["bridged_content", "not_understood"] - before == 1
 
 
 def test_content_that_a_provider_cut_is_not_whole() -> None:

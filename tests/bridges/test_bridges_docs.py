@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from bridging import RULES, outcomes, process
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.bridges import recorded_content as side
 from specspan.bridges.bridge import QUEUE_SIZE
 from specspan.bridges.dialect import dialects
@@ -29,7 +29,9 @@ def own_dialect() -> Any:
 def test_the_dialect_on_the_page_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     """Registered, it is spoken at once, and goes before those that are built in."""
     found = own_dialect()
-    monkeypatch.setattr(discovery, "plugins", lambda group: [("oracle", found)] if group == "specspan_dialects" else [])
+    monkeypatch.setattr(
+        plugins, "iter_plugins", lambda group: [("oracle", found)] if group == "specspan_dialects" else []
+    )
     with process() as others:
         others.configure(RULES)
         others.span(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import (
     Media,
     Message,
@@ -144,9 +144,9 @@ def test_odd_answers_of_tools_are_read_as_far_as_they_go(response: object, seen:
 
 def test_what_cannot_be_read_is_counted() -> None:
     """A value whose ``__str__`` raises is a loss with a reason."""
-    before = losses.totals().get(("text", "unreadable"), 0)
+    before = drop_counts.totals().get(("text", "unreadable"), 0)
     texts(asked(ToolCallResponse({"x": Unprintable()})), Stage.INPUT)
-    assert losses.totals()["text", "unreadable"] == before + 1
+    assert drop_counts.totals()["text", "unreadable"] == before + 1
 
 
 def test_a_string_that_lies_about_itself_is_read_as_plain() -> None:

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.cli.main import cli
 
 
@@ -20,7 +20,7 @@ def greet() -> None:
 def test_a_plug_in_adds_a_command_to_a_group(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another distribution's command stands in the group it is registered for, beside our own."""
     registered = {f"specspan_{group}_commands": [("greet", greet)]}
-    monkeypatch.setattr(discovery, "plugins", lambda name: registered.get(name, []))
+    monkeypatch.setattr(plugins, "iter_plugins", lambda name: registered.get(name, []))
     found = cli.get_command(click.Context(cli), group)
     assert isinstance(found, click.Group)
     monkeypatch.setattr(found, "commands", {})

@@ -11,7 +11,7 @@ import policies
 import pytest
 from policies import Code, answered, bound, pattern, says
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import CallContext, Message, ModelCall, Request, Text
 from specspan.checks.check import TextAt
 from specspan.checks.patterns import MultiPattern
@@ -119,12 +119,12 @@ def test_a_failure_of_our_own_is_an_error_of_every_clause(
         raise RuntimeError("our own")
 
     monkeypatch.setattr(look, "texts", fail)
-    before = losses.totals().get(("internal", "engine.look"), 0)
+    before = drop_counts.totals().get(("internal", "engine.look"), 0)
     evaluation = Engine(policies.policy(bound("c", pattern("never"), on_error=on_error))).open()
     assert run_sync(evaluation.output(answered("text"))).action is action
     decision = evaluation.decide()
     assert [(finding.outcome, finding.reason) for finding in decision.findings] == [(Outcome.ERROR, "internal")]
-    assert losses.totals()["internal", "engine.look"] == before + 1
+    assert drop_counts.totals()["internal", "engine.look"] == before + 1
 
 
 @pytest.mark.usefixtures("in_production")

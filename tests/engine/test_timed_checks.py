@@ -13,7 +13,7 @@ import policies
 import pytest
 from policies import Code, answered, bound, pattern, says
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import ModelCall, ToolCall
 from specspan.checks.check import TextAt
 from specspan.decision import Action, Decision, Mode, Outcome, Stage, Verdict
@@ -65,14 +65,14 @@ def test_a_hanging_check_is_an_error_and_the_others_are_still_asked(hang: Decide
 def test_hanging_threads_are_bounded(hang: Decide) -> None:
     """With as many threads hanging as may, further checks are refused at once, and counted."""
     workers = Workers(max_hung=2)
-    before = losses.totals().get(("check", "workers_exhausted"), 0)
+    before = drop_counts.totals().get(("check", "workers_exhausted"), 0)
     found = []
     for _ in range(4):
         evaluation = opened(bound("hangs", Code(hang, timeout_s=0.001)), workers=workers)
         run_sync(evaluation.output(answered("text")))
         found += outcomes(evaluation.decide())
     assert found == [(Outcome.ERROR, "timeout")] * 2 + [(Outcome.ERROR, "workers_exhausted")] * 2
-    assert losses.totals()["check", "workers_exhausted"] == before + 2
+    assert drop_counts.totals()["check", "workers_exhausted"] == before + 2
 
 
 def test_a_thread_that_returns_after_all_makes_room_again() -> None:

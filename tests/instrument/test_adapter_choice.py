@@ -12,7 +12,7 @@ import pytest
 from ended_spans import Spans
 from wrapt import FunctionWrapper
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.wrapper import wrap_client_method
@@ -62,10 +62,10 @@ def test_other_calls_are_left_alone(met: Callable[..., Any], spans: Spans) -> No
 @pytest.mark.usefixtures("in_production")
 def test_a_choice_that_fails(met: Callable[..., Any], spans: Spans) -> None:
     """A call that cannot be told is made without a span; the failure is counted."""
-    before = losses.totals().get(("internal", "instrument.choose"), 0)
+    before = drop_counts.totals().get(("internal", "instrument.choose"), 0)
     assert met(operation="chat").read() == b"chat done"
     assert spans.all == ()
-    assert losses.totals()["internal", "instrument.choose"] == before + 1
+    assert drop_counts.totals()["internal", "instrument.choose"] == before + 1
 
 
 @pytest.mark.usefixtures("in_production")

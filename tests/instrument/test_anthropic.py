@@ -13,7 +13,7 @@ from anthropic_wire import WAYS, Wire, ask, events, message, sse, thinking, tool
 from ended_spans import Spans
 from policies import bound, pattern, policy
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import Action
 from specspan.instrument.install import uninstrument
 from specspan.testing.memory import recorded
@@ -283,9 +283,9 @@ def test_an_answer_without_usage(spans: Spans, body: Mapping[str, Any]) -> None:
 
 def misunderstood(ask: Callable[[], object]) -> int:
     """How much was counted as not understood, and that nothing else was lost."""
-    before = losses.totals()
+    before = drop_counts.totals()
     ask()
-    counted = {what: n - before.get(what, 0) for what, n in losses.totals().items() if n > before.get(what, 0)}
+    counted = {what: n - before.get(what, 0) for what, n in drop_counts.totals().items() if n > before.get(what, 0)}
     assert counted.keys() <= {("content", "not_understood")}
     return sum(counted.values())
 

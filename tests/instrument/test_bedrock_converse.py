@@ -15,7 +15,7 @@ from botocore.model import OperationNotFoundError
 from ended_spans import Spans
 
 import specspan
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 
 pytestmark = pytest.mark.usefixtures("bedrock_instrumented")
 
@@ -41,7 +41,7 @@ def parts(spans: Spans, side: str) -> list[Any]:
 
 
 def counted() -> int:
-    return losses.totals().get(("content", "not_understood"), 0)
+    return drop_counts.totals().get(("content", "not_understood"), 0)
 
 
 def test_a_call_says_what_was_asked(content_spans: Spans) -> None:

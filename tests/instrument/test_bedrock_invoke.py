@@ -18,7 +18,7 @@ from ended_spans import Spans
 from replays import Facts, told
 
 import specspan
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 
 pytestmark = pytest.mark.usefixtures("bedrock_instrumented")
 
@@ -278,4 +278,4 @@ def test_a_stream_in_a_shape_that_changes(content_spans: Spans) -> None:
 
 
 def counted() -> int:
-    return losses.totals().get(("content", "not_understood"), 0)
+    return drop_counts.totals().get(("content", "not_understood"), 0)

@@ -32,7 +32,7 @@ from replays import Facts, told
 from wrapt import FunctionWrapper
 
 import specspan
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
@@ -62,7 +62,7 @@ def messages(content_spans: Spans, side: str) -> Any:
 
 
 def lost() -> int:
-    return losses.totals().get(("content", "not_understood"), 0)
+    return drop_counts.totals().get(("content", "not_understood"), 0)
 
 
 def test_a_chat(is_async: bool, content_spans: Spans) -> None:

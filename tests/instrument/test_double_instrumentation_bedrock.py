@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from other_signals import Signals, instrumentor
 from policies import bound, pattern, policy
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked
@@ -88,7 +88,7 @@ def installed(signals: Signals, *, ours_first: bool, mode: Mode = Mode.OBSERVE) 
 @ways
 def test_one_span_and_one_measurement(signals: Signals, ask: Callable[[], Any], *, ours_first: bool) -> None:
     """A call has one span, with the decision and the usage on it, and is measured once."""
-    before = losses.totals()
+    before = drop_counts.totals()
     recorder = installed(signals, ours_first=ours_first)
     ask()
     (span,) = signals.exporter.get_finished_spans()
@@ -99,7 +99,7 @@ def test_one_span_and_one_measurement(signals: Signals, ask: Callable[[], Any], 
     assert signals.measured("gen_ai.client.token.usage") == {"input": 1, "output": 1}
     assert signals.measured("gen_ai.client.operation.duration") == {"None": 1}
     recorder.shutdown()
-    assert losses.totals() == before
+    assert drop_counts.totals() == before
 
 
 @ways

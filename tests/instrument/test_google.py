@@ -11,7 +11,7 @@ from google.genai import errors, types
 from google_wire import WAYS, Wire, answer, ask, call, sse
 from policies import Code, bound, pattern, policy
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
 from specspan.testing.memory import recorded
@@ -184,9 +184,9 @@ MALFORMED = {
 @pytest.mark.parametrize(("body", "lost"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_answer(spans: Spans, way: str, body: dict[str, Any], lost: int) -> None:
     """The span says what is known, the application gets what the client makes of it."""
-    before = losses.totals().get(("content", "not_understood"), 0)
+    before = drop_counts.totals().get(("content", "not_understood"), 0)
     ask(Wire([sse(body) if way == "stream" else body]), way)
-    assert losses.totals().get(("content", "not_understood"), 0) == before + lost
+    assert drop_counts.totals().get(("content", "not_understood"), 0) == before + lost
     found = spans.attributes(SPAN)
     assert found["gen_ai.response.model"] == "m"
     assert not any(name.startswith("gen_ai.usage") for name in found)
@@ -245,10 +245,10 @@ def test_a_malformed_stream(
     is_async: bool,
 ) -> None:
     """The span says what came, counts what was not understood, and every chunk is handed over."""
-    before = losses.totals().get(("content", "not_understood"), 0)
+    before = drop_counts.totals().get(("content", "not_understood"), 0)
     got = ask(Wire([sse(*chunks)]), "stream", is_async=is_async)
     assert len(got) == len(chunks)
-    assert losses.totals().get(("content", "not_understood"), 0) == before + lost
+    assert drop_counts.totals().get(("content", "not_understood"), 0) == before + lost
     found = content_spans.attributes(SPAN)
     said = json.loads(str(found.get("gen_ai.output.messages", "[]")))
     assert "|".join("".join(part["content"] for part in message["parts"]) for message in said) == text

@@ -19,7 +19,7 @@ from openai.resources.responses import AsyncResponses, Responses
 from openai_wire import Wire, ask_sync, completion
 
 import specspan
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.call import Message, Request, Response, Text
 from specspan.errors import ConfigurationError, MissingDependency
 from specspan.instrument import install
@@ -166,7 +166,7 @@ def test_a_provider_of_somebody_elses(spans: Spans, monkeypatch: pytest.MonkeyPa
     )
     plugin = ModuleType("plugin")
     plugin.ADAPTERS = (adapter,)  # type: ignore[attr-defined]
-    monkeypatch.setattr(discovery, "plugins", lambda group: iter([("oracle", plugin)]))
+    monkeypatch.setattr(plugins, "iter_plugins", lambda group: iter([("oracle", plugin)]))
     monkeypatch.setitem(__import__("sys").modules, __name__, inspect.getmodule(Oracle) or plugin)
     specspan.instrument("oracle")
     assert Oracle().consult("all") == "all is well"

@@ -13,7 +13,7 @@ import pytest
 from policies import bound, pattern, policy
 
 import specspan
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.decision import Action, Stage
 from specspan.testing.memory import recorded
 
@@ -50,7 +50,7 @@ def test_the_provider(page: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> 
     """The provider on the page is a whole one: found, recorded, decided and enforced."""
     plugin = ModuleType("plugin")
     vars(plugin)["ADAPTERS"] = page["ADAPTERS"]
-    monkeypatch.setattr(discovery, "plugins", lambda group: iter([("delphi", plugin)]))
+    monkeypatch.setattr(plugins, "iter_plugins", lambda group: iter([("delphi", plugin)]))
     specspan.instrument("delphi")
     rules = policy(
         bound("asked", pattern("salt", stage=Stage.INPUT, reason="white"), action=Action.REDACT),

@@ -12,7 +12,7 @@ from ended_spans import Spans
 from openai_wire import Ask, Wire, chunks, completion, sse
 from policies import bound, pattern, policy
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.stream_check import StreamCheck
@@ -59,7 +59,7 @@ def break_adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], N
 
 
 def internal_losses() -> int:
-    return sum(number for (what, _), number in losses.totals().items() if what == "internal")
+    return sum(number for (what, _), number in drop_counts.totals().items() if what == "internal")
 
 
 def check(record: Recorded, ask: Ask, *, stream: bool) -> None:

@@ -20,7 +20,7 @@ from replays import Facts, Tally, told
 from wrapt import FunctionWrapper
 
 import specspan
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
@@ -107,7 +107,7 @@ THOUGHT = [
 
 def test_thoughts_and_references(is_async: bool, content_spans: Spans) -> None:
     """Thoughts are reasoning and no text; what a text refers to is no text of its own."""
-    before = losses.totals().get(("content", "not_understood"), 0)
+    before = drop_counts.totals().get(("content", "not_understood"), 0)
     ask(Wire(completion(THOUGHT)), is_async=is_async)
     kinds = [(part["type"], part["content"]) for part in parts(content_spans)]
     assert kinds == [("reasoning", "Hm."), ("text", "See "), ("text", "one.")]
@@ -115,7 +115,7 @@ def test_thoughts_and_references(is_async: bool, content_spans: Spans) -> None:
     ask(streamed(chunk({"content": THOUGHT[:2]}), chunk({"content": "one."}, "stop")), "chat.stream", is_async=is_async)
     kinds = [(part["type"], part["content"]) for part in parts(content_spans)]
     assert kinds == [("reasoning", "Hm."), ("text", "See one.")]
-    assert losses.totals().get(("content", "not_understood"), 0) == before
+    assert drop_counts.totals().get(("content", "not_understood"), 0) == before
 
 
 CALLS: dict[str, tuple[list[Any], tuple[Any, ...]]] = {
@@ -166,7 +166,7 @@ def test_tools_and_their_answers(is_async: bool, content_spans: Spans) -> None:
         models.ToolMessage(content="found", tool_call_id="a"),
         {"role": "tool", "content": "found", "tool_call_id": "a"},
     ]
-    before = losses.totals().get(("content", "not_understood"), 0)
+    before = drop_counts.totals().get(("content", "not_understood"), 0)
     body = completion("", tool_calls=[called("find", '{"q": 2}', id="b")], reason="tool_calls")
     ask(Wire(body), is_async=is_async, messages=messages, tools=[tool])
     (span,) = content_spans.all
@@ -176,7 +176,7 @@ def test_tools_and_their_answers(is_async: bool, content_spans: Spans) -> None:
     assert [each["role"] for each in asked] == ["assistant", "tool", "tool"]
     assert asked[1]["parts"] == asked[2]["parts"] == [{"type": "tool_call_response", "id": "a", "response": "found"}]
     assert json.loads(str(found["gen_ai.tool.definitions"]))[0]["function"]["name"] == "find"
-    assert losses.totals().get(("content", "not_understood"), 0) == before
+    assert drop_counts.totals().get(("content", "not_understood"), 0) == before
 
 
 def test_media_by_reference(is_async: bool, content_spans: Spans) -> None:
@@ -348,26 +348,26 @@ MALFORMED: dict[str, tuple[dict[str, Any], int]] = {
 @pytest.mark.parametrize(("changes", "lost"), MALFORMED.values(), ids=MALFORMED)
 def test_malformed_answers(is_async: bool, content_spans: Spans, changes: Any, lost: int) -> None:
     """The span says what is known, and nothing of what never came; what was not understood is counted."""
-    before = losses.totals().get(("content", "not_understood"), 0)
+    before = drop_counts.totals().get(("content", "not_understood"), 0)
     body = completion(**({"usage": {}} | changes))
     with suppress(Exception):  # what the client itself refuses
         ask(Wire(body), is_async=is_async)
     (span,) = content_spans.all
     if told(span).error is None:
-        assert losses.totals().get(("content", "not_understood"), 0) == before + lost
+        assert drop_counts.totals().get(("content", "not_understood"), 0) == before + lost
         assert told(span).response_id == "cmpl-1"
     assert told(span).usage == Usage()
 
 
 def test_an_unknown_block_in_a_stream(is_async: bool) -> None:
     """It is counted once, also where each event is looked at before it is handed over."""
-    before = losses.totals().get(("content", "not_understood"), 0)
+    before = drop_counts.totals().get(("content", "not_understood"), 0)
     events = [chunk({"content": [{"type": "hologram"}, {"type": "text", "text": "hello"}]}), chunk({}, "stop")]
     with recorded(_rule(Action.REDACT)) as record:
         read = ask(streamed(*events), "chat.stream", is_async=is_async)
     assert len(read) == 2
     assert len(record.spans) == 1
-    assert losses.totals().get(("content", "not_understood"), 0) == before + 1
+    assert drop_counts.totals().get(("content", "not_understood"), 0) == before + 1
 
 
 def test_a_truncated_stream(is_async: bool, content_spans: Spans) -> None:

@@ -14,7 +14,7 @@ from openai_wire import Wire, response, response_events, sse, typed_sse
 from opentelemetry.trace import SpanKind
 from pydantic import BaseModel
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import Action
 from specspan.testing.memory import recorded
 
@@ -102,7 +102,7 @@ INPUT: list[Any] = [
 
 def test_every_kind_of_item_that_is_asked(respond: Respond, content_spans: Spans) -> None:
     """Messages, media by reference, reasoning, calls and their answers; what is not understood is counted."""
-    before = losses.totals().get(("content", "not_understood"), 0)
+    before = drop_counts.totals().get(("content", "not_understood"), 0)
     respond(Wire(response("ok")), input=iter(INPUT), instructions="Be kind.")
     assert parts_of(content_spans, "input") == [
         ("developer", {"type": "text", "content": "Be brief."}),
@@ -125,7 +125,7 @@ def test_every_kind_of_item_that_is_asked(respond: Respond, content_spans: Spans
         ("assistant", {"type": "item_reference"}),
     ]
     assert "Be kind." in str(content_spans.attributes(SPAN)["gen_ai.system_instructions"])
-    assert losses.totals()["content", "not_understood"] - before == 2
+    assert drop_counts.totals()["content", "not_understood"] - before == 2
 
 
 SAID: list[tuple[Any, ...]] = [

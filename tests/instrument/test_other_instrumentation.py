@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Tracer
 from opentelemetry.trace import SpanKind, Status, StatusCode, use_span
 from policies import bound, pattern, policy
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked
@@ -249,13 +249,13 @@ def test_their_span_has_ended(spans: Spans) -> None:
     decided(spans)
     instrument("openai")
     lost = ("decision_on_span", "ended_by_another")
-    before = losses.totals().get(lost, 0)
+    before = drop_counts.totals().get(lost, 0)
     wire = Wire(sse(chunks("hello")))
     with spans.tracer.start_as_current_span(THEIRS, attributes=DIALECTS["conventions"]), wire.sync_client() as client:
         stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True)
     list(stream)
     assert spans.names == [THEIRS]
-    assert losses.totals()[lost] == before + 1
+    assert drop_counts.totals()[lost] == before + 1
 
 
 @pytest.mark.parametrize("ours_first", [True, False])

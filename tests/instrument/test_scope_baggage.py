@@ -14,7 +14,7 @@ from ended_spans import Spans
 from opentelemetry import baggage, propagate
 from opentelemetry import context as otel_context
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import CallContext
 from specspan.errors import ConfigurationError
 from specspan.instrument import scope_propagation
@@ -208,12 +208,12 @@ class TestOversizedBaggage:
 
 def test_a_scope_that_does_not_fit_is_not_sent() -> None:
     """Too long for an entry of baggage, it is counted, and what arrives is untrusted."""
-    before = losses.totals().get(("scope", "too_large"), 0)
+    before = drop_counts.totals().get(("scope", "too_large"), 0)
     with context(scope=ScopeOfAutonomy(tuple(f"tool_{number:04}" for number in range(400)))):
         headers = sent()
     assert headers == entry("")
     assert trust(headers) is Trust.UNTRUSTED
-    assert losses.totals()["scope", "too_large"] == before + 1
+    assert drop_counts.totals()["scope", "too_large"] == before + 1
 
 
 @pytest.mark.parametrize(("each_bytes", "left"), [(4000, True), (4050, True), (4090, False)])

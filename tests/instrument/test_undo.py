@@ -17,7 +17,7 @@ from openai_wire import Wire, ask_sync, completion
 from opentelemetry.sdk.trace import Tracer
 
 import specspan
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.instrument import install
 from specspan.instrument.install import find_method
 
@@ -183,7 +183,7 @@ def calls(spans: Spans) -> list[str]:
 
 def test_what_others_closed_over_only_passes_through(methods: dict[Place, Any], spans: Spans) -> None:
     """Ours in the middle makes no span and counts nothing; instrumented again a call has one span, and then none."""
-    counted = losses.totals()
+    counted = drop_counts.totals()
     specspan.instrument()
     kept = standing(methods)
     close_over(kept)
@@ -198,7 +198,7 @@ def test_what_others_closed_over_only_passes_through(methods: dict[Place, Any], 
 
     put(kept)  # as those do who keep what they wrapped: ours
     assert calls(spans) == []
-    assert losses.totals() == counted
+    assert drop_counts.totals() == counted
 
 
 def test_what_others_put_back_of_ours_is_swept_away(of_clients: dict[Place, Any], spans: Spans) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from policy_files import refused
 
-from specspan._support.messages import listed
+from specspan._support.messages import quoted_list
 from specspan.checks.registry import kinds as registered_kinds
 
 pytestmark = pytest.mark.usefixtures("house")
@@ -236,7 +236,7 @@ REFUSALS = {
 def test_a_refused_policy_is_told_what_and_where_and_what_to_do(name: str) -> None:
     """File, line, key, what is wrong and the remedy, for each thing that can be wrong."""
     text, said = REFUSALS[name]
-    assert refused(text) == said.replace("KINDS", f"The kinds are {listed(sorted(registered_kinds()))}.")
+    assert refused(text) == said.replace("KINDS", f"The kinds are {quoted_list(sorted(registered_kinds()))}.")
 
 
 def test_a_pattern_that_needs_backtracking_is_refused_where_it_stands() -> None:

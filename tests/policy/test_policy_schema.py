@@ -13,7 +13,7 @@ from json_schemas import admits
 
 import specspan.policy.published_schema as module
 from specspan import demo
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.checks.check import CheckKindModule
 from specspan.checks.registry import kinds
 from specspan.policy.file import read_document
@@ -40,7 +40,7 @@ def value_of(text: str) -> Any:
 
 def test_the_published_schema_is_current() -> None:
     """The schema file is what the models and our own kinds say: write it with `specspan policy schema`."""
-    ours: dict[str, CheckKindModule] = {each.KIND: each for each in discovery.modules("specspan.checks.kinds")}
+    ours: dict[str, CheckKindModule] = {each.KIND: each for each in plugins.iter_modules("specspan.checks.kinds")}
     assert PUBLISHED.read_text(encoding="utf-8") == schema_text(ours)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recording import CALL, REQUEST
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import (
     Media,
     Message,
@@ -44,7 +44,7 @@ class HostileMapping(dict[str, int]):
 
 
 def capture(*parts: Part) -> Any:
-    captured = content.capture(ModelCall(Request("openai", input=(Message("user", parts),))))
+    captured = content.capture_content(ModelCall(Request("openai", input=(Message("user", parts),))))
     (message,) = json.loads(captured.texts["gen_ai.input.messages"])
     return message["parts"]
 
@@ -73,7 +73,7 @@ def test_parts_have_the_conventions_shape() -> None:
 def test_a_whole_call_by_attribute() -> None:
     """Instructions, input, output and tools each have their attribute; nothing is said to be truncated."""
     request = replace(REQUEST, system_instructions=(Text("be brief"),), tools=({"type": "function", "name": "search"},))
-    captured = content.capture(replace(CALL, request=request))
+    captured = content.capture_content(replace(CALL, request=request))
     assert not captured.truncated
     assert {name: json.loads(text) for name, text in captured.texts.items()} == captured.structures
     assert captured.structures == {
@@ -119,7 +119,7 @@ def test_hostile_arguments_become_plain(arguments: Any, expected: Any) -> None:
 
 def test_a_cycle_ends() -> None:
     """A structure that holds itself, hundreds of times, is cut instead of followed."""
-    text = content.capture(ModelCall(Request("x", input=(Message("user", (ToolCall("t", _cycle()),)),)))).texts
+    text = content.capture_content(ModelCall(Request("x", input=(Message("user", (ToolCall("t", _cycle()),)),)))).texts
     assert len(text["gen_ai.input.messages"]) <= content.MAX_CHARS
 
 
@@ -135,14 +135,14 @@ def test_a_cycle_ends() -> None:
 )
 def test_size_is_bounded_and_said(messages: tuple[Message, ...]) -> None:
     """An attribute keeps its size, is still JSON, has the newest message, and the cut is flagged and counted."""
-    before = losses.totals().get(("content", "too_large"), 0)
+    before = drop_counts.totals().get(("content", "too_large"), 0)
     last = Message("user", (Text("the question"),))
-    captured = content.capture(ModelCall(Request("x", input=(*messages, last))))
+    captured = content.capture_content(ModelCall(Request("x", input=(*messages, last))))
     text = captured.texts["gen_ai.input.messages"]
     assert captured.truncated
     assert len(text) <= content.MAX_CHARS
     assert json.loads(text)[-1]["parts"] == [{"type": "text", "content": "the question"}]
-    assert losses.totals()["content", "too_large"] == before + 1
+    assert drop_counts.totals()["content", "too_large"] == before + 1
 
 
 JSON = st.recursive(
@@ -155,6 +155,6 @@ JSON = st.recursive(
 def test_anything_is_encodable(arguments: Any, text: str) -> None:
     """Whatever a call holds, its content is strict JSON in UTF-8."""
     output = Message("assistant", (ToolCall("t", arguments), Text(text)))
-    captured = content.capture(ModelCall(Request("x"), Response(output=(output,))))
+    captured = content.capture_content(ModelCall(Request("x"), Response(output=(output,))))
     written = captured.texts["gen_ai.output.messages"].encode()
     assert json.loads(written, parse_constant=pytest.fail)[0]["role"] == "assistant"

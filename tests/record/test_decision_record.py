@@ -189,7 +189,7 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
     clauses_bound = {"protect_privacy": bound, "be_kind": unbound}
     policy = Policy((spec,), Mode.ENFORCE, "sha256:bb", clauses_bound, layers=layers, environment="production")
     recording = record()
-    recording.recorder.policy_in_force(policy)
+    recording.recorder.record_policy(policy)
     recording.call(decision(KIND))
     found, after = recording.records
     assert isinstance(found["time_unix_nano"], int)

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from policies import answered, bound, pattern, policy
 from recording import CALL, COMPLETED, CONTEXT, KIND, REQUEST, SSN, Recording, decision
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import ModelCall, Request
 from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Override, OverrideRuling, Severity
 from specspan.engine.engine import Engine
@@ -164,7 +164,7 @@ def test_losses_are_a_metric(record: Record) -> None:
     """Every loss this process counted is in `specspan.dropped`, by what and reason."""
     recording = record()
     before = recording.counted("specspan.dropped").get(("full", "test_metrics"), 0)
-    losses.count("test_metrics", "full", 3)
+    drop_counts.count("test_metrics", "full", 3)
     assert recording.counted("specspan.dropped")["full", "test_metrics"] - before == 3
 
 
@@ -187,7 +187,9 @@ def test_the_conventions_own_metrics(record: Record) -> None:
     """Duration, tokens and time to first chunk have the conventions' attributes and bucket boundaries."""
     recording = record()
     recording.call(decision(KIND))
-    recording.call(ending=Ending.of(TimeoutError("x")), call=ModelCall(REQUEST, None, CONTEXT), timing=Timing(3.0))
+    recording.call(
+        ending=Ending.from_error(TimeoutError("x")), call=ModelCall(REQUEST, None, CONTEXT), timing=Timing(3.0)
+    )
     points = recording.points()
     base = {
         "gen_ai.operation.name": "chat",
@@ -274,7 +276,7 @@ def test_without_a_meter_provider_nothing_is_queued() -> None:
     """Where no metrics go, calls are not even kept for measuring."""
     recorder = Recorder(Settings(interval_s=60.0))
     recorder.end_call(recorder.start_call(REQUEST, CONTEXT), CALL, decision(KIND), COMPLETED, Timing(1.0))
-    assert [lane.waiting for lane in recorder._lanes] == [0, 0]
+    assert [worker.queue_length for worker in recorder._workers] == [0, 0]
     recorder.shutdown()
 
 
@@ -309,7 +311,7 @@ def test_violations_that_alerts_wait_for_start_at_zero(record: Record) -> None:
         bound("be_brief", pattern("furthermore")),
         bound("be_fair", severity=Severity.CRITICAL),
     )
-    recording.recorder.policy_in_force(policy(*clauses))
+    recording.recorder.record_policy(policy(*clauses))
     found = recording.counted("specspan.findings")
     assert {(key[2], key[3]): count for key, count in found.items()} == {
         ("be_kind", "violated"): 0,
@@ -321,7 +323,7 @@ def test_a_violation_is_counted_where_its_zero_stands(record: Record) -> None:
     """The zero and the first violation have the same attributes: one counter goes from 0 to 1."""
     recording = record()
     at_work = policy(bound("protect_privacy", pattern("[0-9]{4}"), severity=Severity.CRITICAL, authority="root"))
-    recording.recorder.policy_in_force(at_work)
+    recording.recorder.record_policy(at_work)
     (before,) = recording.counted("specspan.findings").items()
     evaluation = Engine(at_work).open()
     run_sync(evaluation.output(answered("it is 1234")))

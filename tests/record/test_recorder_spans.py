@@ -99,7 +99,7 @@ def test_a_blocked_call_is_an_error_of_our_own_name(record: Record) -> None:
     """A call that the policy stopped has the status ERROR, whatever its answer was."""
     recording = record()
     made = decision(SSN, mode=Mode.ENFORCE, action=Action.BLOCK, would=None, released_chars=17)
-    recording.call(made, ending=Ending.of(Blocked(made)))
+    recording.call(made, ending=Ending.from_error(Blocked(made)))
     assert recording.span.status.status_code is StatusCode.ERROR
     assert recording.attributes["error.type"] == "specspan.blocked"
     assert recording.attributes["specspan.stream.released_chars"] == 17
@@ -120,7 +120,7 @@ def test_a_failure_is_named_by_its_class_and_quotes_nothing(record: Record) -> N
     """The message of an exception may quote a prompt, so the status names its class alone."""
     recording = record()
     span = recording.recorder.start_work("answer", CallContext(), {"code.function.name": "answer"})
-    recording.recorder.end_work(span, Ending.of(ValueError("secret prompt")))
+    recording.recorder.end_work(span, Ending.from_error(ValueError("secret prompt")))
     found = recording.span
     assert (found.kind, found.status.status_code, found.status.description) == (
         SpanKind.INTERNAL,
@@ -140,7 +140,7 @@ def test_where_content_is_recorded_a_failure_says_why(record: Record) -> None:
 
     recording = record(Settings(content=Content.SPAN_ONLY))
     for error in (ValueError("no such model"), Mute()):
-        recording.call(ending=Ending.of(error))
+        recording.call(ending=Ending.from_error(error))
     assert [span.status.description for span in recording.spans] == [
         "ValueError: no such model",
         f"{Mute.__qualname__}",
@@ -152,7 +152,7 @@ def test_where_content_is_recorded_a_failure_says_why(record: Record) -> None:
     [
         (Ending(EndKind.CLOSED), StatusCode.UNSET, {"specspan.stream.end": "closed"}),
         (Ending(EndKind.ABANDONED), StatusCode.UNSET, {"specspan.stream.end": "abandoned"}),
-        (Ending.of(asyncio.CancelledError()), StatusCode.ERROR, {"error.type": "CancelledError"}),
+        (Ending.from_error(asyncio.CancelledError()), StatusCode.ERROR, {"error.type": "CancelledError"}),
         (Ending(EndKind.CANCELLED), StatusCode.ERROR, {"error.type": "CancelledError"}),
         (Ending(EndKind.FAILED), StatusCode.ERROR, {"error.type": "_OTHER"}),
         (COMPLETED, StatusCode.UNSET, {}),

@@ -12,21 +12,21 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
 
 def test_nothing_set_means_one_sqlite_file() -> None:
     """Without a variable, spans and decisions go to SQLite, and no other signal anywhere."""
-    read = environment.read({})
+    read = environment.read_environment({})
     assert (read.traces, read.decisions, read.metrics, read.logs) == (("specspan_sqlite",), ("sqlite",), (), ())
     assert (read.disabled, read.policy, read.mode, read.policy_environment) == (False, None, None, None)
 
 
 def test_an_endpoint_takes_every_signal_over_http() -> None:
     """One OTLP endpoint receives spans, metrics and logs, over HTTP as OpenTelemetry's default is."""
-    read = environment.read(ENDPOINT)
+    read = environment.read_environment(ENDPOINT)
     assert read.traces == read.metrics == read.logs == ("otlp_proto_http",)
     assert read.decisions == ("sqlite",)
 
 
 def test_an_endpoint_of_one_signal_is_for_that_signal() -> None:
     """A collector of traces alone, such as Jaeger, is sent no metrics."""
-    read = environment.read({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://localhost:4318/v1/traces"})
+    read = environment.read_environment({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://localhost:4318/v1/traces"})
     assert (read.traces, read.metrics, read.logs) == (("otlp_proto_http",), (), ())
 
 
@@ -44,38 +44,42 @@ def test_an_endpoint_of_one_signal_is_for_that_signal() -> None:
 )
 def test_the_protocol_picks_the_exporter(variables: dict[str, str], traces: str, metrics: str) -> None:
     """The signal's own protocol goes before the common one."""
-    read = environment.read({**ENDPOINT, **variables})
+    read = environment.read_environment({**ENDPOINT, **variables})
     assert (read.traces, read.metrics) == ((traces,), (metrics,))
 
 
 def test_named_exporters_go_before_endpoints() -> None:
     """OTEL_*_EXPORTER lists names, and ``none`` switches a signal off."""
-    read = environment.read({**ENDPOINT, "OTEL_TRACES_EXPORTER": "console, otlp", "OTEL_METRICS_EXPORTER": "none"})
+    read = environment.read_environment(
+        {**ENDPOINT, "OTEL_TRACES_EXPORTER": "console, otlp", "OTEL_METRICS_EXPORTER": "none"}
+    )
     assert (read.traces, read.metrics, read.logs) == (("console", "otlp_proto_http"), (), ("otlp_proto_http",))
 
 
 def test_decision_exporters_are_named_or_none() -> None:
     """SPECSPAN_DECISION_EXPORTER names them; ``none`` keeps no records."""
-    assert environment.read({"SPECSPAN_DECISION_EXPORTER": "none"}).decisions == ()
-    assert environment.read({"SPECSPAN_DECISION_EXPORTER": "sqlite,mine"}).decisions == ("sqlite", "mine")
+    assert environment.read_environment({"SPECSPAN_DECISION_EXPORTER": "none"}).decisions == ()
+    assert environment.read_environment({"SPECSPAN_DECISION_EXPORTER": "sqlite,mine"}).decisions == ("sqlite", "mine")
 
 
 def test_empty_variables_count_as_unset() -> None:
     """An empty value means the default, as OpenTelemetry has it."""
     empty = {"OTEL_TRACES_EXPORTER": " ", "OTEL_EXPORTER_OTLP_ENDPOINT": "", "SPECSPAN_POLICY": ""}
-    assert environment.read(empty) == environment.read({})
+    assert environment.read_environment(empty) == environment.read_environment({})
 
 
 def test_policy_mode_and_the_off_switch_are_read() -> None:
     """SPECSPAN_POLICY, SPECSPAN_MODE and OTEL_SDK_DISABLED in any case."""
-    read = environment.read({"SPECSPAN_POLICY": "p.yaml", "SPECSPAN_MODE": "enforce", "OTEL_SDK_DISABLED": "True"})
+    read = environment.read_environment(
+        {"SPECSPAN_POLICY": "p.yaml", "SPECSPAN_MODE": "enforce", "OTEL_SDK_DISABLED": "True"}
+    )
     assert (read.policy, read.mode, read.disabled) == ("p.yaml", "enforce", True)
 
 
 def test_an_unknown_protocol_is_refused_by_name() -> None:
     """The message names the variable, the value and what would do."""
     with pytest.raises(ConfigurationError, match=r"OTEL_EXPORTER_OTLP_PROTOCOL: .*'http/json'.*http/protobuf, grpc"):
-        environment.read({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"})
+        environment.read_environment({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"})
 
 
 @pytest.mark.parametrize(
@@ -84,23 +88,23 @@ def test_an_unknown_protocol_is_refused_by_name() -> None:
 )
 def test_reloading_is_asked_for_in_seconds(said: str, interval_s: float | None) -> None:
     """SPECSPAN_POLICY_RELOAD takes seconds, or yes and no."""
-    assert environment.read({"SPECSPAN_POLICY_RELOAD": said}).policy_reload_s == interval_s
+    assert environment.read_environment({"SPECSPAN_POLICY_RELOAD": said}).policy_reload_s == interval_s
 
 
 @pytest.mark.parametrize("said", ["soon", "-1", "5m", "0.0", "90000", "1e3", "\N{ARABIC-INDIC DIGIT FIVE}"])
 def test_no_time_between_looks_is_refused(said: str) -> None:
     """The variable is named, and what it takes."""
     with pytest.raises(ConfigurationError, match=r"^SPECSPAN_POLICY_RELOAD: .* is no time between looks"):
-        environment.read({"SPECSPAN_POLICY_RELOAD": said})
+        environment.read_environment({"SPECSPAN_POLICY_RELOAD": said})
 
 
 @pytest.mark.parametrize(("said", "bridges"), [("true", True), ("1", True), ("off", False), ("", False)])
 def test_bridges_are_asked_for_or_not(said: str, bridges: bool) -> None:
     """One variable switches them on."""
-    assert environment.read({"SPECSPAN_BRIDGES": said}).bridges is bridges
+    assert environment.read_environment({"SPECSPAN_BRIDGES": said}).bridges is bridges
 
 
 def test_what_is_no_switch_is_refused() -> None:
     """The variable and the remedy are named."""
     with pytest.raises(ConfigurationError, match=r"SPECSPAN_BRIDGES.*'all' is neither"):
-        environment.read({"SPECSPAN_BRIDGES": "all"})
+        environment.read_environment({"SPECSPAN_BRIDGES": "all"})

@@ -17,8 +17,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import specspan
-from specspan._support import drop_counts as losses
-from specspan._support.files import noting_files
+from specspan._support import drop_counts
+from specspan._support.files import record_file_reads
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.decision import Decision, Mode
 from specspan.engine.engine import Engine
@@ -27,9 +27,9 @@ from specspan.errors import ConfigurationError
 from specspan.instrument.pipeline import active
 from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
-from specspan.record.policy_reloads import PolicyReloads
-from specspan.runtime.reload import Looked, Reloader
-from specspan.runtime.running import running
+from specspan.record.policy_reloads import PolicyReloadMetrics
+from specspan.runtime.configuration import current_configuration
+from specspan.runtime.reload import PolicyReloader, PollResult
 
 SPEC = """\
 # Manners {#manners}
@@ -110,19 +110,19 @@ def configured(**more: Any) -> Kept:
     return kept
 
 
-def poll() -> Looked:
+def poll() -> PollResult:
     """What the thread would do."""
-    what = running()
+    what = current_configuration()
     assert what is not None
     assert what.watcher is not None
     looked = what.watcher.poll()
-    assert isinstance(looked, Looked)
+    assert isinstance(looked, PollResult)
     return looked
 
 
-def settle() -> Looked:
+def settle() -> PollResult:
     """Look until the files stand still: once to see a change, once to read it."""
-    assert poll() is Looked.CHANGING
+    assert poll() is PollResult.CHANGING
     return poll()
 
 
@@ -148,12 +148,12 @@ def in_force() -> str | None:
 def test_a_changed_policy_decides_calls_from_then_on() -> None:
     """The next call is decided by what the file holds now; a policy record of it comes before its decisions."""
     kept = configured()
-    assert poll() is Looked.UNCHANGED
+    assert poll() is PollResult.UNCHANGED
     Path("policy.yaml").write_text(SECOND)
     assert in_force() == "first"
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert in_force() == "other"
-    assert poll() is Looked.UNCHANGED
+    assert poll() is PollResult.UNCHANGED
     assert specspan.force_flush()
     assert [(record["type"], record["policy"]["digest"]) for record in kept.records] == [
         ("policy", load_digest(FIRST)),
@@ -173,7 +173,7 @@ def test_calls_under_way_finish_under_the_policy_they_began_with() -> None:
     before = engine()
     under_way = before.open()
     Path("policy.yaml").write_text(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     request = Request("test", input=(Message("user", (Text("hello"),)),))
     run_sync(under_way.output(ModelCall(request, Response(output=(Message("assistant", (Text("aaa"),)),)))))
     decision = under_way.decide()
@@ -187,14 +187,14 @@ def test_a_broken_policy_leaves_the_old_one_in_force(metrics: Metrics, caplog: p
     assert metrics() == {"specspan.policy.stale": {(): 0}}
     Path("policy.yaml").write_text(BROKEN)
     with caplog.at_level(logging.INFO, "specspan"):
-        assert settle() is Looked.REFUSED
-        assert [poll() for _ in range(5)] == [Looked.UNCHANGED] * 5
+        assert settle() is PollResult.REFUSED
+        assert [poll() for _ in range(5)] == [PollResult.UNCHANGED] * 5
     assert in_force() == "first"
     assert metrics() == {"specspan.policy.stale": {(): 1}, "specspan.policy.reload": {("refused",): 1}}
     (logged,) = caplog.messages
     assert "policy.yaml:4: clauses.be_kin: manners has no clause 'be_kin'. Did you mean 'be_kind'?" in logged
     Path("policy.yaml").write_text(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert in_force() == "other"
     assert metrics() == {"specspan.policy.stale": {(): 0}, "specspan.policy.reload": {("refused",): 1, ("ok",): 1}}
 
@@ -203,9 +203,9 @@ def test_what_is_broken_and_comes_back_as_it_was_is_stale_no_more(metrics: Metri
     """Putting the old text back mends it, too."""
     configured(meter_provider=metrics.provider)
     Path("policy.yaml").write_text(BROKEN)
-    assert settle() is Looked.REFUSED
+    assert settle() is PollResult.REFUSED
     Path("policy.yaml").write_text(FIRST)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert metrics()["specspan.policy.stale"] == {(): 0}
     assert in_force() == "first"
 
@@ -239,10 +239,10 @@ def _older(text: str) -> None:
 def test_every_way_of_writing_a_file_is_noticed(write: Callable[[str], None]) -> None:
     """In place, by renaming, with the time of the old file or an older one: the size is the same in all."""
     configured()
-    assert poll() is Looked.UNCHANGED
+    assert poll() is PollResult.UNCHANGED
     assert len(FIRST) == len(SECOND)
     write(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert in_force() == "other"
 
 
@@ -257,7 +257,7 @@ def test_a_link_that_leads_elsewhere_is_noticed(tmp_path: Path) -> None:
     configured(policy=current / "policy.yaml")
     (tmp_path / "next").symlink_to("v2")
     (tmp_path / "next").replace(current)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert in_force() == "other"
 
 
@@ -266,9 +266,9 @@ def test_writing_the_same_again_changes_nothing(metrics: Metrics) -> None:
     configured(meter_provider=metrics.provider)
     before = engine()
     _renamed(FIRST)
-    assert [poll(), poll()] == [Looked.UNCHANGED] * 2
+    assert [poll(), poll()] == [PollResult.UNCHANGED] * 2
     os.utime("policy.yaml")
-    assert poll() is Looked.UNCHANGED
+    assert poll() is PollResult.UNCHANGED
     assert engine() is before
     assert "specspan.policy.reload" not in metrics()
 
@@ -279,19 +279,19 @@ def test_half_a_file_is_never_in_force() -> None:
     half = SECOND[: SECOND.index("clauses:")]
     for text in (half, half + "clauses:\n", SECOND):
         Path("policy.yaml").write_text(text)
-        assert poll() is Looked.CHANGING
+        assert poll() is PollResult.CHANGING
         assert in_force() == "first"
-    assert poll() is Looked.RELOADED
+    assert poll() is PollResult.RELOADED
     assert in_force() == "other"
 
 
 def test_a_text_that_was_taken_back_must_stand_still_anew() -> None:
     """Seen, gone and there again is no standing still."""
     configured()
-    for text, looked in ((SECOND, Looked.CHANGING), (FIRST, Looked.UNCHANGED), (SECOND, Looked.CHANGING)):
+    for text, looked in ((SECOND, PollResult.CHANGING), (FIRST, PollResult.UNCHANGED), (SECOND, PollResult.CHANGING)):
         Path("policy.yaml").write_text(text)
         assert poll() is looked
-    assert poll() is Looked.RELOADED
+    assert poll() is PollResult.RELOADED
 
 
 TEXTS = {"first": FIRST, "other": SECOND, "broken": BROKEN, "half": SECOND[: SECOND.index("  be_kind")], "gone": None}
@@ -316,9 +316,9 @@ def test_in_force_is_the_last_policy_that_stood_still(steps: list[tuple[str, int
                 tried = name
                 usable = name in ("first", "other", "half")
                 in_force = name if usable else in_force
-                assert looked is (Looked.RELOADED if usable else Looked.REFUSED)
+                assert looked is (PollResult.RELOADED if usable else PollResult.REFUSED)
             else:
-                assert looked is (Looked.UNCHANGED if tried == name else Looked.CHANGING)
+                assert looked is (PollResult.UNCHANGED if tried == name else PollResult.CHANGING)
     taken = held.taken[-1].policy.digest if held.taken else load_digest(FIRST)
     assert taken == load_digest(TEXTS[in_force] or "")
 
@@ -327,9 +327,9 @@ def test_a_file_that_is_away_for_a_moment_is_not_missed(caplog: pytest.LogCaptur
     """Between the two steps of an editor's rename there is no file; nothing is refused for that."""
     configured()
     Path("policy.yaml").rename("policy.yaml.bak")
-    assert poll() is Looked.CHANGING
+    assert poll() is PollResult.CHANGING
     Path("policy.yaml").write_text(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert caplog.messages == []
 
 
@@ -337,11 +337,11 @@ def test_a_deleted_file_leaves_its_policy_in_force(metrics: Metrics, caplog: pyt
     """It is refused as any other policy that cannot be read, until it is back."""
     configured(meter_provider=metrics.provider)
     Path("policy.yaml").unlink()
-    assert settle() is Looked.REFUSED
+    assert settle() is PollResult.REFUSED
     assert "there is no such file" in caplog.text
     assert (in_force(), metrics()["specspan.policy.stale"]) == ("first", {(): 1})
     Path("policy.yaml").write_text(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert (in_force(), metrics()["specspan.policy.stale"]) == ("other", {(): 0})
 
 
@@ -350,7 +350,7 @@ def test_the_spec_is_watched_too() -> None:
     configured()
     before = engine().policy.spec.digest
     Path("manners.md").write_text(SPEC + "\nNor unkind.\n")
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert engine().policy.spec.digest != before
     assert in_force() == "first"
 
@@ -362,10 +362,10 @@ def test_a_spec_that_is_not_the_pinned_one_is_refused() -> None:
     )
     configured()
     Path("manners.md").write_text(SPEC + "\nNor unkind.\n")
-    assert settle() is Looked.REFUSED
+    assert settle() is PollResult.REFUSED
     assert in_force() == "first"
     Path("manners.md").write_text(SPEC)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
 
 
 def test_the_files_that_a_policy_extends_are_watched_too() -> None:
@@ -374,15 +374,15 @@ def test_the_files_that_a_policy_extends_are_watched_too() -> None:
     Path("policy.yaml").write_text("extends: base.yaml\n")
     configured()
     Path("base.yaml").write_text(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert in_force() == "other"
     Path("other.yaml").write_text(FIRST)
     Path("policy.yaml").write_text("extends: other.yaml\n")
-    assert [poll() for _ in range(3)] == [Looked.CHANGING, Looked.CHANGING, Looked.RELOADED]
+    assert [poll() for _ in range(3)] == [PollResult.CHANGING, PollResult.CHANGING, PollResult.RELOADED]
     Path("base.yaml").unlink()
-    assert poll() is Looked.UNCHANGED
+    assert poll() is PollResult.UNCHANGED
     Path("other.yaml").write_text(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert in_force() == "other"
 
 
@@ -391,11 +391,11 @@ def test_half_a_file_that_is_named_only_now_is_never_in_force() -> None:
     configured()
     Path("base.yaml").write_text(SECOND[: SECOND.index("  be_kind")])
     Path("policy.yaml").write_text("extends: base.yaml\n")
-    assert settle() is Looked.CHANGING
+    assert settle() is PollResult.CHANGING
     Path("base.yaml").write_text(SECOND)
-    assert poll() is Looked.CHANGING
+    assert poll() is PollResult.CHANGING
     assert in_force() == "first"
-    assert poll() is Looked.RELOADED
+    assert poll() is PollResult.RELOADED
     assert in_force() == "other"
 
 
@@ -403,9 +403,14 @@ def test_a_file_that_only_a_refused_policy_names_is_waited_for() -> None:
     """A policy may come before its new spec: once that is there, both are in force."""
     configured()
     Path("policy.yaml").write_text(SECOND.replace("manners.md", "new.md"))
-    assert [poll() for _ in range(4)] == [Looked.CHANGING, Looked.CHANGING, Looked.REFUSED, Looked.UNCHANGED]
+    assert [poll() for _ in range(4)] == [
+        PollResult.CHANGING,
+        PollResult.CHANGING,
+        PollResult.REFUSED,
+        PollResult.UNCHANGED,
+    ]
     Path("new.md").write_text(SPEC)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert in_force() == "other"
 
 
@@ -417,7 +422,7 @@ def test_mode_and_environment_hold_on(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     (tmp_path / "policy.yaml").write_text(SECOND + environments)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     policy = engine().policy
     assert (policy.mode, policy.environment, in_force()) == (Mode.OBSERVE, "production", "other")
 
@@ -428,20 +433,20 @@ def test_silenced_telemetry_still_comes_to_enforce(monkeypatch: pytest.MonkeyPat
     Path("policy.yaml").write_text(FIRST.replace("enforce", "observe"))
     configured()
     Path("policy.yaml").write_text(SECOND)
-    assert settle() is Looked.RELOADED
+    assert settle() is PollResult.RELOADED
     assert decided("bbb").action == "block"
 
 
 def test_after_another_configure_nothing_of_the_first_is_reloaded() -> None:
     """A look that is under way when something else is configured changes nothing there."""
     configured()
-    what = running()
+    what = current_configuration()
     assert what is not None
     assert what.watcher is not None
     Path("other.yaml").write_text(FIRST.replace("first", "fresh"))
     configured(policy="other.yaml", reload=None)
     Path("policy.yaml").write_text(SECOND)
-    assert [what.watcher.poll(), what.watcher.poll()] == [Looked.CHANGING, Looked.RELOADED]
+    assert [what.watcher.poll(), what.watcher.poll()] == [PollResult.CHANGING, PollResult.RELOADED]
     assert in_force() == "fresh"
 
 
@@ -469,7 +474,7 @@ def test_a_change_is_found_without_being_asked_for(by_variable: bool, monkeypatc
 def test_without_being_asked_nothing_is_watched() -> None:
     """By default, and where code says no, no thread is started."""
     configured(reload=None)
-    what = running()
+    what = current_configuration()
     assert what is not None
     assert what.watcher is None
 
@@ -479,7 +484,7 @@ def test_code_says_no_to_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECSPAN_POLICY_RELOAD", "true")
     for more in ({"reload": False}, {"reload": None, "policy": load_policy("policy.yaml")}):
         configured(**more)
-        what = running()
+        what = current_configuration()
         assert what is not None
         assert what.watcher is None
 
@@ -531,10 +536,10 @@ class Held:
     taken: list[Engine] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        with noting_files() as read:
+        with record_file_reads() as read:
             load_policy("policy.yaml")
-        self.reloads = PolicyReloads(None)
-        self.reloader = Reloader(self.load, read, self.taken.append, self.reloads)
+        self.reloads = PolicyReloadMetrics(None)
+        self.reloader = PolicyReloader(self.load, read, self.taken.append, self.reloads)
 
 
 def test_what_changes_while_it_is_read_is_read_again() -> None:
@@ -547,10 +552,10 @@ def test_what_changes_while_it_is_read_is_read_again() -> None:
 
     held = Held(load)
     Path("policy.yaml").write_text(SECOND)
-    assert [held.reloader.poll() for _ in range(2)] == [Looked.CHANGING] * 2
+    assert [held.reloader.poll() for _ in range(2)] == [PollResult.CHANGING] * 2
     assert held.taken == []
     Path("policy.yaml").write_text(SECOND)
-    assert [held.reloader.poll(), len(held.taken)] == [Looked.RELOADED, 1]
+    assert [held.reloader.poll(), len(held.taken)] == [PollResult.RELOADED, 1]
 
 
 def test_whatever_loading_raises_the_old_policy_stays(caplog: pytest.LogCaptureFixture) -> None:
@@ -562,11 +567,11 @@ def test_whatever_loading_raises_the_old_policy_stays(caplog: pytest.LogCaptureF
         raise RuntimeError("a plug-in broke")
 
     held = Held(load)
-    before = losses.totals().get(("internal", "runtime.reload"), 0)
+    before = drop_counts.totals().get(("internal", "runtime.reload"), 0)
     Path("policy.yaml").write_text(SECOND)
-    assert [held.reloader.poll() for _ in range(3)] == [Looked.CHANGING, Looked.REFUSED, Looked.UNCHANGED]
+    assert [held.reloader.poll() for _ in range(3)] == [PollResult.CHANGING, PollResult.REFUSED, PollResult.UNCHANGED]
     assert held.taken == []
-    assert losses.totals()[("internal", "runtime.reload")] == before + 1
+    assert drop_counts.totals()[("internal", "runtime.reload")] == before + 1
     assert caplog.messages[-1].endswith("\nRuntimeError: a plug-in broke")
     Path("policy.yaml").write_text(FIRST)
-    assert [held.reloader.poll() for _ in range(2)] == [Looked.CHANGING, Looked.RELOADED]
+    assert [held.reloader.poll() for _ in range(2)] == [PollResult.CHANGING, PollResult.RELOADED]

@@ -11,8 +11,8 @@ import pytest
 import specspan
 from documents import ROOT
 from specspan.record import conventions
+from specspan.runtime.configuration import current_configuration
 from specspan.runtime.environment import RELOAD_S
-from specspan.runtime.running import running
 
 PAGE = (ROOT / "docs" / "policy-reload.md").read_text(encoding="utf-8")
 
@@ -32,7 +32,7 @@ def test_the_program_watches_its_policy() -> None:
     """The one line on the page starts a watcher, at the interval that the text names."""
     (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     exec(program, {})
-    what = running()
+    what = current_configuration()
     assert what is not None
     assert what.watcher is not None
     assert RELOAD_S == 2.0  # "every two seconds"

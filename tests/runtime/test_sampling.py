@@ -19,7 +19,7 @@ import specspan
 from specspan import Keep, Sampling
 from specspan.errors import ConfigurationError
 from specspan.record import conventions
-from specspan.record.sampling.tail import HeldTraces
+from specspan.record.sampling.tail import PendingTraces
 from specspan.runtime import environment
 from specspan_exporter_sqlite import Reader
 
@@ -148,12 +148,12 @@ def test_what_is_kept_stands_beside_opentelemetrys_sampler(
 def test_the_variables_are_read() -> None:
     """A ratio, words of what is kept, both or none."""
     ratio, keep = "SPECSPAN_SAMPLING_RATIO", "SPECSPAN_SAMPLING_KEEP"
-    assert environment.read({}).sampling is None
-    assert environment.read({ratio: "0.01"}).sampling == Sampling(0.01)
-    assert environment.read({keep: "violated, failed"}).sampling == Sampling(
+    assert environment.read_environment({}).sampling is None
+    assert environment.read_environment({ratio: "0.01"}).sampling == Sampling(0.01)
+    assert environment.read_environment({keep: "violated, failed"}).sampling == Sampling(
         None, frozenset({Keep.VIOLATED, Keep.FAILED})
     )
-    assert environment.read({ratio: "0", keep: "none"}).sampling == Sampling(0.0, frozenset())
+    assert environment.read_environment({ratio: "0", keep: "none"}).sampling == Sampling(0.0, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_variables_are_read() -> None:
 def test_nonsense_in_a_variable_is_refused(variables: dict[str, str], message: str) -> None:
     """The variable and what it may be are named."""
     with pytest.raises(ConfigurationError, match=re.compile(message, re.DOTALL)):
-        environment.read(variables)
+        environment.read_environment(variables)
 
 
 def test_nonsense_in_code_is_refused() -> None:
@@ -209,7 +209,7 @@ def test_a_bound_too_small_is_kept_and_the_loss_is_told() -> None:
 def test_estimates_of_memory_are_no_less_than_what_is_taken(text: str) -> None:
     """What Python allocates for held spans of calls stays below what is counted against the bound."""
     sampling = Sampling(0.0)
-    held = HeldTraces(sampling)
+    held = PendingTraces(sampling)
     provider = TracerProvider(shutdown_on_exit=False)
     tracer = provider.get_tracer("test")
     tracemalloc.start()
@@ -221,9 +221,9 @@ def test_estimates_of_memory_are_no_less_than_what_is_taken(text: str) -> None:
             span.add_event("specspan.finding", {f"finding.{each}": f"{number}{each}" for each in range(12)})
             span.set_attribute("content", f"{number}{text}")
             span.end()
-            held.started(number)
-            held.started(number)
-            held.ended(number, span._readable_span())  # type: ignore[attr-defined]  # what a processor is given
+            held.on_start(number)
+            held.on_start(number)
+            held.on_end(number, span._readable_span())  # type: ignore[attr-defined]  # what a processor is given
         taken_bytes = tracemalloc.get_traced_memory()[0] - before_bytes
     finally:
         tracemalloc.stop()

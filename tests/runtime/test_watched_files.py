@@ -36,7 +36,7 @@ def test_a_file_is_known_by_its_bytes(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("one")
     paths = [str(file), str(tmp_path / "absent"), str(tmp_path), "zero\0byte"]
-    assert WatchedFiles().look(paths) == dict(zip(paths, [digest("one"), None, None, None], strict=True))
+    assert WatchedFiles().digests(paths) == dict(zip(paths, [digest("one"), None, None, None], strict=True))
 
 
 def test_a_file_that_stood_still_is_not_read_again(tmp_path: Path, reads: list[str]) -> None:
@@ -44,10 +44,10 @@ def test_a_file_that_stood_still_is_not_read_again(tmp_path: Path, reads: list[s
     file = tmp_path / "a"
     file.write_text("one")
     files = WatchedFiles(now_ns=lambda: time.time_ns() + 2 * YOUNG_NS)
-    assert [files.look([str(file)]) for _ in range(3)] == [{str(file): digest("one")}] * 3
+    assert [files.digests([str(file)]) for _ in range(3)] == [{str(file): digest("one")}] * 3
     assert reads == [str(file)]
     file.write_text("two")
-    assert files.look([str(file)]) == {str(file): digest("two")}
+    assert files.digests([str(file)]) == {str(file): digest("two")}
     assert len(reads) == 2
 
 
@@ -56,8 +56,8 @@ def test_a_file_that_changed_just_now_is_read_again(tmp_path: Path, reads: list[
     file = tmp_path / "a"
     file.write_text("one")
     files = WatchedFiles(now_ns=lambda: file.stat().st_mtime_ns + YOUNG_NS)
-    files.look([str(file)])
-    files.look([str(file)])
+    files.digests([str(file)])
+    files.digests([str(file)])
     assert len(reads) == 2
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan._support.messages import MAX_PROBLEMS
 from specspan.errors import Problem, SpecError
 from specspan.spec.read import MAX_BYTES, Origin, load_spec
@@ -125,7 +125,9 @@ def test_reader_is_found_by_registration(tmp_path: Path, monkeypatch: pytest.Mon
     module.reads = lambda text: text.startswith("ACME")  # type: ignore[attr-defined]
     module.read = read  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "acme_reader", module)
-    monkeypatch.setattr(discovery, "plugins", lambda group: [("acme", module)] if group == "specspan_readers" else [])
+    monkeypatch.setattr(
+        plugins, "iter_plugins", lambda group: [("acme", module)] if group == "specspan_readers" else []
+    )
     path = tmp_path / "acme.txt"
     path.write_text("ACME 7")
     assert load_spec(path).ref.version == "7"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.errors import ConfigurationError
 from specspan_exporter_alerts import AlertmanagerExporter, Gate, WebhookExporter
 from specspan_exporter_alerts.delivery import Delivery
@@ -84,9 +84,9 @@ def record(*clauses: str, service: str = "desk", **changes: Any) -> dict[str, An
 @contextmanager
 def lost() -> Iterator[Counter[tuple[str, str]]]:
     """What is lost inside, filled in at its end."""
-    before, found = Counter(losses.totals()), Counter[tuple[str, str]]()
+    before, found = Counter(drop_counts.totals()), Counter[tuple[str, str]]()
     yield found
-    found.update(Counter(losses.totals()) - before)
+    found.update(Counter(drop_counts.totals()) - before)
 
 
 def quick(url: str) -> Delivery:

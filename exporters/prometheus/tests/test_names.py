@@ -8,10 +8,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 from recording import CALL, COMPLETED, SSN, decision
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import Override, OverrideRuling
 from specspan.record.call_end import Timing
-from specspan.record.policy_reloads import PolicyReloads
+from specspan.record.policy_reloads import PolicyReloadMetrics
 from specspan.record.recorder import Recorder
 from specspan_exporter_prometheus import promql
 
@@ -46,8 +46,8 @@ def test_a_scrape_has_the_names_of_the_rules() -> None:
     recorder.end_call(
         span, CALL, decision(SSN, overrides=(refused,)), COMPLETED, Timing(1.0, overhead_ns={"output": 1_000})
     )
-    losses.count("finding_event", "span_limit")
-    PolicyReloads(provider).reloaded()
+    drop_counts.count("finding_event", "span_limit")
+    PolicyReloadMetrics(provider).count_reload()
     labels = {sample.name: set(sample.labels) for family in registry.collect() for sample in family.samples}
     recorder.shutdown()
     provider.shutdown()

@@ -51,7 +51,7 @@ _noted: ContextVar[dict[str, str | None] | None] = ContextVar("specspan.noted_fi
 
 
 @contextmanager
-def noting_files() -> Iterator[Mapping[str, str | None]]:
+def record_file_reads() -> Iterator[Mapping[str, str | None]]:
     """Note every file that `read_text_file` is asked for in the block.
 
     Gives, by absolute path, the digest of what was read; None where nothing could be.

@@ -10,7 +10,7 @@ import logging
 import os
 from types import TracebackType
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.errors import Blocked
 
 _log = logging.getLogger("specspan")
@@ -49,7 +49,7 @@ def contain(place: str, error: Exception) -> None:
 
 def report(place: str, error: Exception) -> None:
     """Count an internal failure at ``place`` and log it, the first time with its traceback."""
-    losses.count("internal", place)
+    drop_counts.count("internal", place)
     if place not in _logged:
         _logged.add(place)
         _log.error("specspan failed in %s; the application goes on without it", place, exc_info=error)

@@ -17,7 +17,7 @@ _MAX_KNOWN = 5_000
 """Of more, the first are compared: a file may have a hundred names to look for, and each is held against all."""
 
 
-def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+def nearest_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """The known names most like ``name``, the most alike first; none where nothing is alike."""
     if len(name) > _MAX_NAME:
         return []
@@ -27,17 +27,17 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     """A remedy that asks for the nearest names, or says ``otherwise``."""
-    close = nearest(name, known)
-    return f"Did you mean {listed(close, 'or')}?" if close else otherwise
+    close = nearest_names(name, known)
+    return f"Did you mean {quoted_list(close, 'or')}?" if close else otherwise
 
 
-def listed(names: Iterable[str], word: str = "and") -> str:
+def quoted_list(names: Iterable[str], word: str = "and") -> str:
     """Names in quotes as a sentence lists them: ``'a', 'b' or 'c'``."""
     quoted = [repr(name) for name in names]
     return f" {word} ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as a message shows it: short, in one line, nothing a terminal would obey."""
     if isinstance(value, dict):
         return "a mapping"
@@ -49,7 +49,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:56]}…{text[-1]}"
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """A remedy in the form all of them have: a capital first, a stop at the end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
@@ -93,7 +93,7 @@ class Problems:
         """The error that names every problem in the order of lines, those in other files last; and then ``last``."""
         return self._error(self._source, *sorted(self._found, key=_place), *last)
 
-    def refuse(self) -> None:
+    def raise_if_any(self) -> None:
         """End the reading of a file that has a problem.
 
         Raises:

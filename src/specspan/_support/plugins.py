@@ -14,14 +14,14 @@ from typing import Any
 _log = logging.getLogger("specspan")
 
 
-def modules(package: str) -> Iterator[Any]:
+def iter_modules(package: str) -> Iterator[Any]:
     """Every public module directly inside ``package``, imported, in the order of their names."""
     for info in sorted(pkgutil.iter_modules(import_module(package).__path__), key=lambda info: info.name):
         if not info.name.startswith("_"):
             yield import_module(f"{package}.{info.name}")
 
 
-def plugins(group: str) -> Iterator[tuple[str, Any]]:
+def iter_plugins(group: str) -> Iterator[tuple[str, Any]]:
     """Every object that other distributions registered under an entry-point ``group``, by name.
 
     One that cannot be imported is logged and left out: a broken plug-in harms nobody else.

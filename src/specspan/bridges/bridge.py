@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanContext, StatusCode, TracerProvider
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.bridges.dialect import Dialect, Event, Recorded
 from specspan.bridges.processors import BySpan, Key, LogTap, SpanTap, key_of, tap
 from specspan.call import CallContext
@@ -28,8 +28,8 @@ from specspan.engine.waiting import run_sync
 from specspan.instrument.coexistence import active_call_in, is_claimed, is_model_call, measuring_scope, shared_metrics
 from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.pipeline import Pipeline, active
-from specspan.record.batching import Lane
-from specspan.record.call_end import Ended, EndKind, Timing
+from specspan.record.batching import BatchWorker
+from specspan.record.call_end import CallRecord, EndKind, Timing
 from specspan.record.conventions import DECISION_ID, INSTRUMENTATION_NAME
 
 QUEUE_SIZE = 2_048
@@ -71,7 +71,9 @@ class Bridge:
         self._met: BySpan[bool] = BySpan(OPEN_SPANS)
         self._decided: BySpan[bool] = BySpan(OPEN_SPANS)
         self._observing: tuple[Engine, Engine] | None = None
-        self._lane: Lane[_Call] = Lane("bridged_call", self._decide_all, queue_size=queue_size, batch_size=1)
+        self._worker: BatchWorker[_Call] = BatchWorker(
+            "bridged_call", self._decide_all, queue_size=queue_size, batch_size=1
+        )
         atexit.register(self.shutdown)  # before the recorder's, which was registered before
 
     def listen_to(self, provider: Any) -> bool:
@@ -123,7 +125,7 @@ class Bridge:
 
     def force_flush(self, timeout_s: float) -> bool:
         """Decide everything that ended so far; False when that took longer than ``timeout_s``."""
-        return self._lane.flush().wait(timeout_s)
+        return self._worker.flush().wait(timeout_s)
 
     def shutdown(self) -> None:
         """Take no more calls, and decide those that ended; what is not decided in 5 s is counted as dropped."""
@@ -131,7 +133,7 @@ class Bridge:
         for each in self._taps:
             if each.listener is self:
                 each.listener = None
-        self._lane.shutdown(_SHUTDOWN_S)
+        self._worker.shutdown(_SHUTDOWN_S)
 
     def _dialect_of(self, recorded: Recorded) -> Dialect | None:
         return next((dialect for dialect in self._dialects if dialect.speaks(recorded)), None)
@@ -151,7 +153,7 @@ class Bridge:
         if lasted_s is None:
             lasted_s = ((span.end_time or 0) - (span.start_time or 0)) / 1e9
         said = current_context(), current_overrides()
-        self._lane.put(_Call(recorded, dialect, context, lasted_s, measuring_scope(span), provider, pipeline, *said))
+        self._worker.put(_Call(recorded, dialect, context, lasted_s, measuring_scope(span), provider, pipeline, *said))
 
     def _decide_all(self, calls: Sequence[_Call]) -> None:
         for each in calls:
@@ -170,7 +172,7 @@ class Bridge:
             run_sync(evaluation.output(call))
         timing = Timing(ended.duration_s, None, dict(evaluation.overhead_ns))
         kind = EndKind.FAILED if ended.recorded.failed else EndKind.COMPLETED
-        told = Ended(
+        told = CallRecord(
             ended.where,
             call,
             evaluation.decide(),
@@ -180,12 +182,12 @@ class Bridge:
             shared_metrics(ended.measuring_scope, streaming=call.request.streaming)._replace(span=True),
             ended.dialect.name,
         )
-        ended.pipeline.recorder.decided(told, ended.provider, started_ns)
+        ended.pipeline.recorder.record_bridged_call(told, ended.provider, started_ns)
 
     def _observing_as(self, engine: Engine) -> Engine:
         """An engine that decides as ``engine`` and takes no action."""
         if engine.policy.mode is Mode.ENFORCE:
-            losses.count("enforcement", "bridged_call")
+            drop_counts.count("enforcement", "bridged_call")
         if self._observing is None or self._observing[0] is not engine:
             if engine.policy.mode is Mode.ENFORCE:
                 _log.warning(_OBSERVED)

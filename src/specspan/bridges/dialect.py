@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.call import ModelCall
 
 Facts: TypeAlias = Mapping[str, Any]
@@ -71,7 +71,7 @@ _PLUGINS = "specspan_dialects"
 
 def dialects() -> Iterator[Dialect]:
     """Others' first: who adds one knows better."""
-    for _, plugin in discovery.plugins(_PLUGINS):
+    for _, plugin in plugins.iter_plugins(_PLUGINS):
         yield plugin.DIALECT
-    for module in discovery.modules(_PACKAGE):
+    for module in plugins.iter_modules(_PACKAGE):
         yield module.DIALECT

@@ -17,7 +17,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext, TracerProvider
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.bridges.dialect import Event
 
@@ -49,7 +49,7 @@ class BySpan(Generic[T]):
             while len(self._known) > self._limit:
                 self._known.popitem(last=False)
                 if self._what is not None:
-                    losses.count(self._what, "too_many")
+                    drop_counts.count(self._what, "too_many")
             return found
 
     def __contains__(self, key: Key) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.bridges.dialect import Recorded
 from specspan.call import (
     NOT_TOLD,
@@ -56,7 +56,7 @@ class Side:
     def missed(self, reason: str, *what: str) -> None:
         """Note why ``what`` (all of it, unless said) is not whole. The first reason stays; faults are counted."""
         if reason in _COUNTED:
-            losses.count("bridged_content", _COUNTED[reason])
+            drop_counts.count("bridged_content", _COUNTED[reason])
         for each in what or ("text", "tool_calls", "arguments"):
             if getattr(self, each) is None:
                 setattr(self, each, reason)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.call import ModelCall
 from specspan.checks.check import CheckKindModule
 from specspan.decision import Finding, Stage
@@ -26,12 +26,12 @@ def kinds() -> Mapping[str, CheckKindModule]:
     points ``specspan_checks``. A plug-in does not replace a kind of our own, and one that is no kind is left out.
     """
     found: dict[str, CheckKindModule] = {}
-    for name, plugin in discovery.plugins("specspan_checks"):
+    for name, plugin in plugins.iter_plugins("specspan_checks"):
         if all(hasattr(plugin, attribute) for attribute in ("KIND", "build", "SCHEMA")):
             found[plugin.KIND] = plugin
         else:
             _log.warning("plug-in %r of group 'specspan_checks' lacks KIND, build or SCHEMA; it is left out", name)
-    found.update((module.KIND, module) for module in discovery.modules("specspan.checks.kinds"))
+    found.update((module.KIND, module) for module in plugins.iter_modules("specspan.checks.kinds"))
     return MappingProxyType(found)
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import NOT_TOLD, Message, ModelCall, Part, Refusal, Text, ToolCall, ToolCallResponse
 from specspan.checks.check import TextAt
 from specspan.decision import Stage
@@ -99,7 +99,7 @@ def _members(value: Any) -> list[Any]:
     try:
         return [each for item in value.items() for each in item] if isinstance(value, Mapping) else list(value)
     except Exception:  # a container of somebody else's that cannot be walked
-        losses.count("text", "unreadable")
+        drop_counts.count("text", "unreadable")
         return []
 
 
@@ -107,5 +107,5 @@ def _printed(value: Any) -> str:
     try:
         return str(value)
     except Exception:  # whatever somebody else's __str__ does
-        losses.count("text", "unreadable")
+        drop_counts.count("text", "unreadable")
         return ""

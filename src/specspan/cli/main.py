@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan.cli.terminal import printable
 from specspan.errors import SpecspanError
 
@@ -31,8 +31,8 @@ class Registered(click.Group):
 
     def _found(self) -> dict[str, click.Command]:
         if not self.commands:
-            own = {module.command.name: module.command for module in discovery.modules(self._package)}
-            self.commands = {**dict(discovery.plugins(self._plugins)), **own}
+            own = {module.command.name: module.command for module in plugins.iter_modules(self._package)}
+            self.commands = {**dict(plugins.iter_plugins(self._plugins)), **own}
         return dict(self.commands)
 
 

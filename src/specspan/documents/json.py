@@ -69,7 +69,7 @@ class _Reader:
         root = self._value((), self._here())
         if self._at < len(self._text):
             raise self._bad("text stands behind the value", "Remove it: one value a file, or one a line in JSONL.")
-        self._problems.refuse()
+        self._problems.raise_if_any()
         return root
 
     def _value(self, path: PathTo, line: int) -> Node:

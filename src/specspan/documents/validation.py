@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from specspan._support.messages import Problems, did_you_mean, listed, shown
+from specspan._support.messages import Problems, did_you_mean, format_value, quoted_list
 from specspan.documents.node import Node, PathTo, key_of
 from specspan.errors import Problem
 
@@ -46,23 +46,23 @@ def _worded(details: ErrorDetails, schema: Mapping[str, Any]) -> tuple[str, str]
         return _unknown_word(value, str(context["expected"]))
     if kind in _EXPECTED:
         expected, remedy = _EXPECTED[kind]
-        return f"{shown(value)} is not {expected}", remedy
+        return f"{format_value(value)} is not {expected}", remedy
     if "remedy" in context:
         return str(context["message"]), str(context["remedy"])
     message = details["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return f"{shown(value)} is refused: {message[:1].lower()}{message[1:]}", "Correct the value."
+    return f"{format_value(value)} is refused: {message[:1].lower()}{message[1:]}", "Correct the value."
 
 
 def _unknown_key(path: PathTo, schema: Mapping[str, Any]) -> tuple[str, str]:
     key, known = str(path[-1]), keys_at(schema, path[:-1])
-    return f"{shown(key)} is no key here", did_you_mean(
-        key, known, f"Known here: {listed(known)}." if known else "Remove it."
+    return f"{format_value(key)} is no key here", did_you_mean(
+        key, known, f"Known here: {quoted_list(known)}." if known else "Remove it."
     )
 
 
 def _unknown_word(value: Any, expected: str) -> tuple[str, str]:
     words = expected.replace(" or ", ", ").replace("'", "").split(", ")
-    return f"{shown(value)} is none of {', '.join(words)}", did_you_mean(str(value), words, "Write one of them.")
+    return f"{format_value(value)} is none of {', '.join(words)}", did_you_mean(str(value), words, "Write one of them.")
 
 
 def keys_at(schema: Mapping[str, Any], path: PathTo) -> list[str]:

@@ -130,7 +130,7 @@ class _Reader:
             root = self._document()
         except yaml.YAMLError as error:
             raise self._problems.error(syntax_problem(error, self._text)) from error
-        self._problems.refuse()
+        self._problems.raise_if_any()
         return root
 
     def _document(self) -> Node | None:

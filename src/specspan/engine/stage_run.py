@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.call import ModelCall
 from specspan.checks.check import TextAt
@@ -114,7 +114,7 @@ def _task(slot: Slot, look: Look) -> Task:
 
 
 def _refuse(look: Look) -> None:
-    losses.count("check", WORKERS_EXHAUSTED, len(look.waiting))
+    drop_counts.count("check", WORKERS_EXHAUSTED, len(look.waiting))
     for slot in look.waiting:
         look.note(slot, slot.error(WORKERS_EXHAUSTED))
     look.waiting.clear()

@@ -24,7 +24,7 @@ from specspan.instrument.live_call import LiveCall, should_skip
 from specspan.instrument.pipeline import Handler, Pipeline, active
 from specspan.instrument.work_span import COMPLETED, WorkSpan
 from specspan.record import conventions as names
-from specspan.record.attributes import name_of, safe
+from specspan.record.attributes import safe_text, span_name
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -196,8 +196,8 @@ class _Block:
     """A ``with`` block, sync or async, that has a span; or a decorator of a function that is one."""
 
     def __init__(self, operation: str, name: str, attributes: Mapping[str, str | None]) -> None:
-        self._name = name_of(operation, name)
-        given = {key: safe(value) for key, value in attributes.items() if value is not None}
+        self._name = span_name(operation, name)
+        given = {key: safe_text(value) for key, value in attributes.items() if value is not None}
         self._attributes: dict[str, Attribute] = {names.OPERATION_NAME: operation, **given}
 
     def watched(self) -> Pipeline | None:

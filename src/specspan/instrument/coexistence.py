@@ -23,7 +23,7 @@ from opentelemetry.util.types import AttributeValue
 from specspan._support.guard import guard
 from specspan.call import ToolCall
 from specspan.instrument.proxies import ObjectProxy
-from specspan.record.call_end import ALONE, EndKind, Sharing
+from specspan.record.call_end import NOT_SHARED, EndKind, SharedWith
 from specspan.record.conventions import INSTRUMENTATION_NAME
 from specspan.record.recorder import Recorder
 
@@ -102,7 +102,7 @@ def claim_enclosing_span(recorder: Recorder, executes: ToolCall | None = None) -
         return None
     _claimed_spans[context.trace_id, context.span_id] = span  # also where it goes elsewhere: the call is known
     enclosing: Span = span
-    return enclosing if recorder.shares(span) else None
+    return enclosing if recorder.can_write_on(span) else None
 
 
 def is_claimed(context: SpanContext | None) -> bool:
@@ -110,10 +110,10 @@ def is_claimed(context: SpanContext | None) -> bool:
     return context is not None and (context.trace_id, context.span_id) in _claimed_spans
 
 
-def shared_metrics(scope: str | None, *, streaming: bool) -> Sharing:
+def shared_metrics(scope: str | None, *, streaming: bool) -> SharedWith:
     """Return which of a call's metrics the scope makes; None, as the scope, makes none."""
     tokens = scope is not None and not (streaming and scope.startswith(_METRIC_SCOPES_WITHOUT_STREAMED_TOKENS))
-    return Sharing(duration=scope is not None, tokens=tokens)
+    return SharedWith(duration=scope is not None, tokens=tokens)
 
 
 def measuring_scope(source: Any) -> str | None:
@@ -164,18 +164,18 @@ class ActiveCall:
         """Return whether a call of a client from ``package``, made inside this one, is part of it."""
         return package is not None and (self.gateway or self.package == package)
 
-    def sharing(self, ending: EndKind, *, streaming: bool) -> Sharing:
+    def sharing(self, ending: EndKind, *, streaming: bool) -> SharedWith:
         """Return what other instrumentation records about the call, now that it ended."""
         scope = self._measuring_scope
         if not self.joined and scope is None:
-            return ALONE
+            return NOT_SHARED
         if (
             streaming
             and scope is not None
             and ending in _BROKEN_ENDINGS
             and scope.startswith(_SCOPES_LEAVING_BROKEN_STREAMS_OPEN)
         ):
-            return ALONE
+            return NOT_SHARED
         return shared_metrics(scope, streaming=streaming)._replace(span=self.joined)
 
     def span_for(self, tracer: Any, attributes: Mapping[str, Any] | None) -> Span | None:

@@ -195,7 +195,7 @@ def _block(activity: Activity, instance: Any, args: tuple[Any, ...], kwargs: dic
     call = Invocation(instance, args, kwargs)
     try:
         tracer = None if activity.tracer is None else activity.tracer(call)
-        return None if tracer is not None and pipeline.recorder.beside(tracer) else activity.block(call)
+        return None if tracer is not None and pipeline.recorder.has_same_processor(tracer) else activity.block(call)
     except Exception as error:
         contain("instrument.activity", error)
         return None

@@ -184,11 +184,11 @@ def uninstrument() -> None:
 
 def _providers() -> Iterator[tuple[str, tuple[Met, ...]]]:
     """Every provider and framework by name: a module here, or what other distributions registered."""
-    for module in plugins.modules(_PACKAGE):
+    for module in plugins.iter_modules(_PACKAGE):
         yield module.__name__.rpartition(".")[2], tuple(module.ADAPTERS)
-    for module in plugins.modules(_FRAMEWORKS):
+    for module in plugins.iter_modules(_FRAMEWORKS):
         yield module.__name__.rpartition(".")[2], tuple(module.ACTIVITIES)
-    for name, plugin in plugins.plugins(_PLUGINS):
+    for name, plugin in plugins.iter_plugins(_PLUGINS):
         yield name, tuple(plugin.ADAPTERS)
 
 

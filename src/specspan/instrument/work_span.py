@@ -130,7 +130,7 @@ def ending_of(error: BaseException | None) -> Ending:
     """How work ended that ``error`` left, or nothing did."""
     if error is None or isinstance(error, (StopIteration, StopAsyncIteration)):
         return COMPLETED
-    return CLOSED if isinstance(error, GeneratorExit) else Ending.of(error)
+    return CLOSED if isinstance(error, GeneratorExit) else Ending.from_error(error)
 
 
 class WorkSpan:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import TypeAlias
 
-from specspan._support.messages import did_you_mean, listed, shown
+from specspan._support.messages import did_you_mean, format_value, quoted_list
 from specspan.documents.node import PathTo
 from specspan.spec.spec import Clause, Spec
 
@@ -189,7 +189,7 @@ def order_problems(specs: Sequence[Spec], entries: Entries) -> Iterator[Found]:
     """What is wrong with an order: names, then levels left out, then ladders upside down."""
     if not entries:
         if len(specs) > 1:
-            ids = listed(spec.id for spec in specs)
+            ids = quoted_list(spec.id for spec in specs)
             yield (), f"how the levels of {ids} stand to one another is missing", _suggestion(specs)
         return
     wrong = list(_names(specs, entries))
@@ -207,12 +207,16 @@ def _names(specs: Sequence[Spec], entries: Entries) -> Iterator[Found]:
             path: PathTo = (index,) if isinstance(entry, str) else (index, place)
             called = levels_called(specs, name)
             if not called:
-                remedy = did_you_mean(name, known.values(), f"The levels are {listed(known.values())}.")
-                yield path, f"{shown(name)} is no level", remedy
+                remedy = did_you_mean(name, known.values(), f"The levels are {quoted_list(known.values())}.")
+                yield path, f"{format_value(name)} is no level", remedy
             elif len(called) > 1:
-                yield path, f"{shown(name)} is a level of more than one spec", f"Write {listed(called, 'or')}."
+                yield (
+                    path,
+                    f"{format_value(name)} is a level of more than one spec",
+                    f"Write {quoted_list(called, 'or')}.",
+                )
             elif called[0] in seen:
-                yield path, f"{shown(name)} stands here a second time", "Keep one of the two."
+                yield path, f"{format_value(name)} stands here a second time", "Keep one of the two."
             else:
                 seen.add(called[0])
 
@@ -221,7 +225,7 @@ def _left_out(specs: Sequence[Spec], entries: Entries) -> Iterator[Found]:
     ordered = set(chain.from_iterable(order_of(specs, entries)))
     missing = [name for name in level_names(specs).values() if name not in ordered]
     if missing:
-        yield (), f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} missing", "Name every level once."
+        yield (), f"{quoted_list(missing)} {'is' if len(missing) == 1 else 'are'} missing", "Name every level once."
 
 
 def _upside_down(specs: Sequence[Spec], order: Order) -> Iterator[Found]:

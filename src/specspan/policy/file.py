@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from specspan._support.files import read_text_file
-from specspan._support.messages import Problems, did_you_mean, listed, sentence, shown
+from specspan._support.messages import Problems, as_sentence, did_you_mean, format_value, quoted_list
 from specspan.checks.check import Check, CheckConfigError, CheckKindModule
 from specspan.documents.node import Limits, Node, PathTo, key_of
 from specspan.documents.validation import keys_at, translated
@@ -84,11 +84,11 @@ class Builder:
             return None
         kind, configuration = next(iter(node.value.items()), ("", None))
         if len(node.value) != 1:
-            message = f"a check has one kind, here it has {listed(node.value) or 'none'}"
+            message = f"a check has one kind, here it has {quoted_list(node.value) or 'none'}"
             self._note(path, message, "Start each check with '- ' and its kind, and indent the rest under the kind.")
         elif kind not in self._kinds:
-            remedy = did_you_mean(kind, self._kinds, f"The kinds are {listed(sorted(self._kinds))}.")
-            self._note(path, f"{shown(kind)} is no kind of check", remedy)
+            remedy = did_you_mean(kind, self._kinds, f"The kinds are {quoted_list(sorted(self._kinds))}.")
+            self._note(path, f"{format_value(kind)} is no kind of check", remedy)
         else:
             return self._built(self._kinds[kind], clause_id, (*path, kind), configuration)
         return None
@@ -100,7 +100,7 @@ class Builder:
                 raise CheckConfigError("here stand both 'timeout' and 'timeout_s'", "keep one of the two", "timeout")
             return limited(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
         except CheckConfigError as error:
-            self._note((*path, *_steps(error.key)), error.message, sentence(error.remedy))
+            self._note((*path, *_steps(error.key)), error.message, as_sentence(error.remedy))
         except ValidationError as error:
             for below, message, remedy in translated(error, _with_limits(kind.SCHEMA)):
                 self._note((*path, *below), message, remedy)

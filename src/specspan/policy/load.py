@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from specspan._support.messages import Problems, did_you_mean, listed, shown
+from specspan._support.messages import Problems, did_you_mean, format_value, quoted_list
 from specspan.call import Scalar
 from specspan.checks.check import Check, CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
@@ -128,7 +128,7 @@ class _Loading:
         if authority is not None:
             for layer in self._layers:
                 layer.hold_against(authority)
-        self._problems.refuse()
+        self._problems.raise_if_any()
         if authority is None or self._naming is None or self._naming.file is None:
             raise self._problems.error()
         return _assembled(self._layers, self._naming.file, authority, environment)
@@ -139,7 +139,7 @@ class _Loading:
         if not known or self._environment is None:
             return None
         if self._environment not in known:
-            message = f"{shown(self._environment)} is none of the environments here, {listed(known)}"
+            message = f"{format_value(self._environment)} is none of the environments here, {quoted_list(known)}"
             add = "Add it here, with nothing under it where nothing differs."
             self._top.note((ENVIRONMENTS,), message, did_you_mean(self._environment, known, add))
         return self._environment

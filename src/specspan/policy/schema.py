@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from specspan._support.messages import shown
+from specspan._support.messages import format_value
 from specspan.checks.check import Check, CheckConfigError
 from specspan.checks.limited import LimitedCheck
 from specspan.decision import Action, CheckKind, Mode, Override, OverrideKind, Severity
@@ -48,9 +48,9 @@ def share(value: Any) -> Any:
     if match:
         value = float(Decimal(match[1]) / 100)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise refused(f"{shown(value)} is no share", remedy)
+        raise refused(f"{format_value(value)} is no share", remedy)
     if not 0 < value <= 1:
-        raise refused(f"the share {shown(value)} is not above 0 and at most 1", remedy)
+        raise refused(f"the share {format_value(value)} is not above 0 and at most 1", remedy)
     return float(value)
 
 
@@ -59,7 +59,7 @@ def _window(value: Any) -> Any:
     remedy = "Write a number and m, h, d or w, such as 30d; at most a year."
     match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", value) if isinstance(value, str) else None
     if not match:
-        raise refused(f"{shown(value)} is no time span", remedy)
+        raise refused(f"{format_value(value)} is no time span", remedy)
     window = timedelta(**{_WINDOW_UNITS[match[2]]: int(match[1])})
     if window > _MAX_WINDOW:
         raise refused(f"{value!r} is longer than a year", remedy)
@@ -73,7 +73,7 @@ def _date(value: Any) -> Any:
             return date.fromisoformat(value)
     except (TypeError, ValueError):
         pass
-    raise refused(f"{shown(value)} is no date", "Write it as YYYY-MM-DD.")
+    raise refused(f"{format_value(value)} is no date", "Write it as YYYY-MM-DD.")
 
 
 def _source(value: Any) -> Any:
@@ -81,13 +81,15 @@ def _source(value: Any) -> Any:
     if isinstance(value, str):
         return {"path": value}
     if not isinstance(value, dict):
-        raise refused(f"{shown(value)} is no path", "Write the path of the spec's file.")
+        raise refused(f"{format_value(value)} is no path", "Write the path of the spec's file.")
     return value
 
 
 def _digest(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
-        raise refused(f"{shown(value)} is no digest", "Write 'sha256:' and 64 hexadecimal digits, in small letters.")
+        raise refused(
+            f"{format_value(value)} is no digest", "Write 'sha256:' and 64 hexadecimal digits, in small letters."
+        )
     return value
 
 
@@ -98,7 +100,7 @@ def is_line(text: str) -> bool:
 
 def _line(value: str) -> str:
     if not is_line(value):
-        raise refused(f"{shown(value)} is no text of one line", "Write one line, at least a character long.")
+        raise refused(f"{format_value(value)} is no text of one line", "Write one line, at least a character long.")
     return value
 
 
@@ -106,14 +108,14 @@ def _levels(value: Any) -> Any:
     """The name of a level, or a list of such names."""
     names = value if isinstance(value, list) and value else [value]
     if not all(isinstance(name, str) and name for name in names):
-        raise refused(f"{shown(value)} is no level", "Write a name, or a list of names of equal levels.")
+        raise refused(f"{format_value(value)} is no level", "Write a name, or a list of names of equal levels.")
     return value
 
 
 def _fact(value: Any) -> Any:
     """True, false, a number or text."""
     if not isinstance(value, (bool, int, float, str)):
-        raise refused(f"{shown(value)} is no fact", "Write true, false, a number or text.")
+        raise refused(f"{format_value(value)} is no fact", "Write true, false, a number or text.")
     return value
 
 
@@ -280,7 +282,7 @@ def _seconds(value: Any) -> Any:
     """``500ms`` as seconds."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m)", value) if isinstance(value, str) else None
     if not match or not float(match[1]):
-        raise refused(f"{shown(value)} is no time limit", "Write a number and ms, s or m, such as 500ms.")
+        raise refused(f"{format_value(value)} is no time limit", "Write a number and ms, s or m, such as 500ms.")
     return float(match[1]) * _UNITS[match[2]]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 
-from specspan._support.messages import did_you_mean, listed, shown
+from specspan._support.messages import did_you_mean, format_value, quoted_list
 from specspan.decision import Override, OverrideKind
 from specspan.policy.authority import Authority
 from specspan.policy.overrides import INSUFFICIENT_AUTHORITY, NOT_EXPLICIT, permitted_by, rule
@@ -17,12 +17,12 @@ def clause_problem(authority: Authority, name: str) -> tuple[str, str] | None:
     """Why a policy cannot bind the clause of this name, and the remedy; None when it can."""
     called = authority.clauses_called(name)
     if len(called) > 1:
-        return f"more than one spec has a clause {shown(name)}", f"Write {listed(called, 'or')}."
+        return f"more than one spec has a clause {format_value(name)}", f"Write {quoted_list(called, 'or')}."
     if not called:
         binding = (clause.id for clause in authority.binding)
         sources = " or ".join(f"`specspan spec show {spec.source}`" for spec in authority.specs)
         verb = "has" if len(authority.specs) == 1 else "have"
-        return f"{authority.title} {verb} no clause {shown(name)}", did_you_mean(
+        return f"{authority.title} {verb} no clause {format_value(name)}", did_you_mean(
             name, binding, f"{sources} lists the clauses."
         )
     clause = authority.clauses[called[0]]
@@ -30,8 +30,8 @@ def clause_problem(authority: Authority, name: str) -> tuple[str, str] | None:
         within = list(
             islice((other.id for other in authority.binding if clause in enclosing(authority.clauses, other)), 3)
         )
-        remedy = f"Name a clause in it, such as {listed(within, 'or')}." if within else "Remove it."
-        return f"the section {shown(name)} carries no level, so it binds nobody", remedy
+        remedy = f"Name a clause in it, such as {quoted_list(within, 'or')}." if within else "Remove it."
+        return f"the section {format_value(name)} carries no level, so it binds nobody", remedy
     return None
 
 
@@ -59,7 +59,7 @@ def override_problem(authority: Authority, override: Override) -> tuple[str, str
         return "clause", message, "Remove the override."
     if refusal == INSUFFICIENT_AUTHORITY:
         message = f"{override.by!r} is weaker than {level!r}, the level of {override.clause!r}"
-        return "by", message, f"It takes {listed(levels, 'or')}, or the override has to go."
+        return "by", message, f"It takes {quoted_list(levels, 'or')}, or the override has to go."
     if refusal == NOT_EXPLICIT:
         message = f"{override.clause!r} stands at {level!r}, and only a guideline is overridden by what is implied"
         return "kind", message, "Say it explicitly and write 'kind: explicit', or remove the override."
@@ -70,10 +70,10 @@ def _level_problem(authority: Authority, name: str, permitted: Sequence[str]) ->
     """Why the name of a level is refused."""
     called = authority.levels_called(name)
     if called:
-        return f"{shown(name)} is a level of more than one spec", f"Write {listed(called, 'or')}."
+        return f"{format_value(name)} is a level of more than one spec", f"Write {quoted_list(called, 'or')}."
     single = len(authority.specs) == 1
     known = (
         f"its ladder is {', '.join(authority.ladder)}" if single else f"the levels are {', '.join(authority.ladder)}"
     )
-    remedy = did_you_mean(name, permitted, f"This clause takes {listed(permitted, 'or')}.")
-    return f"{shown(name)} is no level of {authority.title}; {known}", remedy
+    remedy = did_you_mean(name, permitted, f"This clause takes {quoted_list(permitted, 'or')}.")
+    return f"{format_value(name)} is no level of {authority.title}; {known}", remedy

@@ -28,7 +28,7 @@ from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.wrapper import run_call
 from specspan.policy.policy import Policy
 from specspan.policy_tests.case import Conversation, answer_of
-from specspan.record.call_end import ALONE, Ending, Sharing, Timing
+from specspan.record.call_end import NOT_SHARED, Ending, SharedWith, Timing
 from specspan.record.recorder import Recorder
 
 _Chunk: TypeAlias = "str | ToolCall"
@@ -101,10 +101,10 @@ class _Keeper(Recorder):
         decision: Decision | None,
         ending: Ending,
         timing: Timing,
-        sharing: Sharing = ALONE,
+        shared_with: SharedWith = NOT_SHARED,
     ) -> None:
         self._decision = decision
-        super().end_call(span, call, decision, ending, timing, sharing)
+        super().end_call(span, call, decision, ending, timing, shared_with)
 
 
 def _unsampled(policy: Policy) -> Policy:

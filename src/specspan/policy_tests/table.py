@@ -51,7 +51,7 @@ def load_tests(path: str | os.PathLike[str]) -> Table:
         raise problems.error()
     policy = load_policy(Path(text.source).parent / file.policy, environment=file.environment)
     _look_over(file.tests, root, policy, problems)
-    problems.refuse()
+    problems.raise_if_any()
     return Table(
         source=text.source,
         policy=policy if file.mode is None else replace(policy, mode=file.mode),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from specspan._support.messages import shown
+from specspan._support.messages import format_value
 from specspan.call import Scalar
 from specspan.decision import Action, Mode, Outcome, Verdict
 from specspan.policy.schema import Day, Entry, Line, OverrideEntry, refused
@@ -29,7 +29,7 @@ def _finding(value: Any) -> Any:
 
 def _scalar(value: Any) -> Scalar:
     if not isinstance(value, (str, bool, int, float)):
-        raise refused(f"{shown(value)} is no plain value", "Write text, a number, true or false.")
+        raise refused(f"{format_value(value)} is no plain value", "Write text, a number, true or false.")
     return value
 
 

@@ -28,7 +28,7 @@ _MAX_KEPT = 256
 _kept: dict[int, tuple[ScopeOfAutonomy, dict[str, str]]] = {}
 
 
-def of_scope(context: CallContext) -> dict[str, str]:
+def scope_attributes(context: CallContext) -> dict[str, str]:
     """What is recorded of the scope in force, as it is written; nothing where there is none."""
     found = {} if context.scope is None else dict(_of_scope(context.scope))
     if context.standing is not None:
@@ -68,7 +68,7 @@ MAX_VALUE_CHARS = 1024
 _SPEC_FIELDS = ((names.SPEC_ID, "id"), (names.SPEC_VERSION, "version"), (names.SPEC_DIGEST, "digest"))
 
 
-def safe(text: str, limit: int = MAX_VALUE_CHARS) -> str:
+def safe_text(text: str, limit: int = MAX_VALUE_CHARS) -> str:
     """``text`` cut to ``limit`` characters and free of lone surrogates, which no exporter can encode."""
     if len(text) > limit:
         text = text[:limit]
@@ -76,9 +76,9 @@ def safe(text: str, limit: int = MAX_VALUE_CHARS) -> str:
 
 
 @lru_cache(maxsize=64)
-def name_of(operation: str, of: str | None) -> str:
+def span_name(operation: str, of: str | None) -> str:
     """The name of a call's span, ``of`` a model or a tool."""
-    return safe(f"{operation} {of}" if of else operation, MAX_NAME_CHARS)
+    return safe_text(f"{operation} {of}" if of else operation, MAX_NAME_CHARS)
 
 
 def at_start(request: Request, context: CallContext) -> Attributes:
@@ -88,13 +88,13 @@ def at_start(request: Request, context: CallContext) -> Attributes:
         names.PROVIDER_NAME: request.provider,
     }
     if request.model is not None:
-        found[names.REQUEST_MODEL] = safe(request.model)
+        found[names.REQUEST_MODEL] = safe_text(request.model)
     if request.executes is not None:
-        found[names.TOOL_NAME] = safe(request.executes.name)
+        found[names.TOOL_NAME] = safe_text(request.executes.name)
         if request.executes.id is not None:
-            found[names.TOOL_CALL_ID] = safe(request.executes.id)
+            found[names.TOOL_CALL_ID] = safe_text(request.executes.id)
     if request.server_address is not None:
-        found[names.SERVER_ADDRESS] = safe(request.server_address)
+        found[names.SERVER_ADDRESS] = safe_text(request.server_address)
         if request.server_port is not None:
             found[names.SERVER_PORT] = request.server_port
     if request.streaming:
@@ -104,20 +104,20 @@ def at_start(request: Request, context: CallContext) -> Attributes:
     if request.parameters:
         for name, value in islice(request.parameters.items(), MAX_PARAMETERS):
             found[names.REQUEST_PREFIX + name] = _safe_value(value)
-    of_context(found, context, request.conversation)
+    add_context(found, context, request.conversation)
     return found
 
 
-def of_context(found: Attributes, context: CallContext, conversation: str | None = None) -> None:
+def add_context(found: Attributes, context: CallContext, conversation: str | None = None) -> None:
     """Add what the application said about the work; its own ``conversation`` goes before the provider's."""
     conversation = context.conversation or conversation
     if conversation is not None:
-        found[names.CONVERSATION_ID] = safe(conversation)
+        found[names.CONVERSATION_ID] = safe_text(conversation)
     if context.user is not None:
-        found[names.USER_ID] = safe(context.user)
+        found[names.USER_ID] = safe_text(context.user)
     if context.scope is not None or context.standing is not None:
-        for name, value in of_scope(context).items():
-            found[name] = safe(value)
+        for name, value in scope_attributes(context).items():
+            found[name] = safe_text(value)
 
 
 def at_end(
@@ -131,13 +131,13 @@ def at_end(
         found[names.RESPONSE_TIME_TO_FIRST_CHUNK] = timing.time_to_first_chunk_s
     if response is not None:
         _response(found, response)
-    of_ending(found, kind, error)
+    add_ending(found, kind, error)
     if decision is not None:
         _decision(found, decision)
     return found
 
 
-def of_ending(found: Attributes, kind: EndKind, error: str | None) -> None:
+def add_ending(found: Attributes, kind: EndKind, error: str | None) -> None:
     """Add how it ended, where that was not by completing; ``error`` is its `error_type`."""
     if kind is EndKind.CLOSED or kind is EndKind.ABANDONED:
         found[names.STREAM_END] = kind.value
@@ -156,7 +156,7 @@ def error_type(ending: Ending) -> str | None:
     return "CancelledError" if ending.kind is EndKind.CANCELLED else "_OTHER"
 
 
-def one_or_all(specs: tuple[SpecRef, ...], field: str) -> Attribute | None:
+def spec_attribute(specs: tuple[SpecRef, ...], field: str) -> Attribute | None:
     """A field of the one spec in force; of several, an array in their order."""
     if len(specs) == 1:
         value: str | None = getattr(specs[0], field)
@@ -164,7 +164,7 @@ def one_or_all(specs: tuple[SpecRef, ...], field: str) -> Attribute | None:
     return tuple(getattr(spec, field) or "" for spec in specs) or None
 
 
-def worst_first(summary: Summary) -> Iterator[tuple[str, str]]:
+def clauses_worst_first(summary: Summary) -> Iterator[tuple[str, str]]:
     """Every clause that did not comply, with its outcome, the worst outcome first."""
     for outcome, clauses in (
         ("violated", summary.violated),
@@ -184,17 +184,17 @@ def has_exceptions(summary: Summary) -> bool:
 
 def _safe_value(value: Attribute) -> Attribute:
     if isinstance(value, str):
-        return safe(value)
+        return safe_text(value)
     if isinstance(value, tuple):
-        return tuple(safe(item) for item in value[:MAX_PARAMETERS])
+        return tuple(safe_text(item) for item in value[:MAX_PARAMETERS])
     return value
 
 
 def _response(found: Attributes, response: Response) -> None:
     if response.id is not None:
-        found[names.RESPONSE_ID] = safe(response.id)
+        found[names.RESPONSE_ID] = safe_text(response.id)
     if response.model is not None:
-        found[names.RESPONSE_MODEL] = safe(response.model)
+        found[names.RESPONSE_MODEL] = safe_text(response.model)
     if response.finish_reasons:
         found[names.RESPONSE_FINISH_REASONS] = _safe_value(response.finish_reasons)
     if response.usage is not NOT_COUNTED:
@@ -215,7 +215,7 @@ def usage(response: Response) -> Mapping[str, int]:
 
 
 def _clauses(found: Attributes, summary: Summary) -> None:
-    for clause, outcome in islice(worst_first(summary), MAX_CLAUSES):
+    for clause, outcome in islice(clauses_worst_first(summary), MAX_CLAUSES):
         # a clause with several outcomes keeps its worst
         found.setdefault(names.CLAUSE_PREFIX + clause[:MAX_NAME_CHARS], outcome)
 
@@ -230,7 +230,7 @@ def _decision(found: Attributes, decision: Decision) -> None:
     if decision.governing_clause is not None:
         found[names.DECISION_GOVERNING_CLAUSE] = decision.governing_clause
     if decision.reason is not None:
-        found[names.DECISION_REASON] = safe(decision.reason)
+        found[names.DECISION_REASON] = safe_text(decision.reason)
     if decision.would is not None:
         found[names.DECISION_WOULD] = str(decision.would)
     if has_exceptions(summary):
@@ -250,7 +250,7 @@ def _decision(found: Attributes, decision: Decision) -> None:
 
 def _refused(found: Attributes, decision: Decision) -> None:
     clauses = (ruling.override.clause for ruling in decision.overrides if not ruling.granted)
-    refused = tuple(safe(clause, MAX_NAME_CHARS) for clause in islice(dict.fromkeys(clauses), MAX_CLAUSES))
+    refused = tuple(safe_text(clause, MAX_NAME_CHARS) for clause in islice(dict.fromkeys(clauses), MAX_CLAUSES))
     if refused:
         found[names.OVERRIDES_REFUSED] = refused
 
@@ -269,7 +269,7 @@ def _exceptions(found: Attributes, summary: Summary) -> None:
 @lru_cache(maxsize=16)
 def _texts(specs: tuple[SpecRef, ...], policy_digest: str) -> Attributes:
     """Which texts were in force: the same for every call under one policy."""
-    found = {name: one_or_all(specs, field) for name, field in _SPEC_FIELDS}
+    found = {name: spec_attribute(specs, field) for name, field in _SPEC_FIELDS}
     return {name: value for name, value in found.items() if value is not None} | {names.POLICY_DIGEST: policy_digest}
 
 
@@ -297,7 +297,7 @@ APPLIED = FAULTS | {Outcome.COMPLIED, Outcome.OVERRIDDEN}
 """Outcomes of a clause that had a bearing on the call."""
 
 
-def as_attributes(finding: Finding, *, explained: bool) -> Attributes:
+def finding_attributes(finding: Finding, *, explained: bool) -> Attributes:
     """A finding's attributes; its explanation only where ``explained``, as it may quote content."""
     found: Attributes = {
         names.FINDING_CLAUSE: finding.clause,
@@ -308,7 +308,7 @@ def as_attributes(finding: Finding, *, explained: bool) -> Attributes:
         names.FINDING_ACTION: finding.action.value,
     }
     if finding.reason is not None:
-        found[names.FINDING_REASON] = safe(finding.reason)
+        found[names.FINDING_REASON] = safe_text(finding.reason)
     if finding.score is not None:
         found[names.FINDING_SCORE] = finding.score
     if finding.evidence:
@@ -320,16 +320,16 @@ def as_attributes(finding: Finding, *, explained: bool) -> Attributes:
         found[names.CHECK_KIND] = finding.check.kind.value
         found[names.CHECK_VERSION] = finding.check.version
     if explained and finding.explanation is not None:
-        found[names.FINDING_EXPLANATION] = safe(finding.explanation)
+        found[names.FINDING_EXPLANATION] = safe_text(finding.explanation)
     return found
 
 
-def faults(decision: Decision) -> Iterator[Finding]:
+def faulty_findings(decision: Decision) -> Iterator[Finding]:
     """The findings that did not comply."""
     return (finding for finding in decision.findings if finding.outcome in FAULTS)
 
 
-def for_events(decision: Decision, which: FindingEvents) -> list[Finding]:
+def findings_for_events(decision: Decision, which: FindingEvents) -> list[Finding]:
     """The findings that become span events, the worst first."""
     if which is FindingEvents.NONE:
         return []
@@ -338,4 +338,4 @@ def for_events(decision: Decision, which: FindingEvents) -> list[Finding]:
     summary = decision.summary
     if not (summary.violated or summary.uncertain or summary.errored):
         return []
-    return sorted(faults(decision), key=lambda finding: _RANK[finding.outcome])
+    return sorted(faulty_findings(decision), key=lambda finding: _RANK[finding.outcome])

@@ -1,7 +1,7 @@
 """A lane: one consumer's bounded queue and the thread that empties it.
 
 Putting costs the caller an append: no lock is taken, so a finaliser that the garbage collector runs in the middle of
-another put cannot deadlock. Handed over = written + dropped, exactly, and every drop is counted in `losses`.
+another put cannot deadlock. Handed over = written + dropped, exactly, and every drop is counted in `drop_counts`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan._support.guard import guard
 
 T = TypeVar("T")
 
-_lanes: weakref.WeakSet[Lane[object]] = weakref.WeakSet()
+_lanes: weakref.WeakSet[BatchWorker[object]] = weakref.WeakSet()
 
 
-class Lane(Generic[T]):
+class BatchWorker(Generic[T]):
     """Hands what is put to ``write``, in order and in batches, from a daemon thread that the first item starts."""
 
     def __init__(
@@ -45,27 +45,27 @@ class Lane(Generic[T]):
         self._on_fork = on_fork
         self._queue: deque[T | _Marker] = deque()
         self._closed = False
-        self._renew()
+        self._reset()
         _lanes.add(self)  # type: ignore[arg-type]  # a set of lanes of anything
 
     def put(self, item: T) -> None:
         """Queue an item; drop it, counted, when the queue is full or the lane closed. Never waits."""
-        if self._closing.is_set():
-            losses.count(self._what, "shutdown")
+        if self._close_requested.is_set():
+            drop_counts.count(self._what, "shutdown")
             return
         queue = self._queue
         waiting = len(queue)
         if waiting >= self._queue_size:
-            losses.count(self._what, "queue_full")
+            drop_counts.count(self._what, "queue_full")
             return
         queue.append(item)
         if self._thread is None or waiting + 1 >= self._batch_size:
-            self._rouse()
+            self._wake_thread()
         if self._closed:  # closed between the first line and the append: nobody else will look
-            self._drop_rest()
+            self._drop_queued()
 
     @contextmanager
-    def drained(self) -> Iterator[None]:
+    def drain(self) -> Iterator[None]:
         """Write everything queued so far, on the caller's thread; inside, nothing further is written.
 
         Only for a ``write`` that does not wait.
@@ -86,16 +86,16 @@ class Lane(Generic[T]):
             return marker
         self._queue.append(marker)
         self._hurry = True
-        self._rouse()
+        self._wake_thread()
         if self._thread is None:
-            self._drain()
+            self._write_queued()
         if self._closed:
-            self._drop_rest()
+            self._drop_queued()
         return marker
 
     def close(self) -> None:
         """Take no more items, and have what is queued written soon."""
-        self._closing.set()
+        self._close_requested.set()
         self._hurry = True
         self._wake.set()
 
@@ -110,30 +110,30 @@ class Lane(Generic[T]):
         else:
             thread.join(timeout_s)
             if thread.is_alive() and self._in_flight:
-                losses.count(self._what, "shutdown", self._in_flight)
+                drop_counts.count(self._what, "shutdown", self._in_flight)
         self._closed = True
-        self._drop_rest()
+        self._drop_queued()
 
     @property
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         """How many items are queued."""
         return len(self._queue)
 
     @property
-    def closing(self) -> threading.Event:
+    def close_requested(self) -> threading.Event:
         """Set once the lane is being closed; a ``write`` that retries waits on it."""
-        return self._closing
+        return self._close_requested
 
-    def _drain(self) -> None:
-        with self.drained():
+    def _write_queued(self) -> None:
+        with self.drain():
             pass
 
-    def _renew(self) -> None:
+    def _reset(self) -> None:
         """Start anew: in a forked child the parent's thread is gone, and the parent's items are the parent's."""
         self._queue.clear()
-        self._closing = threading.Event()
+        self._close_requested = threading.Event()
         if self._closed:
-            self._closing.set()
+            self._close_requested.set()
         self._wake = threading.Event()
         self._writing = threading.RLock()
         self._starting = threading.RLock()
@@ -141,7 +141,7 @@ class Lane(Generic[T]):
         self._hurry = False
         self._in_flight = 0
 
-    def _rouse(self) -> None:
+    def _wake_thread(self) -> None:
         if self._thread is None:
             self._start()
         elif not self._wake.is_set():
@@ -160,16 +160,16 @@ class Lane(Generic[T]):
 
     def _run(self) -> None:
         # an item wakes nobody unless it fills a batch: who wakes a thread must share the interpreter with it
-        while not self._closing.is_set():
+        while not self._close_requested.is_set():
             if len(self._queue) < self._batch_size and not self._hurry:
                 self._wake.wait(self._interval_s)
             self._wake.clear()
             self._hurry = False
-            self._drain()
+            self._write_queued()
         self._finish()
 
     def _finish(self) -> None:
-        self._drain()
+        self._write_queued()
         with guard(f"record.{self._what}.close"):
             self._on_close()
 
@@ -189,12 +189,12 @@ class Lane(Generic[T]):
         try:
             self._write(batch)
         except Exception:
-            losses.count(self._what, "internal", len(batch))
+            drop_counts.count(self._what, "internal", len(batch))
             raise
 
     def _next_batch(self) -> tuple[list[T], _Marker | None]:
         batch: list[T] = []
-        for item in self._taken():
+        for item in self._pop_all():
             if isinstance(item, _Marker):
                 return batch, item
             batch.append(item)
@@ -202,12 +202,12 @@ class Lane(Generic[T]):
                 break
         return batch, None
 
-    def _drop_rest(self) -> None:
-        for item in self._taken():
+    def _drop_queued(self) -> None:
+        for item in self._pop_all():
             if isinstance(item, _Marker):
                 item.set()
             else:
-                losses.count(self._what, "shutdown")
+                drop_counts.count(self._what, "shutdown")
 
     def _last(self) -> T | _Marker | None:
         try:
@@ -215,7 +215,7 @@ class Lane(Generic[T]):
         except IndexError:
             return None
 
-    def _taken(self) -> Iterator[T | _Marker]:
+    def _pop_all(self) -> Iterator[T | _Marker]:
         """Items taken from the queue until it is empty; whoever takes one answers for it."""
         while True:
             try:
@@ -229,11 +229,11 @@ class _Marker(threading.Event):
     """Stands in a queue behind what must be written before it is set."""
 
 
-def _renew_all() -> None:
+def _reset_all() -> None:
     for lane in tuple(_lanes):
-        lane._renew()
+        lane._reset()
         lane._on_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(after_in_child=_reset_all)

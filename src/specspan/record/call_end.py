@@ -39,7 +39,7 @@ class Ending:
     """What was raised, where something was."""
 
     @classmethod
-    def of(cls, error: BaseException) -> Ending:
+    def from_error(cls, error: BaseException) -> Ending:
         """The ending of work that ``error`` left: blocked by the policy, cancelled from outside, or failed."""
         if isinstance(error, Blocked):
             return cls(EndKind.BLOCKED, error)
@@ -60,7 +60,7 @@ class Timing:
     """What specspan itself cost the caller, by stage."""
 
 
-class Sharing(NamedTuple):
+class SharedWith(NamedTuple):
     """What of a call another instrumentation sees to."""
 
     span: bool = False
@@ -71,10 +71,10 @@ class Sharing(NamedTuple):
     """They measure its tokens."""
 
 
-ALONE = Sharing()
+NOT_SHARED = SharedWith()
 
 
-class Ended(NamedTuple):
+class CallRecord(NamedTuple):
     """A call that is over: what metrics, log records and decision records are made of, off the caller's thread.
 
     A named tuple, as one is made for every call: a frozen dataclass takes three times as long to make. It holds no
@@ -89,7 +89,7 @@ class Ended(NamedTuple):
     error_type: str | None
     """``error.type``; None when it ended well."""
     timing: Timing
-    sharing: Sharing = ALONE
+    shared_with: SharedWith = NOT_SHARED
     dialect: str | None = None
     """In which dialect somebody else told of it; None where it was met."""
 

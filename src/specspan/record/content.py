@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import (
     Media,
     Message,
@@ -26,7 +26,7 @@ from specspan.call import (
     ToolCallResponse,
 )
 from specspan.record import conventions as names
-from specspan.record.attributes import safe
+from specspan.record.attributes import safe_text
 
 MAX_CHARS = 65_536
 """Of one attribute's JSON."""
@@ -39,7 +39,7 @@ _TEXT_CHARS = (MAX_CHARS, 4_096, 256, 32)
 
 
 @dataclass(frozen=True, slots=True)
-class Captured:
+class CapturedContent:
     """The content of one call by attribute name; what is absent from the call is absent here."""
 
     structures: Mapping[str, list[Any]]
@@ -50,33 +50,33 @@ class Captured:
     """Whether any of it was cut to size."""
 
 
-def capture(call: ModelCall) -> Captured:
+def capture_content(call: ModelCall) -> CapturedContent:
     """The content of a call, each attribute within `MAX_CHARS`."""
     request = call.request
     structures: dict[str, list[Any]] = {}
     texts: dict[str, str] = {}
     whole = True
     for name, items in (
-        (names.SYSTEM_INSTRUCTIONS, [part(item) for item in request.system_instructions]),
-        (names.INPUT_MESSAGES, [message(item) for item in request.input]),
-        (names.OUTPUT_MESSAGES, [message(item) for item in call.output]),
+        (names.SYSTEM_INSTRUCTIONS, [part_as_json(item) for item in request.system_instructions]),
+        (names.INPUT_MESSAGES, [message_as_json(item) for item in request.input]),
+        (names.OUTPUT_MESSAGES, [message_as_json(item) for item in call.output]),
         (names.TOOL_DEFINITIONS, list(request.tools)),
     ):
         if items:
             structures[name], texts[name], fits = _fitting(items)
             whole = whole and fits
     if not whole:
-        losses.count("content", "too_large")
-    return Captured(structures, texts, not whole)
+        drop_counts.count("content", "too_large")
+    return CapturedContent(structures, texts, not whole)
 
 
-def message(value: Message) -> dict[str, Any]:
+def message_as_json(value: Message) -> dict[str, Any]:
     """A message as ``{role, parts[]}``."""
-    found: dict[str, Any] = {"role": value.role, "parts": [part(item) for item in value.parts]}
+    found: dict[str, Any] = {"role": value.role, "parts": [part_as_json(item) for item in value.parts]}
     return found | _given(name=value.name, finish_reason=value.finish_reason)
 
 
-def part(value: Part) -> dict[str, Any]:
+def part_as_json(value: Part) -> dict[str, Any]:
     """A part of a message, by the conventions' name for its kind."""
     found: dict[str, Any] = {"type": value.type}
     if isinstance(value, (Text, Reasoning, Refusal)):
@@ -90,7 +90,7 @@ def part(value: Part) -> dict[str, Any]:
     return found
 
 
-def plain(value: Any) -> Any:
+def as_json_value(value: Any) -> Any:
     """``value`` made of what JSON knows, whatever it was, finite and encodable."""
     return _Plain(MAX_CHARS).of(value)
 
@@ -170,7 +170,7 @@ class _Plain:
 
     def _text(self, text: str) -> str:
         self.cut = self.cut or len(text) > self._text_chars
-        return safe(str.__str__(text), self._text_chars)
+        return safe_text(str.__str__(text), self._text_chars)
 
 
 def _number(value: float) -> float | str:

@@ -19,8 +19,8 @@ from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecR
 from specspan.policy.policy import Policy
 from specspan.record import content
 from specspan.record import conventions as names
-from specspan.record.attributes import of_scope, safe
-from specspan.record.call_end import Ended
+from specspan.record.attributes import safe_text, scope_attributes
+from specspan.record.call_end import CallRecord
 
 VERSION = 1
 _MAX_SHARED = 4096
@@ -39,7 +39,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class PolicyActivation:
     """A spec and a policy came into force."""
 
     policy: Policy
@@ -47,7 +47,7 @@ class InForce:
 
 
 @dataclass(slots=True)
-class RecordMaker:
+class RecordBuilder:
     """Makes records of one service."""
 
     service: Service
@@ -61,11 +61,11 @@ class RecordMaker:
     def __post_init__(self) -> None:
         self._service = asdict(self.service)
 
-    def record(self, item: Ended | InForce) -> Record:
+    def record(self, item: CallRecord | PolicyActivation) -> Record:
         """The record of a decision, or of a policy that came into force."""
-        return self._policy(item) if isinstance(item, InForce) else self._decision(item)
+        return self._policy(item) if isinstance(item, PolicyActivation) else self._decision(item)
 
-    def _decision(self, ended: Ended) -> Record:
+    def _decision(self, ended: CallRecord) -> Record:
         decision = ended.decision
         if decision is None:
             raise ValueError("a call without a decision has no decision record")
@@ -93,7 +93,7 @@ class RecordMaker:
             "stream": {"released_chars": decision.released_chars},
         }
 
-    def _policy(self, item: InForce) -> Record:
+    def _policy(self, item: PolicyActivation) -> Record:
         policy = item.policy
         return {
             "v": VERSION,
@@ -104,7 +104,7 @@ class RecordMaker:
             "policy": {
                 "digest": policy.digest,
                 "environment": policy.environment,
-                "layers": [{"source": safe(layer.source), "digest": layer.digest} for layer in policy.layers],
+                "layers": [{"source": safe_text(layer.source), "digest": layer.digest} for layer in policy.layers],
             },
             "mode": policy.mode.value,
             "clauses": [
@@ -137,11 +137,11 @@ class RecordMaker:
         """Keyed digest of messages in the conventions' shape, as JSON with sorted keys; None where there are none."""
         if not messages:
             return None
-        shape = [content.message(message) for message in messages]
+        shape = [content.message_as_json(message) for message in messages]
         try:
             text = _canonical(shape)
         except (TypeError, ValueError, RecursionError):  # cycles, keys that are no strings, integers without end
-            text = _canonical(content.plain(shape))
+            text = _canonical(content.as_json_value(shape))
         return "hmac-sha256:" + hmac.new(self.digest_key, text.encode(), hashlib.sha256).hexdigest()
 
     def _finding(self, finding: Finding) -> Record:
@@ -174,11 +174,11 @@ class RecordMaker:
             "duration_ns": finding.duration_ns,
         }
         if self.explained and finding.explanation is not None:
-            made["explanation"] = safe(finding.explanation)
+            made["explanation"] = safe_text(finding.explanation)
         return made
 
 
-def service_of(resource: Mapping[str, Any]) -> Service:
+def service_from_resource(resource: Mapping[str, Any]) -> Service:
     """The service that a resource describes."""
     version, instance = resource.get("service.version"), resource.get("service.instance.id")
     return Service(
@@ -189,14 +189,14 @@ def service_of(resource: Mapping[str, Any]) -> Service:
 
 
 def _canonical(shape: Any) -> str:
-    return json.dumps(shape, sort_keys=True, separators=(",", ":"), default=content.plain)
+    return json.dumps(shape, sort_keys=True, separators=(",", ":"), default=content.as_json_value)
 
 
 def _scope(context: CallContext) -> Record | None:
     """Which scope of autonomy was in force; a digest of None where none that can be read was."""
     if context.scope is None and context.standing is None:
         return None
-    said = of_scope(context)
+    said = scope_attributes(context)
     return {"digest": said.get(names.SCOPE_DIGEST), "trust": said.get(names.SCOPE_TRUST)}
 
 
@@ -229,7 +229,7 @@ def _override(ruling: OverrideRuling) -> Record:
         "by": override.by,
         "granted": ruling.granted,
         "kind": override.kind.value,
-        "reason": safe(override.reason),
+        "reason": safe_text(override.reason),
         "until": None if override.until is None else override.until.isoformat(),
         "source": _source(override.source),
         "refusal": ruling.refusal,
@@ -239,8 +239,12 @@ def _override(ruling: OverrideRuling) -> Record:
 def _source(source: str | Evidence | None) -> Record | None:
     if source is None:
         return None
-    return {"pointer": safe(source)} if isinstance(source, str) else {**asdict(source), "pointer": safe(source.pointer)}
+    return (
+        {"pointer": safe_text(source)}
+        if isinstance(source, str)
+        else {**asdict(source), "pointer": safe_text(source.pointer)}
+    )
 
 
 def _text(text: str | None) -> str | None:
-    return None if text is None else safe(text)
+    return None if text is None else safe_text(text)

@@ -9,9 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan._support.guard import guard
-from specspan.record.batching import Lane
+from specspan.record.batching import BatchWorker
 from specspan.record.settings import Settings
 
 _log = logging.getLogger("specspan")
@@ -32,7 +32,7 @@ class DecisionExporter(Protocol):
         """Let go of what it holds; nothing is exported after."""
 
 
-class Export(Generic[T]):
+class ExportWorker(Generic[T]):
     """Makes records on its lane's thread and hands them to one exporter; a failing one harms no other.
 
     A batch that could not be handed over is tried again after each of `Settings.retry_delays_s`, then dropped and
@@ -47,7 +47,7 @@ class Export(Generic[T]):
         self._retry_delays_s = settings.retry_delays_s
         self._failing = False
         self._held = settings.batch_size
-        self.lane: Lane[T | _Made] = Lane(
+        self.worker: BatchWorker[T | _BuiltRecord] = BatchWorker(
             "decision",
             self._write,
             queue_size=settings.queue_size,
@@ -58,22 +58,22 @@ class Export(Generic[T]):
 
     def put(self, item: T) -> None:
         """Queue an item. While the exporter lags, its record is made at once: a record holds no conversation."""
-        if self.lane.waiting < self._held:
-            self.lane.put(item)
+        if self.worker.queue_length < self._held:
+            self.worker.put(item)
             return
         for record in _records((item,), self._record_of):
-            self.lane.put(_Made(record))
+            self.worker.put(_BuiltRecord(record))
 
-    def _write(self, items: Sequence[T | _Made]) -> None:
+    def _write(self, items: Sequence[T | _BuiltRecord]) -> None:
         records = _records(items, self._record_of)
         if not records:
             return
         for delay_s in self._retry_delays_s:
             if self._handed_over(records):
                 return
-            self.lane.closing.wait(delay_s)
+            self.worker.close_requested.wait(delay_s)
         if not self._handed_over(records):
-            losses.count("decision", "export_failed", len(records))
+            drop_counts.count("decision", "export_failed", len(records))
 
     def _handed_over(self, records: Sequence[Mapping[str, Any]]) -> bool:
         # an exporter's own database and network calls are no part of the application's traces
@@ -93,18 +93,18 @@ class Export(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _BuiltRecord:
     record: Mapping[str, Any]
 
 
-def _records(items: Sequence[T | _Made], record_of: Callable[[T], Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _records(items: Sequence[T | _BuiltRecord], record_of: Callable[[T], Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Records of ``items``; one that cannot be made is counted and leaves the rest."""
     records: list[Mapping[str, Any]] = []
     for item in items:
         with guard("record.decision_record"):
             try:
-                records.append(item.record if isinstance(item, _Made) else record_of(item))
+                records.append(item.record if isinstance(item, _BuiltRecord) else record_of(item))
             except Exception:
-                losses.count("decision", "internal")
+                drop_counts.count("decision", "internal")
                 raise
     return records

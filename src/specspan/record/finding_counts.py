@@ -13,7 +13,7 @@ from specspan.record.attributes import Attributes
 
 _MAX_HELD = 256
 
-Alike: TypeAlias = tuple[str, str, str, str, str, str]
+MetricKey: TypeAlias = tuple[str, str, str, str, str, str]
 """What tells findings apart in metrics: spec version, clause, authority, severity, outcome, kind of check."""
 
 _NAMES = (
@@ -26,7 +26,7 @@ _NAMES = (
 )
 
 
-class FindingTally:
+class FindingCounts:
     """Findings counted by their metric attributes.
 
     Findings of clauses nothing was found about are shared by all calls, often the whole tuple of them, so adding
@@ -35,7 +35,7 @@ class FindingTally:
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, int], tuple[tuple[Finding, ...], int]] = {}
-        self._counts: Counter[Alike] = Counter()
+        self._counts: Counter[MetricKey] = Counter()
 
     def add(self, found: tuple[Finding, ...], spec_version: str) -> None:
         """Count all findings of one call."""
@@ -47,13 +47,13 @@ class FindingTally:
 
     def remove(self, finding: Finding, spec_version: str) -> None:
         """Leave one finding out of the count: it is counted elsewhere."""
-        self._counts[alike(finding, spec_version)] -= 1
+        self._counts[metric_key(finding, spec_version)] -= 1
 
     def take(self) -> Iterator[tuple[Attributes, int]]:
         """Everything counted so far, by metric attributes; the tally starts again from nothing."""
         self._let_go()
         counts, self._counts = self._counts, Counter()
-        return ((as_attributes(key), count) for key, count in counts.items() if count)
+        return ((metric_attributes(key), count) for key, count in counts.items() if count)
 
     def _let_go(self) -> None:
         by_identity: Counter[tuple[str, int]] = Counter()
@@ -67,17 +67,17 @@ class FindingTally:
                 for finding_id in ids:
                     by_identity[spec_version, finding_id] += times
         for (spec_version, finding_id), count in by_identity.items():
-            self._counts[alike(finding_of[finding_id], spec_version)] += count
+            self._counts[metric_key(finding_of[finding_id], spec_version)] += count
         self._held.clear()
 
 
-def alike(finding: Finding, spec_version: str) -> Alike:
+def metric_key(finding: Finding, spec_version: str) -> MetricKey:
     """What metrics tell of a finding."""
     kind = "" if finding.check is None else str(finding.check.kind)
     severity, outcome = str(finding.severity), str(finding.outcome)
     return spec_version, finding.clause, finding.authority, severity, outcome, kind
 
 
-def as_attributes(key: Alike) -> Attributes:
+def metric_attributes(key: MetricKey) -> Attributes:
     """The same as attributes; what is empty is left out."""
     return {name: value for name, value in zip(_NAMES, key, strict=True) if value}

@@ -12,8 +12,8 @@ from specspan.decision import Decision, Finding, Outcome
 from specspan.record import attributes, content
 from specspan.record import attributes as findings
 from specspan.record import conventions as names
-from specspan.record.batching import Lane
-from specspan.record.call_end import Ended
+from specspan.record.batching import BatchWorker
+from specspan.record.call_end import CallRecord
 from specspan.record.liveness import Liveness
 from specspan.record.settings import Settings
 from specspan.version import __version__
@@ -27,7 +27,7 @@ class LogRecords:
         self._content = settings.content.on_events
         self._guardrails = settings.generation.next
         self.live = Liveness(provider, get_logger_provider)
-        self.lane: Lane[Ended] = Lane(
+        self.worker: BatchWorker[CallRecord] = BatchWorker(
             "log_record",
             self._write,
             queue_size=settings.queue_size,
@@ -36,11 +36,11 @@ class LogRecords:
         )
         """Where to put calls that are over."""
 
-    def _write(self, ended: Sequence[Ended]) -> None:
+    def _write(self, ended: Sequence[CallRecord]) -> None:
         for call in ended:
             self._write_call(call, call.context)
 
-    def _write_call(self, ended: Ended, context: Context) -> None:
+    def _write_call(self, ended: CallRecord, context: Context) -> None:
         if self._content and ended.dialect is None:
             self._write_content(ended, context)
         if ended.decision is None:
@@ -49,12 +49,12 @@ class LogRecords:
             if finding.outcome in findings.APPLIED:
                 self._write_finding(ended, ended.decision, finding, context)
 
-    def _write_finding(self, ended: Ended, decision: Decision, finding: Finding, context: Context) -> None:
-        own = findings.as_attributes(finding, explained=False)
+    def _write_finding(self, ended: CallRecord, decision: Decision, finding: Finding, context: Context) -> None:
+        own = findings.finding_attributes(finding, explained=False)
         own[names.DECISION_ID] = decision.id
         response = ended.call.response
         if response is not None and response.id is not None:
-            own[names.RESPONSE_ID] = attributes.safe(response.id)
+            own[names.RESPONSE_ID] = attributes.safe_text(response.id)
         explanation = finding.explanation if self._content else None
         fault = finding.outcome in findings.FAULTS
         given = _evaluation(finding, explanation) | own
@@ -83,9 +83,9 @@ class LogRecords:
             )
         )
 
-    def _write_content(self, ended: Ended, context: Context) -> None:
+    def _write_content(self, ended: CallRecord, context: Context) -> None:
         """The conventions' event of an inference's details, content in structured form."""
-        captured = content.capture(ended.call)
+        captured = content.capture_content(ended.call)
         if not captured.structures:
             return
         given: dict[str, AnyValue] = {
@@ -106,9 +106,9 @@ def _evaluation(finding: Finding, explanation: str | None) -> attributes.Attribu
     if finding.score is not None:
         found[names.EVALUATION_SCORE_VALUE] = finding.score
     if explanation is not None:
-        found[names.EVALUATION_EXPLANATION] = attributes.safe(explanation)
+        found[names.EVALUATION_EXPLANATION] = attributes.safe_text(explanation)
     if finding.outcome is Outcome.ERROR:
-        found[names.ERROR_TYPE] = attributes.safe(finding.reason or "_OTHER")
+        found[names.ERROR_TYPE] = attributes.safe_text(finding.reason or "_OTHER")
     return found
 
 
@@ -121,9 +121,9 @@ def _guardrail(finding: Finding, decision: Decision) -> attributes.Attributes:
         names.GUARDRAIL_RESULT_VALUE: finding.outcome.value,
         names.GUARDRAIL_SOURCE: finding.stage.value,
     }
-    version = attributes.one_or_all(decision.specs, "version")
+    version = attributes.spec_attribute(decision.specs, "version")
     if version is not None:
         found[names.GUARDRAIL_POLICY_VERSION] = version
     if finding.reason is not None:
-        found[names.GUARDRAIL_RESULT_REASON] = attributes.safe(finding.reason)
+        found[names.GUARDRAIL_RESULT_REASON] = attributes.safe_text(finding.reason)
     return found

@@ -18,7 +18,7 @@ from opentelemetry import metrics
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling, Severity, Verdict
 from specspan.policy.overrides import UNKNOWN_CLAUSE, UNKNOWN_LEVEL
 from specspan.policy.policy import Policy
@@ -26,10 +26,10 @@ from specspan.record import attributes
 from specspan.record import attributes as findings
 from specspan.record import conventions as names
 from specspan.record.attributes import Attributes
-from specspan.record.batching import Lane
-from specspan.record.call_end import Ended
+from specspan.record.batching import BatchWorker
+from specspan.record.call_end import CallRecord
 from specspan.record.conventions import Generation
-from specspan.record.finding_counts import FindingTally, alike, as_attributes
+from specspan.record.finding_counts import FindingCounts, metric_attributes, metric_key
 from specspan.record.liveness import Liveness
 from specspan.record.settings import Settings
 from specspan.version import __version__
@@ -69,18 +69,18 @@ class GenAiMetrics:
             for name in names.USAGE
         }
 
-    def record(self, ended: Ended, context: Context) -> None:
+    def record(self, ended: CallRecord, context: Context) -> None:
         """Measure of one call what nobody else does."""
-        sharing = ended.sharing
-        if sharing.duration and sharing.tokens:
+        shared_with = ended.shared_with
+        if shared_with.duration and shared_with.tokens:
             return
         found = _of_call(ended)
-        if not sharing.duration:
+        if not shared_with.duration:
             self._record_duration(ended, found, context)
-        if not sharing.tokens:
+        if not shared_with.tokens:
             self._record_usage(ended, found, context)
 
-    def _record_duration(self, ended: Ended, found: Attributes, context: Context) -> None:
+    def _record_duration(self, ended: CallRecord, found: Attributes, context: Context) -> None:
         inference = ended.call.request.operation in names.INFERENCE_OPERATIONS
         timed = found if ended.error_type is None else found | {names.ERROR_TYPE: ended.error_type}
         first_chunk_s = ended.timing.time_to_first_chunk_s
@@ -93,7 +93,7 @@ class GenAiMetrics:
             if first_chunk_s is not None:
                 self._inference_first_chunk.record(first_chunk_s, found, context)
 
-    def _record_usage(self, ended: Ended, found: Attributes, context: Context) -> None:
+    def _record_usage(self, ended: CallRecord, found: Attributes, context: Context) -> None:
         if ended.call.response is None:
             return
         for name, count in attributes.usage(ended.call.response).items():
@@ -103,13 +103,13 @@ class GenAiMetrics:
                 self._usage[name].add(count, found, context)
 
 
-def _of_call(ended: Ended) -> Attributes:
+def _of_call(ended: CallRecord) -> Attributes:
     request, response = ended.call.request, ended.call.response
     found: Attributes = {names.OPERATION_NAME: request.operation, names.PROVIDER_NAME: request.provider}
     if request.model is not None:
-        found[names.REQUEST_MODEL] = attributes.safe(request.model)
+        found[names.REQUEST_MODEL] = attributes.safe_text(request.model)
     if response is not None and response.model is not None:
-        found[names.RESPONSE_MODEL] = attributes.safe(response.model)
+        found[names.RESPONSE_MODEL] = attributes.safe_text(response.model)
     if request.server_address is not None:
         found[names.SERVER_ADDRESS] = request.server_address
         if request.server_port is not None:
@@ -175,24 +175,24 @@ class Metrics:
                 "{finding}",
                 "Findings of background checks still waited for.",
             )
-        self.lane: Lane[Ended] = Lane(
+        self.worker: BatchWorker[CallRecord] = BatchWorker(
             "measurement",
             self._write,
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             interval_s=settings.interval_s,
-            on_close=self.settle,
+            on_close=self.measure_all,
             on_fork=self._forget,
         )
         """Where to put calls that are over."""
         self.live = Liveness(provider, metrics.get_meter_provider)
         self._tally_of_decisions: Counter[_DecisionKey] = Counter()
-        self._tally_of_findings = FindingTally()
+        self._tally_of_findings = FindingCounts()
         _all.add(self)
 
-    def settle(self) -> None:
+    def measure_all(self) -> None:
         """Bring the instruments up to date with every call that ended so far."""
-        with self.lane.drained():
+        with self.worker.drain():
             decisions, self._tally_of_decisions = self._tally_of_decisions, Counter()
             for key, count in decisions.items():
                 self._decisions.add(count, _decision_attributes(key))
@@ -206,14 +206,14 @@ class Metrics:
         """
         spec_version = _joined(spec.version for spec in policy.specs)
         for found in islice(_awaited(policy), _MAX_ZEROS):
-            self._findings.add(0, as_attributes(alike(found, spec_version)))
+            self._findings.add(0, metric_attributes(metric_key(found, spec_version)))
 
     def _forget(self) -> None:
         """In a forked child: what the parent tallied is the parent's to add."""
         self._tally_of_decisions = Counter()
-        self._tally_of_findings = FindingTally()
+        self._tally_of_findings = FindingCounts()
 
-    def _write(self, batch: Sequence[Ended]) -> None:
+    def _write(self, batch: Sequence[CallRecord]) -> None:
         for ended in batch:
             context = ended.context
             if ended.call.request.executes is None:
@@ -226,7 +226,7 @@ class Metrics:
             if ended.decision is not None:
                 self._write_decision(ended, ended.decision, context)
 
-    def _write_decision(self, ended: Ended, decision: Decision, context: Context) -> None:
+    def _write_decision(self, ended: CallRecord, decision: Decision, context: Context) -> None:
         key = _decision_key(ended, decision)
         if decision.verdict is Verdict.COMPLIED:
             self._tally_of_decisions[key] += 1
@@ -241,9 +241,9 @@ class Metrics:
         self._tally_of_findings.add(decision.findings, spec_version)
         summary = decision.summary
         if summary.violated or summary.uncertain or summary.errored:
-            for finding in findings.faults(decision):
+            for finding in findings.faulty_findings(decision):
                 self._tally_of_findings.remove(finding, spec_version)
-                self._findings.add(1, as_attributes(alike(finding, spec_version)), context)
+                self._findings.add(1, metric_attributes(metric_key(finding, spec_version)), context)
         for finding in decision.findings:
             if finding.duration_ns and finding.check is not None:
                 self._check_duration.record(finding.duration_ns / 1e9, _of_check(finding, finding.check), context)
@@ -258,7 +258,7 @@ def _awaited(policy: Policy) -> Iterator[Finding]:
                 yield Finding(Outcome.VIOLATED, clause=name, authority=authority, severity=bound.severity, check=ref)
 
 
-def _decision_key(ended: Ended, decision: Decision) -> _DecisionKey:
+def _decision_key(ended: CallRecord, decision: Decision) -> _DecisionKey:
     return (
         _joined(spec.id for spec in decision.specs),
         _joined(spec.version for spec in decision.specs),
@@ -298,8 +298,8 @@ def _of_override(ruling: OverrideRuling) -> Attributes:
 def _dropped(_options: CallbackOptions) -> list[Observation]:
     """Every loss of this process. Asked at each collection, so what waits to be measured is measured first."""
     for recorded in tuple(_all):
-        recorded.settle()
+        recorded.measure_all()
     return [
         Observation(count, {names.DROPPED_WHAT: what, names.DROPPED_REASON: reason})
-        for (what, reason), count in losses.totals().items()
+        for (what, reason), count in drop_counts.totals().items()
     ]

@@ -11,7 +11,7 @@ from specspan.record import conventions as names
 from specspan.version import __version__
 
 
-class PolicyReloads:
+class PolicyReloadMetrics:
     """How often a changed policy was loaded or refused, and whether the files differ from what is in force."""
 
     def __init__(self, provider: MeterProvider | None) -> None:
@@ -28,12 +28,12 @@ class PolicyReloads:
             "1 while the policy's files hold what was refused, and an older policy is in force.",
         )
 
-    def reloaded(self) -> None:
+    def count_reload(self) -> None:
         """What the files hold is in force."""
         self._stale = False
         self._counter.add(1, {names.RELOAD_RESULT: "ok"})
 
-    def refused(self) -> None:
+    def count_refusal(self) -> None:
         """What the files hold cannot be used."""
         self._stale = True
         self._counter.add(1, {names.RELOAD_RESULT: "refused"})

@@ -13,17 +13,17 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan._support.guard import contain, guard
 from specspan.call import Attribute, CallContext, ModelCall, Request
 from specspan.decision import Decision, Verdict
 from specspan.policy.policy import Policy
 from specspan.record import attributes, content, conventions
 from specspan.record import attributes as findings
-from specspan.record.batching import Lane
-from specspan.record.call_end import ALONE, Ended, Ending, EndKind, Sharing, Timing
-from specspan.record.decision_record import InForce, RecordMaker, service_of
-from specspan.record.export import DecisionExporter, Export
+from specspan.record.batching import BatchWorker
+from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
+from specspan.record.decision_record import PolicyActivation, RecordBuilder, service_from_resource
+from specspan.record.export import DecisionExporter, ExportWorker
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
 from specspan.record.settings import Content, Settings
@@ -72,7 +72,7 @@ class Recorder:
         self._metrics = Metrics(meter_provider, self._settings, pending)
         self._logs = LogRecords(logger_provider, self._settings)
         maker = _record_maker(self._settings, resource or getattr(tracer_provider, "resource", None))
-        self._exports = tuple(Export(exporter, maker.record, self._settings) for exporter in decision_exporters)
+        self._exports = tuple(ExportWorker(exporter, maker.record, self._settings) for exporter in decision_exporters)
         atexit.register(self.shutdown)
 
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:
@@ -82,7 +82,7 @@ class Recorder:
         try:
             of = request.model if request.executes is None else request.executes.name
             return self._tracer.start_span(
-                attributes.name_of(request.operation, of),
+                attributes.span_name(request.operation, of),
                 parent,
                 SpanKind.CLIENT if request.executes is None else SpanKind.INTERNAL,
                 attributes.at_start(request, context),
@@ -91,12 +91,12 @@ class Recorder:
             contain("record.start_call", error)
             return trace.INVALID_SPAN
 
-    def shares(self, span: Span) -> bool:
+    def can_write_on(self, span: Span) -> bool:
         """Whether a span, of whatever instrumentation, goes where ours go, and can still be written on."""
         ours = _processor_of(self._tracer)
         return ours is not None and ours is getattr(span, "_span_processor", None) and span.is_recording()
 
-    def beside(self, tracer: Tracer) -> bool:
+    def has_same_processor(self, tracer: Tracer) -> bool:
         """Whether the spans of a tracer, of whatever instrumentation, go where ours go."""
         ours = _processor_of(self._tracer)
         return ours is not None and ours is _processor_of(tracer)
@@ -115,42 +115,44 @@ class Recorder:
         decision: Decision | None,
         ending: Ending,
         timing: Timing,
-        sharing: Sharing = ALONE,
+        shared_with: SharedWith = NOT_SHARED,
     ) -> None:
         """Record what became of a call and end its span.
 
         ``call`` is as it was sent and handed over: what was redacted is gone from it. What another instrumentation sees
-        to, by ``sharing``, is left to it.
+        to, by ``shared_with``, is left to it.
         """
         try:
-            ended = Ended(
-                span.get_span_context(), call, decision, ending.kind, attributes.error_type(ending), timing, sharing
+            ended = CallRecord(
+                span.get_span_context(), call, decision, ending.kind, attributes.error_type(ending), timing, shared_with
             )
             try:
-                self._hand_on(ended)
+                self._enqueue(ended)
             except Exception as error:
-                contain("record.end_call.hand_on", error)
+                contain("record.end_call.enqueue", error)
             if span.is_recording():
                 self._write(span, ended)
                 self._set_status(span, decision, ended.error_type, ending.error)
-            elif sharing.span and span.get_span_context().trace_flags.sampled:
-                losses.count("decision_on_span", "ended_by_another")
+            elif shared_with.span and span.get_span_context().trace_flags.sampled:
+                drop_counts.count("decision_on_span", "ended_by_another")
         except Exception as error:
             contain("record.end_call.span", error)
         finally:
-            if not sharing.span:
+            if not shared_with.span:
                 span.end()
 
-    def decided(self, ended: Ended, tracer_provider: trace.TracerProvider | None, started_ns: int) -> None:
+    def record_bridged_call(
+        self, ended: CallRecord, tracer_provider: trace.TracerProvider | None, started_ns: int
+    ) -> None:
         """Record the decision about a call whose own span, somebody else's, has ended.
 
         An ended span takes no attributes any more, so they are on a span right below it, in its trace and where its
         own spans go. Log and decision records, and exemplars, name the call's own span. ``started_ns``: when the
         deciding began, of Unix time.
         """
-        with guard("record.decided"):
-            self._hand_on(ended)
-        with guard("record.decided.span"):
+        with guard("record.record_bridged_call"):
+            self._enqueue(ended)
+        with guard("record.record_bridged_call.span"):
             tracer = trace.get_tracer(
                 conventions.INSTRUMENTATION_NAME, __version__, tracer_provider, conventions.SCHEMA_URL
             )
@@ -160,7 +162,7 @@ class Recorder:
             )
             try:
                 if span.is_recording() and ended.decision is not None:
-                    self._write_decided(span, ended, ended.decision)
+                    self._write_bridged_call(span, ended, ended.decision)
             finally:
                 span.end()
 
@@ -174,7 +176,7 @@ class Recorder:
         """Start the span of a decorated function, below ``parent`` or the current span; it is not made current."""
         with guard("record.start_work"):
             given = dict(found)
-            attributes.of_context(given, context)
+            attributes.add_context(given, context)
             return self._tracer.start_span(name, parent, SpanKind.INTERNAL, given)
         return trace.INVALID_SPAN
 
@@ -185,24 +187,24 @@ class Recorder:
                 with guard("record.end_work"):
                     found: attributes.Attributes = {}
                     error_type = attributes.error_type(ending)
-                    attributes.of_ending(found, ending.kind, error_type)
+                    attributes.add_ending(found, ending.kind, error_type)
                     span.set_attributes(found)
                     self._set_status(span, None, error_type, ending.error)
         finally:
             span.end()
 
-    def policy_in_force(self, policy: Policy) -> None:
+    def record_policy(self, policy: Policy) -> None:
         """Record which spec and policy came into force, and that none of its clauses has been violated yet."""
-        with guard("record.policy_in_force"):
+        with guard("record.record_policy"):
             if self._metrics.live:
                 self._metrics.start_at_zero(policy)
             for export in self._exports:
-                export.put(InForce(policy, time.time_ns()))
+                export.put(PolicyActivation(policy, time.time_ns()))
 
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over everything recorded so far. False when that took longer than ``timeout_s``."""
         deadline_s = time.monotonic() + timeout_s
-        written = [lane.flush() for lane in self._lanes]
+        written = [worker.flush() for worker in self._workers]
         return all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in written)
 
     def shutdown(self) -> None:
@@ -212,26 +214,26 @@ class Recorder:
         """
         atexit.unregister(self.shutdown)
         deadline_s = time.monotonic() + _SHUTDOWN_S
-        for lane in self._lanes:  # all of them first, so that one that hangs takes no time from the others
-            lane.close()
-        for lane in self._lanes:
+        for worker in self._workers:  # all of them first, so that one that hangs takes no time from the others
+            worker.close()
+        for worker in self._workers:
             with guard("record.shutdown"):
-                lane.shutdown(max(0.0, deadline_s - time.monotonic()))
+                worker.shutdown(max(0.0, deadline_s - time.monotonic()))
 
     @property
-    def _lanes(self) -> tuple[Lane[Any], ...]:
-        return (self._metrics.lane, self._logs.lane, *(export.lane for export in self._exports))
+    def _workers(self) -> tuple[BatchWorker[Any], ...]:
+        return (self._metrics.worker, self._logs.worker, *(export.worker for export in self._exports))
 
-    def _hand_on(self, ended: Ended) -> None:
+    def _enqueue(self, ended: CallRecord) -> None:
         if self._metrics.live:
-            self._metrics.lane.put(ended)
+            self._metrics.worker.put(ended)
         if self._logs.live:
-            self._logs.lane.put(ended)
+            self._logs.worker.put(ended)
         if ended.decision is not None:
             for export in self._exports:
                 export.put(ended)
 
-    def _write(self, span: Span, ended: Ended) -> None:
+    def _write(self, span: Span, ended: CallRecord) -> None:
         decision = ended.decision
         found = attributes.at_end(ended.call.response, decision, ended.kind, ended.error_type, ended.timing)
         if self._settings.content.on_spans:
@@ -240,26 +242,26 @@ class Recorder:
             self._add_events(span, decision, found)
         span.set_attributes(found)
 
-    def _write_decided(self, span: Span, ended: Ended, decision: Decision) -> None:
+    def _write_bridged_call(self, span: Span, ended: CallRecord, decision: Decision) -> None:
         found: attributes.Attributes = {
             conventions.CALL_SPAN_ID: trace.format_span_id(ended.span_context.span_id),
             **({} if ended.dialect is None else {conventions.CALL_DIALECT: ended.dialect}),
         }
-        attributes.of_context(found, ended.call.context)
+        attributes.add_context(found, ended.call.context)
         found |= attributes.at_end(None, decision, ended.kind, None, ended.timing)
         self._add_events(span, decision, found)
         span.set_attributes(found)
         self._set_status(span, decision, None, None)
 
     def _add_events(self, span: Span, decision: Decision, found: attributes.Attributes) -> None:
-        chosen = findings.for_events(decision, self._settings.finding_events)
+        chosen = findings.findings_for_events(decision, self._settings.finding_events)
         for finding in chosen[: findings.MAX_EVENTS]:
-            given = findings.as_attributes(finding, explained=self._settings.content.on_spans)
+            given = findings.finding_attributes(finding, explained=self._settings.content.on_spans)
             span.add_event(conventions.EVENT_FINDING, given | {conventions.DECISION_ID: decision.id})
         left_out = len(chosen) - findings.MAX_EVENTS
         if left_out > 0:
             found[conventions.EVENTS_DROPPED] = left_out
-            losses.count("finding_event", "span_limit", left_out)
+            drop_counts.count("finding_event", "span_limit", left_out)
 
     def _set_status(
         self, span: Span, decision: Decision | None, error_type: str | None, error: BaseException | None
@@ -275,7 +277,7 @@ class Recorder:
         if error is None or not self._settings.content.on_spans:
             return error_type
         try:
-            return f"{error_type}: {attributes.safe(str(error))}"
+            return f"{error_type}: {attributes.safe_text(str(error))}"
         except Exception:  # somebody's `__str__`
             return error_type
 
@@ -290,16 +292,16 @@ def _processor_of(tracer: Any) -> Any | None:
     return tracer.span_processor
 
 
-def _record_maker(settings: Settings, resource: Resource | None) -> RecordMaker:
-    service = service_of(resource.attributes if resource is not None else {})
+def _record_maker(settings: Settings, resource: Resource | None) -> RecordBuilder:
+    service = service_from_resource(resource.attributes if resource is not None else {})
     explained = settings.content is not Content.NO_CONTENT
     if settings.digest_key is None:
-        return RecordMaker(service, explained)
-    return RecordMaker(service, explained, settings.digest_key)
+        return RecordBuilder(service, explained)
+    return RecordBuilder(service, explained, settings.digest_key)
 
 
 def _content(call: ModelCall) -> attributes.Attributes:
-    captured = content.capture(call)
+    captured = content.capture_content(call)
     found: attributes.Attributes = dict(captured.texts)
     if captured.truncated:
         found[conventions.CONTENT_TRUNCATED] = True

@@ -9,7 +9,7 @@ from dataclasses import replace
 from opentelemetry.trace import TracerProvider
 
 from specspan.errors import ConfigurationError, Problem
-from specspan.runtime.running import Running
+from specspan.runtime.configuration import Configuration
 
 _MADE_HERE = (
     "bridges were asked for, and OpenTelemetry has no tracer provider yet: nobody else's spans go to the one that "
@@ -21,7 +21,7 @@ _NO_PROCESSORS = (
 _log = logging.getLogger("specspan")
 
 
-def providers_named(asked: bool | Sequence[TracerProvider] | None) -> Sequence[TracerProvider]:
+def explicit_providers(asked: bool | Sequence[TracerProvider] | None) -> Sequence[TracerProvider]:
     """The tracer providers that ``configure(bridges=…)`` names; none where it names none.
 
     Raises:
@@ -35,14 +35,14 @@ def providers_named(asked: bool | Sequence[TracerProvider] | None) -> Sequence[T
     return named
 
 
-def bridged(what: Running, named: Sequence[TracerProvider]) -> Running:
+def attach_bridge(what: Configuration, named: Sequence[TracerProvider]) -> Configuration:
     """The same with a bridge from the tracer providers ``named``, or from the one in use."""
     from specspan.bridges.bridge import Bridge  # OpenTelemetry's SDK: not before it is needed
     from specspan.bridges.dialect import dialects
 
     found = what.providers
     bridge = Bridge(dialects())
-    if not named and found.tracer in found.made:
+    if not named and found.tracer in found.owned:
         _log.warning(_MADE_HERE)
     for provider in named or (found.tracer,):
         if not bridge.listen_to(provider):

@@ -13,7 +13,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from specspan._support.guard import guard
-from specspan.runtime.running import running
+from specspan.runtime.configuration import current_configuration
 
 _NOT_BRIDGED = "content was handed over and nothing is decided by it: call specspan.configure(bridges=True)"
 _log = logging.getLogger("specspan")
@@ -38,7 +38,7 @@ class CompletionHook:
     ) -> None:
         """Called before the span ends, on the application's thread."""
         with guard("runtime.completion_hook"):
-            what = running()
+            what = current_configuration()
             if what is None or what.bridge is None:
                 if not self._said:
                     self._said = True

@@ -13,7 +13,7 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from specspan._support.files import noting_files
+from specspan._support.files import record_file_reads
 from specspan._support.guard import guard
 from specspan.decision import Mode
 from specspan.engine.engine import Engine
@@ -24,9 +24,15 @@ from specspan.record.export import DecisionExporter
 from specspan.record.recorder import Recorder
 from specspan.record.sampling.rules import Sampling
 from specspan.runtime import environment as env
-from specspan.runtime.bridging import providers_named
-from specspan.runtime.reload import Digests, Watcher
-from specspan.runtime.running import Running, at_end_of_child, run_from_now_on, running, take_over
+from specspan.runtime.bridging import explicit_providers
+from specspan.runtime.configuration import (
+    Configuration,
+    at_end_of_child,
+    current_configuration,
+    install_configuration,
+    swap_engine,
+)
+from specspan.runtime.reload import Digests, PollingThread
 
 if TYPE_CHECKING:
     from specspan.runtime.otel_providers import Providers
@@ -80,12 +86,12 @@ def configure(
         MissingDependency: an exporter that was asked for is not installed.
         ConfigurationError: any other misuse. Whatever is raised, what was configured before stays in force.
     """
-    asked = env.read(os.environ)
+    asked = env.read_environment(os.environ)
     if db is not None:
-        asked = asked.and_sqlite()
+        asked = asked.with_sqlite()
     if bridges is not None:
         asked = replace(asked, bridges=bool(bridges))
-    named = providers_named(bridges)
+    named = explicit_providers(bridges)
     if sampling is not None:
         asked = replace(asked, sampling=_sampling(sampling))
     source = policy if policy is not None else asked.policy
@@ -94,9 +100,9 @@ def configure(
         source = os.path.abspath(source or "")  # noqa: PTH100 - links stay links, and the folder may change
 
     def load() -> Policy | None:
-        return policy_of(source, mode or asked.mode, environment or asked.policy_environment)
+        return resolve_policy(source, mode or asked.mode, environment or asked.policy_environment)
 
-    with noting_files() as read:
+    with record_file_reads() as read:
         loaded = load()
     engine = Engine(loaded) if loaded is not None else None
     if asked.disabled:
@@ -110,23 +116,25 @@ def configure(
         )
 
         if decision_exporters is None:
-            decision_exporters = [exporters.create(exporters.DECISIONS, name, db=db) for name in asked.decisions]
-        found = providers.given_or_made(
+            decision_exporters = [
+                exporters.create_exporter(exporters.DECISIONS, name, db=db) for name in asked.decisions
+            ]
+        found = providers.resolve_providers(
             asked, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
         )
         what = _assembled(engine, found, decision_exporters)
         if asked.bridges:
-            from specspan.runtime.bridging import bridged
+            from specspan.runtime.bridging import attach_bridge
 
-            what = bridged(what, named)
+            what = attach_bridge(what, named)
     if what is not None and interval_s is not None:
         what = _watched(what, load, read, interval_s)
-    run_from_now_on(what)
+    install_configuration(what)
 
 
 def force_flush(timeout_s: float = 5.0) -> bool:
     """Hand over everything recorded so far; False when something was left after ``timeout_s`` seconds."""
-    what = running()
+    what = current_configuration()
     if what is None:
         return True
     with guard("runtime.force_flush"):
@@ -136,26 +144,26 @@ def force_flush(timeout_s: float = 5.0) -> bool:
 
 def shutdown() -> None:
     """Flush, and take specspan out of work until it is configured again. At exit this happens by itself."""
-    run_from_now_on(None)
+    install_configuration(None)
 
 
 @overload
-def policy_of(policy: None, mode: Mode | str | None = None, environment: str | None = None) -> None: ...
+def resolve_policy(policy: None, mode: Mode | str | None = None, environment: str | None = None) -> None: ...
 
 
 @overload
-def policy_of(
+def resolve_policy(
     policy: str | os.PathLike[str] | Policy, mode: Mode | str | None = None, environment: str | None = None
 ) -> Policy: ...
 
 
 @overload
-def policy_of(
+def resolve_policy(
     policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None, environment: str | None = None
 ) -> Policy | None: ...
 
 
-def policy_of(
+def resolve_policy(
     policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None, environment: str | None = None
 ) -> Policy | None:
     """The policy, loaded for ``environment`` where a file is meant, under ``mode`` where one is given.
@@ -172,7 +180,9 @@ def policy_of(
     return policy if mode is None else replace(policy, mode=_mode(mode))
 
 
-def _assembled(engine: Engine | None, found: Providers, decision_exporters: Sequence[DecisionExporter]) -> Running:
+def _assembled(
+    engine: Engine | None, found: Providers, decision_exporters: Sequence[DecisionExporter]
+) -> Configuration:
     recorder = Recorder(
         tracer_provider=found.tracer,
         meter_provider=found.meter,
@@ -181,27 +191,27 @@ def _assembled(engine: Engine | None, found: Providers, decision_exporters: Sequ
         decision_exporters=decision_exporters,
     )
     if engine is not None:
-        recorder.policy_in_force(engine.policy)
-    return Running(Pipeline(recorder, engine), found)
+        recorder.record_policy(engine.policy)
+    return Configuration(Pipeline(recorder, engine), found)
 
 
-def _unrecorded(engine: Engine | None, *, reloads: bool) -> Running | None:
+def _unrecorded(engine: Engine | None, *, reloads: bool) -> Configuration | None:
     """Nothing at all, unless a policy is enforced, or may come to be: who silences telemetry has not lifted it."""
     if engine is None or not (reloads or engine.policy.mode is Mode.ENFORCE):
         return None
     from specspan.runtime import otel_providers as providers
 
-    return _assembled(engine, providers.none(), ())
+    return _assembled(engine, providers.no_op_providers(), ())
 
 
-def _watched(what: Running, load: Callable[[], Policy | None], read: Digests, interval_s: float) -> Running:
+def _watched(what: Configuration, load: Callable[[], Policy | None], read: Digests, interval_s: float) -> Configuration:
     """The same, its policy loaded again when its files change."""
-    from specspan.record.policy_reloads import PolicyReloads
-    from specspan.runtime.reload import Reloader
+    from specspan.record.policy_reloads import PolicyReloadMetrics
+    from specspan.runtime.reload import PolicyReloader
 
-    reloads = PolicyReloads(what.providers.meter)
-    reloader = Reloader(load, read, partial(take_over, what.pipeline.recorder), reloads)
-    return replace(what, watcher=Watcher(reloader.poll, interval_s), at_last=reloads.close)
+    reloads = PolicyReloadMetrics(what.providers.meter)
+    reloader = PolicyReloader(load, read, partial(swap_engine, what.pipeline.recorder), reloads)
+    return replace(what, watcher=PollingThread(reloader.poll, interval_s), on_shutdown=reloads.close)
 
 
 def _interval_s(
@@ -219,11 +229,11 @@ def _interval_s(
     if source is None or isinstance(source, Policy):
         problem = Problem("there is no file to look at", "Give 'policy' the path of a file, or leave 'reload' out.")
         raise ConfigurationError("configure(reload=…)", problem)
-    return env.RELOAD_S if reload is True else env.reload_interval(reload, "configure(reload=…)")
+    return env.RELOAD_S if reload is True else env.check_interval(reload, "configure(reload=…)")
 
 
 def _sampling(asked: float | Sampling) -> Sampling:
-    return asked if isinstance(asked, Sampling) else env.sampling_of(asked, "configure(sampling=…)")
+    return asked if isinstance(asked, Sampling) else env.parse_ratio(asked, "configure(sampling=…)")
 
 
 atexit.register(shutdown)

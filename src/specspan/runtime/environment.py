@@ -48,7 +48,7 @@ class Environment:
     metrics: tuple[str, ...]
     logs: tuple[str, ...]
 
-    def and_sqlite(self) -> Environment:
+    def with_sqlite(self) -> Environment:
         """The same, with spans and decisions going to SQLite besides."""
         return replace(
             self,
@@ -57,7 +57,7 @@ class Environment:
         )
 
 
-def read(environ: Mapping[str, str]) -> Environment:
+def read_environment(environ: Mapping[str, str]) -> Environment:
     """Read the variables; an empty one counts as unset, as OpenTelemetry has it.
 
     Raises:
@@ -88,7 +88,7 @@ def _switch(given: Mapping[str, str], name: str) -> bool:
     raise ConfigurationError(name, Problem(f"{given[name]!r} is neither true nor false", "Use one of them."))
 
 
-def reload_interval(interval_s: float, source: str) -> float:
+def check_interval(interval_s: float, source: str) -> float:
     """An interval between looks at the policy's files, in seconds.
 
     Raises:
@@ -111,10 +111,10 @@ def _interval_s(text: str) -> float | None:
     if match is None:
         problem = Problem(f"{text!r} is no time between looks", "Give seconds, such as 5s, or off.")
         raise ConfigurationError(_RELOAD, problem)
-    return reload_interval(float(match[1]), _RELOAD)
+    return check_interval(float(match[1]), _RELOAD)
 
 
-def sampling_of(ratio: float | str, source: str, keep: frozenset[Keep] = ALWAYS_KEPT) -> Sampling:
+def parse_ratio(ratio: float | str, source: str, keep: frozenset[Keep] = ALWAYS_KEPT) -> Sampling:
     """Sampling of a share of traces, and of those worth keeping.
 
     Raises:
@@ -133,7 +133,7 @@ def _sampling(given: Mapping[str, str]) -> Sampling | None:
     keep = frozenset(_kept(word) for word in _names(given[_KEEP])) if _KEEP in given else ALWAYS_KEPT
     if _RATIO not in given:  # what is worth keeping of what OTEL_TRACES_SAMPLER leaves out
         return Sampling(None, keep)
-    return sampling_of(given[_RATIO], _RATIO, keep)
+    return parse_ratio(given[_RATIO], _RATIO, keep)
 
 
 def _kept(word: str) -> Keep:

@@ -34,7 +34,7 @@ LOGS = "opentelemetry_logs_exporter"
 DECISIONS = "specspan_decision_exporter"
 
 
-def create(group: str, name: str, *, db: str | os.PathLike[str] | None = None) -> Any:
+def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None = None) -> Any:
     """The exporter ``name``, made by its own defaults and its own variables; ``db`` is the SQLite exporters' file.
 
     Raises:
@@ -88,7 +88,7 @@ class Providers:
     logger: logs.LoggerProvider | None
     """None as for ``meter``."""
     resource: Resource
-    made: tuple[TracerProvider | MeterProvider | LoggerProvider, ...] = ()
+    owned: tuple[TracerProvider | MeterProvider | LoggerProvider, ...] = ()
     """Those that were made here: ours to shut down."""
 
     def force_flush(self, timeout_s: float) -> bool:
@@ -104,11 +104,11 @@ class Providers:
     def shutdown(self) -> None:
         """Flush all, and end those made here; the application's own go on."""
         self.force_flush(_FLUSH_ON_SHUTDOWN_S)
-        for provider in self.made:
+        for provider in self.owned:
             provider.shutdown()
 
 
-def given_or_made(
+def resolve_providers(
     environment: Environment,
     given: Given = (None, None, None),
     *,
@@ -126,9 +126,9 @@ def given_or_made(
     logger = given[2] or _set_globally(logs.get_logger_provider())
 
     # Every exporter first: what can fail does so before a provider has started its threads.
-    spans = None if tracer else [create(TRACES, name, db=db) for name in environment.traces]
-    points = None if meter else [create(METRICS, name) for name in environment.metrics]
-    records = None if logger else [create(LOGS, name) for name in environment.logs]
+    spans = None if tracer else [create_exporter(TRACES, name, db=db) for name in environment.traces]
+    points = None if meter else [create_exporter(METRICS, name) for name in environment.metrics]
+    records = None if logger else [create_exporter(LOGS, name) for name in environment.logs]
     if tracer is not None and environment.sampling is not None:
         _log.warning(_NOT_SAMPLED)
     sampling = None if spans is None else environment.sampling
@@ -141,11 +141,11 @@ def given_or_made(
         meter=meter or made_meter,
         logger=logger or made_logger,
         resource=getattr(tracer, "resource", resource),
-        made=tuple(made for made in (made_tracer, made_meter, made_logger) if made is not None),
+        owned=tuple(made for made in (made_tracer, made_meter, made_logger) if made is not None),
     )
 
 
-def none() -> Providers:
+def no_op_providers() -> Providers:
     """Providers that record nothing."""
     return Providers(
         trace.NoOpTracerProvider(), metrics.NoOpMeterProvider(), logs.NoOpLoggerProvider(), Resource.get_empty()

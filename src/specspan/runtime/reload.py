@@ -19,12 +19,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
-from specspan._support.files import noting_files
+from specspan._support.files import record_file_reads
 from specspan._support.guard import guard, report
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError
 from specspan.policy.policy import Policy
-from specspan.record.policy_reloads import PolicyReloads
+from specspan.record.policy_reloads import PolicyReloadMetrics
 
 # MERGED watched_files: What some files hold, by digest; a file is read again only where it may have changed.
 
@@ -55,7 +55,7 @@ class WatchedFiles:
         self._now_ns = now_ns
         self._known: dict[str, tuple[_Stamp, str | None]] = {}
 
-    def look(self, paths: Iterable[str]) -> dict[str, str | None]:
+    def digests(self, paths: Iterable[str]) -> dict[str, str | None]:
         """What each file holds now."""
         return {path: self._digest(path) for path in paths}
 
@@ -101,7 +101,7 @@ _NEVER = "never"
 """In place of the digest of a file that was neither loaded nor refused yet."""
 
 
-class Looked(Enum):
+class PollResult(Enum):
     """What came of one look at the files."""
 
     UNCHANGED = "unchanged"
@@ -112,7 +112,7 @@ class Looked(Enum):
     """What they hold now cannot be used, and the policy in force stays."""
 
 
-class Reloader:
+class PolicyReloader:
     """Looks at a policy's files, one `poll` at a time."""
 
     def __init__(
@@ -120,14 +120,14 @@ class Reloader:
         load: Callable[[], Policy | None],
         read: Digests,
         take_over: Callable[[Engine], None],
-        reloads: PolicyReloads,
+        reloads: PolicyReloadMetrics,
         files: WatchedFiles | None = None,
     ) -> None:
         """Begin with a policy that is in force.
 
         Args:
             load: reads the policy again, or raises.
-            read: the files that were read for the one in force, as `specspan._support.files.noting_files` notes them.
+            read: the files that were read for the policy in force, from `record_file_reads`.
             take_over: puts what was loaded in force.
             reloads: is told what came of it.
             files: looks at files.
@@ -139,36 +139,36 @@ class Reloader:
         self._tried = _watchable(read)  # what was last loaded, or refused
         self._seen: Digests = self._tried
 
-    def poll(self) -> Looked:
+    def poll(self) -> PollResult:
         """Look at the files, and reload them where that is due."""
-        found = self._files.look(self._tried)
+        found = self._files.digests(self._tried)
         if found == self._tried:
             self._seen = found
-            return Looked.UNCHANGED
+            return PollResult.UNCHANGED
         if found != self._seen:
             self._seen = found
-            return Looked.CHANGING
+            return PollResult.CHANGING
         return self._reload(found)
 
-    def _reload(self, found: Digests) -> Looked:
-        with noting_files() as read:
+    def _reload(self, found: Digests) -> PollResult:
+        with record_file_reads() as read:
             engine = self._loaded()
         if any(digest is not None and found.get(path, digest) != digest for path, digest in read.items()):
-            return Looked.CHANGING  # written between the look and the reading
+            return PollResult.CHANGING  # written between the look and the reading
         watchable = _watchable(read)
         if new := {path: digest for path, digest in watchable.items() if path not in found}:
             self._tried = {**self._tried, **dict.fromkeys(new, _NEVER)}
             self._seen = {**found, **new}
-            return Looked.CHANGING  # they, too, must stand still
+            return PollResult.CHANGING  # they, too, must stand still
         if isinstance(engine, Exception):
             self._refuse(engine)
             self._tried = found  # also what the policy in force was read from, in case that comes back
-            return Looked.REFUSED
+            return PollResult.REFUSED
         self._take_over(engine)
         self._tried = {path: found[path] for path in watchable}
-        self._reloads.reloaded()
+        self._reloads.count_reload()
         _log.info("policy %s is in force, loaded from %s", engine.policy.digest, engine.policy.source)
-        return Looked.RELOADED
+        return PollResult.RELOADED
 
     def _loaded(self) -> Engine | Exception:
         try:
@@ -178,7 +178,7 @@ class Reloader:
             return error
 
     def _refuse(self, error: Exception) -> None:
-        self._reloads.refused()
+        self._reloads.count_refusal()
         why = str(error)
         if not isinstance(error, ConfigurationError):
             report("runtime.reload", error)
@@ -196,7 +196,7 @@ def _watchable(read: Digests) -> Digests:
 _CLOSING_S = 1.0
 
 
-class Watcher:
+class PollingThread:
     """Polls every ``interval_s`` seconds, from a daemon thread of its own; in a forked child from another."""
 
     def __init__(self, poll: Callable[[], object], interval_s: float) -> None:
@@ -235,7 +235,7 @@ class Watcher:
             self.start()
 
 
-_started: weakref.WeakSet[Watcher] = weakref.WeakSet()
+_started: weakref.WeakSet[PollingThread] = weakref.WeakSet()
 
 
 def _after_fork() -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from specspan._support.guard import contain
 from specspan.errors import SpecspanError
 from specspan.instrument.install import instrument, uninstrument
+from specspan.runtime.configuration import current_configuration
 from specspan.runtime.configure import configure, shutdown
-from specspan.runtime.running import running
 
 STARTUP = Path(__file__).parent / "startup"
 """On ``PYTHONPATH``, it has a Python process, and those it starts, do `start` first."""
@@ -33,7 +33,7 @@ def start() -> None:
 
     A policy that is refused, or whatever else fails, is logged as an error, and the program runs as it would without.
     """
-    if running() is not None:
+    if current_configuration() is not None:
         return
     try:
         with _importing_from_here():

@@ -23,7 +23,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from specspan._support.messages import did_you_mean, listed
+from specspan._support.messages import did_you_mean, quoted_list
 from specspan.errors import Problem, SpecError
 from specspan.spec.spec import Spec
 
@@ -73,7 +73,7 @@ def pinned(reference: str) -> Edition | None:
     if match is None or not versions:
         return None
     if match["version"] not in versions:
-        remedy = did_you_mean(match["version"], versions, f"Known are {listed(versions)}.")
+        remedy = did_you_mean(match["version"], versions, f"Known are {quoted_list(versions)}.")
         raise SpecError(reference, Problem(f"no version {match['version']!r} of {match['name']!r} is known", remedy))
     return versions[match["version"]]
 

@@ -51,14 +51,14 @@ def settled(clauses: Sequence[Clause], ladder: Ladder, problems: Problems) -> di
     problems.add_all(_duplicate_levels(ladder))
     by_id = {clause.id: clause for clause in clauses}
     problems.add_all(_lost(by_id))
-    problems.refuse()
+    problems.raise_if_any()
     problems.add_all(_circles(by_id))
-    problems.refuse()
+    problems.raise_if_any()
     levels: dict[str, int] = {}
     for clause in clauses:
         _level(clause, by_id, levels)
     problems.add_all(_misplaced(by_id, levels))
-    problems.refuse()
+    problems.raise_if_any()
     return {id_: replace(clause, level=levels[id_]) for id_, clause in by_id.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from specspan._support.messages import shown
+from specspan._support.messages import format_value
 
 
 def _matching(pattern: str, what: str, remedy: str) -> tuple[Callable[[str], str], WithJsonSchema]:
@@ -17,7 +17,7 @@ def _matching(pattern: str, what: str, remedy: str) -> tuple[Callable[[str], str
 
     def check(text: str) -> str:
         if not whole.fullmatch(text):
-            context = {"message": f"{shown(text)} is no {what}", "remedy": remedy}
+            context = {"message": f"{format_value(text)} is no {what}", "remedy": remedy}
             raise PydanticCustomError("spec", "{message}", context)
         return text
 

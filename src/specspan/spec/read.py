@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from specspan._support import plugins as discovery
+from specspan._support import plugins
 from specspan._support.files import read_text_file
 from specspan.errors import Problem, SpecError
 from specspan.spec.catalogue import Edition, editions, pinned
@@ -79,8 +79,8 @@ def _named(spec: Spec) -> Spec:
 
 
 def _readers() -> Iterator[SpecReader]:
-    yield from discovery.modules("specspan.spec.readers")
-    for _, reader in discovery.plugins("specspan_readers"):
+    yield from plugins.iter_modules("specspan.spec.readers")
+    for _, reader in plugins.iter_plugins("specspan_readers"):
         yield reader
 
 

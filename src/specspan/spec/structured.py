@@ -92,7 +92,7 @@ def spec_of(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Origi
     declared = header.ladder if header is not None else None
     ladder = tuple(declared) if declared else derive(each.authority or "" for each in found)
     by_id = settled(found, ladder, problems)
-    problems.refuse()
+    problems.raise_if_any()
     return Spec(
         id=(header.id if header is not None else None) or id_of(origin.source, next(iter(by_id))),
         version=(header.version if header is not None else None) or version_of(origin.source),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from specspan._support import plugins as discovery
-from specspan._support.messages import did_you_mean, listed
+from specspan._support import plugins
+from specspan._support.messages import did_you_mean, quoted_list
 from specspan.errors import Problem, SpecError
 from specspan.spec.spec import Spec
 
@@ -37,7 +37,7 @@ def write_spec(spec: Spec, format_: str) -> str:
     """
     known = writers()
     if format_ not in known:
-        remedy = did_you_mean(format_, known, f"Known are {listed(sorted(known))}.")
+        remedy = did_you_mean(format_, known, f"Known are {quoted_list(sorted(known))}.")
         raise SpecError(spec.source, Problem(f"no writer knows the format {format_!r}", remedy))
     return known[format_].write(spec)
 
@@ -45,6 +45,6 @@ def write_spec(spec: Spec, format_: str) -> str:
 def writers() -> Mapping[str, SpecWriter]:
     """Every writer there is, by its format."""
     return {
-        **dict(discovery.plugins("specspan_writers")),
-        **{module.FORMAT: module for module in discovery.modules("specspan.spec.writers")},
+        **dict(plugins.iter_plugins("specspan_writers")),
+        **{module.FORMAT: module for module in plugins.iter_modules("specspan.spec.writers")},
     }

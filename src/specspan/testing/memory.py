@@ -16,7 +16,7 @@ from specspan.engine.engine import Engine
 from specspan.instrument.pipeline import Pipeline, activate, active
 from specspan.policy.policy import Policy
 from specspan.record.recorder import Recorder
-from specspan.runtime.configure import policy_of
+from specspan.runtime.configure import resolve_policy
 from specspan.testing.fakes import FakeClock, FakeDecisionIds, FakeSpanIds
 
 _FLUSH_S = 5.0
@@ -71,7 +71,7 @@ def recorded(
     Raises:
         SpecError, PolicyError, ConfigurationError: as `specspan.configure`.
     """
-    loaded = policy_of(policy, mode, environment)
+    loaded = resolve_policy(policy, mode, environment)
     spans, decisions = InMemorySpanExporter(), MemoryDecisions()
     provider = TracerProvider(id_generator=FakeSpanIds(), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))

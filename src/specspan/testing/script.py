@@ -54,7 +54,7 @@ Script: TypeAlias = Callable[[Prompt], Reply | str] | Mapping[str, Reply | str]
 NO_RULE = "I am a scripted model and have no answer to that."
 
 
-def answer(script: Script, prompt: Prompt) -> Reply:
+def reply_to(script: Script, prompt: Prompt) -> Reply:
     """What ``script`` answers to ``prompt``; phrases of a table are tried in order, without regard to case."""
     reply = script(prompt) if callable(script) else _looked_up(script, prompt.last_user.casefold())
     return Reply(reply) if isinstance(reply, str) else reply

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, final
 
 from specspan.testing import wire
-from specspan.testing.script import Prompt, Reply, Script, answer
+from specspan.testing.script import Prompt, Reply, Script, reply_to
 
 MODEL = "scripted-1"
 _LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _scripted(self, prompt: Prompt) -> Reply:
         try:
-            return answer(self.server.script, prompt)
+            return reply_to(self.server.script, prompt)
         except Exception as error:  # a script is somebody's test code; its failure belongs in the client's traceback
             return Reply(f"the script failed: {error!r}", status=500)
 

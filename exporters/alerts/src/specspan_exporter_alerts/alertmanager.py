@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan_exporter_alerts import alerts
 from specspan_exporter_alerts.delivery import Delivery, checked_url
 from specspan_exporter_alerts.gate import Due, Gate
@@ -33,7 +33,7 @@ class AlertmanagerExporter:
         """Post what is due, in one request; what does not arrive is counted."""
         due = self._gate.due(alert for record in records for alert in alerts.of_record(record))
         if due and not self._delivery.post(json.dumps([as_posted(each, self._gate.window_s) for each in due]).encode()):
-            losses.count("alert", "undelivered", len(due))
+            drop_counts.count("alert", "undelivered", len(due))
             for each in due:
                 self._gate.undelivered(each)
 

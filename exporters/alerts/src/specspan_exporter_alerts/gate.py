@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan_exporter_alerts.alerts import Alert
 
 _KNOWN = 10_000
@@ -52,7 +52,7 @@ class Gate:
             self._repeats[about] = self._repeats.get(about, 0) + 1
             return None
         if len(self._minute) >= self._per_minute or len(self._sent_s) >= _KNOWN:
-            losses.count("alert", "rate_limited")
+            drop_counts.count("alert", "rate_limited")
             return None
         self._minute.append(now_s)
         self._sent_s[about] = now_s

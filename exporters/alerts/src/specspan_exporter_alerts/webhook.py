@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.errors import ConfigurationError, Problem
 from specspan_exporter_alerts import alerts
 from specspan_exporter_alerts.delivery import Delivery, checked_url
@@ -52,7 +52,7 @@ class WebhookExporter:
         """Post what is due, one message each; what does not arrive is counted."""
         for due in self._gate.due(alert for record in records for alert in alerts.of_record(record)):
             if not self._posted(due):
-                losses.count("alert", "undelivered")
+                drop_counts.count("alert", "undelivered")
                 self._gate.undelivered(due)
 
     def shutdown(self) -> None:

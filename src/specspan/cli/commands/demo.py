@@ -144,9 +144,9 @@ def _run(policy: Path, mode: str | None, db: Path) -> None:
     import specspan
     from specspan.demo import session as run
     from specspan.demo.conversations import CONVERSATIONS
-    from specspan.runtime.configure import policy_of
+    from specspan.runtime.configure import resolve_policy
 
-    loaded = policy_of(policy, mode)
+    loaded = resolve_policy(policy, mode)
     out = console()
     with run.service() as answering:
         specspan.configure(loaded, service_name="support-desk", db=db)

@@ -44,11 +44,11 @@ def command(policy: Path | None, mode: str | None, db: Path | None, program: tup
 
 def _refuse_unusable(environ: Mapping[str, str]) -> None:
     from specspan.runtime import environment
-    from specspan.runtime.configure import policy_of
+    from specspan.runtime.configure import resolve_policy
 
-    asked = environment.read(environ)
+    asked = environment.read_environment(environ)
     with imported(()):
-        policy_of(asked.policy, asked.mode, asked.policy_environment)
+        resolve_policy(asked.policy, asked.mode, asked.policy_environment)
 
 
 def _become(program: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.call import Part, Unknown
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -76,7 +76,7 @@ def unknown(kind: object) -> Unknown:
 
 def not_understood() -> None:
     """Count something that has not the shape it should have."""
-    losses.count("content", "not_understood")
+    drop_counts.count("content", "not_understood")
 
 
 def count(value: Any) -> int | None:

@@ -61,21 +61,21 @@ class Sampling:
 
     def sampler(self) -> Sampler:
         """For ``TracerProvider(sampler=…)``: everything is recorded, and what chance keeps is marked as sampled."""
-        from specspan.record.sampling.tail import RecordAll, head_sampler
+        from specspan.record.sampling.tail import RecordingSampler, head_sampler
 
-        return RecordAll(head_sampler(self.ratio))
+        return RecordingSampler(head_sampler(self.ratio))
 
     def processor(self, processor: SpanProcessor) -> SpanProcessor:
         """What stands before ``processor`` (a batch processor with its exporter), and hands on what is kept."""
-        from specspan.record.sampling.tail import WholeTraces
+        from specspan.record.sampling.tail import TailSamplingProcessor
 
-        return WholeTraces(processor, self)
+        return TailSamplingProcessor(processor, self)
 
     def exemplar_filter(self) -> ExemplarFilter:
         """For ``MeterProvider(exemplar_filter=…)``: exemplars of violations lead to their traces, which are kept."""
-        from specspan.record.sampling.tail import OfKeptTraces
+        from specspan.record.sampling.tail import KeptTraceExemplarFilter
 
-        return OfKeptTraces(self.keep)
+        return KeptTraceExemplarFilter(self.keep)
 
 
 def reason_to_keep(attributes: Attributes, keep: frozenset[Keep]) -> Keep | None:

@@ -1,9 +1,9 @@
-"""A sampler and a span processor for OpenTelemetry's SDK, by which no trace worth keeping is lost to sampling.
+"""A sampler and a span processor for OpenTelemetry's SDK that keep whole traces by what was decided in them.
 
-The SDK asks a sampler when a span starts, which is before anything is decided about the call. So `RecordAll` has every
-span recorded, and what the sampler behind it would have dropped is not marked as sampled: other services are told what
-they would have been told. `WholeTraces` holds those spans until a decision in their trace is worth keeping, and hands
-them on as sampled then.
+The SDK asks a sampler when a span starts, before anything is decided about the call. `RecordingSampler` therefore has
+every span recorded, and marks as sampled only what the sampler behind it samples, so that other services are told what
+they would have been told without it. `TailSamplingProcessor` holds the other spans until a decision in their trace is
+worth keeping, and then passes them on as sampled.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, sampling
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState
 from opentelemetry.util.types import Attributes
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.record import conventions as names
 from specspan.record.sampling.rules import Keep, Sampling, is_pending, reason_to_keep
@@ -47,7 +47,7 @@ SPAN_BYTES = 4_000
 EVENT_BYTES = 1_000
 ATTRIBUTE_BYTES = 150
 """About what each takes besides its texts, in Python objects; the benchmark compares them with what is allocated."""
-_FATES = 16_384
+_REMEMBERED_TRACES = 16_384
 """How many traces are remembered that are kept, and as many that were let go."""
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class _Trace:
     pending: bool = False
 
 
-class HeldTraces:
+class PendingTraces:
     """Undecided traces, the oldest first, within a bound of memory and of time."""
 
     def __init__(self, sampling: Sampling, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -75,7 +75,7 @@ class HeldTraces:
         self.size_bytes = 0
         """About what is held."""
 
-    def started(self, trace_id: int) -> None:
+    def on_start(self, trace_id: int) -> None:
         """A span of the trace began."""
         if trace_id in self._kept or trace_id in self._gone:
             return
@@ -84,85 +84,85 @@ class HeldTraces:
             self.size_bytes += TRACE_BYTES
             trace = self._traces[trace_id] = _Trace(self._now_s())
         trace.open += 1
-        self._settle()
+        self._enforce_bounds()
 
-    def ended(self, trace_id: int, span: ReadableSpan) -> tuple[Keep, Sequence[ReadableSpan]] | None:
+    def on_end(self, trace_id: int, span: ReadableSpan) -> tuple[Keep, Sequence[ReadableSpan]] | None:
         """A span ended. What of its trace is to be handed on now, and why; None: nothing, so far."""
         attributes = span.attributes or {}
         reason = self._kept.get(trace_id) or reason_to_keep(attributes, self._sampling.keep)
         if reason is not None:
-            return reason, (*self._decided(trace_id, reason), span)
+            return reason, (*self._keep(trace_id, reason), span)
         trace = self._traces.get(trace_id)
         if trace_id in self._gone:
-            losses.count("span", self._gone[trace_id])
+            drop_counts.count("span", self._gone[trace_id])
         elif trace is not None:
             self._hold(trace, span)
             trace.pending = trace.pending or is_pending(attributes)
             trace.open -= 1
             if trace.open <= 0 and not trace.pending:
-                self._take(trace_id)
-            self._settle()
+                self._remove(trace_id)
+            self._enforce_bounds()
         return None
 
-    def give_up(self) -> None:
+    def drop_all(self) -> None:
         """Let go of everything undecided, counted, as nobody will look again."""
         while self._traces:
-            self._let_go(next(iter(self._traces)), "shutdown")
+            self._drop(next(iter(self._traces)), "shutdown")
 
-    def start_anew(self) -> None:
+    def clear(self) -> None:
         """In a forked child: what the parent holds is the parent's."""
         self._traces.clear()
         self.size_bytes = 0
 
-    def _decided(self, trace_id: int, reason: Keep) -> Sequence[ReadableSpan]:
+    def _keep(self, trace_id: int, reason: Keep) -> Sequence[ReadableSpan]:
         if self._gone.pop(trace_id, None) is not None:
-            losses.count("trace", "kept_in_part")
+            drop_counts.count("trace", "kept_in_part")
         _remember(self._kept, trace_id, reason)
-        trace = self._take(trace_id)
+        trace = self._remove(trace_id)
         return trace.spans if trace is not None else ()
 
     def _hold(self, trace: _Trace, span: ReadableSpan) -> None:
-        size_bytes = size_of(span)
+        size_bytes = estimated_size(span)
         trace.spans.append(span)
         trace.size_bytes += size_bytes
         self.size_bytes += size_bytes
 
-    def _take(self, trace_id: int) -> _Trace | None:
+    def _remove(self, trace_id: int) -> _Trace | None:
         trace = self._traces.pop(trace_id, None)
         if trace is not None:
             self.size_bytes -= trace.size_bytes
         return trace
 
-    def _settle(self) -> None:
+    def _enforce_bounds(self) -> None:
         """Let go of the oldest while there is too much of them, or they are too old."""
         while self._traces:
             oldest = next(iter(self._traces))
             trace = self._traces[oldest]
             if self.size_bytes > self._sampling.max_bytes:
-                self._let_go(oldest, "memory")
+                self._drop(oldest, "memory")
             elif self._now_s() - trace.since_s > self._sampling.max_age_s:
                 # every span ended and no finding came that was worth keeping: it was sampled out, and is not lost
-                self._let_go(oldest, "too_old" if trace.open > 0 else None)
+                self._drop(oldest, "too_old" if trace.open > 0 else None)
             else:
                 return
 
-    def _let_go(self, trace_id: int, reason: str | None) -> None:
-        trace = self._take(trace_id)
+    def _drop(self, trace_id: int, reason: str | None) -> None:
+        trace = self._remove(trace_id)
         if trace is None or reason is None:
             return
         _remember(self._gone, trace_id, reason)
         if trace.spans:
-            losses.count("span", reason, len(trace.spans))
+            drop_counts.count("span", reason, len(trace.spans))
 
 
 def _remember(fates: OrderedDict[int, T], trace_id: int, fate: T) -> None:
     fates[trace_id] = fate
     fates.move_to_end(trace_id)
-    while len(fates) > _FATES:
+    while len(fates) > _REMEMBERED_TRACES:
         fates.popitem(last=False)
 
 
-def size_of(span: ReadableSpan) -> int:
+def estimated_size(span: ReadableSpan) -> int:
     """About how many bytes a span takes while it is held."""
     events = span.events
     size_bytes = SPAN_BYTES + EVENT_BYTES * len(events) + _size_of(span.attributes)
@@ -178,7 +178,7 @@ def _size_of(attributes: Mapping[str, Any] | None) -> int:
     )
 
 
-_processors: weakref.WeakSet[WholeTraces] = weakref.WeakSet()
+_processors: weakref.WeakSet[TailSamplingProcessor] = weakref.WeakSet()
 
 
 def head_sampler(ratio: float | None) -> sampling.Sampler:
@@ -188,7 +188,7 @@ def head_sampler(ratio: float | None) -> sampling.Sampler:
     return sampling.ParentBased(sampling.TraceIdRatioBased(ratio))
 
 
-class RecordAll(sampling.Sampler):
+class RecordingSampler(sampling.Sampler):
     """Marks as sampled what ``head`` samples, and has everything else recorded in this process alone."""
 
     def __init__(self, head: sampling.Sampler) -> None:
@@ -216,18 +216,18 @@ class RecordAll(sampling.Sampler):
         return f"RecordAll{{{self._head.get_description()}}}"
 
 
-class WholeTraces(SpanProcessor):
+class TailSamplingProcessor(SpanProcessor):
     """Hands sampled spans on at once, and those of other traces when, and if, their trace turns out worth keeping."""
 
-    def __init__(self, processor: SpanProcessor, settings: Sampling, held: HeldTraces | None = None) -> None:
+    def __init__(self, processor: SpanProcessor, settings: Sampling, held: PendingTraces | None = None) -> None:
         self._next = processor
-        self._held = held or HeldTraces(settings)
+        self._held = held or PendingTraces(settings)
         self._closed = False
         self._lock = threading.RLock()  # a finaliser that the garbage collector runs may end a span
         _processors.add(self)
 
     @property
-    def held_bytes(self) -> int:
+    def pending_bytes(self) -> int:
         """About what undecided traces take."""
         return self._held.size_bytes
 
@@ -237,7 +237,7 @@ class WholeTraces(SpanProcessor):
         context = span.get_span_context()
         if not context.trace_flags.sampled and not self._closed:
             with guard("record.sampling.start"), self._lock:
-                self._held.started(context.trace_id)
+                self._held.on_start(context.trace_id)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand on the span, its whole trace with it, or hold it."""
@@ -249,11 +249,11 @@ class WholeTraces(SpanProcessor):
             return
         with guard("record.sampling.end"):
             with self._lock:
-                found = self._held.ended(context.trace_id, span)
+                found = self._held.on_end(context.trace_id, span)
             if found is not None:
                 reason, spans = found
                 for each in spans:
-                    self._next.on_end(as_sampled(each, reason))
+                    self._next.on_end(mark_sampled(each, reason))
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Flush what was handed on; undecided traces stay undecided."""
@@ -263,15 +263,15 @@ class WholeTraces(SpanProcessor):
         """Let go of undecided traces, and shut down what stands behind."""
         self._closed = True
         with guard("record.sampling.shutdown"), self._lock:
-            self._held.give_up()
+            self._held.drop_all()
         self._next.shutdown()
 
     def _start_anew(self) -> None:
         self._lock = threading.RLock()  # another thread of the parent may have held it
-        self._held.start_anew()
+        self._held.clear()
 
 
-def as_sampled(span: ReadableSpan, reason: Keep) -> ReadableSpan:
+def mark_sampled(span: ReadableSpan, reason: Keep) -> ReadableSpan:
     """A copy that exporters take, and that says why it is there: it is no sample by which others can be estimated."""
     context = span.get_span_context()
     if context is None:
@@ -300,7 +300,7 @@ if hasattr(os, "register_at_fork"):
 # traces have some.
 
 
-class OfKeptTraces(TraceBasedExemplarFilter):
+class KeptTraceExemplarFilter(TraceBasedExemplarFilter):
     """Takes what was measured in a sampled span, and what itself says that its trace is kept.
 
     A violation is counted under the very attribute for which its span, and so its trace, is kept. Of other measurements

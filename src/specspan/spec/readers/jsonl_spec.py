@@ -42,7 +42,7 @@ def read(text: str, origin: Origin) -> Spec:
     """
     problems = Problems(origin.source, SpecError)
     nodes = list(_nodes(text, origin.source, problems))
-    problems.refuse()
+    problems.raise_if_any()
     refuse_many(len(nodes), problems)
     if nodes[0].value.get("type") != "spec":
         return spec_of(None, _with_sections(_bare(nodes, problems)), origin, problems)

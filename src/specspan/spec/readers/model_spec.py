@@ -54,7 +54,7 @@ def read(text: str, origin: Origin) -> Spec:
         problems.add(Problem("there is no section", "Begin each clause with a heading such as '## Title {#its_id}'."))
     declare = "Declare your own levels with 'ladder:' in front matter."
     problems.add_all(misfits([section.heading for section in sections], ladder, declare))
-    problems.refuse()
+    problems.raise_if_any()
     clauses = {clause.id: clause for clause in clauses_of(sections)}
     return Spec(
         id=front.id or _name(origin.source, next(iter(clauses.values()))),

@@ -62,7 +62,7 @@ def read(text: str, origin: Origin) -> Spec:
     if not any(clause.authority for clause in labelled):
         remedy = "Write 'authority: level' in front matter, or '(authority: level)' behind a title."
         problems.add(Problem("no section binds anybody", remedy))
-    problems.refuse()
+    problems.raise_if_any()
     return Spec(
         id=front.id or id_of(origin.source, labelled[0].id),
         version=front.version or version_of(origin.source),

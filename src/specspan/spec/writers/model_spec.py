@@ -107,7 +107,7 @@ def _refuse_differences(spec: Spec, found: Mapping[str, Clause]) -> None:
     for id_ in found:
         if id_ not in spec.clauses:
             problems.add(Problem(f"as Markdown, text would become a section {id_!r}", _REMEDY))
-    problems.refuse()
+    problems.raise_if_any()
 
 
 def _timeless(clause: Clause, given: Clause) -> Clause:

@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, TraceState
 from recording import SSN, decision
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.record.sampling.rules import Keep, Sampling
-from specspan.record.sampling.tail import HeldTraces, RecordAll, WholeTraces, head_sampler
+from specspan.record.sampling.tail import PendingTraces, RecordingSampler, TailSamplingProcessor, head_sampler
 
 VIOLATED = {"specspan.decision.verdict": "violated"}
 PENDING = {"specspan.clauses.pending": 1}
@@ -33,12 +33,12 @@ class Tracing:
     def __init__(self, sampling: Sampling | None = None, *, now_s: Callable[[], float] = lambda: 0.0) -> None:
         self.sampling = sampling or Sampling(ratio=0.0)
         self.exporter = InMemorySpanExporter()
-        self.held = HeldTraces(self.sampling, now_s)
-        self.processor = WholeTraces(SimpleSpanProcessor(self.exporter), self.sampling, self.held)
+        self.held = PendingTraces(self.sampling, now_s)
+        self.processor = TailSamplingProcessor(SimpleSpanProcessor(self.exporter), self.sampling, self.held)
         self.provider = TracerProvider(self.sampling.sampler(), shutdown_on_exit=False)
         self.provider.add_span_processor(self.processor)
         self.tracer = self.provider.get_tracer("test")
-        self._before = Counter(losses.totals())
+        self._before = Counter(drop_counts.totals())
 
     def trace(self, *children: dict[str, Any], name: str = "root") -> None:
         """One trace: a root, and below it a child with each of these attributes."""
@@ -54,7 +54,7 @@ class Tracing:
 
     @property
     def lost(self) -> dict[tuple[str, str], int]:
-        return dict(Counter(losses.totals()) - self._before)
+        return dict(Counter(drop_counts.totals()) - self._before)
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ def test_a_forked_child_exports_nothing_of_its_parents(tracing: Callable[..., Tr
 def test_the_sampler_behind_is_asked_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a ratio it is the one that OTEL_TRACES_SAMPLER names; what it drops is recorded and not sampled."""
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
-    sampler = RecordAll(head_sampler(None))
+    sampler = RecordingSampler(head_sampler(None))
     result = sampler.should_sample(None, 1, "x", attributes={"a": 1})
     assert (result.decision, dict(result.attributes)) == (Decision.RECORD_ONLY, {"a": 1})
     assert sampler.get_description() == "RecordAll{AlwaysOffSampler}"

@@ -29,7 +29,9 @@ def made(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], providers.Provid
 
     def make(variables: dict[str, str]) -> providers.Providers:
         all_made.append(
-            providers.given_or_made(environment.read(variables), service_name="shop", db=tmp_path / "spans.db")
+            providers.resolve_providers(
+                environment.read_environment(variables), service_name="shop", db=tmp_path / "spans.db"
+            )
         )
         return all_made[-1]
 
@@ -73,7 +75,7 @@ def test_an_endpoint_receives_spans_over_its_protocol(
 def test_a_provider_given_is_used_and_left_running() -> None:
     """What the application made is its own to end: shutting down flushes it and no more."""
     own = TracerProvider(shutdown_on_exit=False)
-    found = providers.given_or_made(environment.read({}), (own, None, None))
+    found = providers.resolve_providers(environment.read_environment({}), (own, None, None))
     assert found.tracer is own
     assert found.resource is own.resource
     found.shutdown()
@@ -87,13 +89,13 @@ def test_the_applications_global_provider_is_joined() -> None:
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from specspan.runtime import environment, otel_providers as providers
-nothing_set = providers.given_or_made(environment.read({"OTEL_TRACES_EXPORTER": "none"}))
-assert nothing_set.made, "none is set yet"
+nothing_set = providers.resolve_providers(environment.read_environment({"OTEL_TRACES_EXPORTER": "none"}))
+assert nothing_set.owned, "none is set yet"
 assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider), "and none is set by us"
 trace.set_tracer_provider(TracerProvider())
-found = providers.given_or_made(environment.read({}))
+found = providers.resolve_providers(environment.read_environment({}))
 assert found.tracer is trace.get_tracer_provider()
-assert not found.made
+assert not found.owned
 """
     subprocess.run([sys.executable, "-c", script], check=True)
 
@@ -101,14 +103,14 @@ assert not found.made
 def test_an_exporter_nobody_registered_is_refused_by_name() -> None:
     """The message names it, its group, and those that are installed."""
     with pytest.raises(ConfigurationError, match=r"'jaegerr'.*opentelemetry_traces_exporter.*console"):
-        exporters.create(exporters.TRACES, "jaegerr")
+        exporters.create_exporter(exporters.TRACES, "jaegerr")
 
 
 def test_a_missing_otlp_exporter_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """The remedy is the line to run."""
     monkeypatch.setattr(metadata, "entry_points", lambda **_: ())
     with pytest.raises(MissingDependency, match=r"pip install 'specspan\[otlp\]'"):
-        exporters.create(exporters.TRACES, "otlp_proto_http")
+        exporters.create_exporter(exporters.TRACES, "otlp_proto_http")
 
 
 def test_an_exporter_that_cannot_be_made_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,5 +118,5 @@ def test_an_exporter_that_cannot_be_made_is_a_configuration_error(monkeypatch: p
     needs_an_argument = metadata.EntryPoint("mine", "builtins:open", exporters.TRACES)
     monkeypatch.setattr(metadata, "entry_points", lambda **_: (needs_an_argument,))
     with pytest.raises(ConfigurationError, match="exporter 'mine': could not be made: TypeError") as raised:
-        exporters.create(exporters.TRACES, "mine")
+        exporters.create_exporter(exporters.TRACES, "mine")
     assert isinstance(raised.value.__cause__, TypeError)

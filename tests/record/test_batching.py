@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from specspan._support import drop_counts as losses
-from specspan.record.batching import Lane
+from specspan._support import drop_counts
+from specspan.record.batching import BatchWorker
 
 
 class Losses(Counter[tuple[str, str]]):
@@ -27,7 +27,7 @@ def lost() -> Iterator[Losses]:
         with lock:
             counted[what, reason] += count
 
-    stop = losses.watch(add)
+    stop = drop_counts.watch(add)
     yield counted
     stop()
 
@@ -35,7 +35,7 @@ def lost() -> Iterator[Losses]:
 def test_items_are_written_in_order_and_in_batches() -> None:
     """What is put comes out once, in order, in batches no larger than asked for."""
     batches: list[list[int]] = []
-    lane = Lane[int]("test", lambda batch: batches.append(list(batch)), batch_size=4, interval_s=60)
+    lane = BatchWorker[int]("test", lambda batch: batches.append(list(batch)), batch_size=4, interval_s=60)
     for number in range(10):
         lane.put(number)
     lane.shutdown(10)
@@ -46,7 +46,7 @@ def test_items_are_written_in_order_and_in_batches() -> None:
 def test_a_full_batch_is_written_without_being_asked_for() -> None:
     """As many items as make a batch wake the thread before its interval is over."""
     written = threading.Event()
-    lane = Lane[int]("test", lambda _: written.set(), batch_size=3, interval_s=60)
+    lane = BatchWorker[int]("test", lambda _: written.set(), batch_size=3, interval_s=60)
     for number in range(3):
         lane.put(number)
     assert written.wait(10)
@@ -56,7 +56,7 @@ def test_a_full_batch_is_written_without_being_asked_for() -> None:
 def test_a_few_items_are_written_when_the_interval_is_over() -> None:
     """A batch that does not fill is written all the same."""
     written = threading.Event()
-    lane = Lane[int]("test", lambda _: written.set(), interval_s=0.001)
+    lane = BatchWorker[int]("test", lambda _: written.set(), interval_s=0.001)
     lane.put(1)
     assert written.wait(10)
     lane.shutdown(10)
@@ -65,7 +65,7 @@ def test_a_few_items_are_written_when_the_interval_is_over() -> None:
 def test_a_flush_waits_for_what_was_put_before_it() -> None:
     """After a flush everything put before it has been written, long before the interval is over."""
     found: list[int] = []
-    lane = Lane[int]("test", found.extend, interval_s=60)
+    lane = BatchWorker[int]("test", found.extend, interval_s=60)
     for number in range(3):
         lane.put(number)
         assert lane.flush().wait(10)
@@ -83,12 +83,12 @@ def test_a_full_queue_drops_and_counts(lost: Losses) -> None:
         assert go_on.wait(10)
         found.extend(batch)
 
-    lane = Lane[int]("test", write, queue_size=5, batch_size=1, interval_s=60)
+    lane = BatchWorker[int]("test", write, queue_size=5, batch_size=1, interval_s=60)
     lane.put(0)
     assert entered.wait(10)
     for number in range(1, 101):
         lane.put(number)
-    assert lane.waiting == 5
+    assert lane.queue_length == 5
     go_on.set()
     lane.shutdown(10)
     assert found == list(range(6))
@@ -98,7 +98,7 @@ def test_a_full_queue_drops_and_counts(lost: Losses) -> None:
 def test_many_threads_lose_nothing_uncounted(lost: Losses) -> None:
     """From eight threads, with a queue far too small: handed over = written + dropped by reason, exactly."""
     written: Counter[int] = Counter()
-    lane = Lane[int]("test", written.update, queue_size=50, batch_size=10, interval_s=0.001)
+    lane = BatchWorker[int]("test", written.update, queue_size=50, batch_size=10, interval_s=0.001)
     start = threading.Barrier(9)
 
     def put() -> None:
@@ -115,7 +115,7 @@ def test_many_threads_lose_nothing_uncounted(lost: Losses) -> None:
         thread.join()
     assert written.total() + lost.total() == 16_000
     assert {what for what, _ in lost} <= {"test"}
-    assert lane.waiting == 0
+    assert lane.queue_length == 0
 
 
 def test_a_failing_write_is_counted_and_the_lane_goes_on(lost: Losses, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_a_failing_write_is_counted_and_the_lane_goes_on(lost: Losses, monkeypat
             raise ValueError("broken")
         found.extend(batch)
 
-    lane = Lane[int]("test", write, interval_s=60)
+    lane = BatchWorker[int]("test", write, interval_s=60)
     for number in range(3):
         lane.put(number)
         lane.flush().wait(10)
@@ -145,7 +145,7 @@ def test_what_hangs_at_the_end_is_given_up_and_counted(lost: Losses) -> None:
         entered.set()
         go_on.wait(10)
 
-    lane = Lane[int]("test", write, batch_size=2, interval_s=60)
+    lane = BatchWorker[int]("test", write, batch_size=2, interval_s=60)
     for number in range(5):
         lane.put(number)
     assert entered.wait(10)
@@ -157,7 +157,7 @@ def test_what_hangs_at_the_end_is_given_up_and_counted(lost: Losses) -> None:
 def test_after_the_end_nothing_is_taken(lost: Losses) -> None:
     """An item put after shutdown is dropped and counted; a flush is over at once; a second shutdown does nothing."""
     closed: list[bool] = []
-    lane = Lane[int]("test", lambda _: None, on_close=lambda: closed.append(True))
+    lane = BatchWorker[int]("test", lambda _: None, on_close=lambda: closed.append(True))
     lane.shutdown(10)
     lane.put(1)
     assert lane.flush().is_set()
@@ -169,7 +169,7 @@ def test_after_the_end_nothing_is_taken(lost: Losses) -> None:
 def test_a_finaliser_may_put_while_the_same_thread_puts() -> None:
     """Abandoned work that the garbage collector ends in the middle of a put does not deadlock."""
     found: list[int] = []
-    lane = Lane[int]("test", found.extend, batch_size=1, interval_s=0.001)
+    lane = BatchWorker[int]("test", found.extend, batch_size=1, interval_s=0.001)
 
     class Abandoned:
         def __init__(self) -> None:
@@ -177,7 +177,7 @@ def test_a_finaliser_may_put_while_the_same_thread_puts() -> None:
 
         def __del__(self) -> None:
             lane.put(-1)
-            losses.count("test_finaliser", "abandoned")
+            drop_counts.count("test_finaliser", "abandoned")
 
     threshold = gc.get_threshold()
     gc.set_threshold(1)
@@ -202,7 +202,7 @@ def test_a_forked_child_writes_its_own_items_and_no_others() -> None:
     def write(batch: Sequence[str]) -> None:
         os.write(write_end, "".join(f"{os.getpid()}:{item}\n" for item in batch).encode())
 
-    lane = Lane[str]("test", write, interval_s=60)
+    lane = BatchWorker[str]("test", write, interval_s=60)
     lane.put("parent")
     child = os.fork()
     if child == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from specspan._support.files import TextFile, noting_files, read_text_file
+from specspan._support.files import TextFile, read_text_file, record_file_reads
 from specspan.errors import SpecError
 
 
@@ -74,7 +74,7 @@ def test_what_is_read_can_be_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     for name, content in (("f", b"a"), ("g", b"\0"), ("h", b"c")):
         Path(name).write_bytes(content)
-    with noting_files() as noted:
+    with record_file_reads() as noted:
         read("f")
         for name in ("g", "absent"):
             with pytest.raises(SpecError):

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
 from recording import CALL, COMPLETED, KIND, MemoryExporter, decision
 
-from specspan._support import drop_counts as losses
+from specspan._support import drop_counts
 from specspan.record.call_end import Ending, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
@@ -67,7 +67,7 @@ def decide(recorder: Recorder, *ids: str) -> None:
 
 
 def lost(what: str = "decision") -> dict[str, int]:
-    return {reason: count for (kind, reason), count in losses.totals().items() if kind == what}
+    return {reason: count for (kind, reason), count in drop_counts.totals().items() if kind == what}
 
 
 def more(before: dict[str, int]) -> dict[str, int]:
@@ -142,10 +142,10 @@ def test_while_an_exporter_lags_no_conversation_is_held() -> None:
     assert hanging.entered.wait(10)
     decide(recorder, "c", "d", "e", "f")
     (export,) = recorder._exports
-    held = [type(item).__name__ for item in export.lane._queue]
+    held = [type(item).__name__ for item in export.worker._queue]
     hanging.go_on.set()
     recorder.shutdown()
-    assert held == ["Ended", "Ended", "_Made", "_Made"]
+    assert held == ["CallRecord", "CallRecord", "_BuiltRecord", "_BuiltRecord"]
     assert [record["id"] for record in hanging.records] == list("abcdef")
 
 
@@ -187,7 +187,7 @@ def test_what_waits_holds_no_frames() -> None:
             raise ValueError
         except ValueError as error:
             span = recorder.start_call(CALL.request, CALL.context)
-            recorder.end_call(span, CALL, decision(KIND), Ending.of(error), Timing(1.0))
+            recorder.end_call(span, CALL, decision(KIND), Ending.from_error(error), Timing(1.0))
         return weakref.ref(local)
 
     recorder = Recorder(Settings(interval_s=60.0), decision_exporters=(MemoryExporter(),))

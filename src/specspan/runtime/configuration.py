@@ -12,7 +12,7 @@ from specspan._support.guard import guard
 from specspan.engine.engine import Engine
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.record.recorder import Recorder
-from specspan.runtime.reload import Watcher
+from specspan.runtime.reload import PollingThread
 
 if TYPE_CHECKING:
     from specspan.bridges.bridge import Bridge
@@ -23,16 +23,16 @@ import wrapt
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class Configuration:
     """What one `configure` put together."""
 
     pipeline: Pipeline
     providers: Providers
-    watcher: Watcher | None = None
+    watcher: PollingThread | None = None
     """Looks at the policy's files, where they are to be looked at again."""
     bridge: Bridge | None = None
     """Decides the calls that others trace, where that was asked for."""
-    at_last: Callable[[], None] = lambda: None
+    on_shutdown: Callable[[], None] = lambda: None
     """Done when all else is shut down."""
 
     def force_flush(self, timeout_s: float) -> bool:
@@ -52,19 +52,19 @@ class Running:
             self.pipeline.recorder.shutdown()
         with guard("runtime.shutdown.providers"):
             self.providers.shutdown()
-        self.at_last()
+        self.on_shutdown()
 
 
 _lock = threading.RLock()
-_running: Running | None = None
+_running: Configuration | None = None
 
 
-def running() -> Running | None:
+def current_configuration() -> Configuration | None:
     """What is in force; None before `configure` and after `shutdown`."""
     return _running
 
 
-def run_from_now_on(what: Running | None) -> None:
+def install_configuration(what: Configuration | None) -> None:
     """Put something else in force, and shut down what was."""
     global _running
     with _lock:
@@ -76,7 +76,7 @@ def run_from_now_on(what: Running | None) -> None:
         what.watcher.start()
 
 
-def take_over(recorder: Recorder, engine: Engine) -> None:
+def swap_engine(recorder: Recorder, engine: Engine) -> None:
     """Have calls that start from now on decided by ``engine``; those under way keep the one they began with.
 
     ``recorder`` says in which configuration: where another took its place meanwhile, nothing changes.
@@ -85,7 +85,7 @@ def take_over(recorder: Recorder, engine: Engine) -> None:
     with _lock:
         if _running is None or _running.pipeline.recorder is not recorder:
             return
-        recorder.policy_in_force(engine.policy)  # first, so that the record comes before decisions under it
+        recorder.record_policy(engine.policy)  # first, so that the record comes before decisions under it
         pipeline = replace(_running.pipeline, engine=engine)
         _running = replace(_running, pipeline=pipeline)
         activate(pipeline)

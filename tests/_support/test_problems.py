@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from specspan._support.messages import MAX_PROBLEMS, Problems, did_you_mean, listed, nearest, shown
+from specspan._support.messages import MAX_PROBLEMS, Problems, did_you_mean, format_value, nearest_names, quoted_list
 from specspan.errors import PolicyError, Problem, SpecError
 
 
 def test_nothing_wrong_is_nothing_raised() -> None:
     """A file without problems goes on."""
-    Problems("f", SpecError).refuse()
+    Problems("f", SpecError).raise_if_any()
 
 
 def test_problems_are_raised_together_in_the_order_of_lines() -> None:
@@ -18,7 +18,7 @@ def test_problems_are_raised_together_in_the_order_of_lines() -> None:
     problems = Problems("f", PolicyError)
     problems.add_all([Problem("b", "Mend b.", 2), Problem("a", "Mend a.", 1), Problem("all", "Mend all.")])
     with pytest.raises(PolicyError) as refused:
-        problems.refuse()
+        problems.raise_if_any()
     assert str(refused.value) == "f: all. Mend all.\nf:1: a. Mend a.\nf:2: b. Mend b."
 
 
@@ -54,13 +54,13 @@ def test_what_was_meant_is_offered(name: str, said: str) -> None:
 
 def test_a_name_longer_than_any_is_compared_with_none() -> None:
     """Comparing takes time that grows with the square of the length."""
-    assert nearest("a" * 100, ["a" * 99])
-    assert not nearest("a" * 101, ["a" * 100])
+    assert nearest_names("a" * 100, ["a" * 99])
+    assert not nearest_names("a" * 101, ["a" * 100])
 
 
 def test_at_most_three_names_are_offered() -> None:
     """A list nobody reads is no remedy."""
-    assert len(nearest("clause_0", [f"clause_{i}" for i in range(10)])) == 3
+    assert len(nearest_names("clause_0", [f"clause_{i}" for i in range(10)])) == 3
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_at_most_three_names_are_offered() -> None:
 )
 def test_names_are_listed_as_in_a_sentence(names: list[str], text: str) -> None:
     """Quoted, with commas and one word before the last."""
-    assert listed(names, "or") == text
+    assert quoted_list(names, "or") == text
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_names_are_listed_as_in_a_sentence(names: list[str], text: str) -> None:
 )
 def test_a_value_is_shown_short_and_harmless(value: object, text: str) -> None:
     """In one line, without anything that a terminal obeys."""
-    assert shown(value) == text
+    assert format_value(value) == text
