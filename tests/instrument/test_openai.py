@@ -28,7 +28,7 @@ from specspan.call import (
     Unknown,
 )
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.openai_chat import message_of
+from specspan.instrument.formats.openai_chat import read_message
 from specspan.instrument.pipeline import activate
 from specspan.instrument.providers import openai as provider
 from specspan.testing.memory import recorded
@@ -327,7 +327,7 @@ def test_every_kind_of_message_is_read(ask: Ask, monkeypatch: pytest.MonkeyPatch
         {"role": "assistant", "content": [{"type": "refusal", "refusal": "Never."}]},
         {"role": "assistant", "content": "", "function_call": {"name": "old", "arguments": "{}"}},
     ]
-    assert tuple(map(message_of, messages)) == (
+    assert tuple(map(read_message, messages)) == (
         Message("developer", (Text("Be brief."),)),
         Message(
             "user",
@@ -432,7 +432,7 @@ def test_the_adapter_changes_nothing_it_is_given() -> None:
     edited = adapter.edit_request(Invocation(None, (), {"model": "m", "messages": messages}), edits)
     assert repr(messages) == before
     assert edited.kwargs["model"] == "m"
-    assert [message_of(message).parts for message in edited.kwargs["messages"]] == [
+    assert [read_message(message).parts for message in edited.kwargs["messages"]] == [
         (Text("A"),),
         (Media("image"), Text("B")),
         (ToolCallResponse("D", "c"),),

@@ -18,7 +18,7 @@ from specspan.checks.check import TextAt
 from specspan.decision import Action, Mode, Stage
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.openai_responses import message_of
+from specspan.instrument.formats.openai_responses import read_item
 from specspan.instrument.providers.openai import ADAPTERS
 from specspan.testing.memory import recorded
 
@@ -110,7 +110,7 @@ def test_texts_of_every_place_can_be_edited() -> None:
     edited = adapter.edit_request(Invocation(None, (), given), edits).kwargs
     assert json.dumps(items) == before
     assert (edited["instructions"], edited["model"]) == ("E", "m")
-    assert [part for item in edited["input"] for part in message_of(item).parts] == [
+    assert [part for item in edited["input"] for part in read_item(item).parts] == [
         Reasoning("A"),
         Text("B"),
         Refusal("C"),

@@ -11,7 +11,7 @@ from specspan.call import Media, Message, Part, Reasoning, Refusal, Text, ToolCa
 from specspan.instrument.formats import anthropic_messages as anthropic
 from specspan.instrument.formats import openai_chat as chat
 from specspan.instrument.formats import openai_responses as responses
-from specspan.instrument.formats.fields import reference
+from specspan.instrument.formats.fields import media_reference
 
 _ANTHROPIC = ("tool_use", "tool_result", "thinking", "document", "server_tool_use")
 _SENDERS = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "tool"}
@@ -77,7 +77,7 @@ def _text(kind: Callable[[str], Part]) -> Callable[[Side, Facts], Part]:
 
 
 def _medium(side: Side, part: Facts) -> Part:
-    uri, mime_type = reference(part.get("uri") or part.get("file_id") or part.get("url"))
+    uri, mime_type = media_reference(part.get("uri") or part.get("file_id") or part.get("url"))
     return Media(str(part.get("modality") or "file"), uri, _word(part.get("mime_type")) or mime_type)
 
 
@@ -116,7 +116,7 @@ def _said(side: Side, recorded: Facts, role: str) -> Message:
         return _langchain(side, recorded, role)
     said = recorded if recorded.get("role") else {**recorded, "role": role}
     try:
-        reader = anthropic.message_of if _is_anthropic(said.get("content")) else chat.message_of
+        reader = anthropic.read_message if _is_anthropic(said.get("content")) else chat.read_message
         made = side.looked_over(reader(said, _word(recorded.get("finish_reason"))))
     except (TypeError, ValueError, AttributeError):
         side.missed(NOT_UNDERSTOOD)
@@ -177,7 +177,7 @@ def asked(side: Side, body: Any) -> tuple[Message, ...]:
         return before + _nothing(side)
     found = _flat(found)
     if isinstance(found, list) and any(_is_item(each) for each in found):
-        return before + tuple(side.looked_over(responses.message_of(each)) for each in found)
+        return before + tuple(side.looked_over(responses.read_item(each)) for each in found)
     return before + _spoken(side, found, "user")
 
 
@@ -238,7 +238,7 @@ def _output(side: Side, body: Facts) -> tuple[Message, ...]:
     """Items of the Responses API, or whatever else was called the output."""
     found = body["output"]
     if isinstance(found, list) and any(_is_item(each) for each in found):
-        return (side.looked_over(responses.answer_of(found, None)),)
+        return (side.looked_over(responses.read_output(found, None)),)
     return answered(side, found)
 
 

@@ -21,7 +21,7 @@ from specspan.call import (
     ToolCall,
     ToolCallResponse,
 )
-from specspan.instrument.formats.fields import reference
+from specspan.instrument.formats.fields import media_reference
 
 _KINDS = {"LLM": "chat", "EMBEDDING": "embeddings"}
 _USAGE = {
@@ -96,7 +96,7 @@ def _content(side: Side, facts: Facts, at: str) -> Part:
     if kind in ("reasoning", "thinking"):
         return Reasoning(side.told(facts.get(at + "text")))
     if kind in _MEDIA:
-        return Media(str(kind), *reference(facts.get(f"{at}{kind}.{kind}.url")))
+        return Media(str(kind), *media_reference(facts.get(f"{at}{kind}.{kind}.url")))
     side.missed(NOT_UNDERSTOOD)
     return Media("file")
 

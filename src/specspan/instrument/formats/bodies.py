@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 from specspan.call import Message, Part
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats.fields import Put, changed
+from specspan.instrument.formats.fields import ReplaceText, copy_with
 
-Path: TypeAlias = tuple[str | int, ...]
+JsonPath: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the outermost object inwards."""
-Place: TypeAlias = tuple[Part, Put | None]
+EditablePart: TypeAlias = tuple[Part, ReplaceText | None]
 """A part, and how to put another text in its place in the whole body; None where that cannot be done."""
 
 
@@ -22,45 +22,45 @@ class Turn:
     """One message of a body."""
 
     role: str
-    places: tuple[Place, ...]
+    parts: tuple[EditablePart, ...]
 
-    def message(self, finish_reason: str | None = None) -> Message:
+    def to_message(self, finish_reason: str | None = None) -> Message:
         """What it says."""
-        return Message(self.role, parts(self.places), None, finish_reason)
+        return Message(self.role, parts_only(self.parts), None, finish_reason)
 
 
-def parts(places: Iterable[Place]) -> tuple[Part, ...]:
+def parts_only(places: Iterable[EditablePart]) -> tuple[Part, ...]:
     """What stands in places."""
     return tuple([part for part, _ in places])
 
 
-def put_at(*path: str | int) -> Put:
+def replace_at(*path: str | int) -> ReplaceText:
     """Puts a text where ``path`` leads."""
-    return partial(_put, path)
+    return partial(_copy_with_value, path)
 
 
-def put_block_at(*path: str | int) -> Put:
+def replace_block_at(*path: str | int) -> ReplaceText:
     """Puts a block that is just a text where ``path`` leads, in place of one that has none of its own."""
-    return lambda body, text: _put(path, body, {"text": text})
+    return lambda body, text: _copy_with_value(path, body, {"text": text})
 
 
-def _put(path: Path, body: Any, value: Any) -> Any:
+def _copy_with_value(path: JsonPath, body: Any, value: Any) -> Any:
     key, rest = path[0], path[1:]
     if not isinstance(body, (Mapping, list, tuple)):  # a client's object
-        return changed(body, **{str(key): _put(rest, getattr(body, str(key)), value) if rest else value})
+        return copy_with(body, **{str(key): _copy_with_value(rest, getattr(body, str(key)), value) if rest else value})
     copied: Any = dict(body) if isinstance(body, Mapping) else list(body)
-    copied[key] = _put(rest, copied[key], value) if rest else value
+    copied[key] = _copy_with_value(rest, copied[key], value) if rest else value
     return copied
 
 
-def with_turns(body: Any, turns: Iterable[Turn], side: str, edits: Edits) -> Any:
+def edit_turns(body: Any, turns: Iterable[Turn], side: str, edits: Edits) -> Any:
     """``body`` with the texts that ``edits`` has for its messages on one ``side`` of the call."""
     for i, turn in enumerate(turns):
-        body = with_places(body, turn.places, f"/{side}/{i}/parts/", edits)
+        body = edit_parts(body, turn.parts, f"/{side}/{i}/parts/", edits)
     return body
 
 
-def with_places(body: Any, places: Iterable[Place], prefix: str, edits: Edits) -> Any:
+def edit_parts(body: Any, places: Iterable[EditablePart], prefix: str, edits: Edits) -> Any:
     """``body`` with the texts that ``edits`` has for places, whose pointers start with ``prefix``."""
     for number, (_, put) in enumerate(places):
         text = edits.get(f"{prefix}{number}")

@@ -8,174 +8,183 @@ from typing import Any
 
 from specspan.call import Media, Reasoning, Request, Response, Text, ToolCall, ToolCallResponse, Unknown, Usage
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats.bodies import Path, Place, Turn, put_at, put_block_at, with_places, with_turns
+from specspan.instrument.formats.bodies import (
+    EditablePart,
+    JsonPath,
+    Turn,
+    edit_parts,
+    edit_turns,
+    replace_at,
+    replace_block_at,
+)
 from specspan.instrument.formats.fields import (
     Fields,
-    count,
-    fields,
-    finish_reason,
-    listed,
-    not_understood,
-    parsed,
-    unknown,
-    word,
+    as_count,
+    as_finish_reason,
+    as_list,
+    as_mapping,
+    as_str,
+    count_not_understood,
+    parse_arguments,
+    unknown_part,
 )
 
-_MEDIA = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
-_SAYS_NOTHING = ("cachePoint", "toolAddition", "toolRemoval")
+_MODALITIES = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
+_BLOCKS_WITHOUT_CONTENT = ("cachePoint", "toolAddition", "toolRemoval")
 
 
-def turns(body: Fields) -> list[Turn]:
+def input_turns(body: Fields) -> list[Turn]:
     """The messages that are sent."""
-    return [_turn(fields(said), ("messages", i)) for i, said in enumerate(listed(body.get("messages")))]
+    return [_read_turn(as_mapping(said), ("messages", i)) for i, said in enumerate(as_list(body.get("messages")))]
 
 
-def system(body: Fields) -> list[Place]:
+def system_parts(body: Fields) -> list[EditablePart]:
     """The system's instructions."""
-    return list(_places(body.get("system"), ("system",)))
+    return list(_content_parts(body.get("system"), ("system",)))
 
 
-def tools(body: Fields) -> tuple[Any, ...]:
+def tool_definitions(body: Fields) -> tuple[Any, ...]:
     """The definitions of tools."""
-    return tuple(listed(fields(body.get("toolConfig")).get("tools")))
+    return tuple(as_list(as_mapping(body.get("toolConfig")).get("tools")))
 
 
 def edit_request(body: Any, edits: Edits) -> Any:
     """A copy of what is sent with other texts."""
-    edited = with_turns(body, turns(body), "input", edits)
-    return with_places(edited, system(body), "/system_instructions/", edits)
+    edited = edit_turns(body, input_turns(body), "input", edits)
+    return edit_parts(edited, system_parts(body), "/system_instructions/", edits)
 
 
-def response(body: Fields) -> Response:
+def read_response(body: Fields) -> Response:
     """An answer."""
-    reason = finish_reason(body.get("stopReason"))
+    reason = as_finish_reason(body.get("stopReason"))
     return Response(
-        model=word(fields(fields(body.get("trace")).get("promptRouter")).get("invokedModelId")),
-        output=tuple([turn.message(reason) for turn in _answers(body)]),
+        model=as_str(as_mapping(as_mapping(body.get("trace")).get("promptRouter")).get("invokedModelId")),
+        output=tuple([turn.to_message(reason) for turn in _output_turns(body)]),
         finish_reasons=(reason,) if reason else (),
-        usage=_usage(fields(body.get("usage"))),
+        usage=_read_usage(as_mapping(body.get("usage"))),
     )
 
 
 def edit_response(body: Any, edits: Edits) -> Any:
     """A copy of an answer with other texts."""
-    return with_turns(body, _answers(body), "output", edits)
+    return edit_turns(body, _output_turns(body), "output", edits)
 
 
-def _answers(body: Fields) -> list[Turn]:
-    return [_turn(fields(fields(body.get("output")).get("message")), ("output", "message"))]
+def _output_turns(body: Fields) -> list[Turn]:
+    return [_read_turn(as_mapping(as_mapping(body.get("output")).get("message")), ("output", "message"))]
 
 
-def _turn(said: Fields, at: Path) -> Turn:
-    return Turn(word(said.get("role")) or "assistant", tuple(_places(said.get("content"), (*at, "content"))))
+def _read_turn(said: Fields, at: JsonPath) -> Turn:
+    return Turn(as_str(said.get("role")) or "assistant", tuple(_content_parts(said.get("content"), (*at, "content"))))
 
 
-def _usage(said: Fields) -> Usage:
-    fresh, written_out = count(said.get("inputTokens")), count(said.get("outputTokens"))
+def _read_usage(said: Fields) -> Usage:
+    fresh, written_out = as_count(said.get("inputTokens")), as_count(said.get("outputTokens"))
     read, written = (
-        count(said.get(f"cache{way}InputTokens", said.get(f"cache{way}InputTokenCount"))) for way in ("Read", "Write")
+        as_count(said.get(f"cache{way}InputTokens", said.get(f"cache{way}InputTokenCount")))
+        for way in ("Read", "Write")
     )
     # theirs leaves out what the cache held, or was told to hold
     return Usage(None if fresh is None else fresh + (read or 0) + (written or 0), written_out, read, written)
 
 
-def _places(content: Any, at: Path) -> Iterator[Place]:
+def _content_parts(content: Any, at: JsonPath) -> Iterator[EditablePart]:
     """The parts of content, which stands ``at`` a place in its body."""
     if isinstance(content, str):  # the service refuses it, and says so
-        yield Text(content), put_at(*at)
+        yield Text(content), replace_at(*at)
         return
-    for i, block in enumerate(listed(content)):
-        yield from _block(fields(block), (*at, i))
+    for i, block in enumerate(as_list(content)):
+        yield from _block_parts(as_mapping(block), (*at, i))
 
 
-def _block(block: Fields, at: Path) -> Iterator[Place]:
+def _block_parts(block: Fields, at: JsonPath) -> Iterator[EditablePart]:
     """The parts of one block."""
     kind = next(iter(block), "")
     if kind == "text":
-        yield Text(word(block[kind]) or ""), put_at(*at, kind)
+        yield Text(as_str(block[kind]) or ""), replace_at(*at, kind)
         return
-    said = fields(block.get(kind))
-    if read := _KINDS.get(kind):
+    said = as_mapping(block.get(kind))
+    if read := _BLOCK_READERS.get(kind):
         yield from read(said, (*at, kind))
-    elif kind not in _SAYS_NOTHING:
-        yield unknown(said.get("name") if kind == "SDK_UNKNOWN_MEMBER" else kind), None
+    elif kind not in _BLOCKS_WITHOUT_CONTENT:
+        yield unknown_part(said.get("name") if kind == "SDK_UNKNOWN_MEMBER" else kind), None
 
 
-def _tool_call(said: Fields, at: Path) -> Iterator[Place]:
-    yield ToolCall(word(said.get("name")) or "", said.get("input"), word(said.get("toolUseId"))), None
+def _tool_call_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    yield ToolCall(as_str(said.get("name")) or "", said.get("input"), as_str(said.get("toolUseId"))), None
 
 
-def _tool_result(said: Fields, at: Path) -> Iterator[Place]:
+def _tool_result_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
     """What a tool answered: each text and each JSON is a part."""
-    call_id = word(said.get("toolUseId"))
-    for i, item in enumerate(listed(said.get("content"))):
-        inner, place = fields(item), (*at, "content", i)
+    call_id = as_str(said.get("toolUseId"))
+    for i, item in enumerate(as_list(said.get("content"))):
+        inner, place = as_mapping(item), (*at, "content", i)
         if "json" in inner:
-            yield ToolCallResponse(inner["json"], call_id), put_block_at(*place)
+            yield ToolCallResponse(inner["json"], call_id), replace_block_at(*place)
         else:
-            yield from _quoted(_block(inner, place), call_id)
+            yield from _as_tool_responses(_block_parts(inner, place), call_id)
 
 
-def _search_result(said: Fields, at: Path) -> Iterator[Place]:
-    yield from _quoted(_places(said.get("content"), (*at, "content")), None)
+def _search_result_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    yield from _as_tool_responses(_content_parts(said.get("content"), (*at, "content")), None)
 
 
-def _quoted(places: Iterable[Place], call_id: str | None) -> Iterator[Place]:
+def _as_tool_responses(places: Iterable[EditablePart], call_id: str | None) -> Iterator[EditablePart]:
     """Texts that are a tool's."""
     for part, put in places:
         yield (ToolCallResponse(part.content, call_id) if isinstance(part, Text) else part), put
 
 
-def _reasoning(said: Fields, at: Path) -> Iterator[Place]:
+def _reasoning_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
     """Reasoning is signed: it is not edited."""
     thought = said.get("reasoningText")
-    yield (Reasoning(word(fields(thought).get("text")) or "") if thought else Unknown("reasoningContent")), None
+    yield (Reasoning(as_str(as_mapping(thought).get("text")) or "") if thought else Unknown("reasoningContent")), None
 
 
-def _cited(said: Fields, at: Path) -> Iterator[Place]:
-    yield from _places(said.get("content"), (*at, "content"))
+def _cited_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    yield from _content_parts(said.get("content"), (*at, "content"))
 
 
-def _guarded(said: Fields, at: Path) -> Iterator[Place]:
+def _guarded_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
     """What a guardrail is to look at."""
     if "image" in said:
-        yield from _medium("image", fields(said["image"]), at)
+        yield from _media_parts("image", as_mapping(said["image"]), at)
     else:
-        yield Text(word(fields(said.get("text")).get("text")) or ""), put_at(*at, "text", "text")
+        yield Text(as_str(as_mapping(said.get("text")).get("text")) or ""), replace_at(*at, "text", "text")
 
 
-def _medium(kind: str, said: Fields, at: Path) -> Iterator[Place]:
+def _media_parts(kind: str, said: Fields, at: JsonPath) -> Iterator[EditablePart]:
     """An image, a sound or a document, by reference; a document that is text is what it says."""
-    source = fields(said.get("source"))
+    source = as_mapping(said.get("source"))
     if "text" in source:
-        yield from _block({"text": source["text"]}, (*at, "source"))
+        yield from _block_parts({"text": source["text"]}, (*at, "source"))
     elif "content" in source:
-        yield from _places(source["content"], (*at, "source", "content"))
+        yield from _content_parts(source["content"], (*at, "source", "content"))
     else:
-        form = word(said.get("format"))
+        form = as_str(said.get("format"))
         mime_type = f"{kind}/{form}" if form and kind != "document" else None
-        yield Media(_MEDIA[kind], word(fields(source.get("s3Location")).get("uri")), mime_type), None
+        yield Media(_MODALITIES[kind], as_str(as_mapping(source.get("s3Location")).get("uri")), mime_type), None
 
 
-_KINDS: Mapping[str, Callable[[Fields, Path], Iterator[Place]]] = {
-    "toolUse": _tool_call,
-    "toolResult": _tool_result,
-    "searchResult": _search_result,
-    "reasoningContent": _reasoning,
-    "citationsContent": _cited,
-    "guardContent": _guarded,
-    **{kind: partial(_medium, kind) for kind in _MEDIA},
+_BLOCK_READERS: Mapping[str, Callable[[Fields, JsonPath], Iterator[EditablePart]]] = {
+    "toolUse": _tool_call_parts,
+    "toolResult": _tool_result_parts,
+    "searchResult": _search_result_parts,
+    "reasoningContent": _reasoning_parts,
+    "citationsContent": _cited_parts,
+    "guardContent": _guarded_parts,
+    **{kind: partial(_media_parts, kind) for kind in _MODALITIES},
 }
 
 
 # MERGED _converse_stream: Events of the Converse API's streams, folded into an answer of the same shape.
 
 
-_SAYS_NOTHING_CONVERSE_STREAM = ("reasoningContent", "citation", "image")
+_DELTAS_WITHOUT_TEXT = ("reasoningContent", "citation", "image")
 """Deltas that may well hold no text: signatures, sources, bytes."""
 
 
-class _Block:
+class _StreamedBlock:
     """One content block, as far as it was seen."""
 
     __slots__ = ("kind", "pieces", "start")
@@ -185,11 +194,11 @@ class _Block:
         self.start = dict(start)  # applications add the pieces to the first event's own block
         self.pieces: list[str] = []
 
-    def answered(self) -> dict[str, Any]:
+    def to_block(self) -> dict[str, Any]:
         """What stands for the block of a plain answer."""
         text = "".join(self.pieces)
         if self.kind == "toolUse":
-            return {"toolUse": {**self.start, "input": parsed(text) if text else self.start.get("input")}}
+            return {"toolUse": {**self.start, "input": parse_arguments(text) if text else self.start.get("input")}}
         if self.kind == "reasoningContent":
             return {"reasoningContent": {"reasoningText": {"text": text}}}
         return {"text": text} if self.kind == "text" else {self.kind: self.start}
@@ -201,7 +210,7 @@ class ConverseAccumulator:
     __slots__ = ("_blocks", "_merges_texts", "_rest", "_role")
 
     def __init__(self, request: Request, *, merges_texts: bool = False) -> None:
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, _StreamedBlock] = {}
         self._merges_texts = merges_texts  # where the service begins a block for every piece of a text
         self._role: Any = None
         self._rest: dict[str, Any] = {}
@@ -211,72 +220,72 @@ class ConverseAccumulator:
         return self._rest.get("stopReason") is not None
 
     def add(self, event: Any) -> None:
-        for kind, said in fields(event).items():
+        for kind, said in as_mapping(event).items():
             if kind == "contentBlockDelta":
-                self._grow(fields(said))
+                self._append_delta(as_mapping(said))
             elif kind == "contentBlockStart":
-                self._begin(fields(said))
-            elif kind in _HEADS:
-                self._note(kind, fields(said))
-            elif kind not in _MARKS:
-                unknown(kind)
+                self._start_block(as_mapping(said))
+            elif kind in _HEADER_EVENTS:
+                self._read_header(kind, as_mapping(said))
+            elif kind not in _IGNORED_EVENTS:
+                unknown_part(kind)
 
     def result(self) -> dict[str, Any]:
-        content = [self._blocks[index].answered() for index in sorted(self._blocks)]
+        content = [self._blocks[index].to_block() for index in sorted(self._blocks)]
         return {**self._rest, "output": {"message": {"role": self._role, "content": content}}}
 
-    def _note(self, kind: str, said: Fields) -> None:
+    def _read_header(self, kind: str, said: Fields) -> None:
         if kind == "messageStart":
             self._role = said.get("role")
-        self._rest.update({name: said[name] for name in _HEADS[kind] if name in said})
+        self._rest.update({name: said[name] for name in _HEADER_EVENTS[kind] if name in said})
 
-    def _begin(self, said: Fields) -> None:
-        start = fields(said.get("start"))
+    def _start_block(self, said: Fields) -> None:
+        start = as_mapping(said.get("start"))
         for kind, about in start.items():
-            self._blocks[self._place(said)] = _Block(kind, fields(about))
+            self._blocks[self._block_index(said)] = _StreamedBlock(kind, as_mapping(about))
 
-    def _grow(self, said: Fields) -> None:
-        for kind, piece in fields(said.get("delta")).items():
-            text = piece.get(_GROWS.get(kind)) if isinstance(piece, Mapping) else piece
+    def _append_delta(self, said: Fields) -> None:
+        for kind, piece in as_mapping(said.get("delta")).items():
+            text = piece.get(_DELTA_TEXT_FIELDS.get(kind)) if isinstance(piece, Mapping) else piece
             if isinstance(text, str):
                 self._block(kind, said).pieces.append(text)
-            elif kind not in _SAYS_NOTHING_CONVERSE_STREAM:
-                not_understood()
+            elif kind not in _DELTAS_WITHOUT_TEXT:
+                count_not_understood()
 
-    def _block(self, kind: str, said: Fields) -> _Block:
+    def _block(self, kind: str, said: Fields) -> _StreamedBlock:
         """The block that a piece belongs to. Texts need no event to begin with."""
-        index = self._place(said)
+        index = self._block_index(said)
         block = self._blocks.get(index)
         if block is None and self._merges_texts and self._blocks:
             last = self._blocks[max(self._blocks)]
             block = last if kind == last.kind == "text" else None
         if block is None:
-            block = self._blocks[index] = _Block(kind, {})
+            block = self._blocks[index] = _StreamedBlock(kind, {})
         return block
 
-    def _place(self, said: Fields) -> int:
+    def _block_index(self, said: Fields) -> int:
         index = said.get("contentBlockIndex")
         if isinstance(index, int):
             return index
-        not_understood()
+        count_not_understood()
         return max(self._blocks, default=0)
 
 
-_GROWS = {"toolUse": "input", "reasoningContent": "text"}
+_DELTA_TEXT_FIELDS = {"toolUse": "input", "reasoningContent": "text"}
 """Which field of a delta has the next piece of its block."""
-_HEADS: Mapping[str, tuple[str, ...]] = {
+_HEADER_EVENTS: Mapping[str, tuple[str, ...]] = {
     "messageStart": (),
     "messageStop": ("stopReason",),
     "metadata": ("usage", "trace"),
 }
 """What is said of the whole answer, and in which event."""
-_MARKS = ("contentBlockStop",)
-EVENTS = frozenset(("contentBlockStart", "contentBlockDelta", *_MARKS, *_HEADS))
+_IGNORED_EVENTS = ("contentBlockStop",)
+EVENT_TYPES = frozenset(("contentBlockStart", "contentBlockDelta", *_IGNORED_EVENTS, *_HEADER_EVENTS))
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """The text in an event: of the answer, not of reasoning."""
-    text = fields(fields(fields(event).get("contentBlockDelta")).get("delta")).get("text")
+    text = as_mapping(as_mapping(as_mapping(event).get("contentBlockDelta")).get("delta")).get("text")
     if isinstance(text, str) and text:
         yield 0, text
 
@@ -287,7 +296,7 @@ def cut(event: Any, choice: int, text: str) -> Any:
     return {**event, "contentBlockDelta": {**said, "delta": {**said["delta"], "text": text}}}
 
 
-def closing(seen: Any, event: Any) -> list[Any]:
+def closing_events(seen: Any, event: Any) -> list[Any]:
     """How an answer ends of which content was filtered: what clients know for it."""
     return [
         {"contentBlockStop": {"contentBlockIndex": event["contentBlockDelta"].get("contentBlockIndex")}},

@@ -14,48 +14,48 @@ from specspan._support import drop_counts
 from specspan.call import Part, Unknown
 
 Fields: TypeAlias = Mapping[str, Any]
-Put: TypeAlias = Callable[[Any, str], Any]
+ReplaceText: TypeAlias = Callable[[Any, str], Any]
 """Gives a copy of something with another text in one place."""
-Places: TypeAlias = Iterable[tuple[Part, Put | None]]
+EditableParts: TypeAlias = Iterable[tuple[Part, ReplaceText | None]]
 """The parts in something, each with how to put another text in its place."""
 
 
-def fields(thing: Any) -> Fields:
+def as_mapping(thing: Any) -> Fields:
     """The fields of a dict or of a client's object; none of None and of what has none."""
     if thing.__class__ is dict:
         found: Fields = thing
         return found
     if thing is None:
         return {}
-    if _is_mapping(thing.__class__):
+    if _is_mapping_type(thing.__class__):
         mapping: Fields = thing
         return mapping
     try:
         found = vars(thing)
     except TypeError:
-        not_understood()
+        count_not_understood()
         return {}
     extra = getattr(thing, "__pydantic_extra__", None)  # what the client's version does not know
     return {**found, **extra} if extra else found
 
 
 @lru_cache(maxsize=256)
-def _is_mapping(kind: type) -> bool:
+def _is_mapping_type(kind: type) -> bool:
     return issubclass(kind, Mapping)
 
 
-def changed(thing: Any, **changes: Any) -> Any:
+def copy_with(thing: Any, **changes: Any) -> Any:
     """A copy with other values in some fields."""
     return {**thing, **changes} if isinstance(thing, Mapping) else thing.model_copy(update=changes)
 
 
-def emptied(thing: Any, *names: str) -> dict[str, None]:
+def cleared(thing: Any, *names: str) -> dict[str, None]:
     """Changes that leave nothing in those of the named fields in which there is something."""
-    found = fields(thing)
+    found = as_mapping(thing)
     return {name: None for name in names if found.get(name)}
 
 
-def listed(things: Any) -> Iterable[Any]:
+def as_list(things: Any) -> Iterable[Any]:
     """A list as it is; nothing of None and of what is no list."""
     if things.__class__ is list:
         found: list[Any] = things
@@ -63,60 +63,60 @@ def listed(things: Any) -> Iterable[Any]:
     if things is None:
         return ()
     if isinstance(things, (str, bytes, Mapping)) or not isinstance(things, Iterable):
-        not_understood()
+        count_not_understood()
         return ()
     return things
 
 
-def unknown(kind: object) -> Unknown:
+def unknown_part(kind: object) -> Unknown:
     """A part that is not understood, by the provider's name for it."""
-    not_understood()
+    count_not_understood()
     return Unknown(str(kind))
 
 
-def not_understood() -> None:
+def count_not_understood() -> None:
     """Count something that has not the shape it should have."""
     drop_counts.count("content", "not_understood")
 
 
-def count(value: Any) -> int | None:
+def as_count(value: Any) -> int | None:
     """A number of tokens; None where the service said nothing, or no number."""
     if value is None or value.__class__ is int:
         found: int | None = value
         return found
-    not_understood()
+    count_not_understood()
     return None
 
 
-def word(value: Any) -> str | None:
+def as_str(value: Any) -> str | None:
     """A text, a name or an id; None where the service gave none, or something else."""
     if value is None or isinstance(value, str):
         return value
-    not_understood()
+    count_not_understood()
     return None
 
 
-def put_texts(thing: Any, places: Callable[[Fields], Places], texts: Iterable[str | None]) -> Any:
+def replace_texts(thing: Any, places: Callable[[Fields], EditableParts], texts: Iterable[str | None]) -> Any:
     """A copy with each of ``texts`` that is not None in its place; from ``texts``, one is taken for each part."""
-    for (_, put), text in zip(places(fields(thing)), texts):  # noqa: B905 - there may be more texts
+    for (_, put), text in zip(places(as_mapping(thing)), texts):  # noqa: B905 - there may be more texts
         if text is not None and put is not None:
             thing = put(thing, text)
     return thing
 
 
-def put_in_list(name: str, index: int, field: str, **rest: Any) -> Put:
+def replace_in_list(name: str, index: int, field: str, **rest: Any) -> ReplaceText:
     """Puts a text into a field of an item of a list, and ``rest`` beside it where there is something there."""
 
     def put(thing: Any, text: str) -> Any:
-        items = list(fields(thing)[name])
-        had = fields(items[index])
-        items[index] = changed(items[index], **{field: text}, **{key: rest[key] for key in rest if had.get(key)})
-        return changed(thing, **{name: items})
+        items = list(as_mapping(thing)[name])
+        had = as_mapping(items[index])
+        items[index] = copy_with(items[index], **{field: text}, **{key: rest[key] for key in rest if had.get(key)})
+        return copy_with(thing, **{name: items})
 
     return put
 
 
-def parsed(arguments: Any) -> Any:
+def parse_arguments(arguments: Any) -> Any:
     """The arguments of a tool call, from JSON where they are that."""
     try:
         return json.loads(arguments)
@@ -124,7 +124,7 @@ def parsed(arguments: Any) -> Any:
         return arguments
 
 
-def reference(uri: Any) -> tuple[str | None, str | None]:
+def media_reference(uri: Any) -> tuple[str | None, str | None]:
     """URI and MIME type of a medium; the bytes that a ``data:`` URI holds are left where they are."""
     if isinstance(uri, str) and uri.startswith("data:"):
         return None, uri[len("data:") : len("data:") + 256].partition(",")[0].partition(";")[0] or None
@@ -135,19 +135,21 @@ def reference(uri: Any) -> tuple[str | None, str | None]:
 # chat completions.
 
 
-_WORDS: Mapping[str, tuple[str, ...]] = {
+_FINISH_REASONS: Mapping[str, tuple[str, ...]] = {
     "stop": ("end_turn", "stop_sequence", "complete", "eos", "finish", "finished", "stop_criteria_met"),
     "length": ("max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"),
     "tool_calls": ("tool_use", "tool_call"),
     "content_filter": ("refusal", "content_filtered", "guardrail_intervened", "safety", "recitation", "error_toxic"),
 }
-_CONVENTION: Mapping[str, str] = {each: word for word, known in _WORDS.items() for each in (word, *known)}
+_FINISH_REASON_BY_ALIAS: Mapping[str, str] = {
+    each: word for word, known in _FINISH_REASONS.items() for each in (word, *known)
+}
 
 
-def finish_reason(said: Any, *, wants_tool: bool = False) -> str | None:
+def as_finish_reason(said: Any, *, wants_tool: bool = False) -> str | None:
     """A provider's word for why the model stopped, in the conventions'; one they have none for stays as it came.
 
     ``wants_tool``: of a service without a word of its own for that, whether there is a tool to be called.
     """
-    known = _CONVENTION.get(said.lower(), said) if isinstance(said, str) else None
+    known = _FINISH_REASON_BY_ALIAS.get(said.lower(), said) if isinstance(said, str) else None
     return "tool_calls" if wants_tool and known == "stop" else known

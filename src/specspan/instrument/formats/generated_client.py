@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from specspan.instrument.adapter import Invocation
 
 _PORTS = {"https": 443, "http": 80}
-_REMEMBERED = 64
+_MAX_CACHED_URLS = 64
 
 
 class Server(TypedDict):
@@ -28,34 +28,34 @@ _servers: dict[int, tuple[Any, Server]] = {}
 def server_of(client: Any) -> Server:
     """Where a client sends its requests."""
     url = client.base_url
-    known, server = _servers.get(id(url), _UNKNOWN)
-    return server if known is url else _read(url)
+    known, server = _servers.get(id(url), _NO_SERVER)
+    return server if known is url else _read_server(url)
 
 
-_UNKNOWN: tuple[Any, Server] = (None, {"server_address": None, "server_port": None})
+_NO_SERVER: tuple[Any, Server] = (None, {"server_address": None, "server_port": None})
 
 
-def _read(url: Any) -> Server:
+def _read_server(url: Any) -> Server:
     server: Server = {"server_address": url.host, "server_port": url.port or _PORTS.get(url.scheme)}
-    if len(_servers) >= _REMEMBERED:
+    if len(_servers) >= _MAX_CACHED_URLS:
         _servers.clear()
     _servers[id(url)] = url, server
     return server
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_MAX_CACHED_URLS)
 def server_at(url: str) -> Server:
     """Where requests go that are sent to a URL."""
     read = urlsplit(url)
     return {"server_address": read.hostname, "server_port": read.port or _PORTS.get(read.scheme)}
 
 
-def said(value: Any) -> Any:
+def unset_to_none(value: Any) -> Any:
     """``value``, or None where it is one of the client's words for "left out", which are all false."""
     return value or None
 
 
-def reads_once(*names: str) -> Callable[[Invocation], Invocation]:
+def buffer_iterators(*names: str) -> Callable[[Invocation], Invocation]:
     """What copies the named parameters where they can be read only once."""
 
     def prepare(invocation: Invocation) -> Invocation:
@@ -66,7 +66,7 @@ def reads_once(*names: str) -> Callable[[Invocation], Invocation]:
     return prepare
 
 
-def by_name(*names: str) -> Callable[[Invocation], Invocation]:
+def name_arguments(*names: str) -> Callable[[Invocation], Invocation]:
     """Gives positional arguments the names of their places. What fits no signature is left for the client to refuse."""
 
     def prepare(invocation: Invocation) -> Invocation:
@@ -81,7 +81,7 @@ def by_name(*names: str) -> Callable[[Invocation], Invocation]:
     return prepare
 
 
-def methods(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def method_paths(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """The named methods of classes, each ``module:Class``, and of their async twins."""
     return tuple(
         f"{module}:{prefix}{owner}.{name}"

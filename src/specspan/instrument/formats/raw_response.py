@@ -25,7 +25,7 @@ from typing import Any
 # reads is, byte for byte, what the service sent.
 
 
-_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _DONE = b"data: [DONE]\n\n"
 
@@ -37,23 +37,23 @@ class EventBody:
         source = answer.http_response
         self.source = source
         self.close = source.aclose if inspect.iscoroutinefunction(type(answer).read) else source.close
-        self.rest = b""
+        self.tail = b""
         """What no chunk stands for, and comes before the next one, or at the end."""
         self._buffer = b""
         self._cast_to = answer._parse()._cast_to  # the client's own stream knows what its chunks are; it is not read
-        self._made = answer._client._process_response_data
+        self._build_chunk = answer._client._process_response_data
         self._latest: tuple[Any, bytes] = (None, b"")
 
     def __iter__(self) -> Iterator[Any]:
         for received in self.source.iter_bytes():
             yield from self._chunks(received)
-        yield from self._last()
+        yield from self._last_event()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         async for received in self.source.aiter_bytes():
             for chunk in self._chunks(received):
                 yield chunk
-        for chunk in self._last():
+        for chunk in self._last_event():
             yield chunk
 
     def bytes_of(self, chunk: Any) -> bytes:
@@ -62,33 +62,33 @@ class EventBody:
         if chunk is latest:
             return received
         named = f"event: {chunk.type}\n" if re.search(rb"^event:", received, re.MULTILINE) else ""
-        self.rest = b"" if named else _DONE
+        self.tail = b"" if named else _DONE
         return f"{named}data: {chunk.to_json(indent=None)}\n\n".encode()
 
     def _chunks(self, received: bytes) -> Iterator[Any]:
         self._buffer += received
         start = 0
-        for blank in _BLANK_LINE.finditer(self._buffer):
+        for blank in _EVENT_END.finditer(self._buffer):
             event, start = self._buffer[start : blank.end()], blank.end()
             yield from self._chunk(event)
         self._buffer = self._buffer[start:]
 
     def _chunk(self, event: bytes) -> Iterator[Any]:
-        data = _data(event)
-        self.rest += event
+        data = _event_data(event)
+        self.tail += event
         if isinstance(data, dict) and not data.get("error"):
-            chunk = self._made(data=data, cast_to=self._cast_to, response=self.source)
-            self._latest, self.rest = (chunk, self.rest), b""
+            chunk = self._build_chunk(data=data, cast_to=self._cast_to, response=self.source)
+            self._latest, self.tail = (chunk, self.tail), b""
             yield chunk
 
-    def _last(self) -> Iterator[Any]:
+    def _last_event(self) -> Iterator[Any]:
         """What came without the blank line that ends an event; half a chunk is no event, and is dropped."""
         event, self._buffer = self._buffer, b""
-        if _data(event) is not None or b"{" not in event:
+        if _event_data(event) is not None or b"{" not in event:
             yield from self._chunk(event)
 
 
-def _data(event: bytes) -> Any:
+def _event_data(event: bytes) -> Any:
     """What an event carries, from JSON; None where it is not that."""
     lines = [line[len(b"data:") :] for line in _LINE.split(event) if line.startswith(b"data:")]
     try:
@@ -97,7 +97,7 @@ def _data(event: bytes) -> Any:
         return None
 
 
-def with_events(answer: Any, watched: Any) -> Any:
+def with_event_body(answer: Any, watched: Any) -> Any:
     """``answer`` with a body that gives the bytes of ``watched``, which is an `EventBody` in its watched form."""
     before = watched.source
     headers = [(name, value) for name, value in before.headers.multi_items() if name != "content-encoding"]
@@ -128,12 +128,12 @@ def _byte_stream(library: str) -> Any:
         def __iter__(self) -> Iterator[bytes]:
             for chunk in self._watched:
                 yield self._watched.bytes_of(chunk)
-            yield from _some(self._watched.rest)
+            yield from _as_chunks(self._watched.tail)
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             async for chunk in self._watched:
                 yield self._watched.bytes_of(chunk)
-            for rest in _some(self._watched.rest):
+            for rest in _as_chunks(self._watched.tail):
                 yield rest
 
         def close(self) -> None:
@@ -145,11 +145,11 @@ def _byte_stream(library: str) -> Any:
     return Bytes
 
 
-def _some(rest: bytes) -> tuple[bytes, ...]:
+def _as_chunks(rest: bytes) -> tuple[bytes, ...]:
     return (rest,) if rest else ()
 
 
-_ABOUT_THE_BYTES = frozenset(("content-length", "content-encoding", "transfer-encoding"))
+_BODY_HEADERS = frozenset(("content-length", "content-encoding", "transfer-encoding"))
 
 
 def is_raw(answer: Any) -> bool:
@@ -157,46 +157,46 @@ def is_raw(answer: Any) -> bool:
     return "http_response" in getattr(answer, "__dict__", ())
 
 
-def answered(answer: Any) -> Any:
+def unwrap(answer: Any) -> Any:
     """The object that an answer is or holds; None: its body was not read."""
     if not is_raw(answer):
         return answer
-    if not _left_unread(answer):
+    if not _is_unread(answer):
         return answer.parse()
     return answer._parse() if answer.http_response.is_closed else None
 
 
 def load(answer: Any) -> Any:
     """Read a plain body that was left unread; what is returned is to be awaited where the client awaits."""
-    return answer.read() if is_raw(answer) and _left_unread(answer) and not answer._is_sse_stream else None
+    return answer.read() if is_raw(answer) and _is_unread(answer) and not answer._is_sse_stream else None
 
 
-def _left_unread(answer: Any) -> bool:
+def _is_unread(answer: Any) -> bool:
     return not hasattr(type(answer), "content")
 
 
-def edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
+def edit_answer(answer: Any, edit: Callable[[Any], Any]) -> Any:
     """A copy of an answer, ``edit`` applied to its object, or in a raw response to its body."""
-    return with_body(answer, edit(answer.http_response.json())) if is_raw(answer) else edit(answer)
+    return with_json_body(answer, edit(answer.http_response.json())) if is_raw(answer) else edit(answer)
 
 
-def with_body(answer: Any, body: Any) -> Any:
+def with_json_body(answer: Any, body: Any) -> Any:
     """A raw response like ``answer`` with another JSON body: what was taken out must not be read from its bytes."""
     edited = copy.copy(answer)
-    edited.http_response, edited._parsed_by_type = response_of(answer.http_response, body), {}
+    edited.http_response, edited._parsed_by_type = copy_response(answer.http_response, body), {}
     return edited
 
 
-def response_of(before: Any, body: Any) -> Any:
+def copy_response(before: Any, body: Any) -> Any:
     """A response of ``httpx`` like the one ``before``, with another JSON body."""
-    headers = {name: value for name, value in before.headers.items() if name not in _ABOUT_THE_BYTES}
+    headers = {name: value for name, value in before.headers.items() if name not in _BODY_HEADERS}
     after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
     with suppress(RuntimeError):  # not every transport measures it
         after.elapsed = before.elapsed
     return after
 
 
-def stream_in(answer: Any, kinds: tuple[type, ...]) -> Any | None:
+def find_stream(answer: Any, kinds: tuple[type, ...]) -> Any | None:
     """The stream that an answer is, one of ``kinds``, or holds."""
     if is_raw(answer):
         if getattr(answer, "_is_sse_stream", False):
@@ -217,7 +217,7 @@ def put_stream(answer: Any, stream: Any) -> Any:
     """``answer``, which is a stream or a raw response, with another stream."""
     if is_raw(answer):
         if isinstance(stream, EventBody):
-            return with_events(answer, stream)
+            return with_event_body(answer, stream)
         answer._parsed_by_type[answer._cast_to] = stream
         return answer
     return stream

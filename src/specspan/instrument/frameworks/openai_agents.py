@@ -13,7 +13,7 @@ from typing import Any
 from specspan.call import ToolCall
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.blocks import agent, tool_call, workflow
-from specspan.instrument.formats.openai_responses import answer_of
+from specspan.instrument.formats.openai_responses import read_output
 from specspan.instrument.framework_methods import Activity
 
 _UNNAMED = "Agent workflow"
@@ -50,7 +50,7 @@ def _parsed(arguments: Any) -> Any:
 def _local(call: Invocation) -> tool_call | None:
     """A shell, an editor, a computer, or a tool that takes a text: named as in the model's answer."""
     asked = call.kwargs["call"] if "call" in call.kwargs else call.kwargs["action"]
-    parts = answer_of([asked.tool_call], None).parts
+    parts = read_output([asked.tool_call], None).parts
     found = next((part for part in parts if isinstance(part, ToolCall)), None)
     return None if found is None else tool_call(found.name, found.arguments, call_id=found.id)
 

@@ -10,26 +10,34 @@ from typing import Any
 from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.formats import raw_response as _raw
-from specspan.instrument.formats.anthropic_messages import edited_messages, message_of, parts_of, with_texts
-from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing, cut, deltas
-from specspan.instrument.formats.fields import Fields, changed, count, fields, finish_reason, not_understood, word
-from specspan.instrument.formats.generated_client import methods, reads_once, said, server_of
+from specspan.instrument.formats.anthropic_messages import edit_content, edit_messages, read_message, read_parts
+from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing_events, cut, deltas
+from specspan.instrument.formats.fields import (
+    Fields,
+    as_count,
+    as_finish_reason,
+    as_mapping,
+    as_str,
+    copy_with,
+    count_not_understood,
+)
+from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, server_of, unset_to_none
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
 _PROVIDERS = {"Bedrock": "aws.bedrock", "Vertex": "gcp.vertex_ai"}
 
 
-def _request(invocation: Invocation, *, streaming: bool = False) -> Request:
+def _build_request(invocation: Invocation, *, streaming: bool = False) -> Request:
     given = invocation.kwargs
     client = invocation.instance._client
     return Request(
         provider=_provider(client.__class__),
         model=given.get("model"),
-        parameters=dict(_parameters(given)),
+        parameters=dict(_read_parameters(given)),
         output_type=_output_type(given),
-        input=tuple(map(message_of, given["messages"])),
-        system_instructions=parts_of(said(given.get("system")) or ""),
-        tools=tuple(each for each in said(given.get("tools")) or () if isinstance(each, Mapping)),
+        input=tuple(map(read_message, given["messages"])),
+        system_instructions=read_parts(unset_to_none(given.get("system")) or ""),
+        tools=tuple(each for each in unset_to_none(given.get("tools")) or () if isinstance(each, Mapping)),
         streaming=streaming or bool(given.get("stream")),
         **server_of(client),
     )
@@ -42,7 +50,7 @@ def _provider(client: type) -> str:
     return next(found, "anthropic")
 
 
-def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+def _read_parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
     sent = {**given, **(given.get("extra_body") or {})}  # what newer clients no longer name is sent so
     for name in _PARAMETERS:
         value = sent.get(name)
@@ -55,63 +63,65 @@ def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
 def _output_type(given: Mapping[str, Any]) -> str | None:
     """``gen_ai.output.type``: JSON where a schema was asked for."""
     config = given.get("output_config")
-    schema = said(given.get("output_format")) or (config.get("format") if isinstance(config, Mapping) else None)
+    schema = unset_to_none(given.get("output_format")) or (
+        config.get("format") if isinstance(config, Mapping) else None
+    )
     return "json" if schema else None
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
     given = invocation.kwargs
-    changes: dict[str, Any] = {"messages": edited_messages(given["messages"], edits)}
+    changes: dict[str, Any] = {"messages": edit_messages(given["messages"], edits)}
     if system := given.get("system"):
-        changes["system"] = with_texts(system, "/system_instructions/", edits)
+        changes["system"] = edit_content(system, "/system_instructions/", edits)
     return replace(invocation, kwargs={**given, **changes})
 
 
-def _response(answer: Any) -> Response | None:
-    message = _raw.answered(answer)
+def _read_response(answer: Any) -> Response | None:
+    message = _raw.unwrap(answer)
     if message is None:
         return None
     if not (isinstance(message, Mapping) or hasattr(message, "content")):
-        not_understood()  # no message, but a page of a proxy's, or the like
+        count_not_understood()  # no message, but a page of a proxy's, or the like
         return None
-    return message_response(message)
+    return read_message_response(message)
 
 
-def message_response(message: Any) -> Response:
+def read_message_response(message: Any) -> Response:
     """Read a message, as a dict or as the client's object."""
-    found = fields(message)
-    reason = finish_reason(found.get("stop_reason"))
+    found = as_mapping(message)
+    reason = as_finish_reason(found.get("stop_reason"))
     return Response(
-        id=word(found.get("id")),
-        model=word(found.get("model")),
-        output=(message_of(found, reason),),
+        id=as_str(found.get("id")),
+        model=as_str(found.get("model")),
+        output=(read_message(found, reason),),
         finish_reasons=(reason,) if reason else (),
-        usage=_usage(fields(found.get("usage"))),
+        usage=_read_usage(as_mapping(found.get("usage"))),
     )
 
 
-def _usage(usage: Fields) -> Usage:
+def _read_usage(usage: Fields) -> Usage:
     fresh, read, written = (
-        count(usage.get(name)) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        as_count(usage.get(name)) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     )
     return Usage(
         input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),  # theirs leaves the cached out
-        output_tokens=count(usage.get("output_tokens")),
+        output_tokens=as_count(usage.get("output_tokens")),
         cache_read_input_tokens=read,
         cache_write_input_tokens=written,
-        reasoning_output_tokens=count(fields(usage.get("output_tokens_details")).get("thinking_tokens")),
+        reasoning_output_tokens=as_count(as_mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
     )
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return _raw.edited(
+    return _raw.edit_answer(
         answer,
-        lambda found: changed(found, content=with_texts(fields(found)["content"], "/output/0/parts/", edits)),
+        lambda found: copy_with(found, content=edit_content(as_mapping(found)["content"], "/output/0/parts/", edits)),
     )
 
 
-def _stream_in(answer: Any) -> Any | None:
-    return _raw.stream_in(answer, _stream_types())
+def _find_stream(answer: Any) -> Any | None:
+    return _raw.find_stream(answer, _stream_types())
 
 
 @lru_cache(maxsize=1)
@@ -121,7 +131,7 @@ def _stream_types() -> tuple[type, ...]:
     return Stream, AsyncStream
 
 
-def _put_helped_stream(helper: Any, stream: Any) -> Any:
+def _put_stream_in_manager(helper: Any, stream: Any) -> Any:
     helper._raw_stream = stream
     return helper
 
@@ -136,27 +146,27 @@ _CREATE = Adapter(
     provider="anthropic",
     package="anthropic",
     install="specspan[anthropic]",
-    methods=methods(*_CLASSES, names=("create", "parse")),
-    prepare=reads_once("messages", "tools", "system"),
-    request=_request,
-    response=_response,
+    methods=method_paths(*_CLASSES, names=("create", "parse")),
+    prepare=buffer_iterators("messages", "tools", "system"),
+    request=_build_request,
+    response=_read_response,
     load=_raw.load,
     edit_request=_edit_request,
     edit_response=_edit_response,
     accumulator=MessageAccumulator,
     deltas=deltas,
     cut=cut,
-    closing=closing,
-    stream_in=_stream_in,
+    closing=closing_events,
+    stream_in=_find_stream,
     put_stream=_raw.put_stream,
 )
 _STREAM = replace(
     _CREATE,
-    methods=methods(*_CLASSES, names=("stream",)),
+    methods=method_paths(*_CLASSES, names=("stream",)),
     on_entry=True,
-    request=partial(_request, streaming=True),
+    request=partial(_build_request, streaming=True),
     stream_in=lambda helper: helper._raw_stream,
-    put_stream=_put_helped_stream,
+    put_stream=_put_stream_in_manager,
 )
 
 ADAPTERS = (_CREATE, _STREAM)

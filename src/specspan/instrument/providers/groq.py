@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from specspan.instrument.formats.openai_chat import ChatAccumulator
-from specspan.instrument.providers.openai.compatible import chat, embeddings
+from specspan.instrument.providers.openai.compatible import chat_adapter, embeddings_adapter
 
 
 class _Accumulator(ChatAccumulator):
@@ -21,6 +21,6 @@ class _Accumulator(ChatAccumulator):
 
 
 ADAPTERS = (
-    chat("groq", "groq.resources.chat.completions:Completions", _Accumulator),
-    embeddings("groq", "groq.resources.embeddings:Embeddings"),
+    chat_adapter("groq", "groq.resources.chat.completions:Completions", _Accumulator),
+    embeddings_adapter("groq", "groq.resources.embeddings:Embeddings"),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from specspan.instrument.providers.openai.compatible import chat, embeddings
+from specspan.instrument.providers.openai.compatible import chat_adapter, embeddings_adapter
 
 ADAPTERS = (
-    chat("together", "together.resources.chat.completions:CompletionsResource"),
-    embeddings("together", "together.resources.embeddings:EmbeddingsResource"),
+    chat_adapter("together", "together.resources.chat.completions:CompletionsResource"),
+    embeddings_adapter("together", "together.resources.embeddings:EmbeddingsResource"),
 )

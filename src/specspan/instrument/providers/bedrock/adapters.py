@@ -12,7 +12,7 @@ from typing import Any
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.providers.bedrock import converse as _bedrock_converse
 from specspan.instrument.providers.bedrock import invoke as _bedrock_invoke
-from specspan.instrument.providers.bedrock.client import operation_of
+from specspan.instrument.providers.bedrock.client import operation_name
 
 _MODEL_CALLS = {
     "Converse": _bedrock_converse.ADAPTER,
@@ -23,7 +23,7 @@ _MODEL_CALLS = {
 
 
 def _choose(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Adapter | None:
-    adapter = _MODEL_CALLS.get(operation_of(args, kwargs))
+    adapter = _MODEL_CALLS.get(operation_name(args, kwargs))
     if adapter is None or client.meta.service_model.service_name != "bedrock-runtime":
         return None
     return adapter

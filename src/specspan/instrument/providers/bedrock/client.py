@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from specspan.call import Attribute
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.fields import Fields, fields
+from specspan.instrument.formats.fields import Fields, as_mapping
 
 PROVIDER = "aws.bedrock"
 _PORTS = {"https": 443, "http": 80}
-_STREAMED = ("ConverseStream", "InvokeModelWithResponseStream")
+_STREAMING_OPERATIONS = ("ConverseStream", "InvokeModelWithResponseStream")
 _PARAMETERS = {
     "temperature": ("temperature",),
     "top_p": ("topP", "top_p", "p"),
@@ -31,11 +31,11 @@ _PARAMETERS = {
     "presence_penalty": ("presence_penalty",),
     "seed": ("seed",),
 }
-_STOPS = ("stopSequences", "stop_sequences", "stop")
-_CHOICES = ("num_generations", "n")
+_STOP_NAMES = ("stopSequences", "stop_sequences", "stop")
+_CHOICE_COUNT_NAMES = ("num_generations", "n")
 
 
-class Asked(TypedDict):
+class CommonFields(TypedDict):
     """What every request says: fields of a `specspan.call.Request`."""
 
     provider: str
@@ -45,15 +45,15 @@ class Asked(TypedDict):
     server_port: int | None
 
 
-def operation_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def operation_name(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """What a client's one method is to do."""
     return args[0] if args else kwargs.get("operation_name")
 
 
-def params_of(invocation: Invocation) -> Fields:
+def call_params(invocation: Invocation) -> Fields:
     """What the application gave."""
     given = invocation.args[1] if len(invocation.args) > 1 else invocation.kwargs.get("api_params")
-    return fields(given)
+    return as_mapping(given)
 
 
 def with_params(invocation: Invocation, params: Mapping[str, Any]) -> Invocation:
@@ -63,31 +63,31 @@ def with_params(invocation: Invocation, params: Mapping[str, Any]) -> Invocation
     return replace(invocation, kwargs={**invocation.kwargs, "api_params": params})
 
 
-def asked(invocation: Invocation) -> Asked:
+def common_fields(invocation: Invocation) -> CommonFields:
     """Which model is asked, and where. Its name stays as it is: an id, a profile, an ARN."""
     url = urlsplit(invocation.instance.meta.endpoint_url)
     return {
         "provider": PROVIDER,
-        "model": params_of(invocation).get("modelId"),
-        "streaming": operation_of(invocation.args, invocation.kwargs) in _STREAMED,
+        "model": call_params(invocation).get("modelId"),
+        "streaming": operation_name(invocation.args, invocation.kwargs) in _STREAMING_OPERATIONS,
         "server_address": url.hostname,
         "server_port": url.port or _PORTS.get(url.scheme),
     }
 
 
-def parameters(*given: Any) -> dict[str, Attribute]:
+def read_parameters(*given: Any) -> dict[str, Attribute]:
     """``gen_ai.request.*``, whatever a model's maker calls them."""
-    return {name: value for each in given for name, value in _parameters(fields(each))}
+    return {name: value for each in given for name, value in _read_parameters(as_mapping(each))}
 
 
-def _parameters(given: Fields) -> Iterator[tuple[str, Attribute]]:
+def _read_parameters(given: Fields) -> Iterator[tuple[str, Attribute]]:
     for name, words in _PARAMETERS.items():
         for word in words:
             if isinstance(value := given.get(word), (int, float)):
                 yield name, value
-    for word in _STOPS:
+    for word in _STOP_NAMES:
         if isinstance(stops := given.get(word), (list, tuple, str)) and stops:
             yield "stop_sequences", (stops,) if isinstance(stops, str) else tuple(stops)
-    for word in _CHOICES:
+    for word in _CHOICE_COUNT_NAMES:
         if isinstance(count := given.get(word), int) and count != 1:
             yield "choice.count", count

@@ -10,103 +10,120 @@ from typing import Any
 
 from specspan.call import Media, Request, Response, Text, ToolCall, ToolCallResponse, Usage
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats.bodies import Path, Place, Turn, put_at, with_places, with_turns
-from specspan.instrument.formats.fields import Fields, count, fields, finish_reason, listed, not_understood, word
+from specspan.instrument.formats.bodies import EditablePart, JsonPath, Turn, edit_parts, edit_turns, replace_at
+from specspan.instrument.formats.fields import (
+    Fields,
+    as_count,
+    as_finish_reason,
+    as_list,
+    as_mapping,
+    as_str,
+    count_not_understood,
+)
 
-_PROMPT = ("prompt", "inputText", "message")
-_CHOICES = ("results", "outputs", "generations")
-_TEXT = ("outputText", "text", "generation", "completion")
-_REASON = ("completionReason", "stop_reason", "finish_reason")
-_ID = ("response_id", "id", "generation_id")
-_INPUT = ("inputTextTokenCount", "prompt_token_count")
-_OUTPUT = ("totalOutputTextTokenCount", "generation_token_count")
+_PROMPT_FIELDS = ("prompt", "inputText", "message")
+_CHOICE_FIELDS = ("results", "outputs", "generations")
+_TEXT_FIELDS = ("outputText", "text", "generation", "completion")
+_REASON_FIELDS = ("completionReason", "stop_reason", "finish_reason")
+_ID_FIELDS = ("response_id", "id", "generation_id")
+_INPUT_COUNT_FIELDS = ("inputTextTokenCount", "prompt_token_count")
+_OUTPUT_COUNT_FIELDS = ("totalOutputTextTokenCount", "generation_token_count")
 _ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
-_SAYS_NOTHING = frozenset(("embedding", "embeddings", "embeddingsByType", "event_type", "is_finished"))
+_FIELDS_WITHOUT_TEXT = frozenset(("embedding", "embeddings", "embeddingsByType", "event_type", "is_finished"))
 
 
-def turns(body: Fields) -> list[Turn]:
+def input_turns(body: Fields) -> list[Turn]:
     """What is sent: what was said before, and what is said now."""
-    found = [_before(fields(said), i) for i, said in enumerate(listed(body.get("chat_history")))]
-    found += [Turn("user", ((Text(body[name]), put_at(name)),)) for name in _PROMPT if isinstance(body.get(name), str)]
-    results = [ToolCallResponse(fields(each).get("outputs")) for each in listed(body.get("tool_results"))]
-    texts = [(Text(each), put_at("texts", i)) for i, each in enumerate(listed(body.get("texts")))]
+    found = [_history_turn(as_mapping(said), i) for i, said in enumerate(as_list(body.get("chat_history")))]
+    found += [
+        Turn("user", ((Text(body[name]), replace_at(name)),))
+        for name in _PROMPT_FIELDS
+        if isinstance(body.get(name), str)
+    ]
+    results = [ToolCallResponse(as_mapping(each).get("outputs")) for each in as_list(body.get("tool_results"))]
+    texts = [(Text(each), replace_at("texts", i)) for i, each in enumerate(as_list(body.get("texts")))]
     found += [Turn("tool", tuple((result, None) for result in results))] if results else []
     return found + ([Turn("user", tuple(texts))] if texts else [])
 
 
-def _before(said: Fields, i: int) -> Turn:
-    role, text = word(said.get("role")) or "", word(said.get("message")) or ""
-    return Turn(_ROLES.get(role, role.lower()), ((Text(text), put_at("chat_history", i, "message")),))
+def _history_turn(said: Fields, i: int) -> Turn:
+    role, text = as_str(said.get("role")) or "", as_str(said.get("message")) or ""
+    return Turn(_ROLES.get(role, role.lower()), ((Text(text), replace_at("chat_history", i, "message")),))
 
 
-def system(body: Fields) -> list[Place]:
+def system_parts(body: Fields) -> list[EditablePart]:
     """The system's instructions."""
-    preamble = word(body.get("preamble"))
-    return [(Text(preamble), put_at("preamble"))] if preamble else []
+    preamble = as_str(body.get("preamble"))
+    return [(Text(preamble), replace_at("preamble"))] if preamble else []
 
 
 def edit_request(body: Any, edits: Edits) -> Any:
     """A copy of what is sent with other texts."""
-    edited = with_turns(body, turns(body), "input", edits)
-    return with_places(edited, system(body), "/system_instructions/", edits)
+    edited = edit_turns(body, input_turns(body), "input", edits)
+    return edit_parts(edited, system_parts(body), "/system_instructions/", edits)
 
 
-def response(body: Fields) -> Response:
+def read_response(body: Fields) -> Response:
     """An answer."""
-    reasons = [finish_reason(_first(item, _REASON)) for _, item in _choices(body)]
-    answers = zip(_answers(body), reasons)  # noqa: B905 - as many
+    reasons = [as_finish_reason(_first_value(item, _REASON_FIELDS)) for _, item in _locate_choices(body)]
+    answers = zip(_output_turns(body), reasons)  # noqa: B905 - as many
     return Response(
-        id=word(_first(body, _ID)),
-        output=tuple([turn.message(reason) for turn, reason in answers if turn.places or reason]),
+        id=as_str(_first_value(body, _ID_FIELDS)),
+        output=tuple([turn.to_message(reason) for turn, reason in answers if turn.parts or reason]),
         finish_reasons=tuple([reason for reason in reasons if reason]),
-        usage=_usage(body),
+        usage=_read_usage(body),
     )
 
 
 def edit_response(body: Any, edits: Edits) -> Any:
     """A copy of an answer with other texts. What repeats or cites them does so no longer."""
-    edited = with_turns(body, _answers(body), "output", edits)
+    edited = edit_turns(body, _output_turns(body), "output", edits)
     if isinstance(history := body.get("chat_history"), list):
         before, after = body.get("text"), edited.get("text")
-        told = [put_at("message")(said, after) if fields(said).get("message") == before else said for said in history]
+        told = [
+            replace_at("message")(said, after) if as_mapping(said).get("message") == before else said
+            for said in history
+        ]
         edited = {**edited, "chat_history": told}
     return {**edited, "citations": []} if "citations" in body else edited
 
 
-def _answers(body: Fields) -> Iterator[Turn]:
-    for at, item in _choices(body):
-        yield Turn("assistant", tuple(_places(item, at)))
+def _output_turns(body: Fields) -> Iterator[Turn]:
+    for at, item in _locate_choices(body):
+        yield Turn("assistant", tuple(_choice_parts(item, at)))
 
 
-def _choices(body: Fields) -> list[tuple[Path, Fields]]:
+def _locate_choices(body: Fields) -> list[tuple[JsonPath, Fields]]:
     """The choices of an answer, or of a piece of one, and where they stand in it: it may be one itself."""
-    for name in _CHOICES:
+    for name in _CHOICE_FIELDS:
         if name in body:
-            return [((name, i), fields(item)) for i, item in enumerate(listed(body[name]))]
+            return [((name, i), as_mapping(item)) for i, item in enumerate(as_list(body[name]))]
     return [((), body)]
 
 
-def _places(item: Fields, at: Path) -> Iterator[Place]:
-    for name in _TEXT:
+def _choice_parts(item: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    for name in _TEXT_FIELDS:
         if text := item.get(name):
-            yield Text(word(text) or ""), put_at(*at, name)
+            yield Text(as_str(text) or ""), replace_at(*at, name)
             break
     else:
-        if _SAYS_NOTHING.isdisjoint(item) and not _first(item, (*_REASON, "tool_calls", "images")):
-            not_understood()
-    for call in map(fields, listed(item.get("tool_calls"))):
-        yield ToolCall(word(call.get("name")) or "", call.get("parameters")), None
-    for _ in listed(item.get("images")):
+        if _FIELDS_WITHOUT_TEXT.isdisjoint(item) and not _first_value(item, (*_REASON_FIELDS, "tool_calls", "images")):
+            count_not_understood()
+    for call in map(as_mapping, as_list(item.get("tool_calls"))):
+        yield ToolCall(as_str(call.get("name")) or "", call.get("parameters")), None
+    for _ in as_list(item.get("images")):
         yield Media("image"), None
 
 
-def _usage(body: Fields) -> Usage:
-    counts = [fields(each).get("tokenCount") for each in listed(body.get("results"))]
-    written = sum(each for each in counts if isinstance(each, int)) if counts else _first(body, _OUTPUT)
-    return Usage(count(_first(body, _INPUT)), count(written))
+def _read_usage(body: Fields) -> Usage:
+    counts = [as_mapping(each).get("tokenCount") for each in as_list(body.get("results"))]
+    written = (
+        sum(each for each in counts if isinstance(each, int)) if counts else _first_value(body, _OUTPUT_COUNT_FIELDS)
+    )
+    return Usage(as_count(_first_value(body, _INPUT_COUNT_FIELDS)), as_count(written))
 
 
-def _first(said: Fields, names: tuple[str, ...]) -> Any:
+def _first_value(said: Fields, names: tuple[str, ...]) -> Any:
     """What stands under the first of these names that there is anything under."""
     return next((said[name] for name in names if said.get(name) is not None), None)
 
@@ -128,12 +145,12 @@ class TextAccumulator:
         return len(self._reasons) >= self._expected
 
     def add(self, piece: Fields) -> None:
-        for number, item in _numbered(piece):
-            self._choices.setdefault(number, []).append(word(_first(item, _TEXT)) or "")
-            if (reason := _first(item, _REASON)) is not None:
+        for number, item in _number_choices(piece):
+            self._choices.setdefault(number, []).append(as_str(_first_value(item, _TEXT_FIELDS)) or "")
+            if (reason := _first_value(item, _REASON_FIELDS)) is not None:
                 self._reasons.setdefault(number, reason)
-        for said in (fields(piece.get("response")), piece):
-            self._rest.update({name: said[name] for name in _KEPT if said.get(name) is not None})
+        for said in (as_mapping(piece.get("response")), piece):
+            self._rest.update({name: said[name] for name in _HEADER_FIELDS if said.get(name) is not None})
 
     def result(self) -> dict[str, Any]:
         choices = [
@@ -145,30 +162,32 @@ class TextAccumulator:
         return {**self._rest, "generations": choices}
 
 
-_KEPT = (*_ID, *_INPUT, *_OUTPUT, "tool_calls")
+_HEADER_FIELDS = (*_ID_FIELDS, *_INPUT_COUNT_FIELDS, *_OUTPUT_COUNT_FIELDS, "tool_calls")
 
 
-def _numbered(piece: Fields) -> Iterator[tuple[int, Fields]]:
+def _number_choices(piece: Fields) -> Iterator[tuple[int, Fields]]:
     """The choices in a piece. Titan numbers pieces, Cohere its answers, both by the name of index."""
-    for at, item in _choices(piece):
+    for at, item in _locate_choices(piece):
         number = at[1] if at else (piece.get("index") if "is_finished" in piece else 0)
         yield number if isinstance(number, int) else 0, item
 
 
 def deltas(piece: Fields) -> Iterator[tuple[int, str]]:
     """The text in a piece, by choice."""
-    for number, item in _numbered(piece):
-        text = _first(item, _TEXT)
+    for number, item in _number_choices(piece):
+        text = _first_value(item, _TEXT_FIELDS)
         if isinstance(text, str) and text:
             yield number, text
 
 
 def cut(piece: Any, choice: int, text: str) -> Any:
     """A last piece: the text for one choice and none for the others, and the reason that clients know for it."""
-    for number, (at, item) in zip([number for number, _ in _numbered(piece)], _choices(piece), strict=True):
-        key = next((name for name in _REASON if name in item), "finish_reason")
-        for name in _TEXT:
+    for number, (at, item) in zip(
+        [number for number, _ in _number_choices(piece)], _locate_choices(piece), strict=True
+    ):
+        key = next((name for name in _REASON_FIELDS if name in item), "finish_reason")
+        for name in _TEXT_FIELDS:
             if item.get(name):
-                piece = put_at(*at, name)(piece, text if number == choice else "")
-        piece = put_at(*at, key)(piece, "CONTENT_FILTERED")
+                piece = replace_at(*at, name)(piece, text if number == choice else "")
+        piece = replace_at(*at, key)(piece, "CONTENT_FILTERED")
     return {**piece, "is_finished": True} if "is_finished" in piece else piece

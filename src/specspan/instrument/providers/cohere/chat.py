@@ -10,32 +10,32 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, ToolCallResponse
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.anthropic_messages import plain
-from specspan.instrument.formats.bodies import Place, parts, put_at, put_block_at, with_places
+from specspan.instrument.formats.anthropic_messages import to_plain_data
+from specspan.instrument.formats.bodies import EditablePart, edit_parts, parts_only, replace_at, replace_block_at
 from specspan.instrument.formats.fields import (
     Fields,
-    changed,
-    emptied,
-    fields,
-    finish_reason,
-    listed,
-    not_understood,
-    word,
+    as_finish_reason,
+    as_list,
+    as_mapping,
+    as_str,
+    cleared,
+    copy_with,
+    count_not_understood,
 )
-from specspan.instrument.formats.generated_client import methods, reads_once
-from specspan.instrument.formats.openai_chat import message_of, with_texts
+from specspan.instrument.formats.generated_client import buffer_iterators, method_paths
+from specspan.instrument.formats.openai_chat import edit_messages, read_message
 from specspan.instrument.providers.cohere import chat_v1 as _cohere_v1
 from specspan.instrument.providers.cohere import embeddings as _cohere_embeddings
 from specspan.instrument.providers.cohere.client import (
-    CUT,
+    FILTERED_REASON,
     INSTALL,
     PROVIDER,
-    answered,
-    common,
-    edited,
-    given,
-    streamed,
-    usage_of,
+    common_fields,
+    edit_answer,
+    explicit_parameters,
+    read_usage,
+    streaming_adapter,
+    unwrap,
 )
 
 # MERGED _cohere_stream: Events of Cohere's chat, folded into an answer of the same shape.
@@ -55,31 +55,31 @@ class ChatAccumulator:
         self.finished = False
 
     def add(self, event: Any) -> None:
-        said = fields(event)
+        said = as_mapping(event)
         kind = said.get("type")
         if kind == "message-end":
-            self._end, self.finished = fields(said.get("delta")), True
+            self._end, self.finished = as_mapping(said.get("delta")), True
         elif kind == "message-start":
             self._id = said.get("id")
         else:
-            self._take(said, _message(said))
+            self._append_delta(said, _delta_message(said))
 
-    def _take(self, said: Fields, message: Fields) -> None:
-        content = fields(message.get("content"))
+    def _append_delta(self, said: Fields, message: Fields) -> None:
+        content = as_mapping(message.get("content"))
         if content.get("type", "text") not in self._content:
-            not_understood()
+            count_not_understood()
         for name, pieces in self._content.items():
-            pieces.append(word(content.get(name)) or "")
-        self._plan.append(word(message.get("tool_plan")) or "")
+            pieces.append(as_str(content.get(name)) or "")
+        self._plan.append(as_str(message.get("tool_plan")) or "")
         if call := message.get("tool_calls"):
-            self._call(said.get("index"), fields(call))
+            self._append_tool_call(said.get("index"), as_mapping(call))
 
-    def _call(self, index: Any, piece: Fields) -> None:
+    def _append_tool_call(self, index: Any, piece: Fields) -> None:
         seen = self._calls.setdefault(index, {"id": None, "name": "", "arguments": []})
-        function = fields(piece.get("function"))
+        function = as_mapping(piece.get("function"))
         seen["id"] = piece.get("id") or seen["id"]
-        seen["name"] += word(function.get("name")) or ""
-        seen["arguments"].append(word(function.get("arguments")) or "")
+        seen["name"] += as_str(function.get("name")) or ""
+        seen["arguments"].append(as_str(function.get("arguments")) or "")
 
     def result(self) -> dict[str, Any]:
         content = [{"type": name, name: "".join(pieces)} for name, pieces in self._content.items() if any(pieces)]
@@ -91,85 +91,87 @@ class ChatAccumulator:
         return {"id": self._id, **self._end, "message": message}
 
 
-def _message(said: Fields) -> Fields:
-    return fields(fields(said.get("delta")).get("message"))
+def _delta_message(said: Fields) -> Fields:
+    return as_mapping(as_mapping(said.get("delta")).get("message"))
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """The text in an event: of the answer, not of thoughts."""
-    text = fields(_message(fields(event)).get("content")).get("text")
+    text = as_mapping(_delta_message(as_mapping(event)).get("content")).get("text")
     if isinstance(text, str) and text:
         yield 0, text
 
 
 def cut(event: Any, choice: int, text: str) -> Any:
     """The last event with text of a stream that is cut."""
-    return changed(put_at("delta", "message", "content", "text")(event, text), **emptied(event, "logprobs"))
+    return copy_with(replace_at("delta", "message", "content", "text")(event, text), **cleared(event, "logprobs"))
 
 
-def closing(seen: Any, event: Any) -> Iterable[Any]:
+def closing_events(seen: Any, event: Any) -> Iterable[Any]:
     """The end of the block and of the message, as the service says it."""
     from cohere import ChatMessageEndEventDelta
 
-    yield _like(event, "ContentEnd")(index=event.index)
-    yield _like(event, "MessageEnd")(id=seen.result()["id"], delta=ChatMessageEndEventDelta(finish_reason=CUT))
+    yield _sibling_event_type(event, "ContentEnd")(index=event.index)
+    yield _sibling_event_type(event, "MessageEnd")(
+        id=seen.result()["id"], delta=ChatMessageEndEventDelta(finish_reason=FILTERED_REASON)
+    )
 
 
-def _like(event: Any, kind: str) -> Any:
+def _sibling_event_type(event: Any, kind: str) -> Any:
     """The class of events of another kind, which stands beside that of ``event``."""
     found = type(event)
     return getattr(sys.modules[found.__module__], re.sub("^Content(Start|Delta)", kind, found.__name__))
 
 
-def _request(invocation: Invocation) -> Request:
-    said = given(invocation)
-    documents = parts(_documents(said))
+def _build_request(invocation: Invocation) -> Request:
+    said = explicit_parameters(invocation)
+    documents = parts_only(_document_parts(said))
     return Request(
         input=(
-            *map(message_of, listed(said.get("messages"))),
+            *map(read_message, as_list(said.get("messages"))),
             *([Message("tool", documents)] if documents else ()),
         ),
-        tools=tuple(map(plain, listed(said.get("tools")))),
-        **common(invocation),
+        tools=tuple(map(to_plain_data, as_list(said.get("tools")))),
+        **common_fields(invocation),
     )
 
 
-def _documents(said: Fields) -> Iterator[Place]:
+def _document_parts(said: Fields) -> Iterator[EditablePart]:
     """What the answer is to be made of: like what a tool answered, nothing that a user said."""
-    for at, each in enumerate(listed(said.get("documents"))):
+    for at, each in enumerate(as_list(said.get("documents"))):
         if isinstance(each, str):
-            yield ToolCallResponse(each), put_at("documents", at)
+            yield ToolCallResponse(each), replace_at("documents", at)
         else:
-            document = fields(each)
-            put = put_block_at("documents", at, "data")
-            yield ToolCallResponse(plain(document.get("data")), word(document.get("id"))), put
+            document = as_mapping(each)
+            put = replace_block_at("documents", at, "data")
+            yield ToolCallResponse(to_plain_data(document.get("data")), as_str(document.get("id"))), put
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    said = given(invocation)
-    messages = list(listed(said.get("messages")))
-    after = with_places(invocation.kwargs, _documents(said), f"/input/{len(messages)}/parts/", edits)
-    return replace(invocation, kwargs={**after, "messages": with_texts(messages, "input", edits)})
+    said = explicit_parameters(invocation)
+    messages = list(as_list(said.get("messages")))
+    after = edit_parts(invocation.kwargs, _document_parts(said), f"/input/{len(messages)}/parts/", edits)
+    return replace(invocation, kwargs={**after, "messages": edit_messages(messages, "input", edits)})
 
 
-def _response(answer: Any) -> Response:
-    found = fields(answered(answer))
-    reason = finish_reason(found.get("finish_reason"))
+def _read_response(answer: Any) -> Response:
+    found = as_mapping(unwrap(answer))
+    reason = as_finish_reason(found.get("finish_reason"))
     return Response(
-        id=word(found.get("id")),
-        output=(message_of(found.get("message"), reason),),
+        id=as_str(found.get("id")),
+        output=(read_message(found.get("message"), reason),),
         finish_reasons=(reason,) if reason else (),
-        usage=usage_of(found.get("usage")),
+        usage=read_usage(found.get("usage")),
     )
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
     def edit(found: Any) -> Any:
-        (message,) = with_texts([fields(found)["message"]], "output", edits)
-        uncited = changed(message, **emptied(message, "citations"))  # they quote it
-        return changed(found, message=uncited, **emptied(found, "logprobs"))
+        (message,) = edit_messages([as_mapping(found)["message"]], "output", edits)
+        uncited = copy_with(message, **cleared(message, "citations"))  # they quote it
+        return copy_with(found, message=uncited, **cleared(found, "logprobs"))
 
-    return edited(answer, edit)
+    return edit_answer(answer, edit)
 
 
 _CLIENT = "cohere.v2.raw_client:RawV2Client"
@@ -177,13 +179,13 @@ _CHAT = Adapter(
     provider=PROVIDER,
     package=PROVIDER,
     install=INSTALL,
-    methods=methods(_CLIENT, names=("chat",)),
-    prepare=reads_once("messages", "tools", "documents"),
-    request=_request,
-    response=_response,
+    methods=method_paths(_CLIENT, names=("chat",)),
+    prepare=buffer_iterators("messages", "tools", "documents"),
+    request=_build_request,
+    response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
 )
-_STREAM = streamed(_CHAT, accumulator=ChatAccumulator, deltas=deltas, cut=cut, closing=closing)
+_STREAM = streaming_adapter(_CHAT, accumulator=ChatAccumulator, deltas=deltas, cut=cut, closing=closing_events)
 
 ADAPTERS = (_CHAT, _STREAM, *_cohere_v1.ADAPTERS, _cohere_embeddings.ADAPTER)

@@ -8,49 +8,56 @@ from typing import Any
 
 from specspan.call import Media, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.bodies import Turn, put_at, with_turns
-from specspan.instrument.formats.fields import Fields, fields, listed, reference
-from specspan.instrument.formats.generated_client import methods, reads_once
-from specspan.instrument.formats.openai_chat import message_of, with_texts
-from specspan.instrument.providers.cohere.client import INSTALL, PROVIDER, answered, common, given, usage_of
+from specspan.instrument.formats.bodies import Turn, edit_turns, replace_at
+from specspan.instrument.formats.fields import Fields, as_list, as_mapping, media_reference
+from specspan.instrument.formats.generated_client import buffer_iterators, method_paths
+from specspan.instrument.formats.openai_chat import edit_messages, read_message
+from specspan.instrument.providers.cohere.client import (
+    INSTALL,
+    PROVIDER,
+    common_fields,
+    explicit_parameters,
+    read_usage,
+    unwrap,
+)
 
 _OPERATION = "embeddings"
 
 
-def _request(invocation: Invocation) -> Request:
-    said = given(invocation)
+def _build_request(invocation: Invocation) -> Request:
+    said = explicit_parameters(invocation)
     return Request(
         operation=_OPERATION,
         input=(
-            *map(_user, listed(said.get("inputs"))),
-            *(turn.message() for turn in _turns(said)),
+            *map(_read_mixed_input, as_list(said.get("inputs"))),
+            *(turn.to_message() for turn in _input_turns(said)),
         ),
-        **common(invocation),
+        **common_fields(invocation),
     )
 
 
-def _user(mixed: Any) -> Any:
+def _read_mixed_input(mixed: Any) -> Any:
     """What stands together and has one embedding."""
-    return replace(message_of(mixed), role="user")
+    return replace(read_message(mixed), role="user")
 
 
-def _turns(said: Fields) -> Iterator[Turn]:
-    for at, text in enumerate(listed(said.get("texts"))):
-        yield Turn("user", ((Text(text), put_at("texts", at)),))
-    for uri in listed(said.get("images")):
-        yield Turn("user", ((Media("image", *reference(uri)), None),))
+def _input_turns(said: Fields) -> Iterator[Turn]:
+    for at, text in enumerate(as_list(said.get("texts"))):
+        yield Turn("user", ((Text(text), replace_at("texts", at)),))
+    for uri in as_list(said.get("images")):
+        yield Turn("user", ((Media("image", *media_reference(uri)), None),))
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    said = given(invocation)
-    mixed = list(listed(said.get("inputs")))
+    said = explicit_parameters(invocation)
+    mixed = list(as_list(said.get("inputs")))
     before = [Turn("user", ()) for _ in mixed]
-    after = with_turns(invocation.kwargs, [*before, *_turns(said)], "input", edits)
-    return replace(invocation, kwargs={**after, **({"inputs": with_texts(mixed, "input", edits)} if mixed else {})})
+    after = edit_turns(invocation.kwargs, [*before, *_input_turns(said)], "input", edits)
+    return replace(invocation, kwargs={**after, **({"inputs": edit_messages(mixed, "input", edits)} if mixed else {})})
 
 
-def _response(answer: Any) -> Response:
-    return Response(usage=usage_of(fields(answered(answer)).get("meta")))
+def _read_response(answer: Any) -> Response:
+    return Response(usage=read_usage(as_mapping(unwrap(answer)).get("meta")))
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
@@ -62,10 +69,10 @@ ADAPTER = Adapter(
     operation=_OPERATION,
     package=PROVIDER,
     install=INSTALL,
-    methods=methods("cohere.v2.raw_client:RawV2Client", "cohere.raw_base_client:RawBaseCohere", names=("embed",)),
-    prepare=reads_once("texts", "images", "inputs"),
-    request=_request,
-    response=_response,
+    methods=method_paths("cohere.v2.raw_client:RawV2Client", "cohere.raw_base_client:RawBaseCohere", names=("embed",)),
+    prepare=buffer_iterators("texts", "images", "inputs"),
+    request=_build_request,
+    response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
 )

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from specspan.call import Media, Part, Reasoning, Text, ToolCall, ToolCallResponse
-from specspan.instrument.formats.anthropic_messages import plain
-from specspan.instrument.formats.bodies import Path, Place, Turn, put_at
-from specspan.instrument.formats.fields import fields, listed, not_understood, unknown, word
+from specspan.instrument.formats.anthropic_messages import to_plain_data
+from specspan.instrument.formats.bodies import EditablePart, JsonPath, Turn, replace_at
+from specspan.instrument.formats.fields import as_list, as_mapping, as_str, count_not_understood, unknown_part
 
 ROLES = {"model": "assistant", "function": "tool"}
 _MEDIA = ("image", "audio", "video")
-_BOOKKEEPING = ("thought", "thought_signature", "thoughtSignature", "video_metadata", "videoMetadata")
+_BOOKKEEPING_FIELDS = ("thought", "thought_signature", "thoughtSignature", "video_metadata", "videoMetadata")
 
 
-def get(thing: Any, name: str) -> Any:
+def get_field(thing: Any, name: str) -> Any:
     """A field of a dict or object, by its name in either case."""
-    found = fields(thing)
+    found = as_mapping(thing)
     value = found.get(name)
     if value is None and "_" in name:
         first, *rest = name.split("_")
@@ -28,52 +28,52 @@ def get(thing: Any, name: str) -> Any:
     return value
 
 
-def turns_of(contents: Any, *path: str | int) -> list[Turn]:
+def read_turns(contents: Any, *path: str | int) -> list[Turn]:
     """What is asked, in whatever way it is written; ``path`` leads to it. Parts that follow each other are one turn."""
     if not isinstance(contents, (list, tuple)):
-        return list(_turns([(contents, path)]))
-    items: list[tuple[Any, Path]] = []
+        return list(_group_turns([(contents, path)]))
+    items: list[tuple[Any, JsonPath]] = []
     for index, each in enumerate(contents):
         here = (*path, index)
         nested = isinstance(each, (list, tuple))
         items.extend([(inner, (*here, at)) for at, inner in enumerate(each)] if nested else [(each, here)])
-    return list(_turns(items))
+    return list(_group_turns(items))
 
 
-def _turns(items: list[tuple[Any, Path]]) -> Iterator[Turn]:
-    loose: list[Place] = []
+def _group_turns(items: list[tuple[Any, JsonPath]]) -> Iterator[Turn]:
+    loose: list[EditablePart] = []
     for item, path in items:
-        if not isinstance(item, str) and (get(item, "parts") is not None or get(item, "role") is not None):
+        if not isinstance(item, str) and (get_field(item, "parts") is not None or get_field(item, "role") is not None):
             if loose:
                 yield Turn("user", tuple(loose))
                 loose = []
-            yield turn_of(item, *path)
+            yield _read_turn(item, *path)
         else:
-            loose.extend(_places(item, path))
+            loose.extend(_read_part(item, path))
     if loose:
         yield Turn("user", tuple(loose))
 
 
-def turn_of(content: Any, *path: str | int) -> Turn:
+def _read_turn(content: Any, *path: str | int) -> Turn:
     """One content, to which ``path`` leads."""
-    role = word(get(content, "role")) or "user"
-    return Turn(ROLES.get(role, role), tuple(places_of(content, *path)))
+    role = as_str(get_field(content, "role")) or "user"
+    return Turn(ROLES.get(role, role), tuple(content_parts(content, *path)))
 
 
-def places_of(content: Any, *path: str | int) -> list[Place]:
+def content_parts(content: Any, *path: str | int) -> list[EditablePart]:
     """The parts of one content, each with how to put another text in its place."""
-    parts = get(content, "parts")
+    parts = get_field(content, "parts")
     if isinstance(parts, str):
-        return [(Text(parts), put_at(*path, "parts"))]
-    return [place for at, part in enumerate(listed(parts)) for place in _places(part, (*path, "parts", at))]
+        return [(Text(parts), replace_at(*path, "parts"))]
+    return [place for at, part in enumerate(as_list(parts)) for place in _read_part(part, (*path, "parts", at))]
 
 
-def joined(places: Iterable[Place]) -> Iterator[Place]:
+def join_texts(places: Iterable[EditablePart]) -> Iterator[EditablePart]:
     """The same with texts that follow each other as one, which they are to who reads an answer's text."""
-    held: Place | None = None
+    held: EditablePart | None = None
     for place in places:
         if held is not None and isinstance(held[0], Text) and isinstance(place[0], Text):
-            held = Text(held[0].content + place[0].content), _put_both(held[1], place[1])
+            held = Text(held[0].content + place[0].content), _replace_both(held[1], place[1])
             continue
         if held is not None:
             yield held
@@ -82,85 +82,89 @@ def joined(places: Iterable[Place]) -> Iterator[Place]:
         yield held
 
 
-def _put_both(first: Any, second: Any) -> Any:
+def _replace_both(first: Any, second: Any) -> Any:
     return lambda body, text: second(first(body, text), "")
 
 
-def _places(part: Any, path: Path) -> Iterator[Place]:
+def _read_part(part: Any, path: JsonPath) -> Iterator[EditablePart]:
     """What one part says; nothing where it says nothing."""
     if isinstance(part, str):
-        yield Text(part), put_at(*path)
+        yield Text(part), replace_at(*path)
         return
-    said = fields(part)
+    said = as_mapping(part)
     text = said.get("text")
     if isinstance(text, str):
         if text:
-            yield (Reasoning(text), None) if said.get("thought") else (Text(text), put_at(*path, "text"))
+            yield (Reasoning(text), None) if said.get("thought") else (Text(text), replace_at(*path, "text"))
         return
-    for name, read in _KINDS.items():
-        found = get(part, name)
+    for name, read in _PART_READERS.items():
+        found = get_field(part, name)
         if found is not None:
-            yield read(found), _put_into(name, part, path)
+            yield read(found), _response_writer(name, part, path)
             return
     uri = said.get("uri")
     if isinstance(uri, str):  # a file that was uploaded
-        yield media(part, uri), None
+        yield media_part(part, uri), None
     else:
-        yield from _what_is_left(part, {name for name, value in said.items() if value is not None})
+        yield from _read_unnamed_part(part, {name for name, value in said.items() if value is not None})
 
 
-def _what_is_left(part: Any, names: set[str]) -> Iterator[Place]:
+def _read_unnamed_part(part: Any, names: set[str]) -> Iterator[EditablePart]:
     if hasattr(part, "get_format_mimetype") or hasattr(part, "tobytes"):
         yield Media("image"), None  # a picture in memory
-    elif unfamiliar := sorted(names.difference(_BOOKKEEPING)):
-        yield unknown(unfamiliar[0]), None
+    elif unfamiliar := sorted(names.difference(_BOOKKEEPING_FIELDS)):
+        yield unknown_part(unfamiliar[0]), None
     elif not names:
-        not_understood()
+        count_not_understood()
 
 
-def _put_into(name: str, part: Any, path: Path) -> Any:
+def _response_writer(name: str, part: Any, path: JsonPath) -> Any:
     """How to put a text where a tool's answer stands; None for what is no answer."""
     if name not in ("function_response", "code_execution_result"):
         return None
-    key = name if name in fields(part) else "".join(w.title() if i else w for i, w in enumerate(name.split("_")))
+    key = name if name in as_mapping(part) else "".join(w.title() if i else w for i, w in enumerate(name.split("_")))
     if name == "code_execution_result":
-        return put_at(*path, key, "output")
-    put: Any = put_at(*path, key, "response")
+        return replace_at(*path, key, "output")
+    put: Any = replace_at(*path, key, "response")
     return lambda body, text: put(body, {"output": text})
 
 
-def media(part: Any, uri: Any = None) -> Media:
+def media_part(part: Any, uri: Any = None) -> Media:
     """Something that is no text, by reference."""
-    mime_type = word(get(part, "mime_type"))
+    mime_type = as_str(get_field(part, "mime_type"))
     modality = (mime_type or "").partition("/")[0]
-    return Media(modality if modality in _MEDIA else "file", word(uri), mime_type)
+    return Media(modality if modality in _MEDIA else "file", as_str(uri), mime_type)
 
 
-def _call(call: Any) -> ToolCall:
-    name = word(get(call, "name")) or word(getattr(get(call, "tool_type"), "value", get(call, "tool_type")))
-    return ToolCall(name or "", plain(get(call, "args")), word(get(call, "id")))
+def _tool_call(call: Any) -> ToolCall:
+    name = as_str(get_field(call, "name")) or as_str(
+        getattr(get_field(call, "tool_type"), "value", get_field(call, "tool_type"))
+    )
+    return ToolCall(name or "", to_plain_data(get_field(call, "args")), as_str(get_field(call, "id")))
 
 
-def _answer(answer: Any) -> ToolCallResponse:
-    return ToolCallResponse(plain(get(answer, "response")), word(get(answer, "id")))
+def _tool_response(answer: Any) -> ToolCallResponse:
+    return ToolCallResponse(to_plain_data(get_field(answer, "response")), as_str(get_field(answer, "id")))
 
 
-def _code(code: Any) -> ToolCall:
-    return ToolCall("code_execution", {"code": get(code, "code")}, word(get(code, "id")))
+def _code_execution(code: Any) -> ToolCall:
+    return ToolCall("code_execution", {"code": get_field(code, "code")}, as_str(get_field(code, "id")))
 
 
-_KINDS: dict[str, Any] = {
-    "function_call": _call,
-    "function_response": _answer,
-    "inline_data": media,
-    "file_data": lambda data: media(data, get(data, "file_uri")),
-    "executable_code": _code,  # the service runs it itself
-    "code_execution_result": lambda result: ToolCallResponse(get(result, "output"), word(get(result, "id"))),
-    "tool_call": _call,
-    "tool_response": _answer,
+_PART_READERS: dict[str, Any] = {
+    "function_call": _tool_call,
+    "function_response": _tool_response,
+    "inline_data": media_part,
+    "file_data": lambda data: media_part(data, get_field(data, "file_uri")),
+    "executable_code": _code_execution,  # the service runs it itself
+    "code_execution_result": lambda result: ToolCallResponse(
+        get_field(result, "output"), as_str(get_field(result, "id"))
+    ),
+    "tool_call": _tool_call,
+    "tool_response": _tool_response,
 }
 
 
-def parts_of(turns: list[Turn]) -> tuple[Part, ...]:
+def all_parts(turns: list[Turn]) -> tuple[Part, ...]:
     """All parts of them."""
-    return tuple([part for turn in turns for part, _ in turn.places])
+    return tuple([part for turn in turns for part, _ in turn.parts])

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Request
-from specspan.instrument.formats.fields import changed, fields, listed
-from specspan.instrument.providers.google.content import get
+from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
+from specspan.instrument.providers.google.content import get_field
 
 
-class _Candidate:
+class _StreamedCandidate:
     """One choice, as far as it was seen."""
 
     __slots__ = ("finish_reason", "parts")
@@ -20,22 +20,22 @@ class _Candidate:
         self.finish_reason: Any = None
 
     def add(self, part: Any) -> None:
-        said = fields(part)
+        said = as_mapping(part)
         text, thought = said.get("text"), bool(said.get("thought"))
         if not isinstance(text, str):
             self.parts.append(part)
-        elif self.parts and self.parts[-1].__class__ is _Said and self.parts[-1].thought is thought:
+        elif self.parts and self.parts[-1].__class__ is _StreamedText and self.parts[-1].thought is thought:
             self.parts[-1].pieces.append(text)
         elif text:
-            self.parts.append(_Said(text, thought))
+            self.parts.append(_StreamedText(text, thought))
 
-    def answered(self) -> dict[str, Any]:
+    def to_plain_part(self) -> dict[str, Any]:
         """What stands for the candidate of a plain answer."""
-        parts = [part.answered() if part.__class__ is _Said else part for part in self.parts]
+        parts = [part.to_plain_part() if part.__class__ is _StreamedText else part for part in self.parts]
         return {"content": {"role": "model", "parts": parts}, "finish_reason": self.finish_reason}
 
 
-class _Said:
+class _StreamedText:
     """Text that came in pieces."""
 
     __slots__ = ("pieces", "thought")
@@ -44,20 +44,20 @@ class _Said:
         self.pieces = [text]
         self.thought = thought
 
-    def answered(self) -> dict[str, Any]:
+    def to_plain_part(self) -> dict[str, Any]:
         return {"text": "".join(self.pieces), "thought": self.thought}
 
 
 class GenerateAccumulator:
     """Folds chunks into what stands for a response. Counts are cumulative: the last one said of each holds."""
 
-    __slots__ = ("_candidates", "_said", "_unfinished", "_usage")
+    __slots__ = ("_candidates", "_header", "_unfinished", "_usage")
 
     def __init__(self, request: Request) -> None:
         count = request.parameters.get("choice.count", 1)
         self._unfinished = count if isinstance(count, int) else 1
-        self._candidates: dict[int, _Candidate] = {}
-        self._said: dict[str, Any] = {}
+        self._candidates: dict[int, _StreamedCandidate] = {}
+        self._header: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
 
     @property
@@ -66,50 +66,50 @@ class GenerateAccumulator:
 
     def add(self, chunk: Any) -> None:
         for name in ("response_id", "model_version", "prompt_feedback"):
-            value = get(chunk, name)
+            value = get_field(chunk, name)
             if value is not None:
-                self._said[name] = value
-        self._usage |= {name: n for name, n in fields(get(chunk, "usage_metadata")).items() if n is not None}
-        if get(self._said.get("prompt_feedback"), "block_reason") is not None:
+                self._header[name] = value
+        self._usage |= {name: n for name, n in as_mapping(get_field(chunk, "usage_metadata")).items() if n is not None}
+        if get_field(self._header.get("prompt_feedback"), "block_reason") is not None:
             self._unfinished = 0
-        for candidate in listed(get(chunk, "candidates")):
-            self._take(candidate)
+        for candidate in as_list(get_field(chunk, "candidates")):
+            self._add_candidate(candidate)
 
-    def _take(self, candidate: Any) -> None:
-        seen = self._candidates.setdefault(index_of(candidate), _Candidate())
-        for part in listed(get(get(candidate, "content"), "parts")):
+    def _add_candidate(self, candidate: Any) -> None:
+        seen = self._candidates.setdefault(candidate_index(candidate), _StreamedCandidate())
+        for part in as_list(get_field(get_field(candidate, "content"), "parts")):
             seen.add(part)
-        reason = get(candidate, "finish_reason")
+        reason = get_field(candidate, "finish_reason")
         if reason is not None and seen.finish_reason is None:
             seen.finish_reason = reason
             self._unfinished -= 1
 
     def result(self) -> dict[str, Any]:
-        candidates = [self._candidates[index].answered() for index in sorted(self._candidates)]
-        return {**self._said, "candidates": candidates, "usage_metadata": self._usage}
+        candidates = [self._candidates[index].to_plain_part() for index in sorted(self._candidates)]
+        return {**self._header, "candidates": candidates, "usage_metadata": self._usage}
 
 
-def index_of(candidate: Any) -> int:
+def candidate_index(candidate: Any) -> int:
     """Which of the choices it is; the only one does not say."""
-    index = get(candidate, "index")
+    index = get_field(candidate, "index")
     return index if isinstance(index, int) else 0
 
 
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
     """The text in a chunk, by choice: of answers, not of thoughts."""
-    for candidate in listed(get(chunk, "candidates")):
-        for part in listed(get(get(candidate, "content"), "parts")):
-            text = get(part, "text")
-            if isinstance(text, str) and text and not get(part, "thought"):
-                yield index_of(candidate), text
+    for candidate in as_list(get_field(chunk, "candidates")):
+        for part in as_list(get_field(get_field(candidate, "content"), "parts")):
+            text = get_field(part, "text")
+            if isinstance(text, str) and text and not get_field(part, "thought"):
+                yield candidate_index(candidate), text
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """The last chunk of a stream that is cut: ``text``, and the reason that a client knows for it."""
     from google.genai.types import FinishReason
 
-    candidate = next(each for each in chunk.candidates if index_of(each) == choice)
+    candidate = next(each for each in chunk.candidates if candidate_index(each) == choice)
     said = next(part for part in candidate.content.parts if part.text and not part.thought)
-    content = changed(candidate.content, parts=[changed(said, text=text)])
-    last = changed(candidate, content=content, finish_reason=FinishReason.SAFETY)
-    return changed(chunk, candidates=[last], parsed=None)
+    content = copy_with(candidate.content, parts=[copy_with(said, text=text)])
+    last = copy_with(candidate, content=content, finish_reason=FinishReason.SAFETY)
+    return copy_with(chunk, candidates=[last], parsed=None)

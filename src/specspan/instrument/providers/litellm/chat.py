@@ -9,19 +9,19 @@ from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.fields import changed, fields, listed
-from specspan.instrument.formats.generated_client import by_name
+from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
+from specspan.instrument.formats.generated_client import name_arguments
 from specspan.instrument.formats.openai_chat import ChatAccumulator
 from specspan.instrument.providers.litellm import text as _litellm_text
 from specspan.instrument.providers.litellm.client import (
     INSTALL,
     PROVIDER,
-    counted,
-    methods,
+    find_stream,
+    method_paths,
     service_of,
-    source,
-    stream_in,
-    without_original,
+    stream_source,
+    without_invented_counts,
+    without_original_response,
 )
 from specspan.instrument.providers.openai import (
     chat as _openai_chat,
@@ -34,10 +34,10 @@ from specspan.instrument.providers.openai import (
 )
 from specspan.instrument.providers.openai.client import Service
 
-Asked = Callable[[Invocation, Service], Request]
+BuildRequest = Callable[[Invocation, Service], Request]
 
 
-class _Accumulator(ChatAccumulator):
+class LiteLLMAccumulator(ChatAccumulator):
     """Folds chunks, of which the last hides what was counted where the application did not ask for it."""
 
     __slots__ = ("_hidden",)
@@ -56,48 +56,48 @@ class _Accumulator(ChatAccumulator):
         return SimpleNamespace(**{**vars(answer), "usage": usage})
 
 
-def _chat_response(answer: Any) -> Response | None:
+def _read_chat_response(answer: Any) -> Response | None:
     return _openai_chat.ADAPTER.response(_with_refusals(answer))
 
 
 def _edit_chat_response(answer: Any, edits: Edits) -> Any:
     edited = _openai_chat.ADAPTER.edit_response(_with_refusals(answer), edits)
-    return changed(edited, choices=[_repeated(choice) for choice in edited.choices])
+    return copy_with(edited, choices=[_sync_refusal(choice) for choice in edited.choices])
 
 
 def _with_refusals(answer: Any) -> Any:
     """An answer whose refusals are where OpenAI has them: LiteLLM has them among what is its providers' own."""
-    choices = listed(fields(answer).get("choices"))
-    if not any(_refusal(choice) for choice in choices):
+    choices = as_list(as_mapping(answer).get("choices"))
+    if not any(_read_refusal(choice) for choice in choices):
         return answer
-    return changed(answer, choices=[_refusing(choice) for choice in choices])
+    return copy_with(answer, choices=[_with_refusal(choice) for choice in choices])
 
 
-def _refusing(choice: Any) -> Any:
-    refusal = _refusal(choice)
-    return changed(choice, message=changed(choice.message, refusal=refusal)) if refusal else choice
+def _with_refusal(choice: Any) -> Any:
+    refusal = _read_refusal(choice)
+    return copy_with(choice, message=copy_with(choice.message, refusal=refusal)) if refusal else choice
 
 
-def _refusal(choice: Any) -> Any:
-    return fields(fields(fields(choice).get("message")).get("provider_specific_fields")).get("refusal")
+def _read_refusal(choice: Any) -> Any:
+    return as_mapping(as_mapping(as_mapping(choice).get("message")).get("provider_specific_fields")).get("refusal")
 
 
-def _repeated(choice: Any) -> Any:
+def _sync_refusal(choice: Any) -> Any:
     """A choice that says its refusal, as it is now, in both places."""
-    if not _refusal(choice):
+    if not _read_refusal(choice):
         return choice
     own = {**choice.message.provider_specific_fields, "refusal": choice.message.refusal}
-    return changed(choice, message=changed(choice.message, provider_specific_fields=own))
+    return copy_with(choice, message=copy_with(choice.message, provider_specific_fields=own))
 
 
-def _adapter(like: Adapter, asked: Asked, names: tuple[str, ...], given: tuple[str, ...]) -> Adapter:
+def _adapter(like: Adapter, asked: BuildRequest, names: tuple[str, ...], given: tuple[str, ...]) -> Adapter:
     """An adapter for functions that take what a method of the ``openai`` client takes, and answer as it does."""
 
     def request(invocation: Invocation) -> Request:
         return asked(invocation, service_of(invocation.kwargs))
 
     def edit_response(answer: Any, edits: Edits) -> Any:
-        return without_original(like.edit_response(answer, edits))
+        return without_original_response(like.edit_response(answer, edits))
 
     return replace(
         like,
@@ -105,28 +105,28 @@ def _adapter(like: Adapter, asked: Asked, names: tuple[str, ...], given: tuple[s
         package="litellm",
         gateway=True,
         install=INSTALL,
-        methods=methods(*names),
-        prepare=by_name(*given),
+        methods=method_paths(*names),
+        prepare=name_arguments(*given),
         request=request,
-        response=lambda answer: counted(like.response(answer), answer),
+        response=lambda answer: without_invented_counts(like.response(answer), answer),
         edit_response=edit_response,
         load=None,
-        stream_in=stream_in,
+        stream_in=find_stream,
         put_stream=lambda answer, stream: stream,
-        source=source,
+        source=stream_source,
     )
 
 
 _CHAT = replace(
     _openai_chat.ADAPTER,
-    response=_chat_response,
+    response=_read_chat_response,
     edit_response=_edit_chat_response,
-    accumulator=_Accumulator,
+    accumulator=LiteLLMAccumulator,
 )
 _TEXT = replace(
     _openai_chat.ADAPTER,
     operation=_litellm_text.OPERATION,
-    response=_litellm_text.response,
+    response=_litellm_text.read_response,
     edit_request=_litellm_text.edit_request,
     edit_response=_litellm_text.edit_response,
     accumulator=_litellm_text.TextAccumulator,
@@ -135,8 +135,12 @@ _TEXT = replace(
 )
 
 ADAPTERS = (
-    _adapter(_CHAT, _openai_chat.asked, ("completion", "acompletion"), ("model", "messages")),
-    _adapter(_TEXT, _litellm_text.asked, ("text_completion", "atext_completion"), ("prompt", "model")),
-    _adapter(_openai_responses.ADAPTER, _openai_responses.asked, ("responses", "aresponses"), ("input", "model")),
-    _adapter(_openai_embeddings.ADAPTER, _openai_embeddings.asked, ("embedding", "aembedding"), ("model", "input")),
+    _adapter(_CHAT, _openai_chat.build_request, ("completion", "acompletion"), ("model", "messages")),
+    _adapter(_TEXT, _litellm_text.build_request, ("text_completion", "atext_completion"), ("prompt", "model")),
+    _adapter(
+        _openai_responses.ADAPTER, _openai_responses.build_request, ("responses", "aresponses"), ("input", "model")
+    ),
+    _adapter(
+        _openai_embeddings.ADAPTER, _openai_embeddings.build_request, ("embedding", "aembedding"), ("model", "input")
+    ),
 )

@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from specspan.call import Response, Usage
-from specspan.instrument.formats.fields import fields
+from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.providers.openai.client import Service
 
 PROVIDER = "litellm"
 """Where it is not known whose model it is."""
 INSTALL = "specspan[litellm]"
-_CONVENTION: Mapping[str, str] = {
+_PROVIDER_NAMES: Mapping[str, str] = {
     "azure": "azure.ai.openai",
     "azure_ai": "azure.ai.inference",
     "azure_text": "azure.ai.openai",
@@ -32,10 +32,10 @@ _CONVENTION: Mapping[str, str] = {
     "xai": "x_ai",
 }
 """What LiteLLM has another name for than the conventions, or than the provider's own client has here."""
-_ORIGINALS = ("original_response", "provider_specific_fields")
+_ORIGINAL_FIELDS = ("original_response", "provider_specific_fields")
 
 
-def methods(*names: str) -> tuple[str, ...]:
+def method_paths(*names: str) -> tuple[str, ...]:
     """These functions, where applications look them up."""
     return tuple(f"litellm:{name}" for name in names)
 
@@ -55,12 +55,12 @@ def _provider(given: Mapping[str, Any]) -> str:
     model = str(given.get("model") or "")
     named = given.get("custom_llm_provider") or model.partition("/")[0]
     if named not in litellm.provider_list:
-        named = fields(litellm.model_cost.get(model)).get("litellm_provider")
+        named = as_mapping(litellm.model_cost.get(model)).get("litellm_provider")
     known = str(getattr(named, "value", named) or PROVIDER)
-    return _CONVENTION.get(known) or ("gcp.vertex_ai" if known.startswith("vertex_ai-") else known)
+    return _PROVIDER_NAMES.get(known) or ("gcp.vertex_ai" if known.startswith("vertex_ai-") else known)
 
 
-def counted(response: Response | None, answer: Any) -> Response | None:
+def without_invented_counts(response: Response | None, answer: Any) -> Response | None:
     """A response without the zeros that LiteLLM has where a service said nothing: of all tokens, or of reasoning."""
     if response is None:
         return None
@@ -68,29 +68,29 @@ def counted(response: Response | None, answer: Any) -> Response | None:
     if not usage.input_tokens and not usage.output_tokens:
         return replace(response, usage=Usage())
     if usage.reasoning_output_tokens == 0:
-        details = fields(fields(fields(answer).get("usage")).get("completion_tokens_details"))
+        details = as_mapping(as_mapping(as_mapping(answer).get("usage")).get("completion_tokens_details"))
         if details.get("text_tokens") is not None:  # all of them, as LiteLLM reckons
             return replace(response, usage=replace(usage, reasoning_output_tokens=None))
     return response
 
 
-def stream_in(answer: Any) -> Any | None:
+def find_stream(answer: Any) -> Any | None:
     """The answer, where it is a stream."""
     return answer if hasattr(answer, "__next__") or hasattr(answer, "__anext__") else None
 
 
-def source(stream: Any) -> Any:
+def stream_source(stream: Any) -> Any:
     """What a stream reads from: the stream of another client, or pieces that LiteLLM reads by itself."""
     while hasattr(stream, "completion_stream"):
         stream = stream.completion_stream
     return getattr(stream, "streaming_response", stream)
 
 
-def without_original(answer: Any) -> Any:
+def without_original_response(answer: Any) -> Any:
     """An answer, edited already, without what it keeps beside itself of what the service said."""
     hidden = getattr(answer, "_hidden_params", None)
     if isinstance(hidden, dict):
-        answer._hidden_params = {name: value for name, value in hidden.items() if name not in _ORIGINALS}
+        answer._hidden_params = {name: value for name, value in hidden.items() if name not in _ORIGINAL_FIELDS}
     elif hidden is not None:
         answer._hidden_params = hidden.model_copy(update={"original_response": None})
     return answer

@@ -8,23 +8,23 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, Text
 from specspan.instrument.adapter import Edits, Invocation
-from specspan.instrument.formats.fields import Fields, changed, emptied, fields, finish_reason, listed, word
-from specspan.instrument.providers.openai.chat import parameters
-from specspan.instrument.providers.openai.client import Service, usage_of
+from specspan.instrument.formats.fields import Fields, as_finish_reason, as_list, as_mapping, as_str, cleared, copy_with
+from specspan.instrument.providers.openai.chat import read_parameters
+from specspan.instrument.providers.openai.client import Service, read_usage
 from specspan.instrument.providers.openai.embeddings import edit_request as edit_texts
-from specspan.instrument.providers.openai.embeddings import messages_of
+from specspan.instrument.providers.openai.embeddings import read_messages
 
 OPERATION = "text_completion"
 
 
-def asked(invocation: Invocation, service: Service) -> Request:
+def build_request(invocation: Invocation, service: Service) -> Request:
     """What a service is asked."""
     given = invocation.kwargs
     return Request(
         operation=OPERATION,
-        model=word(given.get("model")),
-        parameters=dict(parameters(given)),
-        input=tuple(messages_of(given.get("prompt"))),
+        model=as_str(given.get("model")),
+        parameters=dict(read_parameters(given)),
+        input=tuple(read_messages(given.get("prompt"))),
         streaming=bool(given.get("stream")),
         **service,
     )
@@ -35,34 +35,34 @@ def edit_request(invocation: Invocation, edits: Edits) -> Invocation:
     return edit_texts(invocation, edits, "prompt")
 
 
-def response(answer: Any) -> Response | None:
+def read_response(answer: Any) -> Response | None:
     """What was answered."""
-    said = fields(answer)
-    choices = [fields(choice) for choice in listed(said.get("choices"))]
-    reasons = [finish_reason(choice.get("finish_reason")) for choice in choices]
+    said = as_mapping(answer)
+    choices = [as_mapping(choice) for choice in as_list(said.get("choices"))]
+    reasons = [as_finish_reason(choice.get("finish_reason")) for choice in choices]
     return Response(
-        id=word(said.get("id")),
-        model=word(said.get("model")),
-        output=tuple([_message(choice, reason) for choice, reason in zip(choices, reasons, strict=True)]),
+        id=as_str(said.get("id")),
+        model=as_str(said.get("model")),
+        output=tuple([_read_message(choice, reason) for choice, reason in zip(choices, reasons, strict=True)]),
         finish_reasons=tuple([reason for reason in reasons if reason]),
-        usage=usage_of(said.get("usage"), "prompt", "completion"),
+        usage=read_usage(said.get("usage"), "prompt", "completion"),
     )
 
 
-def _message(choice: Fields, reason: str | None) -> Message:
-    text = word(choice.get("text"))
+def _read_message(choice: Fields, reason: str | None) -> Message:
+    text = as_str(choice.get("text"))
     return Message("assistant", (Text(text),) if text else (), None, reason)
 
 
 def edit_response(answer: Any, edits: Edits) -> Any:
     """The same answer with other texts."""
     choices = [
-        choice if text is None else changed(choice, text=text, **emptied(choice, "logprobs", "message"))
+        choice if text is None else copy_with(choice, text=text, **cleared(choice, "logprobs", "message"))
         for choice, text in (
-            (choice, edits.get(f"/output/{i}/parts/0")) for i, choice in enumerate(fields(answer)["choices"])
+            (choice, edits.get(f"/output/{i}/parts/0")) for i, choice in enumerate(as_mapping(answer)["choices"])
         )
     ]
-    return changed(answer, choices=choices)
+    return copy_with(answer, choices=choices)
 
 
 class TextAccumulator:
@@ -92,7 +92,7 @@ class TextAccumulator:
                 reasons.append(choice.finish_reason)
 
     def result(self) -> Any:
-        head: Mapping[str, Any] = fields(self._head)
+        head: Mapping[str, Any] = as_mapping(self._head)
         choices = [
             {"text": "".join(texts), "finish_reason": reasons[0] if reasons else None}
             for _, (texts, reasons) in sorted(self._choices.items())
@@ -110,5 +110,5 @@ def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """The last chunk of a stream that is cut."""
     (cut_off,) = [each for each in chunk.choices if each.index == choice]
-    last = changed(cut_off, text=text, finish_reason="content_filter", **emptied(cut_off, "logprobs"))
-    return changed(chunk, choices=[last])
+    last = copy_with(cut_off, text=text, finish_reason="content_filter", **cleared(cut_off, "logprobs"))
+    return copy_with(chunk, choices=[last])

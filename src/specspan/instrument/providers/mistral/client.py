@@ -11,8 +11,8 @@ from typing import Any
 
 from specspan.call import Request
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.anthropic_messages import plain
-from specspan.instrument.formats.fields import fields
+from specspan.instrument.formats.anthropic_messages import to_plain_data
+from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.formats.generated_client import server_at
 from specspan.instrument.providers.openai import chat as _openai_chat
 from specspan.instrument.providers.openai.client import Service
@@ -24,21 +24,21 @@ PACKAGE = "mistralai.client.sdk"
 _HOSTS = {"mistralai.azure": "azure.ai.inference", "mistralai.gcp": "gcp.vertex_ai"}
 
 
-def methods(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def method_paths(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """The named methods of classes, each ``module:Class``, and those that are awaited in their place."""
     return tuple(f"mistralai.{each}.{name}{later}" for each in classes for name in names for later in ("", "_async"))
 
 
-def said(thing: Any) -> Any:
+def without_defaults(thing: Any) -> Any:
     """What was said, as dicts and lists: of the client's objects what has a value that somebody gave it."""
     if isinstance(thing, (list, tuple)):
-        return [said(each) for each in thing]
+        return [without_defaults(each) for each in thing]
     if getattr(thing, "is_unknown", False):
         return thing.raw  # what this version of the client does not know, as it came
     given = getattr(thing, "model_fields_set", None)
     if given is None:
         return thing
-    found = {name: said(value) for name, value in fields(thing).items() if name in given or value}
+    found = {name: without_defaults(value) for name, value in as_mapping(thing).items() if name in given or value}
     return {name: value for name, value in found.items() if (name, value) != ("id", "null")} or None
 
 
@@ -50,14 +50,14 @@ def service_of(invocation: Invocation) -> Service:
     return {"provider": provider, **server_at(url)}
 
 
-def asked(invocation: Invocation, messages: Any, *, streaming: bool = False) -> Request:
+def build_request(invocation: Invocation, messages: Any, *, streaming: bool = False) -> Request:
     """What a model is asked with ``messages``, in the parameters that Mistral's methods share."""
     given = invocation.kwargs
     read: Mapping[str, Any] = {
         **given,
-        "messages": said(messages),
-        "tools": plain(given.get("tools") or ()),
+        "messages": without_defaults(messages),
+        "tools": to_plain_data(given.get("tools") or ()),
         "seed": given.get("random_seed"),
         "stream": streaming,
     }
-    return _openai_chat.asked(Invocation(invocation.instance, (), read), service_of(invocation))
+    return _openai_chat.build_request(Invocation(invocation.instance, (), read), service_of(invocation))

@@ -8,24 +8,31 @@ from typing import Any
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.formats import openai_responses as _responses_stream
-from specspan.instrument.formats.anthropic_messages import plain
-from specspan.instrument.formats.fields import changed, fields
-from specspan.instrument.formats.generated_client import reads_once
+from specspan.instrument.formats.anthropic_messages import to_plain_data
+from specspan.instrument.formats.fields import as_mapping, copy_with
+from specspan.instrument.formats.generated_client import buffer_iterators
 from specspan.instrument.formats.openai_responses import ResponsesAccumulator
-from specspan.instrument.providers.mistral.client import INSTALL, PACKAGE, PROVIDER, methods, said, service_of
+from specspan.instrument.providers.mistral.client import (
+    INSTALL,
+    PACKAGE,
+    PROVIDER,
+    method_paths,
+    service_of,
+    without_defaults,
+)
 from specspan.instrument.providers.openai import responses as _openai_responses
 
-_CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+_CUT_STATUS = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
 
 
-def _request(invocation: Invocation) -> Request:
+def _build_request(invocation: Invocation) -> Request:
     given = invocation.kwargs
-    read = {**given, "input": said(given.get("input")), "tools": plain(given.get("tools") or ())}
-    return _openai_responses.asked(Invocation(invocation.instance, (), read), service_of(invocation))
+    read = {**given, "input": without_defaults(given.get("input")), "tools": to_plain_data(given.get("tools") or ())}
+    return _openai_responses.build_request(Invocation(invocation.instance, (), read), service_of(invocation))
 
 
-def _response(answer: Any) -> Response | None:
-    return _openai_responses.ADAPTER.response(said(answer))
+def _read_response(answer: Any) -> Response | None:
+    return _openai_responses.ADAPTER.response(without_defaults(answer))
 
 
 class _Accumulator(ResponsesAccumulator):
@@ -37,7 +44,7 @@ class _Accumulator(ResponsesAccumulator):
         super().add(frame.data)
 
     def result(self) -> dict[str, Any]:
-        return {name: said(value) for name, value in fields(super().result()).items()}
+        return {name: without_defaults(value) for name, value in as_mapping(super().result()).items()}
 
 
 def _deltas(frame: Any) -> Iterator[tuple[int, str]]:
@@ -45,10 +52,10 @@ def _deltas(frame: Any) -> Iterator[tuple[int, str]]:
 
 
 def _cut(frame: Any, choice: int, text: str) -> Any:
-    return changed(frame, data=_responses_stream.cut(frame.data, choice, text))
+    return copy_with(frame, data=_responses_stream.cut(frame.data, choice, text))
 
 
-def _closing(seen: _Accumulator, frame: Any) -> Iterator[Any]:
+def _closing_events(seen: _Accumulator, frame: Any) -> Iterator[Any]:
     """The frame that tells a client that there is no more, and why; none where the stream had no proper beginning."""
     from mistralai.client.models import ResponsesStreamFrame
 
@@ -56,7 +63,7 @@ def _closing(seen: _Accumulator, frame: Any) -> Iterator[Any]:
     last = {
         "type": "response.incomplete",
         "sequence_number": frame.data.sequence_number + 1,
-        "response": {**found, **_CUT, "output": list(map(_whole, found["output"]))},
+        "response": {**found, **_CUT_STATUS, "output": list(map(_complete_item, found["output"]))},
     }
     try:
         yield ResponsesStreamFrame.model_validate({"event": last["type"], "data": last})
@@ -64,14 +71,14 @@ def _closing(seen: _Accumulator, frame: Any) -> Iterator[Any]:
         return
 
 
-def _whole(item: dict[str, Any]) -> dict[str, Any]:
+def _complete_item(item: dict[str, Any]) -> dict[str, Any]:
     """An item of which only pieces came, with what the client expects in every one."""
     if item.get("type") != "message":
         return item
     return {**item, "content": [{"annotations": [], **each} for each in item["content"] or ()]}
 
 
-def _stream_in(answer: Any) -> Any | None:
+def _find_stream(answer: Any) -> Any | None:
     return answer if hasattr(answer, "__next__") or hasattr(answer, "__anext__") else None
 
 
@@ -79,15 +86,15 @@ ADAPTER = Adapter(
     provider=PROVIDER,
     package=PACKAGE,
     install=INSTALL,
-    methods=methods("client.responses:Responses", names=("create",)),
-    prepare=reads_once("input", "tools"),
-    request=_request,
-    response=_response,
+    methods=method_paths("client.responses:Responses", names=("create",)),
+    prepare=buffer_iterators("input", "tools"),
+    request=_build_request,
+    response=_read_response,
     edit_request=_openai_responses.ADAPTER.edit_request,
     edit_response=_openai_responses.ADAPTER.edit_response,
     accumulator=_Accumulator,
     deltas=_deltas,
     cut=_cut,
-    closing=_closing,
-    stream_in=_stream_in,
+    closing=_closing_events,
+    stream_in=_find_stream,
 )

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from specspan.call import Attribute
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.fields import fields
+from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.formats.generated_client import Server, server_of
 
 PROVIDER = "ollama"
@@ -24,7 +24,7 @@ _PARAMETERS = {
 }
 
 
-class Common(TypedDict):
+class CommonFields(TypedDict):
     """Fields of a `specspan.call.Request`."""
 
     provider: str
@@ -34,25 +34,25 @@ class Common(TypedDict):
     server_port: int | None
 
 
-def methods(name: str) -> tuple[str, ...]:
+def method_paths(name: str) -> tuple[str, ...]:
     """One method of the client, of its async twin, and of the client that the module itself is."""
     return f"ollama:Client.{name}", f"ollama:AsyncClient.{name}", f"ollama:{name}"
 
 
-def common(invocation: Invocation) -> Common:
+def common_fields(invocation: Invocation) -> CommonFields:
     """Who is asked, and how."""
     given = invocation.kwargs
     server: Server = server_of(invocation.instance._client)
     return {
         "provider": PROVIDER,
         "model": given.get("model") or None,
-        "parameters": _parameters(given.get("options")),
+        "parameters": _read_parameters(given.get("options")),
         **server,
     }
 
 
-def _parameters(options: Any) -> dict[str, Attribute]:
-    chosen = fields(options)
+def _read_parameters(options: Any) -> dict[str, Attribute]:
+    chosen = as_mapping(options)
     found: dict[str, Attribute] = {
         ours: chosen[theirs] for theirs, ours in _PARAMETERS.items() if isinstance(chosen.get(theirs), (int, float))
     }

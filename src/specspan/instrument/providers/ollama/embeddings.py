@@ -7,28 +7,30 @@ from typing import Any
 
 from specspan.call import Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.fields import count, fields, word
-from specspan.instrument.formats.generated_client import by_name
-from specspan.instrument.providers.ollama.client import INSTALL, PROVIDER, common, methods
+from specspan.instrument.formats.fields import as_count, as_mapping, as_str
+from specspan.instrument.formats.generated_client import name_arguments
+from specspan.instrument.providers.ollama.client import INSTALL, PROVIDER, common_fields, method_paths
 from specspan.instrument.providers.openai import embeddings as _openai_embeddings
 
 _OPERATION = "embeddings"
 
 
-def _request(invocation: Invocation) -> Request:
+def _build_request(invocation: Invocation) -> Request:
     given = invocation.kwargs
     texts = given.get("input") or given.get("prompt")
-    return Request(operation=_OPERATION, input=tuple(_openai_embeddings.messages_of(texts)), **common(invocation))
+    return Request(
+        operation=_OPERATION, input=tuple(_openai_embeddings.read_messages(texts)), **common_fields(invocation)
+    )
 
 
 def _edit_prompt(invocation: Invocation, edits: Edits) -> Invocation:
     return replace(invocation, kwargs={**invocation.kwargs, "prompt": edits["/input/0/parts/0"]})
 
 
-def _response(answer: Any) -> Response:
-    embedded = fields(answer)
+def _read_response(answer: Any) -> Response:
+    embedded = as_mapping(answer)
     return Response(
-        model=word(embedded.get("model")), usage=Usage(input_tokens=count(embedded.get("prompt_eval_count")))
+        model=as_str(embedded.get("model")), usage=Usage(input_tokens=as_count(embedded.get("prompt_eval_count")))
     )
 
 
@@ -41,17 +43,17 @@ _EMBED = Adapter(
     operation=_OPERATION,
     package=PROVIDER,
     install=INSTALL,
-    methods=methods("embed"),
-    prepare=by_name("model", "input", "truncate", "options", "keep_alive", "dimensions"),
-    request=_request,
-    response=_response,
+    methods=method_paths("embed"),
+    prepare=name_arguments("model", "input", "truncate", "options", "keep_alive", "dimensions"),
+    request=_build_request,
+    response=_read_response,
     edit_request=_openai_embeddings.edit_request,
     edit_response=_edit_response,
 )
 _EMBEDDINGS = replace(
     _EMBED,
-    methods=methods("embeddings"),
-    prepare=by_name("model", "prompt", "options", "keep_alive"),
+    methods=method_paths("embeddings"),
+    prepare=name_arguments("model", "prompt", "options", "keep_alive"),
     edit_request=_edit_prompt,
 )
 ADAPTERS = (_EMBED, _EMBEDDINGS)

@@ -8,32 +8,32 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.fields import count, fields, word
-from specspan.instrument.formats.generated_client import methods, reads_once, said
-from specspan.instrument.formats.raw_response import answered, load
+from specspan.instrument.formats.fields import as_count, as_mapping, as_str
+from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, unset_to_none
+from specspan.instrument.formats.raw_response import load, unwrap
 from specspan.instrument.providers.openai.client import Service, service_of
 
 _OPERATION = "embeddings"
 
 
-def _request(invocation: Invocation) -> Request:
-    return asked(invocation, service_of(invocation.instance._client))
+def _build_openai_request(invocation: Invocation) -> Request:
+    return build_request(invocation, service_of(invocation.instance._client))
 
 
-def asked(invocation: Invocation, service: Service) -> Request:
+def build_request(invocation: Invocation, service: Service) -> Request:
     """What a service is asked, by whichever client."""
     given = invocation.kwargs
-    encoding = said(given.get("encoding_format"))
+    encoding = unset_to_none(given.get("encoding_format"))
     return Request(
         operation=_OPERATION,
-        model=said(given.get("model")),
+        model=unset_to_none(given.get("model")),
         parameters={"encoding_formats": (encoding,)} if isinstance(encoding, str) else {},
-        input=tuple(messages_of(given.get("input"))),
+        input=tuple(read_messages(given.get("input"))),
         **service,
     )
 
 
-def messages_of(given: Any) -> Iterator[Message]:
+def read_messages(given: Any) -> Iterator[Message]:
     """One message a text. Texts that were made tokens of, by whoever calls, cannot be read."""
     if isinstance(given, str):
         yield Message("user", (Text(given),))
@@ -55,13 +55,13 @@ def edit_request(invocation: Invocation, edits: Edits, name: str = "input") -> I
     return replace(invocation, kwargs={**invocation.kwargs, name: edited})
 
 
-def _response(answer: Any) -> Response | None:
-    found = answered(answer)
+def _read_response(answer: Any) -> Response | None:
+    found = unwrap(answer)
     if found is None:
         return None
-    embedded = fields(found)
-    read = count(fields(embedded.get("usage")).get("prompt_tokens"))
-    return Response(model=word(embedded.get("model")), usage=Usage(input_tokens=read))
+    embedded = as_mapping(found)
+    read = as_count(as_mapping(embedded.get("usage")).get("prompt_tokens"))
+    return Response(model=as_str(embedded.get("model")), usage=Usage(input_tokens=read))
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
@@ -73,10 +73,10 @@ ADAPTER = Adapter(
     operation=_OPERATION,
     package="openai",
     install="specspan[openai]",
-    methods=methods("openai.resources.embeddings:Embeddings", names=("create",)),
-    prepare=reads_once("input"),
-    request=_request,
-    response=_response,
+    methods=method_paths("openai.resources.embeddings:Embeddings", names=("create",)),
+    prepare=buffer_iterators("input"),
+    request=_build_openai_request,
+    response=_read_response,
     edit_request=edit_request,
     edit_response=_edit_response,
     load=load,

@@ -8,54 +8,54 @@ from typing import Any
 
 from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.fields import changed, fields, finish_reason, listed, word
-from specspan.instrument.formats.generated_client import methods, reads_once, said
+from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with
+from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, unset_to_none
 from specspan.instrument.formats.openai_responses import (
     ResponsesAccumulator,
-    answer_of,
-    closing,
+    closing_events,
     cut,
     deltas,
-    message_of,
-    with_input,
-    with_output,
+    edit_input,
+    edit_output,
+    read_item,
+    read_output,
 )
-from specspan.instrument.formats.raw_response import answered, edited, load, put_stream
-from specspan.instrument.providers.openai.client import Service, service_of, stream_in, usage_of
+from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
+from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
 
 _PARAMETERS = {"temperature": "temperature", "top_p": "top_p", "max_output_tokens": "max_tokens"}
-_UNFINISHED = ("queued", "in_progress")
+_RUNNING_STATUSES = ("queued", "in_progress")
 
 
-def _request(invocation: Invocation) -> Request:
-    return asked(invocation, service_of(invocation.instance._client))
+def _build_openai_request(invocation: Invocation) -> Request:
+    return build_request(invocation, service_of(invocation.instance._client))
 
 
-def asked(invocation: Invocation, service: Service) -> Request:
+def build_request(invocation: Invocation, service: Service) -> Request:
     """What a service is asked, by whichever client."""
     given = invocation.kwargs
-    instructions = said(given.get("instructions"))
+    instructions = unset_to_none(given.get("instructions"))
     return Request(
-        model=said(given.get("model")),
-        parameters=dict(_parameters(given)),
+        model=unset_to_none(given.get("model")),
+        parameters=dict(_read_parameters(given)),
         output_type=_output_type(given),
-        input=tuple(_input(said(given.get("input")))),
+        input=tuple(_read_input(unset_to_none(given.get("input")))),
         system_instructions=(Text(instructions),) if isinstance(instructions, str) else (),
-        tools=tuple(said(given.get("tools")) or ()),
+        tools=tuple(unset_to_none(given.get("tools")) or ()),
         streaming=bool(given.get("stream")),
-        conversation=_conversation(said(given.get("conversation"))),
+        conversation=_conversation_id(unset_to_none(given.get("conversation"))),
         **service,
     )
 
 
-def _input(given: Any) -> Iterator[Message]:
+def _read_input(given: Any) -> Iterator[Message]:
     if isinstance(given, str):
         yield Message("user", (Text(given),))
     else:
-        yield from map(message_of, listed(given))
+        yield from map(read_item, as_list(given))
 
 
-def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+def _read_parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
     for name, value in given.items():
         if name in _PARAMETERS and isinstance(value, (int, float)):
             yield _PARAMETERS[name], value
@@ -63,14 +63,14 @@ def _parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
 
 def _output_type(given: Mapping[str, Any]) -> str | None:
     """``gen_ai.output.type``."""
-    if said(given.get("text_format")):
+    if unset_to_none(given.get("text_format")):
         return "json"
-    kind = fields(fields(said(given.get("text"))).get("format")).get("type")
+    kind = as_mapping(as_mapping(unset_to_none(given.get("text"))).get("format")).get("type")
     return None if kind is None else "text" if kind == "text" else "json"
 
 
-def _conversation(given: Any) -> str | None:
-    found = given if isinstance(given, str) else fields(given).get("id")
+def _conversation_id(given: Any) -> str | None:
+    found = given if isinstance(given, str) else as_mapping(given).get("id")
     return found if isinstance(found, str) else None
 
 
@@ -79,42 +79,42 @@ def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
     if isinstance(given.get("input"), str):
         given["input"] = edits.get("/input/0/parts/0", given["input"])
     elif given.get("input"):
-        given["input"] = with_input(given["input"], edits)
+        given["input"] = edit_input(given["input"], edits)
     if "/system_instructions/0" in edits:
         given["instructions"] = edits["/system_instructions/0"]
     return replace(invocation, kwargs=given)
 
 
-def _response(answer: Any) -> Response | None:
-    found = answered(answer)
+def _read_response(answer: Any) -> Response | None:
+    found = unwrap(answer)
     if found is None:
         return None
-    response = fields(found)
-    reason = _finish_reason(response)
-    message = answer_of(response.get("output"), reason)
+    response = as_mapping(found)
+    reason = _read_finish_reason(response)
+    message = read_output(response.get("output"), reason)
     return Response(
-        id=word(response.get("id")),
-        model=word(response.get("model")),
+        id=as_str(response.get("id")),
+        model=as_str(response.get("model")),
         output=(message,) if message.parts else (),
         finish_reasons=() if reason is None else (reason,),
-        usage=usage_of(response.get("usage"), "input", "output"),
-        in_progress=response.get("status") in _UNFINISHED and not message.parts,
+        usage=read_usage(response.get("usage"), "input", "output"),
+        in_progress=response.get("status") in _RUNNING_STATUSES and not message.parts,
     )
 
 
-def _finish_reason(response: Mapping[str, Any]) -> str | None:
+def _read_finish_reason(response: Mapping[str, Any]) -> str | None:
     """Why the model stopped, in the words of chat completions: here the service says it by status and details."""
     status = response.get("status")
     if status == "completed":
-        last = [fields(item).get("type") for item in listed(response.get("output"))][-1:]
-        return "tool_calls" if last and last[0] in _FOR_THE_APPLICATION else "stop"
+        last = [as_mapping(item).get("type") for item in as_list(response.get("output"))][-1:]
+        return "tool_calls" if last and last[0] in _APPLICATION_TOOL_CALLS else "stop"
     if status == "incomplete":
-        reason = fields(response.get("incomplete_details")).get("reason")
-        return finish_reason(reason) or "incomplete"
-    return None if status is None or status in _UNFINISHED else "error" if status == "failed" else str(status)
+        reason = as_mapping(response.get("incomplete_details")).get("reason")
+        return as_finish_reason(reason) or "incomplete"
+    return None if status is None or status in _RUNNING_STATUSES else "error" if status == "failed" else str(status)
 
 
-_FOR_THE_APPLICATION = frozenset(
+_APPLICATION_TOOL_CALLS = frozenset(
     ("function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
      "mcp_approval_request")
 )  # fmt: skip
@@ -122,28 +122,28 @@ _FOR_THE_APPLICATION = frozenset(
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return edited(answer, lambda found: changed(found, output=with_output(fields(found)["output"], edits)))
+    return edit_answer(answer, lambda found: copy_with(found, output=edit_output(as_mapping(found)["output"], edits)))
 
 
 ADAPTER = Adapter(
     provider="openai",
     package="openai",
     install="specspan[openai]",
-    methods=methods(
+    methods=method_paths(
         "openai.resources.responses.responses:Responses",
         "openai.resources.beta.responses.responses:Responses",
         names=("create", "parse"),
     ),
-    prepare=reads_once("input", "tools"),
-    request=_request,
-    response=_response,
+    prepare=buffer_iterators("input", "tools"),
+    request=_build_openai_request,
+    response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
     load=load,
     accumulator=ResponsesAccumulator,
     deltas=deltas,
     cut=cut,
-    closing=closing,
-    stream_in=stream_in,
+    closing=closing_events,
+    stream_in=find_stream,
     put_stream=put_stream,
 )
