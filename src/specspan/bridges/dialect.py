@@ -62,9 +62,6 @@ class Dialect:
     """Asked after all that are not: many others speak it, too."""
 
 
-# MERGED registry: Every dialect that is understood: one module each here, and what other distributions registered.
-
-
 _PACKAGE = "specspan.bridges.dialects"
 _PLUGINS = "specspan_dialects"
 

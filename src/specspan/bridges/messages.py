@@ -160,9 +160,6 @@ def _id(part: Facts) -> str | None:
     return _word(part.get("id"))
 
 
-# MERGED bodies: Bodies of requests and answers, as clients and LangChain have them, where a dialect records those.
-
-
 _ASKED = ("messages", "input", "inputs", "prompt", "prompts")
 
 

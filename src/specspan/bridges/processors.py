@@ -21,9 +21,6 @@ from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.bridges.dialect import Event
 
-# MERGED by_span: What is known of spans that have not ended yet, by trace and span, within a bound.
-
-
 T = TypeVar("T")
 Key: TypeAlias = tuple[int, int]
 

@@ -1,1 +1,1 @@
-"""Wire formats that several providers share, read both ways: requests, answers, streams, copies with other texts."""
+"""Wire formats shared by several providers: requests, responses and streams, read and rewritten."""

@@ -1,11 +1,11 @@
-"""Messages in the shape of Anthropic's API, as dicts or as a client's objects, both ways.
+"""Messages in the shape of Anthropic's API, as dicts or as a client's objects.
 
-Requests and answers share it, and so do other services that carry it.
+Requests and responses have this shape, and other services carry it as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -28,17 +28,17 @@ EditablePart = tuple[Part, ReplaceText | None]
 _MODALITIES = {"image": "image", "document": "file", "container_upload": "file"}
 _TOOL_CALL_TYPES = ("tool_use", "server_tool_use", "mcp_tool_use")
 _BOOKKEEPING_TYPES = ("redacted_thinking", "compaction", "fallback", "mcp_tool_listing")
-"""The service's own book-keeping, to be sent back as it came."""
+"""Block types without content, which the application sends back unchanged."""
 
 
 def read_message(message: Any, finish_reason: str | None = None) -> Message:
-    """One message."""
-    said = as_mapping(message)
-    return Message(as_str(said.get("role")) or "assistant", read_parts(said.get("content")), None, finish_reason)
+    """Read one message."""
+    fields = as_mapping(message)
+    return Message(as_str(fields.get("role")) or "assistant", read_parts(fields.get("content")), None, finish_reason)
 
 
 def read_parts(content: Any) -> tuple[Part, ...]:
-    """What stands in a message, or in the system's instructions: a text, or a list of blocks."""
+    """Read the content of a message or the system instructions: a text, or a list of blocks."""
     if isinstance(content, str):
         return (Text(content),) if content else ()
     if content is None:
@@ -47,7 +47,7 @@ def read_parts(content: Any) -> tuple[Part, ...]:
 
 
 def edit_messages(messages: Iterable[Any], edits: Edits) -> list[Any]:
-    """``messages`` with the texts that ``edits`` has for the input."""
+    """Return the messages with the texts that ``edits`` has for the input."""
     return [_edit_message(message, f"/input/{i}/parts/", edits) for i, message in enumerate(messages)]
 
 
@@ -58,7 +58,7 @@ def _edit_message(message: Any, prefix: str, edits: Edits) -> Any:
 
 
 def edit_content(content: Any, prefix: str, edits: Edits) -> Any:
-    """``content`` with the texts that ``edits`` has for its parts, whose pointers start with ``prefix``."""
+    """Return ``content`` with the texts that ``edits`` has for pointers starting with ``prefix``."""
     if isinstance(content, str):
         return edits.get(f"{prefix}0", content)
     before, after = list(as_list(content)), []
@@ -73,7 +73,7 @@ def edit_content(content: Any, prefix: str, edits: Edits) -> Any:
 
 
 def _block_parts(block: Fields) -> Iterator[EditablePart]:
-    """The parts in one content block, each with how to put another text in its place."""
+    """Yield the parts of one content block."""
     kind = str(block.get("type"))
     if kind == "text":
         yield Text(_required_str(block.get("text"))), _replace_text
@@ -92,14 +92,14 @@ def _block_parts(block: Fields) -> Iterator[EditablePart]:
 
 
 def _required_str(value: Any) -> str:
-    """What a block says; nothing where it should and does not."""
+    """Return a text, and count it where it is missing."""
     if value is None:
         count_not_understood()
     return as_str(value) or ""
 
 
 def _media_part(kind: str, block: Fields) -> EditablePart:
-    """An image or a document, by reference; one that is plain text is what it says."""
+    """Return an image or a document by reference, or the text of a document that is plain text."""
     source = as_mapping(block.get("source"))
     if source.get("type") == "text":
         return Text(_required_str(source.get("data"))), _replace_source
@@ -108,7 +108,7 @@ def _media_part(kind: str, block: Fields) -> EditablePart:
 
 
 def _tool_result_parts(kind: str, block: Fields) -> Iterator[EditablePart]:
-    """What a tool answered: a text, or blocks of which each is a part."""
+    """Yield the parts of a tool result: its text, or one part for each of its blocks."""
     call_id, content = block.get("tool_use_id"), block.get("content")
     if isinstance(content, str):
         yield ToolCallResponse(content, call_id), _replace_content
@@ -119,33 +119,20 @@ def _tool_result_parts(kind: str, block: Fields) -> Iterator[EditablePart]:
 
 
 def _inner_parts(block: Fields, call_id: str | None) -> Iterator[EditablePart]:
-    """Blocks inside a block: their texts are a tool's."""
+    """Yield the parts of blocks inside a block; their texts are tool responses."""
     for index, inner in enumerate(as_list(block.get("content"))):
-        said = as_mapping(inner)
-        kind = str(said.get("type"))
+        fields = as_mapping(inner)
+        kind = str(fields.get("type"))
         if kind == "text":
             yield (
-                ToolCallResponse(_required_str(said.get("text")), call_id),
+                ToolCallResponse(_required_str(fields.get("text")), call_id),
                 partial(_replace_inner, index, _replace_text),
             )
         elif kind in _MODALITIES:
-            part, put = _media_part(kind, said)
-            yield part, put and partial(_replace_inner, index, put)
+            part, replace = _media_part(kind, fields)
+            yield part, replace and partial(_replace_inner, index, replace)
         else:
             yield ToolCallResponse(to_plain_data(inner), call_id), partial(_replace_inner, index, _replace_block)
-
-
-_BINARY_FIELDS = ("data", "encrypted_content", "encrypted_index", "encrypted_stdout")
-
-
-def to_plain_data(value: Any) -> Any:
-    """Dicts and lists in place of a client's objects, without what is no text."""
-    if isinstance(value, (list, tuple)):
-        return [to_plain_data(each) for each in value]
-    if isinstance(value, Mapping) or hasattr(value, "model_fields_set"):
-        said = as_mapping(value).items()
-        return {name: to_plain_data(each) for name, each in said if each is not None and name not in _BINARY_FIELDS}
-    return value
 
 
 def _replace_text(block: Any, new: str) -> Any:
@@ -155,7 +142,10 @@ def _replace_text(block: Any, new: str) -> Any:
 
 
 def _replace_block(block: Any, new: str) -> Any:
-    """For a block that has no one text: the service may refuse it, which is better than to be told."""
+    """Return a text block in place of a block without a single text.
+
+    The service may refuse such a request, which is safer than sending the original text.
+    """
     return {"type": "text", "text": new}
 
 
@@ -167,7 +157,7 @@ def _replace_source(block: Any, new: str) -> Any:
     return copy_with(block, source=copy_with(as_mapping(block)["source"], data=new))
 
 
-def _replace_inner(index: int, put: ReplaceText, block: Any, new: str) -> Any:
+def _replace_inner(index: int, replace: ReplaceText, block: Any, new: str) -> Any:
     content = list(as_mapping(block)["content"])
-    content[index] = put(content[index], new)
+    content[index] = replace(content[index], new)
     return copy_with(block, content=content)

@@ -1,4 +1,4 @@
-"""Requests and answers that are JSON, both ways: what is said in them, and copies with other texts in its place."""
+"""JSON request and response bodies: their messages, and copies with other texts."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from specspan.instrument.formats.fields import ReplaceText, copy_with
 JsonPath: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the outermost object inwards."""
 EditablePart: TypeAlias = tuple[Part, ReplaceText | None]
-"""A part, and how to put another text in its place in the whole body; None where that cannot be done."""
+"""A part, and the function that replaces its text in the whole body; None where that is impossible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a body."""
+    """One message of a body, its parts with the functions that replace their texts."""
 
     role: str
     parts: tuple[EditablePart, ...]
 
     def to_message(self, finish_reason: str | None = None) -> Message:
-        """What it says."""
+        """Return the message without the functions that edit it."""
         return Message(self.role, parts_only(self.parts), None, finish_reason)
 
 
 def parts_only(places: Iterable[EditablePart]) -> tuple[Part, ...]:
-    """What stands in places."""
+    """Return the parts without the functions that edit them."""
     return tuple([part for part, _ in places])
 
 
 def replace_at(*path: str | int) -> ReplaceText:
-    """Puts a text where ``path`` leads."""
+    """Return a function that puts a text at the end of ``path``."""
     return partial(_copy_with_value, path)
 
 
 def replace_block_at(*path: str | int) -> ReplaceText:
-    """Puts a block that is just a text where ``path`` leads, in place of one that has none of its own."""
+    """Return a function that puts a text block at the end of ``path``, for a value that is not a text itself."""
     return lambda body, text: _copy_with_value(path, body, {"text": text})
 
 
 def _copy_with_value(path: JsonPath, body: Any, value: Any) -> Any:
+    """Return a copy of ``body`` with ``value`` at the end of ``path``."""
     key, rest = path[0], path[1:]
     if not isinstance(body, (Mapping, list, tuple)):  # a client's object
         return copy_with(body, **{str(key): _copy_with_value(rest, getattr(body, str(key)), value) if rest else value})
@@ -54,16 +55,16 @@ def _copy_with_value(path: JsonPath, body: Any, value: Any) -> Any:
 
 
 def edit_turns(body: Any, turns: Iterable[Turn], side: str, edits: Edits) -> Any:
-    """``body`` with the texts that ``edits`` has for its messages on one ``side`` of the call."""
+    """Return a copy of ``body`` with the texts that ``edits`` has for the messages on one ``side`` of the call."""
     for i, turn in enumerate(turns):
         body = edit_parts(body, turn.parts, f"/{side}/{i}/parts/", edits)
     return body
 
 
 def edit_parts(body: Any, places: Iterable[EditablePart], prefix: str, edits: Edits) -> Any:
-    """``body`` with the texts that ``edits`` has for places, whose pointers start with ``prefix``."""
-    for number, (_, put) in enumerate(places):
+    """Return a copy of ``body`` with the texts that ``edits`` has for pointers starting with ``prefix``."""
+    for number, (_, replace) in enumerate(places):
         text = edits.get(f"{prefix}{number}")
-        if text is not None and put is not None:
-            body = put(body, text)
+        if text is not None and replace is not None:
+            body = replace(body, text)
     return body

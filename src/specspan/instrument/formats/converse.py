@@ -1,4 +1,7 @@
-"""Messages in the shape of Amazon Bedrock's Converse API, both ways. What Amazon's Nova models are sent has it too."""
+"""Messages and stream events of Amazon Bedrock's Converse API.
+
+Requests to Amazon's Nova models through InvokeModel have the same shape.
+"""
 
 from __future__ import annotations
 
@@ -34,28 +37,28 @@ _BLOCKS_WITHOUT_CONTENT = ("cachePoint", "toolAddition", "toolRemoval")
 
 
 def input_turns(body: Fields) -> list[Turn]:
-    """The messages that are sent."""
-    return [_read_turn(as_mapping(said), ("messages", i)) for i, said in enumerate(as_list(body.get("messages")))]
+    """Return the messages of a request."""
+    return [_read_turn(as_mapping(fields), ("messages", i)) for i, fields in enumerate(as_list(body.get("messages")))]
 
 
 def system_parts(body: Fields) -> list[EditablePart]:
-    """The system's instructions."""
+    """Return the system instructions of a request."""
     return list(_content_parts(body.get("system"), ("system",)))
 
 
 def tool_definitions(body: Fields) -> tuple[Any, ...]:
-    """The definitions of tools."""
+    """Return the tool definitions of a request."""
     return tuple(as_list(as_mapping(body.get("toolConfig")).get("tools")))
 
 
 def edit_request(body: Any, edits: Edits) -> Any:
-    """A copy of what is sent with other texts."""
+    """Return a copy of a request body with edited texts."""
     edited = edit_turns(body, input_turns(body), "input", edits)
     return edit_parts(edited, system_parts(body), "/system_instructions/", edits)
 
 
 def read_response(body: Fields) -> Response:
-    """An answer."""
+    """Read a response body."""
     reason = as_finish_reason(body.get("stopReason"))
     return Response(
         model=as_str(as_mapping(as_mapping(body.get("trace")).get("promptRouter")).get("invokedModelId")),
@@ -66,7 +69,7 @@ def read_response(body: Fields) -> Response:
 
 
 def edit_response(body: Any, edits: Edits) -> Any:
-    """A copy of an answer with other texts."""
+    """Return a copy of a response body with edited texts."""
     return edit_turns(body, _output_turns(body), "output", edits)
 
 
@@ -74,14 +77,16 @@ def _output_turns(body: Fields) -> list[Turn]:
     return [_read_turn(as_mapping(as_mapping(body.get("output")).get("message")), ("output", "message"))]
 
 
-def _read_turn(said: Fields, at: JsonPath) -> Turn:
-    return Turn(as_str(said.get("role")) or "assistant", tuple(_content_parts(said.get("content"), (*at, "content"))))
+def _read_turn(message: Fields, at: JsonPath) -> Turn:
+    return Turn(
+        as_str(message.get("role")) or "assistant", tuple(_content_parts(message.get("content"), (*at, "content")))
+    )
 
 
-def _read_usage(said: Fields) -> Usage:
-    fresh, written_out = as_count(said.get("inputTokens")), as_count(said.get("outputTokens"))
+def _read_usage(usage: Fields) -> Usage:
+    fresh, written_out = as_count(usage.get("inputTokens")), as_count(usage.get("outputTokens"))
     read, written = (
-        as_count(said.get(f"cache{way}InputTokens", said.get(f"cache{way}InputTokenCount")))
+        as_count(usage.get(f"cache{way}InputTokens", usage.get(f"cache{way}InputTokenCount")))
         for way in ("Read", "Write")
     )
     # theirs leaves out what the cache held, or was told to hold
@@ -89,7 +94,7 @@ def _read_usage(said: Fields) -> Usage:
 
 
 def _content_parts(content: Any, at: JsonPath) -> Iterator[EditablePart]:
-    """The parts of content, which stands ``at`` a place in its body."""
+    """Yield the parts of a ``content`` value that stands at path ``at`` of its body."""
     if isinstance(content, str):  # the service refuses it, and says so
         yield Text(content), replace_at(*at)
         return
@@ -98,26 +103,26 @@ def _content_parts(content: Any, at: JsonPath) -> Iterator[EditablePart]:
 
 
 def _block_parts(block: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    """The parts of one block."""
+    """Yield the parts of one content block."""
     kind = next(iter(block), "")
     if kind == "text":
         yield Text(as_str(block[kind]) or ""), replace_at(*at, kind)
         return
-    said = as_mapping(block.get(kind))
+    value = as_mapping(block.get(kind))
     if read := _BLOCK_READERS.get(kind):
-        yield from read(said, (*at, kind))
+        yield from read(value, (*at, kind))
     elif kind not in _BLOCKS_WITHOUT_CONTENT:
-        yield unknown_part(said.get("name") if kind == "SDK_UNKNOWN_MEMBER" else kind), None
+        yield unknown_part(value.get("name") if kind == "SDK_UNKNOWN_MEMBER" else kind), None
 
 
-def _tool_call_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    yield ToolCall(as_str(said.get("name")) or "", said.get("input"), as_str(said.get("toolUseId"))), None
+def _tool_call_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    yield ToolCall(as_str(fields.get("name")) or "", fields.get("input"), as_str(fields.get("toolUseId"))), None
 
 
-def _tool_result_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    """What a tool answered: each text and each JSON is a part."""
-    call_id = as_str(said.get("toolUseId"))
-    for i, item in enumerate(as_list(said.get("content"))):
+def _tool_result_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    """Yield one part for each text and each JSON value of a tool result."""
+    call_id = as_str(fields.get("toolUseId"))
+    for i, item in enumerate(as_list(fields.get("content"))):
         inner, place = as_mapping(item), (*at, "content", i)
         if "json" in inner:
             yield ToolCallResponse(inner["json"], call_id), replace_block_at(*place)
@@ -125,43 +130,43 @@ def _tool_result_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
             yield from _as_tool_responses(_block_parts(inner, place), call_id)
 
 
-def _search_result_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    yield from _as_tool_responses(_content_parts(said.get("content"), (*at, "content")), None)
+def _search_result_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    yield from _as_tool_responses(_content_parts(fields.get("content"), (*at, "content")), None)
 
 
 def _as_tool_responses(places: Iterable[EditablePart], call_id: str | None) -> Iterator[EditablePart]:
-    """Texts that are a tool's."""
-    for part, put in places:
-        yield (ToolCallResponse(part.content, call_id) if isinstance(part, Text) else part), put
+    """Yield the parts with texts turned into tool responses."""
+    for part, replace in places:
+        yield (ToolCallResponse(part.content, call_id) if isinstance(part, Text) else part), replace
 
 
-def _reasoning_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    """Reasoning is signed: it is not edited."""
-    thought = said.get("reasoningText")
+def _reasoning_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    """Yield reasoning without a function to edit it, because the service signs it."""
+    thought = fields.get("reasoningText")
     yield (Reasoning(as_str(as_mapping(thought).get("text")) or "") if thought else Unknown("reasoningContent")), None
 
 
-def _cited_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    yield from _content_parts(said.get("content"), (*at, "content"))
+def _cited_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    yield from _content_parts(fields.get("content"), (*at, "content"))
 
 
-def _guarded_parts(said: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    """What a guardrail is to look at."""
-    if "image" in said:
-        yield from _media_parts("image", as_mapping(said["image"]), at)
+def _guarded_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    """Yield the content that a guardrail checks."""
+    if "image" in fields:
+        yield from _media_parts("image", as_mapping(fields["image"]), at)
     else:
-        yield Text(as_str(as_mapping(said.get("text")).get("text")) or ""), replace_at(*at, "text", "text")
+        yield Text(as_str(as_mapping(fields.get("text")).get("text")) or ""), replace_at(*at, "text", "text")
 
 
-def _media_parts(kind: str, said: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    """An image, a sound or a document, by reference; a document that is text is what it says."""
-    source = as_mapping(said.get("source"))
+def _media_parts(kind: str, fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    """Yield a medium by reference, or the text of a document that is text."""
+    source = as_mapping(fields.get("source"))
     if "text" in source:
         yield from _block_parts({"text": source["text"]}, (*at, "source"))
     elif "content" in source:
         yield from _content_parts(source["content"], (*at, "source", "content"))
     else:
-        form = as_str(said.get("format"))
+        form = as_str(fields.get("format"))
         mime_type = f"{kind}/{form}" if form and kind != "document" else None
         yield Media(_MODALITIES[kind], as_str(as_mapping(source.get("s3Location")).get("uri")), mime_type), None
 
@@ -177,35 +182,27 @@ _BLOCK_READERS: Mapping[str, Callable[[Fields, JsonPath], Iterator[EditablePart]
 }
 
 
-# MERGED _converse_stream: Events of the Converse API's streams, folded into an answer of the same shape.
-
-
 _DELTAS_WITHOUT_TEXT = ("reasoningContent", "citation", "image")
-"""Deltas that may well hold no text: signatures, sources, bytes."""
+"""Deltas that may hold signatures, sources or bytes in place of text."""
 
 
-class _StreamedBlock:
-    """One content block, as far as it was seen."""
-
-    __slots__ = ("kind", "pieces", "start")
-
-    def __init__(self, kind: str, start: Fields) -> None:
-        self.kind = kind
-        self.start = dict(start)  # applications add the pieces to the first event's own block
-        self.pieces: list[str] = []
-
-    def to_block(self) -> dict[str, Any]:
-        """What stands for the block of a plain answer."""
-        text = "".join(self.pieces)
-        if self.kind == "toolUse":
-            return {"toolUse": {**self.start, "input": parse_arguments(text) if text else self.start.get("input")}}
-        if self.kind == "reasoningContent":
-            return {"reasoningContent": {"reasoningText": {"text": text}}}
-        return {"text": text} if self.kind == "text" else {self.kind: self.start}
+_DELTA_TEXT_FIELDS = {"toolUse": "input", "reasoningContent": "text"}
+"""Field of a delta that holds the next piece of its block."""
+_HEADER_EVENTS: Mapping[str, tuple[str, ...]] = {
+    "messageStart": (),
+    "messageStop": ("stopReason",),
+    "metadata": ("usage", "trace"),
+}
+"""Fields that describe the whole answer, by the event that carries them."""
+_IGNORED_EVENTS = ("contentBlockStop",)
+EVENT_TYPES = frozenset(("contentBlockStart", "contentBlockDelta", *_IGNORED_EVENTS, *_HEADER_EVENTS))
 
 
 class ConverseAccumulator:
-    """Folds events into what stands for an answer."""
+    """Accumulator that builds a response body from the events of a stream.
+
+    ``merges_texts`` is for services that start a new block for every piece of a text.
+    """
 
     __slots__ = ("_blocks", "_merges_texts", "_rest", "_role")
 
@@ -220,13 +217,13 @@ class ConverseAccumulator:
         return self._rest.get("stopReason") is not None
 
     def add(self, event: Any) -> None:
-        for kind, said in as_mapping(event).items():
+        for kind, value in as_mapping(event).items():
             if kind == "contentBlockDelta":
-                self._append_delta(as_mapping(said))
+                self._append_delta(as_mapping(value))
             elif kind == "contentBlockStart":
-                self._start_block(as_mapping(said))
+                self._start_block(as_mapping(value))
             elif kind in _HEADER_EVENTS:
-                self._read_header(kind, as_mapping(said))
+                self._read_header(kind, as_mapping(value))
             elif kind not in _IGNORED_EVENTS:
                 unknown_part(kind)
 
@@ -234,27 +231,27 @@ class ConverseAccumulator:
         content = [self._blocks[index].to_block() for index in sorted(self._blocks)]
         return {**self._rest, "output": {"message": {"role": self._role, "content": content}}}
 
-    def _read_header(self, kind: str, said: Fields) -> None:
+    def _read_header(self, kind: str, fields: Fields) -> None:
         if kind == "messageStart":
-            self._role = said.get("role")
-        self._rest.update({name: said[name] for name in _HEADER_EVENTS[kind] if name in said})
+            self._role = fields.get("role")
+        self._rest.update({name: fields[name] for name in _HEADER_EVENTS[kind] if name in fields})
 
-    def _start_block(self, said: Fields) -> None:
-        start = as_mapping(said.get("start"))
+    def _start_block(self, fields: Fields) -> None:
+        start = as_mapping(fields.get("start"))
         for kind, about in start.items():
-            self._blocks[self._block_index(said)] = _StreamedBlock(kind, as_mapping(about))
+            self._blocks[self._block_index(fields)] = _StreamedBlock(kind, as_mapping(about))
 
-    def _append_delta(self, said: Fields) -> None:
-        for kind, piece in as_mapping(said.get("delta")).items():
+    def _append_delta(self, fields: Fields) -> None:
+        for kind, piece in as_mapping(fields.get("delta")).items():
             text = piece.get(_DELTA_TEXT_FIELDS.get(kind)) if isinstance(piece, Mapping) else piece
             if isinstance(text, str):
-                self._block(kind, said).pieces.append(text)
+                self._block(kind, fields).pieces.append(text)
             elif kind not in _DELTAS_WITHOUT_TEXT:
                 count_not_understood()
 
-    def _block(self, kind: str, said: Fields) -> _StreamedBlock:
-        """The block that a piece belongs to. Texts need no event to begin with."""
-        index = self._block_index(said)
+    def _block(self, kind: str, fields: Fields) -> _StreamedBlock:
+        """Return the block that a delta belongs to; a text block needs no start event."""
+        index = self._block_index(fields)
         block = self._blocks.get(index)
         if block is None and self._merges_texts and self._blocks:
             last = self._blocks[max(self._blocks)]
@@ -263,41 +260,49 @@ class ConverseAccumulator:
             block = self._blocks[index] = _StreamedBlock(kind, {})
         return block
 
-    def _block_index(self, said: Fields) -> int:
-        index = said.get("contentBlockIndex")
+    def _block_index(self, fields: Fields) -> int:
+        index = fields.get("contentBlockIndex")
         if isinstance(index, int):
             return index
         count_not_understood()
         return max(self._blocks, default=0)
 
 
-_DELTA_TEXT_FIELDS = {"toolUse": "input", "reasoningContent": "text"}
-"""Which field of a delta has the next piece of its block."""
-_HEADER_EVENTS: Mapping[str, tuple[str, ...]] = {
-    "messageStart": (),
-    "messageStop": ("stopReason",),
-    "metadata": ("usage", "trace"),
-}
-"""What is said of the whole answer, and in which event."""
-_IGNORED_EVENTS = ("contentBlockStop",)
-EVENT_TYPES = frozenset(("contentBlockStart", "contentBlockDelta", *_IGNORED_EVENTS, *_HEADER_EVENTS))
+class _StreamedBlock:
+    """Accumulated pieces of one content block."""
+
+    __slots__ = ("kind", "pieces", "start")
+
+    def __init__(self, kind: str, start: Fields) -> None:
+        self.kind = kind
+        self.start = dict(start)  # applications add the pieces to the first event's own block
+        self.pieces: list[str] = []
+
+    def to_block(self) -> dict[str, Any]:
+        """Return the block as an unstreamed answer has it."""
+        text = "".join(self.pieces)
+        if self.kind == "toolUse":
+            return {"toolUse": {**self.start, "input": parse_arguments(text) if text else self.start.get("input")}}
+        if self.kind == "reasoningContent":
+            return {"reasoningContent": {"reasoningText": {"text": text}}}
+        return {"text": text} if self.kind == "text" else {self.kind: self.start}
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """The text in an event: of the answer, not of reasoning."""
+    """Yield the answer's text in an event, without reasoning."""
     text = as_mapping(as_mapping(as_mapping(event).get("contentBlockDelta")).get("delta")).get("text")
     if isinstance(text, str) and text:
         yield 0, text
 
 
 def cut(event: Any, choice: int, text: str) -> Any:
-    """The event in which a stream is cut, with the given text in place of its own."""
-    said = event["contentBlockDelta"]
-    return {**event, "contentBlockDelta": {**said, "delta": {**said["delta"], "text": text}}}
+    """Return the event at which a stream is cut, with ``text`` in place of its own."""
+    delta_event = event["contentBlockDelta"]
+    return {**event, "contentBlockDelta": {**delta_event, "delta": {**delta_event["delta"], "text": text}}}
 
 
-def closing_events(seen: Any, event: Any) -> list[Any]:
-    """How an answer ends of which content was filtered: what clients know for it."""
+def closing_events(accumulator: Any, event: Any) -> list[Any]:
+    """Return the events that end a stream as one with filtered content."""
     return [
         {"contentBlockStop": {"contentBlockIndex": event["contentBlockDelta"].get("contentBlockIndex")}},
         {"messageStop": {"stopReason": "content_filtered"}},

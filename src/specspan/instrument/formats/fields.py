@@ -1,6 +1,7 @@
-"""Reading and copying what clients hand over: dicts of the application's, or objects of the client's own.
+"""Readers and copy helpers for the values that clients hand over.
 
-What does not have the shape that it should is left out and counted (``content``, ``not_understood``).
+A value is a dict of the application's or an object of the client's. A value of an unexpected shape is left out and
+counted (``content``, ``not_understood``).
 """
 
 from __future__ import annotations
@@ -15,109 +16,129 @@ from specspan.call import Part, Unknown
 
 Fields: TypeAlias = Mapping[str, Any]
 ReplaceText: TypeAlias = Callable[[Any, str], Any]
-"""Gives a copy of something with another text in one place."""
+"""Returns a copy of a value with another text in one place."""
 EditableParts: TypeAlias = Iterable[tuple[Part, ReplaceText | None]]
-"""The parts in something, each with how to put another text in its place."""
+"""Parts of a value, each with the function that replaces its text; None where its text cannot be replaced."""
 
 
-def as_mapping(thing: Any) -> Fields:
-    """The fields of a dict or of a client's object; none of None and of what has none."""
-    if thing.__class__ is dict:
-        found: Fields = thing
-        return found
-    if thing is None:
+def as_mapping(value: Any) -> Fields:
+    """Return the fields of a dict or of a client's object; an empty mapping for None and for a value without fields."""
+    if value.__class__ is dict:
+        attributes: Fields = value
+        return attributes
+    if value is None:
         return {}
-    if _is_mapping_type(thing.__class__):
-        mapping: Fields = thing
-        return mapping
+    if _is_mapping_type(value.__class__):
+        other_mapping: Fields = value
+        return other_mapping
     try:
-        found = vars(thing)
+        attributes = vars(value)
     except TypeError:
         count_not_understood()
         return {}
-    extra = getattr(thing, "__pydantic_extra__", None)  # what the client's version does not know
-    return {**found, **extra} if extra else found
+    extra = getattr(value, "__pydantic_extra__", None)  # what the client's version does not know
+    return {**attributes, **extra} if extra else attributes
 
 
 @lru_cache(maxsize=256)
-def _is_mapping_type(kind: type) -> bool:
-    return issubclass(kind, Mapping)
+def _is_mapping_type(cls: type) -> bool:
+    return issubclass(cls, Mapping)
 
 
-def copy_with(thing: Any, **changes: Any) -> Any:
-    """A copy with other values in some fields."""
-    return {**thing, **changes} if isinstance(thing, Mapping) else thing.model_copy(update=changes)
+def copy_with(value: Any, **changes: Any) -> Any:
+    """Return a copy of ``value`` with other values in the given fields."""
+    return {**value, **changes} if isinstance(value, Mapping) else value.model_copy(update=changes)
 
 
-def cleared(thing: Any, *names: str) -> dict[str, None]:
-    """Changes that leave nothing in those of the named fields in which there is something."""
-    found = as_mapping(thing)
-    return {name: None for name in names if found.get(name)}
+def cleared(value: Any, *names: str) -> dict[str, None]:
+    """Return the changes that set to None those of the named fields that hold something."""
+    fields = as_mapping(value)
+    return {name: None for name in names if fields.get(name)}
 
 
-def as_list(things: Any) -> Iterable[Any]:
-    """A list as it is; nothing of None and of what is no list."""
-    if things.__class__ is list:
-        found: list[Any] = things
-        return found
-    if things is None:
+def as_list(value: Any) -> Iterable[Any]:
+    """Return a list as it is; an empty one for None and for a value that is not iterable."""
+    if value.__class__ is list:
+        items: list[Any] = value
+        return items
+    if value is None:
         return ()
-    if isinstance(things, (str, bytes, Mapping)) or not isinstance(things, Iterable):
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         count_not_understood()
         return ()
-    return things
+    return value
 
 
 def unknown_part(kind: object) -> Unknown:
-    """A part that is not understood, by the provider's name for it."""
+    """Return the part that stands for an unknown kind of content, and count it."""
     count_not_understood()
     return Unknown(str(kind))
 
 
 def count_not_understood() -> None:
-    """Count something that has not the shape it should have."""
+    """Count a value that does not have the expected shape."""
     drop_counts.count("content", "not_understood")
 
 
 def as_count(value: Any) -> int | None:
-    """A number of tokens; None where the service said nothing, or no number."""
+    """Return a number of tokens, or None if the service sent none."""
     if value is None or value.__class__ is int:
-        found: int | None = value
-        return found
+        number: int | None = value
+        return number
     count_not_understood()
     return None
 
 
 def as_str(value: Any) -> str | None:
-    """A text, a name or an id; None where the service gave none, or something else."""
+    """Return a text, a name or an id, or None if the service sent none."""
     if value is None or isinstance(value, str):
         return value
     count_not_understood()
     return None
 
 
-def replace_texts(thing: Any, places: Callable[[Fields], EditableParts], texts: Iterable[str | None]) -> Any:
-    """A copy with each of ``texts`` that is not None in its place; from ``texts``, one is taken for each part."""
-    for (_, put), text in zip(places(as_mapping(thing)), texts):  # noqa: B905 - there may be more texts
-        if text is not None and put is not None:
-            thing = put(thing, text)
-    return thing
+def replace_texts(value: Any, places: Callable[[Fields], EditableParts], texts: Iterable[str | None]) -> Any:
+    """Return a copy of ``value`` with the given texts in place of those of its parts.
+
+    One item of ``texts`` is taken for each part; None keeps the part as it is.
+    """
+    for (_, replace), text in zip(places(as_mapping(value)), texts):  # noqa: B905 - there may be more texts
+        if text is not None and replace is not None:
+            value = replace(value, text)
+    return value
 
 
 def replace_in_list(name: str, index: int, field: str, **rest: Any) -> ReplaceText:
-    """Puts a text into a field of an item of a list, and ``rest`` beside it where there is something there."""
+    """Return a function that replaces one field of one item of a list.
 
-    def put(thing: Any, text: str) -> Any:
-        items = list(as_mapping(thing)[name])
-        had = as_mapping(items[index])
-        items[index] = copy_with(items[index], **{field: text}, **{key: rest[key] for key in rest if had.get(key)})
-        return copy_with(thing, **{name: items})
+    ``rest`` are values for fields of the same item, set only where they hold something: they repeat or depend on the
+    text.
+    """
 
-    return put
+    def replace(value: Any, text: str) -> Any:
+        items = list(as_mapping(value)[name])
+        before = as_mapping(items[index])
+        items[index] = copy_with(items[index], **{field: text}, **{key: rest[key] for key in rest if before.get(key)})
+        return copy_with(value, **{name: items})
+
+    return replace
+
+
+_BINARY_FIELDS = ("data", "encrypted_content", "encrypted_index", "encrypted_stdout")
+
+
+def to_plain_data(value: Any) -> Any:
+    """Return dicts and lists in place of a client's objects, without fields of binary or encrypted data."""
+    if isinstance(value, (list, tuple)):
+        return [to_plain_data(each) for each in value]
+    if isinstance(value, Mapping) or hasattr(value, "model_fields_set"):
+        items = as_mapping(value).items()
+        return {name: to_plain_data(each) for name, each in items if each is not None and name not in _BINARY_FIELDS}
+    return value
 
 
 def parse_arguments(arguments: Any) -> Any:
-    """The arguments of a tool call, from JSON where they are that."""
+    """Return the arguments of a tool call, parsed if they are JSON."""
     try:
         return json.loads(arguments)
     except (TypeError, ValueError, RecursionError):
@@ -125,14 +146,10 @@ def parse_arguments(arguments: Any) -> Any:
 
 
 def media_reference(uri: Any) -> tuple[str | None, str | None]:
-    """URI and MIME type of a medium; the bytes that a ``data:`` URI holds are left where they are."""
+    """Return URI and MIME type of a medium, without the bytes that a ``data:`` URI carries."""
     if isinstance(uri, str) and uri.startswith("data:"):
         return None, uri[len("data:") : len("data:") + 256].partition(",")[0].partition(";")[0] or None
     return (uri if isinstance(uri, str) else None), None
-
-
-# MERGED _finish_reasons: Why a model stopped, in the words of the GenAI conventions, which are those of OpenAI's
-# chat completions.
 
 
 _FINISH_REASONS: Mapping[str, tuple[str, ...]] = {
@@ -146,10 +163,12 @@ _FINISH_REASON_BY_ALIAS: Mapping[str, str] = {
 }
 
 
-def as_finish_reason(said: Any, *, wants_tool: bool = False) -> str | None:
-    """A provider's word for why the model stopped, in the conventions'; one they have none for stays as it came.
+def as_finish_reason(reason: Any, *, wants_tool: bool = False) -> str | None:
+    """Return a provider's finish reason in the words of the GenAI conventions, which are those of OpenAI's chat
+    completions.
 
-    ``wants_tool``: of a service without a word of its own for that, whether there is a tool to be called.
+    A reason without an equivalent is returned unchanged. ``wants_tool`` tells of a service without a word for tool
+    calls whether the answer holds some.
     """
-    known = _FINISH_REASON_BY_ALIAS.get(said.lower(), said) if isinstance(said, str) else None
+    known = _FINISH_REASON_BY_ALIAS.get(reason.lower(), reason) if isinstance(reason, str) else None
     return "tool_calls" if wants_tool and known == "stop" else known

@@ -1,4 +1,4 @@
-"""What clients that are generated from an API's description have in common, whoever's service it is."""
+"""Helpers for clients that are generated from an API description."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _MAX_CACHED_URLS = 64
 
 
 class Server(TypedDict):
-    """Where requests go: fields of a `specspan.call.Request`."""
+    """Address and port of a server, as fields of a `specspan.call.Request`."""
 
     server_address: str | None
     server_port: int | None
 
 
 _servers: dict[int, tuple[Any, Server]] = {}
-"""By the identity of a URL, that URL and what it says: clients keep theirs, and reading one takes a microsecond."""
+"""URL and server by the identity of the URL object: clients keep their URL, and parsing it takes a microsecond."""
 
 
 def server_of(client: Any) -> Server:
-    """Where a client sends its requests."""
+    """Return the server that a client sends its requests to."""
     url = client.base_url
     known, server = _servers.get(id(url), _NO_SERVER)
     return server if known is url else _read_server(url)
@@ -45,44 +45,52 @@ def _read_server(url: Any) -> Server:
 
 @lru_cache(maxsize=_MAX_CACHED_URLS)
 def server_at(url: str) -> Server:
-    """Where requests go that are sent to a URL."""
-    read = urlsplit(url)
-    return {"server_address": read.hostname, "server_port": read.port or _PORTS.get(read.scheme)}
+    """Return the server that a URL leads to."""
+    parts = urlsplit(url)
+    return {"server_address": parts.hostname, "server_port": parts.port or _PORTS.get(parts.scheme)}
 
 
 def unset_to_none(value: Any) -> Any:
-    """``value``, or None where it is one of the client's words for "left out", which are all false."""
+    """Return ``value``, or None where it is one of the client's markers for an omitted parameter.
+
+    All those markers are false.
+    """
     return value or None
 
 
 def buffer_iterators(*names: str) -> Callable[[Invocation], Invocation]:
-    """What copies the named parameters where they can be read only once."""
+    """Return a ``prepare`` function that turns named parameters from iterators into lists, so that they can be read
+    twice.
+    """
 
     def prepare(invocation: Invocation) -> Invocation:
-        given = invocation.kwargs
-        read = {name: list(given[name]) for name in names if hasattr(given.get(name), "__next__")}
-        return replace(invocation, kwargs={**given, **read}) if read else invocation
+        arguments = invocation.kwargs
+        buffered = {name: list(arguments[name]) for name in names if hasattr(arguments.get(name), "__next__")}
+        return replace(invocation, kwargs={**arguments, **buffered}) if buffered else invocation
 
     return prepare
 
 
 def name_arguments(*names: str) -> Callable[[Invocation], Invocation]:
-    """Gives positional arguments the names of their places. What fits no signature is left for the client to refuse."""
+    """Return a ``prepare`` function that names positional arguments.
+
+    Arguments that fit no signature are left for the client to refuse.
+    """
 
     def prepare(invocation: Invocation) -> Invocation:
         args = invocation.args
         placed = dict(zip(names, args))  # noqa: B905 - as many as there are
-        given = {**invocation.kwargs, **placed}
-        if len(given) < len(args) + len(invocation.kwargs):
+        arguments = {**invocation.kwargs, **placed}
+        if len(arguments) < len(args) + len(invocation.kwargs):
             return invocation
-        read_once = {name: list(value) for name, value in given.items() if hasattr(value, "__next__")}
-        return replace(invocation, args=(), kwargs={**given, **read_once})
+        buffered = {name: list(value) for name, value in arguments.items() if hasattr(value, "__next__")}
+        return replace(invocation, args=(), kwargs={**arguments, **buffered})
 
     return prepare
 
 
 def method_paths(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The named methods of classes, each ``module:Class``, and of their async twins."""
+    """Return the paths of named methods of classes, each ``module:Class``, and of their async twins."""
     return tuple(
         f"{module}:{prefix}{owner}.{name}"
         for module, _, owner in (each.partition(":") for each in classes)

@@ -1,6 +1,6 @@
-"""Messages in the shape of OpenAI's chat completions, as dicts or as a client's objects, both ways.
+"""Messages and stream chunks in the shape of OpenAI's chat completions, as dicts or as a client's objects.
 
-Requests and answers share it, and so do other providers that speak it.
+Requests and responses have this shape, and other providers use it as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 from specspan.call import Media, Message, Part, Reasoning, Refusal, Request, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats.anthropic_messages import to_plain_data
 from specspan.instrument.formats.fields import (
     Fields,
     ReplaceText,
@@ -25,6 +24,7 @@ from specspan.instrument.formats.fields import (
     parse_arguments,
     replace_in_list,
     replace_texts,
+    to_plain_data,
     unknown_part,
 )
 
@@ -37,68 +37,72 @@ _MODALITIES = {
     "video_url": "video",
 }
 _CITATION_TYPES = ("reference",)
-"""Items of content that tell where the text beside them comes from."""
+"""Content items that name the source of the text beside them."""
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-"""Not OpenAI's own, but common among those who speak its language; some have both, which say the same."""
+"""Fields in which services other than OpenAI send reasoning; some send two with the same text."""
 
 
 def read_message(message: Any, finish_reason: str | None = None) -> Message:
-    """One message."""
-    said = as_mapping(message)
-    parts = tuple([part for part, _ in _message_parts(said)])
-    return Message(as_str(said.get("role")) or "assistant", parts, as_str(said.get("name")), finish_reason)
+    """Read one message."""
+    fields = as_mapping(message)
+    parts = tuple([part for part, _ in _message_parts(fields)])
+    return Message(as_str(fields.get("role")) or "assistant", parts, as_str(fields.get("name")), finish_reason)
 
 
-def read_reasoning(said: Fields) -> Any:
-    """What a model thought, in a message or a delta; None where nothing is said of it."""
-    return said.get("reasoning_content") or said.get("reasoning") or said.get("thinking")
+def read_reasoning(fields: Fields) -> Any:
+    """Return the reasoning in a message or a delta, or None."""
+    return fields.get("reasoning_content") or fields.get("reasoning") or fields.get("thinking")
 
 
 def edit_messages(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:
-    """``messages`` with the texts that ``edits`` has for the ``side`` of the call in which they stand."""
+    """Return the messages with the texts that ``edits`` has for one ``side`` of the call."""
     return [
         replace_texts(message, _message_parts, (edits.get(f"/{side}/{i}/parts/{j}") for j in count()))
         for i, message in enumerate(messages)
     ]
 
 
-def _message_parts(said: Fields) -> Iterator[tuple[Part, ReplaceText | None]]:
-    """The parts of a message, each with how to put another text in its place."""
-    if reasoning := read_reasoning(said):
+def _message_parts(fields: Fields) -> Iterator[tuple[Part, ReplaceText | None]]:
+    """Yield the parts of a message, each with the function that replaces its text."""
+    if reasoning := read_reasoning(fields):
         yield Reasoning(reasoning), _replace_reasoning
-    if plan := said.get("tool_plan"):
+    if plan := fields.get("tool_plan"):
         yield Reasoning(plan), None
-    content = said.get("content")
+    content = fields.get("content")
     if isinstance(content, str):
         if content:
-            yield _text_part(said, content), _replace_content
+            yield _text_part(fields, content), _replace_content
     else:
         for index, item in enumerate(map(as_mapping, as_list(content))):
             if item.get("type") not in _CITATION_TYPES:
-                yield _content_part(said, index, item)
-    if refusal := said.get("refusal"):
+                yield _content_part(fields, index, item)
+    if refusal := fields.get("refusal"):
         yield Refusal(refusal), _replace_refusal
-    for call in as_list(said.get("tool_calls")):
+    for call in as_list(fields.get("tool_calls")):
         yield _read_tool_call(as_mapping(call)), None
-    if function := said.get("function_call"):
+    if function := fields.get("function_call"):
         yield _read_function_call(as_mapping(function)), None
 
 
-def _text_part(said: Fields, text: str) -> Part:
-    return ToolCallResponse(text, said.get("tool_call_id")) if said.get("role") in ("tool", "function") else Text(text)
+def _text_part(message: Fields, text: str) -> Part:
+    return (
+        ToolCallResponse(text, message.get("tool_call_id"))
+        if message.get("role") in ("tool", "function")
+        else Text(text)
+    )
 
 
-def _content_part(said: Fields, index: int, item: Fields) -> tuple[Part, ReplaceText | None]:
-    """One item of a list of content."""
+def _content_part(message: Fields, index: int, item: Fields) -> tuple[Part, ReplaceText | None]:
+    """Return one item of a content list."""
     kind = str(item.get("type"))
     text = item.get("text")
     if isinstance(text, str):
-        return _text_part(said, text), replace_in_list("content", index, "text")
+        return _text_part(message, text), replace_in_list("content", index, "text")
     if kind == "refusal":
         return Refusal(item.get("refusal") or ""), replace_in_list("content", index, "refusal")
     if kind == "document":
         document = as_mapping(item.get(kind))
-        return ToolCallResponse(to_plain_data(document.get("data")), said.get("tool_call_id")), _replace_document(
+        return ToolCallResponse(to_plain_data(document.get("data")), message.get("tool_call_id")), _replace_document(
             index, document
         )
     if kind == "thinking":
@@ -107,24 +111,27 @@ def _content_part(said: Fields, index: int, item: Fields) -> tuple[Part, Replace
 
 
 def _replace_document(index: int, document: Fields) -> ReplaceText:
-    put: Any = replace_in_list("content", index, "document")
-    return lambda message, text: put(message, {**document, "data": {"text": text}})
+    replace: Any = replace_in_list("content", index, "document")
+    return lambda message, text: replace(message, {**document, "data": {"text": text}})
 
 
 def _join_thinking(thinking: Any) -> str:
-    """What was thought: a text, or a list of them."""
+    """Return the reasoning text of a thinking item, which holds a text or a list of texts."""
     if isinstance(thinking, str):
         return thinking
     return "".join(as_str(as_mapping(each).get("text")) or "" for each in as_list(thinking))
 
 
 def _media_part(kind: str, item: Fields) -> Media:
-    """A medium, where it is referred to; some write the address itself in its place, or the bytes as a text."""
+    """Return a medium by reference.
+
+    Some services write the address, or the bytes as text, in place of an object.
+    """
     medium = item.get(kind)
     if isinstance(medium, str):
         return Media(_MODALITIES[kind], *media_reference(medium if kind.endswith("_url") else None))
-    said = as_mapping(medium)
-    return Media(_MODALITIES[kind], *media_reference(said.get("url") or said.get("file_id") or item.get("file_id")))
+    fields = as_mapping(medium)
+    return Media(_MODALITIES[kind], *media_reference(fields.get("url") or fields.get("file_id") or item.get("file_id")))
 
 
 def _replace_content(message: Any, text: str) -> Any:
@@ -141,8 +148,8 @@ def _replace_refusal(message: Any, text: str) -> Any:
 
 def _read_tool_call(call: Fields) -> ToolCall:
     if custom := call.get("custom"):
-        made = as_mapping(custom)
-        return ToolCall(str(made.get("name")), made.get("input"), call.get("id"))
+        fields = as_mapping(custom)
+        return ToolCall(str(fields.get("name")), fields.get("input"), call.get("id"))
     return _read_function_call(as_mapping(call.get("function")), call.get("id"))
 
 
@@ -150,49 +157,8 @@ def _read_function_call(function: Fields, call_id: str | None = None) -> ToolCal
     return ToolCall(function.get("name") or "", parse_arguments(function.get("arguments")), call_id)
 
 
-# MERGED _chat_stream: Chunks in the shape of OpenAI's chat completions, folded into an answer of the same shape.
-
-
-class _StreamedChoice:
-    """One choice, as far as it was seen."""
-
-    __slots__ = ("calls", "content", "finish_reason", "reasoning", "refusal")
-
-    def __init__(self) -> None:
-        self.content: list[str] = []
-        self.refusal: list[str] = []
-        self.reasoning: list[str] = []
-        self.finish_reason: str | None = None
-        self.calls: dict[int, _StreamedToolCall] = {}
-
-    def answered(self) -> Any:
-        """What stands for the choice of a plain answer."""
-        message = {
-            "role": "assistant",
-            "content": "".join(self.content),
-            "refusal": "".join(self.refusal),
-            "reasoning_content": "".join(self.reasoning),
-            "tool_calls": [call.answered() for _, call in sorted(self.calls.items())],
-        }
-        return SimpleNamespace(message=message, finish_reason=self.finish_reason)
-
-
-class _StreamedToolCall:
-    """One tool call, as far as it was seen."""
-
-    __slots__ = ("arguments", "id", "name")
-
-    def __init__(self) -> None:
-        self.id: str | None = None
-        self.name = ""
-        self.arguments: list[str] = []
-
-    def answered(self) -> dict[str, Any]:
-        return {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
-
-
 class ChatAccumulator:
-    """Folds chunks into what stands for a chat completion."""
+    """Accumulator that builds a chat completion from the chunks of a stream."""
 
     __slots__ = ("_choices", "_id", "_model", "_unfinished", "_usage")
 
@@ -213,59 +179,105 @@ class ChatAccumulator:
         if usage is not None:
             self._usage = usage
         for choice in chunk.choices or ():
-            seen = self._choices.get(choice.index)
-            if seen is None:
-                seen = self._choices[choice.index] = _StreamedChoice()
+            streamed = self._choices.get(choice.index)
+            if streamed is None:
+                streamed = self._choices[choice.index] = _StreamedChoice()
             delta = choice.delta
             if delta is not None:
-                said, extra = _delta_fields(delta), delta.__pydantic_extra__
-                if content := said.get("content"):
-                    seen.content.append(content)
-                if extra or said.get("tool_calls") or said.get("refusal") or read_reasoning(said):
-                    _append_rare_fields(seen, said, extra or {})
-            if choice.finish_reason is not None and seen.finish_reason is None:
-                seen.finish_reason = choice.finish_reason
+                fields, extra = _delta_fields(delta), delta.__pydantic_extra__
+                if content := fields.get("content"):
+                    streamed.content.append(content)
+                if extra or fields.get("tool_calls") or fields.get("refusal") or read_reasoning(fields):
+                    _append_rare_fields(streamed, fields, extra or {})
+            if choice.finish_reason is not None and streamed.finish_reason is None:
+                streamed.finish_reason = choice.finish_reason
                 self._unfinished -= 1
 
     def result(self) -> Any:
-        choices = [self._choices[index].answered() for index in sorted(self._choices)]
+        choices = [self._choices[index].to_choice() for index in sorted(self._choices)]
         return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
 
 
 def _delta_fields(delta: Any) -> Fields:
-    """What a delta says: not every client has all of OpenAI's fields, and some have them among the extra ones."""
+    """Return the fields of a delta.
+
+    Some clients lack fields that OpenAI has, and keep them among the extra ones.
+    """
     if isinstance(delta, dict):
         return delta
-    found: Fields = delta.__dict__
-    return found if "content" in found else as_mapping(delta)
+    attributes: Fields = delta.__dict__
+    return attributes if "content" in attributes else as_mapping(delta)
 
 
-def _append_rare_fields(seen: _StreamedChoice, said: Fields, extra: Fields) -> None:
-    """What few chunks have."""
-    seen.refusal.append(said.get("refusal") or "")
-    seen.reasoning.append(read_reasoning(extra) or read_reasoning(said) or "")
-    for piece in said.get("tool_calls") or ():
-        call = seen.calls.setdefault(piece.index, _StreamedToolCall())
+def _append_rare_fields(streamed: _StreamedChoice, fields: Fields, extra: Fields) -> None:
+    """Append refusal, reasoning and tool calls, which few chunks have."""
+    streamed.refusal.append(fields.get("refusal") or "")
+    streamed.reasoning.append(read_reasoning(extra) or read_reasoning(fields) or "")
+    for piece in fields.get("tool_calls") or ():
+        call = streamed.calls.setdefault(piece.index, _StreamedToolCall())
         call.id = piece.id or call.id
         if piece.function is not None:
             call.name += piece.function.name or ""
             call.arguments.append(piece.function.arguments or "")
 
 
+class _StreamedChoice:
+    """Accumulated pieces of one choice."""
+
+    __slots__ = ("calls", "content", "finish_reason", "reasoning", "refusal")
+
+    def __init__(self) -> None:
+        self.content: list[str] = []
+        self.refusal: list[str] = []
+        self.reasoning: list[str] = []
+        self.finish_reason: str | None = None
+        self.calls: dict[int, _StreamedToolCall] = {}
+
+    def to_choice(self) -> Any:
+        """Return the choice as an unstreamed chat completion has it."""
+        message = {
+            "role": "assistant",
+            "content": "".join(self.content),
+            "refusal": "".join(self.refusal),
+            "reasoning_content": "".join(self.reasoning),
+            "tool_calls": [call.to_tool_call() for _, call in sorted(self.calls.items())],
+        }
+        return SimpleNamespace(message=message, finish_reason=self.finish_reason)
+
+
+class _StreamedToolCall:
+    """Accumulated pieces of one tool call."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def to_tool_call(self) -> dict[str, Any]:
+        """Return the tool call as an unstreamed message has it."""
+        return {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
+
+
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    """The text in a chunk, by choice: answers and refusals, not reasoning."""
+    """Yield the text in a chunk by choice: answers and refusals, without reasoning."""
     for choice in chunk.choices or ():
         if choice.delta is not None:
-            said = _delta_fields(choice.delta)
-            for text in (said.get("content"), said.get("refusal")):
+            fields = _delta_fields(choice.delta)
+            for text in (fields.get("content"), fields.get("refusal")):
                 if text:
                     yield choice.index, text
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
-    """The last chunk of a stream that is cut: ``text``, and the reason that a client knows for it."""
+    """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
     (cut_off,) = [each for each in chunk.choices if each.index == choice]
     delta = copy_with(cut_off.delta, content=text, **cleared(cut_off.delta, "refusal", "tool_calls"))
-    beside = {"text": text} if as_mapping(cut_off).get("text") else {}  # the text again, as some services have it
-    last = copy_with(cut_off, delta=delta, finish_reason="content_filter", **beside, **cleared(cut_off, "logprobs"))
+    repeated_text = (
+        {"text": text} if as_mapping(cut_off).get("text") else {}
+    )  # the text again, as some services have it
+    last = copy_with(
+        cut_off, delta=delta, finish_reason="content_filter", **repeated_text, **cleared(cut_off, "logprobs")
+    )
     return chunk.model_copy(update={"choices": [last]})

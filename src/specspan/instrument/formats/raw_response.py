@@ -1,7 +1,9 @@
-"""Raw responses of generated clients: what ``with_raw_response`` and ``with_streaming_response`` hand over.
+"""Raw responses of generated clients: the results of ``with_raw_response`` and ``with_streaming_response``.
 
-The first was read and keeps what it parsed. The second was not read: a plain body is read before it is handed over, a
-streamed one is watched as the application reads it (`specspan.instrument.formats.raw_response`).
+The first kind was read, and keeps the parsed object. The second was not read: a plain body is read before the
+application gets the response; a streamed one is watched while the application reads its bytes. `EventBody` splits those
+bytes into server-sent events, each with its chunk, so that the stream is decided and cut like any other. The
+application reads exactly the bytes that the service sent.
 """
 
 from __future__ import annotations
@@ -17,12 +19,81 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-# MERGED _raw_events: The body of a streamed answer that the application reads as bytes, event by event.
-#
-# ``with_streaming_response`` hands over a response that nobody has read. Its bytes pass on one server-sent event at a
-# time, each with the chunk that it is: so the stream is watched, decided and cut like any other, and what the
-# application
-# reads is, byte for byte, what the service sent.
+_BODY_HEADERS = frozenset(("content-length", "content-encoding", "transfer-encoding"))
+
+
+def is_raw(answer: Any) -> bool:
+    """Return whether an answer is a raw response, including those of ``with_streaming_response``."""
+    return "http_response" in getattr(answer, "__dict__", ())
+
+
+def unwrap(answer: Any) -> Any:
+    """Return the object of a raw response, or the answer itself; None if the body was not read."""
+    if not is_raw(answer):
+        return answer
+    if not _is_unread(answer):
+        return answer.parse()
+    return answer._parse() if answer.http_response.is_closed else None
+
+
+def load(answer: Any) -> Any:
+    """Read a plain body that was not read yet; return None, or an awaitable where the client is async."""
+    return answer.read() if is_raw(answer) and _is_unread(answer) and not answer._is_sse_stream else None
+
+
+def _is_unread(answer: Any) -> bool:
+    return not hasattr(type(answer), "content")
+
+
+def edit_answer(answer: Any, edit: Callable[[Any], Any]) -> Any:
+    """Return a copy of an answer, ``edit`` applied to its object or, for a raw response, to its body."""
+    return with_json_body(answer, edit(answer.http_response.json())) if is_raw(answer) else edit(answer)
+
+
+def with_json_body(answer: Any, body: Any) -> Any:
+    """Return a copy of a raw response with another JSON body.
+
+    Removed text must not be readable from the bytes.
+    """
+    edited = copy.copy(answer)
+    edited.http_response, edited._parsed_by_type = copy_response(answer.http_response, body), {}
+    return edited
+
+
+def copy_response(before: Any, body: Any) -> Any:
+    """Return a copy of an ``httpx`` response with another JSON body."""
+    headers = {name: value for name, value in before.headers.items() if name not in _BODY_HEADERS}
+    after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
+    with suppress(RuntimeError):  # not every transport measures it
+        after.elapsed = before.elapsed
+    return after
+
+
+def find_stream(answer: Any, kinds: tuple[type, ...]) -> Any | None:
+    """Return the stream that an answer is or holds, if it is one of ``kinds``."""
+    if is_raw(answer):
+        if getattr(answer, "_is_sse_stream", False):
+            return EventBody(answer)
+        if getattr(answer, "_stream", False):
+            answer = answer.parse()
+    return answer if isinstance(answer, kinds) else None
+
+
+@lru_cache(maxsize=16)
+def stream_types(package: str) -> tuple[type, ...]:
+    """Return the stream classes of a client."""
+    client: Any = import_module(package)
+    return client.Stream, client.AsyncStream
+
+
+def put_stream(answer: Any, stream: Any) -> Any:
+    """Return ``answer``, a stream or a raw response, with another stream."""
+    if is_raw(answer):
+        if isinstance(stream, EventBody):
+            return with_event_body(answer, stream)
+        answer._parsed_by_type[answer._cast_to] = stream
+        return answer
+    return stream
 
 
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -31,14 +102,14 @@ _DONE = b"data: [DONE]\n\n"
 
 
 class EventBody:
-    """The chunks in a body, in place of what the client would make of them."""
+    """Chunks of a streamed body, with the bytes that each arrived in."""
 
     def __init__(self, answer: Any) -> None:
         source = answer.http_response
         self.source = source
         self.close = source.aclose if inspect.iscoroutinefunction(type(answer).read) else source.close
         self.tail = b""
-        """What no chunk stands for, and comes before the next one, or at the end."""
+        """Bytes that belong to no chunk: they go before the next chunk, or at the end."""
         self._buffer = b""
         self._cast_to = answer._parse()._cast_to  # the client's own stream knows what its chunks are; it is not read
         self._build_chunk = answer._client._process_response_data
@@ -57,7 +128,7 @@ class EventBody:
             yield chunk
 
     def bytes_of(self, chunk: Any) -> bytes:
-        """The bytes for a chunk: those it came in, or such as the service would send for one that was made here."""
+        """Return the bytes of a chunk: the received ones, or those the service would send for a chunk made here."""
         latest, received = self._latest
         if chunk is latest:
             return received
@@ -82,14 +153,14 @@ class EventBody:
             yield chunk
 
     def _last_event(self) -> Iterator[Any]:
-        """What came without the blank line that ends an event; half a chunk is no event, and is dropped."""
+        """Yield the chunk of a last event without a closing blank line; an incomplete chunk is dropped."""
         event, self._buffer = self._buffer, b""
         if _event_data(event) is not None or b"{" not in event:
             yield from self._chunk(event)
 
 
 def _event_data(event: bytes) -> Any:
-    """What an event carries, from JSON; None where it is not that."""
+    """Return the JSON data of an event, or None."""
     lines = [line[len(b"data:") :] for line in _LINE.split(event) if line.startswith(b"data:")]
     try:
         return json.loads(b"\n".join(lines))
@@ -98,7 +169,7 @@ def _event_data(event: bytes) -> Any:
 
 
 def with_event_body(answer: Any, watched: Any) -> Any:
-    """``answer`` with a body that gives the bytes of ``watched``, which is an `EventBody` in its watched form."""
+    """Return ``answer`` with a body that yields the bytes of ``watched``, a wrapped `EventBody`."""
     before = watched.source
     headers = [(name, value) for name, value in before.headers.multi_items() if name != "content-encoding"]
     answer.http_response = type(before)(
@@ -114,7 +185,7 @@ def with_event_body(answer: Any, watched: Any) -> Any:
 
 @lru_cache(maxsize=4)
 def _byte_stream(library: str) -> Any:
-    """A body for responses of ``httpx``, or of what has its shape."""
+    """Return a byte stream class for responses of ``httpx``, or of a library with the same interface."""
     http: Any = sys.modules[library]
 
     class Bytes(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc]  # whichever it is
@@ -147,77 +218,3 @@ def _byte_stream(library: str) -> Any:
 
 def _as_chunks(rest: bytes) -> tuple[bytes, ...]:
     return (rest,) if rest else ()
-
-
-_BODY_HEADERS = frozenset(("content-length", "content-encoding", "transfer-encoding"))
-
-
-def is_raw(answer: Any) -> bool:
-    """Whether an answer is a raw response, of ``with_streaming_response`` too."""
-    return "http_response" in getattr(answer, "__dict__", ())
-
-
-def unwrap(answer: Any) -> Any:
-    """The object that an answer is or holds; None: its body was not read."""
-    if not is_raw(answer):
-        return answer
-    if not _is_unread(answer):
-        return answer.parse()
-    return answer._parse() if answer.http_response.is_closed else None
-
-
-def load(answer: Any) -> Any:
-    """Read a plain body that was left unread; what is returned is to be awaited where the client awaits."""
-    return answer.read() if is_raw(answer) and _is_unread(answer) and not answer._is_sse_stream else None
-
-
-def _is_unread(answer: Any) -> bool:
-    return not hasattr(type(answer), "content")
-
-
-def edit_answer(answer: Any, edit: Callable[[Any], Any]) -> Any:
-    """A copy of an answer, ``edit`` applied to its object, or in a raw response to its body."""
-    return with_json_body(answer, edit(answer.http_response.json())) if is_raw(answer) else edit(answer)
-
-
-def with_json_body(answer: Any, body: Any) -> Any:
-    """A raw response like ``answer`` with another JSON body: what was taken out must not be read from its bytes."""
-    edited = copy.copy(answer)
-    edited.http_response, edited._parsed_by_type = copy_response(answer.http_response, body), {}
-    return edited
-
-
-def copy_response(before: Any, body: Any) -> Any:
-    """A response of ``httpx`` like the one ``before``, with another JSON body."""
-    headers = {name: value for name, value in before.headers.items() if name not in _BODY_HEADERS}
-    after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
-    with suppress(RuntimeError):  # not every transport measures it
-        after.elapsed = before.elapsed
-    return after
-
-
-def find_stream(answer: Any, kinds: tuple[type, ...]) -> Any | None:
-    """The stream that an answer is, one of ``kinds``, or holds."""
-    if is_raw(answer):
-        if getattr(answer, "_is_sse_stream", False):
-            return EventBody(answer)
-        if getattr(answer, "_stream", False):
-            answer = answer.parse()
-    return answer if isinstance(answer, kinds) else None
-
-
-@lru_cache(maxsize=16)
-def stream_types(package: str) -> tuple[type, ...]:
-    """The streams of a client."""
-    client: Any = import_module(package)
-    return client.Stream, client.AsyncStream
-
-
-def put_stream(answer: Any, stream: Any) -> Any:
-    """``answer``, which is a stream or a raw response, with another stream."""
-    if is_raw(answer):
-        if isinstance(stream, EventBody):
-            return with_event_body(answer, stream)
-        answer._parsed_by_type[answer._cast_to] = stream
-        return answer
-    return stream

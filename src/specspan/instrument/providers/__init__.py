@@ -1,1 +1,1 @@
-"""One module a provider: pure functions and an accumulator on the one wrapper."""
+"""Model providers: a module or folder for each, with pure functions and an accumulator that the wrapper uses."""

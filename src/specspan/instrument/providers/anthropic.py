@@ -1,4 +1,4 @@
-"""Anthropic messages: the service itself, and its clients for Amazon Bedrock and Google Vertex AI."""
+"""Anthropic's messages: the service itself, and its clients for Amazon Bedrock and Google Vertex AI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats import raw_response as _raw
+from specspan.instrument.formats import raw_response
 from specspan.instrument.formats.anthropic_messages import edit_content, edit_messages, read_message, read_parts
 from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing_events, cut, deltas
 from specspan.instrument.formats.fields import (
@@ -28,30 +28,30 @@ _PROVIDERS = {"Bedrock": "aws.bedrock", "Vertex": "gcp.vertex_ai"}
 
 
 def _build_request(invocation: Invocation, *, streaming: bool = False) -> Request:
-    given = invocation.kwargs
+    arguments = invocation.kwargs
     client = invocation.instance._client
     return Request(
         provider=_provider(client.__class__),
-        model=given.get("model"),
-        parameters=dict(_read_parameters(given)),
-        output_type=_output_type(given),
-        input=tuple(map(read_message, given["messages"])),
-        system_instructions=read_parts(unset_to_none(given.get("system")) or ""),
-        tools=tuple(each for each in unset_to_none(given.get("tools")) or () if isinstance(each, Mapping)),
-        streaming=streaming or bool(given.get("stream")),
+        model=arguments.get("model"),
+        parameters=dict(_read_parameters(arguments)),
+        output_type=_output_type(arguments),
+        input=tuple(map(read_message, arguments["messages"])),
+        system_instructions=read_parts(unset_to_none(arguments.get("system")) or ""),
+        tools=tuple(each for each in unset_to_none(arguments.get("tools")) or () if isinstance(each, Mapping)),
+        streaming=streaming or bool(arguments.get("stream")),
         **server_of(client),
     )
 
 
 @lru_cache(maxsize=64)
 def _provider(client: type) -> str:
-    """``gen_ai.provider.name``: whose service carries the model."""
-    found = (name for word, name in _PROVIDERS.items() for base in client.__mro__ if word in base.__name__)
-    return next(found, "anthropic")
+    """Return ``gen_ai.provider.name`` of the service that a class of clients connects to."""
+    names = (name for word, name in _PROVIDERS.items() for base in client.__mro__ if word in base.__name__)
+    return next(names, "anthropic")
 
 
-def _read_parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
-    sent = {**given, **(given.get("extra_body") or {})}  # what newer clients no longer name is sent so
+def _read_parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+    sent = {**arguments, **(arguments.get("extra_body") or {})}  # what newer clients no longer name is sent so
     for name in _PARAMETERS:
         value = sent.get(name)
         if isinstance(value, (int, float)):
@@ -60,25 +60,25 @@ def _read_parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]
         yield "stop_sequences", tuple(stops)
 
 
-def _output_type(given: Mapping[str, Any]) -> str | None:
-    """``gen_ai.output.type``: JSON where a schema was asked for."""
-    config = given.get("output_config")
-    schema = unset_to_none(given.get("output_format")) or (
+def _output_type(arguments: Mapping[str, Any]) -> str | None:
+    """Return ``gen_ai.output.type``, which is JSON if the request has a schema."""
+    config = arguments.get("output_config")
+    schema = unset_to_none(arguments.get("output_format")) or (
         config.get("format") if isinstance(config, Mapping) else None
     )
     return "json" if schema else None
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    given = invocation.kwargs
-    changes: dict[str, Any] = {"messages": edit_messages(given["messages"], edits)}
-    if system := given.get("system"):
+    arguments = invocation.kwargs
+    changes: dict[str, Any] = {"messages": edit_messages(arguments["messages"], edits)}
+    if system := arguments.get("system"):
         changes["system"] = edit_content(system, "/system_instructions/", edits)
-    return replace(invocation, kwargs={**given, **changes})
+    return replace(invocation, kwargs={**arguments, **changes})
 
 
 def _read_response(answer: Any) -> Response | None:
-    message = _raw.unwrap(answer)
+    message = raw_response.unwrap(answer)
     if message is None:
         return None
     if not (isinstance(message, Mapping) or hasattr(message, "content")):
@@ -89,14 +89,14 @@ def _read_response(answer: Any) -> Response | None:
 
 def read_message_response(message: Any) -> Response:
     """Read a message, as a dict or as the client's object."""
-    found = as_mapping(message)
-    reason = as_finish_reason(found.get("stop_reason"))
+    fields = as_mapping(message)
+    reason = as_finish_reason(fields.get("stop_reason"))
     return Response(
-        id=as_str(found.get("id")),
-        model=as_str(found.get("model")),
-        output=(read_message(found, reason),),
+        id=as_str(fields.get("id")),
+        model=as_str(fields.get("model")),
+        output=(read_message(fields, reason),),
         finish_reasons=(reason,) if reason else (),
-        usage=_read_usage(as_mapping(found.get("usage"))),
+        usage=_read_usage(as_mapping(fields.get("usage"))),
     )
 
 
@@ -105,7 +105,9 @@ def _read_usage(usage: Fields) -> Usage:
         as_count(usage.get(name)) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     )
     return Usage(
-        input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),  # theirs leaves the cached out
+        input_tokens=None
+        if fresh is None
+        else fresh + (read or 0) + (written or 0),  # Anthropic leaves cached tokens out
         output_tokens=as_count(usage.get("output_tokens")),
         cache_read_input_tokens=read,
         cache_write_input_tokens=written,
@@ -114,14 +116,16 @@ def _read_usage(usage: Fields) -> Usage:
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return _raw.edit_answer(
+    return raw_response.edit_answer(
         answer,
-        lambda found: copy_with(found, content=edit_content(as_mapping(found)["content"], "/output/0/parts/", edits)),
+        lambda message: copy_with(
+            message, content=edit_content(as_mapping(message)["content"], "/output/0/parts/", edits)
+        ),
     )
 
 
 def _find_stream(answer: Any) -> Any | None:
-    return _raw.find_stream(answer, _stream_types())
+    return raw_response.find_stream(answer, _stream_types())
 
 
 @lru_cache(maxsize=1)
@@ -150,7 +154,7 @@ _CREATE = Adapter(
     prepare=buffer_iterators("messages", "tools", "system"),
     request=_build_request,
     response=_read_response,
-    load=_raw.load,
+    load=raw_response.load,
     edit_request=_edit_request,
     edit_response=_edit_response,
     accumulator=MessageAccumulator,
@@ -158,7 +162,7 @@ _CREATE = Adapter(
     cut=cut,
     closing=closing_events,
     stream_in=_find_stream,
-    put_stream=_raw.put_stream,
+    put_stream=raw_response.put_stream,
 )
 _STREAM = replace(
     _CREATE,

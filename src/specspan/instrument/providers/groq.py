@@ -1,4 +1,4 @@
-"""Groq."""
+"""Groq's chat completions and embeddings, which have OpenAI's shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from specspan.instrument.providers.openai.compatible import chat_adapter, embedd
 
 
 class _Accumulator(ChatAccumulator):
-    """Folds chunks, of which the last has the usage in a place of Groq's own."""
+    """Accumulator of chat chunks, the last of which has the usage in Groq's own field."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Together AI."""
+"""Together AI's chat completions and embeddings, which have OpenAI's shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon Bedrock through ``botocore``, and so through ``boto3``."""
+"""Amazon Bedrock's runtime client of ``botocore``, which ``boto3`` uses."""
 
 from specspan.instrument.providers.bedrock.adapters import ADAPTERS
 

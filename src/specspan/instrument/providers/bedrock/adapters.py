@@ -1,4 +1,4 @@
-"""Amazon Bedrock through ``botocore``, and so through ``boto3``: the model calls of its ``bedrock-runtime`` client.
+"""Choice of the adapter for a model call of the ``bedrock-runtime`` client of ``botocore``.
 
 All methods of all of its clients are made at run time, and call one method with the operation's name.
 """
@@ -10,15 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.instrument.adapter import Adapter
-from specspan.instrument.providers.bedrock import converse as _bedrock_converse
-from specspan.instrument.providers.bedrock import invoke as _bedrock_invoke
+from specspan.instrument.providers.bedrock import converse, invoke
 from specspan.instrument.providers.bedrock.client import operation_name
 
 _MODEL_CALLS = {
-    "Converse": _bedrock_converse.ADAPTER,
-    "ConverseStream": _bedrock_converse.ADAPTER,
-    "InvokeModel": _bedrock_invoke.ADAPTER,
-    "InvokeModelWithResponseStream": _bedrock_invoke.ADAPTER,
+    "Converse": converse.ADAPTER,
+    "ConverseStream": converse.ADAPTER,
+    "InvokeModel": invoke.ADAPTER,
+    "InvokeModelWithResponseStream": invoke.ADAPTER,
 }
 
 
@@ -29,4 +28,4 @@ def _choose(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Ad
     return adapter
 
 
-ADAPTERS = (replace(_bedrock_converse.ADAPTER, methods=("botocore.client:BaseClient._make_api_call",), choose=_choose),)
+ADAPTERS = (replace(converse.ADAPTER, methods=("botocore.client:BaseClient._make_api_call",), choose=_choose),)

@@ -1,7 +1,7 @@
-"""Bodies of ``botocore`` that can be read once: read ahead, and still there to be read as they came.
+"""One-shot bodies of ``botocore``, buffered so that the application can still read them.
 
-A body is what the connection gives. All of it is read here at once, as most applications do; what the application reads
-afterwards are the same bytes and then, where the connection broke, the error that it broke with.
+All of a body is read at once, as most applications do. The application then reads the same bytes and, if the connection
+broke, the same error at the same place.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _RAW_OPTIONS: dict[str, Any] = {"decode_content": False, "enforce_content_length
 
 @dataclass(frozen=True, slots=True)
 class _ReadFailure:
-    """How reading ended that did not reach the end."""
+    """Failure of a read that did not reach the end of the body."""
 
     error: Exception
     is_all_or_nothing: bool
-    """Whether a connection gives nothing of what it cannot give all of: it does not know how much there is."""
+    """True if a read that cannot return all its bytes returns none, because the connection does not know the length."""
     body_reports_end: bool
-    """Whether it is the body that then tells that it is less than was promised."""
+    """True if the body itself reports that it is shorter than promised."""
 
 
 class _BufferedBytes(io.BytesIO):
-    """What was read, to be read again until it breaks off."""
+    """Buffered bytes of a body that raise its failure at the place where it broke."""
 
     def __init__(self, data: bytes, broken: _ReadFailure | None = None) -> None:
         super().__init__(data)
@@ -46,7 +46,7 @@ class _BufferedBytes(io.BytesIO):
         return not left and not broken.body_reports_end
 
     def settimeout(self, timeout_s: float) -> None:
-        """For `StreamingBody.set_socket_timeout`: there is nothing left to wait for."""
+        """Do nothing, because no data is left to wait for; `StreamingBody.set_socket_timeout` calls this method."""
 
     @property
     def _sock(self) -> _BufferedBytes:
@@ -56,17 +56,17 @@ class _BufferedBytes(io.BytesIO):
 
 
 def is_streaming_body(value: Any) -> bool:
-    """Whether something is a body that can be read once."""
+    """Return whether a value is a body that can be read only once."""
     return isinstance(value, _streaming_body())
 
 
 def buffered_bytes(body: Any) -> bytes | None:
-    """The bytes of a body that was read ahead; None of one that was not, or not to its end."""
+    """Return the bytes of a buffered body, or None if it was not buffered to its end."""
     return getattr(getattr(body, "_raw_stream", None), "specspan_kept", None)
 
 
 def buffer_body(body: Any) -> None:
-    """Read all of a body, and leave it to be read."""
+    """Read all of a body, and let it be read again from memory."""
     source = body._raw_stream
     try:
         read = _BufferedBytes(source.read())
@@ -79,12 +79,12 @@ def buffer_body(body: Any) -> None:
 
 
 def with_bytes(body: Any, data: bytes) -> Any:
-    """A body like the given one that says something else."""
+    """Return a body like the given one with other bytes."""
     return type(body)(_as_raw_stream(_BufferedBytes(data), body._raw_stream), len(data))
 
 
 def _as_raw_stream(read: _BufferedBytes, source: Any) -> Any:
-    """What a body reads from, in place of its connection."""
+    """Return a raw stream over buffered bytes, in place of the body's connection."""
     from urllib3 import HTTPResponse
 
     headers, status = getattr(source, "headers", None), getattr(source, "status", 200)
@@ -97,5 +97,5 @@ def _as_raw_stream(read: _BufferedBytes, source: Any) -> Any:
 def _streaming_body() -> type:
     from botocore.response import StreamingBody
 
-    found: type = StreamingBody
-    return found
+    cls: type = StreamingBody
+    return cls

@@ -1,4 +1,4 @@
-"""Bodies of InvokeModel in the shape of OpenAI's chat completions: gpt-oss, DeepSeek, Mistral's chat models."""
+"""InvokeModel bodies in the shape of OpenAI's chat completions: gpt-oss, DeepSeek, Mistral's chat models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from specspan.call import Response
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats import openai_chat as _chat_stream
+from specspan.instrument.formats import openai_chat
 from specspan.instrument.formats.fields import (
     Fields,
     as_finish_reason,
@@ -21,7 +21,7 @@ from specspan.instrument.providers.openai.client import read_usage
 
 
 def read_response(body: Fields) -> Response:
-    """An answer."""
+    """Read a response body."""
     choices = [as_mapping(choice) for choice in as_list(body.get("choices"))]
     reasons = [_read_finish_reason(choice) for choice in choices]
     return Response(
@@ -36,7 +36,7 @@ def read_response(body: Fields) -> Response:
 
 
 def edit_response(body: Any, edits: Edits) -> Any:
-    """A copy of an answer with other texts."""
+    """Return a copy of a response body with edited texts."""
     edited = edit_messages([_choice_message(as_mapping(choice)) for choice in body["choices"]], "output", edits)
     return {
         **body,
@@ -45,7 +45,7 @@ def edit_response(body: Any, edits: Edits) -> Any:
 
 
 def _choice_message(choice: Fields) -> Any:
-    """What a choice says: DeepSeek has just a text."""
+    """Return the message of a choice; DeepSeek's choices hold just a text."""
     return {"content": choice["text"]} if "text" in choice else choice.get("message")
 
 
@@ -57,21 +57,15 @@ def _read_finish_reason(choice: Fields) -> str | None:
     return as_finish_reason(choice.get("finish_reason") or choice.get("stop_reason"))
 
 
-class _AttributeDict(dict[str, Any]):
-    """JSON with the attributes of a client's object; what was not sent is None."""
-
-    __getattr__ = dict.get
-
-
-class ChatBodyAccumulator(_chat_stream.ChatAccumulator):
-    """Folds pieces into what stands for an answer."""
+class ChatBodyAccumulator(openai_chat.ChatAccumulator):
+    """Accumulator that builds a response body from the pieces of a stream."""
 
     def add(self, chunk: Any) -> None:
         super().add(_as_openai_chunk(chunk))
 
 
 def _as_openai_chunk(chunk: Fields) -> Any:
-    """A chunk in the words of OpenAI, and of the types that they have there."""
+    """Return a chunk with OpenAI's field names and types."""
     choices = [
         _AttributeDict(
             index=_read_index(choice),
@@ -86,38 +80,44 @@ def _as_openai_chunk(chunk: Fields) -> Any:
     )
 
 
-def _as_openai_delta(said: Fields) -> _AttributeDict:
+def _as_openai_delta(message: Fields) -> _AttributeDict:
     calls = [
         _AttributeDict(
             index=_read_index(call),
             id=as_str(call.get("id")),
-            function=_AttributeDict({name: as_str(made.get(name)) for name in made}),
+            function=_AttributeDict({name: as_str(function.get(name)) for name in function}),
         )
-        for call in map(as_mapping, as_list(said.get("tool_calls")))
-        for made in [as_mapping(call.get("function"))]
+        for call in map(as_mapping, as_list(message.get("tool_calls")))
+        for function in [as_mapping(call.get("function"))]
     ]
-    more = {"reasoning_content": as_str(said.get("reasoning_content"))}
-    return _AttributeDict(content=as_str(said.get("content")), tool_calls=calls, __pydantic_extra__=more)
+    more = {"reasoning_content": as_str(message.get("reasoning_content"))}
+    return _AttributeDict(content=as_str(message.get("content")), tool_calls=calls, __pydantic_extra__=more)
 
 
-def _read_index(said: Fields) -> int:
-    index = said.get("index", 0)
+def _read_index(fields: Fields) -> int:
+    index = fields.get("index", 0)
     if isinstance(index, int):
         return index
     count_not_understood()
     return 0
 
 
+class _AttributeDict(dict[str, Any]):
+    """JSON object with attribute access; missing fields are None."""
+
+    __getattr__ = dict.get
+
+
 def deltas(chunk: Fields) -> Iterator[tuple[int, str]]:
-    """The text in a chunk, by choice."""
-    return _chat_stream.deltas(_as_openai_chunk(chunk))
+    """Yield the text in a chunk by choice."""
+    return openai_chat.deltas(_as_openai_chunk(chunk))
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
-    """The last chunk of a stream that is cut."""
+    """Return the last chunk of a cut stream, with ``text`` and the reason ``content_filter``."""
     (last,) = [each for each in chunk["choices"] if _read_index(as_mapping(each)) == choice]
     delta = {"text": text} if "text" in last else {"delta": {"role": "assistant", "content": text}}
     reason = "stop_reason" if "stop_reason" in last else "finish_reason"
-    kept = {name: last[name] for name in ("index",) if name in last}
+    head = {name: last[name] for name in ("index",) if name in last}
     holder = {"message": delta["delta"]} if "message" in last else delta
-    return {**chunk, "choices": [{**kept, **holder, reason: "content_filter"}]}
+    return {**chunk, "choices": [{**head, **holder, reason: "content_filter"}]}

@@ -1,4 +1,4 @@
-"""What the calls of a ``bedrock-runtime`` client have in common, whatever they ask for."""
+"""Parameters, server and arguments, which all calls of a ``bedrock-runtime`` client share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CHOICE_COUNT_NAMES = ("num_generations", "n")
 
 
 class CommonFields(TypedDict):
-    """What every request says: fields of a `specspan.call.Request`."""
+    """Fields of a `specspan.call.Request` that every operation sets."""
 
     provider: str
     model: str | None
@@ -46,25 +46,25 @@ class CommonFields(TypedDict):
 
 
 def operation_name(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """What a client's one method is to do."""
+    """Return the operation that a client's one method is called for."""
     return args[0] if args else kwargs.get("operation_name")
 
 
 def call_params(invocation: Invocation) -> Fields:
-    """What the application gave."""
-    given = invocation.args[1] if len(invocation.args) > 1 else invocation.kwargs.get("api_params")
-    return as_mapping(given)
+    """Return the parameters that the application gave."""
+    arguments = invocation.args[1] if len(invocation.args) > 1 else invocation.kwargs.get("api_params")
+    return as_mapping(arguments)
 
 
 def with_params(invocation: Invocation, params: Mapping[str, Any]) -> Invocation:
-    """The same call of something else."""
+    """Return a copy of the call with other parameters."""
     if len(invocation.args) > 1:
         return replace(invocation, args=(invocation.args[0], params, *invocation.args[2:]))
     return replace(invocation, kwargs={**invocation.kwargs, "api_params": params})
 
 
 def common_fields(invocation: Invocation) -> CommonFields:
-    """Which model is asked, and where. Its name stays as it is: an id, a profile, an ARN."""
+    """Return provider, model, streaming and server of a call; the model's id, profile or ARN is not changed."""
     url = urlsplit(invocation.instance.meta.endpoint_url)
     return {
         "provider": PROVIDER,
@@ -75,19 +75,19 @@ def common_fields(invocation: Invocation) -> CommonFields:
     }
 
 
-def read_parameters(*given: Any) -> dict[str, Attribute]:
-    """``gen_ai.request.*``, whatever a model's maker calls them."""
-    return {name: value for each in given for name, value in _read_parameters(as_mapping(each))}
+def read_parameters(*arguments: Any) -> dict[str, Attribute]:
+    """Return the attributes under ``gen_ai.request.``, which every maker of models names differently."""
+    return {name: value for each in arguments for name, value in _read_parameters(as_mapping(each))}
 
 
-def _read_parameters(given: Fields) -> Iterator[tuple[str, Attribute]]:
+def _read_parameters(arguments: Fields) -> Iterator[tuple[str, Attribute]]:
     for name, words in _PARAMETERS.items():
         for word in words:
-            if isinstance(value := given.get(word), (int, float)):
+            if isinstance(value := arguments.get(word), (int, float)):
                 yield name, value
     for word in _STOP_NAMES:
-        if isinstance(stops := given.get(word), (list, tuple, str)) and stops:
+        if isinstance(stops := arguments.get(word), (list, tuple, str)) and stops:
             yield "stop_sequences", (stops,) if isinstance(stops, str) else tuple(stops)
     for word in _CHOICE_COUNT_NAMES:
-        if isinstance(count := given.get(word), int) and count != 1:
+        if isinstance(count := arguments.get(word), int) and count != 1:
             yield "choice.count", count

@@ -1,4 +1,4 @@
-"""Converse and ConverseStream: one shape for every model."""
+"""Converse and ConverseStream: one shape for all models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats import converse as _converse
+from specspan.instrument.formats import converse as converse_format
 from specspan.instrument.formats.bodies import parts_only
 from specspan.instrument.formats.converse import ConverseAccumulator, closing_events, cut, deltas
 from specspan.instrument.formats.fields import as_mapping
@@ -21,28 +21,28 @@ from specspan.instrument.providers.bedrock.client import (
 
 
 def _build_request(invocation: Invocation) -> Request:
-    given = call_params(invocation)
+    arguments = call_params(invocation)
     return Request(
-        parameters=read_parameters(given.get("additionalModelRequestFields"), given.get("inferenceConfig")),
-        input=tuple([turn.to_message() for turn in _converse.input_turns(given)]),
-        system_instructions=parts_only(_converse.system_parts(given)),
-        tools=_converse.tool_definitions(given),
-        output_type=_output_type(as_mapping(given.get("outputConfig"))),
+        parameters=read_parameters(arguments.get("additionalModelRequestFields"), arguments.get("inferenceConfig")),
+        input=tuple([turn.to_message() for turn in converse_format.input_turns(arguments)]),
+        system_instructions=parts_only(converse_format.system_parts(arguments)),
+        tools=converse_format.tool_definitions(arguments),
+        output_type=_output_type(as_mapping(arguments.get("outputConfig"))),
         **common_fields(invocation),
     )
 
 
 def _output_type(config: Mapping[str, Any]) -> str | None:
-    """``gen_ai.output.type``: JSON where a schema was asked for."""
+    """Return ``gen_ai.output.type``, which is JSON if the request has a schema."""
     return "json" if as_mapping(config.get("textFormat")).get("type") == "json_schema" else None
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    return with_params(invocation, _converse.edit_request(call_params(invocation), edits))
+    return with_params(invocation, converse_format.edit_request(call_params(invocation), edits))
 
 
 def _read_response(answer: Any) -> Response:
-    return _converse.read_response(as_mapping(answer))
+    return converse_format.read_response(as_mapping(answer))
 
 
 def _put_stream(answer: Any, stream: Any) -> Any:
@@ -57,7 +57,7 @@ ADAPTER = Adapter(
     request=_build_request,
     response=_read_response,
     edit_request=_edit_request,
-    edit_response=_converse.edit_response,
+    edit_response=converse_format.edit_response,
     accumulator=ConverseAccumulator,
     deltas=deltas,
     cut=cut,

@@ -1,4 +1,4 @@
-"""InvokeModel and InvokeModelWithResponseStream: a body of JSON in whatever shape the model's maker gave it."""
+"""InvokeModel and InvokeModelWithResponseStream: JSON bodies in the format of the model's maker."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _METRICS = "amazon-bedrock-invocationMetrics"
 
 
 def _buffer_request(invocation: Invocation) -> Invocation:
-    given = call_params(invocation)
-    body: Any = given.get("body")
-    return with_params(invocation, {**given, "body": body.read()}) if hasattr(body, "read") else invocation
+    arguments = call_params(invocation)
+    body: Any = arguments.get("body")
+    return with_params(invocation, {**arguments, "body": body.read()}) if hasattr(body, "read") else invocation
 
 
 def _build_request(invocation: Invocation) -> Request:
-    given = call_params(invocation)
-    body = _parse_object(given["body"]) if given.get("body") else None
-    body = body or {}  # one that is asked with a stored prompt has none
+    arguments = call_params(invocation)
+    body = _parse_object(arguments["body"]) if arguments.get("body") else None
+    body = body or {}  # a call with a stored prompt has no body
     shape = request_format(body)
     return Request(
-        operation="embeddings" if "embed" in str(given.get("modelId")) else shape.operation,
+        operation="embeddings" if "embed" in str(arguments.get("modelId")) else shape.operation,
         parameters=read_parameters(body, body.get("inferenceConfig"), body.get("textGenerationConfig")),
         input=tuple(shape.input(body)),
         system_instructions=shape.system(body),
@@ -51,9 +51,11 @@ def _build_request(invocation: Invocation) -> Request:
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    given = call_params(invocation)
-    body = json.loads(given["body"])
-    return with_params(invocation, {**given, "body": _to_json_bytes(request_format(body).edit_request(body, edits))})
+    arguments = call_params(invocation)
+    body = json.loads(arguments["body"])
+    return with_params(
+        invocation, {**arguments, "body": _to_json_bytes(request_format(body).edit_request(body, edits))}
+    )
 
 
 def _read_response(answer: Any) -> Response | None:
@@ -73,19 +75,19 @@ def _edit_response(answer: Any, edits: Edits) -> Any:
 
 
 def _answer_body(answer: Any) -> dict[str, Any] | None:
-    """What an answer says: in its bytes, or as an accumulator made it."""
+    """Return the body of an answer: parsed from its bytes, or built by an accumulator."""
     body = answer.get("body")
     return body if isinstance(body, dict) else _parse_object(buffered_bytes(body))
 
 
 def _parse_object(data: Any) -> dict[str, Any] | None:
-    """A JSON object; None of anything else."""
+    """Return a JSON object, or None for anything else."""
     try:
-        found = json.loads(data)
+        value = json.loads(data)
     except (TypeError, ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict):
-        return found
+        value = None
+    if isinstance(value, dict):
+        return value
     count_not_understood()
     return None
 
@@ -95,7 +97,7 @@ def _to_json_bytes(body: Any) -> bytes:
 
 
 def _metered_usage(answer: Any, body: Fields) -> Usage:
-    """What the service counted of a model that says nothing of its tokens."""
+    """Return the service's own token counts, for a model that sends none."""
     metrics = as_mapping(body.get(_METRICS))
     headers = as_mapping(as_mapping(answer.get("ResponseMetadata")).get("HTTPHeaders"))
     return Usage(
@@ -115,13 +117,13 @@ def _buffer_answer(answer: Any) -> Any:
 
 
 def _event_object(event: Any) -> dict[str, Any] | None:
-    """What one event of a stream says; None where it is none of the model's."""
+    """Return the JSON object of one stream event, or None if the event is not the model's."""
     chunk = as_mapping(event).get("chunk")
     return None if chunk is None else _parse_object(as_mapping(chunk).get("bytes"))
 
 
 class InvokeAccumulator:
-    """Folds events into what stands for an answer, in the shape in which they come."""
+    """Accumulator that builds an answer from stream events, in the body format of the first one."""
 
     __slots__ = ("_format_name", "_metrics", "_request", "_seen")
 
@@ -150,7 +152,7 @@ class InvokeAccumulator:
         return {"body": body}
 
     def closing(self, piece: Fields) -> Iterator[Any]:
-        """What follows the piece in which a stream was cut."""
+        """Yield the pieces that follow the one at which a stream was cut."""
         shape = response_format(piece)
         if shape.name == self._format_name:
             yield from shape.closing(self._seen, piece)
@@ -167,8 +169,8 @@ def _cut(event: Any, choice: int, text: str) -> Any:
     return _with_event_object(event, response_format(piece).cut(piece, choice, text))
 
 
-def _closing_events(seen: Any, event: Any) -> Iterator[Any]:
-    for piece in seen.closing(_event_object(event) or {}):
+def _closing_events(accumulator: Any, event: Any) -> Iterator[Any]:
+    for piece in accumulator.closing(_event_object(event) or {}):
         yield _with_event_object(event, piece)
 
 
@@ -185,8 +187,8 @@ def _find_stream(answer: Any) -> Any | None:
 def _event_stream() -> type:
     from botocore.eventstream import EventStream
 
-    found: type = EventStream
-    return found
+    cls: type = EventStream
+    return cls
 
 
 def _put_stream(answer: Any, stream: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Bodies in which a text follows a text: Titan, Llama, Mistral, Cohere's Command, and Claude before it had messages.
+"""InvokeModel bodies of text completion: Titan, Llama, Mistral, Cohere's Command, and Claude's older API.
 
-Their makers have different words for the same few things, and the same words in an answer as in a piece of it.
+The makers name the same few fields differently, and use the same names in a response as in a piece of a stream.
 """
 
 from __future__ import annotations
@@ -33,38 +33,38 @@ _FIELDS_WITHOUT_TEXT = frozenset(("embedding", "embeddings", "embeddingsByType",
 
 
 def input_turns(body: Fields) -> list[Turn]:
-    """What is sent: what was said before, and what is said now."""
-    found = [_history_turn(as_mapping(said), i) for i, said in enumerate(as_list(body.get("chat_history")))]
-    found += [
+    """Return the turns of a request: chat history, prompt, tool results and texts."""
+    turns = [_history_turn(as_mapping(message), i) for i, message in enumerate(as_list(body.get("chat_history")))]
+    turns += [
         Turn("user", ((Text(body[name]), replace_at(name)),))
         for name in _PROMPT_FIELDS
         if isinstance(body.get(name), str)
     ]
     results = [ToolCallResponse(as_mapping(each).get("outputs")) for each in as_list(body.get("tool_results"))]
     texts = [(Text(each), replace_at("texts", i)) for i, each in enumerate(as_list(body.get("texts")))]
-    found += [Turn("tool", tuple((result, None) for result in results))] if results else []
-    return found + ([Turn("user", tuple(texts))] if texts else [])
+    turns += [Turn("tool", tuple((result, None) for result in results))] if results else []
+    return turns + ([Turn("user", tuple(texts))] if texts else [])
 
 
-def _history_turn(said: Fields, i: int) -> Turn:
-    role, text = as_str(said.get("role")) or "", as_str(said.get("message")) or ""
+def _history_turn(message: Fields, i: int) -> Turn:
+    role, text = as_str(message.get("role")) or "", as_str(message.get("message")) or ""
     return Turn(_ROLES.get(role, role.lower()), ((Text(text), replace_at("chat_history", i, "message")),))
 
 
 def system_parts(body: Fields) -> list[EditablePart]:
-    """The system's instructions."""
+    """Return the system instructions of a request."""
     preamble = as_str(body.get("preamble"))
     return [(Text(preamble), replace_at("preamble"))] if preamble else []
 
 
 def edit_request(body: Any, edits: Edits) -> Any:
-    """A copy of what is sent with other texts."""
+    """Return a copy of a request body with edited texts."""
     edited = edit_turns(body, input_turns(body), "input", edits)
     return edit_parts(edited, system_parts(body), "/system_instructions/", edits)
 
 
 def read_response(body: Fields) -> Response:
-    """An answer."""
+    """Read a response body."""
     reasons = [as_finish_reason(_first_value(item, _REASON_FIELDS)) for _, item in _locate_choices(body)]
     answers = zip(_output_turns(body), reasons)  # noqa: B905 - as many
     return Response(
@@ -76,15 +76,15 @@ def read_response(body: Fields) -> Response:
 
 
 def edit_response(body: Any, edits: Edits) -> Any:
-    """A copy of an answer with other texts. What repeats or cites them does so no longer."""
+    """Return a copy of a response body with edited texts, without fields that repeat or cite them."""
     edited = edit_turns(body, _output_turns(body), "output", edits)
     if isinstance(history := body.get("chat_history"), list):
         before, after = body.get("text"), edited.get("text")
-        told = [
-            replace_at("message")(said, after) if as_mapping(said).get("message") == before else said
-            for said in history
+        history_after = [
+            replace_at("message")(item, after) if as_mapping(item).get("message") == before else item
+            for item in history
         ]
-        edited = {**edited, "chat_history": told}
+        edited = {**edited, "chat_history": history_after}
     return {**edited, "citations": []} if "citations" in body else edited
 
 
@@ -94,7 +94,7 @@ def _output_turns(body: Fields) -> Iterator[Turn]:
 
 
 def _locate_choices(body: Fields) -> list[tuple[JsonPath, Fields]]:
-    """The choices of an answer, or of a piece of one, and where they stand in it: it may be one itself."""
+    """Return the choices of a response or a piece, with their paths; a body may itself be the choice."""
     for name in _CHOICE_FIELDS:
         if name in body:
             return [((name, i), as_mapping(item)) for i, item in enumerate(as_list(body[name]))]
@@ -123,13 +123,19 @@ def _read_usage(body: Fields) -> Usage:
     return Usage(as_count(_first_value(body, _INPUT_COUNT_FIELDS)), as_count(written))
 
 
-def _first_value(said: Fields, names: tuple[str, ...]) -> Any:
-    """What stands under the first of these names that there is anything under."""
-    return next((said[name] for name in names if said.get(name) is not None), None)
+def _first_value(fields: Fields, names: tuple[str, ...]) -> Any:
+    """Return the first value that is not None under the given names."""
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+_HEADER_FIELDS = (*_ID_FIELDS, *_INPUT_COUNT_FIELDS, *_OUTPUT_COUNT_FIELDS, "tool_calls")
 
 
 class TextAccumulator:
-    """Folds pieces into what stands for an answer. Counts are cumulative: the last one said of each holds."""
+    """Accumulator that builds a response body from the pieces of a stream.
+
+    Token counts are cumulative: the last value of each is the total.
+    """
 
     __slots__ = ("_choices", "_expected", "_reasons", "_rest")
 
@@ -149,8 +155,8 @@ class TextAccumulator:
             self._choices.setdefault(number, []).append(as_str(_first_value(item, _TEXT_FIELDS)) or "")
             if (reason := _first_value(item, _REASON_FIELDS)) is not None:
                 self._reasons.setdefault(number, reason)
-        for said in (as_mapping(piece.get("response")), piece):
-            self._rest.update({name: said[name] for name in _HEADER_FIELDS if said.get(name) is not None})
+        for fields in (as_mapping(piece.get("response")), piece):
+            self._rest.update({name: fields[name] for name in _HEADER_FIELDS if fields.get(name) is not None})
 
     def result(self) -> dict[str, Any]:
         choices = [
@@ -162,18 +168,18 @@ class TextAccumulator:
         return {**self._rest, "generations": choices}
 
 
-_HEADER_FIELDS = (*_ID_FIELDS, *_INPUT_COUNT_FIELDS, *_OUTPUT_COUNT_FIELDS, "tool_calls")
-
-
 def _number_choices(piece: Fields) -> Iterator[tuple[int, Fields]]:
-    """The choices in a piece. Titan numbers pieces, Cohere its answers, both by the name of index."""
+    """Yield the choices in a piece, numbered.
+
+    Titan's ``index`` numbers pieces, and Cohere's numbers answers.
+    """
     for at, item in _locate_choices(piece):
         number = at[1] if at else (piece.get("index") if "is_finished" in piece else 0)
         yield number if isinstance(number, int) else 0, item
 
 
 def deltas(piece: Fields) -> Iterator[tuple[int, str]]:
-    """The text in a piece, by choice."""
+    """Yield the text in a piece by choice."""
     for number, item in _number_choices(piece):
         text = _first_value(item, _TEXT_FIELDS)
         if isinstance(text, str) and text:
@@ -181,7 +187,7 @@ def deltas(piece: Fields) -> Iterator[tuple[int, str]]:
 
 
 def cut(piece: Any, choice: int, text: str) -> Any:
-    """A last piece: the text for one choice and none for the others, and the reason that clients know for it."""
+    """Return the last piece of a cut stream: ``text`` for one choice, none for others, and a reason that clients know."""
     for number, (at, item) in zip(
         [number for number, _ in _number_choices(piece)], _locate_choices(piece), strict=True
     ):

@@ -1,4 +1,4 @@
-"""Cohere: chats of the second and the first API, and embeddings of both."""
+"""Cohere's clients: chats of both API versions, and their embeddings."""
 
 from specspan.instrument.providers.cohere.chat import ADAPTERS
 

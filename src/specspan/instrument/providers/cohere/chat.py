@@ -1,4 +1,4 @@
-"""Cohere: chats of its second and first API, and embeddings of both."""
+"""Chats of Cohere's second API, and the adapters of the whole client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, ToolCallResponse
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.anthropic_messages import to_plain_data
 from specspan.instrument.formats.bodies import EditablePart, edit_parts, parts_only, replace_at, replace_block_at
 from specspan.instrument.formats.fields import (
     Fields,
@@ -21,11 +20,11 @@ from specspan.instrument.formats.fields import (
     cleared,
     copy_with,
     count_not_understood,
+    to_plain_data,
 )
 from specspan.instrument.formats.generated_client import buffer_iterators, method_paths
 from specspan.instrument.formats.openai_chat import edit_messages, read_message
-from specspan.instrument.providers.cohere import chat_v1 as _cohere_v1
-from specspan.instrument.providers.cohere import embeddings as _cohere_embeddings
+from specspan.instrument.providers.cohere import chat_v1, embeddings
 from specspan.instrument.providers.cohere.client import (
     FILTERED_REASON,
     INSTALL,
@@ -38,11 +37,60 @@ from specspan.instrument.providers.cohere.client import (
     unwrap,
 )
 
-# MERGED _cohere_stream: Events of Cohere's chat, folded into an answer of the same shape.
+
+def _build_request(invocation: Invocation) -> Request:
+    arguments = explicit_parameters(invocation)
+    documents = parts_only(_document_parts(arguments))
+    return Request(
+        input=(
+            *map(read_message, as_list(arguments.get("messages"))),
+            *([Message("tool", documents)] if documents else ()),
+        ),
+        tools=tuple(map(to_plain_data, as_list(arguments.get("tools")))),
+        **common_fields(invocation),
+    )
+
+
+def _document_parts(arguments: Fields) -> Iterator[EditablePart]:
+    """Yield the documents of a request; like tool results, they are not the user's words."""
+    for at, each in enumerate(as_list(arguments.get("documents"))):
+        if isinstance(each, str):
+            yield ToolCallResponse(each), replace_at("documents", at)
+        else:
+            document = as_mapping(each)
+            put = replace_block_at("documents", at, "data")
+            yield ToolCallResponse(to_plain_data(document.get("data")), as_str(document.get("id"))), put
+
+
+def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
+    arguments = explicit_parameters(invocation)
+    messages = list(as_list(arguments.get("messages")))
+    after = edit_parts(invocation.kwargs, _document_parts(arguments), f"/input/{len(messages)}/parts/", edits)
+    return replace(invocation, kwargs={**after, "messages": edit_messages(messages, "input", edits)})
+
+
+def _read_response(answer: Any) -> Response:
+    body = as_mapping(unwrap(answer))
+    reason = as_finish_reason(body.get("finish_reason"))
+    return Response(
+        id=as_str(body.get("id")),
+        output=(read_message(body.get("message"), reason),),
+        finish_reasons=(reason,) if reason else (),
+        usage=read_usage(body.get("usage")),
+    )
+
+
+def _edit_response(answer: Any, edits: Edits) -> Any:
+    def edit(body: Any) -> Any:
+        (message,) = edit_messages([as_mapping(body)["message"]], "output", edits)
+        uncited = copy_with(message, **cleared(message, "citations"))  # they quote it
+        return copy_with(body, message=uncited, **cleared(body, "logprobs"))
+
+    return edit_answer(answer, edit)
 
 
 class ChatAccumulator:
-    """Folds events into what stands for an answer."""
+    """Accumulator that builds an answer from the events of a stream."""
 
     __slots__ = ("_calls", "_content", "_end", "_id", "_plan", "finished")
 
@@ -55,16 +103,16 @@ class ChatAccumulator:
         self.finished = False
 
     def add(self, event: Any) -> None:
-        said = as_mapping(event)
-        kind = said.get("type")
+        fields = as_mapping(event)
+        kind = fields.get("type")
         if kind == "message-end":
-            self._end, self.finished = as_mapping(said.get("delta")), True
+            self._end, self.finished = as_mapping(fields.get("delta")), True
         elif kind == "message-start":
-            self._id = said.get("id")
+            self._id = fields.get("id")
         else:
-            self._append_delta(said, _delta_message(said))
+            self._append_delta(fields, _delta_message(fields))
 
-    def _append_delta(self, said: Fields, message: Fields) -> None:
+    def _append_delta(self, fields: Fields, message: Fields) -> None:
         content = as_mapping(message.get("content"))
         if content.get("type", "text") not in self._content:
             count_not_understood()
@@ -72,14 +120,14 @@ class ChatAccumulator:
             pieces.append(as_str(content.get(name)) or "")
         self._plan.append(as_str(message.get("tool_plan")) or "")
         if call := message.get("tool_calls"):
-            self._append_tool_call(said.get("index"), as_mapping(call))
+            self._append_tool_call(fields.get("index"), as_mapping(call))
 
     def _append_tool_call(self, index: Any, piece: Fields) -> None:
-        seen = self._calls.setdefault(index, {"id": None, "name": "", "arguments": []})
+        call = self._calls.setdefault(index, {"id": None, "name": "", "arguments": []})
         function = as_mapping(piece.get("function"))
-        seen["id"] = piece.get("id") or seen["id"]
-        seen["name"] += as_str(function.get("name")) or ""
-        seen["arguments"].append(as_str(function.get("arguments")) or "")
+        call["id"] = piece.get("id") or call["id"]
+        call["name"] += as_str(function.get("name")) or ""
+        call["arguments"].append(as_str(function.get("arguments")) or "")
 
     def result(self) -> dict[str, Any]:
         content = [{"type": name, name: "".join(pieces)} for name, pieces in self._content.items() if any(pieces)]
@@ -91,87 +139,36 @@ class ChatAccumulator:
         return {"id": self._id, **self._end, "message": message}
 
 
-def _delta_message(said: Fields) -> Fields:
-    return as_mapping(as_mapping(said.get("delta")).get("message"))
+def _delta_message(event: Fields) -> Fields:
+    return as_mapping(as_mapping(event.get("delta")).get("message"))
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """The text in an event: of the answer, not of thoughts."""
+    """Yield the answer's text in an event, without thinking."""
     text = as_mapping(_delta_message(as_mapping(event)).get("content")).get("text")
     if isinstance(text, str) and text:
         yield 0, text
 
 
 def cut(event: Any, choice: int, text: str) -> Any:
-    """The last event with text of a stream that is cut."""
+    """Return the last text event of a cut stream."""
     return copy_with(replace_at("delta", "message", "content", "text")(event, text), **cleared(event, "logprobs"))
 
 
-def closing_events(seen: Any, event: Any) -> Iterable[Any]:
-    """The end of the block and of the message, as the service says it."""
+def closing_events(accumulator: Any, event: Any) -> Iterable[Any]:
+    """Yield the service's end events of the block and of the message."""
     from cohere import ChatMessageEndEventDelta
 
     yield _sibling_event_type(event, "ContentEnd")(index=event.index)
     yield _sibling_event_type(event, "MessageEnd")(
-        id=seen.result()["id"], delta=ChatMessageEndEventDelta(finish_reason=FILTERED_REASON)
+        id=accumulator.result()["id"], delta=ChatMessageEndEventDelta(finish_reason=FILTERED_REASON)
     )
 
 
 def _sibling_event_type(event: Any, kind: str) -> Any:
-    """The class of events of another kind, which stands beside that of ``event``."""
-    found = type(event)
-    return getattr(sys.modules[found.__module__], re.sub("^Content(Start|Delta)", kind, found.__name__))
-
-
-def _build_request(invocation: Invocation) -> Request:
-    said = explicit_parameters(invocation)
-    documents = parts_only(_document_parts(said))
-    return Request(
-        input=(
-            *map(read_message, as_list(said.get("messages"))),
-            *([Message("tool", documents)] if documents else ()),
-        ),
-        tools=tuple(map(to_plain_data, as_list(said.get("tools")))),
-        **common_fields(invocation),
-    )
-
-
-def _document_parts(said: Fields) -> Iterator[EditablePart]:
-    """What the answer is to be made of: like what a tool answered, nothing that a user said."""
-    for at, each in enumerate(as_list(said.get("documents"))):
-        if isinstance(each, str):
-            yield ToolCallResponse(each), replace_at("documents", at)
-        else:
-            document = as_mapping(each)
-            put = replace_block_at("documents", at, "data")
-            yield ToolCallResponse(to_plain_data(document.get("data")), as_str(document.get("id"))), put
-
-
-def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    said = explicit_parameters(invocation)
-    messages = list(as_list(said.get("messages")))
-    after = edit_parts(invocation.kwargs, _document_parts(said), f"/input/{len(messages)}/parts/", edits)
-    return replace(invocation, kwargs={**after, "messages": edit_messages(messages, "input", edits)})
-
-
-def _read_response(answer: Any) -> Response:
-    found = as_mapping(unwrap(answer))
-    reason = as_finish_reason(found.get("finish_reason"))
-    return Response(
-        id=as_str(found.get("id")),
-        output=(read_message(found.get("message"), reason),),
-        finish_reasons=(reason,) if reason else (),
-        usage=read_usage(found.get("usage")),
-    )
-
-
-def _edit_response(answer: Any, edits: Edits) -> Any:
-    def edit(found: Any) -> Any:
-        (message,) = edit_messages([as_mapping(found)["message"]], "output", edits)
-        uncited = copy_with(message, **cleared(message, "citations"))  # they quote it
-        return copy_with(found, message=uncited, **cleared(found, "logprobs"))
-
-    return edit_answer(answer, edit)
+    """Return the event class of another kind, defined in the same module as that of ``event``."""
+    event_type = type(event)
+    return getattr(sys.modules[event_type.__module__], re.sub("^Content(Start|Delta)", kind, event_type.__name__))
 
 
 _CLIENT = "cohere.v2.raw_client:RawV2Client"
@@ -188,4 +185,4 @@ _CHAT = Adapter(
 )
 _STREAM = streaming_adapter(_CHAT, accumulator=ChatAccumulator, deltas=deltas, cut=cut, closing=closing_events)
 
-ADAPTERS = (_CHAT, _STREAM, *_cohere_v1.ADAPTERS, _cohere_embeddings.ADAPTER)
+ADAPTERS = (_CHAT, _STREAM, *chat_v1.ADAPTERS, embeddings.ADAPTER)

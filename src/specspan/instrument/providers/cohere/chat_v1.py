@@ -1,4 +1,4 @@
-"""Chats of Cohere's first API: a message, and beside it what was said before and what tools answered."""
+"""Chats of Cohere's first API: a message, with chat history and tool results in fields of their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from specspan.call import Message, Part, Request, Response, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import Adapter, Edits, Invocation
-from specspan.instrument.formats.anthropic_messages import to_plain_data
 from specspan.instrument.formats.bodies import (
     EditablePart,
     JsonPath,
@@ -18,7 +17,16 @@ from specspan.instrument.formats.bodies import (
     replace_at,
     replace_block_at,
 )
-from specspan.instrument.formats.fields import Fields, as_finish_reason, as_list, as_mapping, as_str, cleared, copy_with
+from specspan.instrument.formats.fields import (
+    Fields,
+    as_finish_reason,
+    as_list,
+    as_mapping,
+    as_str,
+    cleared,
+    copy_with,
+    to_plain_data,
+)
 from specspan.instrument.formats.generated_client import buffer_iterators, method_paths
 from specspan.instrument.providers.cohere.client import (
     FILTERED_REASON,
@@ -32,92 +40,37 @@ from specspan.instrument.providers.cohere.client import (
     unwrap,
 )
 
-# MERGED _cohere_v1_stream: Events of the chat of Cohere's first API, folded into an answer of the same shape.
-
-
-class ChatV1Accumulator:
-    """Folds events into what stands for an answer. The last one has all of it again."""
-
-    __slots__ = ("_calls", "_end", "_id", "_texts", "finished")
-
-    def __init__(self, request: Request) -> None:
-        self._id: Any = None
-        self._texts: list[str] = []
-        self._calls: Any = None
-        self._end: Fields = {}
-        self.finished = False
-
-    def add(self, event: Any) -> None:
-        said = as_mapping(event)
-        kind = said.get("event_type")
-        if kind == "text-generation":
-            self._texts.append(as_str(said.get("text")) or "")
-        elif kind == "tool-calls-generation":
-            self._calls = said.get("tool_calls")
-        elif kind == "stream-start":
-            self._id = said.get("generation_id")
-        elif kind == "stream-end":
-            self._end = {**as_mapping(said.get("response")), "finish_reason": said.get("finish_reason")}
-            self.finished = True
-
-    def result(self) -> dict[str, Any]:
-        seen = {"generation_id": self._id, "tool_calls": self._calls}
-        return {**seen, **{name: value for name, value in self._end.items() if value}, "text": "".join(self._texts)}
-
-
-def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    said = as_mapping(event)
-    text = said.get("text")
-    if said.get("event_type") == "text-generation" and isinstance(text, str) and text:
-        yield 0, text
-
-
-def cut(event: Any, choice: int, text: str) -> Any:
-    return copy_with(event, text=text)
-
-
-def closing_events(seen: Any, event: Any) -> Iterable[Any]:
-    """The end of the stream, which says again what was said."""
-    from cohere import NonStreamedChatResponse, StreamEndStreamedChatResponse
-
-    found = seen.result()
-    whole = NonStreamedChatResponse(
-        text=found["text"], generation_id=found["generation_id"], finish_reason=FILTERED_REASON
-    )
-    yield StreamEndStreamedChatResponse(finish_reason=FILTERED_REASON, response=whole)
-
-
 _ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
 _FIELDS_QUOTING_TEXT = ("citations", "chat_history", "search_results")
-"""What of an answer has its text, or parts of it, again."""
+"""Fields of an answer that repeat its text or parts of it."""
 
 
 def _build_request(invocation: Invocation) -> Request:
-    said = explicit_parameters(invocation)
+    arguments = explicit_parameters(invocation)
     return Request(
-        input=tuple([turn.to_message() for turn in _input_turns(said)]),
-        system_instructions=tuple([part for part, _ in _preamble_parts(said)]),
-        tools=tuple(map(to_plain_data, as_list(said.get("tools")))),
-        conversation=as_str(said.get("conversation_id")),
+        input=tuple([turn.to_message() for turn in _input_turns(arguments)]),
+        system_instructions=tuple([part for part, _ in _preamble_parts(arguments)]),
+        tools=tuple(map(to_plain_data, as_list(arguments.get("tools")))),
+        conversation=as_str(arguments.get("conversation_id")),
         **common_fields(invocation),
     )
 
 
-def _preamble_parts(said: Fields) -> Iterator[EditablePart]:
-    if preamble := said.get("preamble"):
+def _preamble_parts(arguments: Fields) -> Iterator[EditablePart]:
+    if preamble := arguments.get("preamble"):
         yield Text(preamble), replace_at("preamble")
 
 
-def _input_turns(said: Fields) -> Iterator[Turn]:
-    """What was said before, the message, and what it is to be answered with."""
-    for at, each in enumerate(as_list(said.get("chat_history"))):
+def _input_turns(arguments: Fields) -> Iterator[Turn]:
+    """Yield the chat history, the message, and the tool results and documents for the answer."""
+    for at, each in enumerate(as_list(arguments.get("chat_history"))):
         turn = as_mapping(each)
         role = str(turn.get("role"))
         yield Turn(_ROLES.get(role, role), tuple(_history_parts(turn, at)))
-    if message := said.get("message"):
+    if message := arguments.get("message"):
         yield Turn("user", ((Text(message), replace_at("message")),))
-    for found in (_tool_result_parts(said, ()), _document_parts(said)):
-        if places := tuple(found):
+    for parts in (_tool_result_parts(arguments, ()), _document_parts(arguments)):
+        if places := tuple(parts):
             yield Turn("tool", places)
 
 
@@ -129,49 +82,103 @@ def _history_parts(turn: Fields, at: int) -> Iterator[EditablePart]:
     yield from _tool_result_parts(turn, ("chat_history", at))
 
 
-def _tool_calls(said: Fields) -> Iterator[Part]:
-    for each in map(as_mapping, as_list(said.get("tool_calls"))):
+def _tool_calls(message: Fields) -> Iterator[Part]:
+    for each in map(as_mapping, as_list(message.get("tool_calls"))):
         yield ToolCall(as_str(each.get("name")) or "", to_plain_data(each.get("parameters")))
 
 
-def _tool_result_parts(said: Fields, path: JsonPath) -> Iterator[EditablePart]:
-    for i, each in enumerate(as_list(said.get("tool_results"))):
+def _tool_result_parts(message: Fields, path: JsonPath) -> Iterator[EditablePart]:
+    for i, each in enumerate(as_list(message.get("tool_results"))):
         for j, output in enumerate(as_list(as_mapping(each).get("outputs"))):
             yield ToolCallResponse(to_plain_data(output)), replace_block_at(*path, "tool_results", i, "outputs", j)
 
 
-def _document_parts(said: Fields) -> Iterator[EditablePart]:
-    for at, each in enumerate(as_list(said.get("documents"))):
+def _document_parts(arguments: Fields) -> Iterator[EditablePart]:
+    for at, each in enumerate(as_list(arguments.get("documents"))):
         yield ToolCallResponse(to_plain_data(each)), replace_block_at("documents", at)
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    said = explicit_parameters(invocation)
-    after = edit_parts(invocation.kwargs, _preamble_parts(said), "/system_instructions/", edits)
-    return replace(invocation, kwargs=edit_turns(after, _input_turns(said), "input", edits))
+    arguments = explicit_parameters(invocation)
+    after = edit_parts(invocation.kwargs, _preamble_parts(arguments), "/system_instructions/", edits)
+    return replace(invocation, kwargs=edit_turns(after, _input_turns(arguments), "input", edits))
 
 
 def _read_response(answer: Any) -> Response:
-    found = as_mapping(unwrap(answer))
-    calls = tuple(_tool_calls(found))
-    reason = as_finish_reason(found.get("finish_reason"))
+    body = as_mapping(unwrap(answer))
+    calls = tuple(_tool_calls(body))
+    reason = as_finish_reason(body.get("finish_reason"))
     if calls and reason == "stop":
         reason = "tool_calls"  # the service has no word of its own for it
-    text = as_str(found.get("text"))
+    text = as_str(body.get("text"))
     parts = (*([Text(text)] if text else ()), *calls)
     return Response(
-        id=as_str(found.get("response_id")) or as_str(found.get("generation_id")),
+        id=as_str(body.get("response_id")) or as_str(body.get("generation_id")),
         output=(Message("assistant", parts, None, reason),),
         finish_reasons=(reason,) if reason else (),
-        usage=read_usage(found.get("meta")),
+        usage=read_usage(body.get("meta")),
     )
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    def edit(found: Any) -> Any:
-        return copy_with(found, text=edits["/output/0/parts/0"], **cleared(found, *_FIELDS_QUOTING_TEXT))
+    def edit(body: Any) -> Any:
+        return copy_with(body, text=edits["/output/0/parts/0"], **cleared(body, *_FIELDS_QUOTING_TEXT))
 
     return edit_answer(answer, edit)
+
+
+class ChatV1Accumulator:
+    """Accumulator that builds an answer from the events of a stream; the last event repeats the whole answer."""
+
+    __slots__ = ("_calls", "_end", "_id", "_texts", "finished")
+
+    def __init__(self, request: Request) -> None:
+        self._id: Any = None
+        self._texts: list[str] = []
+        self._calls: Any = None
+        self._end: Fields = {}
+        self.finished = False
+
+    def add(self, event: Any) -> None:
+        fields = as_mapping(event)
+        kind = fields.get("event_type")
+        if kind == "text-generation":
+            self._texts.append(as_str(fields.get("text")) or "")
+        elif kind == "tool-calls-generation":
+            self._calls = fields.get("tool_calls")
+        elif kind == "stream-start":
+            self._id = fields.get("generation_id")
+        elif kind == "stream-end":
+            self._end = {**as_mapping(fields.get("response")), "finish_reason": fields.get("finish_reason")}
+            self.finished = True
+
+    def result(self) -> dict[str, Any]:
+        head = {"generation_id": self._id, "tool_calls": self._calls}
+        return {**head, **{name: value for name, value in self._end.items() if value}, "text": "".join(self._texts)}
+
+
+def deltas(event: Any) -> Iterator[tuple[int, str]]:
+    """Yield the answer's text in an event."""
+    fields = as_mapping(event)
+    text = fields.get("text")
+    if fields.get("event_type") == "text-generation" and isinstance(text, str) and text:
+        yield 0, text
+
+
+def cut(event: Any, choice: int, text: str) -> Any:
+    """Return the last text event of a cut stream."""
+    return copy_with(event, text=text)
+
+
+def closing_events(accumulator: Any, event: Any) -> Iterable[Any]:
+    """Yield the event that ends the stream and repeats its text."""
+    from cohere import NonStreamedChatResponse, StreamEndStreamedChatResponse
+
+    answer = accumulator.result()
+    whole = NonStreamedChatResponse(
+        text=answer["text"], generation_id=answer["generation_id"], finish_reason=FILTERED_REASON
+    )
+    yield StreamEndStreamedChatResponse(finish_reason=FILTERED_REASON, response=whole)
 
 
 _CLIENT = "cohere.raw_base_client:RawBaseCohere"

@@ -1,7 +1,7 @@
-"""What every method of the ``cohere`` client has in common.
+"""Parameters, servers and raw responses, which all methods of the ``cohere`` client share.
 
-What is met are its raw clients, which all others ask: they answer with a response of ``httpx`` and the object that was
-made of it. Parameters that were left out are ``...``.
+The wrapped classes are the raw clients, which all others call: they return an ``httpx`` response and the object made of
+it. Omitted parameters are ``...``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from specspan.instrument.providers.openai.chat import output_type
 PROVIDER = "cohere"
 INSTALL = "specspan[cohere]"
 FILTERED_REASON = "ERROR_TOXIC"
-"""Cohere's own word for an answer that was not to be given."""
+"""Cohere's finish reason for an answer that must not be given."""
 
 _PARAMETERS = {
     "temperature": "temperature",
@@ -35,7 +35,7 @@ _PARAMETERS = {
 
 
 class CommonFields(TypedDict):
-    """Fields of a `specspan.call.Request`."""
+    """Fields of a `specspan.call.Request` that every method sets."""
 
     provider: str
     model: str | None
@@ -46,46 +46,48 @@ class CommonFields(TypedDict):
 
 
 def explicit_parameters(invocation: Invocation) -> Fields:
-    """The parameters that were not left out."""
+    """Return the parameters that the application gave."""
     return {name: value for name, value in invocation.kwargs.items() if value is not ...}
 
 
 def common_fields(invocation: Invocation) -> CommonFields:
-    """Who is asked, and how."""
-    said = explicit_parameters(invocation)
+    """Return provider, model, parameters, output type and server of a call."""
+    arguments = explicit_parameters(invocation)
     return {
         "provider": PROVIDER,
-        "model": as_str(said.get("model")),
-        "parameters": _read_parameters(said),
-        "output_type": output_type(said.get("response_format")),
+        "model": as_str(arguments.get("model")),
+        "parameters": _read_parameters(arguments),
+        "output_type": output_type(arguments.get("response_format")),
         **_server(invocation.instance._client_wrapper),
     }
 
 
 def _server(wrapper: Any) -> Server:
-    """Where requests go; not known of clients for other people's clouds, which turn each to somewhere else."""
+    """Return the server of a client; unknown for clients of other clouds, which redirect each request."""
     hooks = wrapper.httpx_client.httpx_client.event_hooks["request"]
     if any(each.__module__.startswith("cohere.") for each in hooks):
         return {"server_address": None, "server_port": None}
     return server_at(wrapper.get_base_url())
 
 
-def _read_parameters(said: Fields) -> dict[str, Attribute]:
-    found: dict[str, Attribute] = {
-        ours: said[theirs] for theirs, ours in _PARAMETERS.items() if isinstance(said.get(theirs), (int, float))
+def _read_parameters(arguments: Fields) -> dict[str, Attribute]:
+    parameters: dict[str, Attribute] = {
+        name: arguments[option]
+        for option, name in _PARAMETERS.items()
+        if isinstance(arguments.get(option), (int, float))
     }
-    if stops := tuple(as_list(said.get("stop_sequences"))):
-        found["stop_sequences"] = stops
-    return found
+    if stops := tuple(as_list(arguments.get("stop_sequences"))):
+        parameters["stop_sequences"] = stops
+    return parameters
 
 
 def unwrap(answer: Any) -> Any:
-    """The object that was made of a raw response; what stands for one as it is."""
+    """Return the object of a raw response; a value that is not a raw response is returned unchanged."""
     return getattr(answer, "data", answer)
 
 
 def edit_answer(answer: Any, edit: Callable[[Any], Any]) -> Any:
-    """A raw response like ``answer``, with ``edit`` applied to its object and to its body."""
+    """Return a copy of a raw response, ``edit`` applied to its object and to its body."""
     before = answer._response
     after = copy.copy(answer)
     after._data, after._response = edit(answer.data), copy_response(before, edit(before.json()))
@@ -93,7 +95,7 @@ def edit_answer(answer: Any, edit: Callable[[Any], Any]) -> Any:
 
 
 def streaming_adapter(chat: Adapter, **of_stream: Any) -> Adapter:
-    """The adapter for the same chat, asked through the method that streams it."""
+    """Return the adapter for the method that streams the same chat."""
     return replace(
         chat,
         methods=tuple(f"{each}_stream" for each in chat.methods),
@@ -106,25 +108,25 @@ def streaming_adapter(chat: Adapter, **of_stream: Any) -> Adapter:
 
 
 def _put_stream(answer: Any, stream: Any) -> Any:
-    """A raw response like ``answer``, with another stream."""
+    """Return a copy of a raw response with another stream."""
     after = copy.copy(answer)
     after._data = stream
     return after
 
 
 def read_usage(usage: Any) -> Usage:
-    """Tokens that the model read and wrote; those that were billed where nothing else was counted."""
-    said = as_mapping(usage)
-    counted, billed = as_mapping(said.get("tokens")), as_mapping(said.get("billed_units"))
-    found = {name: counted.get(name, billed.get(name)) for name in ("input_tokens", "output_tokens")}
+    """Read token counts; billed units are used if the service sent no tokens."""
+    fields = as_mapping(usage)
+    counted, billed = as_mapping(fields.get("tokens")), as_mapping(fields.get("billed_units"))
+    counts = {name: counted.get(name, billed.get(name)) for name in ("input_tokens", "output_tokens")}
     return Usage(
-        _as_whole_count(found["input_tokens"]),
-        _as_whole_count(found["output_tokens"]),
-        cache_read_input_tokens=_as_whole_count(said.get("cached_tokens")),
+        _as_whole_count(counts["input_tokens"]),
+        _as_whole_count(counts["output_tokens"]),
+        cache_read_input_tokens=_as_whole_count(fields.get("cached_tokens")),
     )
 
 
 def _as_whole_count(value: Any) -> int | None:
-    """A number of tokens, which the client may have made a fraction of, or -1 where it found none."""
-    found = as_count(int(value) if isinstance(value, float) and value.is_integer() else value)
-    return None if found == -1 else found
+    """Return a token count, which the client may have made a float, or -1 where it had none."""
+    number = as_count(int(value) if isinstance(value, float) and value.is_integer() else value)
+    return None if number == -1 else number

@@ -1,4 +1,4 @@
-"""Embeddings of Cohere: texts and pictures go in, and no text comes out."""
+"""Cohere's embeddings: texts and images go in, and no text comes out."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ _OPERATION = "embeddings"
 
 
 def _build_request(invocation: Invocation) -> Request:
-    said = explicit_parameters(invocation)
+    arguments = explicit_parameters(invocation)
     return Request(
         operation=_OPERATION,
         input=(
-            *map(_read_mixed_input, as_list(said.get("inputs"))),
-            *(turn.to_message() for turn in _input_turns(said)),
+            *map(_read_mixed_input, as_list(arguments.get("inputs"))),
+            *(turn.to_message() for turn in _input_turns(arguments)),
         ),
         **common_fields(invocation),
     )
 
 
 def _read_mixed_input(mixed: Any) -> Any:
-    """What stands together and has one embedding."""
+    """Return one message for texts and images that share one embedding."""
     return replace(read_message(mixed), role="user")
 
 
-def _input_turns(said: Fields) -> Iterator[Turn]:
-    for at, text in enumerate(as_list(said.get("texts"))):
+def _input_turns(arguments: Fields) -> Iterator[Turn]:
+    for at, text in enumerate(as_list(arguments.get("texts"))):
         yield Turn("user", ((Text(text), replace_at("texts", at)),))
-    for uri in as_list(said.get("images")):
+    for uri in as_list(arguments.get("images")):
         yield Turn("user", ((Media("image", *media_reference(uri)), None),))
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    said = explicit_parameters(invocation)
-    mixed = list(as_list(said.get("inputs")))
+    arguments = explicit_parameters(invocation)
+    mixed = list(as_list(arguments.get("inputs")))
     before = [Turn("user", ()) for _ in mixed]
-    after = edit_turns(invocation.kwargs, [*before, *_input_turns(said)], "input", edits)
+    after = edit_turns(invocation.kwargs, [*before, *_input_turns(arguments)], "input", edits)
     return replace(invocation, kwargs={**after, **({"inputs": edit_messages(mixed, "input", edits)} if mixed else {})})
 
 

@@ -1,4 +1,4 @@
-"""Google GenAI: the Gemini API and Vertex AI."""
+"""Google's ``google-genai`` client: the Gemini API and Vertex AI."""
 
 from specspan.instrument.providers.google.generate import ADAPTERS
 

@@ -1,6 +1,7 @@
-"""Contents in the shape of Gemini's API, as texts, dicts or the client's objects, both ways.
+"""Contents in the shape of Gemini's API, as texts, dicts or the client's objects.
 
-Requests and answers share it. Applications write the names of fields either way: ``function_call``, ``functionCall``.
+Requests and responses have this shape. Applications may write field names in either case: ``function_call``,
+``functionCall``.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from specspan.call import Media, Part, Reasoning, Text, ToolCall, ToolCallResponse
-from specspan.instrument.formats.anthropic_messages import to_plain_data
 from specspan.instrument.formats.bodies import EditablePart, JsonPath, Turn, replace_at
-from specspan.instrument.formats.fields import as_list, as_mapping, as_str, count_not_understood, unknown_part
+from specspan.instrument.formats.fields import (
+    as_list,
+    as_mapping,
+    as_str,
+    count_not_understood,
+    to_plain_data,
+    unknown_part,
+)
 
 ROLES = {"model": "assistant", "function": "tool"}
 _MEDIA = ("image", "audio", "video")
@@ -19,17 +26,20 @@ _BOOKKEEPING_FIELDS = ("thought", "thought_signature", "thoughtSignature", "vide
 
 
 def get_field(thing: Any, name: str) -> Any:
-    """A field of a dict or object, by its name in either case."""
-    found = as_mapping(thing)
-    value = found.get(name)
+    """Return a field of a dict or an object, by its name in snake case or camel case."""
+    fields = as_mapping(thing)
+    value = fields.get(name)
     if value is None and "_" in name:
         first, *rest = name.split("_")
-        value = found.get(first + "".join(each.title() for each in rest))
+        value = fields.get(first + "".join(each.title() for each in rest))
     return value
 
 
 def read_turns(contents: Any, *path: str | int) -> list[Turn]:
-    """What is asked, in whatever way it is written; ``path`` leads to it. Parts that follow each other are one turn."""
+    """Return the turns of ``contents`` in any form the client accepts; ``path`` leads to them in the request.
+
+    Consecutive parts without a role are one turn.
+    """
     if not isinstance(contents, (list, tuple)):
         return list(_group_turns([(contents, path)]))
     items: list[tuple[Any, JsonPath]] = []
@@ -55,13 +65,13 @@ def _group_turns(items: list[tuple[Any, JsonPath]]) -> Iterator[Turn]:
 
 
 def _read_turn(content: Any, *path: str | int) -> Turn:
-    """One content, to which ``path`` leads."""
+    """Return the turn of one content at ``path``."""
     role = as_str(get_field(content, "role")) or "user"
     return Turn(ROLES.get(role, role), tuple(content_parts(content, *path)))
 
 
 def content_parts(content: Any, *path: str | int) -> list[EditablePart]:
-    """The parts of one content, each with how to put another text in its place."""
+    """Return the parts of one content, each with the function that replaces its text."""
     parts = get_field(content, "parts")
     if isinstance(parts, str):
         return [(Text(parts), replace_at(*path, "parts"))]
@@ -69,17 +79,17 @@ def content_parts(content: Any, *path: str | int) -> list[EditablePart]:
 
 
 def join_texts(places: Iterable[EditablePart]) -> Iterator[EditablePart]:
-    """The same with texts that follow each other as one, which they are to who reads an answer's text."""
-    held: EditablePart | None = None
+    """Yield the parts with consecutive texts joined, because readers of an answer see one text."""
+    pending: EditablePart | None = None
     for place in places:
-        if held is not None and isinstance(held[0], Text) and isinstance(place[0], Text):
-            held = Text(held[0].content + place[0].content), _replace_both(held[1], place[1])
+        if pending is not None and isinstance(pending[0], Text) and isinstance(place[0], Text):
+            pending = Text(pending[0].content + place[0].content), _replace_both(pending[1], place[1])
             continue
-        if held is not None:
-            yield held
-        held = place
-    if held is not None:
-        yield held
+        if pending is not None:
+            yield pending
+        pending = place
+    if pending is not None:
+        yield pending
 
 
 def _replace_both(first: Any, second: Any) -> Any:
@@ -87,26 +97,26 @@ def _replace_both(first: Any, second: Any) -> Any:
 
 
 def _read_part(part: Any, path: JsonPath) -> Iterator[EditablePart]:
-    """What one part says; nothing where it says nothing."""
+    """Yield the part of one value; none if it is empty."""
     if isinstance(part, str):
         yield Text(part), replace_at(*path)
         return
-    said = as_mapping(part)
-    text = said.get("text")
+    fields = as_mapping(part)
+    text = fields.get("text")
     if isinstance(text, str):
         if text:
-            yield (Reasoning(text), None) if said.get("thought") else (Text(text), replace_at(*path, "text"))
+            yield (Reasoning(text), None) if fields.get("thought") else (Text(text), replace_at(*path, "text"))
         return
     for name, read in _PART_READERS.items():
-        found = get_field(part, name)
-        if found is not None:
-            yield read(found), _response_writer(name, part, path)
+        value = get_field(part, name)
+        if value is not None:
+            yield read(value), _response_writer(name, part, path)
             return
-    uri = said.get("uri")
+    uri = fields.get("uri")
     if isinstance(uri, str):  # a file that was uploaded
         yield media_part(part, uri), None
     else:
-        yield from _read_unnamed_part(part, {name for name, value in said.items() if value is not None})
+        yield from _read_unnamed_part(part, {name for name, value in fields.items() if value is not None})
 
 
 def _read_unnamed_part(part: Any, names: set[str]) -> Iterator[EditablePart]:
@@ -119,18 +129,18 @@ def _read_unnamed_part(part: Any, names: set[str]) -> Iterator[EditablePart]:
 
 
 def _response_writer(name: str, part: Any, path: JsonPath) -> Any:
-    """How to put a text where a tool's answer stands; None for what is no answer."""
+    """Return the function that replaces the text of a tool response, or None for other parts."""
     if name not in ("function_response", "code_execution_result"):
         return None
     key = name if name in as_mapping(part) else "".join(w.title() if i else w for i, w in enumerate(name.split("_")))
     if name == "code_execution_result":
         return replace_at(*path, key, "output")
-    put: Any = replace_at(*path, key, "response")
-    return lambda body, text: put(body, {"output": text})
+    replace: Any = replace_at(*path, key, "response")
+    return lambda body, text: replace(body, {"output": text})
 
 
 def media_part(part: Any, uri: Any = None) -> Media:
-    """Something that is no text, by reference."""
+    """Return a medium by reference."""
     mime_type = as_str(get_field(part, "mime_type"))
     modality = (mime_type or "").partition("/")[0]
     return Media(modality if modality in _MEDIA else "file", as_str(uri), mime_type)
@@ -166,5 +176,5 @@ _PART_READERS: dict[str, Any] = {
 
 
 def all_parts(turns: list[Turn]) -> tuple[Part, ...]:
-    """All parts of them."""
+    """Return the parts of all turns."""
     return tuple([part for turn in turns for part, _ in turn.parts])

@@ -1,8 +1,11 @@
-"""Google GenAI: the Gemini API and Vertex AI.
+"""Content generation and embeddings of Google GenAI: the Gemini API and Vertex AI.
 
-What is met is below the client's chats and its own calling of functions, which are decided before they are called; and
-above its own continuing of an answer that stopped at a checkpoint. There the client would take `Blocked` for a lost
-connection and ask again, and what is said across two requests would be decided in halves.
+The wrapped methods are below the client's chats and its automatic function calling, so functions are decided before the
+client calls them. They are above the client's continuation of an answer that stopped at a checkpoint: there the client
+would take `Blocked` for a lost connection and retry, and a text split over two requests would be decided in halves.
+
+The Python functions of automatic function calling are tool calls. In a stream the client calls them before the answer
+is decided, so each is decided by itself as well.
 """
 
 from __future__ import annotations
@@ -15,9 +18,16 @@ from urllib.parse import urlsplit
 from specspan.call import Attribute, Message, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.blocks import tool_call
-from specspan.instrument.formats.anthropic_messages import to_plain_data
 from specspan.instrument.formats.bodies import Turn, edit_parts, edit_turns, parts_only
-from specspan.instrument.formats.fields import as_count, as_finish_reason, as_list, as_mapping, as_str, copy_with
+from specspan.instrument.formats.fields import (
+    as_count,
+    as_finish_reason,
+    as_list,
+    as_mapping,
+    as_str,
+    copy_with,
+    to_plain_data,
+)
 from specspan.instrument.formats.generated_client import method_paths
 from specspan.instrument.framework_methods import Activity
 from specspan.instrument.providers.google.content import (
@@ -29,27 +39,6 @@ from specspan.instrument.providers.google.content import (
     read_turns,
 )
 from specspan.instrument.providers.google.stream import GenerateAccumulator, cut, deltas
-
-# MERGED _google_functions: Python functions that Google's client calls by itself where the model wants them called.
-#
-# In a stream it does so as soon as the call has come, before the answer is decided: so each is decided by itself, too.
-
-
-_FUNCTION_CALLER = "google.genai._extra_utils:invoke_function_from_dict_args"
-
-
-def _tool_block(call: Invocation) -> tool_call:
-    given = dict(zip(("args", "function_to_invoke"), call.args, strict=False)) | dict(call.kwargs)
-    return tool_call(given["function_to_invoke"].__name__, given["args"])
-
-
-ACTIVITY = Activity(
-    block=_tool_block,
-    methods=(_FUNCTION_CALLER, f"{_FUNCTION_CALLER}_async"),
-    package="google.genai",
-    install="specspan[google]",
-)
-
 
 _PARAMETERS = {
     "temperature": "temperature",
@@ -65,18 +54,18 @@ _PORTS = {"https": 443, "http": 80}
 
 
 def _build_request(invocation: Invocation, *, operation: str = "chat", streaming: bool = False) -> Request:
-    given = invocation.kwargs
-    config = given.get("config")
+    arguments = invocation.kwargs
+    config = arguments.get("config")
     client = invocation.instance._api_client
     url = urlsplit(client._http_options.base_url or "")
     instructions = read_turns(_system_instruction(config)) if _system_instruction(config) else []
     return Request(
         provider="gcp.vertex_ai" if client.vertexai else "gcp.gemini",
         operation=operation,
-        model=as_str(given.get("model")),
+        model=as_str(arguments.get("model")),
         parameters=dict(_read_parameters(config)),
         output_type=_output_type(config),
-        input=tuple([turn.to_message() for turn in _input_turns(given)]),
+        input=tuple([turn.to_message() for turn in _input_turns(arguments)]),
         system_instructions=all_parts(instructions),
         tools=tuple(_tool_definitions(config)),
         streaming=streaming,
@@ -89,13 +78,13 @@ def _system_instruction(config: Any) -> Any:
     return get_field(config, "system_instruction")
 
 
-def _input_turns(given: Any) -> list[Turn]:
-    return read_turns(given["contents"], "contents")
+def _input_turns(arguments: Any) -> list[Turn]:
+    return read_turns(arguments["contents"], "contents")
 
 
 def _read_parameters(config: Any) -> Iterator[tuple[str, Attribute]]:
-    for theirs, name in _PARAMETERS.items():
-        value = get_field(config, theirs)
+    for option, name in _PARAMETERS.items():
+        value = get_field(config, option)
         if isinstance(value, (int, float)):
             yield name, value
     if stops := get_field(config, "stop_sequences"):
@@ -106,7 +95,7 @@ def _read_parameters(config: Any) -> Iterator[tuple[str, Attribute]]:
 
 
 def _output_type(config: Any) -> str | None:
-    """``gen_ai.output.type``."""
+    """Return ``gen_ai.output.type``."""
     if get_field(config, "response_mime_type") == "application/json":
         return "json"
     modalities = [
@@ -116,35 +105,35 @@ def _output_type(config: Any) -> str | None:
 
 
 def _tool_definitions(config: Any) -> Iterator[dict[str, Any]]:
-    """Each function by itself; Python functions, of which the client makes declarations, by name and docstring."""
+    """Yield each function declaration; of a Python function, its name and docstring."""
     for tool in as_list(get_field(config, "tools")):
-        declared = None if callable(tool) else get_field(tool, "function_declarations")
-        if declared:
-            yield from (to_plain_data(each) for each in as_list(declared))
+        declarations = None if callable(tool) else get_field(tool, "function_declarations")
+        if declarations:
+            yield from (to_plain_data(each) for each in as_list(declarations))
         elif callable(tool):
             yield {"name": tool.__name__, "description": tool.__doc__ or ""}
-        elif isinstance(found := to_plain_data(tool), dict):
-            yield found
+        elif isinstance(definition := to_plain_data(tool), dict):
+            yield definition
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    given = dict(invocation.kwargs)
-    given = edit_turns(given, _input_turns(given), "input", edits)
-    config = given.get("config")
+    arguments = dict(invocation.kwargs)
+    arguments = edit_turns(arguments, _input_turns(arguments), "input", edits)
+    config = arguments.get("config")
     if instruction := _system_instruction(config):
-        places = [place for turn in read_turns(instruction, "said") for place in turn.parts]
-        edited = edit_parts({"said": instruction}, places, "/system_instructions/", edits)["said"]
+        places = [place for turn in read_turns(instruction, "instruction") for place in turn.parts]
+        edited = edit_parts({"instruction": instruction}, places, "/system_instructions/", edits)["instruction"]
         if edited is not instruction:
             name = "system_instruction" if "system_instruction" in as_mapping(config) else "systemInstruction"
-            given["config"] = copy_with(config, **{name: edited})
-    return replace(invocation, kwargs=given)
+            arguments["config"] = copy_with(config, **{name: edited})
+    return replace(invocation, kwargs=arguments)
 
 
 def _read_response(answer: Any) -> Response | None:
     candidates = get_field(answer, "candidates")
     blocked = get_field(get_field(answer, "prompt_feedback"), "block_reason") is not None
     if candidates is None and not blocked and get_field(get_field(answer, "sdk_http_response"), "body"):
-        return None  # the application asked for what is on the wire, unread
+        return None  # the application asked for the unparsed body
     output = tuple([_read_message(candidate, turn) for candidate, turn in _output_turns(answer)])
     return Response(
         id=as_str(get_field(answer, "response_id")),
@@ -157,7 +146,7 @@ def _read_response(answer: Any) -> Response | None:
 
 
 def _output_turns(answer: Any) -> Iterator[tuple[Any, Turn]]:
-    """Each candidate, and what it says."""
+    """Yield each candidate with its turn."""
     for at, candidate in enumerate(as_list(get_field(answer, "candidates"))):
         content = get_field(candidate, "content")
         role = as_str(get_field(content, "role")) or "model"
@@ -169,31 +158,31 @@ def _output_turns(answer: Any) -> Iterator[tuple[Any, Turn]]:
 
 def _read_message(candidate: Any, turn: Turn) -> Message:
     reason = get_field(candidate, "finish_reason")
-    wants = [get_field(part, "function_call") for part in as_list(get_field(get_field(candidate, "content"), "parts"))]
-    said = as_str(getattr(reason, "value", reason))
-    if said is not None and said.lower().removeprefix("image_") in _FILTER_REASONS:
-        said = "safety"
-    wants_tool = any(each is not None for each in wants)
-    known = as_finish_reason(said and said.removeprefix("IMAGE_"), wants_tool=wants_tool)
-    return Message(turn.role, parts_only(turn.parts), None, known)
+    calls = [get_field(part, "function_call") for part in as_list(get_field(get_field(candidate, "content"), "parts"))]
+    reason_name = as_str(getattr(reason, "value", reason))
+    if reason_name is not None and reason_name.lower().removeprefix("image_") in _FILTER_REASONS:
+        reason_name = "safety"
+    wants_tool = any(each is not None for each in calls)
+    finish_reason = as_finish_reason(reason_name and reason_name.removeprefix("IMAGE_"), wants_tool=wants_tool)
+    return Message(turn.role, parts_only(turn.parts), None, finish_reason)
 
 
 def _read_usage(usage: Any) -> Usage:
-    prompt, by_tools, answered, thought, cached = (
+    prompt, by_tools, generated, thinking, cached = (
         as_count(get_field(usage, f"{name}_token_count"))
         for name in ("prompt", "tool_use_prompt", "candidates", "thoughts", "cached_content")
     )
     return Usage(
         input_tokens=None if prompt is None else prompt + (by_tools or 0),
-        output_tokens=None if answered is None and thought is None else (answered or 0) + (thought or 0),
+        output_tokens=None if generated is None and thinking is None else (generated or 0) + (thinking or 0),
         cache_read_input_tokens=cached,
-        reasoning_output_tokens=thought,
+        reasoning_output_tokens=thinking,
     )
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    edited = edit_turns(answer, [turn for _, turn in _output_turns(answer)], "output", edits)
-    return copy_with(edited, parsed=None) if as_mapping(edited).get("parsed") is not None else edited
+    response = edit_turns(answer, [turn for _, turn in _output_turns(answer)], "output", edits)
+    return copy_with(response, parsed=None) if as_mapping(response).get("parsed") is not None else response
 
 
 def _read_embeddings_response(answer: Any) -> Response:
@@ -232,6 +221,21 @@ _EMBED = replace(
     request=lambda invocation: _build_request(invocation, operation="embeddings"),
     response=_read_embeddings_response,
     edit_response=lambda answer, edits: answer,  # there is no text in it
+)
+
+_FUNCTION_CALLER = "google.genai._extra_utils:invoke_function_from_dict_args"
+
+
+def _tool_block(call: Invocation) -> tool_call:
+    arguments = dict(zip(("args", "function_to_invoke"), call.args, strict=False)) | dict(call.kwargs)
+    return tool_call(arguments["function_to_invoke"].__name__, arguments["args"])
+
+
+ACTIVITY = Activity(
+    block=_tool_block,
+    methods=(_FUNCTION_CALLER, f"{_FUNCTION_CALLER}_async"),
+    package="google.genai",
+    install="specspan[google]",
 )
 
 ADAPTERS = (_GENERATE, _STREAM, _EMBED, ACTIVITY)

@@ -1,4 +1,4 @@
-"""Chunks of Gemini's streams, folded into an answer of the same shape."""
+"""Chunks of Gemini's streams, accumulated into a response."""
 
 from __future__ import annotations
 
@@ -10,46 +10,11 @@ from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
 from specspan.instrument.providers.google.content import get_field
 
 
-class _StreamedCandidate:
-    """One choice, as far as it was seen."""
-
-    __slots__ = ("finish_reason", "parts")
-
-    def __init__(self) -> None:
-        self.parts: list[Any] = []
-        self.finish_reason: Any = None
-
-    def add(self, part: Any) -> None:
-        said = as_mapping(part)
-        text, thought = said.get("text"), bool(said.get("thought"))
-        if not isinstance(text, str):
-            self.parts.append(part)
-        elif self.parts and self.parts[-1].__class__ is _StreamedText and self.parts[-1].thought is thought:
-            self.parts[-1].pieces.append(text)
-        elif text:
-            self.parts.append(_StreamedText(text, thought))
-
-    def to_plain_part(self) -> dict[str, Any]:
-        """What stands for the candidate of a plain answer."""
-        parts = [part.to_plain_part() if part.__class__ is _StreamedText else part for part in self.parts]
-        return {"content": {"role": "model", "parts": parts}, "finish_reason": self.finish_reason}
-
-
-class _StreamedText:
-    """Text that came in pieces."""
-
-    __slots__ = ("pieces", "thought")
-
-    def __init__(self, text: str, thought: bool) -> None:
-        self.pieces = [text]
-        self.thought = thought
-
-    def to_plain_part(self) -> dict[str, Any]:
-        return {"text": "".join(self.pieces), "thought": self.thought}
-
-
 class GenerateAccumulator:
-    """Folds chunks into what stands for a response. Counts are cumulative: the last one said of each holds."""
+    """Accumulator that builds a response from the chunks of a stream.
+
+    Token counts are cumulative: the last value of each is the total.
+    """
 
     __slots__ = ("_candidates", "_header", "_unfinished", "_usage")
 
@@ -76,12 +41,12 @@ class GenerateAccumulator:
             self._add_candidate(candidate)
 
     def _add_candidate(self, candidate: Any) -> None:
-        seen = self._candidates.setdefault(candidate_index(candidate), _StreamedCandidate())
+        streamed = self._candidates.setdefault(candidate_index(candidate), _StreamedCandidate())
         for part in as_list(get_field(get_field(candidate, "content"), "parts")):
-            seen.add(part)
+            streamed.add(part)
         reason = get_field(candidate, "finish_reason")
-        if reason is not None and seen.finish_reason is None:
-            seen.finish_reason = reason
+        if reason is not None and streamed.finish_reason is None:
+            streamed.finish_reason = reason
             self._unfinished -= 1
 
     def result(self) -> dict[str, Any]:
@@ -89,14 +54,52 @@ class GenerateAccumulator:
         return {**self._header, "candidates": candidates, "usage_metadata": self._usage}
 
 
+class _StreamedCandidate:
+    """Accumulated parts of one candidate."""
+
+    __slots__ = ("finish_reason", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[Any] = []
+        self.finish_reason: Any = None
+
+    def add(self, part: Any) -> None:
+        fields = as_mapping(part)
+        text, thought = fields.get("text"), bool(fields.get("thought"))
+        if not isinstance(text, str):
+            self.parts.append(part)
+        elif self.parts and self.parts[-1].__class__ is _StreamedText and self.parts[-1].thought is thought:
+            self.parts[-1].pieces.append(text)
+        elif text:
+            self.parts.append(_StreamedText(text, thought))
+
+    def to_plain_part(self) -> dict[str, Any]:
+        """Return the candidate as an unstreamed response has it."""
+        parts = [part.to_plain_part() if part.__class__ is _StreamedText else part for part in self.parts]
+        return {"content": {"role": "model", "parts": parts}, "finish_reason": self.finish_reason}
+
+
+class _StreamedText:
+    """Accumulated pieces of one text."""
+
+    __slots__ = ("pieces", "thought")
+
+    def __init__(self, text: str, thought: bool) -> None:
+        self.pieces = [text]
+        self.thought = thought
+
+    def to_plain_part(self) -> dict[str, Any]:
+        return {"text": "".join(self.pieces), "thought": self.thought}
+
+
 def candidate_index(candidate: Any) -> int:
-    """Which of the choices it is; the only one does not say."""
+    """Return the index of a candidate, which a single one may omit."""
     index = get_field(candidate, "index")
     return index if isinstance(index, int) else 0
 
 
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    """The text in a chunk, by choice: of answers, not of thoughts."""
+    """Yield the answer's text in a chunk by choice, without thoughts."""
     for candidate in as_list(get_field(chunk, "candidates")):
         for part in as_list(get_field(get_field(candidate, "content"), "parts")):
             text = get_field(part, "text")
@@ -105,11 +108,11 @@ def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
-    """The last chunk of a stream that is cut: ``text``, and the reason that a client knows for it."""
+    """Return the last chunk of a cut stream, with ``text`` and the finish reason ``SAFETY``."""
     from google.genai.types import FinishReason
 
     candidate = next(each for each in chunk.candidates if candidate_index(each) == choice)
-    said = next(part for part in candidate.content.parts if part.text and not part.thought)
-    content = copy_with(candidate.content, parts=[copy_with(said, text=text)])
+    text_part = next(part for part in candidate.content.parts if part.text and not part.thought)
+    content = copy_with(candidate.content, parts=[copy_with(text_part, text=text)])
     last = copy_with(candidate, content=content, finish_reason=FinishReason.SAFETY)
     return copy_with(chunk, candidates=[last], parsed=None)

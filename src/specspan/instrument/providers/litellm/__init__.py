@@ -1,4 +1,4 @@
-"""LiteLLM: one client for the models of every provider."""
+"""LiteLLM: one client for the models of many providers."""
 
 from specspan.instrument.providers.litellm.chat import ADAPTERS
 

@@ -1,4 +1,7 @@
-"""LiteLLM: one client for everybody's models. What it asks other clients for is part of its own call."""
+"""Completions, responses, text completions and embeddings of LiteLLM, a client for many providers.
+
+The calls that LiteLLM makes through other clients are part of its own call.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
 from specspan.instrument.formats.generated_client import name_arguments
 from specspan.instrument.formats.openai_chat import ChatAccumulator
-from specspan.instrument.providers.litellm import text as _litellm_text
+from specspan.instrument.providers.litellm import text as text_completion
 from specspan.instrument.providers.litellm.client import (
     INSTALL,
     PROVIDER,
@@ -24,13 +27,13 @@ from specspan.instrument.providers.litellm.client import (
     without_original_response,
 )
 from specspan.instrument.providers.openai import (
-    chat as _openai_chat,
+    chat as openai_chat,
 )
 from specspan.instrument.providers.openai import (
-    embeddings as _openai_embeddings,
+    embeddings as openai_embeddings,
 )
 from specspan.instrument.providers.openai import (
-    responses as _openai_responses,
+    responses as openai_responses,
 )
 from specspan.instrument.providers.openai.client import Service
 
@@ -38,7 +41,10 @@ BuildRequest = Callable[[Invocation, Service], Request]
 
 
 class LiteLLMAccumulator(ChatAccumulator):
-    """Folds chunks, of which the last hides what was counted where the application did not ask for it."""
+    """Accumulator of chat chunks that finds hidden usage in the last one.
+
+    LiteLLM hides the usage if the application did not ask for it.
+    """
 
     __slots__ = ("_hidden",)
 
@@ -57,16 +63,16 @@ class LiteLLMAccumulator(ChatAccumulator):
 
 
 def _read_chat_response(answer: Any) -> Response | None:
-    return _openai_chat.ADAPTER.response(_with_refusals(answer))
+    return openai_chat.ADAPTER.response(_with_refusals(answer))
 
 
 def _edit_chat_response(answer: Any, edits: Edits) -> Any:
-    edited = _openai_chat.ADAPTER.edit_response(_with_refusals(answer), edits)
+    edited = openai_chat.ADAPTER.edit_response(_with_refusals(answer), edits)
     return copy_with(edited, choices=[_sync_refusal(choice) for choice in edited.choices])
 
 
 def _with_refusals(answer: Any) -> Any:
-    """An answer whose refusals are where OpenAI has them: LiteLLM has them among what is its providers' own."""
+    """Return an answer with refusals in OpenAI's field; LiteLLM keeps them among provider-specific fields."""
     choices = as_list(as_mapping(answer).get("choices"))
     if not any(_read_refusal(choice) for choice in choices):
         return answer
@@ -83,18 +89,18 @@ def _read_refusal(choice: Any) -> Any:
 
 
 def _sync_refusal(choice: Any) -> Any:
-    """A choice that says its refusal, as it is now, in both places."""
+    """Return a choice with its current refusal in both fields that hold it."""
     if not _read_refusal(choice):
         return choice
     own = {**choice.message.provider_specific_fields, "refusal": choice.message.refusal}
     return copy_with(choice, message=copy_with(choice.message, provider_specific_fields=own))
 
 
-def _adapter(like: Adapter, asked: BuildRequest, names: tuple[str, ...], given: tuple[str, ...]) -> Adapter:
-    """An adapter for functions that take what a method of the ``openai`` client takes, and answer as it does."""
+def _adapter(like: Adapter, build_request: BuildRequest, names: tuple[str, ...], arguments: tuple[str, ...]) -> Adapter:
+    """Return an adapter for functions with the parameters and answers of a method of the ``openai`` client."""
 
     def request(invocation: Invocation) -> Request:
-        return asked(invocation, service_of(invocation.kwargs))
+        return build_request(invocation, service_of(invocation.kwargs))
 
     def edit_response(answer: Any, edits: Edits) -> Any:
         return without_original_response(like.edit_response(answer, edits))
@@ -106,7 +112,7 @@ def _adapter(like: Adapter, asked: BuildRequest, names: tuple[str, ...], given: 
         gateway=True,
         install=INSTALL,
         methods=method_paths(*names),
-        prepare=name_arguments(*given),
+        prepare=name_arguments(*arguments),
         request=request,
         response=lambda answer: without_invented_counts(like.response(answer), answer),
         edit_response=edit_response,
@@ -118,29 +124,27 @@ def _adapter(like: Adapter, asked: BuildRequest, names: tuple[str, ...], given: 
 
 
 _CHAT = replace(
-    _openai_chat.ADAPTER,
+    openai_chat.ADAPTER,
     response=_read_chat_response,
     edit_response=_edit_chat_response,
     accumulator=LiteLLMAccumulator,
 )
 _TEXT = replace(
-    _openai_chat.ADAPTER,
-    operation=_litellm_text.OPERATION,
-    response=_litellm_text.read_response,
-    edit_request=_litellm_text.edit_request,
-    edit_response=_litellm_text.edit_response,
-    accumulator=_litellm_text.TextAccumulator,
-    deltas=_litellm_text.deltas,
-    cut=_litellm_text.cut,
+    openai_chat.ADAPTER,
+    operation=text_completion.OPERATION,
+    response=text_completion.read_response,
+    edit_request=text_completion.edit_request,
+    edit_response=text_completion.edit_response,
+    accumulator=text_completion.TextAccumulator,
+    deltas=text_completion.deltas,
+    cut=text_completion.cut,
 )
 
 ADAPTERS = (
-    _adapter(_CHAT, _openai_chat.build_request, ("completion", "acompletion"), ("model", "messages")),
-    _adapter(_TEXT, _litellm_text.build_request, ("text_completion", "atext_completion"), ("prompt", "model")),
+    _adapter(_CHAT, openai_chat.build_request, ("completion", "acompletion"), ("model", "messages")),
+    _adapter(_TEXT, text_completion.build_request, ("text_completion", "atext_completion"), ("prompt", "model")),
+    _adapter(openai_responses.ADAPTER, openai_responses.build_request, ("responses", "aresponses"), ("input", "model")),
     _adapter(
-        _openai_responses.ADAPTER, _openai_responses.build_request, ("responses", "aresponses"), ("input", "model")
-    ),
-    _adapter(
-        _openai_embeddings.ADAPTER, _openai_embeddings.build_request, ("embedding", "aembedding"), ("model", "input")
+        openai_embeddings.ADAPTER, openai_embeddings.build_request, ("embedding", "aembedding"), ("model", "input")
     ),
 )

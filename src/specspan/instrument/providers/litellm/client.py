@@ -1,4 +1,4 @@
-"""What every function of ``litellm`` has in common: whose model is asked, and how answers are read and changed."""
+"""Provider names, servers and answer clean-up, which all functions of ``litellm`` share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.providers.openai.client import Service
 
 PROVIDER = "litellm"
-"""Where it is not known whose model it is."""
+"""Provider name of a model whose provider is unknown."""
 INSTALL = "specspan[litellm]"
 _PROVIDER_NAMES: Mapping[str, str] = {
     "azure": "azure.ai.openai",
@@ -31,37 +31,37 @@ _PROVIDER_NAMES: Mapping[str, str] = {
     "watsonx": "ibm.watsonx.ai",
     "xai": "x_ai",
 }
-"""What LiteLLM has another name for than the conventions, or than the provider's own client has here."""
+"""Provider names that differ between LiteLLM and the conventions, or this package's own adapters."""
 _ORIGINAL_FIELDS = ("original_response", "provider_specific_fields")
 
 
 def method_paths(*names: str) -> tuple[str, ...]:
-    """These functions, where applications look them up."""
+    """Return the paths of functions where applications look them up."""
     return tuple(f"litellm:{name}" for name in names)
 
 
-def service_of(given: Mapping[str, Any]) -> Service:
-    """Whose model is asked, and where, as far as the call says so."""
-    base = given.get("api_base") or given.get("base_url")
+def service_of(arguments: Mapping[str, Any]) -> Service:
+    """Return provider and server, as far as the arguments of a call tell."""
+    base = arguments.get("api_base") or arguments.get("base_url")
     url = urlsplit(base) if isinstance(base, str) else urlsplit("")
     port = url.port or ({"https": 443, "http": 80}.get(url.scheme) if url.hostname else None)
-    return {"provider": _provider(given), "server_address": url.hostname, "server_port": port}
+    return {"provider": _provider(arguments), "server_address": url.hostname, "server_port": port}
 
 
-def _provider(given: Mapping[str, Any]) -> str:
-    """``gen_ai.provider.name``: named, by itself or before the model, or known of the model."""
+def _provider(arguments: Mapping[str, Any]) -> str:
+    """Return ``gen_ai.provider.name``: given by argument, by the model's prefix, or known for the model."""
     import litellm  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    model = str(given.get("model") or "")
-    named = given.get("custom_llm_provider") or model.partition("/")[0]
-    if named not in litellm.provider_list:
-        named = as_mapping(litellm.model_cost.get(model)).get("litellm_provider")
-    known = str(getattr(named, "value", named) or PROVIDER)
-    return _PROVIDER_NAMES.get(known) or ("gcp.vertex_ai" if known.startswith("vertex_ai-") else known)
+    model = str(arguments.get("model") or "")
+    prefix = arguments.get("custom_llm_provider") or model.partition("/")[0]
+    if prefix not in litellm.provider_list:
+        prefix = as_mapping(litellm.model_cost.get(model)).get("litellm_provider")
+    provider = str(getattr(prefix, "value", prefix) or PROVIDER)
+    return _PROVIDER_NAMES.get(provider) or ("gcp.vertex_ai" if provider.startswith("vertex_ai-") else provider)
 
 
 def without_invented_counts(response: Response | None, answer: Any) -> Response | None:
-    """A response without the zeros that LiteLLM has where a service said nothing: of all tokens, or of reasoning."""
+    """Return a response without the zeros that LiteLLM adds if the service sent no count."""
     if response is None:
         return None
     usage = response.usage
@@ -75,19 +75,19 @@ def without_invented_counts(response: Response | None, answer: Any) -> Response 
 
 
 def find_stream(answer: Any) -> Any | None:
-    """The answer, where it is a stream."""
+    """Return the answer if it is a stream."""
     return answer if hasattr(answer, "__next__") or hasattr(answer, "__anext__") else None
 
 
 def stream_source(stream: Any) -> Any:
-    """What a stream reads from: the stream of another client, or pieces that LiteLLM reads by itself."""
+    """Return the object that a stream reads from: another client's stream, or LiteLLM's own reader."""
     while hasattr(stream, "completion_stream"):
         stream = stream.completion_stream
     return getattr(stream, "streaming_response", stream)
 
 
 def without_original_response(answer: Any) -> Any:
-    """An answer, edited already, without what it keeps beside itself of what the service said."""
+    """Return an edited answer without the hidden copies of the original response."""
     hidden = getattr(answer, "_hidden_params", None)
     if isinstance(hidden, dict):
         answer._hidden_params = {name: value for name, value in hidden.items() if name not in _ORIGINAL_FIELDS}

@@ -1,4 +1,4 @@
-"""LiteLLM's text completions: a text goes in, and its continuations come out."""
+"""LiteLLM's text completions: a prompt goes in, and its continuations come out."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ OPERATION = "text_completion"
 
 
 def build_request(invocation: Invocation, service: Service) -> Request:
-    """What a service is asked."""
-    given = invocation.kwargs
+    """Build the request of a text completion."""
+    arguments = invocation.kwargs
     return Request(
         operation=OPERATION,
-        model=as_str(given.get("model")),
-        parameters=dict(read_parameters(given)),
-        input=tuple(read_messages(given.get("prompt"))),
-        streaming=bool(given.get("stream")),
+        model=as_str(arguments.get("model")),
+        parameters=dict(read_parameters(arguments)),
+        input=tuple(read_messages(arguments.get("prompt"))),
+        streaming=bool(arguments.get("stream")),
         **service,
     )
 
 
 def edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    """The same call with another prompt."""
+    """Return a copy of the call with an edited prompt."""
     return edit_texts(invocation, edits, "prompt")
 
 
 def read_response(answer: Any) -> Response | None:
-    """What was answered."""
-    said = as_mapping(answer)
-    choices = [as_mapping(choice) for choice in as_list(said.get("choices"))]
+    """Read a text completion."""
+    fields = as_mapping(answer)
+    choices = [as_mapping(choice) for choice in as_list(fields.get("choices"))]
     reasons = [as_finish_reason(choice.get("finish_reason")) for choice in choices]
     return Response(
-        id=as_str(said.get("id")),
-        model=as_str(said.get("model")),
+        id=as_str(fields.get("id")),
+        model=as_str(fields.get("model")),
         output=tuple([_read_message(choice, reason) for choice, reason in zip(choices, reasons, strict=True)]),
         finish_reasons=tuple([reason for reason in reasons if reason]),
-        usage=read_usage(said.get("usage"), "prompt", "completion"),
+        usage=read_usage(fields.get("usage"), "prompt", "completion"),
     )
 
 
@@ -55,7 +55,7 @@ def _read_message(choice: Fields, reason: str | None) -> Message:
 
 
 def edit_response(answer: Any, edits: Edits) -> Any:
-    """The same answer with other texts."""
+    """Return a copy of a text completion with edited texts."""
     choices = [
         choice if text is None else copy_with(choice, text=text, **cleared(choice, "logprobs", "message"))
         for choice, text in (
@@ -66,7 +66,7 @@ def edit_response(answer: Any, edits: Edits) -> Any:
 
 
 class TextAccumulator:
-    """Folds chunks into what stands for a text completion."""
+    """Accumulator that builds a text completion from the chunks of a stream."""
 
     __slots__ = ("_choices", "_head", "_unfinished", "_usage")
 
@@ -101,14 +101,14 @@ class TextAccumulator:
 
 
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    """The text in a chunk, by choice."""
+    """Yield the text in a chunk by choice."""
     for choice in chunk.choices or ():
         if choice.text:
             yield choice.index, choice.text
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
-    """The last chunk of a stream that is cut."""
+    """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
     (cut_off,) = [each for each in chunk.choices if each.index == choice]
     last = copy_with(cut_off, text=text, finish_reason="content_filter", **cleared(cut_off, "logprobs"))
     return copy_with(chunk, choices=[last])

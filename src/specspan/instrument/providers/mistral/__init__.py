@@ -1,4 +1,4 @@
-"""Mistral: the service itself, and its models on Azure and Vertex AI through the same client."""
+"""Mistral's client: the service itself, and its models on Azure and Vertex AI."""
 
 from specspan.instrument.providers.mistral.chat import ADAPTERS
 

@@ -1,6 +1,6 @@
-"""What every method of the ``mistralai`` client has in common, and how its objects are read.
+"""Server, requests and object values, which all methods of the ``mistralai`` client share.
 
-Its objects have a value of their own for what was left out, and defaults that no service said: counts of 0, the id
+The client's objects have a marker for omitted fields, and defaults that no service sent, such as counts of 0 and the id
 ``"null"``.
 """
 
@@ -11,39 +11,38 @@ from typing import Any
 
 from specspan.call import Request
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.anthropic_messages import to_plain_data
-from specspan.instrument.formats.fields import as_mapping
+from specspan.instrument.formats.fields import as_mapping, to_plain_data
 from specspan.instrument.formats.generated_client import server_at
-from specspan.instrument.providers.openai import chat as _openai_chat
+from specspan.instrument.providers.openai import chat as openai_chat
 from specspan.instrument.providers.openai.client import Service
 
 PROVIDER = "mistral_ai"
 INSTALL = "specspan[mistral]"
 PACKAGE = "mistralai.client.sdk"
-"""``mistralai`` itself is no package that can be seen imported."""
+"""Module to wait for: the import of ``mistralai`` itself cannot be observed, as it is a namespace package."""
 _HOSTS = {"mistralai.azure": "azure.ai.inference", "mistralai.gcp": "gcp.vertex_ai"}
 
 
 def method_paths(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The named methods of classes, each ``module:Class``, and those that are awaited in their place."""
+    """Return the paths of named methods of classes, each ``module:Class``, and of their ``_async`` twins."""
     return tuple(f"mistralai.{each}.{name}{later}" for each in classes for name in names for later in ("", "_async"))
 
 
 def without_defaults(thing: Any) -> Any:
-    """What was said, as dicts and lists: of the client's objects what has a value that somebody gave it."""
+    """Return a client's objects as dicts and lists, without the client's own defaults."""
     if isinstance(thing, (list, tuple)):
         return [without_defaults(each) for each in thing]
     if getattr(thing, "is_unknown", False):
         return thing.raw  # what this version of the client does not know, as it came
-    given = getattr(thing, "model_fields_set", None)
-    if given is None:
+    arguments = getattr(thing, "model_fields_set", None)
+    if arguments is None:
         return thing
-    found = {name: without_defaults(value) for name, value in as_mapping(thing).items() if name in given or value}
-    return {name: value for name, value in found.items() if (name, value) != ("id", "null")} or None
+    values = {name: without_defaults(value) for name, value in as_mapping(thing).items() if name in arguments or value}
+    return {name: value for name, value in values.items() if (name, value) != ("id", "null")} or None
 
 
 def service_of(invocation: Invocation) -> Service:
-    """Who is asked, and where. The same models on other people's machines have clients of their own."""
+    """Return provider and server of a call; models on other clouds have clients of their own."""
     client = invocation.instance
     provider = _HOSTS.get(type(client).__module__.partition(".client")[0], PROVIDER)
     url = invocation.kwargs.get("server_url") or client.sdk_configuration.get_server_details()[0]
@@ -51,13 +50,13 @@ def service_of(invocation: Invocation) -> Service:
 
 
 def build_request(invocation: Invocation, messages: Any, *, streaming: bool = False) -> Request:
-    """What a model is asked with ``messages``, in the parameters that Mistral's methods share."""
-    given = invocation.kwargs
-    read: Mapping[str, Any] = {
-        **given,
+    """Build the request for ``messages``, from the parameters that Mistral's methods share."""
+    arguments = invocation.kwargs
+    normalised: Mapping[str, Any] = {
+        **arguments,
         "messages": without_defaults(messages),
-        "tools": to_plain_data(given.get("tools") or ()),
-        "seed": given.get("random_seed"),
+        "tools": to_plain_data(arguments.get("tools") or ()),
+        "seed": arguments.get("random_seed"),
         "stream": streaming,
     }
-    return _openai_chat.build_request(Invocation(invocation.instance, (), read), service_of(invocation))
+    return openai_chat.build_request(Invocation(invocation.instance, (), normalised), service_of(invocation))

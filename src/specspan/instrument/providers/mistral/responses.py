@@ -1,4 +1,4 @@
-"""Mistral's Responses API, which is shaped like OpenAI's; its events come in frames."""
+"""Mistral's Responses API, which has the shape of OpenAI's, its events wrapped in frames."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Invocation
-from specspan.instrument.formats import openai_responses as _responses_stream
-from specspan.instrument.formats.anthropic_messages import to_plain_data
-from specspan.instrument.formats.fields import as_mapping, copy_with
+from specspan.instrument.formats import openai_responses as openai_events
+from specspan.instrument.formats.fields import as_mapping, copy_with, to_plain_data
 from specspan.instrument.formats.generated_client import buffer_iterators
 from specspan.instrument.formats.openai_responses import ResponsesAccumulator
 from specspan.instrument.providers.mistral.client import (
@@ -20,23 +19,27 @@ from specspan.instrument.providers.mistral.client import (
     service_of,
     without_defaults,
 )
-from specspan.instrument.providers.openai import responses as _openai_responses
+from specspan.instrument.providers.openai import responses as openai_responses
 
 _CUT_STATUS = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
 
 
 def _build_request(invocation: Invocation) -> Request:
-    given = invocation.kwargs
-    read = {**given, "input": without_defaults(given.get("input")), "tools": to_plain_data(given.get("tools") or ())}
-    return _openai_responses.build_request(Invocation(invocation.instance, (), read), service_of(invocation))
+    arguments = invocation.kwargs
+    normalised = {
+        **arguments,
+        "input": without_defaults(arguments.get("input")),
+        "tools": to_plain_data(arguments.get("tools") or ()),
+    }
+    return openai_responses.build_request(Invocation(invocation.instance, (), normalised), service_of(invocation))
 
 
 def _read_response(answer: Any) -> Response | None:
-    return _openai_responses.ADAPTER.response(without_defaults(answer))
+    return openai_responses.ADAPTER.response(without_defaults(answer))
 
 
 class _Accumulator(ResponsesAccumulator):
-    """Folds frames into what stands for a response."""
+    """Accumulator that builds a response from the frames of a stream."""
 
     __slots__ = ()
 
@@ -48,22 +51,22 @@ class _Accumulator(ResponsesAccumulator):
 
 
 def _deltas(frame: Any) -> Iterator[tuple[int, str]]:
-    return _responses_stream.deltas(frame.data)
+    return openai_events.deltas(frame.data)
 
 
 def _cut(frame: Any, choice: int, text: str) -> Any:
-    return copy_with(frame, data=_responses_stream.cut(frame.data, choice, text))
+    return copy_with(frame, data=openai_events.cut(frame.data, choice, text))
 
 
-def _closing_events(seen: _Accumulator, frame: Any) -> Iterator[Any]:
-    """The frame that tells a client that there is no more, and why; none where the stream had no proper beginning."""
+def _closing_events(accumulator: _Accumulator, frame: Any) -> Iterator[Any]:
+    """Yield the frame that ends a response as incomplete; none if the stream had no valid start."""
     from mistralai.client.models import ResponsesStreamFrame
 
-    found = seen.result()
+    response = accumulator.result()
     last = {
         "type": "response.incomplete",
         "sequence_number": frame.data.sequence_number + 1,
-        "response": {**found, **_CUT_STATUS, "output": list(map(_complete_item, found["output"]))},
+        "response": {**response, **_CUT_STATUS, "output": list(map(_complete_item, response["output"]))},
     }
     try:
         yield ResponsesStreamFrame.model_validate({"event": last["type"], "data": last})
@@ -72,7 +75,7 @@ def _closing_events(seen: _Accumulator, frame: Any) -> Iterator[Any]:
 
 
 def _complete_item(item: dict[str, Any]) -> dict[str, Any]:
-    """An item of which only pieces came, with what the client expects in every one."""
+    """Return an item with the fields that the client requires of every message."""
     if item.get("type") != "message":
         return item
     return {**item, "content": [{"annotations": [], **each} for each in item["content"] or ()]}
@@ -90,8 +93,8 @@ ADAPTER = Adapter(
     prepare=buffer_iterators("input", "tools"),
     request=_build_request,
     response=_read_response,
-    edit_request=_openai_responses.ADAPTER.edit_request,
-    edit_response=_openai_responses.ADAPTER.edit_response,
+    edit_request=openai_responses.ADAPTER.edit_request,
+    edit_response=openai_responses.ADAPTER.edit_response,
     accumulator=_Accumulator,
     deltas=_deltas,
     cut=_cut,

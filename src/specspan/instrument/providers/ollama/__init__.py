@@ -1,4 +1,4 @@
-"""Ollama: models that run where the application says."""
+"""Ollama's clients: chat, generate and embeddings of models that run on the application's own servers."""
 
 from specspan.instrument.providers.ollama import embeddings, text
 

@@ -1,4 +1,4 @@
-"""What every method of the ``ollama`` client has in common."""
+"""Method paths, server and parameters, which all methods of the ``ollama`` client share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARAMETERS = {
 
 
 class CommonFields(TypedDict):
-    """Fields of a `specspan.call.Request`."""
+    """Fields of a `specspan.call.Request` that every method sets."""
 
     provider: str
     model: str | None
@@ -35,28 +35,28 @@ class CommonFields(TypedDict):
 
 
 def method_paths(name: str) -> tuple[str, ...]:
-    """One method of the client, of its async twin, and of the client that the module itself is."""
+    """Return the paths of a method of the client, of its async twin and of the module's own client."""
     return f"ollama:Client.{name}", f"ollama:AsyncClient.{name}", f"ollama:{name}"
 
 
 def common_fields(invocation: Invocation) -> CommonFields:
-    """Who is asked, and how."""
-    given = invocation.kwargs
+    """Return provider, model, parameters and server of a call."""
+    arguments = invocation.kwargs
     server: Server = server_of(invocation.instance._client)
     return {
         "provider": PROVIDER,
-        "model": given.get("model") or None,
-        "parameters": _read_parameters(given.get("options")),
+        "model": arguments.get("model") or None,
+        "parameters": _read_parameters(arguments.get("options")),
         **server,
     }
 
 
 def _read_parameters(options: Any) -> dict[str, Attribute]:
     chosen = as_mapping(options)
-    found: dict[str, Attribute] = {
-        ours: chosen[theirs] for theirs, ours in _PARAMETERS.items() if isinstance(chosen.get(theirs), (int, float))
+    parameters: dict[str, Attribute] = {
+        name: chosen[option] for option, name in _PARAMETERS.items() if isinstance(chosen.get(option), (int, float))
     }
     stop = chosen.get("stop")
     if stop:
-        found["stop_sequences"] = (stop,) if isinstance(stop, str) else tuple(stop)
-    return found
+        parameters["stop_sequences"] = (stop,) if isinstance(stop, str) else tuple(stop)
+    return parameters

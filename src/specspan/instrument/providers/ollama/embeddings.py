@@ -1,4 +1,4 @@
-"""Embeddings of Ollama, by the method it has and by the one it had."""
+"""Ollama's embeddings, by the current method ``embed`` and the older ``embeddings``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.formats.fields import as_count, as_mapping, as_str
 from specspan.instrument.formats.generated_client import name_arguments
 from specspan.instrument.providers.ollama.client import INSTALL, PROVIDER, common_fields, method_paths
-from specspan.instrument.providers.openai import embeddings as _openai_embeddings
+from specspan.instrument.providers.openai import embeddings as openai_embeddings
 
 _OPERATION = "embeddings"
 
 
 def _build_request(invocation: Invocation) -> Request:
-    given = invocation.kwargs
-    texts = given.get("input") or given.get("prompt")
+    arguments = invocation.kwargs
+    texts = arguments.get("input") or arguments.get("prompt")
     return Request(
-        operation=_OPERATION, input=tuple(_openai_embeddings.read_messages(texts)), **common_fields(invocation)
+        operation=_OPERATION, input=tuple(openai_embeddings.read_messages(texts)), **common_fields(invocation)
     )
 
 
@@ -47,7 +47,7 @@ _EMBED = Adapter(
     prepare=name_arguments("model", "input", "truncate", "options", "keep_alive", "dimensions"),
     request=_build_request,
     response=_read_response,
-    edit_request=_openai_embeddings.edit_request,
+    edit_request=openai_embeddings.edit_request,
     edit_response=_edit_response,
 )
 _EMBEDDINGS = replace(

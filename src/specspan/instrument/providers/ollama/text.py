@@ -1,4 +1,4 @@
-"""Ollama's chat and generate: messages, or one prompt, go in, and one message comes out, whole or in pieces."""
+"""Ollama's chat and generate methods: messages or a prompt go in, and one message comes out."""
 
 from __future__ import annotations
 
@@ -25,89 +25,91 @@ from specspan.instrument.providers.ollama.client import INSTALL, PROVIDER, commo
 _COMPLETION = "text_completion"
 
 
-def _read_message(said: Any) -> Message:
-    """One message: its images, which are bytes or files, come after what it says."""
-    message = read_message(said)
-    images = tuple([Media("image") for _ in as_list(as_mapping(said).get("images"))])
+def _read_message(value: Any) -> Message:
+    """Read one message; its images, which are bytes or files, follow its text."""
+    message = read_message(value)
+    images = tuple([Media("image") for _ in as_list(as_mapping(value).get("images"))])
     return replace(message, parts=(*message.parts, *images)) if images else message
 
 
 def _build_request(invocation: Invocation) -> Request:
-    given = invocation.kwargs
+    arguments = invocation.kwargs
     return Request(
-        operation="chat" if "messages" in given else _COMPLETION,
-        input=tuple(map(_read_message, _request_messages(given))),
-        tools=tuple([_tool_definition(each) for each in given.get("tools") or ()]),
-        output_type="json" if given.get("format") else None,
-        streaming=bool(given.get("stream")),
+        operation="chat" if "messages" in arguments else _COMPLETION,
+        input=tuple(map(_read_message, _request_messages(arguments))),
+        tools=tuple([_tool_definition(each) for each in arguments.get("tools") or ()]),
+        output_type="json" if arguments.get("format") else None,
+        streaming=bool(arguments.get("stream")),
         **common_fields(invocation),
     )
 
 
-def _request_messages(given: Mapping[str, Any]) -> list[Any]:
-    """The messages that are sent, or stand for what is."""
-    if "messages" in given:
-        return list(as_list(given["messages"]))
-    prompt = {"role": "user", "content": given.get("prompt"), "images": given.get("images")}
-    return [{"role": "system", "content": given.get("system")}, prompt]
+def _request_messages(arguments: Mapping[str, Any]) -> list[Any]:
+    """Return the messages of a request, or messages that stand for its prompt and system text."""
+    if "messages" in arguments:
+        return list(as_list(arguments["messages"]))
+    prompt = {"role": "user", "content": arguments.get("prompt"), "images": arguments.get("images")}
+    return [{"role": "system", "content": arguments.get("system")}, prompt]
 
 
 def _tool_definition(tool: Any) -> Mapping[str, Any]:
-    """A definition; of a function, of which the client makes one, its name and what it says of itself."""
+    """Return the definition of a tool; of a Python function, its name and docstring."""
     if isinstance(tool, Mapping):
         return tool
     if callable(tool):
         name = getattr(tool, "__name__", type(tool).__name__)
         return {"type": "function", "function": {"name": name, "description": inspect.getdoc(tool)}}
-    found: Mapping[str, Any] = tool.model_dump(exclude_none=True)
-    return found
+    definition: Mapping[str, Any] = tool.model_dump(exclude_none=True)
+    return definition
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    given = invocation.kwargs
-    edited = edit_messages(_request_messages(given), "input", edits)
-    if "messages" in given:
-        return replace(invocation, kwargs={**given, "messages": edited})
+    arguments = invocation.kwargs
+    edited = edit_messages(_request_messages(arguments), "input", edits)
+    if "messages" in arguments:
+        return replace(invocation, kwargs={**arguments, "messages": edited})
     system, prompt = (each["content"] for each in edited)
     texts = {name: text for name, text in (("system", system), ("prompt", prompt)) if text is not None}
-    return replace(invocation, kwargs={**given, **texts})
+    return replace(invocation, kwargs={**arguments, **texts})
 
 
 def _answer_message(answer: Any) -> Any:
-    """The message in an answer, or in a piece of one."""
-    found = as_mapping(answer)
-    if "message" in found:
-        return found["message"]
-    return {"role": "assistant", "content": found.get("response"), "thinking": found.get("thinking")}
+    """Return the message in an answer or in a chunk."""
+    fields = as_mapping(answer)
+    if "message" in fields:
+        return fields["message"]
+    return {"role": "assistant", "content": fields.get("response"), "thinking": fields.get("thinking")}
 
 
 def _read_response(answer: Any) -> Response:
-    found = as_mapping(answer)
-    said = _answer_message(answer)
-    reason = as_finish_reason(found.get("done_reason"), wants_tool=bool(as_list(as_mapping(said).get("tool_calls"))))
+    fields = as_mapping(answer)
+    message = _answer_message(answer)
+    reason = as_finish_reason(
+        fields.get("done_reason"), wants_tool=bool(as_list(as_mapping(message).get("tool_calls")))
+    )
     return Response(
-        model=as_str(found.get("model")),
-        output=(replace(_read_message(said), finish_reason=reason),),
+        model=as_str(fields.get("model")),
+        output=(replace(_read_message(message), finish_reason=reason),),
         finish_reasons=(reason,) if reason else (),
-        usage=Usage(as_count(found.get("prompt_eval_count")), as_count(found.get("eval_count"))),
+        usage=Usage(as_count(fields.get("prompt_eval_count")), as_count(fields.get("eval_count"))),
     )
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    (said,) = edit_messages([_answer_message(answer)], "output", edits)
-    return _with_message(answer, said)
+    (message,) = edit_messages([_answer_message(answer)], "output", edits)
+    return _with_message(answer, message)
 
 
-def _with_message(answer: Any, said: Any, **changes: Any) -> Any:
-    """A copy of an answer, or of a piece of one, with another message, and nothing else that tells what it was."""
-    nothing = cleared(answer, "logprobs", "context")
+def _with_message(answer: Any, message: Any, **changes: Any) -> Any:
+    """Return a copy of an answer or a chunk with another message, without fields that repeat the text."""
+    emptied = cleared(answer, "logprobs", "context")
     if "message" in as_mapping(answer):
-        return copy_with(answer, message=said, **nothing, **changes)
-    return copy_with(answer, response=said["content"], thinking=said["thinking"], **nothing, **changes)
+        return copy_with(answer, message=message, **emptied, **changes)
+    return copy_with(answer, response=message["content"], thinking=message["thinking"], **emptied, **changes)
 
 
 class OllamaAccumulator:
-    """Folds pieces into what stands for an answer."""
+    """Accumulator that builds an answer from the chunks of a stream."""
 
     __slots__ = ("_calls", "_last", "_texts", "_thoughts", "finished")
 
@@ -119,17 +121,17 @@ class OllamaAccumulator:
         self.finished = False
 
     def add(self, chunk: Any) -> None:
-        said = as_mapping(_answer_message(chunk))
-        self._texts.append(as_str(said.get("content")) or "")
-        self._thoughts.append(as_str(read_reasoning(said)) or "")
-        self._calls.extend(as_list(said.get("tool_calls")))
+        message = as_mapping(_answer_message(chunk))
+        self._texts.append(as_str(message.get("content")) or "")
+        self._thoughts.append(as_str(read_reasoning(message)) or "")
+        self._calls.extend(as_list(message.get("tool_calls")))
         self._last = chunk
         self.finished = self.finished or bool(as_mapping(chunk).get("done"))
 
     def result(self) -> Any:
-        """The last piece, which tells everything else, with the whole message."""
-        said = {"role": "assistant", "content": "".join(self._texts), "thinking": "".join(self._thoughts)}
-        return {**as_mapping(self._last), "message": {**said, "tool_calls": self._calls}}
+        """Return the last chunk, which has all other fields, with the whole message."""
+        message = {"role": "assistant", "content": "".join(self._texts), "thinking": "".join(self._thoughts)}
+        return {**as_mapping(self._last), "message": {**message, "tool_calls": self._calls}}
 
 
 def _deltas(chunk: Any) -> Iterator[tuple[int, str]]:
@@ -139,8 +141,8 @@ def _deltas(chunk: Any) -> Iterator[tuple[int, str]]:
 
 
 def _cut(chunk: Any, choice: int, text: str) -> Any:
-    said = _answer_message(chunk)
-    last = copy_with(said, content=text, **cleared(said, "tool_calls"))
+    message = _answer_message(chunk)
+    last = copy_with(message, content=text, **cleared(message, "tool_calls"))
     return _with_message(chunk, last, done=True, done_reason="content_filter")
 
 

@@ -1,4 +1,4 @@
-"""OpenAI: the service itself, Azure's, and whatever else the ``openai`` client talks to."""
+"""OpenAI's clients: chat completions, responses and embeddings, on Azure and compatible servers as well."""
 
 from specspan.instrument.providers.openai import chat, embeddings, responses
 

@@ -1,4 +1,4 @@
-"""OpenAI chat completions: the service itself, Azure's, and whatever else the ``openai`` client talks to."""
+"""Chat completions of the ``openai`` client: OpenAI, Azure, and other services that the client connects to."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def _build_openai_request(invocation: Invocation) -> Request:
 
 
 def build_request(invocation: Invocation, service: Service) -> Request:
-    """What a service is asked, by whichever client."""
-    given = invocation.kwargs
+    """Build the request to a service, from the arguments of any client with OpenAI's parameters."""
+    arguments = invocation.kwargs
     return Request(
-        model=unset_to_none(given.get("model")),
-        parameters=dict(read_parameters(given)),
-        output_type=output_type(unset_to_none(given.get("response_format"))),
-        input=tuple(map(read_message, as_list(given["messages"]))),
-        tools=tuple(unset_to_none(given.get("tools")) or ()),
-        streaming=bool(given.get("stream")),
+        model=unset_to_none(arguments.get("model")),
+        parameters=dict(read_parameters(arguments)),
+        output_type=output_type(unset_to_none(arguments.get("response_format"))),
+        input=tuple(map(read_message, as_list(arguments["messages"]))),
+        tools=tuple(unset_to_none(arguments.get("tools")) or ()),
+        streaming=bool(arguments.get("stream")),
         **service,
     )
 
 
-def read_parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
-    """``gen_ai.request.*``."""
-    for name, value in given.items():
+def read_parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+    """Yield the attributes under ``gen_ai.request.``."""
+    for name, value in arguments.items():
         if name in _PARAMETERS and isinstance(value, (int, float)):
             yield _PARAMETERS[name], value
         elif name == "stop" and value:
@@ -56,7 +56,7 @@ def read_parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]
 
 
 def output_type(response_format: Any) -> str | None:
-    """``gen_ai.output.type``."""
+    """Return ``gen_ai.output.type``."""
     if response_format is None:
         return None
     is_text = not isinstance(response_format, type) and as_mapping(response_format).get("type") == "text"
@@ -69,10 +69,10 @@ def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
 
 
 def _read_response(answer: Any) -> Response | None:
-    found = unwrap(answer)
-    if found is None:
+    body = unwrap(answer)
+    if body is None:
         return None
-    completion = as_mapping(found)
+    completion = as_mapping(body)
     choices = [as_mapping(choice) for choice in as_list(completion.get("choices"))]
     reasons = [as_finish_reason(choice.get("finish_reason")) for choice in choices]
     return Response(
@@ -85,9 +85,7 @@ def _read_response(answer: Any) -> Response | None:
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return edit_answer(
-        answer, lambda found: copy_with(found, choices=_edit_choices(as_mapping(found)["choices"], edits))
-    )
+    return edit_answer(answer, lambda body: copy_with(body, choices=_edit_choices(as_mapping(body)["choices"], edits)))
 
 
 def _edit_choices(choices: Any, edits: Edits) -> list[Any]:
@@ -101,7 +99,7 @@ def _edit_choices(choices: Any, edits: Edits) -> list[Any]:
 
 
 def _without_parsed(message: Any) -> Any:
-    """Without what a client made of the text as it was."""
+    """Return a message without the object that the client parsed from the unedited text."""
     return copy_with(message, parsed=None) if as_mapping(message).get("parsed") is not None else message
 
 

@@ -1,30 +1,30 @@
-"""What every method of the ``openai`` client has in common, whatever it asks for."""
+"""Server, provider and token counts, which all methods of the ``openai`` client share."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from specspan.call import Usage
-from specspan.instrument.formats import raw_response as _raw
+from specspan.instrument.formats import raw_response
 from specspan.instrument.formats.fields import as_count, as_mapping
 from specspan.instrument.formats.generated_client import Server, server_of
 
 
 class Service(Server):
-    """Who is asked, and where: fields of a `specspan.call.Request`."""
+    """Provider and server of a call, as fields of a `specspan.call.Request`."""
 
     provider: str
 
 
 def service_of(client: Any) -> Service:
-    """Whom a client talks to. Azure is told by the client's class or by its own host."""
+    """Return the service that a client connects to; Azure is recognised by the client's class or by its host."""
     server = server_of(client)
     azure = type(client).__name__.endswith("AzureOpenAI") or (server["server_address"] or "").endswith(".azure.com")
     return {"provider": "azure.ai.openai" if azure else "openai", **server}
 
 
 def read_usage(usage: Any, read: str, written: str) -> Usage:
-    """Tokens, where the service calls those that the model read and wrote ``{read}_tokens`` and so on."""
+    """Read token counts whose names start with ``read`` for input and ``written`` for output, such as ``prompt``."""
     counts = as_mapping(usage)
     of_read, of_written = (
         as_mapping(counts.get(f"{read}_tokens_details")),
@@ -40,5 +40,5 @@ def read_usage(usage: Any, read: str, written: str) -> Usage:
 
 
 def find_stream(answer: Any) -> Any | None:
-    """The stream that an answer is, or holds."""
-    return _raw.find_stream(answer, _raw.stream_types("openai"))
+    """Return the stream that an answer is or holds, or None."""
+    return raw_response.find_stream(answer, raw_response.stream_types("openai"))

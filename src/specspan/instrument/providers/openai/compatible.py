@@ -1,4 +1,4 @@
-"""Other services that speak OpenAI's language, through generated clients of their own."""
+"""Adapters for services with OpenAI's API and a generated client of their own."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from specspan.instrument.adapter import Accumulator, Adapter, Invocation
 from specspan.instrument.formats.generated_client import method_paths, server_of
 from specspan.instrument.formats.openai_chat import ChatAccumulator
 from specspan.instrument.formats.raw_response import find_stream, stream_types
-from specspan.instrument.providers.openai import chat as _openai_chat
-from specspan.instrument.providers.openai import embeddings as _openai_embeddings
+from specspan.instrument.providers.openai import chat, embeddings
 from specspan.instrument.providers.openai.client import Service
 
 
 def chat_adapter(package: str, owner: str, accumulator: Callable[[Request], Accumulator] = ChatAccumulator) -> Adapter:
-    """Chat completions of a client, made by the class ``owner`` and its async twin."""
+    """Return the adapter for chat completions of the class ``owner`` and its async twin."""
 
     def stream_of(answer: Any) -> Any | None:
         return find_stream(answer, stream_types(package))
 
-    made = _for_package(_openai_chat.ADAPTER, package, owner, _openai_chat.build_request)
-    return replace(made, stream_in=stream_of, accumulator=accumulator)
+    adapter = _for_package(chat.ADAPTER, package, owner, chat.build_request)
+    return replace(adapter, stream_in=stream_of, accumulator=accumulator)
 
 
 def embeddings_adapter(package: str, owner: str) -> Adapter:
-    """Embeddings of a client, likewise."""
-    return _for_package(_openai_embeddings.ADAPTER, package, owner, _openai_embeddings.build_request)
+    """Return the adapter for embeddings of the class ``owner`` and its async twin."""
+    return _for_package(embeddings.ADAPTER, package, owner, embeddings.build_request)
 
 
 def _for_package(
-    adapter: Adapter, package: str, owner: str, asked: Callable[[Invocation, Service], Request]
+    adapter: Adapter, package: str, owner: str, build_request: Callable[[Invocation, Service], Request]
 ) -> Adapter:
-    """An adapter for OpenAI's client, for the client of a service that is called as its package is."""
+    """Return a copy of an adapter of OpenAI's client for the client of another package."""
 
     def request(invocation: Invocation) -> Request:
-        return asked(invocation, {"provider": package, **server_of(invocation.instance._client)})
+        return build_request(invocation, {"provider": package, **server_of(invocation.instance._client)})
 
     return replace(
         adapter,

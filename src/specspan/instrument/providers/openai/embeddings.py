@@ -1,4 +1,4 @@
-"""OpenAI embeddings: texts go in, and no text comes out."""
+"""Embeddings of the ``openai`` client: texts go in, and no text comes out."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ def _build_openai_request(invocation: Invocation) -> Request:
 
 
 def build_request(invocation: Invocation, service: Service) -> Request:
-    """What a service is asked, by whichever client."""
-    given = invocation.kwargs
-    encoding = unset_to_none(given.get("encoding_format"))
+    """Build the request to a service, from the arguments of any client with OpenAI's parameters."""
+    arguments = invocation.kwargs
+    encoding = unset_to_none(arguments.get("encoding_format"))
     return Request(
         operation=_OPERATION,
-        model=unset_to_none(given.get("model")),
+        model=unset_to_none(arguments.get("model")),
         parameters={"encoding_formats": (encoding,)} if isinstance(encoding, str) else {},
-        input=tuple(read_messages(given.get("input"))),
+        input=tuple(read_messages(arguments.get("input"))),
         **service,
     )
 
 
-def read_messages(given: Any) -> Iterator[Message]:
-    """One message a text. Texts that were made tokens of, by whoever calls, cannot be read."""
-    if isinstance(given, str):
-        yield Message("user", (Text(given),))
-    elif given and isinstance(given[0], int):
+def read_messages(arguments: Any) -> Iterator[Message]:
+    """Yield one message for each text; input that the caller tokenised cannot be read."""
+    if isinstance(arguments, str):
+        yield Message("user", (Text(arguments),))
+    elif arguments and isinstance(arguments[0], int):
         yield Message("user", (Unknown("tokens"),))
     else:
-        for each in given or ():
+        for each in arguments or ():
             yield Message("user", (Text(each) if isinstance(each, str) else Unknown("tokens"),))
 
 
 def edit_request(invocation: Invocation, edits: Edits, name: str = "input") -> Invocation:
-    """The same call with other texts in the parameter called ``name``."""
-    given = invocation.kwargs[name]
+    """Return a copy of the call with edited texts in the argument ``name``."""
+    arguments = invocation.kwargs[name]
     edited: Any
-    if isinstance(given, str):
-        edited = edits.get("/input/0/parts/0", given)
+    if isinstance(arguments, str):
+        edited = edits.get("/input/0/parts/0", arguments)
     else:
-        edited = [edits.get(f"/input/{i}/parts/0", each) for i, each in enumerate(given)]
+        edited = [edits.get(f"/input/{i}/parts/0", each) for i, each in enumerate(arguments)]
     return replace(invocation, kwargs={**invocation.kwargs, name: edited})
 
 
 def _read_response(answer: Any) -> Response | None:
-    found = unwrap(answer)
-    if found is None:
+    body = unwrap(answer)
+    if body is None:
         return None
-    embedded = as_mapping(found)
+    embedded = as_mapping(body)
     read = as_count(as_mapping(embedded.get("usage")).get("prompt_tokens"))
     return Response(model=as_str(embedded.get("model")), usage=Usage(input_tokens=read))
 

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API: the service itself, Azure's, and whatever else the ``openai`` client talks to."""
+"""Responses API of the ``openai`` client: OpenAI, Azure, and other services that the client connects to."""
 
 from __future__ import annotations
 
@@ -32,64 +32,64 @@ def _build_openai_request(invocation: Invocation) -> Request:
 
 
 def build_request(invocation: Invocation, service: Service) -> Request:
-    """What a service is asked, by whichever client."""
-    given = invocation.kwargs
-    instructions = unset_to_none(given.get("instructions"))
+    """Build the request to a service, from the arguments of any client with OpenAI's parameters."""
+    arguments = invocation.kwargs
+    instructions = unset_to_none(arguments.get("instructions"))
     return Request(
-        model=unset_to_none(given.get("model")),
-        parameters=dict(_read_parameters(given)),
-        output_type=_output_type(given),
-        input=tuple(_read_input(unset_to_none(given.get("input")))),
+        model=unset_to_none(arguments.get("model")),
+        parameters=dict(_read_parameters(arguments)),
+        output_type=_output_type(arguments),
+        input=tuple(_read_input(unset_to_none(arguments.get("input")))),
         system_instructions=(Text(instructions),) if isinstance(instructions, str) else (),
-        tools=tuple(unset_to_none(given.get("tools")) or ()),
-        streaming=bool(given.get("stream")),
-        conversation=_conversation_id(unset_to_none(given.get("conversation"))),
+        tools=tuple(unset_to_none(arguments.get("tools")) or ()),
+        streaming=bool(arguments.get("stream")),
+        conversation=_conversation_id(unset_to_none(arguments.get("conversation"))),
         **service,
     )
 
 
-def _read_input(given: Any) -> Iterator[Message]:
-    if isinstance(given, str):
-        yield Message("user", (Text(given),))
+def _read_input(arguments: Any) -> Iterator[Message]:
+    if isinstance(arguments, str):
+        yield Message("user", (Text(arguments),))
     else:
-        yield from map(read_item, as_list(given))
+        yield from map(read_item, as_list(arguments))
 
 
-def _read_parameters(given: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
-    for name, value in given.items():
+def _read_parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+    for name, value in arguments.items():
         if name in _PARAMETERS and isinstance(value, (int, float)):
             yield _PARAMETERS[name], value
 
 
-def _output_type(given: Mapping[str, Any]) -> str | None:
-    """``gen_ai.output.type``."""
-    if unset_to_none(given.get("text_format")):
+def _output_type(arguments: Mapping[str, Any]) -> str | None:
+    """Return ``gen_ai.output.type``."""
+    if unset_to_none(arguments.get("text_format")):
         return "json"
-    kind = as_mapping(as_mapping(unset_to_none(given.get("text"))).get("format")).get("type")
+    kind = as_mapping(as_mapping(unset_to_none(arguments.get("text"))).get("format")).get("type")
     return None if kind is None else "text" if kind == "text" else "json"
 
 
-def _conversation_id(given: Any) -> str | None:
-    found = given if isinstance(given, str) else as_mapping(given).get("id")
-    return found if isinstance(found, str) else None
+def _conversation_id(arguments: Any) -> str | None:
+    identifier = arguments if isinstance(arguments, str) else as_mapping(arguments).get("id")
+    return identifier if isinstance(identifier, str) else None
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    given = dict(invocation.kwargs)
-    if isinstance(given.get("input"), str):
-        given["input"] = edits.get("/input/0/parts/0", given["input"])
-    elif given.get("input"):
-        given["input"] = edit_input(given["input"], edits)
+    arguments = dict(invocation.kwargs)
+    if isinstance(arguments.get("input"), str):
+        arguments["input"] = edits.get("/input/0/parts/0", arguments["input"])
+    elif arguments.get("input"):
+        arguments["input"] = edit_input(arguments["input"], edits)
     if "/system_instructions/0" in edits:
-        given["instructions"] = edits["/system_instructions/0"]
-    return replace(invocation, kwargs=given)
+        arguments["instructions"] = edits["/system_instructions/0"]
+    return replace(invocation, kwargs=arguments)
 
 
 def _read_response(answer: Any) -> Response | None:
-    found = unwrap(answer)
-    if found is None:
+    body = unwrap(answer)
+    if body is None:
         return None
-    response = as_mapping(found)
+    response = as_mapping(body)
     reason = _read_finish_reason(response)
     message = read_output(response.get("output"), reason)
     return Response(
@@ -103,7 +103,7 @@ def _read_response(answer: Any) -> Response | None:
 
 
 def _read_finish_reason(response: Mapping[str, Any]) -> str | None:
-    """Why the model stopped, in the words of chat completions: here the service says it by status and details."""
+    """Return the finish reason, which this API expresses by status and details."""
     status = response.get("status")
     if status == "completed":
         last = [as_mapping(item).get("type") for item in as_list(response.get("output"))][-1:]
@@ -118,11 +118,11 @@ _APPLICATION_TOOL_CALLS = frozenset(
     ("function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
      "mcp_approval_request")
 )  # fmt: skip
-"""Calls of tools that the application runs, or must allow."""
+"""Types of tool call that the application runs or must approve."""
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return edit_answer(answer, lambda found: copy_with(found, output=edit_output(as_mapping(found)["output"], edits)))
+    return edit_answer(answer, lambda body: copy_with(body, output=edit_output(as_mapping(body)["output"], edits)))
 
 
 ADAPTER = Adapter(
