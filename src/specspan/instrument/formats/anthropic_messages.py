@@ -20,6 +20,7 @@ from specspan.instrument.formats.fields import (
     copy_with,
     count_not_understood,
     replace_texts,
+    to_plain_data,
     unknown_part,
 )
 
@@ -78,7 +79,7 @@ def _block_parts(block: Fields) -> Iterator[EditablePart]:
     if kind == "text":
         yield Text(_required_str(block.get("text"))), _replace_text
     elif kind == "thinking":
-        yield Reasoning(_required_str(block.get("thinking"))), None  # it is signed
+        yield Reasoning(_required_str(block.get("thinking"))), None  # the service signs thinking
     elif kind in _TOOL_CALL_TYPES:
         yield ToolCall(_required_str(block.get("name")), block.get("input"), block.get("id")), None
     elif kind.endswith("tool_result"):
@@ -136,7 +137,7 @@ def _inner_parts(block: Fields, call_id: str | None) -> Iterator[EditablePart]:
 
 
 def _replace_text(block: Any, new: str) -> Any:
-    # what is cited, and what a client parsed, is the text as it was
+    # citations and parsed output belong to the unedited text
     made_of_it = (name for name in ("citations", "parsed_output") if as_mapping(block).get(name) is not None)
     return copy_with(block, text=new, **dict.fromkeys(made_of_it))
 

@@ -58,7 +58,7 @@ class MessageAccumulator:
             self._blocks[self._block_index(fields)] = _StreamedBlock(as_mapping(fields.get("content_block")))
         elif kind == "message_start":
             self._message = dict(as_mapping(fields.get("message")))
-            # what it says of the output is a placeholder
+            # the first event's output tokens are placeholders
             usage = as_mapping(self._message.get("usage"))
             self._usage |= {name: count for name, count in usage.items() if not name.startswith("output_tokens")}
             for index, block in enumerate(as_list(self._message.get("content"))):
@@ -80,7 +80,7 @@ class MessageAccumulator:
 
     def _append_delta(self, fields: Fields) -> None:
         delta = fields.get("delta")
-        piece = getattr(delta, "__dict__", None) or as_mapping(delta)  # the first is what a client's object has
+        piece = getattr(delta, "__dict__", None) or as_mapping(delta)  # a client's object has a __dict__
         kind = piece.get("type")
         field = _DELTA_FIELDS.get(kind) if kind.__class__ is str else None
         if field is None:

@@ -89,13 +89,13 @@ def _read_usage(usage: Fields) -> Usage:
         as_count(usage.get(f"cache{way}InputTokens", usage.get(f"cache{way}InputTokenCount")))
         for way in ("Read", "Write")
     )
-    # theirs leaves out what the cache held, or was told to hold
+    # inputTokens leaves out tokens read from or written to the cache
     return Usage(None if fresh is None else fresh + (read or 0) + (written or 0), written_out, read, written)
 
 
 def _content_parts(content: Any, at: JsonPath) -> Iterator[EditablePart]:
     """Yield the parts of a ``content`` value that stands at path ``at`` of its body."""
-    if isinstance(content, str):  # the service refuses it, and says so
+    if isinstance(content, str):  # the service refuses such content itself
         yield Text(content), replace_at(*at)
         return
     for i, block in enumerate(as_list(content)):
@@ -208,7 +208,7 @@ class ConverseAccumulator:
 
     def __init__(self, request: Request, *, merges_texts: bool = False) -> None:
         self._blocks: dict[int, _StreamedBlock] = {}
-        self._merges_texts = merges_texts  # where the service begins a block for every piece of a text
+        self._merges_texts = merges_texts  # if the service starts a block for every piece of a text
         self._role: Any = None
         self._rest: dict[str, Any] = {}
 

@@ -36,7 +36,7 @@ def as_mapping(value: Any) -> Fields:
     except TypeError:
         count_not_understood()
         return {}
-    extra = getattr(value, "__pydantic_extra__", None)  # what the client's version does not know
+    extra = getattr(value, "__pydantic_extra__", None)  # fields unknown to this version of the client
     return {**attributes, **extra} if extra else attributes
 
 

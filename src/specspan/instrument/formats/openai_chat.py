@@ -175,7 +175,7 @@ class ChatAccumulator:
     def add(self, chunk: Any) -> None:
         if not self._id:  # the first chunk may come from a filter in front of the model
             self._id, self._model = chunk.id, chunk.model
-        usage = getattr(chunk, "usage", None)  # some clients' have none until it is known
+        usage = getattr(chunk, "usage", None)  # chunks of some clients lack the attribute until the last one
         if usage is not None:
             self._usage = usage
         for choice in chunk.choices or ():
@@ -274,9 +274,7 @@ def cut(chunk: Any, choice: int, text: str) -> Any:
     """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
     (cut_off,) = [each for each in chunk.choices if each.index == choice]
     delta = copy_with(cut_off.delta, content=text, **cleared(cut_off.delta, "refusal", "tool_calls"))
-    repeated_text = (
-        {"text": text} if as_mapping(cut_off).get("text") else {}
-    )  # the text again, as some services have it
+    repeated_text = {"text": text} if as_mapping(cut_off).get("text") else {}  # some services repeat the text here
     last = copy_with(
         cut_off, delta=delta, finish_reason="content_filter", **repeated_text, **cleared(cut_off, "logprobs")
     )

@@ -64,7 +64,7 @@ def copy_response(before: Any, body: Any) -> Any:
     """Return a copy of an ``httpx`` response with another JSON body."""
     headers = {name: value for name, value in before.headers.items() if name not in _BODY_HEADERS}
     after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
-    with suppress(RuntimeError):  # not every transport measures it
+    with suppress(RuntimeError):  # some transports do not measure it
         after.elapsed = before.elapsed
     return after
 
@@ -111,7 +111,7 @@ class EventBody:
         self.tail = b""
         """Bytes that belong to no chunk: they go before the next chunk, or at the end."""
         self._buffer = b""
-        self._cast_to = answer._parse()._cast_to  # the client's own stream knows what its chunks are; it is not read
+        self._cast_to = answer._parse()._cast_to  # the client's stream, which is not read, knows the type of its chunks
         self._build_chunk = answer._client._process_response_data
         self._latest: tuple[Any, bytes] = (None, b"")
 

@@ -51,7 +51,7 @@ def _provider(client: type) -> str:
 
 
 def _read_parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
-    sent = {**arguments, **(arguments.get("extra_body") or {})}  # what newer clients no longer name is sent so
+    sent = {**arguments, **(arguments.get("extra_body") or {})}  # newer clients send dropped parameters this way
     for name in _PARAMETERS:
         value = sent.get(name)
         if isinstance(value, (int, float)):
@@ -82,7 +82,7 @@ def _read_response(answer: Any) -> Response | None:
     if message is None:
         return None
     if not (isinstance(message, Mapping) or hasattr(message, "content")):
-        count_not_understood()  # no message, but a page of a proxy's, or the like
+        count_not_understood()  # not a message, but for example a proxy's error page
         return None
     return read_message_response(message)
 
@@ -141,7 +141,7 @@ def _put_stream_in_manager(helper: Any, stream: Any) -> Any:
 
 
 _CLASSES = (
-    "anthropic.lib.bedrock._beta_messages:Messages",  # first: they hold methods of the others
+    "anthropic.lib.bedrock._beta_messages:Messages",  # first, because these classes hold methods of the others
     "anthropic.lib.vertex._beta_messages:Messages",
     "anthropic.resources.messages:Messages",
     "anthropic.resources.beta.messages:Messages",

@@ -62,7 +62,7 @@ def is_streaming_body(value: Any) -> bool:
 
 def buffered_bytes(body: Any) -> bytes | None:
     """Return the bytes of a buffered body, or None if it was not buffered to its end."""
-    return getattr(getattr(body, "_raw_stream", None), "specspan_kept", None)
+    return getattr(getattr(body, "_raw_stream", None), "specspan_buffered", None)
 
 
 def buffer_body(body: Any) -> None:

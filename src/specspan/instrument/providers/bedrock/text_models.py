@@ -187,7 +187,7 @@ def deltas(piece: Fields) -> Iterator[tuple[int, str]]:
 
 
 def cut(piece: Any, choice: int, text: str) -> Any:
-    """Return the last piece of a cut stream: ``text`` for one choice, none for others, and a reason that clients know."""
+    """Return the last piece of a cut stream: ``text`` for one choice, no text for others, and a known reason."""
     for number, (at, item) in zip(
         [number for number, _ in _number_choices(piece)], _locate_choices(piece), strict=True
     ):

@@ -83,7 +83,7 @@ def _read_response(answer: Any) -> Response:
 def _edit_response(answer: Any, edits: Edits) -> Any:
     def edit(body: Any) -> Any:
         (message,) = edit_messages([as_mapping(body)["message"]], "output", edits)
-        uncited = copy_with(message, **cleared(message, "citations"))  # they quote it
+        uncited = copy_with(message, **cleared(message, "citations"))  # citations quote the text
         return copy_with(body, message=uncited, **cleared(body, "logprobs"))
 
     return edit_answer(answer, edit)

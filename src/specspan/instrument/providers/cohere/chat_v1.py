@@ -109,7 +109,7 @@ def _read_response(answer: Any) -> Response:
     calls = tuple(_tool_calls(body))
     reason = as_finish_reason(body.get("finish_reason"))
     if calls and reason == "stop":
-        reason = "tool_calls"  # the service has no word of its own for it
+        reason = "tool_calls"  # this API has no finish reason for tool calls
     text = as_str(body.get("text"))
     parts = (*([Text(text)] if text else ()), *calls)
     return Response(

@@ -61,7 +61,7 @@ def _read_response(answer: Any) -> Response:
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return answer  # there is no text of the model's in it
+    return answer  # an embedding has no text
 
 
 ADAPTER = Adapter(

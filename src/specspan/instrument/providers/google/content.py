@@ -113,7 +113,7 @@ def _read_part(part: Any, path: JsonPath) -> Iterator[EditablePart]:
             yield read(value), _response_writer(name, part, path)
             return
     uri = fields.get("uri")
-    if isinstance(uri, str):  # a file that was uploaded
+    if isinstance(uri, str):  # an uploaded file
         yield media_part(part, uri), None
     else:
         yield from _read_unnamed_part(part, {name for name, value in fields.items() if value is not None})
@@ -121,7 +121,7 @@ def _read_part(part: Any, path: JsonPath) -> Iterator[EditablePart]:
 
 def _read_unnamed_part(part: Any, names: set[str]) -> Iterator[EditablePart]:
     if hasattr(part, "get_format_mimetype") or hasattr(part, "tobytes"):
-        yield Media("image"), None  # a picture in memory
+        yield Media("image"), None  # an image object in memory
     elif unfamiliar := sorted(names.difference(_BOOKKEEPING_FIELDS)):
         yield unknown_part(unfamiliar[0]), None
     elif not names:
@@ -166,7 +166,7 @@ _PART_READERS: dict[str, Any] = {
     "function_response": _tool_response,
     "inline_data": media_part,
     "file_data": lambda data: media_part(data, get_field(data, "file_uri")),
-    "executable_code": _code_execution,  # the service runs it itself
+    "executable_code": _code_execution,  # the service runs this code
     "code_execution_result": lambda result: ToolCallResponse(
         get_field(result, "output"), as_str(get_field(result, "id"))
     ),

@@ -220,7 +220,7 @@ _EMBED = replace(
     methods=method_paths(_MODELS, names=("embed_content",)),
     request=lambda invocation: _build_request(invocation, operation="embeddings"),
     response=_read_embeddings_response,
-    edit_response=lambda answer, edits: answer,  # there is no text in it
+    edit_response=lambda answer, edits: answer,  # an embedding has no text
 )
 
 _FUNCTION_CALLER = "google.genai._extra_utils:invoke_function_from_dict_args"

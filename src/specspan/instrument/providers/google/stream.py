@@ -50,7 +50,7 @@ class GenerateAccumulator:
             self._unfinished -= 1
 
     def result(self) -> dict[str, Any]:
-        candidates = [self._candidates[index].to_plain_part() for index in sorted(self._candidates)]
+        candidates = [self._candidates[index].to_candidate() for index in sorted(self._candidates)]
         return {**self._header, "candidates": candidates, "usage_metadata": self._usage}
 
 
@@ -73,9 +73,9 @@ class _StreamedCandidate:
         elif text:
             self.parts.append(_StreamedText(text, thought))
 
-    def to_plain_part(self) -> dict[str, Any]:
+    def to_candidate(self) -> dict[str, Any]:
         """Return the candidate as an unstreamed response has it."""
-        parts = [part.to_plain_part() if part.__class__ is _StreamedText else part for part in self.parts]
+        parts = [part.to_part() if part.__class__ is _StreamedText else part for part in self.parts]
         return {"content": {"role": "model", "parts": parts}, "finish_reason": self.finish_reason}
 
 
@@ -88,7 +88,7 @@ class _StreamedText:
         self.pieces = [text]
         self.thought = thought
 
-    def to_plain_part(self) -> dict[str, Any]:
+    def to_part(self) -> dict[str, Any]:
         return {"text": "".join(self.pieces), "thought": self.thought}
 
 

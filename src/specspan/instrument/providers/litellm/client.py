@@ -69,7 +69,7 @@ def without_invented_counts(response: Response | None, answer: Any) -> Response 
         return replace(response, usage=Usage())
     if usage.reasoning_output_tokens == 0:
         details = as_mapping(as_mapping(as_mapping(answer).get("usage")).get("completion_tokens_details"))
-        if details.get("text_tokens") is not None:  # all of them, as LiteLLM reckons
+        if details.get("text_tokens") is not None:  # LiteLLM counts all tokens as text
             return replace(response, usage=replace(usage, reasoning_output_tokens=None))
     return response
 

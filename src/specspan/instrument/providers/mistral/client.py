@@ -33,7 +33,7 @@ def without_defaults(thing: Any) -> Any:
     if isinstance(thing, (list, tuple)):
         return [without_defaults(each) for each in thing]
     if getattr(thing, "is_unknown", False):
-        return thing.raw  # what this version of the client does not know, as it came
+        return thing.raw  # unknown to this version of the client
     arguments = getattr(thing, "model_fields_set", None)
     if arguments is None:
         return thing

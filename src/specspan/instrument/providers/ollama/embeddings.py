@@ -35,7 +35,7 @@ def _read_response(answer: Any) -> Response:
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return answer  # there is no text in it
+    return answer  # an embedding has no text
 
 
 _EMBED = Adapter(

@@ -60,7 +60,7 @@ def output_type(response_format: Any) -> str | None:
     if response_format is None:
         return None
     is_text = not isinstance(response_format, type) and as_mapping(response_format).get("type") == "text"
-    return "text" if is_text else "json"  # a schema, or a class that stands for one
+    return "text" if is_text else "json"  # a schema, or a class that defines one
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:

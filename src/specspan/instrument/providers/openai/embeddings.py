@@ -65,7 +65,7 @@ def _read_response(answer: Any) -> Response | None:
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
-    return answer  # there is no text in it
+    return answer  # an embedding has no text
 
 
 ADAPTER = Adapter(
