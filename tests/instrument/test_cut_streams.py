@@ -14,7 +14,7 @@ from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.pipeline import active
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
-from specspan.instrument.streamed_call import Flow
+from specspan.instrument.streamed_call import StreamedCall
 from specspan.testing.memory import recorded
 
 
@@ -106,10 +106,10 @@ async def test_what_has_no_close_is_closed_where_it_is_read_from() -> None:
     assert (sync.response.closed, later.response.closed) == (1, 1)
 
 
-def begun() -> Flow:
+def begun() -> StreamedCall:
     pipeline = active()
     assert pipeline is not None
     invocation = Invocation(None, (), {})
     live = LiveCall(ADAPTER, pipeline, invocation)
     run_sync(live.input(invocation))
-    return Flow(live)
+    return StreamedCall(live)

@@ -97,13 +97,13 @@ def test_an_adapter_that_fails(
     check(record, ask, stream=stream)
 
 
-def test_what_could_not_be_read_is_unassessed(ask: Ask, break_adapter: Callable[[str], None]) -> None:
+def test_a_request_that_could_not_be_read_is_an_error(ask: Ask, break_adapter: Callable[[str], None]) -> None:
     """A clause about an input that could not be read did not find it empty."""
     break_adapter("request")
     with recorded(policy(bound("privacy", pattern("secret", stage=Stage.INPUT)))) as record:
         ask(Wire(completion("hello")))
     (decision,) = record.decisions
-    assert [finding["outcome"] for finding in decision["findings"]] == ["unassessed"]
+    assert [(finding["outcome"], finding["reason"]) for finding in decision["findings"]] == [("error", "internal")]
 
 
 @pytest.mark.parametrize("stream", [False, True])

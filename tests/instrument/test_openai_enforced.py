@@ -295,7 +295,7 @@ def test_the_whole_answer_of_a_stream_is_decided_once(ask: Ask) -> None:
 
 
 def test_a_stream_that_is_closed_is_decided_as_far_as_it_was_read() -> None:
-    """What was handed over of a stream that is closed early is looked at, and what asks for a wait is unassessed."""
+    """What was handed over of a stream that is closed early is looked at, and its clause did not comply by that."""
     read: list[str] = []
 
     def look(call: ModelCall, texts: Sequence[TextAt]) -> bool:
@@ -313,7 +313,8 @@ def test_a_stream_that_is_closed_is_decided_as_far_as_it_was_read() -> None:
                     stream.close()
                 del stream
     assert read == ["hel", "hel"]
-    assert [decision["verdict"] for decision in record.decisions] == ["complied", "complied"]
+    verdicts = [(decision["verdict"], decision["reason"]) for decision in record.decisions]
+    assert verdicts == [("unassessed", "incomplete_answer")] * 2
 
 
 def test_a_dropped_stream_waits_for_nothing() -> None:

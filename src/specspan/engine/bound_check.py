@@ -20,6 +20,8 @@ from specspan.policy.policy import ClausePolicy
 
 NOT_REACHED = "not_reached"
 """Unassessed: the call ended before the check's stage, or the check was not waited for."""
+INCOMPLETE_ANSWER = "incomplete_answer"
+"""Unassessed: the answer was cut short, by its consumer or by an error, and the check found nothing in what came."""
 NOTHING_TO_READ = "nothing_to_read"
 """Not applicable: the check reads none of the call's texts."""
 OVERRIDE = "override"

@@ -160,6 +160,10 @@ class Engine:
         decision_id = self._new_id()
         return Evaluation(plan.drawn(chance(decision_id)), self._workers, self._now_ns, lambda: decision_id, call)
 
+    def open_plain(self, call: ModelCall) -> Evaluation:
+        """Begin to evaluate a call for which `open` failed: under no override, with every clause and every check."""
+        return Evaluation(self._plan, self._workers, self._now_ns, self._new_id, call)
+
     def observing(self) -> Engine:
         """One that decides as this one does, and takes no action: for what is over."""
         if self.policy.mode is Mode.OBSERVE:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request
 from specspan.checks.check import EVERYTHING
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, Slot
 from specspan.engine.enforcement import Hold, action_over, ruling
-from specspan.engine.outcomes import worst_outcome
+from specspan.engine.outcomes import Tally, worst_outcome
 from specspan.engine.plan import STAGES, Plan
-from specspan.engine.precedence import REWRITES, conclude, milder, strictest, taken
+from specspan.engine.precedence import REWRITES, Conclusion, conclude, milder, strictest, taken
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stage_run import Look, look, wait
 from specspan.engine.stream_check import StreamCheck
@@ -19,9 +21,11 @@ from specspan.engine.waiting import Steps
 from specspan.engine.workers import Workers
 
 _NO_CALL = ModelCall(Request(provider=""))
-_ASKED = (Stage.INPUT,)
+BEFORE_CALL = (Stage.INPUT,)
+"""The stages that look at what is about to be sent."""
 _WHOLE = (Stage.OUTPUT, Stage.TOOL_CALL)
-_STREAMED = (*_WHOLE, Stage.STREAM)
+AFTER_CALL = (*_WHOLE, Stage.STREAM)
+"""The stages that look at an answer; the last of them only at a streamed one."""
 
 
 class Evaluation:
@@ -31,6 +35,7 @@ class Evaluation:
         "_action",
         "_call",
         "_decision",
+        "_failures",
         "_looks",
         "_new_id",
         "_now_ns",
@@ -38,6 +43,8 @@ class Evaluation:
         "_redacted",
         "_released_chars",
         "_stream",
+        "_taken_before",
+        "_unedited",
         "_workers",
         "_would",
         "overhead_ns",
@@ -65,6 +72,9 @@ class Evaluation:
         self._released_chars: int | None = None
         self._redacted: frozenset[str] = frozenset()
         self._decision: Decision | None = None
+        self._failures: dict[int, Finding] = {}  # where specspan failed; a violation that was found stands
+        self._unedited: dict[int, Finding] = {}  # whose rewriting failed: nothing was done about the violation
+        self._taken_before = (self._action, self._would, self._redacted)  # before the latest ruling
 
     @property
     def reads_input(self) -> bool:
@@ -74,7 +84,7 @@ class Evaluation:
     def input(self, call: ModelCall) -> Steps[Ruling]:
         """Look at what is about to be sent."""
         self._call = call
-        return self._looked(_ASKED, call)
+        return self._looked(BEFORE_CALL, call)
 
     def stream(self) -> StreamCheck | None:
         """What looks at the answer as it grows; None when nothing could cut it."""
@@ -84,22 +94,79 @@ class Evaluation:
             self._stream = StreamCheck(self._plan.stream, self._plan.law, self._call, self.overhead_ns)
         return self._stream
 
-    def output(self, call: ModelCall, *, released_chars: int | None = None) -> Steps[Ruling]:
+    def output(self, call: ModelCall, *, released_chars: int | None = None, is_awaited: bool = True) -> Steps[Ruling]:
         """Look at the answer and the tool calls in it, before they are handed over.
 
         ``released_chars``: how much of a streamed answer its consumer has seen. Over what is released nothing but a
-        flag can be had; a tool call in it can still be stopped.
+        flag can be had; a tool call in it can still be stopped, as long as ``is_awaited``: somebody waits for the rest.
         """
         self._released_chars = released_chars
-        return self._looked(_STREAMED if call.request.streaming else _WHOLE, call)
+        is_streamed = call.request.streaming or released_chars is not None
+        return self._looked(AFTER_CALL if is_streamed else _WHOLE, call, is_awaited=is_awaited)
+
+    def fail(self, stages: Sequence[Stage], *, is_awaited: bool = True) -> Ruling:
+        """Rule by ``on_error`` where specspan itself failed, before the checks of some stages could look or act.
+
+        Their findings are errors from now on, but for violations that were found. ``is_awaited``: whether anybody is
+        there from whom something can be withheld.
+        """
+        before = self._action
+        ruling = self._rule_failure(self._plan.slots_at(stages), self._failures)
+        if not is_awaited:
+            self._action = strictest((before, milder(self._action, Action.FLAG)))
+        return ruling
+
+    def fail_whole(self) -> Ruling:
+        """Rule by ``on_error`` where nothing of a call can be evaluated. No check is run on it."""
+        ruling = self.fail(STAGES)
+        self._plan = self._plan.without_checks()
+        return ruling
+
+    def fail_rewrite(self, stages: Sequence[Stage]) -> Ruling:
+        """Rule by ``on_error`` where the edits of the latest ruling, over some stages, could not be made.
+
+        What was found stands as an error: nothing was done about it.
+        """
+        self._action, self._would, self._redacted = self._taken_before
+        law = self._plan.law
+        slots = [
+            slot
+            for look in self._deviating(stages)
+            for position, finding in look.deviations.items()
+            if law.does(finding) in REWRITES and (slot := look.audience.readers.get(position)) is not None
+        ]
+        return self._rule_failure(slots, self._unedited)
+
+    def fail_cut(self, stages: Sequence[Stage] = AFTER_CALL) -> Ruling:
+        """Rule by ``on_error`` where the text of a cut could not be put in place of what it takes out."""
+        return PROCEED if self._stream is None else self._rule_failure(self._stream.withdraw_cut(), self._unedited)
+
+    def cut_answer_short(self) -> None:
+        """Let no clause comply by an answer of which the rest will not come."""
+        self._plan = self._plan.for_incomplete_answer()
 
     def decide(self) -> Decision:
         """Close the evaluation. The same decision however often it is asked for."""
         if self._decision is None:
-            self._decision = self._decided()
+            try:
+                self._decision = self._decided()
+            except Exception as error:
+                contain("engine.decide", error)
+                self._decision = self._decided_nothing()
         return self._decision
 
-    def _looked(self, stages: Sequence[Stage], call: ModelCall) -> Steps[Ruling]:
+    def _rule_failure(self, slots: Sequence[Slot], failures: dict[int, Finding]) -> Ruling:
+        law, found = self._plan.law, {slot.position: slot.error(INTERNAL) for slot in slots}
+        failures |= found
+        asked = strictest(law.asks(finding) for finding in found.values())
+        done = strictest(law.does(finding) for finding in found.values())
+        if self._plan.policy.mode is Mode.OBSERVE:
+            self._action = strictest((self._action, asked))
+            return PROCEED
+        self._action, self._would = strictest((self._action, done)), strictest((self._would, asked))
+        return Ruling(done)
+
+    def _looked(self, stages: Sequence[Stage], call: ModelCall, *, is_awaited: bool = True) -> Steps[Ruling]:
         """Look at all that needs no waiting first: a caller who goes away then loses no more than he must."""
         plans, looks, waiting = self._plan.stages, self._looks, []
         try:
@@ -115,7 +182,10 @@ class Evaluation:
         except BaseException:
             self._note(self._deviating(stages))
             raise
-        return self._rule(stages)
+        if is_awaited:
+            return self._rule(stages)
+        self._note(self._deviating(stages))
+        return PROCEED
 
     def _wait(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
@@ -139,6 +209,7 @@ class Evaluation:
 
     def _rule(self, stages: Sequence[Stage]) -> Ruling:
         """What is done now."""
+        self._taken_before = (self._action, self._would, self._redacted)
         looks = self._deviating(stages)
         if not looks:
             return PROCEED
@@ -167,7 +238,7 @@ class Evaluation:
         audiences = tuple([looks[stage].audience if stage in looks else None for stage in STAGES])
         deviations = self._deviations()
         tally = plan.frame(audiences).deviating(deviations)
-        conclusion = conclude(deviations.values(), plan.law, assessed=tally.complied > 0)
+        conclusion = self._concluded(deviations.values(), tally)
         action = self._action if cut is None else strictest((self._action, cut.action))
         return Decision(
             id=self._new_id(),
@@ -187,12 +258,35 @@ class Evaluation:
             released_chars=self._released_chars if cut is not None else None,
         )
 
+    def _concluded(self, deviations: Collection[Finding], tally: Tally) -> Conclusion:
+        conclusion = conclude(deviations, self._plan.law, assessed=tally.complied > 0)
+        is_short = any(finding.reason == INCOMPLETE_ANSWER for finding in tally.findings)
+        if conclusion.verdict is Verdict.COMPLIED and is_short:  # what complied is the request alone
+            return Conclusion(Verdict.UNASSESSED, reason=INCOMPLETE_ANSWER)
+        return conclusion
+
+    def _decided_nothing(self) -> Decision:
+        """Return the decision where none can be made, which says so."""
+        policy = self._plan.policy
+        return Decision(
+            id=self._new_id(),
+            time_unix_nano=self._now_ns(),
+            specs=self._plan.specs,
+            policy_digest=policy.digest,
+            mode=policy.mode,
+            verdict=Verdict.ERROR,
+            action=taken(self._action, policy.mode),
+            reason=INTERNAL,
+        )
+
     def _unseen(self, verdict: Verdict, findings: Sequence[Finding]) -> str | None:
         """Of a call that nothing assessed, the reason for which something was not seen that a check would look at."""
         gaps = self._call.gaps
-        if gaps is WHOLE or verdict is not Verdict.UNASSESSED:
+        if verdict is not Verdict.UNASSESSED:
             return None
-        reasons = {reason for side in EVERYTHING if (reason := gaps.of((side,)))}
+        reasons = {INCOMPLETE_ANSWER}
+        if gaps is not WHOLE:
+            reasons |= {reason for side in EVERYTHING if (reason := gaps.of((side,)))}
         return next((finding.reason for finding in findings if finding.reason in reasons), None)
 
     def _would_have(self, action: Action) -> Action | None:
@@ -207,14 +301,10 @@ class Evaluation:
         for found in self._looks.values():
             if found.deviations:
                 deviations.update(found.deviations)
-        if self._stream is None:
-            return deviations
-        for position, finding in self._stream.findings.items():
-            known = deviations.get(position, finding)
-            deviations[position] = (
-                known if worst_outcome((known.outcome, finding.outcome)) is known.outcome else finding
-            )
-        return deviations
+        for other in (self._stream.findings if self._stream is not None else {}, self._failures):
+            for position, finding in other.items():
+                deviations[position] = _worse(deviations.get(position, finding), finding)
+        return deviations | self._unedited
 
     def _cut(self) -> Cut | None:
         """How the stream was cut; the part that something else was handed over for is noted as redacted."""
@@ -228,3 +318,7 @@ class Evaluation:
         if self._released_chars is None:
             self._released_chars = self._stream.released_chars
         return cut
+
+
+def _worse(one: Finding, other: Finding) -> Finding:
+    return one if worst_outcome((one.outcome, other.outcome)) is one.outcome else other

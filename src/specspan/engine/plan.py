@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from specspan.call import Gaps
-from specspan.checks.check import TextAt, finds_in_part, needs_of
+from specspan.checks.check import INPUT, TextAt, finds_in_part, needs_of
 from specspan.checks.patterns import MultiPattern
 from specspan.decision import Finding, Outcome, OverrideKind, OverrideRuling, SpecRef, Stage
-from specspan.engine.bound_check import NOT_SAMPLED, NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, NOT_SAMPLED, NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
 from specspan.engine.outcomes import Frame
 from specspan.engine.precedence import Law, law_of
 from specspan.engine.stream_check import StreamPlan, stream_plan
@@ -95,6 +95,11 @@ class StagePlan:
             self, slots=tuple(slot.short(reason) if reason else slot for slot, reason in clauses), _audiences={}
         )
 
+    def never_complying(self, reason: str) -> StagePlan:
+        """Return the plan in which every check can find a violation, and none that its clause complies."""
+        slots = tuple(slot if slot.gap is not None else slot.short(reason) for slot in self.slots)
+        return replace(self, slots=slots, _audiences={})
+
     def audience(self, texts: Sequence[TextAt]) -> Audience:
         """The checks that read something of ``texts``."""
         roles = frozenset([text.role for text in texts])
@@ -132,6 +137,7 @@ class Plan:
     _frames: dict[Reached, Frame] = field(default_factory=dict)
     _drawn: dict[float, Plan] = field(default_factory=dict)
     _short: dict[Gaps, Plan] = field(default_factory=dict)
+    _incomplete: list[Plan] = field(default_factory=list)
 
     def frame(self, reached: Reached) -> Frame:
         """The frame of calls that came so far."""
@@ -160,6 +166,7 @@ class Plan:
             aside=tuple(aside.values()),
             _frames={},
             _drawn={},
+            _incomplete=[],
         )
 
     def drawn(self, chance: float) -> Plan:
@@ -184,6 +191,40 @@ class Plan:
             remember(self._short, gaps, self._seeing(gaps))
         return self._short[gaps]
 
+    def for_incomplete_answer(self) -> Plan:
+        """Return the plan for an answer that was cut short: it can violate a clause, and complies with none."""
+        if not self._incomplete:
+            stages = {
+                stage: plan if stage is Stage.INPUT else plan.never_complying(INCOMPLETE_ANSWER)
+                for stage, plan in self.stages.items()
+            }
+            self._incomplete.append(replace(self, stages=stages, _frames={}, _drawn={}, _short={}, _incomplete=[]))
+        return self._incomplete[0]
+
+    def without_checks(self) -> Plan:
+        """Return the plan for a call that cannot be evaluated at all: it runs no check."""
+        every = [slot for plan in self.stages.values() for slot in plan.slots]
+        return replace(
+            self,
+            stages={stage: plan.keeping(lambda _: False) for stage, plan in self.stages.items()},
+            stream=self.stream.keeping(lambda _: False),
+            unsampled={**self.unsampled, **{slot.position: slot.unassessed for slot in every}},
+            shares=(),
+            _frames={},
+            _drawn={},
+            _short={},
+            _incomplete=[],
+        )
+
+    def slots_at(self, stages: Container[Stage]) -> list[Slot]:
+        """Return the checks that could act at some stages. Without the input, no check that needs it can look."""
+        return [
+            slot
+            for stage, plan in self.stages.items()
+            for slot in plan.slots
+            if stage in stages or (Stage.INPUT in stages and INPUT in needs_of(slot.check))
+        ]
+
     def _seeing(self, gaps: Gaps) -> Plan:
         every = [slot for plan in self.stages.values() for slot in plan.slots]
         short = [(slot, reason) for slot in every if (reason := gaps.of(sorted(needs_of(slot.check))))]
@@ -198,6 +239,7 @@ class Plan:
             _frames={},
             _drawn={},
             _short={},
+            _incomplete=[],
         )
 
     def _sampled(self, share: float) -> Plan:
@@ -211,6 +253,7 @@ class Plan:
             shares=(),
             _frames={},
             _drawn={},
+            _incomplete=[],
         )
 
     def _usual(self, reached: Reached) -> dict[int, Finding]:

@@ -12,7 +12,7 @@ from specspan.checks.check import TextAt
 from specspan.checks.patterns import MultiPattern, Pattern
 from specspan.decision import Action, CheckKind, Evidence, Finding, Mode, Outcome, Stage
 from specspan.engine.bound_check import Slot, ask
-from specspan.engine.precedence import Law, strictest
+from specspan.engine.precedence import REWRITES, Law, strictest
 from specspan.engine.rewriting import Cut, marker
 
 # MERGED stream_plan: What can cut a streamed answer, and how far back each pattern of it must look.
@@ -198,6 +198,8 @@ class StreamCheck:
         self._call = call
         self._overhead_ns = overhead_ns
         self._answers: dict[int, _Answer] = {}
+        self._cut_by: tuple[Slot, ...] = ()
+        self._cut_chars = 0
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
     def feed(self, choice: int, text: str) -> Cut | None:
@@ -217,10 +219,26 @@ class StreamCheck:
         if found:
             self.choice = choice
             self.cut = self._cut(found, answer, text)
+            self._cut_by = tuple(each.slot for each in found if each.asks in REWRITES)
         if self.cut is None:
             self.released_chars += len(text)
+        else:
+            self._cut_chars = len(text)
         self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
         return self.cut
+
+    def withdraw_cut(self) -> Sequence[Slot]:
+        """Take back a cut whose text could not be put in place, and look no more for the clauses that asked for it.
+
+        Returns:
+            The checks of those clauses.
+        """
+        withdrawn, self.cut, self._cut_by = self._cut_by, None, ()
+        self.released_chars += self._cut_chars
+        for slot in withdrawn:
+            self.findings.pop(slot.position, None)
+        self._plan = self._plan.keeping(lambda slot: slot.position in self._plan.positions and slot not in withdrawn)
+        return withdrawn
 
     def _begin(self, choice: int) -> _Answer:
         due = CODE_CHARS if self._plan.code else sys.maxsize

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from opentelemetry import context as otel_context
 
-from specspan._support.guard import guard
 from specspan.call import Attribute, Message, Request, Response, ToolCall
 from specspan.engine.waiting import Steps, run_async, run_sync
 from specspan.instrument.adapter import Adapter, Invocation
@@ -102,7 +101,7 @@ class ToolRun:
         try:
             yield
         except BaseException as error:
-            self._live.left_by(error)
+            self._live.fail(error)
             raise
         self._token = self._live.attach()
 
@@ -112,13 +111,7 @@ class ToolRun:
         Raises:
             Blocked: it must not run.
         """
-        live = self._live
-        with guard("instrument.tool"):
-            live.answered(self._tool)
-            if live.evaluation is not None:
-                ruling = yield from live.evaluation.output(live.call)
-                if ruling.action.stops:
-                    raise live.block(live.evaluation)
+        yield from self._live.decide_response(self._tool)
 
     def left(self, error: BaseException | None) -> None:
         """It is over."""
@@ -126,7 +119,7 @@ class ToolRun:
         if error is None:
             self._live.end(COMPLETED)
         else:
-            self._live.left_by(error)
+            self._live.fail(error)
 
 
 def _running(tool: ToolCall) -> ToolRun | None:

@@ -18,7 +18,7 @@ from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.live_call import LiveCall, should_skip
 from specspan.instrument.pipeline import Handler, Pipeline, active
 from specspan.instrument.stream_proxies import pull, pull_async
-from specspan.instrument.streamed_call import Flow
+from specspan.instrument.streamed_call import StreamedCall
 from specspan.instrument.work_span import Body, GeneratorBody, WorkSpan, drive, name_after, start_async_generator
 from specspan.instrument.wrapper import run_call, run_call_async
 
@@ -125,7 +125,7 @@ def _deltas(chunk: Any) -> tuple[tuple[int, str], ...]:
 class ModelBody(GeneratorBody):
     """A generator's body that is a model's stream: the call is made with its first turn."""
 
-    __slots__ = ("_adapter", "_called", "_flow", "_invocation", "_pipeline")
+    __slots__ = ("_adapter", "_call", "_called", "_invocation", "_pipeline")
 
     def __init__(
         self, adapter: Adapter, pipeline: Pipeline, called: Callable[..., Any], invocation: Invocation
@@ -135,49 +135,48 @@ class ModelBody(GeneratorBody):
         self._pipeline = pipeline
         self._called = called
         self._invocation = invocation
-        self._flow: Flow | None = None
+        self._call: StreamedCall | None = None
 
     def send(self, value: Any) -> Any:
-        flow = self._flow or self._open()
-        return pull(flow, self.body.close, self.body.send, value)
+        return pull(self._call or self._open(), self.body.close, self.body.send, value)
 
     def throw(self, error: BaseException) -> Any:
         self.reader.throws(error)
-        return pull(self._flow or self._open(), self.body.close, self.body.throw, error)
+        return pull(self._call or self._open(), self.body.close, self.body.throw, error)
 
     async def asend(self, value: Any) -> Any:
-        if self._flow is None:
-            flow = await self._open_async()
-            return await pull_async(flow, self.body.aclose, start_async_generator, self.body)
-        return await pull_async(self._flow, self.body.aclose, self.body.asend, value)
+        if self._call is None:
+            call = await self._open_async()
+            return await pull_async(call, self.body.aclose, start_async_generator, self.body)
+        return await pull_async(self._call, self.body.aclose, self.body.asend, value)
 
     async def athrow(self, error: BaseException) -> Any:
         self.reader.throws(error)
-        return await pull_async(self._flow or await self._open_async(), self.body.aclose, self.body.athrow, error)
+        return await pull_async(self._call or await self._open_async(), self.body.aclose, self.body.athrow, error)
 
-    def _open(self) -> Flow:
+    def _open(self) -> StreamedCall:
         live = LiveCall(self._adapter, self._pipeline, self._invocation)
         try:
             return self._begun(live, run_sync(live.input(self._invocation)))
         except BaseException as error:
-            live.left_by(error)
+            live.fail(error)
             raise
 
-    async def _open_async(self) -> Flow:
+    async def _open_async(self) -> StreamedCall:
         live = LiveCall(self._adapter, self._pipeline, self._invocation)
         try:
             return self._begun(live, await run_async(live.input(self._invocation)))
         except BaseException as error:
-            live.left_by(error)
+            live.fail(error)
             raise
 
-    def _begun(self, live: LiveCall, sent: Invocation) -> Flow:
+    def _begun(self, live: LiveCall, sent: Invocation) -> StreamedCall:
         if sent is not self._invocation:
             self.body = self._called(*sent.args, **sent.kwargs)
         live.attach()  # for good: the context is the body's own
-        self._flow = Flow(live, self.reader.ending)
-        weakref.finalize(self, self._flow.abandoned)
-        return self._flow
+        self._call = StreamedCall(live, self.reader.ending)
+        weakref.finalize(self, self._call.abandoned)
+        return self._call
 
 
 F = TypeVar("F", bound=Callable[..., Any])

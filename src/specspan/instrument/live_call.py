@@ -1,14 +1,16 @@
 """One model call, from before it is made until its answer is handed over.
 
 Start the span; input stage; the call, with the span current; output stage; end the span, once. What waits is written
-as steps (`specspan.engine.waiting`), so that sync and async callers share all of it. A failure of our own is counted
-and changes nothing for the application: the call is made once, and its answer is returned.
+as steps (`specspan.engine.waiting`), so that sync and async callers share all of it.
+
+A failure of specspan's own is counted, and the call is made once whatever fails. Where a clause could still act, the
+failure is ruled on as its ``on_error`` says: see `LiveCall.rule_failure`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +19,10 @@ from opentelemetry.trace import Span
 
 from specspan._support.guard import contain
 from specspan.call import ModelCall, Request
-from specspan.engine.evaluation import Evaluation
+from specspan.decision import Stage
+from specspan.engine.engine import Engine
+from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL, Evaluation
+from specspan.engine.rewriting import PROCEED, Ruling
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Adapter, Invocation
@@ -45,14 +50,15 @@ class LiveCall:
 
     __slots__ = (
         "_active_call",
+        "_failure",
         "_first",
         "_recorder",
         "adapter",
         "asks",
         "call",
+        "ended",
         "evaluation",
         "first_chunk_s",
-        "over",
         "span",
         "started_s",
     )
@@ -60,10 +66,11 @@ class LiveCall:
     def __init__(self, adapter: Adapter, pipeline: Pipeline, invocation: Invocation) -> None:
         self._first = once_flag()
         self._recorder = pipeline.recorder
+        self._failure = PROCEED  # what is to be done about a failure before the input stage
         self.adapter = adapter
         self.evaluation: Evaluation | None = None
         self.first_chunk_s: float | None = None
-        self.over = False
+        self.ended = False
         request = None
         try:
             request = adapter.request(invocation)
@@ -74,16 +81,25 @@ class LiveCall:
         self.asks = False
         """Whether `input` is to be run before the call is made."""
         if pipeline.engine is not None:
-            try:
-                self.evaluation = pipeline.engine.open(current_overrides(), self.call)
-                self.asks = request is not None and self.evaluation.reads_input
-            except Exception as error:
-                contain("instrument.open", error)
+            self._open(pipeline.engine, is_read=request is not None)
         self.started_s = time.perf_counter()
         self.span, joined = self._begun()
         self._active_call = ActiveCall(
             adapter.package, self.span, joined=joined, executes=self.call.request.executes, gateway=adapter.gateway
         )
+
+    def _open(self, engine: Engine, *, is_read: bool) -> None:
+        """Open the evaluation. Where that fails, or the request could not be read, clauses fail as they say."""
+        try:
+            self.evaluation = engine.open(current_overrides(), self.call)
+            self.asks = is_read and self.evaluation.reads_input
+            if not is_read:
+                self._failure = self.evaluation.fail(BEFORE_CALL)
+        except Exception as error:
+            contain("instrument.open", error)
+            self.evaluation = engine.open_plain(self.call)
+            self._failure = self.evaluation.fail_whole()
+        self.asks = self.asks or self._failure.action.stops
 
     def _begun(self) -> tuple[Span, bool]:
         """The call's span, and whether it is somebody else's."""
@@ -108,28 +124,39 @@ class LiveCall:
         Raises:
             Blocked: the policy sends nothing.
         """
-        if self.asks and self.evaluation is not None:
-            try:
-                ruling = yield from self.evaluation.input(self.call)
-                if ruling.action.stops:
-                    raise self.block(self.evaluation)
-                if ruling.edits:
-                    invocation = self.adapter.edit_request(invocation, ruling.edits)
-                    self.call = replace(self.call, request=self.adapter.request(invocation))
-            except Blocked:
-                raise
-            except Exception as error:
-                contain("instrument.input", error)
-        return invocation
+        if self._failure.action.stops:
+            raise self.block()
+        if not self.asks or self.evaluation is None:
+            return invocation
+        try:
+            ruling = yield from self.evaluation.input(self.call)
+        except Exception as error:
+            self.rule_failure("instrument.input", error, BEFORE_CALL)
+            return invocation
+        if ruling.action.stops:
+            raise self.block()
+        if not ruling.edits:
+            return invocation
+        try:
+            edited = self.adapter.edit_request(invocation, ruling.edits)
+            self.call = replace(self.call, request=self.adapter.request(edited))
+        except Exception as error:
+            self.rule_failure("instrument.edit_request", error, BEFORE_CALL, self.evaluation.fail_rewrite)
+            return invocation
+        return edited
 
-    def kept(self, result: Any) -> Any:
-        """An answer as it came, with what can be read of it only once still to be read."""
+    def buffer_response(self, result: Any) -> Any:
+        """Return an answer that the application can still read after what can be read only once was read of it.
+
+        Raises:
+            Blocked: it cannot be read, and a clause fails closed.
+        """
         if self.adapter.keep is None:
             return result
         try:
             return self.adapter.keep(result)
         except Exception as error:
-            contain("instrument.keep", error)
+            self.rule_failure("instrument.keep", error, AFTER_CALL)
             return result
 
     def output(self, result: Any) -> Steps[Any]:
@@ -138,28 +165,42 @@ class LiveCall:
         Raises:
             Blocked: the policy hands nothing over.
         """
-        try:
-            self.answered(result)
-            if self.evaluation is not None and self._answer_came:
-                ruling = yield from self.evaluation.output(self.call)
-                if ruling.action.stops:
-                    raise self.block(self.evaluation)
-                if ruling.edits:
-                    result = self.adapter.edit_response(result, ruling.edits)
-                    self.answered(result)
-        except Blocked:
-            raise
-        except Exception as error:
-            contain("instrument.output", error)
+        result = yield from self.decide_response(result)
         self.end(COMPLETED)
         return result
 
+    def decide_response(self, result: Any) -> Steps[Any]:
+        """Have an answer decided. Returns what to hand over.
+
+        Raises:
+            Blocked: the policy hands nothing over.
+        """
+        try:
+            self.set_response(result)
+            if self.evaluation is None or not self._is_answered:
+                return result
+            ruling = yield from self.evaluation.output(self.call)
+        except Exception as error:
+            self.rule_failure("instrument.output", error, AFTER_CALL)
+            return result
+        if ruling.action.stops:
+            raise self.block()
+        if not ruling.edits:
+            return result
+        try:
+            edited = self.adapter.edit_response(result, ruling.edits)
+            self.set_response(edited)
+        except Exception as error:
+            self.rule_failure("instrument.edit_response", error, AFTER_CALL, self.evaluation.fail_rewrite)
+            return result
+        return edited
+
     @property
-    def _answer_came(self) -> bool:
+    def _is_answered(self) -> bool:
         response = self.call.response
         return response is not None and not response.in_progress
 
-    def answered(self, result: Any) -> None:
+    def set_response(self, result: Any) -> None:
         """Take in an answer, or what a stream came to so far."""
         self.call = ModelCall(self.call.request, self.adapter.response(result), self.call.context)
 
@@ -167,13 +208,40 @@ class LiveCall:
         """Make the span current; give what is returned to `specspan.instrument.context.restore`."""
         return otel_context.attach(context_during(self._active_call))
 
-    def block(self, evaluation: Evaluation) -> Blocked:
+    def rule_failure(
+        self,
+        place: str,
+        error: Exception,
+        stages: Sequence[Stage],
+        fail: Callable[[Sequence[Stage]], Ruling] | None = None,
+    ) -> None:
+        """Contain a failure of specspan's own at a point where the checks of some stages could still act.
+
+        ``fail`` is how the evaluation takes it: by default as `Evaluation.fail`.
+
+        Raises:
+            Blocked: a clause that could have acted fails closed.
+        """
+        contain(place, error)
+        if self.evaluation is None:
+            return
+        try:
+            ruling = (fail or self.evaluation.fail)(stages)
+        except Exception as failure:
+            contain("instrument.fail", failure)
+            return
+        if ruling.action.stops:
+            raise self.block()
+
+    def block(self) -> Blocked:
         """End the call as one that the policy stopped. Returns what to raise."""
-        error = Blocked(evaluation.decide())
+        if self.evaluation is None:
+            raise RuntimeError("a call without an evaluation cannot be stopped by the policy")
+        error = Blocked(self.evaluation.decide())
         self.end(Ending(EndKind.BLOCKED, error))
         return error
 
-    def left_by(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """End the call as one that ``error`` left."""
         self.end(ending_of(error))
 
@@ -181,7 +249,7 @@ class LiveCall:
         """Decide, record and end the span; only the first ending counts."""
         if not self._first():
             return
-        self.over = True
+        self.ended = True
         duration_s = time.perf_counter() - self.started_s
         decision = None
         overhead_ns: Mapping[str, int] = {}

@@ -1,185 +1,325 @@
-"""One streamed answer on its way to its consumer: watched chunk by chunk, cut where the policy says so."""
+"""One streamed answer on its way to its consumer: watched chunk by chunk, cut where the policy says so.
+
+`StreamedCall` is the one place that knows what of a stream was handed over, what is withheld, and why. Its readers
+(`specspan.instrument.stream_proxies`) hand over each chunk that it accepts; any other they have decided, and hand over
+what the `Release` holds.
+
+A finish reason is not the end of an answer. The chunk that completes one is withheld until the answer so far was
+decided, since a consumer may stop there; whatever follows is watched, and decided when the stream is exhausted.
+"""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from specspan._support.guard import guard
+from specspan._support.guard import contain, guard
 from specspan.call import ModelCall, Refusal, Text
+from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
+from specspan.errors import Blocked
+from specspan.instrument.adapter import Accumulator
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.work_span import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.record.call_end import Ending
 
+Close: TypeAlias = Callable[[], Any]
+"""Closes where chunks come from; awaited where they are."""
 
-@dataclass(frozen=True, slots=True)
-class Cutoff:
-    """The stream ends here."""
+END: Any = object()
+"""Stands for the chunk after the last one: the stream is exhausted."""
 
-    chunk: Any = None
-    """What is handed over in place of the chunk that was examined; None: nothing."""
-    error: BaseException | None = None
-    """What is raised in its place."""
+MAX_EARLY_DECISIONS = 4
+"""How many chunks of one stream are withheld because the answer seems complete. Some servers say so on every chunk:
+beyond, the answer is decided when the stream is exhausted."""
 
 
-class Flow:
-    """What passes of one stream. One consumer at a time. Knows neither where chunks come from nor where they go."""
+class Release:
+    """All that is still to be given out of a chunk that was withheld, or of a stream that is cut."""
 
-    __slots__ = ("_check", "_ending_of", "_is_last", "_live", "_rest", "_seen", "_undecided", "over")
+    __slots__ = ("_chunks", "_error", "is_last")
+
+    def __init__(
+        self, chunks: Iterable[Any] = (), error: BaseException | None = None, *, is_last: bool = False
+    ) -> None:
+        self._chunks = iter(chunks)
+        self._error = error
+        self.is_last = is_last
+        """Whether nothing more of the stream is read: its source is closed."""
+
+    def give(self, end: Exception) -> Any:
+        """Return the next chunk.
+
+        Raises:
+            Exception: the error that stands in place of what was withheld, once; then ``end``.
+        """
+        for chunk in self._chunks:
+            return chunk
+        error, self._error = self._error, None
+        raise error or end
+
+
+class StreamedCall:
+    """State of one stream between where its chunks come from and its one consumer."""
+
+    __slots__ = (
+        "_check",
+        "_cut",
+        "_decided_output",
+        "_early_decisions",
+        "_ending_of",
+        "_failure",
+        "_is_decided",
+        "_is_exhausted",
+        "_is_last",
+        "_live",
+        "_seen",
+        "remains",
+    )
 
     def __init__(self, live: LiveCall, ending_of: Callable[[BaseException | None], Ending] = ending_of) -> None:
         self._live = live
         self._ending_of = ending_of
-        self._seen = live.adapter.accumulator(live.call.request)
-        self._undecided = live.evaluation  # until the answer as a whole was decided
+        self._seen: Accumulator = _NothingSeen()
         self._check: StreamCheck | None = None
+        self._cut: tuple[int, Cut] | None = None  # why the chunk at hand is withheld: the policy cuts the stream at it
+        self._failure: Exception | None = None  # why it is withheld: it could not be watched
+        self._decided_output: Any = None  # the answer that was decided latest
+        self._is_decided = False  # whether nothing came since
+        self._is_exhausted = False
+        self._early_decisions = 0 if live.evaluation is None else MAX_EARLY_DECISIONS
         self._is_last = live.adapter.is_last if live.joined else None
-        self.over = False
-        """Whether it was cut: there is nothing more to come but what `rest` gives."""
-        self._rest: Iterator[Any] = iter(())
-        if live.evaluation is not None:
-            with guard("instrument.stream"):
+        self.remains: Release | None = None
+        """What is still to be given out once the stream was cut; None as long as it was not."""
+        try:
+            self._seen = live.adapter.accumulator(live.call.request)
+            if live.evaluation is not None:
                 self._check = live.evaluation.stream()
+        except Exception as error:
+            self._fail_open(error)
+
+    def _fail_open(self, error: Exception) -> None:
+        """Rule on a stream that cannot be watched. Where it is not let through, the first chunk says so."""
+        try:
+            self._live.rule_failure("instrument.stream", error, AFTER_CALL)
+        except Blocked as blocked:
+            self._failure = blocked
 
     def source(self, stream: Any) -> Any:
-        """What is closed where the policy cuts ``stream``."""
-        return self._live.adapter.source(stream)
-
-    def take(self, chunk: Any) -> bool:
-        """Take in a chunk. False: `examine` it before it is handed over."""
-        if self._check is not None:
-            return False
-        self._note(chunk)
-        if self._undecided is not None:
-            return not self._seen.finished
-        if self._is_last is not None:
-            self._end_at(chunk)
-        return True
-
-    def rest(self, end: type[Exception]) -> Any:
-        """The next chunk that tells a client that a stream which was cut is over; ``end`` is raised after the last."""
-        for chunk in self._rest:
-            return chunk
-        raise end
-
-    def examine(self, chunk: Any) -> Steps[Cutoff | None]:
-        """Have a chunk decided: its text by the stream's check, and with the last one the whole answer."""
-        with guard("instrument.examine"):
-            if self._check is not None:
-                for choice, text in self._live.adapter.deltas(chunk):
-                    cut = self._check.feed(choice, text)
-                    if cut is not None:
-                        return (yield from self._cut(chunk, choice, cut))
-                self._note(chunk)
-            if self._seen.finished:
-                cutoff = yield from self._decide(chunk)
-                if cutoff is not None:
-                    return cutoff
-        self._end_at(chunk)
-        return None
-
-    def _end_at(self, chunk: Any) -> None:
-        """End it before the last chunk is handed over: with that, the span is ended by whoever else's it is."""
-        with guard("instrument.last_chunk"):
-            if self._undecided is None and self._is_last is not None and self._is_last(chunk):
-                self._end(COMPLETED)
-
-    def exhausted(self) -> Steps[Cutoff | None]:
-        """There are no more chunks. A `Cutoff`: that is not how it is to end for the consumer."""
-        with guard("instrument.exhausted"):
-            cutoff = yield from self._decide()
-            if cutoff is not None:
-                return cutoff
-        self._end(self._ending_of(None))
-        return None
-
-    def closed(self) -> Steps[None]:
-        """The consumer closed it. What was handed over is decided; if that was all of it, nothing was cut short."""
+        """Return what is closed where the policy cuts ``stream``."""
         try:
-            with guard("instrument.closed"):
-                yield from self._rule()
-        finally:  # also when nobody waits for the decision any more
-            self._end(COMPLETED if self._seen.finished else CLOSED)
+            return self._live.adapter.source(stream)
+        except Exception as error:
+            contain("instrument.source", error)
+            return stream
 
-    def left_by(self, error: BaseException) -> None:
-        """It broke off."""
-        self._break_off(self._ending_of(error))
-
-    def abandoned(self) -> None:
-        """The consumer let go of it."""
-        self._break_off(COMPLETED if self._seen.finished else ABANDONED)
-
-    def _note(self, chunk: Any) -> None:
+    def accept(self, chunk: Any) -> bool:
+        """Take in a chunk. True: hand it over. False: have it decided first."""
+        if self._failure is not None:
+            return False
         live = self._live
         if live.first_chunk_s is None:
             live.first_chunk_s = time.perf_counter() - live.started_s
         try:
+            if self._check is not None:
+                for choice, text in live.adapter.deltas(chunk):
+                    cut = self._check.feed(choice, text)
+                    if cut is not None:
+                        self._cut = choice, cut
+                        return False
+            self._is_decided = False
             self._seen.add(chunk)
-        except Exception:
-            with guard("instrument.chunk"):
-                raise
+            if self._is_last is not None and self._is_last(chunk):
+                self._is_exhausted = True
+                return False
+            return not (self._early_decisions and self._seen.finished)  # noqa: TRY300 - no dearer than it must be
+        except Exception as error:
+            self._failure = error
+            return False
 
-    def _decide(self, chunk: Any = None) -> Steps[Cutoff | None]:
-        """Decide the answer, of which ``chunk`` is not handed over yet."""
-        evaluation = self._undecided
-        ruling = yield from self._rule(chunk)
-        if evaluation is not None and ruling.action.stops:
-            return Cutoff(error=self._live.block(evaluation))
-        return None
+    def decide(self, chunk: Any, close: Close | None) -> Steps[Release]:
+        """Have a chunk decided that was not accepted, or with `END` the whole answer.
 
-    def _rule(self, withheld: Any = None) -> Steps[Ruling]:
-        evaluation, self._undecided, self._check = self._undecided, None, None
-        if evaluation is None:
-            return PROCEED
+        ``close`` is called where the policy cuts the stream. It is not kept: it may hold the stream's own reader.
+        """
+        try:
+            release = yield from self._release(chunk)
+        except Blocked as blocked:
+            release = Release(error=blocked, is_last=True)
+        if release.is_last:
+            self.remains = release
+            yield _Closing(close)
+        return release
+
+    def closed(self) -> Steps[None]:
+        """Take in that the consumer closed the stream. What was handed over is decided."""
+        is_finished = self._is_finished()
+        try:
+            yield from self._decide_handed_over(is_whole=is_finished)
+        finally:  # also when nobody waits for the decision any more
+            self._end(COMPLETED if is_finished else CLOSED)
+
+    def fail(self, error: BaseException) -> None:
+        """Take in that ``error`` broke the stream off."""
+        self._break_off(self._ending_of(error), is_whole=self._is_finished())
+
+    def abandoned(self) -> None:
+        """Take in that the consumer let go of the stream."""
+        is_finished = self._is_finished()
+        self._break_off(COMPLETED if is_finished else ABANDONED, is_whole=is_finished)
+
+    def _release(self, chunk: Any) -> Steps[Release]:
+        """The one guard around all that stands between the clauses and a chunk that is withheld."""
+        cut, self._cut = self._cut, None
+        failure, self._failure = self._failure, None
+        self._is_exhausted = self._is_exhausted or chunk is END
+        try:
+            if failure is not None:
+                raise failure
+            if cut is not None:
+                return (yield from self._release_cut(chunk, *cut))
+            ruling = yield from self._decide_answer(withheld=chunk)
+            if ruling.action.stops:
+                raise self._live.block()
+        except Blocked:
+            raise
+        except Exception as error:
+            self._live.rule_failure("instrument.stream", error, AFTER_CALL)
+        if self._is_exhausted:  # where the span is somebody else's, before the last chunk: with that, they end it
+            self._end(self._ending_of(None))
+        return Release(() if chunk is END else (chunk,))
+
+    def _release_cut(self, chunk: Any, choice: int, cut: Cut) -> Steps[Release]:
+        """End the stream before ``chunk``, which is part of what is decided, and not of what is handed over."""
+        live, last = self._live, tuple[Any, ...]()
+        if cut.text is not None and live.evaluation is not None:
+            try:
+                last = (live.adapter.cut(chunk, choice, cut.text),)
+            except Exception as error:
+                live.rule_failure("instrument.cut", error, AFTER_CALL, live.evaluation.fail_cut)
+                self._seen.add(chunk)
+                return Release((chunk,))
+        handed_over: Accumulator = _NothingSeen()
+        stops = cut.action.stops
+        try:
+            handed_over = copy.deepcopy(self._seen)
+            self._is_decided = False
+            self._seen.add(chunk)
+            ruling = yield from self._decide_answer(withheld=chunk)
+            stops = stops or ruling.action.stops
+        except Exception as error:  # the cut stands whatever fails after it
+            live.rule_failure("instrument.cut_answer", error, AFTER_CALL)
+        rest = self._ended_by(() if stops else last, handed_over)
+        if stops:
+            raise live.block()
+        live.end(COMPLETED)
+        return Release(rest, is_last=True)
+
+    def _ended_by(self, last: Sequence[Any], handed_over: Accumulator) -> Sequence[Any]:
+        """Note as the answer what was handed over and ends with ``last``. Returns that, and what closes the stream."""
+        rest = list(last)
+        live, self._seen = self._live, handed_over
+        try:
+            for chunk in last:
+                handed_over.add(chunk)
+                for closing in live.adapter.closing(handed_over, chunk):
+                    rest.append(closing)
+                    handed_over.add(closing)
+            live.set_response(handed_over.result())
+        except Exception as error:
+            contain("instrument.handed_over", error)
+            live.call = ModelCall(live.call.request, None, live.call.context)  # what was withheld is not recorded
+        self._is_decided = True
+        return rest
+
+    def _decide_answer(self, withheld: Any = END, *, is_awaited: bool = True) -> Steps[Ruling]:
+        """Have the answer so far decided, unless that very answer was; ``withheld`` is not handed over yet."""
         live = self._live
-        live.answered(self._seen.result())
-        withheld_chars = 0 if withheld is None else sum(len(text) for _, text in live.adapter.deltas(withheld))
-        return (yield from evaluation.output(live.call, released_chars=_chars(live.call) - withheld_chars))
+        if live.evaluation is None or self._is_decided or live.ended:
+            return PROCEED
+        if withheld is not END and self._early_decisions:
+            self._early_decisions -= 1
+        live.set_response(self._seen.result())
+        self._is_decided = True
+        if live.call.output == self._decided_output:
+            return PROCEED
+        self._decided_output = live.call.output
+        withheld_chars = 0 if withheld is END else sum(len(text) for _, text in live.adapter.deltas(withheld))
+        released_chars = _chars(live.call) - withheld_chars
+        return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
 
-    def _cut(self, chunk: Any, choice: int, cut: Cut) -> Steps[Cutoff]:
-        """End the stream before ``chunk``. It is part of what is decided, and not of what was handed over."""
-        evaluation, handed_over = self._undecided, copy.deepcopy(self._seen)
-        self._seen.add(chunk)
-        yield from self._rule(chunk)
-        last = None
-        if not cut.action.stops and cut.text is not None:
-            last = self._live.adapter.cut(chunk, choice, cut.text)
-            handed_over.add(last)
-            rest = tuple(self._live.adapter.closing(handed_over, last))
-            for each in rest:
-                handed_over.add(each)
-            self._rest = iter(rest)
-        self._seen = handed_over
-        self._live.answered(handed_over.result())
-        if evaluation is not None and cut.action.stops:
-            return Cutoff(error=self._live.block(evaluation))
-        self._live.end(COMPLETED)
-        return Cutoff(last)
+    def _decide_handed_over(self, *, is_whole: bool) -> Steps[None]:
+        """Decide what was handed over where nothing can be withheld any more; ``is_whole``: that is the answer."""
+        evaluation = self._live.evaluation
+        if evaluation is None or self._live.ended:
+            return
+        try:
+            if not is_whole:
+                evaluation.cut_answer_short()
+                self._is_decided, self._decided_output = False, None
+            yield from self._decide_answer(is_awaited=False)
+        except Exception as error:
+            contain("instrument.break_off", error)
+            evaluation.fail(AFTER_CALL, is_awaited=False)
 
-    def _break_off(self, ending: Ending) -> None:
+    def _break_off(self, ending: Ending, *, is_whole: bool) -> None:
         """End it here and now. What was handed over is decided as far as that needs no waiting."""
-        with guard("instrument.break_off"):
-            _run_without_waiting(self._rule())
+        deciding = self._decide_handed_over(is_whole=is_whole)
+        next(deciding, None)
+        deciding.close()
         self._end(ending)
 
+    def _is_finished(self) -> bool:
+        """Return whether the whole answer came."""
+        try:
+            return self._is_exhausted or self._seen.finished
+        except Exception as error:
+            contain("instrument.finished", error)
+            return False
+
     def _end(self, ending: Ending) -> None:
-        if self._live.over:
+        if self._live.ended:
             return
-        with guard("instrument.answered"):
-            self._live.answered(self._seen.result())
+        if not self._is_decided:
+            try:
+                self._live.set_response(self._seen.result())
+            except Exception as error:
+                contain("instrument.response", error)
         self._live.end(ending)
 
 
-def _run_without_waiting(steps: Steps[Any]) -> None:
-    """Drive ``steps`` up to the first thing they must wait for."""
-    next(steps, None)
-    steps.close()
+class _NothingSeen:
+    """Stands for the accumulator of a stream that cannot be read."""
+
+    finished = False
+
+    def add(self, chunk: Any) -> None:
+        """Take nothing in."""
+
+    def result(self) -> Any:
+        raise LookupError("the chunks of this stream could not be read")
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """Closing where chunks come from, as a job to wait for."""
+
+    close: Close | None
+
+    def wait(self) -> None:
+        with guard("instrument.close"):
+            if self.close is not None:
+                self.close()
+
+    async def wait_async(self) -> None:
+        with guard("instrument.close"):
+            if self.close is not None:
+                await self.close()
 
 
 def _chars(call: ModelCall) -> int:

@@ -11,14 +11,16 @@ from types import TracebackType
 from typing import Any
 
 from specspan._support.guard import contain
+from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.waiting import run_async, run_sync
-from specspan.instrument.adapter import Adapter, Choose, Invocation
+from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.context import restore
 from specspan.instrument.live_call import LiveCall, should_skip
 from specspan.instrument.pipeline import Pipeline, active
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
-from specspan.instrument.streamed_call import Flow
+from specspan.instrument.streamed_call import StreamedCall
+from specspan.instrument.work_span import COMPLETED
 
 # MERGED managers: A provider's ``with`` block that makes the call when it is entered, as the application knows it.
 #
@@ -108,7 +110,11 @@ def wrap_client_method(adapter: Adapter, method: Called) -> Wrapper:
         pipeline = active()
         if pipeline is None:
             return wrapped(*args, **kwargs)
-        chosen = adapter if adapter.choose is None else _chosen(adapter.choose, instance, args, kwargs)
+        try:
+            chosen = adapter if adapter.choose is None else adapter.choose(instance, args, kwargs)
+        except Exception as error:
+            contain("instrument.choose", error)
+            chosen = _unreadable(adapter, error)
         if chosen is None or should_skip(chosen.package):
             return wrapped(*args, **kwargs)
         return through(chosen, pipeline, wrapped, chosen.prepare(Invocation(instance, args, kwargs)))
@@ -116,12 +122,22 @@ def wrap_client_method(adapter: Adapter, method: Called) -> Wrapper:
     return wrapper
 
 
-def _chosen(choose: Choose, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Adapter | None:
-    try:
-        return choose(instance, args, kwargs)
-    except Exception as error:
-        contain("instrument.choose", error)
-        return None
+def _unreadable(adapter: Adapter, error: Exception) -> Adapter:
+    """Return the adapter of a call of which nothing can be known."""
+
+    def fail(_: Any) -> Any:
+        raise error
+
+    return Adapter(
+        adapter.provider,
+        fail,
+        fail,
+        adapter.edit_request,
+        adapter.edit_response,
+        operation=adapter.operation,
+        package=adapter.package,
+        gateway=adapter.gateway,
+    )
 
 
 def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
@@ -130,7 +146,7 @@ def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: 
         sent = run_sync(live.input(invocation)) if live.asks else invocation
         token = live.attach()
         try:
-            result = live.kept(wrapped(*sent.args, **sent.kwargs))
+            result = live.buffer_response(wrapped(*sent.args, **sent.kwargs))
         finally:
             restore(token)
         streamed = _streamed(live, result, SyncStream)
@@ -140,7 +156,7 @@ def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: 
             adapter.load(result)
         return run_sync(live.output(result))
     except BaseException as error:
-        live.left_by(error)
+        live.fail(error)
         raise
 
 
@@ -150,7 +166,7 @@ async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, 
         sent = await run_async(live.input(invocation)) if live.asks else invocation
         token = live.attach()
         try:
-            result = live.kept(await wrapped(*sent.args, **sent.kwargs))
+            result = live.buffer_response(await wrapped(*sent.args, **sent.kwargs))
         finally:
             restore(token)
         streamed = _streamed(live, result, AsyncStream)
@@ -161,7 +177,7 @@ async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, 
             await loading
         return await run_async(live.output(result))
     except BaseException as error:
-        live.left_by(error)
+        live.fail(error)
         raise
 
 
@@ -187,13 +203,17 @@ def managed(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: I
 
 
 def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStream]) -> Any | None:
-    """The answer with its stream watched; None when it has none."""
+    """Return the answer with its stream watched; None when it has none.
+
+    Raises:
+        Blocked: its stream cannot be watched, and a clause fails closed.
+    """
     if live.adapter.stream_in is None:
         return None
     try:
         stream = live.adapter.stream_in(result)
-        if stream is not None:
-            return live.adapter.put_stream(result, watched(stream, Flow(live)))
+        return None if stream is None else live.adapter.put_stream(result, watched(stream, StreamedCall(live)))
     except Exception as error:
-        contain("instrument.stream", error)
-    return None
+        live.rule_failure("instrument.stream", error, AFTER_CALL)
+    live.end(COMPLETED)
+    return result
