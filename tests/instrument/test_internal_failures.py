@@ -171,10 +171,10 @@ def test_a_decorated_function(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> 
     def work() -> str:
         return "done"
 
-    monkeypatch.setattr(attributes, "of_context", fails)
+    monkeypatch.setattr(attributes, "add_context", fails)
     assert work() == "done"
     monkeypatch.undo()
     monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS", raising=False)
-    monkeypatch.setattr(attributes, "of_ending", fails)
+    monkeypatch.setattr(attributes, "add_ending", fails)
     assert work() == "done"
     assert len(spans.all) == 1
