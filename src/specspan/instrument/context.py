@@ -1,19 +1,17 @@
-"""What the application says about the work it does: facts about it, its scope, and declared exceptions.
+"""Statements of the application about its work: facts, a scope of autonomy, declared exceptions, and costs.
 
-Both travel in `contextvars`, so that they follow the work into tasks and stay out of everything else.
+They travel in `contextvars`, so that they follow the work into tasks and stay out of everything else.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from opentelemetry import context as otel_context
 
@@ -21,6 +19,7 @@ from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
+from specspan.instrument.block_base import Block, BlockUse
 from specspan.instrument.pipeline import active
 from specspan.instrument.scope_propagation import (
     BAGGAGE_KEY,
@@ -32,34 +31,31 @@ from specspan.instrument.scope_propagation import (
 )
 from specspan.scope.scope import Cost, ScopeOfAutonomy
 
-T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
-
 _EMPTY_CONTEXT = CallContext()
 _context: ContextVar[CallContext] = ContextVar("specspan.context", default=_EMPTY_CONTEXT)
 _overrides: ContextVar[tuple[Override, ...]] = ContextVar("specspan.overrides", default=())
 
 
 def current_context() -> CallContext:
-    """What the enclosing `context` blocks say, merged, under the scope of autonomy that arrived in baggage."""
-    said = _context.get()
+    """Return the merged facts of the enclosing `context` blocks, under the scope of autonomy in the baggage."""
+    context = _context.get()
     if BAGGAGE_KEY not in otel_context.get_current():
-        return said
-    arrived = scope_from_baggage()
-    if arrived is None or arrived[1] is said.standing:  # nothing there, or what an enclosing block put there
-        return said
-    scope, standing = combine_scopes((said.scope, said.standing), arrived)
-    return replace(said, scope=scope, standing=standing)
+        return context
+    received = scope_from_baggage()
+    if received is None or received[1] is context.standing:  # no scope there, or that of an enclosing block
+        return context
+    scope, standing = combine_scopes((context.scope, context.standing), received)
+    return replace(context, scope=scope, standing=standing)
 
 
 def current_overrides() -> tuple[Override, ...]:
-    """The exceptions that the enclosing `override` blocks declare, outermost first."""
+    """Return the exceptions that the enclosing `override` and `revoke` blocks declare, outermost first."""
     return _overrides.get()
 
 
 @dataclass(frozen=True, slots=True)
 class AmbientState:
-    """All that holds for the work at one place, so that it may hold for work elsewhere."""
+    """Everything in force at one place, to be put in force at another: context, overrides, OpenTelemetry's context."""
 
     context: CallContext = _EMPTY_CONTEXT
     overrides: tuple[Override, ...] = ()
@@ -68,19 +64,19 @@ class AmbientState:
 
     @classmethod
     def capture(cls) -> AmbientState:
-        """What holds for the caller."""
+        """Return the state in force for the caller."""
         return cls(_context.get(), _overrides.get(), otel_context.get_current())
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call ``function`` where this holds, and nothing else that was said."""
+        """Call ``function`` with this state in force, in place of the caller's."""
         tokens = self.activate()
         try:
             return function(*args, **kwargs)
         finally:
-            _leave(tokens)
+            _restore_all(tokens)
 
     def activate(self) -> tuple[Any, ...]:
-        """Have it hold from now on; returns what `restore` takes to undo that, innermost last."""
+        """Put the state in force. Returns what `restore` takes to undo that, innermost last."""
         return _context.set(self.context), _overrides.set(self.overrides), otel_context.attach(self.telemetry)
 
 
@@ -88,7 +84,7 @@ EMPTY = AmbientState()
 
 
 def restore(token: Any) -> None:
-    """Put back what a context variable, or OpenTelemetry's context, held before ``token``.
+    """Put back the value that a context variable, or OpenTelemetry's context, held before ``token``.
 
     A block that is left in another task or thread than it was entered in has nothing to put back there: its value
     never was in force outside its own.
@@ -102,64 +98,28 @@ def restore(token: Any) -> None:
         otel_context.detach(token)
 
 
-class _Block(Generic[T]):
-    """A ``with`` block, or a decorator, inside which a context variable holds something more."""
-
-    _variable: ContextVar[T]
-
-    def _inside(self, outside: T) -> T:
-        """What it holds inside, given what it held."""
-        raise NotImplementedError
-
-    def _enter(self) -> tuple[Any, ...]:
-        """Put it in force; what `restore` takes to undo that, innermost last."""
-        return (self._variable.set(self._inside(self._variable.get())),)
-
-    def __enter__(self) -> None:
-        self._tokens = self._enter()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        _leave(self._tokens)
-
-    def __call__(self, function: F) -> F:
-        """``function`` with every call of it inside the block.
-
-        Raises:
-            TypeError: a generator function has no one moment to be inside; use ``with`` in its body.
-        """
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"{function.__qualname__!r} is a generator function: use 'with' inside its body")
-        wrapper = self._awaited(function) if inspect.iscoroutinefunction(function) else self._called(function)
-        return functools.update_wrapper(wrapper, function)  # type: ignore[return-value]  # it has F's signature
-
-    def _called(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def called(*args: Any, **kwargs: Any) -> Any:
-            tokens = self._enter()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                _leave(tokens)
-
-        return called
-
-    def _awaited(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
-            tokens = self._enter()
-            try:
-                return await function(*args, **kwargs)
-            finally:
-                _leave(tokens)
-
-        return awaited
-
-
-def _leave(tokens: tuple[Any, ...]) -> None:
+def _restore_all(tokens: tuple[Any, ...]) -> None:
     for token in reversed(tokens):
         restore(token)
 
 
-class context(_Block[CallContext]):
-    """Says what the work inside the block belongs to.
+class _Statement(BlockUse):
+    """Use of a block inside which context variables hold something more."""
+
+    __slots__ = ("_activate", "_tokens")
+
+    def __init__(self, activate: Callable[[], tuple[Any, ...]]) -> None:
+        self._activate = activate
+
+    def __enter__(self) -> None:
+        self._tokens = self._activate()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        _restore_all(self._tokens)
+
+
+class context(Block):
+    """States what the work inside the block belongs to.
 
     ``with specspan.context(conversation="c-9", user="u-7", scope=ScopeOfAutonomy(...), under_18=True): ...``
 
@@ -171,8 +131,6 @@ class context(_Block[CallContext]):
         ConfigurationError: a pattern in the scope cannot be used.
     """
 
-    _variable = _context
-
     def __init__(
         self,
         *,
@@ -183,40 +141,41 @@ class context(_Block[CallContext]):
     ) -> None:
         if scope is not None:
             validate_patterns(scope)
-        self._said = CallContext(conversation, user, scope, attributes)
+        self._stated = CallContext(conversation, user, scope, attributes)
 
-    def _enter(self) -> tuple[Any, ...]:
-        if self._said.scope is None:
-            return super()._enter()
-        inside = self._inside(current_context())
-        scope, standing = combine_scopes((inside.scope, inside.standing), local_scope(self._said.scope))
+    def new_use(self) -> BlockUse:
+        return _Statement(self._activate)
+
+    def _activate(self) -> tuple[Any, ...]:
+        if self._stated.scope is None:
+            return (_context.set(self._merged_into(_context.get())),)
+        inside = self._merged_into(current_context())
+        scope, standing = combine_scopes((inside.scope, inside.standing), local_scope(self._stated.scope))
         token = _context.set(replace(inside, scope=scope, standing=standing))
         if active() is not None and scope is not None:
             with guard("instrument.carrying"):
                 return token, otel_context.attach(context_with_scope(scope, standing))
         return (token,)
 
-    def _inside(self, outside: CallContext) -> CallContext:
-        said = self._said
+    def _merged_into(self, outer: CallContext) -> CallContext:
+        stated = self._stated
         return CallContext(
-            conversation=said.conversation if said.conversation is not None else outside.conversation,
-            user=said.user if said.user is not None else outside.user,
-            scope=outside.scope,
-            attributes={**outside.attributes, **said.attributes},
-            standing=outside.standing,
+            conversation=stated.conversation if stated.conversation is not None else outer.conversation,
+            user=stated.user if stated.user is not None else outer.user,
+            scope=outer.scope,
+            attributes={**outer.attributes, **stated.attributes},
+            standing=outer.standing,
         )
 
 
-class OverrideBlock(_Block[tuple[Override, ...]]):
-    """Has an override, or the end of one, in force for the work inside the block."""
+class OverrideBlock(Block):
+    """Block with an override, or the end of one, in force for the work inside."""
 
-    _variable = _overrides
+    def __init__(self, override: Override) -> None:
+        self._override = override
 
-    def __init__(self, declared: Override) -> None:
-        self._declared = declared
-
-    def _inside(self, outside: tuple[Override, ...]) -> tuple[Override, ...]:
-        return (*outside, self._declared)
+    def new_use(self) -> BlockUse:
+        return _Statement(lambda: (_overrides.set((*_overrides.get(), self._override)),))
 
 
 class override(OverrideBlock):
@@ -257,7 +216,7 @@ class override(OverrideBlock):
 
 
 class revoke(OverrideBlock):
-    """Has a clause hold again for the work inside the block, whatever override set it aside.
+    """Puts a clause back in force for the work inside the block, whatever override set it aside.
 
     ``with specspan.revoke("be_concise", by="user", reason="asked for short answers again"): ...``
 
@@ -271,14 +230,12 @@ class revoke(OverrideBlock):
         super().__init__(Override(clause, by, reason, until, OverrideKind.REVOKE, source))
 
 
-# MERGED spending: What work costs, as the application says it: specspan knows no prices.
-
-
 def spend(amount: Decimal | float | str, currency: str) -> None:
-    """Say that the work at hand has cost something, against every cost limit of the scopes it belongs to.
+    """Count a cost of the work at hand against every cost limit of the scopes that it belongs to.
 
-    ``specspan.spend("0.02", "EUR")``. Once a limit is reached, checks of kind ``scope`` and ``tools`` allow no tool. An
-    amount that cannot be read, or one in another currency than the limit's, leaves nothing of it. Never raises.
+    ``specspan.spend("0.02", "EUR")``. specspan knows no prices: the application states them. Once a limit is reached,
+    checks of kind ``scope`` and ``tools`` allow no tool. An amount that cannot be read, or one in another currency than
+    the limit's, leaves nothing of the limit. Never raises.
     """
     standing = current_context().standing
     if standing is None or not standing.budgets:

@@ -1,6 +1,6 @@
-"""What one framework knows about its own tools and agents: which of its methods runs one, and which one it is.
+"""Methods of frameworks that run tools or let agents work, each of them inside a block of ours.
 
-Like an adapter it is pure functions: what begins and ends, and what decides, is the block's that it names.
+Like an adapter, an `Activity` is pure functions: the block that it names starts and ends the span, and decides.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Literal
 
 from specspan._support.guard import contain, guard
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.blocks import agent, tool_call, workflow
-from specspan.instrument.pipeline import active
+from specspan.instrument.block_base import Block, BlockUse, Function, UseRunner, Wrapper, runner_for, wrap_inside
+from specspan.instrument.gate import pipeline_for_call
+from specspan.instrument.generators import ABANDONED, COMPLETED, ending_of
 from specspan.instrument.proxies import ObjectProxy
-from specspan.instrument.work_span import ABANDONED, COMPLETED, Body, drive, ending_of
-from specspan.instrument.wrapper import Called, Wrapper
+from specspan.instrument.work_span import WorkSpan
 from specspan.record.call_end import Ending
-
-Block: TypeAlias = tool_call | agent | workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Activity:
     """Methods of a framework that run a tool, or let an agent work."""
 
     block: Callable[[Invocation], Block | None]
-    """What a call of them is inside of; None: it is left alone. Of generators, an `agent` or a `workflow`."""
+    """The block for a call of one of them; None: the call is left alone. Of generators, an `agent` or a `workflow`."""
     methods: tuple[str, ...]
     """``module:Class.method``, or ``module:function``. Absent ones are skipped, so that other versions work too."""
     package: str
@@ -40,137 +38,133 @@ class Activity:
     install: str
     """What ``pip install`` takes to provide that package."""
     distribution: str | None = None
-    """Whose package it is, where applications are likely to have one of that name, too."""
-    within: str = "call"
-    """What is inside of the block: the ``call``, which of a generator is its body; what is done in the ``with`` block
-    that is returned (``entered``); or what is done between ``start()`` and ``finish()`` of it (``started``)."""
-    working: Callable[[Any], asyncio.Future[Any] | None] | None = None
-    """Of what a call returns at once, what goes on with the work: the block is over when that is."""
+    """The distribution of the package, where applications are likely to have another package of its name."""
+    extent: Literal["call", "entered", "started"] = "call"
+    """Work inside the block: the ``call``, which of a generator is its body; the ``with`` block that is returned
+    (``entered``); or from ``start()`` to ``finish()`` of the object that is returned (``started``)."""
+    task: Callable[[Any], asyncio.Future[Any] | None] | None = None
+    """The task that goes on with the work, by what a call returns at once: the block ends with it."""
     tracer: Callable[[Invocation], Any | None] | None = None
-    """What the framework itself traces a call with, if it does: where its spans go where ours go, the call is left
-    alone."""
+    """The tracer with which the framework itself traces a call, if it does: where its spans go where ours go, the call
+    is left alone."""
 
 
-def wrap_method(activity: Activity, method: Called) -> Wrapper:
-    """A `wrapt` wrapper that makes every call of ``method`` inside its block. Only what awaits exists twice."""
-    handle = _HANDLES.get(activity.within) or _handle(inspect.unwrap(method))
-    if activity.working is not None:
-        handle = partial(_track_future, activity.working)
-
-    def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        block = _block(activity, instance, args, kwargs)
-        called = partial(wrapped, *args, **kwargs)
-        return called() if block is None else handle(block, called)
-
-    return wrapper
-
-
-def _handle(method: Any) -> Callable[[Any, partial[Any]], Any]:
-    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
-        return _generate
-    return _call_async if inspect.iscoroutinefunction(method) else _call
+def wrap_method(activity: Activity, method: Function) -> Wrapper:
+    """Return a wrapper that makes every call of a framework's method inside its block."""
+    run: UseRunner
+    if activity.task is not None:
+        run = partial(_track_future, activity.task)
+    elif activity.extent == "entered":
+        run = _EnteredBlock
+    elif activity.extent == "started":
+        run = _StartedSpan
+    else:
+        run = runner_for(inspect.unwrap(method))
+    return wrap_inside(partial(_use_for_call, activity), run)
 
 
-def _call(block: Block, called: partial[Any]) -> Any:
-    with block:
-        return called()
-
-
-async def _call_async(block: Block, called: partial[Any]) -> Any:
-    async with block:
-        return await called()
-
-
-def _generate(block: agent | workflow, called: partial[Any]) -> Any:
-    pipeline = block.watched()
+def _use_for_call(
+    activity: Activity, function: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> BlockUse | None:
+    pipeline = pipeline_for_call()
     if pipeline is None:
-        return called()
-    return drive(Body(partial(block.begin, pipeline)), called.func, called.args, called.keywords)
+        return None
+    invocation = Invocation(instance, args, kwargs)
+    try:
+        tracer = None if activity.tracer is None else activity.tracer(invocation)
+        if tracer is not None and pipeline.recorder.has_same_processor(tracer):
+            return None
+        block = activity.block(invocation)
+        return None if block is None else block.new_use()
+    except Exception as error:
+        contain("instrument.activity", error)
+        return None
 
 
 def _track_future(
-    working: Callable[[Any], asyncio.Future[Any] | None], block: agent | workflow, called: partial[Any]
+    task_of: Callable[[Any], asyncio.Future[Any] | None],
+    span: WorkSpan,
+    function: Function,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
-    pipeline = block.watched()
-    if pipeline is None:
-        return called()
-    work = block.begin(pipeline)
-    with work.begun():
-        result = called()
-    goes_on = None
+    """Make a call that starts a task, and end the span with that task."""
+    with span.starting():
+        result = function(*args, **kwargs)
+    task = None
     with guard("instrument.activity"):
-        goes_on = working(result)
-    if goes_on is None:
-        work.end(COMPLETED)
+        task = task_of(result)
+    if task is None:
+        span.end(COMPLETED)
     else:
-        goes_on.add_done_callback(lambda done: work.end(_ending_of(done)))
-        weakref.finalize(goes_on, work.end, ABANDONED)
+        task.add_done_callback(lambda done: span.end(_future_ending(done)))
+        weakref.finalize(task, span.end, ABANDONED)
     return result
 
 
-def _ending_of(done: asyncio.Future[Any]) -> Ending:
+def _future_ending(done: asyncio.Future[Any]) -> Ending:
     return ending_of(asyncio.CancelledError() if done.cancelled() else done.exception())
 
 
-class _Entered(ObjectProxy):  # type: ignore[misc]  # see there
-    """A framework's ``with`` block, sync or async, that is inside of ours."""
+class _EnteredBlock(ObjectProxy):  # type: ignore[misc]  # see there
+    """A framework's ``with`` block, sync or async, inside a block of ours."""
 
-    def __init__(self, block: Block, called: partial[Any]) -> None:
-        super().__init__(called())
-        self._self_block = block
+    def __init__(self, use: BlockUse, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super().__init__(function(*args, **kwargs))
+        self._self_use = use
 
     def __enter__(self) -> Any:
-        self._self_block.__enter__()
+        self._self_use.__enter__()
         try:
             return self.__wrapped__.__enter__()
         except BaseException:
-            self._self_block.__exit__(*sys.exc_info())
+            self._self_use.__exit__(*sys.exc_info())
             raise
 
     async def __aenter__(self) -> Any:
-        await self._self_block.__aenter__()
+        await self._self_use.__aenter__()
         try:
             return await self.__wrapped__.__aenter__()
         except BaseException:
-            await self._self_block.__aexit__(*sys.exc_info())
+            await self._self_use.__aexit__(*sys.exc_info())
             raise
 
-    def __exit__(self, *left: object) -> Any:
-        with _Left(self._self_block, left):
-            return self.__wrapped__.__exit__(*left)
+    def __exit__(self, *error_info: object) -> Any:
+        with _Leaving(self._self_use, error_info):
+            return self.__wrapped__.__exit__(*error_info)
 
-    async def __aexit__(self, *left: object) -> Any:
-        with _Left(self._self_block, left):
-            return await self.__wrapped__.__aexit__(*left)
+    async def __aexit__(self, *error_info: object) -> Any:
+        with _Leaving(self._self_use, error_info):
+            return await self.__wrapped__.__aexit__(*error_info)
 
 
-class _Left:
-    """Around the leaving of what is inside of a block: then the block is left, by what left the one or the other."""
+class _Leaving:
+    """Leaving of a framework's block: ours is left after it, by the error of its exit or else of its body."""
 
-    def __init__(self, block: Block, left: tuple[Any, ...]) -> None:
-        self._block = block
-        self._left = left
+    def __init__(self, use: BlockUse, error_info: tuple[Any, ...]) -> None:
+        self._use = use
+        self._error_info = error_info
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._block.__exit__(*((kind, error, tb) if error is not None else self._left))
+        self._use.__exit__(*((kind, error, tb) if error is not None else self._error_info))
 
 
-class _Started(ObjectProxy):  # type: ignore[misc]  # see there
-    """A framework's own span: from its start to its finish is inside of the block."""
+class _StartedSpan(ObjectProxy):  # type: ignore[misc]  # see there
+    """A framework's own span, with a block of ours from its start to its finish."""
 
-    def __init__(self, block: Block, called: partial[Any]) -> None:
-        super().__init__(called())
-        self._self_block = block
-        self._self_raised: BaseException | None = None
+    def __init__(self, use: BlockUse, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super().__init__(function(*args, **kwargs))
+        self._self_use = use
+        self._self_handled: BaseException | None = None
         self._self_started = False
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         with guard("instrument.activity"):
-            self._self_raised = sys.exc_info()[1]  # whoever calls may be handling one
-            self._self_block.__enter__()
+            self._self_handled = sys.exc_info()[1]  # whoever calls may be handling one
+            self._self_use.__enter__()
             self._self_started = True
         return self.__wrapped__.start(*args, **kwargs)
 
@@ -181,21 +175,5 @@ class _Started(ObjectProxy):  # type: ignore[misc]  # see there
             if self._self_started:
                 self._self_started = False
                 error = sys.exc_info()[1]  # called in a ``finally``
-                left = None if error is self._self_raised else error
-                self._self_block.__exit__(None if left is None else type(left), left, None)
-
-
-_HANDLES: dict[str, Callable[[Any, partial[Any]], Any]] = {"entered": _Entered, "started": _Started}
-
-
-def _block(activity: Activity, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Block | None:
-    pipeline = active()
-    if pipeline is None:
-        return None
-    call = Invocation(instance, args, kwargs)
-    try:
-        tracer = None if activity.tracer is None else activity.tracer(call)
-        return None if tracer is not None and pipeline.recorder.has_same_processor(tracer) else activity.block(call)
-    except Exception as error:
-        contain("instrument.activity", error)
-        return None
+                raised = None if error is self._self_handled else error
+                self._self_use.__exit__(None if raised is None else type(raised), raised, None)

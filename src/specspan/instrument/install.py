@@ -19,10 +19,11 @@ from specspan._support import plugins
 from specspan._support.guard import guard
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
+from specspan.instrument.block_base import Wrapper
 from specspan.instrument.coexistence import share_spans
 from specspan.instrument.framework_methods import Activity, wrap_method
 from specspan.instrument.threads import propagate_to_threads
-from specspan.instrument.wrapper import Wrapper, wrap_client_method
+from specspan.instrument.wrapper import wrap_client_method
 
 # MERGED patching: Putting a wrapper around a method where it is defined, and taking just that one away again.
 

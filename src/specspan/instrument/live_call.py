@@ -26,23 +26,12 @@ from specspan.engine.rewriting import PROCEED, Ruling
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Adapter, Invocation
-from specspan.instrument.coexistence import ActiveCall, active_call_in, claim_enclosing_span, context_during
+from specspan.instrument.coexistence import ActiveCall, claim_enclosing_span, context_during
 from specspan.instrument.context import current_context, current_overrides
+from specspan.instrument.generators import COMPLETED, ending_of
 from specspan.instrument.pipeline import Pipeline
-from specspan.instrument.work_span import COMPLETED, ending_of, once_flag
+from specspan.instrument.work_span import once_flag
 from specspan.record.call_end import Ending, EndKind, Timing
-
-_SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
-
-
-def should_skip(package: str | None) -> bool:
-    """Whether a call is to be left alone: instrumentation is suppressed, or it is part of a call already met."""
-    current = otel_context.get_current()
-    if not current:
-        return False
-    loan = active_call_in(current)
-    part = loan is not None and package is not None and (loan.gateway or loan.package == package)
-    return part or any(current.get(key) for key in _SUPPRESSED)
 
 
 class LiveCall:

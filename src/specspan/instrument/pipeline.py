@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 from specspan.engine.engine import Engine
 from specspan.record.recorder import Recorder
@@ -18,9 +16,6 @@ class Pipeline:
     engine: Engine | None = None
     """None: spans without decisions."""
 
-
-Handler: TypeAlias = Callable[[Pipeline, Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
-"""Makes a call under a pipeline: the function, what it is bound to, positional and keyword arguments."""
 
 _active: Pipeline | None = None
 

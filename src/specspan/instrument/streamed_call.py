@@ -24,8 +24,8 @@ from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Accumulator
+from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.work_span import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.record.call_end import Ending
 
 Close: TypeAlias = Callable[[], Any]

@@ -1,6 +1,8 @@
-"""The one wrapper around every provider's methods. Only `call` and `run_call_async` exist twice: the one that awaits.
+"""The one wrapper around the methods of every provider's clients.
 
-A method that is itself an async generator makes its call when its first chunk is asked for.
+Only `run_call` and `run_call_async` exist twice: one of them awaits. A method that is itself an async generator makes
+its call when its first chunk is read. A method that returns a ``with`` block makes its call when the block is entered:
+what is sent may be edited, and then the block is made anew.
 """
 
 from __future__ import annotations
@@ -8,106 +10,44 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from specspan._support.guard import contain
 from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.block_base import Function, Wrapper
 from specspan.instrument.context import restore
-from specspan.instrument.live_call import LiveCall, should_skip
-from specspan.instrument.pipeline import Pipeline, active
+from specspan.instrument.dispatch import dispatch
+from specspan.instrument.gate import pipeline_for_call
+from specspan.instrument.generators import COMPLETED
+from specspan.instrument.live_call import LiveCall
+from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
 from specspan.instrument.streamed_call import StreamedCall
-from specspan.instrument.work_span import COMPLETED
 
-# MERGED managers: A provider's ``with`` block that makes the call when it is entered, as the application knows it.
-#
-# What is wrapped is the making of the block. Entering it is the call: what is sent may be edited, and then the block is
-# made anew.
+CallRunner: TypeAlias = Callable[[Adapter, Pipeline, Function, Invocation], Any]
+"""Makes one call of a function as a model call."""
 
 
-Make = Callable[..., Any]
-"""The provider's method that makes the block."""
+def wrap_client_method(adapter: Adapter, method: Function) -> Wrapper:
+    """Return a wrapper that makes every call of a client's method a model call."""
+    run: CallRunner = dispatch(
+        inspect.unwrap(method),
+        sync=run_call,
+        coroutine=run_call_async,
+        generator=run_call,
+        async_generator=iterate_call_async,
+    )
+    return wrap_model_call(adapter, make_context_manager if adapter.on_entry else run)
 
 
-class _Manager(ObjectProxy):  # type: ignore[misc]  # see there
-    """The provider's block to ``isinstance`` and in every attribute."""
+def wrap_model_call(adapter: Adapter, run: CallRunner) -> Wrapper:
+    """Return a wrapper that has ``run`` make every call that is not to be left alone."""
 
-    def __init__(self, manager: Any, make: Make, asked: Invocation, entered: Callable[[Make], Any]) -> None:
-        super().__init__(manager)
-        self._self_make = make
-        self._self_asked = asked
-        self._self_entered = entered
-
-    def _self_made(self, kwargs: dict[str, Any]) -> Any:
-        """The block that asks for just this."""
-        asked = self._self_asked
-        if any(value is not asked.kwargs.get(name) for name, value in kwargs.items()):
-            _discard(self.__wrapped__)
-            ObjectProxy.__init__(self, self._self_make(*asked.args, **kwargs))
-        return self.__wrapped__
-
-
-class SyncManager(_Manager):
-    """A block that is entered with ``with``."""
-
-    def __enter__(self) -> Any:
-        return self._self_entered(lambda **kwargs: self._self_made(kwargs).__enter__())
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> Any:
-        return self.__wrapped__.__exit__(kind, error, tb)
-
-
-class AsyncManager(_Manager):
-    """A block that is entered with ``async with``."""
-
-    async def __aenter__(self) -> Any:
-        entered = False
-
-        def enter(**kwargs: Any) -> Awaitable[Any]:
-            nonlocal entered
-            entered = True
-            made: Awaitable[Any] = self._self_made(kwargs).__aenter__()
-            return made
-
-        try:
-            return await self._self_entered(enter)
-        finally:
-            if not entered:
-                _discard(self.__wrapped__)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> Any:
-        return await self.__wrapped__.__aexit__(kind, error, tb)
-
-
-def _discard(manager: Any) -> None:
-    """Close the coroutine of a request that will not be made, so that nobody is warned of it."""
-    for value in vars(manager).values():
-        if inspect.iscoroutine(value):
-            value.close()
-
-
-Called = Callable[..., Any]
-Wrapper = Callable[[Called, Any, tuple[Any, ...], dict[str, Any]], Any]
-
-
-def wrap_client_method(adapter: Adapter, method: Called) -> Wrapper:
-    """A `wrapt` wrapper that makes every call of a method a model call."""
-    function = inspect.unwrap(method)
-    through: Callable[..., Any] = run_call
-    if adapter.on_entry:
-        through = managed
-    elif inspect.isasyncgenfunction(function):
-        through = generate_async
-    elif inspect.iscoroutinefunction(function):
-        through = run_call_async
-
-    def wrapper(wrapped: Called, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        pipeline = active()
+    def wrapper(wrapped: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        pipeline = pipeline_for_call(package=adapter.package)
         if pipeline is None:
             return wrapped(*args, **kwargs)
         try:
@@ -115,9 +55,9 @@ def wrap_client_method(adapter: Adapter, method: Called) -> Wrapper:
         except Exception as error:
             contain("instrument.choose", error)
             chosen = _unreadable(adapter, error)
-        if chosen is None or should_skip(chosen.package):
+        if chosen is None:
             return wrapped(*args, **kwargs)
-        return through(chosen, pipeline, wrapped, chosen.prepare(Invocation(instance, args, kwargs)))
+        return run(chosen, pipeline, wrapped, chosen.prepare(Invocation(instance, args, kwargs)))
 
     return wrapper
 
@@ -140,7 +80,7 @@ def _unreadable(adapter: Adapter, error: Exception) -> Adapter:
     )
 
 
-def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
+def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
         sent = run_sync(live.input(invocation)) if live.asks else invocation
@@ -160,7 +100,7 @@ def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: 
         raise
 
 
-async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
+async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation) -> Any:
     live = LiveCall(adapter, pipeline, invocation)
     try:
         sent = await run_async(live.input(invocation)) if live.asks else invocation
@@ -181,25 +121,29 @@ async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Called, 
         raise
 
 
-async def generate_async(
-    adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation
+async def iterate_call_async(
+    adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation
 ) -> AsyncIterator[Any]:
-    async def begun(*args: Any, **kwargs: Any) -> Any:
+    """Yield the chunks of a method that is an async generator function."""
+
+    async def start(*args: Any, **kwargs: Any) -> Any:
         return wrapped(*args, **kwargs)
 
-    async for chunk in await run_call_async(adapter, pipeline, begun, invocation):
+    async for chunk in await run_call_async(adapter, pipeline, start, invocation):
         yield chunk
 
 
-def managed(adapter: Adapter, pipeline: Pipeline, wrapped: Called, invocation: Invocation) -> Any:
-    """The ``with`` block that ``wrapped`` makes, to be a model call once it is entered."""
+def make_context_manager(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation) -> Any:
+    """Return the ``with`` block that ``wrapped`` returns, as one that makes a model call when it is entered."""
     manager = wrapped(*invocation.args, **invocation.kwargs)
-    kind, through = (AsyncManager, run_call_async) if hasattr(manager, "__aenter__") else (SyncManager, run_call)
+    is_async = hasattr(manager, "__aenter__")
 
-    def entered(enter: Called) -> Any:
-        return through(adapter, pipeline, enter, invocation)
+    run: CallRunner = run_call_async if is_async else run_call
 
-    return kind(manager, wrapped, invocation, entered)
+    def call(enter: Function) -> Any:
+        return run(adapter, pipeline, enter, invocation)
+
+    return (AsyncManager if is_async else SyncManager)(manager, wrapped, invocation, call)
 
 
 def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStream]) -> Any | None:
@@ -217,3 +161,62 @@ def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStrea
         live.rule_failure("instrument.stream", error, AFTER_CALL)
     live.end(COMPLETED)
     return result
+
+
+class _Manager(ObjectProxy):  # type: ignore[misc]  # see there
+    """A client's ``with`` block whose entering is a model call."""
+
+    def __init__(self, manager: Any, make: Function, invocation: Invocation, call: Callable[[Function], Any]) -> None:
+        super().__init__(manager)
+        self._self_make = make
+        self._self_invocation = invocation
+        self._self_call = call
+
+    def _self_manager_for(self, kwargs: dict[str, Any]) -> Any:
+        """Return the client's block, made anew where ``kwargs`` are not those that it was made with."""
+        invocation = self._self_invocation
+        if any(value is not invocation.kwargs.get(name) for name, value in kwargs.items()):
+            _discard(self.__wrapped__)
+            ObjectProxy.__init__(self, self._self_make(*invocation.args, **kwargs))
+        return self.__wrapped__
+
+
+class SyncManager(_Manager):
+    """A client's block that is entered with ``with``."""
+
+    def __enter__(self) -> Any:
+        return self._self_call(lambda **kwargs: self._self_manager_for(kwargs).__enter__())
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> Any:
+        return self.__wrapped__.__exit__(kind, error, tb)
+
+
+class AsyncManager(_Manager):
+    """A client's block that is entered with ``async with``."""
+
+    async def __aenter__(self) -> Any:
+        entered = False
+
+        def enter(**kwargs: Any) -> Awaitable[Any]:
+            nonlocal entered
+            entered = True
+            entering: Awaitable[Any] = self._self_manager_for(kwargs).__aenter__()
+            return entering
+
+        try:
+            return await self._self_call(enter)
+        finally:
+            if not entered:
+                _discard(self.__wrapped__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> Any:
+        return await self.__wrapped__.__aexit__(kind, error, tb)
+
+
+def _discard(manager: Any) -> None:
+    """Close the coroutine of a request that will not be made, so that nobody is warned of it."""
+    for value in vars(manager).values():
+        if inspect.iscoroutine(value):
+            value.close()

@@ -48,7 +48,7 @@ def _arguments(tool: Any, call: Invocation) -> dict[str, Any]:
 
 
 ACTIVITIES = (
-    Activity(block=_run, methods=("workflows.workflow:Workflow.run",), working=_task, **_OF),
+    Activity(block=_run, methods=("workflows.workflow:Workflow.run",), task=_task, **_OF),
     Activity(
         block=_tool,
         methods=tuple([f"llama_index.core.tools.{tool}.{method}" for tool in _TOOLS for method in ("call", "acall")]),

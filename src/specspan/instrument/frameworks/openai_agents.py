@@ -68,7 +68,7 @@ ACTIVITIES = (
         block=_agent,
         methods=("agents.run:agent_span", "agents.run_internal.run_loop:agent_span"),
         **_OF,
-        within="started",
+        extent="started",
     ),
     Activity(
         block=_function,

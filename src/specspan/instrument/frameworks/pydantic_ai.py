@@ -56,7 +56,7 @@ ACTIVITIES = (
         methods=("pydantic_ai.agent:Agent.iter",),
         package="pydantic_ai",
         install="specspan[pydantic-ai]",
-        within="entered",
+        extent="entered",
         tracer=_tracer,
     ),
     Activity(
