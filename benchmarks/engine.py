@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, provider_to_nowhere, rows_of
 from specspan.call import Message, ModelCall, Request, Response, Text
-from specspan.checks.check import Check, TextAt
+from specspan.checks.check import Check, CheckTraits, TextAt
 from specspan.checks.kinds.pattern import build
-from specspan.decision import Action, CheckKind, CheckRef, Mode, Severity, Stage
+from specspan.decision import Action, CheckMechanism, CheckRef, Mode, Severity, Stage
 from specspan.engine.engine import Engine, uuid7
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import run_sync
-from specspan.policy.policy import ClausePolicy, OnError, Policy
+from specspan.policy.policy import CheckBinding, ClausePolicy, OnError, Policy
 from specspan.spec.spec import Clause, Spec
 
 _PLAIN = ("The order left our warehouse on Monday and should be with you by the end of the week. " * 24)[:2000]
@@ -26,13 +26,8 @@ class _Trivial:
     """A check that is a trivial function on the caller's thread."""
 
     ref: CheckRef
-    stage: Stage = Stage.OUTPUT
-    prefilter: tuple[str, ...] = ()
-    timeout_s: float | None = None
+    traits: CheckTraits = field(default=CheckTraits(Stage.OUTPUT))
     limit: int = field(default=1_000_000)
-
-    def reads(self, text: TextAt) -> bool:
-        return True
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> bool:
         return len(texts) < self.limit
@@ -120,7 +115,7 @@ def _call(text: str) -> ModelCall:
 def _policy(patterns: int, functions: int, silent: int, *, violated: int = 0) -> Policy:
     checks: list[Check | None] = [
         *(_pattern(rf"\bword{number}\b", rf"\bkey-{number}-\d{{4}}\b") for number in range(patterns)),
-        *(_Trivial(CheckRef(f"function_{number}", CheckKind.CODE)) for number in range(functions)),
+        *(_Trivial(CheckRef(f"function_{number}", CheckMechanism.CODE)) for number in range(functions)),
         *(_pattern("bad word") for _ in range(violated)),
         *(None for _ in range(silent)),
     ]
@@ -135,4 +130,4 @@ def _pattern(*patterns: str) -> Check:
 
 def _bound(id_: str, check: Check | None) -> ClausePolicy:
     clause = Clause(id_, id_, "", "user")
-    return ClausePolicy(clause, Severity.HIGH, Action.REDACT, OnError.OPEN, (check,) if check else ())
+    return ClausePolicy(clause, Severity.HIGH, Action.REDACT, OnError.OPEN, (CheckBinding(check),) if check else ())

@@ -12,7 +12,18 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
-from specspan.decision import Action, CheckKind, CheckRef, Decision, Finding, Mode, Outcome, SpecRef, Summary, Verdict
+from specspan.decision import (
+    Action,
+    CheckMechanism,
+    CheckRef,
+    Decision,
+    Finding,
+    Mode,
+    Outcome,
+    SpecRef,
+    Summary,
+    Verdict,
+)
 from specspan.record.call_end import CallRecord, Ending, EndKind, Timing
 from specspan.record.decision_record import RecordBuilder, Service
 from specspan.record.recorder import Recorder
@@ -86,7 +97,7 @@ def _work(recorder: Recorder) -> Callable[[], None]:
 
 
 def _decision(violated: int = 0) -> Decision:
-    check = CheckRef("pattern", CheckKind.PATTERN)
+    check = CheckRef("pattern", CheckMechanism.PATTERN)
     findings = [
         Finding(Outcome.COMPLIED, clause=f"clause_number_{number}", authority="user", check=check)
         for number in range(100)

@@ -1,4 +1,4 @@
-"""The model call: one request to a model and, once it came, its answer, whatever provider carried it.
+"""Model call: one request to a model and, once it came, its answer, whatever provider carried it.
 
 Messages and parts have the shape of the OpenTelemetry GenAI semantic conventions
 (``gen_ai.input.messages``, ``gen_ai.output.messages``): ``{role, parts[]}``.
@@ -6,7 +6,7 @@ Messages and parts have the shape of the OpenTelemetry GenAI semantic convention
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Final, TypeAlias
@@ -54,7 +54,7 @@ NOT_TOLD: Final = _NotTold.NOT_TOLD
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's wish to call a tool."""
+    """Tool call that a model asks for."""
 
     type: ClassVar[str] = "tool_call"
     name: str
@@ -65,7 +65,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallResponse:
-    """What a tool answered. Untrusted: it grants no authority."""
+    """Answer of a tool. Untrusted: it grants no authority."""
 
     type: ClassVar[str] = "tool_call_response"
     response: Any = None
@@ -109,7 +109,7 @@ class Message:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the application asked of a model."""
+    """Request of an application to a model."""
 
     provider: str
     """``gen_ai.provider.name``, such as ``openai``."""
@@ -137,7 +137,7 @@ class Request:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens, as the provider counted them; None where it said nothing."""
+    """Tokens as the provider counted them; None for those it does not report."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -147,13 +147,13 @@ class Usage:
 
 
 NOT_COUNTED = Usage()
-"""Where a provider says nothing of tokens."""
+"""Usage of a call for which the provider reports no tokens."""
 
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the model answered: one message a choice."""
+    """Answer of a model: one message for each choice."""
 
     id: str | None = None
     model: str | None = None
@@ -166,7 +166,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What the application said about the work a call belongs to (`specspan.context`)."""
+    """Facts about the work a call belongs to, as the application declares them (`specspan.context`)."""
 
     conversation: str | None = None
     user: str | None = None
@@ -178,29 +178,39 @@ class CallContext:
     """How much the scope counts; None where none was declared and none arrived."""
 
 
+class Side(Enum):
+    """Part of a call that may have been seen or not."""
+
+    ARGUMENTS = "arguments"
+    """Arguments of the tool calls that the model asked for."""
+    INPUT = "input"
+    """Messages and instructions that were sent to the model."""
+    OUTPUT = "output"
+    """Words that the model answered with."""
+    TOOL_CALLS = "tool_calls"
+    """Names of the tools that the model asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """What of a call was not seen, by a reason for each; None where all of it was.
+    """Reasons for which sides of a call were not seen; None for a side that was.
 
-    A call that specspan meets itself has none; one that somebody else tells of may.
+    A call that specspan instruments itself has no gaps; a call that other instrumentation recorded may have.
     """
 
     input: str | None = None
-    """What the model was asked."""
     output: str | None = None
-    """What it said."""
     tool_calls: str | None = None
-    """Which tools it asked for."""
     arguments: str | None = None
-    """With what arguments."""
 
-    def of(self, sides: Iterable[str]) -> str | None:
-        """The first reason for which one of ``sides`` was not seen."""
-        return next((reason for side in sides if (reason := getattr(self, side)) is not None), None)
+    def reason_for(self, sides: Collection[Side]) -> str | None:
+        """Return the first reason for which one of ``sides``, in the order of `Side`, was not seen."""
+        reasons = (getattr(self, side.value) for side in Side if side in sides)
+        return next((reason for reason in reasons if reason is not None), None)
 
 
 WHOLE = Gaps()
-"""All of it was seen."""
+"""Gaps of a call that was seen as a whole."""
 
 
 @quickly_made
@@ -213,7 +223,7 @@ class ModelCall:
     """None until the model has answered."""
     context: CallContext = CallContext()
     gaps: Gaps = WHOLE
-    """What of it is not here though it was asked or answered."""
+    """Sides of the call that were sent or answered and are missing here."""
     output: tuple[Message, ...] = field(init=False, repr=False, compare=False)
     """The messages the model answered with; empty before it did."""
 
@@ -222,26 +232,26 @@ class ModelCall:
 
     @property
     def input(self) -> tuple[Message, ...]:
-        """The messages sent to the model."""
+        """Messages sent to the model."""
         return self.request.input
 
     @property
     def input_text(self) -> str:
         """All text of the user's and tools' messages, a blank line between parts."""
-        return _joined(message for message in self.input if message.role in ("user", "tool"))
+        return _join_text(message for message in self.input if message.role in ("user", "tool"))
 
     @property
     def output_text(self) -> str:
         """All text of the answer, a blank line between parts."""
-        return _joined(self.output)
+        return _join_text(self.output)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tool calls in the answer, in order."""
+        """Tool calls in the answer, in order."""
         return tuple(part for message in self.output for part in message.parts if isinstance(part, ToolCall))
 
 
-def _joined(messages: Any) -> str:
+def _join_text(messages: Iterable[Message]) -> str:
     return "\n\n".join(
         part.content for message in messages for part in message.parts if isinstance(part, (Text, Refusal))
     )

@@ -1,4 +1,4 @@
-"""The decision: what was found about every clause on one model call, and what was done about it."""
+"""Decision on one model call: what was found about every clause, and what was done about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from specspan._support.fast_dataclass import quickly_made
 
 
 class _Word(str, Enum):
-    """A closed set of words that print, compare and serialise as plain strings."""
+    """Closed set of words that print, compare and serialise as plain strings."""
 
     __str__ = str.__str__
     __hash__ = str.__hash__  # Enum's own is Python code; these are keys on the hot path
@@ -20,26 +20,40 @@ class _Word(str, Enum):
 
 
 class Outcome(_Word):
-    """What became of one clause on one call."""
+    """Result of one clause on one call."""
 
     COMPLIED = "complied"
     VIOLATED = "violated"
     UNCERTAIN = "uncertain"
-    """A check looked and could not say."""
+    """A check ran and could not decide."""
     NOT_APPLICABLE = "not_applicable"
-    """A check looked and the clause has no bearing on this call."""
+    """A check ran and the clause has no bearing on this call."""
     OVERRIDDEN = "overridden"
     """A granted override set the clause aside."""
     UNASSESSED = "unassessed"
-    """No check looked: none is bound, its stage was never reached, or its content was not there."""
+    """No check ran: none is bound, its stage was never reached, or its content was not there."""
     PENDING = "pending"
     """A check is still at work; its finding arrives later."""
     ERROR = "error"
     """A check failed: it raised, ran out of time or returned nonsense."""
 
 
+OUTCOMES_WORST_FIRST = (
+    Outcome.VIOLATED,
+    Outcome.ERROR,
+    Outcome.UNCERTAIN,
+    Outcome.PENDING,
+    Outcome.OVERRIDDEN,  # alone on its clause, because no check of it runs
+    Outcome.COMPLIED,
+    Outcome.NOT_APPLICABLE,
+    Outcome.UNASSESSED,
+)
+OUTCOME_SEVERITY = {outcome: severity for severity, outcome in enumerate(reversed(OUTCOMES_WORST_FIRST))}
+"""Severity of each outcome, 0 for the mildest. A clause with several findings has the worst of their outcomes."""
+
+
 class Verdict(_Word):
-    """What all findings of one call come to."""
+    """Result of all findings of one call together."""
 
     COMPLIED = "complied"
     VIOLATED = "violated"
@@ -50,12 +64,12 @@ class Verdict(_Word):
 
 
 class Action(_Word):
-    """What is done about a violation, mildest first."""
+    """Response to a violation, mildest first."""
 
     ALLOW = "allow"
     FLAG = "flag"
     REDACT = "redact"
-    """What the evidence points at is taken out of the text."""
+    """The characters that the evidence points at are taken out of the text."""
     REPLACE = "replace"
     """The text is replaced by the policy's own."""
     BLOCK = "block"
@@ -70,7 +84,7 @@ class Action(_Word):
 
     @property
     def stops(self) -> bool:
-        """Whether nothing is sent or handed over under this action."""
+        """True if nothing is sent or handed over under this action."""
         return self is Action.BLOCK or self is Action.ESCALATE
 
 
@@ -78,14 +92,14 @@ _STRICTNESS = {action: rank for rank, action in enumerate(Action)}
 
 
 class Mode(_Word):
-    """Whether actions are taken (`ENFORCE`) or only recorded (`OBSERVE`)."""
+    """Taking actions (`ENFORCE`) or only recording them (`OBSERVE`)."""
 
     OBSERVE = "observe"
     ENFORCE = "enforce"
 
 
 class Stage(_Word):
-    """When a check looks at a call."""
+    """Point of a call at which a check runs."""
 
     INPUT = "input"
     """Before the model is called."""
@@ -98,7 +112,7 @@ class Stage(_Word):
 
 
 class Severity(_Word):
-    """How bad a violation of a clause is, to this application."""
+    """Weight of a violation of a clause, to this application."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -114,8 +128,11 @@ class Severity(_Word):
 _SEVERITY = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-class CheckKind(_Word):
-    """How a check decides."""
+class CheckMechanism(_Word):
+    """Means by which a check decides; recorded as ``specspan.check.kind``.
+
+    Several kinds of check that a policy can name (`specspan.checks.kinds`) may decide by one mechanism.
+    """
 
     PATTERN = "pattern"
     CODE = "code"
@@ -126,17 +143,17 @@ class CheckKind(_Word):
 
 @dataclass(frozen=True, slots=True)
 class CheckRef:
-    """Which check found something: enough to run the same one again."""
+    """Reference to the check that made a finding, precise enough to run that check again."""
 
     name: str
-    kind: CheckKind
+    mechanism: CheckMechanism
     version: str = "1"
 
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where in the call a finding points: offsets, never content."""
+    """Place in a call that a finding points at: offsets, never content."""
 
     pointer: str
     """JSON pointer of a part, such as ``/output/0/parts/0``."""
@@ -149,7 +166,7 @@ class Evidence:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found about one clause on one call.
+    """Result of one check of one clause on one call.
 
     A check of your own gives the outcome and whatever else it knows; the engine fills in the rest.
     """
@@ -165,16 +182,16 @@ class Finding:
     authority: str = ""
     severity: Severity = Severity.MEDIUM
     action: Action = Action.FLAG
-    """What the policy asks for when this clause is violated."""
+    """Action that the policy asks for when this clause is violated."""
     stage: Stage = Stage.OUTPUT
     check: CheckRef | None = None
-    """None where no check was run, as for an overridden clause."""
+    """None where no check ran, as for an overridden clause."""
     duration_ns: int = 0
     """Time the check took; 0 where it shared one pass with others, or where it complied too quickly to matter."""
 
 
 class OverrideKind(_Word):
-    """What an override does, and how plainly it was said."""
+    """Effect of an override, and how plainly it was asked for."""
 
     EXPLICIT = "explicit"
     """Said in so many words. Clauses above the guidelines take nothing less."""
@@ -186,7 +203,7 @@ class OverrideKind(_Word):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A declared exception to one clause, or the end of one."""
+    """Declared exception to one clause, or the end of one."""
 
     clause: str
     by: str
@@ -202,7 +219,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class OverrideRuling:
-    """What the chain of command said of an override."""
+    """Ruling of the chain of command on an override."""
 
     override: Override
     """With the names that clause and level have in the policy."""
@@ -213,7 +230,7 @@ class OverrideRuling:
 
 @dataclass(frozen=True, slots=True)
 class SpecRef:
-    """Which text was in force."""
+    """Reference to the text of a spec that was in force."""
 
     id: str
     version: str | None
@@ -224,10 +241,10 @@ class SpecRef:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The clauses of one call by outcome; whole however many there are."""
+    """Clauses of one call by outcome, complete however many there are."""
 
     applied: str = ""
-    """Ids of every clause that applied and was looked at, space-separated."""
+    """Ids of every clause that applied and was checked, space-separated."""
     violated: tuple[str, ...] = ()
     uncertain: tuple[str, ...] = ()
     overridden: tuple[str, ...] = ()
@@ -242,7 +259,7 @@ class Summary:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The record of one model call: every finding, what governed, and what was done."""
+    """Decision on one model call: every finding, the clause that governed, and what was done."""
 
     id: str
     """UUIDv7; the same in span, events, log records and ledger."""

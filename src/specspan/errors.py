@@ -1,4 +1,4 @@
-"""Every error specspan raises.
+"""Errors that specspan raises.
 
 ::
 
@@ -19,27 +19,27 @@ from specspan.decision import Decision
 
 
 class SpecspanError(Exception):
-    """The root of the tree."""
+    """Root of the tree of errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file."""
+    """Single error in a file."""
 
     message: str
-    """What is wrong, naming the thing."""
+    """Description of the error, naming the thing that is wrong."""
     remedy: str
-    """What to do about it."""
+    """Change that mends it."""
     line: int | None = None
     """Counted from 1; None when the whole file is meant."""
     key: str | None = None
-    """Where in the structure, such as ``clauses.protect_privacy.action``."""
+    """Place in the structure, such as ``clauses.protect_privacy.action``."""
     source: str | None = None
     """The file, where it is another than the error's own."""
 
 
 class ConfigurationError(SpecspanError):
-    """Something the user wrote must change.
+    """Error in something the user wrote, which must change.
 
     ``str()`` gives a line a problem: ``file:line: key: message. remedy``.
     """
@@ -47,7 +47,7 @@ class ConfigurationError(SpecspanError):
     def __init__(self, source: str, *problems: Problem) -> None:
         super().__init__(source, *problems)
         self.source = source
-        """The file, or what else was read."""
+        """The file, or whatever else was read."""
         self.problems = problems
         """At least one."""
 
@@ -56,23 +56,23 @@ class ConfigurationError(SpecspanError):
 
 
 class SpecError(ConfigurationError):
-    """A spec could not be read."""
+    """Error in a spec, which could not be read."""
 
 
 class PolicyError(ConfigurationError):
-    """A policy was refused."""
+    """Error in a policy, which was refused."""
 
 
 class MissingDependency(ConfigurationError):
-    """An optional library is not installed; the remedy is the ``pip install`` line."""
+    """Absence of an optional library; the remedy is the ``pip install`` line."""
 
 
 class StoreError(SpecspanError):
-    """A file or database of ours could not be read or written."""
+    """Failure to read or write a file or database of specspan's."""
 
 
 class Blocked(SpecspanError):
-    """The policy stopped a model call, before it was made or before its answer was handed over."""
+    """Stop of a model call by the policy, before the call was made or before its answer was handed over."""
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(decision)

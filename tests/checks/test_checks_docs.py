@@ -10,13 +10,12 @@ import pytest
 import yaml
 
 from specspan.call import Message, ModelCall, Request, Response, Text
-from specspan.checks import registry as code
 from specspan.checks import tool_calls as arguments
 from specspan.checks import tool_calls as autonomy
 from specspan.checks.check import CheckConfigError
 from specspan.checks.kinds import scope, tools
 from specspan.checks.patterns import Pattern
-from specspan.checks.registry import kinds
+from specspan.checks.registry import isolated_registry, kinds
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
 
@@ -30,7 +29,7 @@ def block(language: str) -> str:
 def test_every_check_it_shows_can_be_built() -> None:
     """The function it defines is registered and decides; each entry of the policy it shows is taken."""
     answer = ModelCall(Request("openai"), Response(output=(Message("assistant", (Text("Your card is 4929…"),)),)))
-    with code.isolated():
+    with isolated_registry():
         defined: dict[str, Any] = {}
         exec(compile(block("python"), "checks.md", "exec"), defined)
         assert defined["account_numbers"](answer) is False

@@ -11,17 +11,17 @@ import pytest
 from pydantic import ValidationError
 
 from specspan.call import ModelCall, Request
-from specspan.checks import registry as code
-from specspan.checks.check import Check, CheckConfigError
+from specspan.checks import registry
+from specspan.checks.check import Check, CheckConfigError, CheckFunction
 from specspan.checks.registry import kinds
-from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Stage
+from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Stage
 
 CALL = ModelCall(Request("openai"))
 
 
 @pytest.fixture(autouse=True)
 def _isolated() -> Iterator[None]:
-    with code.isolated():
+    with registry.isolated_registry():
         yield
 
 
@@ -42,11 +42,11 @@ def build(configuration: object) -> Check:
 
 def test_a_registered_function_is_found_by_its_name() -> None:
     """`code: <name>` in a policy asks the function registered under that name, as it was registered."""
-    code.check("always", stage="input", version="3", timeout_s=0.5)(always)
+    registry.check("always", stage="input", version="3", timeout_s=0.5)(always)
     check = build("always")
     assert check.decide(CALL, []) is True
-    assert (check.ref, check.stage, check.timeout_s, check.prefilter) == (
-        CheckRef("always", CheckKind.CODE, "3"),
+    assert (check.ref, check.traits.stage, check.traits.timeout_s, check.traits.prefilter) == (
+        CheckRef("always", CheckMechanism.CODE, "3"),
         Stage.INPUT,
         0.5,
         (),
@@ -55,14 +55,14 @@ def test_a_registered_function_is_found_by_its_name() -> None:
 
 def test_the_decorator_returns_the_function_itself() -> None:
     """A check can still be called and tested by hand."""
-    assert code.check("always")(always) is always
+    assert registry.check("always")(always) is always
 
 
 def test_a_policy_can_say_otherwise() -> None:
     """Stage, version and time limit in the policy stand over those of the registration; a null limit is no limit."""
-    code.check("always")(always)
+    registry.check("always")(always)
     check = build({"name": "always", "stage": "tool_call", "version": "9", "timeout_s": None})
-    assert (check.ref.version, check.stage, check.timeout_s) == ("9", Stage.TOOL_CALL, None)
+    assert (check.ref.version, check.traits.stage, check.traits.timeout_s) == ("9", Stage.TOOL_CALL, None)
 
 
 def test_a_function_is_imported_by_its_path() -> None:
@@ -76,14 +76,14 @@ def test_an_imported_function_keeps_what_it_was_registered_with() -> None:
     """Naming a registered function by its path loses neither its name nor its stage."""
     import operator
 
-    code.check("truth", stage="input")(operator.truth)
+    registry.check("truth", stage="input")(operator.truth)
     check = build("operator:truth")
-    assert (check.ref.name, check.stage) == ("truth", Stage.INPUT)
+    assert (check.ref.name, check.traits.stage) == ("truth", Stage.INPUT)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     """A typo is answered by the name that was probably meant."""
-    code.check("no_account_numbers")(always)
+    registry.check("no_account_numbers")(always)
     with pytest.raises(CheckConfigError) as refusal:
         build("no_acount_numbers")
     assert "'no_acount_numbers'" in refusal.value.message
@@ -110,7 +110,7 @@ def test_a_path_that_gives_no_plain_function_is_refused(name: str) -> None:
 @pytest.mark.parametrize("configuration", [{}, {"name": "always", "x": 1}, {"name": "always", "timeout_s": 0}, 7])
 def test_other_configurations_are_refused(configuration: object) -> None:
     """A missing name, an unknown key, a limit that is none and a number are refused."""
-    code.check("always")(always)
+    registry.check("always")(always)
     with pytest.raises(ValidationError):
         build(configuration)
 
@@ -140,7 +140,7 @@ class AsyncCallable:
 def test_what_could_never_decide_is_refused_when_decorated(function: Any) -> None:
     """A coroutine function returns no finding; the decorator says so at once."""
     with pytest.raises(TypeError, match=r"plain function|cannot be called"):
-        code.check("late")(function)
+        registry.check("late")(function)
 
 
 @pytest.mark.parametrize(
@@ -148,22 +148,22 @@ def test_what_could_never_decide_is_refused_when_decorated(function: Any) -> Non
 )
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any]) -> None:
     """An unknown stage and a time limit that is none are errors of the one who writes them."""
-    with pytest.raises(ValueError, match=r"no stage|positive number"):
-        code.check("always", **settings)
+    with pytest.raises(ValueError, match=r"unknown stage|positive number"):
+        registry.check("always", **settings)
 
 
 def test_the_bare_decorator_is_refused() -> None:
     """`@specspan.check` without a name says what to write."""
-    bare: Any = code.check
+    bare: Any = registry.check
     with pytest.raises(TypeError, match="needs a name"):
         bare(always)
 
 
 def test_the_later_of_two_functions_under_one_name_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     """Two functions under one name are a mistake that is said aloud."""
-    code.check("same")(always)
+    registry.check("same")(always)
     with caplog.at_level(logging.WARNING, "specspan"):
-        code.check("same")(never)
+        registry.check("same")(never)
     assert build("same").decide(CALL, []) is False
     assert "always" in caplog.text
     assert "never" in caplog.text
@@ -172,30 +172,30 @@ def test_the_later_of_two_functions_under_one_name_is_taken(caplog: pytest.LogCa
 def test_a_function_defined_again_is_replaced_silently(caplog: pytest.LogCaptureFixture) -> None:
     """A notebook cell run twice or a module reloaded is no mistake."""
 
-    def define(answer: bool) -> code.CheckFunction:
+    def define(answer: bool) -> CheckFunction:
         def rule(call: ModelCall) -> bool:
             return answer
 
         return rule
 
     with caplog.at_level(logging.WARNING, "specspan"):
-        code.check("same")(define(answer=True))
-        code.check("same")(define(answer=False))
+        registry.check("same")(define(answer=True))
+        registry.check("same")(define(answer=False))
     assert build("same").decide(CALL, []) is False
     assert not caplog.records
 
 
 def test_isolation_forgets_what_was_registered_inside() -> None:
     """Tests that register checks leave nothing behind, and see nothing of others'."""
-    code.check("outside")(always)
-    with code.isolated():
-        assert not code.registered()
-        code.check("inside")(always)
-    assert set(code.registered()) == {"outside"}
+    registry.check("outside")(always)
+    with registry.isolated_registry():
+        assert not registry.registered_functions()
+        registry.check("inside")(always)
+    assert set(registry.registered_functions()) == {"outside"}
 
 
 def test_what_a_function_says_is_handed_on() -> None:
     """A finding reaches the engine as the function made it."""
     found = Finding(Outcome.UNCERTAIN, "ambiguous", score=0.5)
-    code.check("unsure")(lambda call: found)
+    registry.check("unsure")(lambda call: found)
     assert build("unsure").decide(CALL, []) is found

@@ -8,7 +8,7 @@ from specspan.call import ModelCall, Request
 from specspan.checks.check import Check, CheckConfigError, TextAt
 from specspan.checks.kinds.pattern import MAX_EVIDENCE
 from specspan.checks.registry import kinds
-from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
 
 CALL = ModelCall(Request("openai"))
 
@@ -37,8 +37,8 @@ def test_no_hit_complies() -> None:
 def test_a_check_says_what_it_is() -> None:
     """Name, kind, version, stage and prefilter are there for the record and the engine."""
     check = build({"stage": "input", "any": ["a"], "ignore_case": True, "version": "2"})
-    assert (check.ref, check.stage, check.prefilter, check.timeout_s) == (
-        CheckRef("privacy", CheckKind.PATTERN, "2"),
+    assert (check.ref, check.traits.stage, check.traits.prefilter, check.traits.timeout_s) == (
+        CheckRef("privacy", CheckMechanism.PATTERN, "2"),
         Stage.INPUT,
         ("(?i)a",),
         None,
@@ -49,8 +49,8 @@ def test_input_checks_read_what_users_and_tools_say() -> None:
     """The application's own instructions are not held against the user, unless `roles` asks for it."""
     check = build({"stage": "input", "any": ["a"]})
     roles = ("system", "developer", "user", "assistant", "tool")
-    assert [role for role in roles if check.reads(at("a", role=role))] == ["user", "tool"]
-    assert build({"stage": "input", "any": ["a"], "roles": ["system"]}).reads(at("a", role="system"))
+    assert [role for role in roles if check.traits.reads(role)] == ["user", "tool"]
+    assert build({"stage": "input", "any": ["a"], "roles": ["system"]}).traits.reads("system")
 
 
 def test_required_text_must_stand_in_every_message() -> None:
@@ -59,7 +59,7 @@ def test_required_text_must_stand_in_every_message() -> None:
     with_it, without = at("Sue. This is not legal advice."), at("Sue.", "/output/1/parts/0")
     assert check.decide(CALL, [with_it]) is True
     assert check.decide(CALL, [with_it, without]) == Finding(Outcome.VIOLATED, "required_text_absent")
-    assert check.prefilter == ()
+    assert check.traits.prefilter == ()
 
 
 def test_a_refused_pattern_is_named_by_its_place() -> None:

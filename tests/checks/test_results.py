@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from specspan.checks.check import NonsenseResult, as_finding
+from specspan.checks.check import InvalidResult, as_finding
 from specspan.decision import Evidence, Finding, Outcome
 
 VIOLATED = Finding(Outcome.VIOLATED, "ssn", 1.0, "because", (Evidence("/output/0/parts/0", 0, 4),))
@@ -82,6 +82,6 @@ NONSENSE: list[Any] = [
 @pytest.mark.parametrize("result", NONSENSE, ids=range(len(NONSENSE)))
 def test_nonsense_is_told_apart(result: Any) -> None:
     """Whatever else comes back is a typed error that names what is wrong, never an answer."""
-    with pytest.raises(NonsenseResult) as refusal:
+    with pytest.raises(InvalidResult) as refusal:
         as_finding(result)
     assert str(refusal.value)

@@ -13,7 +13,7 @@ from specspan.call import CallContext, Message, ModelCall, Request, Response, Te
 from specspan.checks.check import as_finding
 from specspan.checks.registry import kinds
 from specspan.checks.texts import texts
-from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Stage
+from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Stage
 from specspan.scope.rules import Budget, Standing, Trust
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
@@ -39,14 +39,15 @@ def decided(
     answer = Message("assistant", (Text("One moment."), *tools))
     call = ModelCall(Request("openai"), Response(output=(answer,)), CallContext(scope=scope, standing=standing))
     check = kinds()[kind].build("scope_of_autonomy", configuration)
-    return as_finding(check.decide(call, [text for text in texts(call, check.stage) if check.reads(text)]))
+    read = [text for text in texts(call, check.traits.stage) if check.traits.reads(text.role)]
+    return as_finding(check.decide(call, read))
 
 
 def test_a_check_says_what_it_is() -> None:
     """It looks at tool calls, without a prefilter, on the caller's thread."""
     check = kinds()["scope"].build("scope_of_autonomy", {"version": "2"})
-    expected = (CheckRef("scope", CheckKind.CODE, "2"), Stage.TOOL_CALL, (), None)
-    assert (check.ref, check.stage, check.prefilter, check.timeout_s) == expected
+    expected = (CheckRef("scope", CheckMechanism.CODE, "2"), Stage.TOOL_CALL, (), None)
+    assert (check.ref, check.traits.stage, check.traits.prefilter, check.traits.timeout_s) == expected
 
 
 def test_a_policy_says_no_more_than_it_knows() -> None:

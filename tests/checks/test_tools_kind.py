@@ -12,7 +12,7 @@ from specspan.call import CallContext, Message, ModelCall, Request, Response, Te
 from specspan.checks.check import CheckConfigError, as_finding
 from specspan.checks.registry import kinds
 from specspan.checks.texts import texts
-from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.scope.scope import ScopeOfAutonomy
 
 REFUND = {
@@ -33,7 +33,7 @@ def decided(configuration: object, *tools: ToolCall, allowed: tuple[str, ...] | 
     scope = None if allowed is None else ScopeOfAutonomy(allowed)
     call = ModelCall(Request("openai"), Response(output=(answer,)), CallContext(scope=scope))
     check = kinds()["tools"].build("scope_of_autonomy", configuration)
-    read = [text for text in texts(call, check.stage) if check.reads(text)]
+    read = [text for text in texts(call, check.traits.stage) if check.traits.reads(text.role)]
     return as_finding(check.decide(call, read))
 
 
@@ -44,8 +44,8 @@ def refund(**arguments: Any) -> ToolCall:
 def test_a_check_says_what_it_is() -> None:
     """It looks at tool calls, without a prefilter, on the caller's thread."""
     check = kinds()["tools"].build("scope", {"version": "2"})
-    assert (check.ref, check.stage, check.prefilter, check.timeout_s) == (
-        CheckRef("tools", CheckKind.CODE, "2"),
+    assert (check.ref, check.traits.stage, check.traits.prefilter, check.traits.timeout_s) == (
+        CheckRef("tools", CheckMechanism.CODE, "2"),
         Stage.TOOL_CALL,
         (),
         None,

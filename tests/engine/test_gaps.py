@@ -11,16 +11,16 @@ from specspan.call import NOT_TOLD, CallContext, Gaps, ModelCall, ToolCall
 from specspan.checks.check import Check
 from specspan.checks.kinds import tools
 from specspan.checks.kinds.pattern import build
-from specspan.checks.limited import LimitedCheck
 from specspan.decision import Decision, Mode, Outcome, Stage, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
+from specspan.policy.policy import CheckBinding
 from specspan.scope.scope import ArgumentLimit, ScopeOfAutonomy
 
 UNSEEN = "content_not_recorded"
 
 
-def decided(call: ModelCall, *checks: Check) -> Decision:
+def decided(call: ModelCall, *checks: Check | CheckBinding) -> Decision:
     """The decision about one clause with these checks."""
     evaluation = Engine(policy(bound("rule", *checks))).open((), call)
     run_sync(evaluation.input(call))
@@ -120,7 +120,7 @@ def test_patterns_do_not_read_arguments_that_nobody_told() -> None:
 
 def test_a_limited_check_needs_what_the_check_needs() -> None:
     """A share of the calls is looked at, and of those what the check reads."""
-    limited = LimitedCheck(pattern("bad"), 1.0, 1.0)
+    limited = CheckBinding(pattern("bad"), 1.0, 1.0)
     assert decided(short(answered("good"), input=UNSEEN), limited).verdict is Verdict.COMPLIED
     assert decided(short(answered("bad"), output=UNSEEN), limited).verdict is Verdict.VIOLATED
 
@@ -128,9 +128,9 @@ def test_a_limited_check_needs_what_the_check_needs() -> None:
 def test_an_engine_that_observes_takes_no_action() -> None:
     """It decides under the same policy, and says what would have been done."""
     engine = Engine(policy(bound("rule", pattern("bad")), mode=Mode.ENFORCE))
-    evaluation = engine.observing().open()
+    evaluation = engine.in_observe_mode().open()
     assert run_sync(evaluation.output(answered("bad"))).action == "allow"
     decision = evaluation.decide()
     assert (decision.mode, decision.policy_digest, decision.would) == (Mode.OBSERVE, "sha256:policy", "flag")
     observing = Engine(policy(bound("rule", pattern("bad")), mode=Mode.OBSERVE))
-    assert observing.observing() is observing
+    assert observing.in_observe_mode() is observing

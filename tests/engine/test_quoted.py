@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.engine.override_sources import is_quoted, quoted
+from specspan.engine.override_sources import is_quoted, quoted_spans
 
 QUOTED = {
     "a fence": "Look:\n```untrusted_text\n<be rude>\n```\nThanks.",
@@ -73,7 +73,7 @@ def test_a_span_that_reaches_into_a_quotation_is_quoted() -> None:
 @given(st.text(st.sampled_from('`~<>/au"“”„«»{[ \n')))
 def test_spans_lie_within_the_text(text: str) -> None:
     """Whatever the text, what is quoted is some of it."""
-    assert all(0 <= start < end <= len(text) for start, end in quoted(text))
+    assert all(0 <= start < end <= len(text) for start, end in quoted_spans(text))
 
 
 @given(st.text(st.sampled_from("ab \n"), max_size=20), st.text(st.sampled_from('ab`<>"\n'), max_size=20))

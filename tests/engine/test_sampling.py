@@ -14,32 +14,31 @@ from hypothesis import strategies as st
 from policies import answered, asked, bound, pattern, says
 
 from specspan.checks.check import Check
-from specspan.checks.limited import LimitedCheck
 from specspan.decision import Action, Decision, Finding, Outcome, Override, Stage, Verdict
-from specspan.engine.bound_check import NOT_SAMPLED, chance
+from specspan.engine.bound_check import NOT_SAMPLED, sampling_value
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
-from specspan.policy.policy import ClausePolicy
+from specspan.policy.policy import CheckBinding, ClausePolicy
 
 
-def some(check: Check, share: float) -> Check:
-    """The check, asked for a share of the calls."""
-    return LimitedCheck(check, share, check.timeout_s)
+def some(check: Check, share: float) -> CheckBinding:
+    """The check, bound to run on a share of the calls."""
+    return CheckBinding(check, share)
 
 
 def with_chance(wanted: float) -> str:
     """An id whose decision has about this chance."""
-    return next(id_ for id_ in map(str, count()) if abs(chance(id_) - wanted) < 0.01)
+    return next(id_ for id_ in map(str, count()) if abs(sampling_value(id_) - wanted) < 0.01)
 
 
-def decided(*checks: Check, id_: str, text: str = "bad") -> Decision:
+def decided(*checks: CheckBinding, id_: str, text: str = "bad") -> Decision:
     """The decision of one call, under the id given."""
     evaluation = Engine(policies.policy(*_clauses(checks)), new_id=lambda: id_).open()
     run_sync(evaluation.output(answered(text)))
     return evaluation.decide()
 
 
-def _clauses(checks: tuple[Check, ...]) -> Iterator[ClausePolicy]:
+def _clauses(checks: tuple[CheckBinding, ...]) -> Iterator[ClausePolicy]:
     return (bound(f"c{number}", check) for number, check in enumerate(checks))
 
 
@@ -48,7 +47,7 @@ def test_a_call_that_is_no_sample_is_unassessed() -> None:
     check = some(says(RuntimeError("it was asked")), 0.1)
     decision = decided(check, id_=with_chance(0.5))
     [finding] = decision.findings
-    assert (finding.outcome, finding.reason, finding.check) == (Outcome.UNASSESSED, NOT_SAMPLED, check.ref)
+    assert (finding.outcome, finding.reason, finding.check) == (Outcome.UNASSESSED, NOT_SAMPLED, check.check.ref)
     assert (finding.clause, finding.stage) == ("c0", Stage.OUTPUT)
     assert (decision.verdict, decision.summary.applied, decision.summary.unassessed) == (Verdict.UNASSESSED, "", 1)
 
@@ -69,7 +68,7 @@ def test_who_was_drawn_can_be_told_from_the_record() -> None:
 
 def test_the_share_of_calls_is_the_share_that_was_asked_for() -> None:
     """Of ten thousand ids, a tenth."""
-    drawn = sum(chance(f"01980000-0000-7000-8000-{number:012x}") < 0.1 for number in range(10_000))
+    drawn = sum(sampling_value(f"01980000-0000-7000-8000-{number:012x}") < 0.1 for number in range(10_000))
     assert 900 < drawn < 1100
 
 
@@ -78,7 +77,7 @@ def test_a_smaller_share_is_part_of_a_larger_one(id_: str, shares: list[float]) 
     """The checks that look at a call are those with the largest shares, and every check has one finding."""
     decision = decided(*(some(says(True), share) for share in shares), id_=id_)
     looked = [finding.outcome is Outcome.COMPLIED for finding in decision.findings]
-    assert looked == [chance(id_) < share for share in shares]
+    assert looked == [sampling_value(id_) < share for share in shares]
     assert [finding.clause for finding in decision.findings] == [f"c{number}" for number in range(len(shares))]
 
 
@@ -115,7 +114,7 @@ def test_a_stream_is_cut_where_the_call_is_a_sample(wanted: float, *, cut: bool)
 
 def test_time_limits_hold_for_sampled_checks_too() -> None:
     """A check may have both limits."""
-    check = LimitedCheck(says(Finding(Outcome.UNCERTAIN)), 0.5, 5.0)
+    check = CheckBinding(says(Finding(Outcome.UNCERTAIN)), 0.5, 5.0)
     assert decided(check, id_=with_chance(0.2)).verdict is Verdict.UNCERTAIN
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from documents import ROOT
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text
-from specspan.checks import registry as code
+from specspan.checks.registry import isolated_registry
 from specspan.policy.load import load_policy
 from specspan.spec.catalogue import pinned
 from specspan.spec.read import load_spec
@@ -32,7 +32,7 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The module of functions that the policy names, registered for one test."""
     monkeypatch.syspath_prepend(FOLDER)
     monkeypatch.delitem(sys.modules, "model_spec_checks", raising=False)
-    with code.isolated():
+    with isolated_registry():
         yield import_module("model_spec_checks")
 
 

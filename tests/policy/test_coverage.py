@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from specspan.decision import CheckKind, Stage
+from specspan.decision import CheckMechanism, Stage
 from specspan.policy.coverage import Coverage, coverage
 from specspan.policy.load import load_policy
 
@@ -44,7 +44,7 @@ def test_named_is_not_checked(covered: Coverage) -> None:
 
 def test_checks_are_told_by_kind_and_stage(covered: Coverage) -> None:
     """Of a checked clause it is told what looks at it, when, and how many times."""
-    pattern = CheckKind.PATTERN
+    pattern = CheckMechanism.PATTERN
     assert covered.clauses[0].looks == (((pattern, Stage.INPUT), 1), ((pattern, Stage.OUTPUT), 2))
     assert covered.by_look() == {(pattern, Stage.INPUT): 1, (pattern, Stage.OUTPUT): 1}
 

@@ -83,7 +83,7 @@ def digest_of(text: str) -> str:
 
 def reasons(clause: ClausePolicy) -> list[str]:
     """The names of a clause's checks."""
-    return [check.ref.name for check in clause.checks]
+    return [binding.check.ref.name for binding in clause.checks]
 
 
 def test_what_a_file_says_holds_over_what_it_extends() -> None:

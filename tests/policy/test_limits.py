@@ -8,13 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from policies import says
 
 from specspan.checks.check import Check, CheckKindModule
-from specspan.checks.limited import LimitedCheck, share_of
 from specspan.decision import Mode
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
-from specspan.policy.policy import ClausePolicy
+from specspan.policy.policy import CheckBinding, ClausePolicy
 
 CLAUSE = "spec: house.md\nclauses:\n  greet_people:\n    "
 CHECKS = """\
@@ -36,8 +36,8 @@ def clause(text: str, kinds: Mapping[str, CheckKindModule] | None = None) -> Cla
     return load_policy("policy.yaml", kinds=kinds).clauses["greet_people"]
 
 
-def check(text: str) -> Check:
-    """The one check that ``text`` describes."""
+def binding(text: str) -> CheckBinding:
+    """The one check that ``text`` describes, as the policy binds it."""
     [found] = clause(f"checks: [{text}]\n").checks
     return found
 
@@ -45,17 +45,17 @@ def check(text: str) -> Check:
 def refused(text: str) -> str:
     """What is told of a check that is refused, without the place."""
     with pytest.raises(PolicyError) as error:
-        check(text)
+        binding(text)
     return str(error.value).removeprefix("policy.yaml:4: clauses.greet_people.checks[0].")
 
 
 @pytest.mark.parametrize("written", ["0.1", "10%"])
 def test_a_check_of_any_kind_may_look_at_a_share_of_the_calls(written: str) -> None:
     """The share is the policy's affair: everything else about the check is its own."""
-    words = check(f"pattern: {{any: [hello], reason: greeting, sample: {written}}}")
-    assert (share_of(words), words.ref.name, words.timeout_s) == (0.1, "greeting", None)
-    assert words.prefilter == check("pattern: {any: [hello]}").prefilter
-    assert share_of(check(f"code: {{name: 'limits_checks:polite', sample: {written}}}")) == 0.1
+    words = binding(f"pattern: {{any: [hello], reason: greeting, sample: {written}}}")
+    assert (words.sample, words.check.ref.name, words.timeout_s) == (0.1, "greeting", None)
+    assert words.check.traits == binding("pattern: {any: [hello]}").check.traits
+    assert binding(f"code: {{name: 'limits_checks:polite', sample: {written}}}").sample == 0.1
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,16 @@ def test_a_check_of_any_kind_may_look_at_a_share_of_the_calls(written: str) -> N
 )
 def test_a_time_limit_is_written_as_people_say_it(written: str, timeout_s: float) -> None:
     """A number and a unit; it goes before what the check itself says."""
-    limited = check(f"code: {{name: 'limits_checks:polite', timeout: {written}}}")
+    limited = binding(f"code: {{name: 'limits_checks:polite', timeout: {written}}}")
     assert limited.timeout_s == pytest.approx(timeout_s)
 
 
-def test_a_check_without_limits_is_the_check_itself() -> None:
-    """Nothing stands between it and the engine."""
-    assert not isinstance(check("code: 'limits_checks:polite'"), LimitedCheck)
-    assert share_of(check("pattern: hello")) == 1.0
+def test_a_check_without_limits_keeps_its_own() -> None:
+    """It runs on every call, for as long as the check itself allows."""
+    polite = binding("code: 'limits_checks:polite'")
+    assert (polite.sample, polite.timeout_limit_s, polite.timeout_s) == (1.0, None, 1.0)
+    words = binding("pattern: hello")
+    assert words == CheckBinding(words.check)
 
 
 REFUSALS = {
@@ -105,15 +107,14 @@ def test_a_kind_that_knows_a_limit_itself_keeps_it() -> None:
     """A plug-in's own ``sample`` reaches the plug-in, and nobody else."""
     seen: list[Any] = []
     schema = {"type": "object", "properties": {"sample": {"type": "integer"}}}
-    built: Any = object()
+    built = says(True)
 
     def build(clause_id: str, configuration: Any) -> Check:
         seen.append(configuration)
-        found: Check = built
-        return found
+        return built
 
     kind: Any = SimpleNamespace(KIND="fake", build=build, SCHEMA=schema)
-    assert clause("checks: [{fake: {sample: 7}}]\n", {"fake": kind}).checks == (built,)
+    assert clause("checks: [{fake: {sample: 7}}]\n", {"fake": kind}).checks == (CheckBinding(built),)
     assert seen == [{"sample": 7}]
 
 
@@ -130,3 +131,10 @@ def test_a_kind_whose_schema_is_none_refuses_the_policy_and_no_more() -> None:
     kind: Any = SimpleNamespace(KIND="fake", build=lambda clause_id, configuration: None, SCHEMA=None)
     with pytest.raises(PolicyError, match=r"policy\.yaml:4: .*\.fake: the kind failed with TypeError"):
         clause("checks: [{fake: {sample: 7}}]\n", {"fake": kind})
+
+
+def test_a_kind_whose_check_declares_no_traits_refuses_the_policy() -> None:
+    """A plug-in's mistake is told when the policy is loaded, and not when a call comes."""
+    kind: Any = SimpleNamespace(KIND="fake", build=lambda clause_id, configuration: object(), SCHEMA={})
+    with pytest.raises(PolicyError, match=r"policy\.yaml:4: .*\.fake: the kind failed with AttributeError"):
+        clause("checks: [{fake: {sample: 10%}}]\n", {"fake": kind})

@@ -12,13 +12,14 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from policies import says
 from policy_files import load, refused
 
 from specspan.checks.check import Check, CheckConfigError, CheckKindModule
-from specspan.decision import Action, CheckKind, Mode, Override, Severity, Stage
+from specspan.decision import Action, CheckMechanism, Mode, Override, Severity, Stage
 from specspan.errors import PolicyError, Problem
 from specspan.policy.load import DEFAULT_REPLACEMENT, load_policy
-from specspan.policy.policy import Objective, OnError
+from specspan.policy.policy import CheckBinding, Objective, OnError
 
 GOOD = """\
 spec: house.md
@@ -55,9 +56,9 @@ def test_everything_a_policy_says_is_in_what_is_loaded() -> None:
     assert (door.severity, door.action, door.on_error) == (Severity.CRITICAL, Action.REPLACE, OnError.ESCALATE)
     assert door.replacement == "Ask the owner."
     assert door.objective == Objective(0.999, timedelta(days=30))
-    assert [(check.ref.kind, check.stage) for check in door.checks] == [
-        (CheckKind.PATTERN, Stage.INPUT),
-        (CheckKind.PATTERN, Stage.OUTPUT),
+    assert [(binding.check.ref.mechanism, binding.check.traits.stage) for binding in door.checks] == [
+        (CheckMechanism.PATTERN, Stage.INPUT),
+        (CheckMechanism.PATTERN, Stage.OUTPUT),
     ]
     assert (people.clause.id, people.checks) == ("greet_people", ())
     assert (people.severity, people.action, people.on_error) == (Severity.LOW, Action.BLOCK, OnError.CLOSED)
@@ -136,16 +137,15 @@ FAKE = "spec: house.md\nclauses:\n  greet_people:\n    checks:\n      - fake:\n 
 def test_a_kind_is_handed_its_clause_and_configuration() -> None:
     """Whatever stands under the kind, plain; what it builds is bound to the clause."""
     seen: list[tuple[str, Any]] = []
-    check: Any = object()
+    check = says(True)
 
     def build(clause_id: str, configuration: Any) -> Check:
         seen.append((clause_id, configuration))
-        built: Check = check
-        return built
+        return check
 
     policy = load(FAKE, _kind(build))
     assert seen == [("greet_people", {"a": ["b"]})]
-    assert policy.clauses["greet_people"].checks == (check,)
+    assert policy.clauses["greet_people"].checks == (CheckBinding(check),)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_the_layers_hold_as_told() -> None:
     production = load_policy("policy.yaml", environment="production")
     numbers, polite = production.clauses.values()
     assert (production.mode, polite.action) == (Mode.ENFORCE, Action.BLOCK)
-    assert [check.ref.name for check in numbers.checks] == ["account_number", "iban"]
+    assert [binding.check.ref.name for binding in numbers.checks] == ["account_number", "iban"]
     staging = load_policy("policy.yaml", environment="staging")
     assert (staging.mode, staging.clauses["stay_polite"].action) == (Mode.OBSERVE, Action.FLAG)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from specspan.checks.registry import kinds
-from specspan.decision import CheckKind, Mode, Severity
+from specspan.decision import CheckMechanism, Mode, Severity
 from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
 from specspan.policy.template import starting_policy
@@ -99,7 +99,7 @@ def test_its_commented_examples_load_where_they_are_copied_to(house: Path, monke
     policy = load_policy("policy.yaml")
     people = policy.clauses["greet_people"]
     assert (people.severity, people.replacement) == (Severity.CRITICAL, "I can't help with that here.")
-    assert {CheckKind.CODE, CheckKind.PATTERN} <= {check.ref.kind for check in people.checks}
+    assert {CheckMechanism.CODE, CheckMechanism.PATTERN} <= {binding.check.ref.mechanism for binding in people.checks}
     assert [override.clause for override in policy.overrides] == ["greet_people"]
 
 

@@ -14,7 +14,7 @@ from recording import CALL, CONTEXT, KIND, REQUEST, RESPONSE, SSN, Recording, de
 
 from specspan.call import Message, ModelCall, Request, Text, ToolCall
 from specspan.decision import Action, Mode, Override, OverrideRuling, Severity
-from specspan.policy.policy import ClausePolicy, Layer, OnError, Policy
+from specspan.policy.policy import CheckBinding, ClausePolicy, Layer, OnError, Policy
 from specspan.record.settings import Settings
 from specspan.scope.scope import ScopeOfAutonomy
 from specspan.scope.text import digest
@@ -183,7 +183,7 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
         Clause("be_kind", "Be kind", "…", "user"),
     ]
     spec = Spec("desk", "2", "sha256:aa", ("root", "user"), {clause.id: clause for clause in clauses})
-    bound = ClausePolicy(clauses[1], Severity.HIGH, Action.BLOCK, OnError.OPEN, (_NeverAsked(),))
+    bound = ClausePolicy(clauses[1], Severity.HIGH, Action.BLOCK, OnError.OPEN, (CheckBinding(_NeverAsked()),))
     unbound = ClausePolicy(clauses[2], Severity.LOW, Action.FLAG, OnError.OPEN, mode=Mode.OBSERVE)
     layers = (Layer("base.yaml", "sha256:cc"), Layer("desk.yaml", "sha256:dd"))
     clauses_bound = {"protect_privacy": bound, "be_kind": unbound}
@@ -220,12 +220,7 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
 
 class _NeverAsked:
     ref: Any = None
-    stage: Any = None
-    prefilter = ()
-    timeout_s = None
-
-    def reads(self, text: object) -> bool:
-        raise AssertionError("recording asks no check")
+    traits: Any = None
 
     def decide(self, call: object, texts: object) -> bool:
         raise AssertionError("recording asks no check")

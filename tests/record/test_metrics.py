@@ -18,7 +18,7 @@ from recording import CALL, COMPLETED, CONTEXT, KIND, REQUEST, SSN, Recording, d
 
 from specspan._support import drop_counts
 from specspan.call import ModelCall, Request
-from specspan.decision import CheckKind, CheckRef, Finding, Outcome, Override, OverrideRuling, Severity
+from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Override, OverrideRuling, Severity
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
 from specspan.policy.policy import Objective
@@ -119,7 +119,7 @@ def test_a_violation_leads_to_its_trace(record: Record) -> None:
 def test_what_checks_and_specspan_itself_cost(record: Record) -> None:
     """Check durations tell failed checks apart; overhead is by stage."""
     slow = Finding(
-        Outcome.ERROR, "timeout", clause="be_kind", check=CheckRef("judge", CheckKind.JUDGE), duration_ns=10**9
+        Outcome.ERROR, "timeout", clause="be_kind", check=CheckRef("judge", CheckMechanism.JUDGE), duration_ns=10**9
     )
     recording = record()
     recording.call(decision(slow, SSN))

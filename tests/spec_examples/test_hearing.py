@@ -10,9 +10,8 @@ from policies import Code, bound, pattern, policy, says
 
 from specspan.call import ModelCall
 from specspan.checks.check import Check, TextAt
-from specspan.checks.limited import LimitedCheck
 from specspan.decision import Finding, Mode, Outcome, Override, Stage
-from specspan.policy.policy import Policy
+from specspan.policy.policy import CheckBinding, Policy
 from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
 from specspan.spec_examples.evaluate import hear
 from specspan.spec_examples.results import Agreement, Match
@@ -36,7 +35,7 @@ def spec(**examples: Example) -> Spec:
     return Spec("s", "1", "sha256:s", LADDER, clauses)
 
 
-def under(*checks: Check, clause: str = "c", overrides: Sequence[Override] = ()) -> Policy:
+def under(*checks: Check | CheckBinding, clause: str = "c", overrides: Sequence[Override] = ()) -> Policy:
     """A policy that binds checks to one clause."""
     return policy(bound(clause, *checks), overrides=overrides)
 
@@ -155,7 +154,7 @@ def test_nothing_is_blocked_and_every_stage_is_looked_at() -> None:
 
 def test_a_check_that_samples_looks_at_every_answer() -> None:
     """A share of so few answers would say nothing, so that none is left out by chance."""
-    sampled = LimitedCheck(pattern("bad"), 0.000001, None)
+    sampled = CheckBinding(pattern("bad"), 0.000001)
     found = hear(spec(c=example(*[answer("bad")] * 50)), under(sampled))
     assert found.total[Match.CAUGHT] == 50
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from specspan.call import Message, ModelCall, Part, Request, Response, Text, ToolCall
-from specspan.checks.check import Check, TextAt
+from specspan.checks.check import Check, CheckTraits, PartialFindings, TextAt
 from specspan.checks.kinds.pattern import build
-from specspan.decision import Action, CheckKind, CheckRef, Mode, Override, Severity, Stage
-from specspan.policy.policy import ClausePolicy, OnError, Policy
+from specspan.decision import Action, CheckMechanism, CheckRef, Mode, Override, Severity, Stage
+from specspan.policy.policy import CheckBinding, ClausePolicy, OnError, Policy
 from specspan.spec.spec import Clause, Spec
 
 LADDER = ("root", "system", "developer", "user", "guideline")
@@ -23,12 +23,20 @@ class Code:
     decide: Callable[[ModelCall, Sequence[TextAt]], Any]
     stage: Stage = Stage.OUTPUT
     timeout_s: float | None = None
-    ref: CheckRef = field(default=CheckRef("code", CheckKind.CODE))
+    ref: CheckRef = field(default=CheckRef("code", CheckMechanism.CODE))
     prefilter: tuple[str, ...] = ()
-    roles: tuple[str, ...] | None = None
+    roles: frozenset[str] | None = None
+    finds_in_part: PartialFindings = PartialFindings.NONE
 
-    def reads(self, text: TextAt) -> bool:
-        return self.roles is None or text.role in self.roles
+    @property
+    def traits(self) -> CheckTraits:
+        return CheckTraits(
+            self.stage,
+            prefilter=self.prefilter,
+            reads_roles=self.roles,
+            finds_in_part=self.finds_in_part,
+            timeout_s=self.timeout_s,
+        )
 
 
 def says(answer: Any, stage: Stage = Stage.OUTPUT, name: str = "code", timeout_s: float | None = None) -> Check:
@@ -39,7 +47,7 @@ def says(answer: Any, stage: Stage = Stage.OUTPUT, name: str = "code", timeout_s
             raise answer
         return answer
 
-    return Code(decide, stage, timeout_s, CheckRef(name, CheckKind.CODE))
+    return Code(decide, stage, timeout_s, CheckRef(name, CheckMechanism.CODE))
 
 
 def pattern(*patterns: str, stage: Stage = Stage.OUTPUT, reason: str | None = None) -> Check:
@@ -49,7 +57,7 @@ def pattern(*patterns: str, stage: Stage = Stage.OUTPUT, reason: str | None = No
 
 def bound(
     id_: str,
-    *checks: Check,
+    *checks: Check | CheckBinding,
     authority: str = "user",
     severity: Severity = Severity.MEDIUM,
     action: Action = Action.FLAG,
@@ -58,7 +66,8 @@ def bound(
 ) -> ClausePolicy:
     """A clause and what is done about it."""
     clause = Clause(id_, id_.title(), "…", authority)
-    return ClausePolicy(clause, severity, action, on_error, checks, replacement)
+    bindings = tuple(each if isinstance(each, CheckBinding) else CheckBinding(each) for each in checks)
+    return ClausePolicy(clause, severity, action, on_error, bindings, replacement)
 
 
 def policy(

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
 from specspan.decision import (
     Action,
-    CheckKind,
+    CheckMechanism,
     CheckRef,
     Decision,
     Evidence,
@@ -67,7 +67,7 @@ SSN = Finding(
     authority="root",
     severity=Severity.HIGH,
     action=Action.BLOCK,
-    check=CheckRef("ssn", CheckKind.PATTERN, "2"),
+    check=CheckRef("ssn", CheckMechanism.PATTERN, "2"),
     duration_ns=2_000,
 )
 SSN_ATTRIBUTES = {
@@ -86,7 +86,7 @@ SSN_ATTRIBUTES = {
     "specspan.check.version": "2",
 }
 """Of `SSN`, as events and log records have them where content is off."""
-KIND = Finding(Outcome.COMPLIED, clause="be_kind", authority="user", check=CheckRef("kind", CheckKind.PATTERN))
+KIND = Finding(Outcome.COMPLIED, clause="be_kind", authority="user", check=CheckRef("kind", CheckMechanism.PATTERN))
 
 
 def decision(*findings: Finding, **changes: Any) -> Decision:

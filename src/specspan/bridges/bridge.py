@@ -191,7 +191,7 @@ class Bridge:
         if self._observing is None or self._observing[0] is not engine:
             if engine.policy.mode is Mode.ENFORCE:
                 _log.warning(_OBSERVED)
-            self._observing = engine, engine.observing()
+            self._observing = engine, engine.in_observe_mode()
         return self._observing[1]
 
 

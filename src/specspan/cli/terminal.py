@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from specspan.decision import Outcome
+from specspan.decision import OUTCOMES_WORST_FIRST, Outcome
 
 _PIPED_WIDTH = 160  # columns where nobody looks: lines are for programs then, and stay whole
 
@@ -72,8 +72,11 @@ _MARKS = {
 }
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
-WORST_FIRST = tuple(_MARKS)
-"""Outcomes in the order people want to see them."""
+WORST_FIRST = tuple(
+    outcome.value
+    for outcome in sorted(OUTCOMES_WORST_FIRST, key=(Outcome.COMPLIED, Outcome.NOT_APPLICABLE).__contains__)
+)
+"""Outcomes, the worst first; those of clauses with nothing amiss come last, after the ones that nothing assessed."""
 
 
 def mark(outcome: str, *, words: bool = True) -> Text:

@@ -1,4 +1,4 @@
-"""An evaluation: one model call on its way to its decision."""
+"""Evaluation of one model call, stage by stage, up to its decision."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from specspan._support.guard import contain
-from specspan.call import WHOLE, ModelCall, Request
-from specspan.checks.check import EVERYTHING
+from specspan.call import WHOLE, ModelCall, Request, Side
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
-from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, Slot
-from specspan.engine.enforcement import Hold, action_over, ruling
-from specspan.engine.outcomes import Tally, worst_outcome
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, BoundCheck
+from specspan.engine.enforcement import Reversibility, action_over, rule
+from specspan.engine.outcomes import Outcomes, worst_outcome
 from specspan.engine.plan import STAGES, Plan
-from specspan.engine.precedence import REWRITES, Conclusion, conclude, milder, strictest, taken
+from specspan.engine.precedence import (
+    REWRITES,
+    Conclusion,
+    action_in_mode,
+    conclude,
+    milder_action,
+    strictest_action,
+)
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
-from specspan.engine.stage_run import Look, look, wait
+from specspan.engine.stage_run import StageRun, run_stage, run_timed_checks
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.engine.workers import Workers
 
 _NO_CALL = ModelCall(Request(provider=""))
 BEFORE_CALL = (Stage.INPUT,)
-"""The stages that look at what is about to be sent."""
-_WHOLE = (Stage.OUTPUT, Stage.TOOL_CALL)
-AFTER_CALL = (*_WHOLE, Stage.STREAM)
-"""The stages that look at an answer; the last of them only at a streamed one."""
+"""Stages that check a request before it is sent."""
+_UNSTREAMED = (Stage.OUTPUT, Stage.TOOL_CALL)
+AFTER_CALL = (*_UNSTREAMED, Stage.STREAM)
+"""Stages that check an answer; the last of them only a streamed one."""
 
 
 class Evaluation:
@@ -33,20 +39,21 @@ class Evaluation:
 
     __slots__ = (
         "_action",
+        "_before_ruling",
         "_call",
         "_decision",
         "_failures",
-        "_looks",
+        "_is_cut_short",
         "_new_id",
         "_now_ns",
         "_plan",
         "_redacted",
         "_released_chars",
+        "_requested",
+        "_runs",
         "_stream",
-        "_taken_before",
         "_unedited",
         "_workers",
-        "_would",
         "overhead_ns",
     )
 
@@ -59,65 +66,67 @@ class Evaluation:
         call: ModelCall | None = None,
     ) -> None:
         self.overhead_ns: dict[str, int] = {}
-        """What each stage cost the caller."""
+        """By stage, the time that deciding took from the caller."""
         self._plan = plan
         self._workers = workers
         self._now_ns = now_ns
         self._new_id = new_id
         self._call = _NO_CALL if call is None else call
-        self._looks: dict[Stage, Look] = {}
+        self._runs: dict[Stage, StageRun] = {}
         self._stream: StreamCheck | None = None
         self._action = Action.ALLOW  # the strictest that enforce mode takes, or would take
-        self._would = Action.ALLOW  # the strictest were every clause enforced
+        self._requested = Action.ALLOW  # the strictest if every clause were enforced
         self._released_chars: int | None = None
         self._redacted: frozenset[str] = frozenset()
         self._decision: Decision | None = None
+        self._is_cut_short = False  # the rest of the answer will not come
         self._failures: dict[int, Finding] = {}  # where specspan failed; a violation that was found stands
         self._unedited: dict[int, Finding] = {}  # whose rewriting failed: nothing was done about the violation
-        self._taken_before = (self._action, self._would, self._redacted)  # before the latest ruling
+        self._before_ruling = (self._action, self._requested, self._redacted)  # as before the latest ruling
 
     @property
     def reads_input(self) -> bool:
-        """Whether any check looks at what is about to be sent; where none does, `input` need not be asked."""
+        """True if a check reads the request; otherwise `input` need not be called."""
         return Stage.INPUT in self._plan.stages
 
     def input(self, call: ModelCall) -> Steps[Ruling]:
-        """Look at what is about to be sent."""
+        """Check a request before it is sent."""
         self._call = call
-        return self._looked(BEFORE_CALL, call)
+        return self._run_stages(BEFORE_CALL, call)
 
     def stream(self) -> StreamCheck | None:
-        """What looks at the answer as it grows; None when nothing could cut it."""
+        """Return the check of the answer as it grows; None when nothing could cut it."""
         if self._plan.policy.mode is Mode.OBSERVE or not self._plan.stream:
             return None
         if self._stream is None:
-            self._stream = StreamCheck(self._plan.stream, self._plan.law, self._call, self.overhead_ns)
+            self._stream = StreamCheck(self._plan.stream, self._plan.chain, self._call, self.overhead_ns)
         return self._stream
 
     def output(self, call: ModelCall, *, released_chars: int | None = None, is_awaited: bool = True) -> Steps[Ruling]:
-        """Look at the answer and the tool calls in it, before they are handed over.
+        """Check an answer and the tool calls in it before they are handed over.
 
-        ``released_chars``: how much of a streamed answer its consumer has seen. Over what is released nothing but a
-        flag can be had; a tool call in it can still be stopped, as long as ``is_awaited``: somebody waits for the rest.
+        ``released_chars``: number of characters of a streamed answer that its consumer has seen. Nothing but a flag
+        is left over what is released; a tool call in it can still be stopped, as long as ``is_awaited``: somebody
+        waits for the rest.
         """
         self._released_chars = released_chars
         is_streamed = call.request.streaming or released_chars is not None
-        return self._looked(AFTER_CALL if is_streamed else _WHOLE, call, is_awaited=is_awaited)
+        return self._run_stages(AFTER_CALL if is_streamed else _UNSTREAMED, call, is_awaited=is_awaited)
 
     def fail(self, stages: Sequence[Stage], *, is_awaited: bool = True) -> Ruling:
-        """Rule by ``on_error`` where specspan itself failed, before the checks of some stages could look or act.
+        """Rule by ``on_error`` where specspan itself failed, before the checks of some stages could run or act.
 
         Their findings are errors from now on, but for violations that were found. ``is_awaited``: whether anybody is
         there from whom something can be withheld.
         """
         before = self._action
-        ruling = self._rule_failure(self._plan.slots_at(stages), self._failures)
+        ruling = self._rule_on_failure(self._plan.checks_at(stages), self._failures)
         if not is_awaited:
-            self._action = strictest((before, milder(self._action, Action.FLAG)))
+            self._action = strictest_action((before, milder_action(self._action, Action.FLAG)))
         return ruling
 
     def fail_whole(self) -> Ruling:
-        """Rule by ``on_error`` where nothing of a call can be evaluated. No check is run on it."""
+        """Rule by ``on_error`` where nothing of a call can be evaluated. No check runs on it."""
         ruling = self.fail(STAGES)
         self._plan = self._plan.without_checks()
         return ruling
@@ -127,119 +136,125 @@ class Evaluation:
 
         What was found stands as an error: nothing was done about it.
         """
-        self._action, self._would, self._redacted = self._taken_before
-        law = self._plan.law
-        slots = [
-            slot
-            for look in self._deviating(stages)
-            for position, finding in look.deviations.items()
-            if law.does(finding) in REWRITES and (slot := look.audience.readers.get(position)) is not None
+        self._action, self._requested, self._redacted = self._before_ruling
+        chain = self._plan.chain
+        checks = [
+            check
+            for run in self._runs_with_deviations(stages)
+            for position, finding in run.deviations.items()
+            if chain.effective_action(finding) in REWRITES
+            and (check := run.checks.applicable.get(position)) is not None
         ]
-        return self._rule_failure(slots, self._unedited)
+        return self._rule_on_failure(checks, self._unedited)
 
     def fail_cut(self, stages: Sequence[Stage] = AFTER_CALL) -> Ruling:
         """Rule by ``on_error`` where the text of a cut could not be put in place of what it takes out."""
-        return PROCEED if self._stream is None else self._rule_failure(self._stream.withdraw_cut(), self._unedited)
+        return PROCEED if self._stream is None else self._rule_on_failure(self._stream.withdraw_cut(), self._unedited)
 
     def cut_answer_short(self) -> None:
         """Let no clause comply by an answer of which the rest will not come."""
+        self._is_cut_short = True
         self._plan = self._plan.for_incomplete_answer()
 
     def decide(self) -> Decision:
-        """Close the evaluation. The same decision however often it is asked for."""
+        """Close the evaluation and return its decision, which is the same every time."""
         if self._decision is None:
             try:
-                self._decision = self._decided()
+                self._decision = self._make_decision()
             except Exception as error:
                 contain("engine.decide", error)
-                self._decision = self._decided_nothing()
+                self._decision = self._make_error_decision()
         return self._decision
 
-    def _rule_failure(self, slots: Sequence[Slot], failures: dict[int, Finding]) -> Ruling:
-        law, found = self._plan.law, {slot.position: slot.error(INTERNAL) for slot in slots}
-        failures |= found
-        asked = strictest(law.asks(finding) for finding in found.values())
-        done = strictest(law.does(finding) for finding in found.values())
+    def _rule_on_failure(self, checks: Sequence[BoundCheck], failures: dict[int, Finding]) -> Ruling:
+        chain, errors = self._plan.chain, {check.position: check.error_finding(INTERNAL) for check in checks}
+        failures |= errors
+        requested = strictest_action(chain.requested_action(finding) for finding in errors.values())
+        effective = strictest_action(chain.effective_action(finding) for finding in errors.values())
         if self._plan.policy.mode is Mode.OBSERVE:
-            self._action = strictest((self._action, asked))
+            self._action = strictest_action((self._action, requested))
             return PROCEED
-        self._action, self._would = strictest((self._action, done)), strictest((self._would, asked))
-        return Ruling(done)
+        self._action = strictest_action((self._action, effective))
+        self._requested = strictest_action((self._requested, requested))
+        return Ruling(effective)
 
-    def _looked(self, stages: Sequence[Stage], call: ModelCall, *, is_awaited: bool = True) -> Steps[Ruling]:
-        """Look at all that needs no waiting first: a caller who goes away then loses no more than he must."""
-        plans, looks, waiting = self._plan.stages, self._looks, []
+    def _run_stages(self, stages: Sequence[Stage], call: ModelCall, *, is_awaited: bool = True) -> Steps[Ruling]:
+        """Run the checks of some stages and rule on them.
+
+        Those that need no waiting run first, so that a caller who goes away loses no more findings than it must.
+        """
+        plans, runs, unfinished = self._plan.stages, self._runs, []
         try:
             for stage in stages:
                 if stage in plans:
                     started_ns = time.perf_counter_ns()
-                    looks[stage] = found = look(plans[stage], call, stage)
-                    self._spent(stage, started_ns)
-                    if found.waiting:
-                        waiting.append(stage)
-            for stage in waiting:
-                yield from self._wait(stage)
+                    runs[stage] = run = run_stage(plans[stage], call, stage)
+                    self._add_overhead(stage, started_ns)
+                    if run.unfinished:
+                        unfinished.append(stage)
+            for stage in unfinished:
+                yield from self._finish_stage(stage)
         except BaseException:
-            self._note(self._deviating(stages))
+            self._note_untaken_action(self._runs_with_deviations(stages))
             raise
         if is_awaited:
             return self._rule(stages)
-        self._note(self._deviating(stages))
+        self._note_untaken_action(self._runs_with_deviations(stages))
         return PROCEED
 
-    def _wait(self, stage: Stage) -> Steps[None]:
+    def _finish_stage(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
         try:
-            yield from wait(self._looks[stage], self._workers)
+            yield from run_timed_checks(self._runs[stage], self._workers)
         finally:
-            self._spent(stage, started_ns)
+            self._add_overhead(stage, started_ns)
 
-    def _spent(self, stage: Stage, started_ns: int) -> None:
+    def _add_overhead(self, stage: Stage, started_ns: int) -> None:
         self.overhead_ns[stage] = self.overhead_ns.get(stage, 0) + time.perf_counter_ns() - started_ns
 
-    def _deviating(self, stages: Sequence[Stage]) -> list[Look]:
-        return [look for stage in stages if (look := self._looks.get(stage)) and look.deviations]
+    def _runs_with_deviations(self, stages: Sequence[Stage]) -> list[StageRun]:
+        return [run for stage in stages if (run := self._runs.get(stage)) and run.deviations]
 
-    def _hold(self) -> Hold:
-        """What can still be done about an answer's texts."""
+    def _reversibility(self) -> Reversibility:
         if self._released_chars is None:
-            return Hold.WHOLE
-        cut = self._stream is not None and self._stream.cut is not None
-        return Hold.RELEASED if self._released_chars or cut else Hold.WITHHELD
+            return Reversibility.FULL
+        is_cut = self._stream is not None and self._stream.cut is not None
+        return Reversibility.NONE if self._released_chars or is_cut else Reversibility.STOP_ONLY
 
     def _rule(self, stages: Sequence[Stage]) -> Ruling:
-        """What is done now."""
-        self._taken_before = (self._action, self._would, self._redacted)
-        looks = self._deviating(stages)
-        if not looks:
+        self._before_ruling = (self._action, self._requested, self._redacted)
+        runs = self._runs_with_deviations(stages)
+        if not runs:
             return PROCEED
         if self._plan.policy.mode is Mode.OBSERVE:
-            self._note(looks)
+            self._note_untaken_action(runs)
             return PROCEED
-        asked = ruling(looks, self._plan.law, self._hold())
-        self._action = strictest((self._action, asked.action))
-        self._redacted = self._redacted.union(asked.edits)
-        if self._plan.law.observed:
-            in_time = {slot.position for slot in self._plan.stream.watching}
-            would = action_over(looks, self._plan.law.asks, self._hold(), in_time)
-            self._would = strictest((self._would, would))
-        return asked
+        chain = self._plan.chain
+        ruling = rule(runs, chain, self._reversibility())
+        self._action = strictest_action((self._action, ruling.action))
+        self._redacted = self._redacted.union(ruling.edits)
+        if chain.observed_clauses:
+            in_time = {check.position for check in self._plan.stream.observers}
+            requested = action_over(runs, chain.requested_action, self._reversibility(), in_time)
+            self._requested = strictest_action((self._requested, requested))
+        return ruling
 
-    def _note(self, looks: Sequence[Look]) -> None:
-        """Nothing is done now, because the mode is to observe or because nobody waits for it any more."""
-        action = action_over(looks, self._plan.law.does, self._hold(), in_time=self._plan.stream.positions)
+    def _note_untaken_action(self, runs: Sequence[StageRun]) -> None:
+        """Note the action over findings that nothing is done about: the mode is to observe, or nobody waits for it."""
+        in_time = self._plan.stream.positions
+        action = action_over(runs, self._plan.chain.effective_action, self._reversibility(), in_time)
         if self._plan.policy.mode is Mode.ENFORCE:
-            action = milder(action, Action.FLAG)
-        self._action = strictest((self._action, action))
+            action = milder_action(action, Action.FLAG)
+        self._action = strictest_action((self._action, action))
 
-    def _decided(self) -> Decision:
-        plan, policy, cut = self._plan, self._plan.policy, self._cut()
-        looks = self._looks
-        audiences = tuple([looks[stage].audience if stage in looks else None for stage in STAGES])
+    def _make_decision(self) -> Decision:
+        plan, policy, cut = self._plan, self._plan.policy, self._stream_cut()
+        runs = self._runs
+        reached = tuple([runs[stage].checks if stage in runs else None for stage in STAGES])
         deviations = self._deviations()
-        tally = plan.frame(audiences).deviating(deviations)
-        conclusion = self._concluded(deviations.values(), tally)
-        action = self._action if cut is None else strictest((self._action, cut.action))
+        outcomes = plan.baseline(reached).with_findings(deviations)
+        conclusion = self._conclude(deviations.values(), outcomes)
+        action = self._action if cut is None else strictest_action((self._action, cut.action))
         return Decision(
             id=self._new_id(),
             time_unix_nano=self._now_ns(),
@@ -247,26 +262,27 @@ class Evaluation:
             policy_digest=policy.digest,
             mode=policy.mode,
             verdict=conclusion.verdict,
-            action=taken(action, policy.mode),
-            would=self._would_have(action),
+            action=action_in_mode(action, policy.mode),
+            would=self._would(action),
             governing_clause=conclusion.governing.clause if conclusion.governing is not None else None,
-            reason=self._unseen(conclusion.verdict, tally.findings) or conclusion.reason,
-            findings=tally.findings,
-            summary=tally.summary,
+            reason=self._gap_reason(conclusion.verdict, outcomes.findings) or conclusion.reason,
+            findings=outcomes.findings,
+            summary=outcomes.summary,
             overrides=plan.rulings,
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
 
-    def _concluded(self, deviations: Collection[Finding], tally: Tally) -> Conclusion:
-        conclusion = conclude(deviations, self._plan.law, assessed=tally.complied > 0)
-        is_short = any(finding.reason == INCOMPLETE_ANSWER for finding in tally.findings)
-        if conclusion.verdict is Verdict.COMPLIED and is_short:  # what complied is the request alone
-            return Conclusion(Verdict.UNASSESSED, reason=INCOMPLETE_ANSWER)
+    def _conclude(self, deviations: Collection[Finding], outcomes: Outcomes) -> Conclusion:
+        conclusion = conclude(deviations, self._plan.chain, assessed=outcomes.complied > 0)
+        if not self._is_cut_short or conclusion.verdict is not Verdict.COMPLIED:
+            return conclusion
+        if any(finding.reason == INCOMPLETE_ANSWER for finding in outcomes.findings):
+            return Conclusion(Verdict.UNASSESSED, reason=INCOMPLETE_ANSWER)  # what complied is the request alone
         return conclusion
 
-    def _decided_nothing(self) -> Decision:
-        """Return the decision where none can be made, which says so."""
+    def _make_error_decision(self) -> Decision:
+        """Return the decision for a call on which none can be made, which says so."""
         policy = self._plan.policy
         return Decision(
             id=self._new_id(),
@@ -275,44 +291,49 @@ class Evaluation:
             policy_digest=policy.digest,
             mode=policy.mode,
             verdict=Verdict.ERROR,
-            action=taken(self._action, policy.mode),
+            action=action_in_mode(self._action, policy.mode),
             reason=INTERNAL,
         )
 
-    def _unseen(self, verdict: Verdict, findings: Sequence[Finding]) -> str | None:
-        """Of a call that nothing assessed, the reason for which something was not seen that a check would look at."""
+    def _gap_reason(self, verdict: Verdict, findings: Sequence[Finding]) -> str | None:
+        """Return, for a call that nothing assessed, the reason for which something that a check needs was not seen."""
         gaps = self._call.gaps
         if verdict is not Verdict.UNASSESSED:
             return None
         reasons = {INCOMPLETE_ANSWER}
         if gaps is not WHOLE:
-            reasons |= {reason for side in EVERYTHING if (reason := gaps.of((side,)))}
+            reasons |= {reason for side in Side if (reason := gaps.reason_for((side,)))}
         return next((finding.reason for finding in findings if finding.reason in reasons), None)
 
-    def _would_have(self, action: Action) -> Action | None:
-        """What enforcing every clause would have done, where it is more than ``action`` or nothing is enforced."""
+    def _would(self, action: Action) -> Action | None:
+        """Return `Decision.would`: the action if every clause were enforced, where that is stricter than ``action`` or
+        nothing is enforced.
+        """
         if self._plan.policy.mode is Mode.OBSERVE:
             return action
-        return None if self._would is Action.ALLOW or self._would.rank <= action.rank else self._would
+        is_stricter = self._requested is not Action.ALLOW and self._requested.rank > action.rank
+        return self._requested if is_stricter else None
 
     def _deviations(self) -> dict[int, Finding]:
-        """What was not as usual: in the looks at whole texts, and while the answer grew where that was worse."""
+        """Return the findings that are not the default ones: those about whole texts, or while the answer grew where
+        that was worse.
+        """
         deviations: dict[int, Finding] = {}
-        for found in self._looks.values():
-            if found.deviations:
-                deviations.update(found.deviations)
+        for run in self._runs.values():
+            if run.deviations:
+                deviations.update(run.deviations)
         for other in (self._stream.findings if self._stream is not None else {}, self._failures):
             for position, finding in other.items():
-                deviations[position] = _worse(deviations.get(position, finding), finding)
+                deviations[position] = _worse_finding(deviations.get(position, finding), finding)
         return deviations | self._unedited
 
-    def _cut(self) -> Cut | None:
-        """How the stream was cut; the part that something else was handed over for is noted as redacted."""
+    def _stream_cut(self) -> Cut | None:
+        """Return how the stream was cut, and note the part whose text was replaced as redacted."""
         if self._stream is None or self._stream.cut is None:
             return None
         cut, choice = self._stream.cut, f"/output/{self._stream.choice}/"
         if cut.action in REWRITES:
-            texts = self._looks[Stage.OUTPUT].texts if Stage.OUTPUT in self._looks else ()
+            texts = self._runs[Stage.OUTPUT].texts if Stage.OUTPUT in self._runs else ()
             parts = (text.pointer for text in texts if text.pointer.startswith(choice))
             self._redacted |= {next(parts, f"{choice}parts/0")}
         if self._released_chars is None:
@@ -320,5 +341,5 @@ class Evaluation:
         return cut
 
 
-def _worse(one: Finding, other: Finding) -> Finding:
+def _worse_finding(one: Finding, other: Finding) -> Finding:
     return one if worst_outcome((one.outcome, other.outcome)) is one.outcome else other

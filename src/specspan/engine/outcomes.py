@@ -1,6 +1,7 @@
-"""A frame: what a call comes to when every check finds what it nearly always finds, made once and shared.
+"""Outcomes of a call's clauses, computed from the few findings that differ from a shared baseline.
 
-A real call is a frame and its deviations; only those, and the clauses they are about, cost anything.
+The baseline is what a call comes to when every check finds what it nearly always finds; it is made once. A real call
+pays only for the findings that differ and the clauses they are about.
 """
 
 from __future__ import annotations
@@ -8,115 +9,117 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from specspan.decision import Finding, Outcome, Summary
+from specspan.decision import OUTCOME_SEVERITY, Finding, Outcome, Summary
 
-_WORST_FIRST = (
-    Outcome.VIOLATED,
-    Outcome.ERROR,
-    Outcome.UNCERTAIN,
-    Outcome.PENDING,
-    Outcome.COMPLIED,
-    Outcome.NOT_APPLICABLE,
-    Outcome.UNASSESSED,
-    Outcome.OVERRIDDEN,  # alone on its clause: no check of it is run
-)
-_GOODNESS = {outcome: goodness for goodness, outcome in enumerate(_WORST_FIRST)}
 _APPLIED = frozenset((Outcome.COMPLIED, Outcome.VIOLATED, Outcome.UNCERTAIN))
 _MEMO_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Outcomes:
     """All findings of one call, and its clauses by outcome."""
 
     findings: tuple[Finding, ...]
     summary: Summary
     complied: int
-    """How many clauses complied."""
+    """Number of clauses that complied."""
 
 
-class Frame:
-    """The tally of a call without deviations, and what it takes to find the tally of one with some."""
+class BaselineOutcomes:
+    """Outcomes of a call on which every check finds its default, and the index to derive those of other calls."""
 
-    def __init__(self, usual: Mapping[int, Finding], order: Mapping[str, int], considered: int) -> None:
-        """``usual`` findings by position; ``order`` of clauses in the document; ``considered`` of them in all."""
-        findings = tuple(usual.values())
-        self._order = order
-        self._place = {position: place for place, position in enumerate(usual)}
-        self._places: dict[str, list[int]] = {}
-        for place, finding in enumerate(findings):
-            self._places.setdefault(finding.clause, []).append(place)
-        self._outcomes = {
-            clause: worst_outcome(findings[place].outcome for place in self._places[clause])
-            for clause in sorted(self._places, key=order.__getitem__)
+    def __init__(
+        self, default_findings: Mapping[int, Finding], clause_order: Mapping[str, int], considered: int
+    ) -> None:
+        """Index the baseline.
+
+        Args:
+            default_findings: by position.
+            clause_order: by clause id, its place in the documents.
+            considered: number of clauses in the documents that bind somebody.
+        """
+        findings = tuple(default_findings.values())
+        self._clause_order = clause_order
+        self._index_of_position = {position: index for index, position in enumerate(default_findings)}
+        self._indexes_of_clause: dict[str, list[int]] = {}
+        for index, finding in enumerate(findings):
+            self._indexes_of_clause.setdefault(finding.clause, []).append(index)
+        self._outcome_of_clause = {
+            clause: worst_outcome(findings[index].outcome for index in self._indexes_of_clause[clause])
+            for clause in sorted(self._indexes_of_clause, key=clause_order.__getitem__)
         }
-        self._applied: dict[frozenset[str], str] = {}
-        by_outcome = _grouped(self._outcomes)
-        self.tally = Tally(
+        self._applied_texts: dict[frozenset[str], str] = {}
+        groups = _clauses_by_outcome(self._outcome_of_clause)
+        self._outcomes = Outcomes(
             findings=findings,
             summary=Summary(
-                applied=" ".join(id_ for id_, outcome in self._outcomes.items() if outcome in _APPLIED),
-                overridden=tuple(by_outcome.get(Outcome.OVERRIDDEN, ())),
+                applied=" ".join(id_ for id_, outcome in self._outcome_of_clause.items() if outcome in _APPLIED),
+                overridden=tuple(groups.get(Outcome.OVERRIDDEN, ())),
                 considered=considered,
-                not_applicable=len(by_outcome.get(Outcome.NOT_APPLICABLE, ())),
-                unassessed=considered - len(self._outcomes) + len(by_outcome.get(Outcome.UNASSESSED, ())),
+                not_applicable=len(groups.get(Outcome.NOT_APPLICABLE, ())),
+                unassessed=considered - len(self._outcome_of_clause) + len(groups.get(Outcome.UNASSESSED, ())),
             ),
-            complied=len(by_outcome.get(Outcome.COMPLIED, ())),
+            complied=len(groups.get(Outcome.COMPLIED, ())),
         )
 
-    def deviating(self, deviations: Mapping[int, Finding]) -> Tally:
-        """The tally when the findings at some positions are others."""
-        if not deviations:
-            return self.tally
-        findings = list(self.tally.findings)
-        for position, finding in deviations.items():
-            findings[self._place[position]] = finding
-        concerned = sorted({finding.clause for finding in deviations.values()}, key=self._order.__getitem__)
-        now = {clause: worst_outcome(findings[place].outcome for place in self._places[clause]) for clause in concerned}
-        return self._tally(tuple(findings), now)
+    def with_findings(self, findings: Mapping[int, Finding]) -> Outcomes:
+        """Return the outcomes of a call with other findings at some positions."""
+        if not findings:
+            return self._outcomes
+        all_findings = list(self._outcomes.findings)
+        for position, finding in findings.items():
+            all_findings[self._index_of_position[position]] = finding
+        clauses = sorted({finding.clause for finding in findings.values()}, key=self._clause_order.__getitem__)
+        changed = {
+            clause: worst_outcome(all_findings[index].outcome for index in self._indexes_of_clause[clause])
+            for clause in clauses
+        }
+        return self._with_outcomes(changed, tuple(all_findings))
 
-    def _tally(self, findings: tuple[Finding, ...], now: Mapping[str, Outcome]) -> Tally:
-        """The tally when the outcomes of some clauses are those of ``now``, in the order of the document."""
-        groups = _grouped(now)
-        before = [self._outcomes[clause] for clause in now]
-        base = self.tally.summary
+    def _with_outcomes(self, changed: Mapping[str, Outcome], findings: tuple[Finding, ...]) -> Outcomes:
+        """Return the outcomes when those of some clauses are ``changed``, which is in the order of the documents."""
+        groups = _clauses_by_outcome(changed)
+        before = [self._outcome_of_clause[clause] for clause in changed]
+        baseline = self._outcomes.summary
 
-        def grown(outcome: Outcome) -> int:
+        def added(outcome: Outcome) -> int:
             return len(groups.get(outcome, ())) - before.count(outcome)
 
         summary = replace(
-            base,
-            applied=self._applied_with(now),
+            baseline,
+            applied=self._applied_text(changed),
             violated=tuple(groups.get(Outcome.VIOLATED, ())),
             uncertain=tuple(groups.get(Outcome.UNCERTAIN, ())),
             errored=tuple(groups.get(Outcome.ERROR, ())),
             pending=tuple(groups.get(Outcome.PENDING, ())),
-            not_applicable=base.not_applicable + grown(Outcome.NOT_APPLICABLE),
-            unassessed=base.unassessed + grown(Outcome.UNASSESSED),
+            not_applicable=baseline.not_applicable + added(Outcome.NOT_APPLICABLE),
+            unassessed=baseline.unassessed + added(Outcome.UNASSESSED),
         )
-        return Tally(findings, summary, self.tally.complied + grown(Outcome.COMPLIED))
+        return Outcomes(findings, summary, self._outcomes.complied + added(Outcome.COMPLIED))
 
-    def _applied_with(self, now: Mapping[str, Outcome]) -> str:
-        """`Summary.applied`; remembered by the clauses that joined or left, which are few different sets."""
-        moved = frozenset(id_ for id_, outcome in now.items() if (outcome in _APPLIED) != self._applies(id_))
+    def _applied_text(self, changed: Mapping[str, Outcome]) -> str:
+        """Return `Summary.applied`, remembered by the clauses that joined or left it: there are few such sets."""
+        moved = frozenset(id_ for id_, outcome in changed.items() if (outcome in _APPLIED) != self._is_applied(id_))
         if not moved:
-            return self.tally.summary.applied
-        if moved not in self._applied:
-            if len(self._applied) >= _MEMO_LIMIT:
-                self._applied.clear()
-            self._applied[moved] = " ".join(id_ for id_ in self._outcomes if self._applies(id_) != (id_ in moved))
-        return self._applied[moved]
+            return self._outcomes.summary.applied
+        if moved not in self._applied_texts:
+            if len(self._applied_texts) >= _MEMO_LIMIT:
+                self._applied_texts.clear()
+            self._applied_texts[moved] = " ".join(
+                id_ for id_ in self._outcome_of_clause if self._is_applied(id_) != (id_ in moved)
+            )
+        return self._applied_texts[moved]
 
-    def _applies(self, clause: str) -> bool:
-        return self._outcomes[clause] in _APPLIED
+    def _is_applied(self, clause: str) -> bool:
+        return self._outcome_of_clause[clause] in _APPLIED
 
 
 def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
-    """What becomes of a clause on which several checks said something."""
-    return min(outcomes, key=_GOODNESS.__getitem__)
+    """Return the most severe outcome, which is that of a clause with several findings."""
+    return max(outcomes, key=OUTCOME_SEVERITY.__getitem__)
 
 
-def _grouped(outcomes: Mapping[str, Outcome]) -> dict[Outcome, list[str]]:
+def _clauses_by_outcome(outcomes: Mapping[str, Outcome]) -> dict[Outcome, list[str]]:
     groups: dict[Outcome, list[str]] = {}
     for clause, outcome in outcomes.items():
         groups.setdefault(outcome, []).append(clause)

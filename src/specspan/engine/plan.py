@@ -1,6 +1,6 @@
-"""The plan: everything about a policy that does not depend on the call, worked out once.
+"""Plan of a policy: everything about deciding a call that does not depend on the call, computed once.
 
-Clauses without checks are a number in it and cost a call nothing.
+Clauses without checks are a number in the plan and cost a call nothing.
 """
 
 from __future__ import annotations
@@ -9,13 +9,21 @@ from collections.abc import Callable, Collection, Container, Hashable, Mapping, 
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
-from specspan.call import Gaps
-from specspan.checks.check import INPUT, TextAt, finds_in_part, needs_of
+from specspan.call import Gaps, Side
+from specspan.checks.check import PartialFindings, TextAt
 from specspan.checks.patterns import MultiPattern
 from specspan.decision import Finding, Outcome, OverrideKind, OverrideRuling, SpecRef, Stage
-from specspan.engine.bound_check import INCOMPLETE_ANSWER, NOT_SAMPLED, NOTHING_TO_READ, OVERRIDE, Round, Slot, slot
-from specspan.engine.outcomes import Frame
-from specspan.engine.precedence import Law, law_of
+from specspan.engine.bound_check import (
+    INCOMPLETE_ANSWER,
+    NOT_SAMPLED,
+    NOTHING_TO_READ,
+    OVERRIDE,
+    BoundCheck,
+    InlineChecks,
+    bind_check,
+)
+from specspan.engine.outcomes import BaselineOutcomes
+from specspan.engine.precedence import CommandChain, command_chain
 from specspan.engine.stream_check import StreamPlan, stream_plan
 from specspan.policy.policy import Policy
 
@@ -23,310 +31,331 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 STAGES = tuple(Stage)
-_NONE: Mapping[str, str] = {}
+_EMPTY: Mapping[str, str] = {}
 _MEMO_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matcher:
-    """The prefilters of all checks of one stage in one pass."""
+    """Prefilters of all checks of one stage, looked for in one pass."""
 
     patterns: MultiPattern
     owners: tuple[int, ...]
-    """By index of a pattern, the position of the slot whose it is."""
+    """By index of a pattern, the position of the check that owns it."""
 
-    def hits(self, text: TextAt) -> set[int]:
-        """Positions of the slots of which a pattern matches somewhere in ``text``."""
+    def matching_positions(self, text: TextAt) -> set[int]:
+        """Return the positions of the checks of which a pattern matches somewhere in ``text``."""
         hits = self.patterns.hits(text)
         return {self.owners[index] for index in hits} if hits else set()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Audience:
-    """The checks of one stage that read something, for calls whose texts have certain roles."""
+class StageChecks:
+    """Checks of one stage, sorted by how they run on calls whose texts have certain roles."""
 
-    readers: Mapping[int, Slot]
-    """Those that read something, by position."""
+    applicable: Mapping[int, BoundCheck]
+    """By position, the checks that read something."""
     roles: Mapping[int, frozenset[str] | None]
-    """Roles that each reader reads of those there are; None: all of them."""
-    inline: Round
-    """Asked on every call, on the caller's thread; they read all texts."""
-    choosy: tuple[Slot, ...]
-    """Likewise, but they read some texts only."""
-    timed: tuple[Slot, ...]
-    """Asked on every call, on a worker's thread."""
-    usual: Mapping[int, Finding]
-    """What each slot of the stage finds, unless it deviates."""
+    """By position of an applicable check, the roles it reads of those that occur; None means all of them."""
+    inline: InlineChecks
+    """Checks that always run, on the caller's thread, and read all texts."""
+    role_filtered: tuple[BoundCheck, ...]
+    """Checks that always run, on the caller's thread, and read some of the texts."""
+    timed: tuple[BoundCheck, ...]
+    """Checks that always run, on a worker's thread."""
+    default_findings: Mapping[int, Finding]
+    """By position, the shared finding that each check of the stage has unless it finds something else."""
 
-    def reads(self, position: int, role: str) -> bool:
-        """Whether the reader at a position reads texts of ``role``, which is among those there are."""
+    def is_read(self, position: int, role: str) -> bool:
+        """Return whether the applicable check at ``position`` reads texts of ``role``, which is one that occurs."""
         roles = self.roles[position]
         return roles is None or role in roles
 
-    def read_by(self, slot: Slot, texts: Sequence[TextAt]) -> Sequence[TextAt]:
-        """Those of ``texts`` that the slot's check reads."""
-        roles = self.roles[slot.position]
+    def texts_read_by(self, check: BoundCheck, texts: Sequence[TextAt]) -> Sequence[TextAt]:
+        """Return those of ``texts`` that an applicable check reads."""
+        roles = self.roles[check.position]
         return texts if roles is None else tuple(text for text in texts if text.role in roles)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StagePlan:
-    """The checks of one stage."""
+    """Checks of one stage, before anything is known of a call."""
 
-    slots: tuple[Slot, ...]
-    """All but those of overridden clauses."""
+    checks: tuple[BoundCheck, ...]
+    """All checks but those of clauses that are set aside."""
     matcher: Matcher | None
-    _audiences: dict[frozenset[str], Audience] = field(default_factory=dict)
+    _by_roles: dict[frozenset[str], StageChecks] = field(default_factory=dict)
 
     def without(self, clauses: Container[str]) -> StagePlan:
-        """The same without the checks of some clauses."""
-        return self.keeping(lambda slot: slot.bound.clause.id not in clauses)
+        """Return the plan without the checks of some clauses."""
+        return self.filtered(lambda check: check.clause_id not in clauses)
 
-    def keeping(self, wanted: Callable[[Slot], bool]) -> StagePlan:
-        """The same with some of its checks."""
-        kept = tuple(filter(wanted, self.slots))
-        return StagePlan(kept, self.matcher if any(slot.check.prefilter for slot in kept) else None)
+    def filtered(self, is_kept: Callable[[BoundCheck], bool]) -> StagePlan:
+        """Return the plan with some of its checks."""
+        kept = tuple(filter(is_kept, self.checks))
+        return StagePlan(kept, self.matcher if any(check.traits.prefilter for check in kept) else None)
 
-    def short(self, reasons: Mapping[str, str], blind: Container[int]) -> StagePlan:
-        """The same where clauses cannot comply, for ``reasons``, and the checks at some positions do not look."""
-        seeing = (slot for slot in self.slots if slot.position not in blind)
-        clauses = ((slot, reasons.get(slot.bound.clause.id)) for slot in seeing)
-        return replace(
-            self, slots=tuple(slot.short(reason) if reason else slot for slot, reason in clauses), _audiences={}
-        )
+    def with_gaps(self, reasons: Mapping[str, str], not_run: Container[int]) -> StagePlan:
+        """Return the plan for a call of which not everything was seen.
+
+        Args:
+            reasons: by id of a clause that cannot comply, the reason.
+            not_run: positions of the checks that do not run.
+        """
+        kept = (check for check in self.checks if check.position not in not_run)
+        with_reasons = ((check, reasons.get(check.clause_id)) for check in kept)
+        checks = tuple(check.with_gap(reason) if reason else check for check, reason in with_reasons)
+        return replace(self, checks=checks, _by_roles={})
 
     def never_complying(self, reason: str) -> StagePlan:
         """Return the plan in which every check can find a violation, and none that its clause complies."""
-        slots = tuple(slot if slot.gap is not None else slot.short(reason) for slot in self.slots)
-        return replace(self, slots=slots, _audiences={})
+        checks = tuple(check if check.gap is not None else check.with_gap(reason) for check in self.checks)
+        return replace(self, checks=checks, _by_roles={})
 
-    def audience(self, texts: Sequence[TextAt]) -> Audience:
-        """The checks that read something of ``texts``."""
+    def checks_for(self, texts: Sequence[TextAt]) -> StageChecks:
+        """Return the checks of the stage, sorted by how they run on ``texts``."""
         roles = frozenset([text.role for text in texts])
-        found = self._audiences.get(roles)
-        if found is None:
-            found = _audience(self.slots, {text.role: text for text in texts})
-            remember(self._audiences, roles, found)
-        return found
+        stage_checks = self._by_roles.get(roles)
+        if stage_checks is None:
+            stage_checks = _stage_checks(self.checks, roles)
+            remember(self._by_roles, roles, stage_checks)
+        return stage_checks
 
 
-Reached: TypeAlias = "tuple[Audience | None, ...]"
-"""By stage in the order of `STAGES`: who listened there; None where the call never came."""
+StagesReached: TypeAlias = "tuple[StageChecks | None, ...]"
+"""By stage in the order of `STAGES`, the checks that could run there; None where the call never came."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What is the same for all calls under one policy and one set of overrides."""
+    """Everything that is the same for all calls under one policy and one set of overrides."""
 
     policy: Policy
-    law: Law
+    chain: CommandChain
     stages: Mapping[Stage, StagePlan]
     """Stages without checks are absent."""
     stream: StreamPlan
-    """The checks that can cut a streamed answer."""
+    """Checks that can cut a streamed answer."""
     specs: tuple[SpecRef, ...]
     considered: int
-    """Clauses of the specs that bind somebody."""
+    """Number of clauses in the specs that bind somebody."""
     rulings: tuple[OverrideRuling, ...] = ()
-    aside: tuple[Finding, ...] = ()
-    """A finding for each clause whose checks are not run: it has no bearing, or a granted override sets it aside."""
-    shares: tuple[float, ...] = ()
-    """Of the calls, how many those checks look at that do not look at all."""
-    unsampled: Mapping[int, Finding] = field(default_factory=dict)
-    """By position, a finding for each check that does not look at this call: it is no sample, or not there to see."""
-    _frames: dict[Reached, Frame] = field(default_factory=dict)
-    _drawn: dict[float, Plan] = field(default_factory=dict)
-    _short: dict[Gaps, Plan] = field(default_factory=dict)
+    set_aside: tuple[Finding, ...] = ()
+    """A finding for each clause whose checks do not run: it is not applicable, or a granted override applies."""
+    samples: tuple[float, ...] = ()
+    """Shares of the calls, each below 1, on which some checks run."""
+    not_run: Mapping[int, Finding] = field(default_factory=dict)
+    """By position, the finding of each check that does not run on this call: it is not sampled, or not seen."""
+    _baselines: dict[StagesReached, BaselineOutcomes] = field(default_factory=dict)
+    _by_sample: dict[float, Plan] = field(default_factory=dict)
+    _by_gaps: dict[Gaps, Plan] = field(default_factory=dict)
     _incomplete: list[Plan] = field(default_factory=list)
 
-    def frame(self, reached: Reached) -> Frame:
-        """The frame of calls that came so far."""
-        found = self._frames.get(reached)
-        if found is None:
-            found = Frame(self._usual(reached), self.law.order, self.considered)
-            remember(self._frames, reached, found)
-        return found
+    def baseline(self, reached: StagesReached) -> BaselineOutcomes:
+        """Return the outcomes of calls that came so far, on which every check has its default finding."""
+        baseline = self._baselines.get(reached)
+        if baseline is None:
+            baseline = BaselineOutcomes(self._default_findings(reached), self.chain.clause_order, self.considered)
+            remember(self._baselines, reached, baseline)
+        return baseline
 
-    def under(self, rulings: Sequence[OverrideRuling], left_out: Mapping[str, str] = _NONE) -> Plan:
-        """The same, made without overrides, under those that ``rulings`` grant.
+    def with_overrides(self, rulings: Sequence[OverrideRuling], inapplicable: Mapping[str, str] = _EMPTY) -> Plan:
+        """Return this plan, which has no overrides, under those that ``rulings`` grant.
 
-        ``left_out``: clauses that have no bearing on the call, and why.
+        ``inapplicable``: by id of a clause that has no bearing on the call, the reason.
         """
-        aside = {name: self._aside(Outcome.NOT_APPLICABLE, name, reason) for name, reason in left_out.items()}
-        weakest_first = sorted(rulings, key=lambda ruling: -self.law.rank.get(ruling.override.by, 0))
+        set_aside = {
+            name: self._finding_without_check(Outcome.NOT_APPLICABLE, name, reason)
+            for name, reason in inapplicable.items()
+        }
+        weakest_first = sorted(rulings, key=lambda ruling: -self.chain.level_ranks.get(ruling.override.by, 0))
         for ruling in weakest_first:  # of several, the strongest gives its reason
-            name = ruling.override.clause
-            if ruling.granted and ruling.override.kind is not OverrideKind.REVOKE and name not in left_out:
-                aside[name] = self._aside(Outcome.OVERRIDDEN, name, OVERRIDE, ruling.override.reason)
+            override = ruling.override
+            if ruling.granted and override.kind is not OverrideKind.REVOKE and override.clause not in inapplicable:
+                set_aside[override.clause] = self._finding_without_check(
+                    Outcome.OVERRIDDEN, override.clause, OVERRIDE, override.reason
+                )
+        stages = {stage: plan.without(set_aside) for stage, plan in self.stages.items()}
         return replace(
             self,
-            stages={stage: plan.without(aside) for stage, plan in self.stages.items()} if aside else self.stages,
-            stream=self.stream.without(aside) if aside else self.stream,
+            stages=stages if set_aside else self.stages,
+            stream=self.stream.without(set_aside) if set_aside else self.stream,
             rulings=tuple(rulings),
-            aside=tuple(aside.values()),
-            _frames={},
-            _drawn={},
+            set_aside=tuple(set_aside.values()),
+            _baselines={},
+            _by_sample={},
             _incomplete=[],
         )
 
-    def drawn(self, chance: float) -> Plan:
-        """The same for a call with this chance: without the checks that are no sample of it.
+    def for_sample(self, sampling_value: float) -> Plan:
+        """Return this plan without the checks that do not run on a call with ``sampling_value``.
 
-        ``chance``: from 0 up to 1; a check looks where it is below its share.
+        ``sampling_value``: from 0 up to 1; a check runs where it is below the check's share.
         """
-        share = max((share for share in self.shares if share <= chance), default=None)
-        if share is None:
+        sample = max((sample for sample in self.samples if sample <= sampling_value), default=None)
+        if sample is None:
             return self
-        if share not in self._drawn:
-            self._drawn[share] = self._sampled(share)
-        return self._drawn[share]
+        if sample not in self._by_sample:
+            self._by_sample[sample] = self._without_samples_up_to(sample)
+        return self._by_sample[sample]
 
-    def short(self, gaps: Gaps) -> Plan:
-        """The same for a call of which not all was seen.
+    def with_gaps(self, gaps: Gaps) -> Plan:
+        """Return this plan for a call of which not everything was seen.
 
-        A check that needs what was not seen does not look, unless what it finds in a part is in the whole. A clause
-        with such a check does not comply, whatever else is found of it.
+        A check that needs what was not seen does not run, unless what it finds in a part holds for the whole. A
+        clause with such a check does not comply, whatever else is found of it.
         """
-        if gaps not in self._short:
-            remember(self._short, gaps, self._seeing(gaps))
-        return self._short[gaps]
+        if gaps not in self._by_gaps:
+            remember(self._by_gaps, gaps, self._without_unseen(gaps))
+        return self._by_gaps[gaps]
 
     def for_incomplete_answer(self) -> Plan:
-        """Return the plan for an answer that was cut short: it can violate a clause, and complies with none."""
+        """Return this plan for an answer that was cut short: it can violate a clause, and complies with none."""
         if not self._incomplete:
             stages = {
                 stage: plan if stage is Stage.INPUT else plan.never_complying(INCOMPLETE_ANSWER)
                 for stage, plan in self.stages.items()
             }
-            self._incomplete.append(replace(self, stages=stages, _frames={}, _drawn={}, _short={}, _incomplete=[]))
+            plan = replace(self, stages=stages, _baselines={}, _by_sample={}, _by_gaps={}, _incomplete=[])
+            self._incomplete.append(plan)
         return self._incomplete[0]
 
     def without_checks(self) -> Plan:
-        """Return the plan for a call that cannot be evaluated at all: it runs no check."""
-        every = [slot for plan in self.stages.values() for slot in plan.slots]
+        """Return this plan for a call that cannot be evaluated at all: it runs no check."""
+        unassessed = {check.position: check.unassessed for plan in self.stages.values() for check in plan.checks}
         return replace(
             self,
-            stages={stage: plan.keeping(lambda _: False) for stage, plan in self.stages.items()},
-            stream=self.stream.keeping(lambda _: False),
-            unsampled={**self.unsampled, **{slot.position: slot.unassessed for slot in every}},
-            shares=(),
-            _frames={},
-            _drawn={},
-            _short={},
+            stages={stage: plan.filtered(lambda _: False) for stage, plan in self.stages.items()},
+            stream=self.stream.filtered(lambda _: False),
+            not_run={**self.not_run, **unassessed},
+            samples=(),
+            _baselines={},
+            _by_sample={},
+            _by_gaps={},
             _incomplete=[],
         )
 
-    def slots_at(self, stages: Container[Stage]) -> list[Slot]:
-        """Return the checks that could act at some stages. Without the input, no check that needs it can look."""
+    def checks_at(self, stages: Container[Stage]) -> list[BoundCheck]:
+        """Return the checks that could act at some stages; without the input, no check that needs it can run."""
         return [
-            slot
+            check
             for stage, plan in self.stages.items()
-            for slot in plan.slots
-            if stage in stages or (Stage.INPUT in stages and INPUT in needs_of(slot.check))
+            for check in plan.checks
+            if stage in stages or (Stage.INPUT in stages and Side.INPUT in check.traits.needed_sides)
         ]
 
-    def _seeing(self, gaps: Gaps) -> Plan:
-        every = [slot for plan in self.stages.values() for slot in plan.slots]
-        short = [(slot, reason) for slot in every if (reason := gaps.of(sorted(needs_of(slot.check))))]
-        blind = {
-            slot.position: slot.short(reason).unassessed for slot, reason in short if not finds_in_part(slot.check)
+    def _without_unseen(self, gaps: Gaps) -> Plan:
+        checks = [check for plan in self.stages.values() for check in plan.checks]
+        affected = [(check, reason) for check in checks if (reason := gaps.reason_for(check.traits.needed_sides))]
+        not_run = {
+            check.position: check.with_gap(reason).unassessed
+            for check, reason in affected
+            if check.traits.finds_in_part is PartialFindings.NONE
         }
-        reasons = {slot.bound.clause.id: reason for slot, reason in short}
+        reasons = {check.clause_id: reason for check, reason in affected}
         return replace(
             self,
-            stages={stage: plan.short(reasons, blind) for stage, plan in self.stages.items()},
-            unsampled={**blind, **self.unsampled},
-            _frames={},
-            _drawn={},
-            _short={},
+            stages={stage: plan.with_gaps(reasons, not_run) for stage, plan in self.stages.items()},
+            not_run={**not_run, **self.not_run},
+            _baselines={},
+            _by_sample={},
+            _by_gaps={},
             _incomplete=[],
         )
 
-    def _sampled(self, share: float) -> Plan:
-        """The same without the checks that look at no more than this share of the calls."""
-        out = (slot for plan in self.stages.values() for slot in plan.slots if slot.share <= share)
+    def _without_samples_up_to(self, sample: float) -> Plan:
+        """Return this plan without the checks that run on no more than this share of the calls."""
+        dropped = (check for plan in self.stages.values() for check in plan.checks if check.sample <= sample)
         return replace(
             self,
-            stages={stage: plan.keeping(lambda slot: slot.share > share) for stage, plan in self.stages.items()},
-            stream=self.stream.keeping(lambda slot: slot.share > share),
-            unsampled={slot.position: slot.found(Finding(Outcome.UNASSESSED, NOT_SAMPLED)) for slot in out},
-            shares=(),
-            _frames={},
-            _drawn={},
+            stages={stage: plan.filtered(lambda check: check.sample > sample) for stage, plan in self.stages.items()},
+            stream=self.stream.filtered(lambda check: check.sample > sample),
+            not_run={check.position: check.complete(Finding(Outcome.UNASSESSED, NOT_SAMPLED)) for check in dropped},
+            samples=(),
+            _baselines={},
+            _by_sample={},
             _incomplete=[],
         )
 
-    def _usual(self, reached: Reached) -> dict[int, Finding]:
-        heard = {position: finding for audience in reached if audience for position, finding in audience.usual.items()}
-        slots = (slot for stage in self.stages.values() for slot in stage.slots)
-        usual = {slot.position: heard.get(slot.position, slot.unassessed) for slot in slots}
-        usual |= self.unsampled
-        usual |= {-place: finding for place, finding in enumerate(self.aside, 1)}
-        order = self.law.order
-        return dict(sorted(usual.items(), key=lambda item: (order[item[1].clause], item[0])))
+    def _default_findings(self, reached: StagesReached) -> dict[int, Finding]:
+        of_stages = {
+            position: finding
+            for stage_checks in reached
+            if stage_checks
+            for position, finding in stage_checks.default_findings.items()
+        }
+        checks = (check for stage in self.stages.values() for check in stage.checks)
+        findings = {check.position: of_stages.get(check.position, check.unassessed) for check in checks}
+        findings |= self.not_run
+        findings |= {-place: finding for place, finding in enumerate(self.set_aside, 1)}
+        order = self.chain.clause_order
+        return dict(sorted(findings.items(), key=lambda item: (order[item[1].clause], item[0])))
 
-    def _aside(self, outcome: Outcome, name: str, reason: str, explanation: str | None = None) -> Finding:
+    def _finding_without_check(
+        self, outcome: Outcome, name: str, reason: str, explanation: str | None = None
+    ) -> Finding:
         clause = self.policy.authority.clauses[name]
         finding = Finding(outcome, reason, explanation=explanation, clause=clause.id, authority=clause.authority or "")
-        bound = self.policy.clauses.get(clause.id)
-        return finding if bound is None else replace(finding, severity=bound.severity, action=bound.action)
+        clause_policy = self.policy.clauses.get(clause.id)
+        if clause_policy is None:
+            return finding
+        return replace(finding, severity=clause_policy.severity, action=clause_policy.action)
 
 
-def compiled(policy: Policy) -> Plan:
-    """The plan of a policy, under no override.
+def compile_plan(policy: Policy) -> Plan:
+    """Return the plan of a policy, without overrides.
 
     Raises:
         ValueError: a check is bound to a section that binds nobody.
     """
-    law = law_of(policy)
-    bound = sorted(policy.clauses.values(), key=lambda bound: law.order[bound.clause.id])
-    pairs = ((clause, check) for clause in bound for check in clause.checks)
-    slots = [slot(position, clause, check) for position, (clause, check) in enumerate(pairs)]
-    by_stage = {stage: tuple(slot for slot in slots if slot.check.stage is stage) for stage in STAGES}
+    chain = command_chain(policy)
+    clauses = sorted(policy.clauses.values(), key=lambda each: chain.clause_order[each.clause.id])
+    bindings = ((clause_policy, binding) for clause_policy in clauses for binding in clause_policy.checks)
+    checks = [bind_check(position, *binding) for position, binding in enumerate(bindings)]
+    by_stage = {stage: tuple(check for check in checks if check.traits.stage is stage) for stage in STAGES}
     return Plan(
         policy=policy,
-        law=law,
-        stages={stage: StagePlan(slots, _matcher(slots)) for stage, slots in by_stage.items() if slots},
-        stream=stream_plan(slots),
+        chain=chain,
+        stages={stage: StagePlan(of_stage, _matcher(of_stage)) for stage, of_stage in by_stage.items() if of_stage},
+        stream=stream_plan(checks),
         specs=tuple(spec.ref for spec in policy.specs),
         considered=sum(1 for _ in policy.authority.binding),
-        shares=tuple({slot.share for slot in slots if slot.share < 1}),
+        samples=tuple({check.sample for check in checks if check.sample < 1}),
     )
 
 
 def remember(memo: dict[K, V], key: K, value: V) -> None:
-    """Keep ``value``; a memo whose keys come with calls is bounded by starting afresh."""
+    """Store ``value``; a memo whose keys come with calls is bounded by starting again from empty."""
     if len(memo) >= _MEMO_LIMIT:
         memo.clear()
     memo[key] = value
 
 
-def _matcher(slots: Sequence[Slot]) -> Matcher | None:
-    owned = [(pattern, slot.position) for slot in slots for pattern in slot.check.prefilter]
+def _matcher(checks: Sequence[BoundCheck]) -> Matcher | None:
+    owned = [(pattern, check.position) for check in checks for pattern in check.traits.prefilter]
     if not owned:
         return None
     return Matcher(MultiPattern([pattern for pattern, _ in owned]), tuple(position for _, position in owned))
 
 
-def _audience(slots: Sequence[Slot], by_role: Mapping[str, TextAt]) -> Audience:
-    read = {slot.position: frozenset(role for role in by_role if slot.reads(by_role[role])) for slot in slots}
-    readers = [slot for slot in slots if read[slot.position]]
-    choosy = {slot for slot in readers if len(read[slot.position]) < len(by_role)}
-    asked = [slot for slot in readers if not slot.check.prefilter]
-    timed = [slot for slot in asked if slot.timeout_s is not None]
-    inline = [slot for slot in asked if slot.timeout_s is None]
-    return Audience(
-        readers={slot.position: slot for slot in readers},
-        roles={slot.position: read[slot.position] if slot in choosy else None for slot in readers},
-        inline=Round([slot for slot in inline if slot not in choosy]),
-        choosy=tuple(slot for slot in inline if slot in choosy),
-        timed=tuple(timed),
-        usual={slot.position: _usually(slot, read[slot.position]) for slot in slots},
+def _stage_checks(checks: Sequence[BoundCheck], roles: frozenset[str]) -> StageChecks:
+    read = {check.position: frozenset(filter(check.traits.reads, roles)) for check in checks}
+    applicable = [check for check in checks if read[check.position]]
+    filtered = {check for check in applicable if len(read[check.position]) < len(roles)}
+    always_run = [check for check in applicable if not check.traits.prefilter]
+    inline = [check for check in always_run if check.timeout_s is None]
+    return StageChecks(
+        applicable={check.position: check for check in applicable},
+        roles={check.position: read[check.position] if check in filtered else None for check in applicable},
+        inline=InlineChecks([check for check in inline if check not in filtered]),
+        role_filtered=tuple(check for check in inline if check in filtered),
+        timed=tuple(check for check in always_run if check.timeout_s is not None),
+        default_findings={check.position: _default_finding(check, read[check.position]) for check in checks},
     )
 
 
-def _usually(slot: Slot, roles: Collection[str]) -> Finding:
+def _default_finding(check: BoundCheck, roles: Collection[str]) -> Finding:
     if not roles:
-        return slot.gap or replace(slot.not_applicable, reason=NOTHING_TO_READ)
-    waited_for = slot.timeout_s is not None and not slot.check.prefilter
-    return slot.unassessed if waited_for else slot.complied
+        return check.gap or replace(check.not_applicable, reason=NOTHING_TO_READ)
+    is_waited_for = check.timeout_s is not None and not check.traits.prefilter
+    return check.unassessed if is_waited_for else check.complied

@@ -1,4 +1,7 @@
-"""The chain of command: what many findings come to. Pure; the order of the findings never matters."""
+"""Chain of command: the action over a single finding, and the conclusion from many.
+
+Everything here is pure, and the order in which findings come never matters.
+"""
 
 from __future__ import annotations
 
@@ -6,60 +9,63 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from specspan.decision import Action, Finding, Mode, Outcome, Stage, Verdict
+from specspan.engine.outcomes import worst_outcome
 from specspan.policy.policy import OnError, Policy
 
 REWRITES = frozenset((Action.REDACT, Action.REPLACE))
-"""The actions that change a text."""
+"""Actions that change a text."""
 
-_WEIGHT = (
-    (Outcome.VIOLATED, Verdict.VIOLATED),
-    (Outcome.ERROR, Verdict.ERROR),
-    (Outcome.UNCERTAIN, Verdict.UNCERTAIN),
-)
+_VERDICTS = {
+    Outcome.VIOLATED: Verdict.VIOLATED,
+    Outcome.ERROR: Verdict.ERROR,
+    Outcome.UNCERTAIN: Verdict.UNCERTAIN,
+}
+"""Verdict of a call by the worst outcome of its clauses; the other outcomes leave it complied or unassessed."""
 _ON_ERROR = {OnError.OPEN: Action.ALLOW, OnError.CLOSED: Action.BLOCK, OnError.ESCALATE: Action.ESCALATE}
-_STAGES = {stage: order for order, stage in enumerate(Stage)}
+_STAGE_ORDER = {stage: order for order, stage in enumerate(Stage)}
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
-    """What of spec and policy the chain of command needs."""
+class CommandChain:
+    """Order of authority and rules of one policy, by which findings are weighed."""
 
-    rank: Mapping[str, int]
-    """How far down the order of authority each level stands."""
-    tops: Container[str]
-    """The levels that nobody overrides."""
-    order: Mapping[str, int]
-    """Where each clause stands in the documents."""
+    level_ranks: Mapping[str, int]
+    """By level, its distance from the top of the order of authority."""
+    top_levels: Container[str]
+    """Levels that nobody overrides."""
+    clause_order: Mapping[str, int]
+    """By clause id, its place in the documents."""
     on_error: Mapping[str, OnError]
     """By clause that a check is bound to."""
-    observed: frozenset[str] = frozenset()
-    """The clauses that are only watched, whatever the policy's mode is."""
+    observed_clauses: frozenset[str] = frozenset()
+    """Clauses that are only observed, whatever the policy's mode is."""
 
-    def asks(self, finding: Finding) -> Action:
-        """The action that is taken over this finding alone where its clause is enforced."""
+    def requested_action(self, finding: Finding) -> Action:
+        """Return the action over this finding alone, as if its clause were enforced."""
         if finding.outcome is Outcome.VIOLATED:
-            return _possible(finding.action, finding.stage)
+            return _action_at_stage(finding.action, finding.stage)
         if finding.outcome is Outcome.ERROR:
             return _ON_ERROR[self.on_error[finding.clause]]
         return Action.FLAG if finding.outcome is Outcome.UNCERTAIN else Action.ALLOW
 
-    def does(self, finding: Finding) -> Action:
-        """The action that enforce mode takes over this finding alone: a flag at most where the clause is watched."""
-        asks = self.asks(finding)
-        return milder(asks, Action.FLAG) if finding.clause in self.observed else asks
+    def effective_action(self, finding: Finding) -> Action:
+        """Return the action that enforce mode takes over this finding alone: at most a flag for an observed clause."""
+        action = self.requested_action(finding)
+        return milder_action(action, Action.FLAG) if finding.clause in self.observed_clauses else action
 
     def precedence(self, finding: Finding) -> tuple[object, ...]:
-        """Sorts the finding that governs first: authority, severity, action; then whatever makes the order total.
+        """Return a key that sorts the governing finding first.
 
-        At the top of a ladder the action goes before the severity: where two such clauses disagree, the cautious one
-        governs (Model Spec, levels_of_authority).
+        Authority counts first, then severity, then action, then whatever makes the order total. At the top of a
+        ladder the action goes before the severity: where two such clauses disagree, the cautious one governs (Model
+        Spec, levels_of_authority).
         """
-        severe, strict = -finding.severity.rank, -self.asks(finding).rank
+        severity, strictness = -finding.severity.rank, -self.requested_action(finding).rank
         return (
-            self.rank[finding.authority],
-            *((strict, severe) if finding.authority in self.tops else (severe, strict)),
-            self.order[finding.clause],
-            _STAGES[finding.stage],
+            self.level_ranks[finding.authority],
+            *((strictness, severity) if finding.authority in self.top_levels else (severity, strictness)),
+            self.clause_order[finding.clause],
+            _STAGE_ORDER[finding.stage],
             finding.reason or "",
             finding.check.name if finding.check is not None else "",
             finding.action.rank,
@@ -68,11 +74,11 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What the findings of one call come to."""
+    """Verdict on one call, and the finding that governs it."""
 
     verdict: Verdict
     governing: Finding | None = None
-    """Whose clause decided; None when nothing was amiss."""
+    """Finding whose clause decided; None when nothing was amiss."""
     reason: str | None = None
 
 
@@ -83,55 +89,59 @@ _COMPLIED = Conclusion(Verdict.COMPLIED)
 _UNASSESSED = Conclusion(Verdict.UNASSESSED, reason=NOTHING_APPLIED)
 
 
-def law_of(policy: Policy) -> Law:
-    """The law of one policy.
+def command_chain(policy: Policy) -> CommandChain:
+    """Return the chain of command of a policy.
 
     Raises:
         ValueError: a check is bound to a section without a level, or to one whose level the ladder does not have.
     """
-    bound = {id_: clause for id_, clause in policy.clauses.items() if clause.checks}
+    checked = {id_: clause for id_, clause in policy.clauses.items() if clause.checks}
     authority = policy.authority
-    order = {id_: order for order, id_ in enumerate(authority.clauses)}
-    rank = authority.ranks
-    for id_, clause in bound.items():
-        if clause.clause.authority not in rank or id_ not in order:
+    clause_order = {id_: order for order, id_ in enumerate(authority.clauses)}
+    level_ranks = authority.ranks
+    for id_, clause in checked.items():
+        if clause.clause.authority not in level_ranks or id_ not in clause_order:
             raise ValueError(
                 f"clause {id_!r} has level {clause.clause.authority!r}, which {authority.title} does not rank"
                 f" ({', '.join(authority.ladder)}): no check can be bound to it"
             )
-    on_error = {id_: clause.on_error for id_, clause in bound.items()}
-    observed = frozenset(id_ for id_, clause in bound.items() if clause.mode is Mode.OBSERVE)
-    return Law(rank, authority.tops, order, on_error, observed)
+    on_error = {id_: clause.on_error for id_, clause in checked.items()}
+    observed = frozenset(id_ for id_, clause in checked.items() if clause.mode is Mode.OBSERVE)
+    return CommandChain(level_ranks, authority.tops, clause_order, on_error, observed)
 
 
-def conclude(findings: Iterable[Finding], law: Law, *, assessed: bool) -> Conclusion:
-    """What ``findings`` come to. Those that say complied may be left out, if ``assessed`` tells whether any did."""
+def conclude(findings: Iterable[Finding], chain: CommandChain, *, assessed: bool) -> Conclusion:
+    """Return the conclusion from ``findings``.
+
+    Findings that a clause complied may be left out, if ``assessed`` says whether there was any.
+    """
     findings = tuple(findings)
-    if not findings:
-        return _COMPLIED if assessed else _UNASSESSED
-    for outcome, verdict in _WEIGHT:
-        found = [finding for finding in findings if finding.outcome is outcome]
-        if found:
-            governing = min(found, key=law.precedence)
+    if findings:
+        worst = worst_outcome(finding.outcome for finding in findings)
+        verdict = _VERDICTS.get(worst)
+        if verdict is not None:
+            governing = min((finding for finding in findings if finding.outcome is worst), key=chain.precedence)
             return Conclusion(verdict, governing, governing.reason)
     return _COMPLIED if assessed else _UNASSESSED
 
 
-def taken(action: Action, mode: Mode) -> Action:
-    """What is done when enforce mode would do ``action``."""
-    return action if mode is Mode.ENFORCE else milder(action, Action.FLAG)
+def action_in_mode(action: Action, mode: Mode) -> Action:
+    """Return the action that is taken in ``mode`` where enforce mode would take ``action``."""
+    return action if mode is Mode.ENFORCE else milder_action(action, Action.FLAG)
 
 
-def strictest(actions: Iterable[Action]) -> Action:
-    """The strictest of some actions: what one more of them asks for never softens what another does."""
+def strictest_action(actions: Iterable[Action]) -> Action:
+    """Return the strictest of some actions, so that one more of them never softens another."""
     return max(actions, key=lambda action: action.rank, default=Action.ALLOW)
 
 
-def milder(one: Action, other: Action) -> Action:
-    """The less strict of two actions."""
+def milder_action(one: Action, other: Action) -> Action:
+    """Return the less strict of two actions."""
     return one if one.rank <= other.rank else other
 
 
-def _possible(action: Action, stage: Stage) -> Action:
-    """Rewriting a tool call's arguments would run a tool as neither model nor application meant: block it instead."""
+def _action_at_stage(action: Action, stage: Stage) -> Action:
+    """Return an action that ``stage`` allows: a tool call is blocked where its arguments would be rewritten, because
+    the tool would run as neither the model nor the application meant.
+    """
     return Action.BLOCK if stage is Stage.TOOL_CALL and action in REWRITES else action

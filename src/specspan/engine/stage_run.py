@@ -1,4 +1,4 @@
-"""A look: what the checks of one stage find on one call."""
+"""Run of one stage: the findings of its checks on one call."""
 
 from __future__ import annotations
 
@@ -12,109 +12,113 @@ from specspan.call import ModelCall
 from specspan.checks.check import TextAt
 from specspan.checks.texts import texts
 from specspan.decision import Finding, Stage
-from specspan.engine.bound_check import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, Slot, ask
-from specspan.engine.plan import Audience, Matcher, StagePlan
+from specspan.engine.bound_check import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, BoundCheck, run_check
+from specspan.engine.plan import Matcher, StageChecks, StagePlan
 from specspan.engine.waiting import Steps
 from specspan.engine.workers import Task, Workers
 
 
 @dataclass(slots=True)
-class Look:
-    """What one stage found so far."""
+class StageRun:
+    """Findings of one stage so far, and the checks that still have to run."""
 
     call: ModelCall
-    audience: Audience
+    checks: StageChecks
     texts: Sequence[TextAt] = ()
     deviations: dict[int, Finding] = field(default_factory=dict)
-    """By position, the findings that are not the usual ones."""
-    waiting: list[Slot] = field(default_factory=list)
-    """Checks that still have to be run on a worker's thread."""
+    """By position, the findings that are not the default ones."""
+    unfinished: list[BoundCheck] = field(default_factory=list)
+    """Checks that still have to run on a worker's thread."""
 
-    def read_by(self, slot: Slot) -> Sequence[TextAt]:
-        """The texts that the slot's check reads."""
-        return self.audience.read_by(slot, self.texts)
+    def texts_read_by(self, check: BoundCheck) -> Sequence[TextAt]:
+        """Return the texts that a check reads."""
+        return self.checks.texts_read_by(check, self.texts)
 
-    def note(self, slot: Slot, finding: Finding) -> None:
-        """Keep what a check found."""
-        if finding is not self.audience.usual[slot.position]:
-            self.deviations[slot.position] = finding
+    def add(self, check: BoundCheck, finding: Finding) -> None:
+        """Store what a check found, unless it is the default finding."""
+        if finding is not self.checks.default_findings[check.position]:
+            self.deviations[check.position] = finding
 
 
-def look(plan: StagePlan, call: ModelCall, stage: Stage) -> Look:
-    """Run the checks of a stage that need no waiting. Should we fail ourselves, no clause looks as if it complied."""
+def run_stage(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:
+    """Run the checks of a stage that need no waiting.
+
+    Where specspan itself fails, every check of the stage has an error, so that no clause looks as if it complied.
+    """
     try:
-        return _look(plan, call, texts(call, stage))
+        return _run_inline_checks(plan, call, texts(call, stage))
     except Exception:
         with guard("engine.look"):
             raise
-        errors = {slot.position: slot.error(INTERNAL) for slot in plan.slots}
-        return Look(call, plan.audience(()), deviations=errors)
+        errors = {check.position: check.error_finding(INTERNAL) for check in plan.checks}
+        return StageRun(call, plan.checks_for(()), deviations=errors)
 
 
-def wait(look: Look, workers: Workers) -> Steps[None]:
-    """Run the checks that need waiting for, in sequence on one thread; past a hanging one, on another."""
-    while look.waiting:
-        batch = workers.submit([_task(slot, look) for slot in look.waiting])
+def run_timed_checks(run: StageRun, workers: Workers) -> Steps[None]:
+    """Run the unfinished checks in sequence on one thread and, past a hanging one, on another."""
+    while run.unfinished:
+        batch = workers.submit([_task(check, run) for check in run.unfinished])
         if batch is not None:
             try:
                 yield batch
             finally:  # also when the caller gave up waiting
-                done, look.waiting = look.waiting[: len(batch.results)], look.waiting[len(batch.results) :]
-                for slot, finding in zip(done, batch.results, strict=True):
-                    look.note(slot, finding)
-        if batch is None or not batch.taken:
-            _refuse(look)
-        elif look.waiting:
-            late = look.waiting.pop(0)
-            look.note(late, late.error(TIMEOUT, duration_ns=int((late.timeout_s or 0) * 1e9)))
+                count = len(batch.results)
+                finished, run.unfinished = run.unfinished[:count], run.unfinished[count:]
+                for check, finding in zip(finished, batch.results, strict=True):
+                    run.add(check, finding)
+        if batch is None or not batch.is_started:
+            _refuse_unfinished(run)
+        elif run.unfinished:
+            late = run.unfinished.pop(0)
+            run.add(late, late.error_finding(TIMEOUT, duration_ns=int((late.timeout_s or 0) * 1e9)))
 
 
-def _look(plan: StagePlan, call: ModelCall, read: Sequence[TextAt]) -> Look:
-    audience = plan.audience(read)
-    look = Look(call, audience, read)
-    if not audience.readers:
-        return look
-    for slot, finding in audience.inline.ask(call, read):
-        look.note(slot, finding)
-    for slot in audience.choosy:
-        look.note(slot, ask(slot, call, look.read_by(slot)))
-    look.waiting += audience.timed
-    for slot in _hit(plan, look):
-        if slot.timeout_s is None:
-            look.note(slot, ask(slot, call, look.read_by(slot)))
+def _run_inline_checks(plan: StagePlan, call: ModelCall, texts: Sequence[TextAt]) -> StageRun:
+    checks = plan.checks_for(texts)
+    run = StageRun(call, checks, texts)
+    if not checks.applicable:
+        return run
+    for check, finding in checks.inline.run(call, texts):
+        run.add(check, finding)
+    for check in checks.role_filtered:
+        run.add(check, run_check(check, call, run.texts_read_by(check)))
+    run.unfinished += checks.timed
+    for check in _checks_with_match(plan, run):
+        if check.timeout_s is None:
+            run.add(check, run_check(check, call, run.texts_read_by(check)))
         else:
-            look.note(slot, slot.unassessed)
-            look.waiting.append(slot)
-    return look
+            run.add(check, check.unassessed)
+            run.unfinished.append(check)
+    return run
 
 
-def _hit(plan: StagePlan, look: Look) -> list[Slot]:
-    """The checks with a pattern that matches in a text they read, in order."""
+def _checks_with_match(plan: StagePlan, run: StageRun) -> list[BoundCheck]:
+    """Return the checks with a pattern that matches in a text they read, in order."""
     if plan.matcher is None:
         return []
-    readers, positions = look.audience.readers, set[int]()
-    for text in look.texts:
-        for position in _hits(plan.matcher, text):
-            if position in readers and look.audience.reads(position, text.role):
+    applicable, positions = run.checks.applicable, set[int]()
+    for text in run.texts:
+        for position in _matching_positions(plan.matcher, text):
+            if position in applicable and run.checks.is_read(position, text.role):
                 positions.add(position)
-    return [readers[position] for position in sorted(positions)] if positions else []
+    return [applicable[position] for position in sorted(positions)] if positions else []
 
 
-def _hits(matcher: Matcher, text: TextAt) -> Collection[int]:
+def _matching_positions(matcher: Matcher, text: TextAt) -> Collection[int]:
     try:
-        return matcher.hits(text)
+        return matcher.matching_positions(text)
     except Exception:
         with guard("engine.prefilter"):
             raise
-        return matcher.owners  # in doubt every check looks for itself
+        return matcher.owners  # in doubt every check runs
 
 
-def _task(slot: Slot, look: Look) -> Task:
-    return Task(partial(ask, slot, look.call, look.read_by(slot), passes=()), slot.timeout_s or 0.0)
+def _task(check: BoundCheck, run: StageRun) -> Task:
+    return Task(partial(run_check, check, run.call, run.texts_read_by(check), passes=()), check.timeout_s or 0.0)
 
 
-def _refuse(look: Look) -> None:
-    drop_counts.count("check", WORKERS_EXHAUSTED, len(look.waiting))
-    for slot in look.waiting:
-        look.note(slot, slot.error(WORKERS_EXHAUSTED))
-    look.waiting.clear()
+def _refuse_unfinished(run: StageRun) -> None:
+    drop_counts.count("check", WORKERS_EXHAUSTED, len(run.unfinished))
+    for check in run.unfinished:
+        run.add(check, check.error_finding(WORKERS_EXHAUSTED))
+    run.unfinished.clear()

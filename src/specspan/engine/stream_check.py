@@ -8,12 +8,12 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from specspan.call import Message, ModelCall, Response, Text
-from specspan.checks.check import TextAt
+from specspan.checks.check import PartialFindings, TextAt
 from specspan.checks.patterns import MultiPattern, Pattern
-from specspan.decision import Action, CheckKind, Evidence, Finding, Mode, Outcome, Stage
-from specspan.engine.bound_check import Slot, ask
-from specspan.engine.precedence import REWRITES, Law, strictest
-from specspan.engine.rewriting import Cut, marker
+from specspan.decision import Action, Evidence, Finding, Mode, Outcome, Stage
+from specspan.engine.bound_check import BoundCheck, run_check
+from specspan.engine.precedence import REWRITES, CommandChain, strictest_action
+from specspan.engine.rewriting import Cut, redaction_marker
 
 # MERGED stream_plan: What can cut a streamed answer, and how far back each pattern of it must look.
 #
@@ -35,8 +35,8 @@ class Tail:
     """Patterns that are looked for in the same end of the text."""
 
     patterns: MultiPattern
-    owners: tuple[Slot, ...]
-    """By index of a pattern, the slot whose it is."""
+    owners: tuple[BoundCheck, ...]
+    """By index of a pattern, the check whose it is."""
     anchored: frozenset[int]
     """Those that ask for the start of the text: looked for only while the end is all of it."""
     reach_chars: int
@@ -44,8 +44,8 @@ class Tail:
     near: bool
     """Whether that is so much that no new match begins where it begins."""
 
-    def owners_of(self, hits: Iterable[int], *, whole: bool) -> set[Slot]:
-        """The slots whose patterns have hits in an end of the text that is the ``whole`` of it, or is not."""
+    def owners_of(self, hits: Iterable[int], *, whole: bool) -> set[BoundCheck]:
+        """The checks whose patterns have hits in an end of the text that is the ``whole`` of it, or is not."""
         return {self.owners[index] for index in hits if whole or index not in self.anchored}
 
 
@@ -53,82 +53,90 @@ class Tail:
 class StreamPlan:
     r"""The checks that can cut a stream.
 
-    - Patterns of the stages ``output`` and ``stream``, after each chunk. A check of which a pattern asks for the end
-      of the text is decided at the end. What ends in ``\b`` counts as soon as it stands at the end of the text so
-      far: the next character would come too late.
-    - Other checks of the stage ``stream`` that have no time limit, now and then. Those with one are asked at the end.
+    - Checks of the stages ``output`` and ``stream`` that find matches in a part, after each chunk. One of which a
+      pattern asks for the end of the text is decided at the end. What ends in ``\b`` counts as soon as it stands at
+      the end of the text so far: the next character would come too late.
+    - Other checks of the stage ``stream``, and of the stage ``output`` those that find violations in a part, now and
+      then. Those with a time limit are asked at the end.
     """
 
     tails: tuple[Tail, ...]
-    code: tuple[Slot, ...]
+    code: tuple[BoundCheck, ...]
     positions: frozenset[int]
-    """Positions of all slots that can cut."""
-    watching: tuple[Slot, ...] = ()
+    """Positions of all checks that can cut."""
+    observers: tuple[BoundCheck, ...] = ()
     """Those that could, were their clauses enforced."""
 
     def without(self, clauses: Container[str]) -> StreamPlan:
         """The same without the checks of some clauses."""
-        return self.keeping(lambda slot: slot.bound.clause.id not in clauses)
+        return self.filtered(lambda check: check.clause_id not in clauses)
 
-    def keeping(self, wanted: Callable[[Slot], bool]) -> StreamPlan:
+    def filtered(self, wanted: Callable[[BoundCheck], bool]) -> StreamPlan:
         """The same with some of the checks. The patterns of others are still looked for, and their hits ignored."""
-        slots = {slot for tail in self.tails for slot in tail.owners} | set(self.code)
-        kept = frozenset(slot.position for slot in filter(wanted, slots))
+        checks = {check for tail in self.tails for check in tail.owners} | set(self.code)
+        kept = frozenset(check.position for check in filter(wanted, checks))
         return replace(
             self,
-            tails=self.tails if any(slot.position in kept for tail in self.tails for slot in tail.owners) else (),
-            code=tuple(slot for slot in self.code if slot.position in kept),
+            tails=self.tails if any(check.position in kept for tail in self.tails for check in tail.owners) else (),
+            code=tuple(check for check in self.code if check.position in kept),
             positions=kept,
-            watching=tuple(filter(wanted, self.watching)),
+            observers=tuple(filter(wanted, self.observers)),
         )
 
     def __bool__(self) -> bool:
         return bool(self.positions)
 
 
-def stream_plan(slots: Sequence[Slot]) -> StreamPlan:
-    """What of ``slots`` can cut a stream."""
-    able = [slot for slot in slots if _could_cut(slot)]
-    grown = [(slot, patterns) for slot in able if (patterns := _patterns(slot))]
-    code = [slot for slot in able if slot.check.stage is Stage.STREAM and not _is_pattern(slot)]
-    every = [*code, *(slot for slot, _ in grown)]
+def stream_plan(checks: Sequence[BoundCheck]) -> StreamPlan:
+    """What of ``checks`` can cut a stream."""
+    able = [check for check in checks if _could_cut(check)]
+    grown = [(check, patterns) for check in able if (patterns := _patterns(check))]
+    code = [check for check in able if _runs_on_growing_text(check)]
+    every = [*code, *(check for check, _ in grown)]
     return StreamPlan(
-        tails=tuple(_tails([(slot, pattern) for slot, patterns in grown if _cuts(slot) for pattern in patterns])),
+        tails=tuple(_tails([(check, pattern) for check, patterns in grown if _cuts(check) for pattern in patterns])),
         code=tuple(filter(_cuts, code)),
-        positions=frozenset(slot.position for slot in every if _cuts(slot)),
-        watching=tuple(slot for slot in every if not _cuts(slot)),
+        positions=frozenset(check.position for check in every if _cuts(check)),
+        observers=tuple(check for check in every if not _cuts(check)),
     )
 
 
-def _cuts(slot: Slot) -> bool:
-    return slot.bound.mode is Mode.ENFORCE
+def _cuts(check: BoundCheck) -> bool:
+    return check.clause_policy.mode is Mode.ENFORCE
 
 
-def _could_cut(slot: Slot) -> bool:
+def _could_cut(check: BoundCheck) -> bool:
     return (
-        slot.check.stage in (Stage.OUTPUT, Stage.STREAM)
-        and slot.bound.action.rank >= Action.REDACT.rank
-        and slot.timeout_s is None
-        and slot.reads(TextAt("", ROLE, ""))
+        check.traits.stage in (Stage.OUTPUT, Stage.STREAM)
+        and check.clause_policy.action.rank >= Action.REDACT.rank
+        and check.timeout_s is None
+        and check.traits.reads(ROLE)
     )
 
 
-def _is_pattern(slot: Slot) -> bool:
-    return slot.ref.kind is CheckKind.PATTERN and bool(slot.check.prefilter)
+def _runs_on_growing_text(check: BoundCheck) -> bool:
+    """Return whether a check that is not decided by matches alone runs on the text so far, now and then."""
+    if check.traits.stage is Stage.STREAM:
+        return not _finds_matches(check)
+    return check.traits.finds_in_part is PartialFindings.VIOLATIONS
 
 
-def _patterns(slot: Slot) -> list[Pattern]:
+def _finds_matches(check: BoundCheck) -> bool:
+    return check.traits.finds_in_part is PartialFindings.MATCHES
+
+
+def _patterns(check: BoundCheck) -> list[Pattern]:
     """The patterns of a check that can be decided before the end."""
-    patterns = [Pattern(source) for source in slot.check.prefilter] if _is_pattern(slot) else []
+    patterns = [Pattern(source) for source in check.traits.prefilter] if _finds_matches(check) else []
     return [] if any(pattern.needs_end for pattern in patterns) else patterns
 
 
-def _tails(owned: Sequence[tuple[Slot, Pattern]]) -> Iterator[Tail]:
-    near = [(slot, pattern) for slot, pattern in owned if _is_near(pattern)]
+def _tails(owned: Sequence[tuple[BoundCheck, Pattern]]) -> Iterator[Tail]:
+    near = [(check, pattern) for check, pattern in owned if _is_near(pattern)]
     if near:
         # Twice the width: a false match at the cut, where the text only seems to begin, so cannot overlap a new one.
         yield _tail(near, 2 * max((pattern.max_width or 0) for _, pattern in near) + 1, near=True)
-    far = [(slot, pattern) for slot, pattern in owned if not _is_near(pattern)]
+    far = [(check, pattern) for check, pattern in owned if not _is_near(pattern)]
     if far:
         yield _tail(far, FAR_CHARS, near=False)
 
@@ -138,10 +146,10 @@ def _is_near(pattern: Pattern) -> bool:
     return width is not None and width <= NEAR_CHARS and not pattern.needs_start
 
 
-def _tail(owned: Sequence[tuple[Slot, Pattern]], reach_chars: int, *, near: bool) -> Tail:
+def _tail(owned: Sequence[tuple[BoundCheck, Pattern]], reach_chars: int, *, near: bool) -> Tail:
     return Tail(
         patterns=MultiPattern([pattern.source for _, pattern in owned]),
-        owners=tuple(slot for slot, _ in owned),
+        owners=tuple(check for check, _ in owned),
         anchored=frozenset(index for index, (_, pattern) in enumerate(owned) if pattern.needs_start),
         reach_chars=reach_chars,
         near=near,
@@ -176,7 +184,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    slot: Slot
+    check: BoundCheck
     finding: Finding
     asks: Action
 
@@ -184,7 +192,7 @@ class _Found:
 class StreamCheck:
     """Looks at one streamed answer, chunk by chunk, before each is handed over."""
 
-    def __init__(self, plan: StreamPlan, law: Law, call: ModelCall, overhead_ns: dict[str, int]) -> None:
+    def __init__(self, plan: StreamPlan, chain: CommandChain, call: ModelCall, overhead_ns: dict[str, int]) -> None:
         self.cut: Cut | None = None
         """How the answer was cut; None as long as it was not."""
         self.choice = 0
@@ -194,11 +202,11 @@ class StreamCheck:
         self.findings: dict[int, Finding] = {}
         """By position, what was found as it grew."""
         self._plan = plan
-        self._law = law
+        self._chain = chain
         self._call = call
         self._overhead_ns = overhead_ns
         self._answers: dict[int, _Answer] = {}
-        self._cut_by: tuple[Slot, ...] = ()
+        self._cut_by: tuple[BoundCheck, ...] = ()
         self._cut_chars = 0
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
@@ -219,7 +227,7 @@ class StreamCheck:
         if found:
             self.choice = choice
             self.cut = self._cut(found, answer, text)
-            self._cut_by = tuple(each.slot for each in found if each.asks in REWRITES)
+            self._cut_by = tuple(each.check for each in found if each.asks in REWRITES)
         if self.cut is None:
             self.released_chars += len(text)
         else:
@@ -227,7 +235,7 @@ class StreamCheck:
         self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
         return self.cut
 
-    def withdraw_cut(self) -> Sequence[Slot]:
+    def withdraw_cut(self) -> Sequence[BoundCheck]:
         """Take back a cut whose text could not be put in place, and look no more for the clauses that asked for it.
 
         Returns:
@@ -235,9 +243,11 @@ class StreamCheck:
         """
         withdrawn, self.cut, self._cut_by = self._cut_by, None, ()
         self.released_chars += self._cut_chars
-        for slot in withdrawn:
-            self.findings.pop(slot.position, None)
-        self._plan = self._plan.keeping(lambda slot: slot.position in self._plan.positions and slot not in withdrawn)
+        for check in withdrawn:
+            self.findings.pop(check.position, None)
+        self._plan = self._plan.filtered(
+            lambda check: check.position in self._plan.positions and check not in withdrawn
+        )
         return withdrawn
 
     def _begin(self, choice: int) -> _Answer:
@@ -246,39 +256,39 @@ class StreamCheck:
         return answer
 
     def _matched(self, tail: Tail, hits: Sequence[int], end: str, answer: _Answer) -> Iterator[_Found]:
-        for slot in tail.owners_of(hits, whole=len(end) == answer.length):
-            if slot.position in self._plan.positions:
-                yield from self._violated(slot, tail, end, answer)
+        for check in tail.owners_of(hits, whole=len(end) == answer.length):
+            if check.position in self._plan.positions:
+                yield from self._violated(check, tail, end, answer)
 
-    def _violated(self, slot: Slot, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
+    def _violated(self, check: BoundCheck, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
         """What a hit in the end of the text is worth.
 
         At the very start of an end, a match may be false: the text only seems to begin there. Of near patterns none
         can be new there; of far ones the whole text is asked.
         """
-        finding = ask(slot, self._call, (TextAt(answer.pointer, ROLE, end),))
+        finding = run_check(check, self._call, (TextAt(answer.pointer, ROLE, end),))
         skipped = answer.length - len(end)
         if skipped and finding.outcome is Outcome.VIOLATED and not any(each.start for each in finding.evidence):
             if tail.near and finding.evidence:
                 return
-            finding, skipped = ask(slot, self._call, (TextAt(answer.pointer, ROLE, answer.whole()),)), 0
-        yield from self._worth(slot, _shifted(finding, skipped))
+            finding, skipped = run_check(check, self._call, (TextAt(answer.pointer, ROLE, answer.whole()),)), 0
+        yield from self._worth(check, _shifted(finding, skipped))
 
     def _coded(self, answer: _Answer) -> Iterator[_Found]:
         answer.code_due = max(answer.length + CODE_CHARS, answer.length * 9 // 8)
         text = TextAt(answer.pointer, ROLE, answer.whole())
         call = replace(self._call, response=Response(output=(Message(ROLE, (Text(text.text),)),)))
-        for slot in self._plan.code:
-            if slot.position not in self.findings:
-                yield from self._worth(slot, ask(slot, call, (text,)))
+        for check in self._plan.code:
+            if check.position not in self.findings:
+                yield from self._worth(check, run_check(check, call, (text,)))
 
-    def _worth(self, slot: Slot, finding: Finding) -> Iterator[_Found]:
+    def _worth(self, check: BoundCheck, finding: Finding) -> Iterator[_Found]:
         if finding.outcome is Outcome.VIOLATED or finding.outcome is Outcome.ERROR:
-            self.findings[slot.position] = finding
-            yield _Found(slot, finding, self._law.asks(finding))
+            self.findings[check.position] = finding
+            yield _Found(check, finding, self._chain.requested_action(finding))
 
     def _cut(self, found: Sequence[_Found], answer: _Answer, chunk: str) -> Cut | None:
-        action = strictest(each.asks for each in found)
+        action = strictest_action(each.asks for each in found)
         if action.rank < Action.REDACT.rank:
             return None  # a check failed, and its clause lets that pass
         return Cut(action, None if action.stops else self._instead(action, found, answer, chunk))
@@ -287,12 +297,12 @@ class StreamCheck:
         """What to hand over in place of the chunk: the strictest action decides, then the chain of command."""
         deciding = [each for each in found if each.asks is action]
         if action is Action.REPLACE:
-            return min(deciding, key=lambda each: self._law.precedence(each.finding)).slot.bound.replacement
+            return min(deciding, key=lambda each: self._chain.precedence(each.finding)).check.clause_policy.replacement
         released = answer.length - len(chunk)
         start, reason = min(
             (_first(each.finding, released), each.finding.reason or each.finding.clause) for each in deciding
         )
-        return chunk[: start - released] + marker(reason)
+        return chunk[: start - released] + redaction_marker(reason)
 
 
 def _first(finding: Finding, released: int) -> int:

@@ -1,6 +1,7 @@
-"""Steps: an evaluation that yields what it must wait for, so that sync and async callers share all of it but the wait.
+"""Steps of a decision that may have to wait for other threads, and their two drivers.
 
-Only the two drivers exist twice.
+A generator yields each `Job` it must wait for, so that sync and async callers share everything but the waiting. Only
+the drivers exist twice.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ T = TypeVar("T")
 
 
 class Job(Protocol):
-    """Work on another thread. Both waits return once it is settled: all done, or one part of it out of time."""
+    """Work on another thread. Both ways to wait return once it is settled: all done, or one part of it out of time."""
 
     def wait(self) -> None:
         """Wait on this thread."""
@@ -22,10 +23,11 @@ class Job(Protocol):
 
 
 Steps: TypeAlias = Generator[Job, None, T]
+"""Steps that yield the jobs to be waited for and return a result."""
 
 
 def run_sync(steps: Steps[T]) -> T:
-    """Drive ``steps`` to their result, waiting on this thread."""
+    """Run ``steps`` to their result, waiting on this thread."""
     try:
         while True:
             next(steps).wait()
@@ -37,7 +39,7 @@ def run_sync(steps: Steps[T]) -> T:
 
 
 async def run_async(steps: Steps[T]) -> T:
-    """Drive ``steps`` to their result; the event loop is never blocked by work on other threads.
+    """Run ``steps`` to their result without blocking the event loop.
 
     Cancellation ends the steps where they stand and is passed on.
     """

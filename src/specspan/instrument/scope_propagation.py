@@ -37,7 +37,7 @@ from opentelemetry.context import Context, get_current
 from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.checks.check import CheckConfigError
-from specspan.checks.tool_calls import whole
+from specspan.checks.tool_calls import whole_text_pattern
 from specspan.errors import ConfigurationError, Problem
 from specspan.scope.rules import Budget, Standing, Trust, both, narrow, together
 from specspan.scope.scope import ScopeOfAutonomy
@@ -77,7 +77,7 @@ def validate_patterns(scope: ScopeOfAutonomy) -> None:
         for argument, limit in limits.items():
             for pattern in limit.patterns:
                 try:
-                    whole(pattern)
+                    whole_text_pattern(pattern)
                 except CheckConfigError as error:
                     problem = Problem(error.message, error.remedy, key=f"limits.{tool}.{argument}.patterns")
                     raise ConfigurationError("context(scope=…)", problem) from None

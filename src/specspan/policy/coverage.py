@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from specspan.decision import CheckKind, Stage
+from specspan.decision import CheckMechanism, Stage
 from specspan.policy.policy import Policy
 from specspan.spec.spec import Clause
 
-Look = tuple[CheckKind, Stage]
-"""One way of looking: a kind of check at a stage."""
+Look = tuple[CheckMechanism, Stage]
+"""One way of looking: a mechanism of checks at a stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +67,5 @@ def _clause(policy: Policy, clause: Clause) -> ClauseCoverage:
     bound = policy.clauses.get(clause.id)
     if bound is None:
         return ClauseCoverage(clause, named=False)
-    looks = Counter((check.ref.kind, check.stage) for check in bound.checks)
+    looks = Counter((binding.check.ref.mechanism, binding.check.traits.stage) for binding in bound.checks)
     return ClauseCoverage(clause, named=True, looks=tuple(looks.items()))

@@ -13,13 +13,14 @@ from pydantic import ValidationError
 
 from specspan._support.files import read_text_file
 from specspan._support.messages import Problems, as_sentence, did_you_mean, format_value, quoted_list
-from specspan.checks.check import Check, CheckConfigError, CheckKindModule
+from specspan.checks.check import CheckConfigError, CheckKindModule
 from specspan.documents.node import Limits, Node, PathTo, key_of
 from specspan.documents.validation import keys_at, translated
 from specspan.documents.yaml import read_yaml
 from specspan.errors import PolicyError, Problem
 from specspan.policy.authority import Authority, Order, order_of, order_problems
-from specspan.policy.schema import EnvironmentEntry, LimitsEntry, OverrideEntry, PolicyFile, limited
+from specspan.policy.policy import CheckBinding
+from specspan.policy.schema import EnvironmentEntry, LimitsEntry, OverrideEntry, PolicyFile, bind
 from specspan.policy.spec_problems import clause_problem, override_problem
 from specspan.spec.spec import Spec
 
@@ -71,7 +72,7 @@ class Builder:
         self._kinds = kinds
         self._note = note
 
-    def build(self, clause_id: str, path: PathTo) -> tuple[Check, ...]:
+    def build(self, clause_id: str, path: PathTo) -> tuple[CheckBinding, ...]:
         """The checks of one clause that stand at ``path``. What is no list of mappings is left to the schema."""
         entries = self._root.find(path)
         if entries is None or not isinstance(entries.value, list):
@@ -79,7 +80,7 @@ class Builder:
         built = [self._entry(clause_id, (*path, index), node) for index, node in entries.children.items()]
         return tuple(check for check in built if check is not None)
 
-    def _entry(self, clause_id: str, path: PathTo, node: Node) -> Check | None:
+    def _entry(self, clause_id: str, path: PathTo, node: Node) -> CheckBinding | None:
         if not isinstance(node.value, dict):
             return None
         kind, configuration = next(iter(node.value.items()), ("", None))
@@ -93,12 +94,12 @@ class Builder:
             return self._built(self._kinds[kind], clause_id, (*path, kind), configuration)
         return None
 
-    def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> Check | None:
+    def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> CheckBinding | None:
         try:
             ours, configuration = _apart(kind, configuration)
             if "timeout" in ours and "timeout_s" in configuration:
                 raise CheckConfigError("here stand both 'timeout' and 'timeout_s'", "keep one of the two", "timeout")
-            return limited(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
+            return bind(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
         except CheckConfigError as error:
             self._note((*path, *_steps(error.key)), error.message, as_sentence(error.remedy))
         except ValidationError as error:
@@ -143,7 +144,7 @@ class Part:
     """What one file says for all environments, or for one of them."""
 
     entry: EnvironmentEntry
-    checks: Mapping[str, tuple[Check, ...]]
+    checks: Mapping[str, tuple[CheckBinding, ...]]
     """By clause, those under ``checks`` or ``checks+``, of which only one stands there."""
 
 
@@ -217,7 +218,7 @@ class LayerReading:
     def _parts(self) -> list[PathTo]:
         return [(), *((ENVIRONMENTS, name) for name in self.environments())]
 
-    def _built(self, part: PathTo) -> dict[str, tuple[Check, ...]]:
+    def _built(self, part: PathTo) -> dict[str, tuple[CheckBinding, ...]]:
         clauses = (*part, "clauses")
         return {
             clause_id: tuple(

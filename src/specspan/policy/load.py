@@ -14,14 +14,14 @@ from pydantic import BaseModel
 
 from specspan._support.messages import Problems, did_you_mean, format_value, quoted_list
 from specspan.call import Scalar
-from specspan.checks.check import Check, CheckKindModule
+from specspan.checks.check import CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
 from specspan.decision import Mode
 from specspan.errors import PolicyError, SpecError
 from specspan.policy.authority import Authority, authority_of
 from specspan.policy.file import ENVIRONMENTS, Document, LayerReading, Part
 from specspan.policy.overrides import rule
-from specspan.policy.policy import ClausePolicy, Layer, Objective, Policy, condition_of, tagged
+from specspan.policy.policy import CheckBinding, ClausePolicy, Layer, Objective, Policy, condition_of, tagged
 from specspan.policy.schema import ClauseEntry, DefaultsEntry, OverrideEntry, PolicyFile
 from specspan.policy.sources import NamedSpecs, digest_of, read_layers
 from specspan.spec.catalogue import pinned
@@ -44,7 +44,7 @@ class Merged:
     mode: Mode = Mode.OBSERVE
     defaults: DefaultsEntry = field(default_factory=DefaultsEntry)
     clauses: dict[str, ClauseEntry] = field(default_factory=dict)
-    checks: dict[str, tuple[Check, ...]] = field(default_factory=dict)
+    checks: dict[str, tuple[CheckBinding, ...]] = field(default_factory=dict)
     """By clause, for each that is named."""
     overrides: tuple[OverrideEntry, ...] = ()
     context: dict[str, Scalar] = field(default_factory=dict)
@@ -204,7 +204,9 @@ def _edition_digest(reference: str) -> str | None:
     return None
 
 
-def _bound(clause: Clause, entry: ClauseEntry, defaults: DefaultsEntry, checks: tuple[Check, ...]) -> ClausePolicy:
+def _bound(
+    clause: Clause, entry: ClauseEntry, defaults: DefaultsEntry, checks: tuple[CheckBinding, ...]
+) -> ClausePolicy:
     return ClausePolicy(
         clause=clause,
         severity=entry.severity or defaults.severity,

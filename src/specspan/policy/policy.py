@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -108,6 +108,22 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckBinding:
+    """Check of a clause, with the limits that the policy sets to it."""
+
+    check: Check
+    sample: float = 1.0
+    """Share of the calls on which the check runs, above 0 and at most 1."""
+    timeout_limit_s: float | None = None
+    """Time limit of the policy in seconds; None leaves the check's own."""
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Seconds the check may take before its outcome is ``error``; None runs it on the caller's thread."""
+        return self.check.traits.timeout_s if self.timeout_limit_s is None else self.timeout_limit_s
+
+
+@dataclass(frozen=True, slots=True)
 class ClausePolicy:
     """What this application does about one clause."""
 
@@ -115,7 +131,7 @@ class ClausePolicy:
     severity: Severity
     action: Action
     on_error: OnError
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckBinding, ...] = ()
     replacement: str = ""
     """What stands in place of a text under `Action.REPLACE`."""
     objective: Objective | None = None
@@ -164,6 +180,14 @@ class Policy:
     def spec(self) -> Spec:
         """The first spec, which of most policies is the only one."""
         return self.specs[0]
+
+    def without_sampling(self) -> Policy:
+        """Return the policy with every check running on every call, so that each run finds the same."""
+        clauses = {
+            name: replace(bound, checks=tuple(replace(binding, sample=1.0) for binding in bound.checks))
+            for name, bound in self.clauses.items()
+        }
+        return replace(self, clauses=clauses)
 
     def mode_of(self, clause_id: str) -> Mode:
         """The mode of a clause: enforced where both the policy and the clause are."""

@@ -23,9 +23,8 @@ from pydantic_core import PydanticCustomError
 
 from specspan._support.messages import format_value
 from specspan.checks.check import Check, CheckConfigError
-from specspan.checks.limited import LimitedCheck
-from specspan.decision import Action, CheckKind, Mode, Override, OverrideKind, Severity
-from specspan.policy.policy import OnError
+from specspan.decision import Action, Mode, Override, OverrideKind, Severity
+from specspan.policy.policy import CheckBinding, OnError
 
 E = TypeVar("E", bound=BaseModel)
 
@@ -299,16 +298,14 @@ class LimitsEntry(Entry):
     """How long it may take; out of time, its outcome is ``error``."""
 
 
-def limited(check: Check, limits: LimitsEntry) -> Check:
-    """The check under limits.
+def bind(check: Check, limits: LimitsEntry) -> CheckBinding:
+    """Bind a check with the limits of the policy.
 
     Raises:
-        CheckConfigError: a limit does not suit it.
+        CheckConfigError: a limit does not suit the check.
     """
-    if limits.timeout is not None and check.ref.kind is CheckKind.PATTERN:
+    traits = check.traits  # a plug-in whose check declares none is refused here, and not when a call comes
+    if limits.timeout is not None and not traits.accepts_timeout:
         message = "patterns are matched in linear time, on the caller's thread, and need no time limit"
         raise CheckConfigError(message, "remove it", "timeout")
-    if limits.sample is None and limits.timeout is None:
-        return check
-    timeout_s = check.timeout_s if limits.timeout is None else limits.timeout
-    return LimitedCheck(check, 1.0 if limits.sample is None else limits.sample, timeout_s)
+    return CheckBinding(check, 1.0 if limits.sample is None else limits.sample, limits.timeout)

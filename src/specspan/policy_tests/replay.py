@@ -17,8 +17,6 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.trace import Span
 
 from specspan.call import Message, ModelCall, Part, Request, Response, Text, ToolCall, ToolCallResponse
-from specspan.checks.check import Check
-from specspan.checks.limited import LimitedCheck
 from specspan.decision import Decision
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked
@@ -49,7 +47,7 @@ class Rehearsal:
     def __init__(self, policy: Policy) -> None:
         self._date: date | None = None
         self._recorder = _Keeper()
-        self._pipeline = Pipeline(self._recorder, Engine(_unsampled(policy), now_ns=self._now_ns))
+        self._pipeline = Pipeline(self._recorder, Engine(policy.without_sampling(), now_ns=self._now_ns))
 
     def hold(self, conversation: Conversation) -> Held:
         """Hold one conversation, on the day it is dated.
@@ -105,19 +103,6 @@ class _Keeper(Recorder):
     ) -> None:
         self._decision = decision
         super().end_call(span, call, decision, ending, timing, shared_with)
-
-
-def _unsampled(policy: Policy) -> Policy:
-    """The policy with every check looking at every call: a test finds the same each time it is run."""
-    clauses = {
-        name: replace(bound, checks=tuple(_always(check) for check in bound.checks))
-        for name, bound in policy.clauses.items()
-    }
-    return replace(policy, clauses=clauses)
-
-
-def _always(check: Check) -> Check:
-    return replace(check, share=1.0) if isinstance(check, LimitedCheck) else check
 
 
 def _context(conversation: Conversation) -> context:

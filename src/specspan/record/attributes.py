@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from specspan.call import NOT_COUNTED, Attribute, CallContext, Request, Response
-from specspan.decision import Decision, Finding, Outcome, SpecRef, Summary
+from specspan.decision import OUTCOME_SEVERITY, OUTCOMES_WORST_FIRST, Decision, Finding, Outcome, SpecRef, Summary
 from specspan.errors import Blocked
 from specspan.record import conventions as names
 from specspan.record.call_end import Ending, EndKind, Timing
@@ -166,15 +166,16 @@ def spec_attribute(specs: tuple[SpecRef, ...], field: str) -> Attribute | None:
 
 def clauses_worst_first(summary: Summary) -> Iterator[tuple[str, str]]:
     """Every clause that did not comply, with its outcome, the worst outcome first."""
-    for outcome, clauses in (
-        ("violated", summary.violated),
-        ("error", summary.errored),
-        ("uncertain", summary.uncertain),
-        ("pending", summary.pending),
-        ("overridden", summary.overridden),
-    ):
-        for clause in clauses:
-            yield clause, outcome
+    clauses_by_outcome = {
+        Outcome.VIOLATED: summary.violated,
+        Outcome.ERROR: summary.errored,
+        Outcome.UNCERTAIN: summary.uncertain,
+        Outcome.PENDING: summary.pending,
+        Outcome.OVERRIDDEN: summary.overridden,
+    }
+    for outcome in OUTCOMES_WORST_FIRST:
+        for clause in clauses_by_outcome.get(outcome, ()):
+            yield clause, outcome.value
 
 
 def has_exceptions(summary: Summary) -> bool:
@@ -280,17 +281,6 @@ MAX_EVENTS = 64
 """Events of one span; the SDK keeps 128, and other instrumentation adds its own."""
 MAX_EVIDENCE = 16
 
-_WORST_FIRST = (
-    Outcome.VIOLATED,
-    Outcome.ERROR,
-    Outcome.UNCERTAIN,
-    Outcome.PENDING,
-    Outcome.OVERRIDDEN,
-    Outcome.COMPLIED,
-    Outcome.NOT_APPLICABLE,
-    Outcome.UNASSESSED,
-)
-_RANK = {outcome: rank for rank, outcome in enumerate(_WORST_FIRST)}
 FAULTS = frozenset({Outcome.VIOLATED, Outcome.ERROR, Outcome.UNCERTAIN})
 """Outcomes of a clause that was looked at and did not comply."""
 APPLIED = FAULTS | {Outcome.COMPLIED, Outcome.OVERRIDDEN}
@@ -317,7 +307,7 @@ def finding_attributes(finding: Finding, *, explained: bool) -> Attributes:
         )
     if finding.check is not None:
         found[names.CHECK_NAME] = finding.check.name
-        found[names.CHECK_KIND] = finding.check.kind.value
+        found[names.CHECK_KIND] = finding.check.mechanism.value
         found[names.CHECK_VERSION] = finding.check.version
     if explained and finding.explanation is not None:
         found[names.FINDING_EXPLANATION] = safe_text(finding.explanation)
@@ -334,8 +324,8 @@ def findings_for_events(decision: Decision, which: FindingEvents) -> list[Findin
     if which is FindingEvents.NONE:
         return []
     if which is FindingEvents.ALL:
-        return sorted(decision.findings, key=lambda finding: _RANK[finding.outcome])
+        return sorted(decision.findings, key=lambda finding: -OUTCOME_SEVERITY[finding.outcome])
     summary = decision.summary
     if not (summary.violated or summary.uncertain or summary.errored):
         return []
-    return sorted(faulty_findings(decision), key=lambda finding: _RANK[finding.outcome])
+    return sorted(faulty_findings(decision), key=lambda finding: -OUTCOME_SEVERITY[finding.outcome])

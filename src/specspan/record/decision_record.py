@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from specspan.call import CallContext, Message, ModelCall, Response, Usage
-from specspan.checks.check import ARGUMENTS, OUTPUT, TOOL_CALLS
+from specspan.call import CallContext, Message, ModelCall, Response, Side, Usage
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.policy import Policy
 from specspan.record import content
@@ -23,6 +22,7 @@ from specspan.record.attributes import safe_text, scope_attributes
 from specspan.record.call_end import CallRecord
 
 VERSION = 1
+_ANSWER = frozenset((Side.OUTPUT, Side.TOOL_CALLS, Side.ARGUMENTS))
 _MAX_SHARED = 4096
 _USAGE = tuple(counter.name for counter in fields(Usage))
 
@@ -128,7 +128,7 @@ class RecordBuilder:
             "tool": _text(request.executes.name) if request.executes is not None else None,
             "response_id": _text(response.id) if response is not None else None,
             "input_digest": self._digest(call.input) if gaps.input is None else None,
-            "output_digest": self._digest(call.output) if gaps.of((OUTPUT, TOOL_CALLS, ARGUMENTS)) is None else None,
+            "output_digest": self._digest(call.output) if gaps.reason_for(_ANSWER) is None else None,
             "usage": _usage(response),
             "scope": _scope(call.context),
         }
@@ -169,7 +169,7 @@ class RecordBuilder:
             "stage": finding.stage.value,
             "check": None
             if check is None
-            else {"name": check.name, "kind": check.kind.value, "version": check.version},
+            else {"name": check.name, "kind": check.mechanism.value, "version": check.version},
             "evidence": [asdict(piece) for piece in finding.evidence],
             "duration_ns": finding.duration_ns,
         }

@@ -73,7 +73,7 @@ class FindingCounts:
 
 def metric_key(finding: Finding, spec_version: str) -> MetricKey:
     """What metrics tell of a finding."""
-    kind = "" if finding.check is None else str(finding.check.kind)
+    kind = "" if finding.check is None else str(finding.check.mechanism)
     severity, outcome = str(finding.severity), str(finding.outcome)
     return spec_version, finding.clause, finding.authority, severity, outcome, kind
 

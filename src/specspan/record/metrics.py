@@ -253,7 +253,7 @@ def _awaited(policy: Policy) -> Iterator[Finding]:
     """Violations of the clauses with an objective and of the critical ones, one for each kind of check."""
     for name, bound in policy.clauses.items():
         if bound.objective is not None or bound.severity is Severity.CRITICAL:
-            for ref in {check.ref.kind: check.ref for check in bound.checks}.values():
+            for ref in {each.check.ref.mechanism: each.check.ref for each in bound.checks}.values():
                 authority = bound.clause.authority or ""
                 yield Finding(Outcome.VIOLATED, clause=name, authority=authority, severity=bound.severity, check=ref)
 
@@ -281,7 +281,7 @@ def _joined(texts: Iterable[str | None]) -> str:
 def _of_check(finding: Finding, check: CheckRef) -> Attributes:
     return {
         names.CHECK_NAME: check.name,
-        names.CHECK_KIND: check.kind.value,
+        names.CHECK_KIND: check.mechanism.value,
         names.CHECK_FAILED: finding.outcome is Outcome.ERROR,
     }
 

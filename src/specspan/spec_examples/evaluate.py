@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from specspan.call import ModelCall
-from specspan.checks.check import Check
-from specspan.checks.limited import LimitedCheck
 from specspan.decision import Finding, Mode, Outcome
 from specspan.engine.bound_check import NOTHING_TO_READ
 from specspan.engine.engine import Engine
@@ -61,12 +59,7 @@ def hear(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: Sequ
 
 def _watching(policy: Policy) -> Policy:
     """The policy, changing nothing and looking at every answer: a share of so few would say nothing."""
-    clauses = {name: replace(bound, checks=tuple(map(_always, bound.checks))) for name, bound in policy.clauses.items()}
-    return replace(policy, mode=Mode.OBSERVE, clauses=clauses)
-
-
-def _always(check: Check) -> Check:
-    return replace(check, share=1.0) if isinstance(check, LimitedCheck) else check
+    return replace(policy.without_sampling(), mode=Mode.OBSERVE)
 
 
 def _judged(spec: Spec) -> Iterator[_Judged]:

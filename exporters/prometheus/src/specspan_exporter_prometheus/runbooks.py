@@ -24,7 +24,8 @@ def runbooks_of(policy: Policy) -> dict[str, str]:
 def _page(policy: Policy, name: str, bound: ClausePolicy) -> str:
     spec = spec_of(policy, name)
     checks = (
-        f"- `{check.ref.name}` ({check.ref.kind}, version {check.ref.version}), {check.stage}" for check in bound.checks
+        f"- `{check.ref.name}` ({check.ref.mechanism}, version {check.ref.version}), {check.traits.stage}"
+        for check in (binding.check for binding in bound.checks)
     )
     return _PAGE.format(
         name=name,

@@ -1,4 +1,4 @@
-"""``pattern``: what a text must not, or must, contain."""
+"""Kind ``pattern``: patterns that a text must not, or must, contain."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from specspan.call import ModelCall
-from specspan.checks.check import ARGUMENTS, INPUT, OUTPUT, TOOL_CALLS, Check, CheckConfigError, TextAt
+from specspan.call import ModelCall, Side
+from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, PartialFindings, TextAt
 from specspan.checks.patterns import Pattern
-from specspan.decision import CheckKind, CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.documents.json_schema import hoisted
 
 KIND = "pattern"
 
 MAX_EVIDENCE = 64
-"""How many places one finding points at."""
+"""Most places that one finding points at."""
 
-_SAID = frozenset((OUTPUT,))
-_NEEDS = {Stage.INPUT: frozenset((INPUT,)), Stage.TOOL_CALL: frozenset((TOOL_CALLS, ARGUMENTS))}
+_NEEDED_SIDES = {
+    Stage.INPUT: frozenset((Side.INPUT,)),
+    Stage.OUTPUT: frozenset((Side.OUTPUT,)),
+    Stage.STREAM: frozenset((Side.OUTPUT,)),
+    Stage.TOOL_CALL: frozenset((Side.TOOL_CALLS, Side.ARGUMENTS)),
+}
 
 
 class PatternConfig(BaseModel):
@@ -56,8 +60,63 @@ SCHEMA = hoisted(
 
 
 def build(clause_id: str, configuration: Any) -> Check:
-    """A check from what a policy file says under ``pattern``."""
+    """Build a check from the configuration under ``pattern`` in a policy file."""
     config = PatternConfig.model_validate({"any": [configuration]} if isinstance(configuration, str) else configuration)
+    _refuse_contradictions(config)
+    ref = CheckRef(config.name or config.reason or clause_id, CheckMechanism.PATTERN, config.version)
+    if config.any:
+        forbidden = _compile("any", config.any, config.ignore_case)
+        sources = tuple(pattern.source for pattern in forbidden)
+        return ForbiddenPatterns(ref, _traits(config, sources), forbidden, config.reason or "pattern")
+    required = _compile("require", config.require, config.ignore_case)
+    return RequiredPatterns(ref, _traits(config), required, config.reason or "required_text_absent")
+
+
+@dataclass(frozen=True, slots=True)
+class ForbiddenPatterns:
+    """Check that no pattern matches; every match is evidence, up to `MAX_EVIDENCE`."""
+
+    ref: CheckRef
+    traits: CheckTraits
+    patterns: tuple[Pattern, ...]
+    reason: str
+    """Low-cardinality code of a violation."""
+
+    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
+        """Look for every pattern in every text."""
+        evidence = tuple(
+            Evidence(text.pointer, start, end)
+            for text in texts
+            for pattern in self.patterns
+            for start, end in pattern.find(text)
+        )
+        if not evidence:
+            return True
+        return Finding(Outcome.VIOLATED, self.reason, evidence=evidence[:MAX_EVIDENCE])
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredPatterns:
+    """Check that every pattern matches somewhere in each message."""
+
+    ref: CheckRef
+    traits: CheckTraits
+    patterns: tuple[Pattern, ...]
+    reason: str
+    """Low-cardinality code of a violation."""
+
+    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
+        """Look for every pattern in the texts of each message."""
+        messages: dict[str, list[TextAt]] = defaultdict(list)
+        for text in texts:
+            messages[text.pointer.partition("/parts/")[0]].append(text)
+        for parts in messages.values():
+            if not all(any(map(pattern.matches, parts)) for pattern in self.patterns):
+                return Finding(Outcome.VIOLATED, self.reason)
+        return True
+
+
+def _refuse_contradictions(config: PatternConfig) -> None:
     if bool(config.any) == bool(config.require):
         raise CheckConfigError(
             "a pattern check needs either `any` or `require`",
@@ -69,11 +128,17 @@ def build(clause_id: str, configuration: Any) -> Check:
             "use the stage `output`",
             "stage",
         )
-    ref = CheckRef(config.name or config.reason or clause_id, CheckKind.PATTERN, config.version)
-    shared = (ref, config.stage, _roles(config), config.reason)
-    if config.any:
-        return Forbidden(*shared, _compiled("any", config.any, config.ignore_case))
-    return Required(*shared, _compiled("require", config.require, config.ignore_case))
+
+
+def _traits(config: PatternConfig, forbidden: tuple[str, ...] = ()) -> CheckTraits:
+    return CheckTraits(
+        config.stage,
+        prefilter=forbidden,
+        reads_roles=_roles(config),
+        needs=_NEEDED_SIDES[config.stage],
+        finds_in_part=PartialFindings.MATCHES if forbidden else PartialFindings.NONE,
+        accepts_timeout=False,
+    )
 
 
 def _roles(config: PatternConfig) -> frozenset[str] | None:
@@ -82,71 +147,11 @@ def _roles(config: PatternConfig) -> frozenset[str] | None:
     return frozenset(("user", "tool")) if config.stage is Stage.INPUT else None
 
 
-def _compiled(key: str, sources: Sequence[str], ignore_case: bool) -> tuple[Pattern, ...]:
-    compiled = []
+def _compile(key: str, sources: Sequence[str], ignore_case: bool) -> tuple[Pattern, ...]:
+    patterns = []
     for index, source in enumerate(sources):
         try:
-            compiled.append(Pattern(source, ignore_case=ignore_case))
+            patterns.append(Pattern(source, ignore_case=ignore_case))
         except CheckConfigError as error:
             raise CheckConfigError(error.message, error.remedy, f"{key}.{index}") from None
-    return tuple(compiled)
-
-
-@dataclass(frozen=True, slots=True)
-class _PatternCheck:
-    ref: CheckRef
-    stage: Stage
-    roles: frozenset[str] | None
-    """None reads every role."""
-    reason: str | None
-    patterns: tuple[Pattern, ...]
-
-    @property
-    def timeout_s(self) -> float | None:
-        return None
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The texts of its stage alone."""
-        return _NEEDS.get(self.stage, _SAID)
-
-    def reads(self, text: TextAt) -> bool:
-        return self.roles is None or text.role in self.roles
-
-
-@dataclass(frozen=True, slots=True)
-class Forbidden(_PatternCheck):
-    """Violated by a pattern that hits; every place is evidence, as far as it is bounded."""
-
-    @property
-    def prefilter(self) -> tuple[str, ...]:
-        return tuple(pattern.source for pattern in self.patterns)
-
-    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
-        evidence = tuple(
-            Evidence(text.pointer, start, end)
-            for text in texts
-            for pattern in self.patterns
-            for start, end in pattern.find(text)
-        )
-        if not evidence:
-            return True
-        return Finding(Outcome.VIOLATED, self.reason or "pattern", evidence=evidence[:MAX_EVIDENCE])
-
-
-@dataclass(frozen=True, slots=True)
-class Required(_PatternCheck):
-    """Violated by a message in which one of the patterns does not hit."""
-
-    @property
-    def prefilter(self) -> tuple[str, ...]:
-        return ()
-
-    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
-        messages: dict[str, list[TextAt]] = defaultdict(list)
-        for text in texts:
-            messages[text.pointer.partition("/parts/")[0]].append(text)
-        for parts in messages.values():
-            if not all(any(map(pattern.matches, parts)) for pattern in self.patterns):
-                return Finding(Outcome.VIOLATED, self.reason or "required_text_absent")
-        return True
+    return tuple(patterns)

@@ -1,4 +1,4 @@
-"""``scope``: whether the model's tool calls are within the scope of autonomy of the work they belong to."""
+"""Kind ``scope``: tool calls must stay within the scope of autonomy of the work they belong to."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from specspan.call import CallContext, ModelCall, ToolCall
-from specspan.checks.check import Check, TextAt
-from specspan.checks.tool_calls import OfToolCalls, decided, out_of_scope
-from specspan.decision import CheckKind, CheckRef, Finding
+from specspan.call import CallContext, ModelCall, Side, ToolCall
+from specspan.checks.check import Check, CheckResult, CheckTraits, TextAt
+from specspan.checks.tool_calls import check_tool_calls, out_of_scope, tool_call_traits
+from specspan.decision import CheckMechanism, CheckRef
 from specspan.scope.rules import Trust
 
 KIND = "scope"
@@ -36,28 +36,34 @@ SCHEMA = {
 
 
 def build(clause_id: str, configuration: Any) -> Check:
-    """A check from what a policy file says under ``scope``."""
+    """Build a check from the configuration under ``scope`` in a policy file."""
     config = ScopeConfig.model_validate(configuration if configuration is not None else {})
-    return WithinScope(CheckRef(KIND, CheckKind.CODE, config.version), config.require)
+    return ScopeCheck(
+        CheckRef(KIND, CheckMechanism.CODE, config.version),
+        tool_call_traits(Side.TOOL_CALLS, Side.ARGUMENTS),
+        config.require,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class WithinScope(OfToolCalls):
-    """Violated by the first tool call that the scope in force does not allow; every such call is evidence."""
+class ScopeCheck:
+    """Check that every tool call is allowed by the scope of autonomy in force."""
 
-    require: bool
+    ref: CheckRef
+    traits: CheckTraits
+    requires_scope: bool
 
-    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
-        """Look at every tool call of the answer. Without a scope there is nothing to keep to."""
+    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
+        """Check every tool call of the answer; without a scope and a need for one, the clause is not applicable."""
         context = call.context
-        if self.require:
-            return decided(call, texts, partial(_not_allowed, context))
+        if self.requires_scope:
+            return check_tool_calls(call, texts, partial(_violation_of_required_scope, context))
         if context.scope is None and context.standing is None:
             return None
-        return decided(call, texts, partial(out_of_scope, context))
+        return check_tool_calls(call, texts, partial(out_of_scope, context))
 
 
-def _not_allowed(context: CallContext, tool: ToolCall) -> str | None:
+def _violation_of_required_scope(context: CallContext, tool: ToolCall) -> str | None:
     standing = context.standing
     if standing is None:
         return "scope_missing"

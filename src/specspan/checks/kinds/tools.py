@@ -1,4 +1,4 @@
-"""``tools``: which tools the model may call, and with what arguments."""
+"""Kind ``tools``: the tools that the model may call, and the arguments it may call them with."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from specspan._support.messages import did_you_mean
-from specspan.call import ModelCall, ToolCall
-from specspan.checks.check import ARGUMENTS, TOOL_CALLS, Check, CheckConfigError, TextAt
-from specspan.checks.tool_calls import OfToolCalls, broken_limit, decided, out_of_scope, whole
-from specspan.decision import CheckKind, CheckRef, Finding
+from specspan.call import ModelCall, Side, ToolCall
+from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, TextAt
+from specspan.checks.tool_calls import (
+    broken_limit,
+    check_tool_calls,
+    out_of_scope,
+    tool_call_traits,
+    whole_text_pattern,
+)
+from specspan.decision import CheckMechanism, CheckRef
 from specspan.scope.scope import ArgumentLimit, Limits, Number, Plain
 
 KIND = "tools"
@@ -56,11 +62,12 @@ SCHEMA = {
 
 
 def build(clause_id: str, configuration: Any) -> Check:
-    """A check from what a policy file says under ``tools``."""
+    """Build a check from the configuration under ``tools`` in a policy file."""
     config = ToolsConfig.model_validate(configuration if configuration is not None else {})
     _refuse_contradictions(config)
-    return ToolScope(
-        CheckRef(KIND, CheckKind.CODE, config.version),
+    return ToolsCheck(
+        CheckRef(KIND, CheckMechanism.CODE, config.version),
+        tool_call_traits(*((Side.TOOL_CALLS, Side.ARGUMENTS) if config.limits else (Side.TOOL_CALLS,))),
         None if config.allow is None else frozenset(config.allow),
         frozenset(config.deny),
         {tool: _limits(tool, arguments) for tool, arguments in config.limits.items()},
@@ -68,23 +75,20 @@ def build(clause_id: str, configuration: Any) -> Check:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolScope(OfToolCalls):
-    """Violated by the first tool call that is out of scope or over a limit; every such call is evidence."""
+class ToolsCheck:
+    """Check that every tool call is allowed by name, argument limits and the scope of autonomy in force."""
 
+    ref: CheckRef
+    traits: CheckTraits
     allowed: frozenset[str] | None
     denied: frozenset[str]
     limits: Limits
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Which tools are called; where some are limited, with what arguments, too."""
-        return frozenset((TOOL_CALLS, ARGUMENTS) if self.limits else (TOOL_CALLS,))
+    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
+        """Check every tool call of the answer."""
+        return check_tool_calls(call, texts, lambda tool: self._violation(tool) or out_of_scope(call.context, tool))
 
-    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> Finding | bool | None:
-        """Look at every tool call of the answer."""
-        return decided(call, texts, lambda tool: self._broken(tool) or out_of_scope(call.context, tool))
-
-    def _broken(self, tool: ToolCall) -> str | None:
+    def _violation(self, tool: ToolCall) -> str | None:
         if tool.name in self.denied or (self.allowed is not None and tool.name not in self.allowed):
             return "tool_not_allowed"
         return broken_limit(self.limits.get(tool.name, {}), tool.arguments)
@@ -112,7 +116,7 @@ def _limit(config: LimitConfig, key: str) -> ArgumentLimit:
     one_of = None if config.one_of is None else tuple(config.one_of)
     try:
         if config.pattern is not None:
-            whole(config.pattern)
+            whole_text_pattern(config.pattern)
         patterns = () if config.pattern is None else (config.pattern,)
         return ArgumentLimit(config.max, config.min, one_of, patterns, config.optional)
     except CheckConfigError as error:

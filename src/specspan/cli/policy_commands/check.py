@@ -14,8 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.call import Scalar
-from specspan.checks.check import Check
-from specspan.checks.limited import share_of
 from specspan.cli.options import imported, in_environment, own_checks
 from specspan.cli.policy_commands.coverage import counts, coverage_line, levels, one_or_all
 from specspan.cli.terminal import clean, console, print_json, printable
@@ -24,7 +22,7 @@ from specspan.errors import PolicyError
 from specspan.policy.coverage import coverage
 from specspan.policy.load import load_policy
 from specspan.policy.overrides import rule_all
-from specspan.policy.policy import ALWAYS, ClausePolicy, Condition, Objective, Policy
+from specspan.policy.policy import ALWAYS, CheckBinding, ClausePolicy, Condition, Objective, Policy
 
 # MERGED policy_report: How a policy is shown: as tables for a person, as JSON for a program.
 
@@ -136,12 +134,16 @@ def _table(*headers: str) -> Table:
     return table
 
 
-def _checks(checks: Sequence[Check]) -> Text:
+def _checks(checks: Sequence[CheckBinding]) -> Text:
     """Checks by kind, stage and share of the calls, one of them a line, as in ``pattern output 10% ×2``."""
-    counts = Counter(f"{check.ref.kind} {check.stage}{_sampled(share_of(check))}" for check in checks)
+    counts = Counter(_check(binding) for binding in checks)
     if not counts:
         return Text("none", "dim")
     return Text("\n".join(f"{name} ×{count}" if count > 1 else name for name, count in counts.items()))
+
+
+def _check(binding: CheckBinding) -> str:
+    return f"{binding.check.ref.mechanism} {binding.check.traits.stage}{_sampled(binding.sample)}"
 
 
 def _sampled(share: float) -> str:
@@ -200,14 +202,14 @@ def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
         else {"target": objective.target, "window_s": objective.window.total_seconds()},
         "checks": [
             {
-                "name": check.ref.name,
-                "kind": check.ref.kind,
-                "version": check.ref.version,
-                "stage": check.stage,
-                "sample": share_of(check),
-                "timeout_s": check.timeout_s,
+                "name": binding.check.ref.name,
+                "kind": binding.check.ref.mechanism,
+                "version": binding.check.ref.version,
+                "stage": binding.check.traits.stage,
+                "sample": binding.sample,
+                "timeout_s": binding.timeout_s,
             }
-            for check in clause.checks
+            for binding in clause.checks
         ],
     }
 

@@ -106,7 +106,7 @@ def _ground(findings: Iterable[Finding], conversation: Conversation) -> Iterator
     """Which checks found it, in what words, and what their evidence points at."""
     for finding in findings:
         if finding.check is not None:
-            yield Text(clean(f"{finding.check.kind} {finding.check.name}, {finding.stage}"), "dim")
+            yield Text(clean(f"{finding.check.mechanism} {finding.check.name}, {finding.stage}"), "dim")
         if finding.explanation:
             yield Text(clean(finding.explanation), "dim")
         yield from _places(finding, conversation)

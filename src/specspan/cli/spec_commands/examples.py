@@ -73,7 +73,7 @@ def _finding_json(at: int, finding: Finding) -> dict[str, Any]:
     return {
         "call": at,
         "check": finding.check.name if finding.check else None,
-        "kind": finding.check.kind.value if finding.check else None,
+        "kind": finding.check.mechanism.value if finding.check else None,
         "outcome": finding.outcome.value,
         "reason": finding.reason,
         "explanation": finding.explanation,

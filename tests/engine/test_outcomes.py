@@ -1,4 +1,4 @@
-"""A tally made from deviations is the tally of all findings."""
+"""Outcomes computed from a few findings are those of all findings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specspan.decision import Finding, Outcome, Summary
-from specspan.engine.outcomes import Frame
+from specspan.engine.outcomes import BaselineOutcomes
 
 CLAUSES = ("first", "second", "third", "fourth")
 ORDER = {clause: order for order, clause in enumerate(CLAUSES)}
-USUAL = [
+DEFAULTS = [
     Finding(Outcome.COMPLIED, clause="first"),
     Finding(Outcome.COMPLIED, clause="first"),
     Finding(Outcome.NOT_APPLICABLE, clause="second"),
@@ -46,25 +46,29 @@ def summary_of(findings: list[Finding], considered: int) -> tuple[Summary, int]:
     return summary, len(those("complied"))
 
 
-@given(st.lists(st.dictionaries(st.integers(0, len(USUAL) - 1), outcomes), min_size=1, max_size=5))
-def test_a_tally_is_the_same_however_it_is_made(calls: list[dict[int, Outcome]]) -> None:
-    """Worked out from the deviations alone, call after call, or from all findings: the same summary."""
-    frame = Frame(dict(enumerate(USUAL)), ORDER, considered=9)
+@given(st.lists(st.dictionaries(st.integers(0, len(DEFAULTS) - 1), outcomes), min_size=1, max_size=5))
+def test_outcomes_are_the_same_however_they_are_computed(calls: list[dict[int, Outcome]]) -> None:
+    """Computed from the deviating findings alone, call after call, or from all findings: the same summary."""
+    baseline = BaselineOutcomes(dict(enumerate(DEFAULTS)), ORDER, considered=9)
     for call in calls:
-        deviations = {position: Finding(outcome, clause=USUAL[position].clause) for position, outcome in call.items()}
-        tally = frame.deviating(deviations)
-        findings = [deviations.get(position, usual) for position, usual in enumerate(USUAL)]
-        assert list(tally.findings) == findings
-        assert (tally.summary, tally.complied) == summary_of(findings, 9)
+        deviations = {
+            position: Finding(outcome, clause=DEFAULTS[position].clause) for position, outcome in call.items()
+        }
+        found = baseline.with_findings(deviations)
+        findings = [deviations.get(position, usual) for position, usual in enumerate(DEFAULTS)]
+        assert list(found.findings) == findings
+        assert (found.summary, found.complied) == summary_of(findings, 9)
 
 
-def test_what_a_frame_remembers_is_bounded() -> None:
+def test_what_a_baseline_remembers_is_bounded() -> None:
     """However many sets of clauses turn out not to apply, few are remembered, and each is told rightly."""
     clauses = [f"clause_{number}" for number in range(8)]
     usual = dict(enumerate(Finding(Outcome.COMPLIED, clause=clause) for clause in clauses))
-    frame = Frame(usual, {clause: order for order, clause in enumerate(clauses)}, considered=8)
+    baseline = BaselineOutcomes(usual, {clause: order for order, clause in enumerate(clauses)}, considered=8)
     for subset in range(256):
         absent = [number for number in range(8) if subset >> number & 1]
-        tally = frame.deviating({number: Finding(Outcome.NOT_APPLICABLE, clause=clauses[number]) for number in absent})
-        assert tally.summary.applied.split() == [clauses[number] for number in range(8) if number not in absent]
-    assert len(frame._applied) <= 64
+        found = baseline.with_findings(
+            {number: Finding(Outcome.NOT_APPLICABLE, clause=clauses[number]) for number in absent}
+        )
+        assert found.summary.applied.split() == [clauses[number] for number in range(8) if number not in absent]
+    assert len(baseline._applied_texts) <= 64

@@ -86,10 +86,10 @@ def test_a_thread_that_returns_after_all_makes_room_again() -> None:
 
     workers = Workers(max_hung=1)
     run_sync(opened(bound("c", Code(decide, timeout_s=0.001)), workers=workers).output(answered("text")))
-    assert workers.hung == 1
+    assert workers.hung_threads == 1
     release.set()
     returned.wait()
-    while workers.hung:  # the thread is about to count itself out
+    while workers.hung_threads:  # the thread is about to count itself out
         os.sched_yield()
     evaluation = opened(bound("c", says(True, timeout_s=60)), workers=workers)
     run_sync(evaluation.output(answered("text")))
@@ -104,7 +104,7 @@ def test_a_batch_that_no_thread_takes_up_in_time_is_refused(hang: Decide) -> Non
     evaluation = opened(bound("c", says(True, timeout_s=60)), workers=workers)
     run_sync(evaluation.output(answered("text")))
     assert outcomes(evaluation.decide()) == [(Outcome.ERROR, "workers_exhausted")]
-    assert workers.hung == 0
+    assert workers.hung_threads == 0
 
 
 def test_a_check_that_raises_on_its_thread_is_an_error() -> None:

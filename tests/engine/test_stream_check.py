@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from policies import Code, answered, asked, bound, pattern, says
 
 from specspan.call import ModelCall, ToolCall
-from specspan.checks.check import TextAt
+from specspan.checks.check import PartialFindings, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import (
     Action,
-    CheckKind,
-    CheckRef,
     Decision,
     Evidence,
     Finding,
@@ -296,7 +294,7 @@ def test_a_chunk_costs_the_same_however_long_the_answer_is() -> None:
         evidence = tuple(Evidence(text.pointer, *span) for span in words.find(text))
         return Finding(Outcome.VIOLATED, evidence=evidence) if evidence else True
 
-    check = Code(decide, ref=CheckRef("words", CheckKind.PATTERN), prefilter=(words.source,))
+    check = Code(decide, prefilter=(words.source,), finds_in_part=PartialFindings.MATCHES)
     stream = streaming(opened(bound("c", check, action=Action.BLOCK)))
     assert all(stream.feed(0, chunk) is None for chunk in ("concaten", "at", "e") * 500)
     assert lengths
@@ -330,3 +328,30 @@ def test_what_only_the_end_decides_is_found_there() -> None:
     assert evaluation.stream() is None
     ruling, decision = decided(evaluation, "so bad", 6)
     assert (ruling.action, decision.action, decision.verdict) == (Action.FLAG, Action.FLAG, Verdict.VIOLATED)
+
+
+def test_a_kind_of_ones_own_that_finds_matches_in_a_part_is_cut_at_the_chunk() -> None:
+    """The declared trait decides, and not the mechanism: such a check runs on the end of the text after each chunk."""
+    words = Pattern("bad word")
+
+    def decide(call: ModelCall, texts: Sequence[TextAt]) -> Any:
+        evidence = tuple(Evidence(text.pointer, *span) for text in texts for span in words.find(text))
+        return Finding(Outcome.VIOLATED, "own", evidence=evidence) if evidence else True
+
+    own = Code(decide, prefilter=(words.source,), finds_in_part=PartialFindings.MATCHES)
+    stream = streaming(opened(bound("c", own, action=Action.REDACT)))
+    assert [stream.feed(0, chunk) for chunk in ("so ", "bad", " wo")] == [None] * 3
+    assert stream.feed(0, "rds") == Cut(Action.REDACT, "[redacted:own]")
+
+
+def test_a_check_that_finds_violations_in_a_part_cuts_a_growing_answer() -> None:
+    """It runs on the text so far, now and then; one that needs the whole answer runs at the end only."""
+
+    def decide(call: ModelCall, texts: Sequence[TextAt]) -> bool:
+        return sum(len(text.text) for text in texts) < 500
+
+    length = Code(decide, finds_in_part=PartialFindings.VIOLATIONS)
+    stream = streaming(opened(bound("c", length, action=Action.BLOCK)))
+    cuts = [stream.feed(0, "x" * 50) for _ in range(12)]
+    assert next(number for number, cut in enumerate(cuts) if cut is not None) * 50 < 600
+    assert opened(bound("c", Code(decide), action=Action.BLOCK)).stream() is None

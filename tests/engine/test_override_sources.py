@@ -6,7 +6,7 @@ import pytest
 
 from specspan.call import Message, ModelCall, Request, Text
 from specspan.decision import Evidence, Override
-from specspan.engine.override_sources import asked
+from specspan.engine.override_sources import override_sources
 from specspan.policy.overrides import Asked
 
 CALL = ModelCall(
@@ -24,7 +24,7 @@ NOWHERE = Asked(0, refusal="unknown_source")
 
 
 def place(source: str | Evidence | None, call: ModelCall | None = CALL) -> tuple[Asked | None, ...]:
-    return asked([Override("c", "user", "a reason", source=source)], call)
+    return override_sources([Override("c", "user", "a reason", source=source)], call)
 
 
 @pytest.mark.parametrize(
@@ -81,5 +81,5 @@ def test_without_a_call_no_source_is_known() -> None:
 def test_what_was_asked_for_nowhere_costs_nothing() -> None:
     """Overrides without a source need no looking up, with any beside them that have one they keep their places."""
     plain = Override("c", "user", "a reason")
-    assert asked([plain, plain], CALL) == ()
-    assert asked([plain, Override("c", "user", "x", source="/input/0")], CALL) == (None, Asked(0, "user"))
+    assert override_sources([plain, plain], CALL) == ()
+    assert override_sources([plain, Override("c", "user", "x", source="/input/0")], CALL) == (None, Asked(0, "user"))

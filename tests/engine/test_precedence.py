@@ -14,7 +14,7 @@ from policies import bound, pattern, says
 
 from specspan.decision import (
     Action,
-    CheckKind,
+    CheckMechanism,
     CheckRef,
     Decision,
     Finding,
@@ -26,7 +26,7 @@ from specspan.decision import (
     Verdict,
 )
 from specspan.engine.engine import Engine
-from specspan.engine.precedence import conclude, law_of, taken
+from specspan.engine.precedence import action_in_mode, command_chain, conclude
 from specspan.engine.waiting import run_sync
 from specspan.policy.policy import OnError
 
@@ -35,7 +35,7 @@ CLAUSES = [
     for level in policies.LADDER
     for number, on_error in enumerate(OnError)
 ]
-LAW = law_of(policies.policy(*CLAUSES))
+CHAIN = command_chain(policies.policy(*CLAUSES))
 
 
 def finding(
@@ -46,7 +46,7 @@ def finding(
     stage: Stage = Stage.OUTPUT,
     reason: str | None = None,
 ) -> Finding:
-    check = CheckRef("check", CheckKind.CODE)
+    check = CheckRef("check", CheckMechanism.CODE)
     return Finding(
         outcome,
         reason,
@@ -84,7 +84,7 @@ found = st.builds(
 )
 def test_the_chain_names_the_clause_that_governs(governs: Finding, yields: Finding) -> None:
     """Authority comes first, then severity, then the stricter action, then the order of the document."""
-    assert conclude([yields, governs], LAW, assessed=True).governing == governs
+    assert conclude([yields, governs], CHAIN, assessed=True).governing == governs
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_the_chain_names_the_clause_that_governs(governs: Finding, yields: Findi
 def test_the_worst_outcome_is_the_verdict(outcomes: list[Outcome], assessed: bool, verdict: Verdict) -> None:
     """Violations outweigh failures, failures doubts, doubts compliance; nothing assessed is none of them."""
     findings = [finding("user_0", outcome) for outcome in outcomes]
-    assert conclude(findings, LAW, assessed=assessed).verdict is verdict
+    assert conclude(findings, CHAIN, assessed=assessed).verdict is verdict
 
 
 @given(st.lists(found, max_size=8), st.randoms())
 def test_the_order_of_findings_never_matters(findings: list[Finding], random: Random) -> None:
     """Checks may come back in any order: the conclusion is the same."""
     shuffled = random.sample(findings, len(findings))
-    assert conclude(shuffled, LAW, assessed=True) == conclude(findings, LAW, assessed=True)
+    assert conclude(shuffled, CHAIN, assessed=True) == conclude(findings, CHAIN, assessed=True)
 
 
 def decision_over(asked: Sequence[tuple[Outcome, Action]], order: Sequence[int]) -> Decision:
@@ -150,7 +150,7 @@ def test_the_order_of_a_policy_file_never_matters(asked: list[tuple[Outcome, Act
 def test_a_judge_never_lowers_a_violation(findings: list[Finding]) -> None:
     """One violation among any findings leaves the verdict violated."""
     violated = finding("guideline_0")
-    assert conclude([*findings, violated], LAW, assessed=True).verdict is Verdict.VIOLATED
+    assert conclude([*findings, violated], CHAIN, assessed=True).verdict is Verdict.VIOLATED
 
 
 @given(st.lists(st.builds(Override, st.just("top"), st.sampled_from([*policies.LADDER, "god"]), st.text()), max_size=3))
@@ -165,8 +165,8 @@ def test_a_clause_at_the_top_is_never_overridden(overrides: list[Override]) -> N
 @pytest.mark.parametrize("would", list(Action))
 def test_observe_mode_flags_at_most(would: Action) -> None:
     """In observe mode what would be done is a flag, if anything."""
-    assert taken(would, Mode.ENFORCE) is would
-    assert taken(would, Mode.OBSERVE) is (Action.ALLOW if would is Action.ALLOW else Action.FLAG)
+    assert action_in_mode(would, Mode.ENFORCE) is would
+    assert action_in_mode(would, Mode.OBSERVE) is (Action.ALLOW if would is Action.ALLOW else Action.FLAG)
 
 
 def test_a_check_on_a_section_that_binds_nobody_is_refused() -> None:
