@@ -17,7 +17,7 @@ from policies import Code, bound, pattern, policy
 import specspan
 from specspan._support import drop_counts
 from specspan.bridges.bridge import Bridge
-from specspan.bridges.dialect import dialects
+from specspan.bridges.dialect import iter_dialects
 from specspan.call import ModelCall
 from specspan.checks.check import TextAt
 from specspan.decision import Mode
@@ -215,7 +215,7 @@ def test_what_finds_no_room_is_counted() -> None:
     before = drop_counts.totals().get(("bridged_call", "queue_full"), 0)
     with process() as others:
         others.configure(policy(bound("slow", Code(slow))), bridges=False)
-        bridge = Bridge(dialects(), queue_size=2)
+        bridge = Bridge(iter_dialects(), queue_size=2)
         assert bridge.listen_to(others.tracers)
         for _ in range(10):
             others.span(chat())

@@ -13,7 +13,7 @@ from bridging import RULES, outcomes, process
 from specspan._support import plugins
 from specspan.bridges import recorded_content as side
 from specspan.bridges.bridge import QUEUE_SIZE
-from specspan.bridges.dialect import dialects
+from specspan.bridges.dialect import iter_dialects
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "bridges.md").read_text(encoding="utf-8")
 
@@ -47,7 +47,7 @@ def test_the_dialect_on_the_page_is_understood(monkeypatch: pytest.MonkeyPatch) 
 def test_the_table_lists_every_dialect() -> None:
     """By the name that decisions carry."""
     table = PAGE.partition("| dialect |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == sorted(each.name for each in dialects())
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == sorted(each.name for each in iter_dialects())
 
 
 def test_the_table_lists_every_reason() -> None:

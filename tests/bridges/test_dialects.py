@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specspan.bridges.dialect import Dialect, Event, Recorded, dialects
+from specspan.bridges.dialect import Dialect, Event, RecordedSpan, iter_dialects
 from specspan.call import (
     NOT_TOLD,
     WHOLE,
@@ -26,15 +26,15 @@ from specspan.call import (
     Usage,
 )
 
-ALL = tuple(sorted(dialects(), key=lambda dialect: dialect.general))
+ALL = tuple(sorted(iter_dialects(), key=lambda dialect: dialect.general))
 
 
-def spoken(recorded: Recorded) -> Dialect | None:
-    return next((dialect for dialect in ALL if dialect.speaks(recorded)), None)
+def spoken(recorded: RecordedSpan) -> Dialect | None:
+    return next((dialect for dialect in ALL if dialect.matches(recorded)), None)
 
 
 def read(dialect: str, attributes: Mapping[str, Any], **more: Any) -> ModelCall | None:
-    recorded = Recorded(attributes, **more)
+    recorded = RecordedSpan(attributes, **more)
     found = spoken(recorded)
     assert found is not None
     assert found.name == dialect
@@ -279,10 +279,10 @@ def test_logfire_of_a_stream_is_the_log_that_follows() -> None:
     found = call("logfire", log)
     assert said(found) == HELLO
     assert found.request.streaming
-    dialect = spoken(Recorded(log))
+    dialect = spoken(RecordedSpan(log))
     assert dialect is not None
-    assert dialect.lasted_s(Recorded(log)) == 1.5
-    assert dialect.call_id(Recorded(log)) == dialect.call_id(Recorded({**LOGFIRE, **asked}))
+    assert dialect.duration_s(RecordedSpan(log)) == 1.5
+    assert dialect.call_id(RecordedSpan(log)) == dialect.call_id(RecordedSpan({**LOGFIRE, **asked}))
 
 
 def test_logfire_of_a_call_that_failed() -> None:
@@ -507,7 +507,9 @@ MARKS = [
 )
 def test_whatever_stands_there_nothing_is_raised(marks: Mapping[str, Any], rest: Mapping[str, Any], scope: str) -> None:
     """Any shape gives a call whose parts are what they say they are, or none."""
-    recorded = Recorded({**rest, **marks}, scope, tuple(Event("gen_ai.choice", rest, each) for each in rest.values()))
+    recorded = RecordedSpan(
+        {**rest, **marks}, scope, tuple(Event("gen_ai.choice", rest, each) for each in rest.values())
+    )
     dialect = spoken(recorded)
     assert dialect is not None
     found = dialect.read(recorded)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
 
 from recording import KIND, SSN, Recording, decision
 
-from specspan.record import conventions
+from specspan.record import conventions, foreign_conventions
 from specspan.record.settings import Settings
 
+SOURCES = Path(conventions.__file__).resolve().parents[1]
+FOREIGN = re.compile(r"(gen_ai|llm|openinference|traceloop|langsmith|mlflow|logfire|event)\.[a-zA-Z_.]+")
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "telemetry.md").read_text(encoding="utf-8")
 
 
@@ -27,6 +30,19 @@ def test_no_name_has_two_meanings() -> None:
     """Two constants never spell one name."""
     values = [value for name, value in vars(conventions).items() if name.isupper() and isinstance(value, str)]
     assert len(values) == len(set(values))
+
+
+def test_names_stand_in_the_two_tables_only() -> None:
+    """No other module spells a name of the conventions or of another library's dialect."""
+    tables = {Path(conventions.__file__).resolve(), Path(foreign_conventions.__file__).resolve()}
+    spelt = [
+        f"{path.relative_to(SOURCES)}:{node.lineno} {node.value}"
+        for path in sorted(set(SOURCES.rglob("*.py")) - tables)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and FOREIGN.fullmatch(node.value)
+    ]
+    assert len(FOREIGN.findall(" ".join(path.read_text(encoding="utf-8") for path in tables))) > 80
+    assert spelt == []
 
 
 def test_a_record_has_the_form_that_is_shown() -> None:

@@ -1,1 +1,1 @@
-"""Calls that somebody else traces: what ended spans tell of becomes a model call, and is decided."""
+"""Decisions about model calls that other instrumentation traces, read from its ended spans."""

@@ -1,7 +1,7 @@
-"""The bridge: ended spans in, decisions out. What it takes is written once, for all dialects.
+"""Bridge from ended spans of other instrumentation to decisions, the same for all dialects.
 
-The application waits while a span ends, so no more is done there than to see whether it is a model call's, and to queue
-it. A thread of the bridge's own reads and decides it. What is over can only be observed, whatever the policy says.
+The application waits while a span ends, so the bridge only recognises a model call and queues it. A thread of the
+bridge reads and decides it. A call that is over can only be observed, whatever the policy says.
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanContext, StatusCode, TracerProvider
 
 from specspan._support import drop_counts
-from specspan.bridges.dialect import Dialect, Event, Recorded
-from specspan.bridges.processors import BySpan, Key, LogTap, SpanTap, key_of, tap
+from specspan.bridges.dialect import Dialect, Event, RecordedSpan
+from specspan.bridges.processors import (
+    ListeningLogProcessor,
+    ListeningSpanProcessor,
+    SpanKey,
+    SpanMap,
+    attach_processor,
+    span_key,
+)
 from specspan.call import CallContext
 from specspan.decision import Mode, Override
 from specspan.engine.engine import Engine
@@ -30,27 +37,27 @@ from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.pipeline import Pipeline, active
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord, EndKind, Timing
-from specspan.record.conventions import DECISION_ID, INSTRUMENTATION_NAME
+from specspan.record.conventions import DECISION_ID, ERROR_TYPE, INSTRUMENTATION_NAME, OTHER
 
 QUEUE_SIZE = 2_048
-"""Ended calls waiting to be decided; each holds what was recorded of it."""
+"""Maximum number of ended calls that wait to be decided, each with its recorded content."""
 OPEN_SPANS = 4_096
-"""Of so many open spans at once it is remembered what was logged beside them, or that a call inside was decided."""
+"""Maximum number of open spans for which log events, hook content or decided calls are remembered."""
 _SHUTDOWN_S = 5.0
-_OBSERVED = (
-    "the policy's mode is enforce, and calls that others trace are over when they are seen, so these are only "
-    "observed; to enforce it on them, too, have specspan meet them (specspan.instrument())"
+_OBSERVED_WARNING = (
+    "the policy's mode is enforce, but calls traced by other instrumentation are over when the bridge sees them, so "
+    "they are only observed; to enforce the policy on them, instrument their clients: specspan.instrument()"
 )
 _log = logging.getLogger("specspan")
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """An ended span that is a model call's, until it is decided."""
+class _EndedCall:
+    """Ended span of a model call that waits to be decided."""
 
-    recorded: Recorded
+    span: RecordedSpan
     dialect: Dialect
-    where: SpanContext
+    span_context: SpanContext
     duration_s: float
     measuring_scope: str | None
     provider: TracerProvider | None
@@ -60,88 +67,91 @@ class _Call:
 
 
 class Bridge:
-    """Decides the model calls that spans of others tell of, under the policy in force when they end."""
+    """Listener that decides the model calls of other instrumentation, under the policy in force when they end."""
 
     def __init__(self, dialects: Iterable[Dialect], *, queue_size: int = QUEUE_SIZE) -> None:
         self._dialects = tuple(sorted(dialects, key=lambda dialect: dialect.general))
-        self._taps: list[SpanTap | LogTap] = []
-        self._beside: BySpan[list[Event]] = BySpan(OPEN_SPANS, "bridged_content")
-        self._handed_over: BySpan[dict[str, Any]] = BySpan(OPEN_SPANS, "bridged_content")
-        self._own: BySpan[bool] = BySpan(OPEN_SPANS)
-        self._met: BySpan[bool] = BySpan(OPEN_SPANS)
-        self._decided: BySpan[bool] = BySpan(OPEN_SPANS)
-        self._observing: tuple[Engine, Engine] | None = None
-        self._worker: BatchWorker[_Call] = BatchWorker(
+        self._processors: list[ListeningSpanProcessor | ListeningLogProcessor] = []
+        self._log_events: SpanMap[list[Event]] = SpanMap(OPEN_SPANS, "bridged_content")
+        self._hook_content: SpanMap[dict[str, Any]] = SpanMap(OPEN_SPANS, "bridged_content")
+        self._own_spans: SpanMap[bool] = SpanMap(OPEN_SPANS)
+        self._instrumented: SpanMap[bool] = SpanMap(OPEN_SPANS)
+        self._decided: SpanMap[bool] = SpanMap(OPEN_SPANS)
+        self._observing_engine: tuple[Engine, Engine] | None = None
+        self._worker: BatchWorker[_EndedCall] = BatchWorker(
             "bridged_call", self._decide_all, queue_size=queue_size, batch_size=1
         )
-        atexit.register(self.shutdown)  # before the recorder's, which was registered before
+        atexit.register(self.shutdown)  # runs before the recorder's handler, which was registered earlier
 
     def listen_to(self, provider: Any) -> bool:
-        """Have the spans, or the log records, of a provider met. False: it takes no processors."""
-        found = tap(provider)
-        if found is None:
+        """Listen to the spans or log records of a provider; return False if it takes no processors."""
+        processor = attach_processor(provider)
+        if processor is None:
             return False
-        found.listener = self
-        self._taps.append(found)
+        processor.listener = self
+        self._processors.append(processor)
         return True
 
-    def began(self, span: Span, within: Context) -> None:
-        """A span that begins inside a call that specspan meets, or right below its span, is of that call."""
-        key, scope, loan = key_of(span.get_span_context()), span.instrumentation_scope, active_call_in(within)
+    def on_start(self, span: Span, context: Context) -> None:
+        """Note a span that starts inside an instrumented call or right below its span: it belongs to that call."""
+        key, scope, active_call = span_key(span.get_span_context()), span.instrumentation_scope, active_call_in(context)
         if scope is not None and scope.name == INSTRUMENTATION_NAME:
             if is_model_call(span.attributes or {}):
-                self._own.put(key, lambda: True)
-        elif (loan is not None and loan.package is not None) or (span.parent and key_of(span.parent) in self._own):
-            self._met.put(key, lambda: True)
+                self._own_spans.setdefault(key, lambda: True)
+        elif (active_call is not None and active_call.package is not None) or (
+            span.parent and span_key(span.parent) in self._own_spans
+        ):
+            self._instrumented.setdefault(key, lambda: True)
 
-    def ended(self, span: ReadableSpan, provider: TracerProvider | None) -> None:
-        """Queue a model call that nobody has decided yet."""
-        context, facts = span.context, span.attributes or {}
+    def on_end(self, span: ReadableSpan, provider: TracerProvider | None) -> None:
+        """Queue a model call that is not decided yet."""
+        context, attributes = span.context, span.attributes or {}
         if context is None:
             return
-        key = key_of(context)
-        self._own.take(key)
-        met, events, content = self._met.take(key), self._beside.take(key), self._handed_over.take(key)
+        key = span_key(context)
+        self._own_spans.pop(key)
+        is_instrumented, events = self._instrumented.pop(key), self._log_events.pop(key)
+        content = self._hook_content.pop(key)
         scope = span.instrumentation_scope.name if span.instrumentation_scope is not None else ""
-        recorded = _recorded(span, {**facts, **content} if content else facts, scope, events or ())
-        dialect = self._dialect_of(recorded)
+        recorded_span = _read_span(span, {**attributes, **content} if content else attributes, scope, events or ())
+        dialect = self._find_dialect(recorded_span)
         if dialect is None:
             return
-        if span.parent is not None:  # whose call this is, too, if it is a model call's
-            self._met.put(key_of(span.parent), lambda: True)
-        call = _call(span, dialect.call_id(recorded))
-        if scope == INSTRUMENTATION_NAME or DECISION_ID in facts or is_claimed(context):
-            self._decided.put(call, lambda: True)
-        elif not (met or call in self._decided or _is_own_thread()):
-            self._queue(span, recorded, dialect, context, provider)
+        if span.parent is not None:  # the same call, if the parent is a model call's span
+            self._instrumented.setdefault(span_key(span.parent), lambda: True)
+        call = _call_key(span, dialect.call_id(recorded_span))
+        if scope == INSTRUMENTATION_NAME or DECISION_ID in attributes or is_claimed(context):
+            self._decided.setdefault(call, lambda: True)
+        elif not (is_instrumented or call in self._decided or _is_own_thread()):
+            self._queue(span, recorded_span, dialect, context, provider)
 
-    def logged(self, span: Key, event: Event) -> None:
-        """Keep it until the span ends."""
-        self._beside.put(span, list).append(event)
+    def on_log(self, span: SpanKey, event: Event) -> None:
+        """Keep a log event until its span ends."""
+        self._log_events.setdefault(span, list).append(event)
 
-    def handed_over(self, context: SpanContext, content: dict[str, Any]) -> None:
-        """Keep content that a completion hook was given, until the span ends."""
-        self._handed_over.put(key_of(context), dict).update(content)
+    def add_content(self, context: SpanContext, content: dict[str, Any]) -> None:
+        """Keep content from a completion hook until its span ends."""
+        self._hook_content.setdefault(span_key(context), dict).update(content)
 
     def force_flush(self, timeout_s: float) -> bool:
-        """Decide everything that ended so far; False when that took longer than ``timeout_s``."""
+        """Decide all calls that have ended; return False if that took longer than ``timeout_s``."""
         return self._worker.flush().wait(timeout_s)
 
     def shutdown(self) -> None:
-        """Take no more calls, and decide those that ended; what is not decided in 5 s is counted as dropped."""
+        """Stop listening and decide the queued calls; calls not decided within 5 s are counted as dropped."""
         atexit.unregister(self.shutdown)
-        for each in self._taps:
+        for each in self._processors:
             if each.listener is self:
                 each.listener = None
         self._worker.shutdown(_SHUTDOWN_S)
 
-    def _dialect_of(self, recorded: Recorded) -> Dialect | None:
-        return next((dialect for dialect in self._dialects if dialect.speaks(recorded)), None)
+    def _find_dialect(self, recorded_span: RecordedSpan) -> Dialect | None:
+        return next((dialect for dialect in self._dialects if dialect.matches(recorded_span)), None)
 
     def _queue(
         self,
         span: ReadableSpan,
-        recorded: Recorded,
+        recorded_span: RecordedSpan,
         dialect: Dialect,
         context: SpanContext,
         provider: TracerProvider | None,
@@ -149,72 +159,83 @@ class Bridge:
         pipeline = active()
         if pipeline is None or pipeline.engine is None:
             return
-        lasted_s = dialect.lasted_s(recorded)
-        if lasted_s is None:
-            lasted_s = ((span.end_time or 0) - (span.start_time or 0)) / 1e9
-        said = current_context(), current_overrides()
-        self._worker.put(_Call(recorded, dialect, context, lasted_s, measuring_scope(span), provider, pipeline, *said))
+        duration_s = dialect.duration_s(recorded_span)
+        if duration_s is None:
+            duration_s = ((span.end_time or 0) - (span.start_time or 0)) / 1e9
+        self._worker.put(
+            _EndedCall(
+                recorded_span,
+                dialect,
+                context,
+                duration_s,
+                measuring_scope(span),
+                provider,
+                pipeline,
+                current_context(),
+                current_overrides(),
+            )
+        )
 
-    def _decide_all(self, calls: Sequence[_Call]) -> None:
+    def _decide_all(self, calls: Sequence[_EndedCall]) -> None:
         for each in calls:
             self._decide(each)
 
-    def _decide(self, ended: _Call) -> None:
+    def _decide(self, ended: _EndedCall) -> None:
         started_ns = time.time_ns()
-        read = ended.dialect.read(ended.recorded)
+        call_read = ended.dialect.read(ended.span)
         engine = ended.pipeline.engine
-        if read is None or engine is None:
+        if call_read is None or engine is None:
             return
-        call = replace(read, context=ended.context)
-        evaluation = self._observing_as(engine).open(ended.overrides, call)
+        call = replace(call_read, context=ended.context)
+        evaluation = self._observe_only(engine).open(ended.overrides, call)
         run_sync(evaluation.input(call))
         if call.response is not None:
             run_sync(evaluation.output(call))
         timing = Timing(ended.duration_s, None, dict(evaluation.overhead_ns))
-        kind = EndKind.FAILED if ended.recorded.failed else EndKind.COMPLETED
-        told = CallRecord(
-            ended.where,
+        kind = EndKind.FAILED if ended.span.failed else EndKind.COMPLETED
+        record = CallRecord(
+            ended.span_context,
             call,
             evaluation.decide(),
             kind,
-            _error_of(ended.recorded),
+            _error_type(ended.span),
             timing,
             shared_metrics(ended.measuring_scope, streaming=call.request.streaming)._replace(span=True),
             ended.dialect.name,
         )
-        ended.pipeline.recorder.record_bridged_call(told, ended.provider, started_ns)
+        ended.pipeline.recorder.record_bridged_call(record, ended.provider, started_ns)
 
-    def _observing_as(self, engine: Engine) -> Engine:
-        """An engine that decides as ``engine`` and takes no action."""
+    def _observe_only(self, engine: Engine) -> Engine:
+        """Return an engine that decides like ``engine`` and takes no action."""
         if engine.policy.mode is Mode.ENFORCE:
             drop_counts.count("enforcement", "bridged_call")
-        if self._observing is None or self._observing[0] is not engine:
+        if self._observing_engine is None or self._observing_engine[0] is not engine:
             if engine.policy.mode is Mode.ENFORCE:
-                _log.warning(_OBSERVED)
-            self._observing = engine, engine.in_observe_mode()
-        return self._observing[1]
+                _log.warning(_OBSERVED_WARNING)
+            self._observing_engine = engine, engine.in_observe_mode()
+        return self._observing_engine[1]
 
 
-def _recorded(span: ReadableSpan, facts: Any, scope: str, events: Sequence[Event]) -> Recorded:
-    longest = getattr(getattr(span, "_attributes", None), "max_value_len", None)  # no public way tells the limit
+def _read_span(span: ReadableSpan, attributes: Any, scope: str, events: Sequence[Event]) -> RecordedSpan:
+    max_chars = getattr(getattr(span, "_attributes", None), "max_value_len", None)  # the limit is not public
     own = tuple(Event(event.name, event.attributes or {}) for event in span.events)
     failed = span.status.status_code is StatusCode.ERROR
-    return Recorded(facts, scope, (*own, *events), failed, longest, span.dropped_attributes > 0)
+    return RecordedSpan(attributes, scope, (*own, *events), failed, max_chars, span.dropped_attributes > 0)
 
 
-def _call(span: ReadableSpan, call_id: str | None) -> Key:
-    """A call by what tells it apart from others below the same span; by the span itself where nothing does."""
+def _call_key(span: ReadableSpan, call_id: str | None) -> SpanKey:
+    """Return a key for the call, from its parent span and its id, or from its own span if it has no id."""
     own = span.context.span_id if span.context is not None else 0
     return (span.parent.span_id if span.parent is not None else 0), own if call_id is None else hash(call_id)
 
 
-def _error_of(recorded: Recorded) -> str | None:
-    if not recorded.failed:
+def _error_type(span: RecordedSpan) -> str | None:
+    if not span.failed:
         return None
-    found = recorded.attributes.get("error.type")
-    return found if isinstance(found, str) else "_OTHER"
+    error_type = span.attributes.get(ERROR_TYPE)
+    return error_type if isinstance(error_type, str) else OTHER
 
 
 def _is_own_thread() -> bool:
-    """Whether it is a check's own call of a model: to decide that one by the same check would never end."""
+    """Return whether the current thread runs a check, whose own model call must not be decided by the same check."""
     return threading.current_thread().name.startswith("specspan-")

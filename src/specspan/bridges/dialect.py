@@ -1,4 +1,4 @@
-"""What somebody else recorded of a call, and what a dialect is."""
+"""Recorded spans and the dialects that read them as model calls."""
 
 from __future__ import annotations
 
@@ -8,66 +8,67 @@ from typing import Any, TypeAlias
 
 from specspan._support import plugins
 from specspan.call import ModelCall
+from specspan.record.conventions import RESPONSE_ID
 
-Facts: TypeAlias = Mapping[str, Any]
+Attributes: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of a span, or a log record that belongs to one."""
+    """Event of a span, or a log record that belongs to one."""
 
     name: str
-    attributes: Facts = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=dict)
     body: Any = None
-    """Of a log record: its own, of whatever shape."""
+    """Body of a log record, of any type."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """An ended span, with what was logged or handed over beside it."""
+class RecordedSpan:
+    """Ended span, with events and content recorded beside it."""
 
-    attributes: Facts
+    attributes: Attributes
     scope: str = ""
-    """Whose span it is: the name of the instrumentation scope."""
+    """Name of the instrumentation scope that made the span."""
     events: tuple[Event, ...] = ()
     failed: bool = False
-    """The span's status is an error."""
-    longest: int | None = None
-    """Characters at which its provider cuts the texts of attributes; None where it does not."""
+    """True if the span's status is an error."""
+    max_chars: int | None = None
+    """Length in characters at which the provider truncates texts; None if it does not."""
     dropped: bool = False
-    """Its provider dropped attributes, as it had too many."""
+    """True if the provider dropped attributes because there were too many."""
 
 
-def response_id(recorded: Recorded) -> str | None:
-    """The id of the answer, as the conventions name it."""
-    found = recorded.attributes.get("gen_ai.response.id")
-    return found if isinstance(found, str) else None
+def response_id(span: RecordedSpan) -> str | None:
+    """Return the response's id under the conventions' attribute."""
+    identifier = span.attributes.get(RESPONSE_ID)
+    return identifier if isinstance(identifier, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One way to tell of a model call. Pure functions: nothing here knows a span or a policy."""
+    """Pure functions that read a model call in the form in which one library records it."""
 
     name: str
-    """As it is recorded with every decision about such a call."""
-    speaks: Callable[[Recorded], bool]
-    """Whether a span is in this dialect, told by a look at a few attributes: it is asked as the span ends."""
-    read: Callable[[Recorded], ModelCall | None]
-    """The call, with its gaps; None where the span, though in this dialect, is not that of a model call."""
-    lasted_s: Callable[[Recorded], float | None] = lambda _: None
-    """How long the call took, where the span does not tell by how long it lasted."""
-    call_id: Callable[[Recorded], str | None] = response_id
-    """What spans have in common that tell of one call, side by side."""
+    """Name that is recorded with every decision about such a call."""
+    matches: Callable[[RecordedSpan], bool]
+    """Returns whether a span is in this dialect, from few attributes: it is called as the span ends."""
+    read: Callable[[RecordedSpan], ModelCall | None]
+    """Returns the call with its gaps, or None if the span is not that of a model call."""
+    duration_s: Callable[[RecordedSpan], float | None] = lambda _: None
+    """Returns the duration of the call in seconds, or None if it is that of the span."""
+    call_id: Callable[[RecordedSpan], str | None] = response_id
+    """Returns an id that spans about the same call share."""
     general: bool = False
-    """Asked after all that are not: many others speak it, too."""
+    """True if many libraries use this dialect: it is tried after the special ones."""
 
 
 _PACKAGE = "specspan.bridges.dialects"
 _PLUGINS = "specspan_dialects"
 
 
-def dialects() -> Iterator[Dialect]:
-    """Others' first: who adds one knows better."""
+def iter_dialects() -> Iterator[Dialect]:
+    """Yield all dialects: first those of installed plug-ins, which take precedence, then those of this package."""
     for _, plugin in plugins.iter_plugins(_PLUGINS):
         yield plugin.DIALECT
     for module in plugins.iter_modules(_PACKAGE):

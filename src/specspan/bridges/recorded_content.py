@@ -1,4 +1,4 @@
-"""One side of a call, what was asked or what was answered, while it is read: what is missing of it, and why."""
+"""Reader of the recorded content of one direction of a call, input or output, that notes what is missing and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from specspan._support import drop_counts
-from specspan.bridges.dialect import Recorded
+from specspan.bridges.dialect import RecordedSpan
 from specspan.call import (
     NOT_TOLD,
     Gaps,
@@ -23,114 +23,123 @@ from specspan.call import (
 )
 
 NOT_RECORDED = "content_not_recorded"
-"""The other side left it out, as it does unless it is told otherwise."""
+"""The instrumentation left the content out, as most do by default."""
 TRUNCATED = "content_truncated"
-"""It is as long as its provider lets an attribute be, or attributes were dropped."""
+"""The content is as long as its provider allows, or attributes were dropped."""
 WITHHELD = "content_withheld"
-"""The other side took it out and said so."""
+"""The instrumentation removed the content and left a mark."""
 NOT_UNDERSTOOD = "content_not_understood"
-"""It is no JSON, or not of a shape that is known."""
+"""The content is not JSON, or has an unknown shape."""
 TOO_LARGE = "content_too_large"
-"""It is longer than what is read here."""
+"""The content is longer than `MAX_CHARS`."""
 
 MAX_CHARS = 4_000_000
-"""Of one attribute; of the whole a trace backend takes far less."""
-_COUNTED = {TRUNCATED: "truncated", NOT_UNDERSTOOD: "not_understood", TOO_LARGE: "too_large"}
-_MARKS = ("__REDACTED__", "[Scrubbed due to ")
-"""What OpenInference and Logfire write in place of what they took out."""
+"""Maximum length of an attribute that is read; trace backends accept far less for a whole trace."""
+_DROP_REASONS = {TRUNCATED: "truncated", NOT_UNDERSTOOD: "not_understood", TOO_LARGE: "too_large"}
+_REDACTION_MARKS = ("__REDACTED__", "[Scrubbed due to ")
+"""Marks of OpenInference and Logfire in place of removed content."""
 
 
-class Side:
-    """What is missing of one side: of its texts, of its tool calls, of their arguments."""
+class ContentReader:
+    """Reader of one direction's content, with the reasons why texts, tool calls or arguments are missing."""
 
-    __slots__ = ("_longest", "arguments", "text", "tool_calls")
+    __slots__ = ("_max_chars", "missing_arguments", "missing_text", "missing_tool_calls")
 
-    def __init__(self, recorded: Recorded) -> None:
-        self.text: str | None = None
-        self.tool_calls: str | None = None
-        self.arguments: str | None = None
-        self._longest = recorded.longest
-        if recorded.dropped:
-            self.missed(TRUNCATED)
+    def __init__(self, span: RecordedSpan) -> None:
+        self.missing_text: str | None = None
+        self.missing_tool_calls: str | None = None
+        self.missing_arguments: str | None = None
+        self._max_chars = span.max_chars
+        if span.dropped:
+            self.note_missing(TRUNCATED)
 
-    def missed(self, reason: str, *what: str) -> None:
-        """Note why ``what`` (all of it, unless said) is not whole. The first reason stays; faults are counted."""
-        if reason in _COUNTED:
-            drop_counts.count("bridged_content", _COUNTED[reason])
+    def note_missing(self, reason: str, *what: str) -> None:
+        """Note why ``what``, by default everything, is incomplete.
+
+        The first reason stays; unexpected content is counted as well.
+        """
+        if reason in _DROP_REASONS:
+            drop_counts.count("bridged_content", _DROP_REASONS[reason])
         for each in what or ("text", "tool_calls", "arguments"):
-            if getattr(self, each) is None:
-                setattr(self, each, reason)
+            if getattr(self, f"missing_{each}") is None:
+                setattr(self, f"missing_{each}", reason)
 
     @property
-    def any(self) -> str | None:
-        """The first reason for which something is missing."""
-        return self.text or self.tool_calls or self.arguments
+    def missing(self) -> str | None:
+        """Return the first reason why something is missing, or None."""
+        return self.missing_text or self.missing_tool_calls or self.missing_arguments
 
-    def told(self, value: Any, what: str = "text") -> str:
-        """A text; what is missing of it is noted."""
+    def read_text(self, value: Any, what: str = "text") -> str:
+        """Return a text, and note what is missing of it."""
         if not isinstance(value, str):
-            self.missed(NOT_RECORDED if value is None else NOT_UNDERSTOOD, what)
+            self.note_missing(NOT_RECORDED if value is None else NOT_UNDERSTOOD, what)
             return ""
-        if value.startswith(_MARKS):
-            self.missed(WITHHELD, what)
+        if value.startswith(_REDACTION_MARKS):
+            self.note_missing(WITHHELD, what)
             return ""
-        if self._cut(value):
-            self.missed(TRUNCATED, what)
+        if self._is_truncated(value):
+            self.note_missing(TRUNCATED, what)
         return value
 
-    def json(self, value: Any) -> Any:
-        """What an attribute holds as JSON, or as it is where it is no text; None, noted, where it cannot be read."""
+    def parse_json(self, value: Any) -> Any:
+        """Return the value of a JSON text, or a value that is not a text; note and return None if it cannot be read."""
         if not isinstance(value, str):
             return value
         if len(value) > MAX_CHARS:
-            self.missed(TOO_LARGE)
+            self.note_missing(TOO_LARGE)
             return None
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
-            self.missed(WITHHELD if value.startswith(_MARKS) else TRUNCATED if self._cut(value) else NOT_UNDERSTOOD)
+            reason = TRUNCATED if self._is_truncated(value) else NOT_UNDERSTOOD
+            self.note_missing(WITHHELD if value.startswith(_REDACTION_MARKS) else reason)
             return None
 
-    def arguments_of(self, value: Any) -> Any:
-        """Arguments of a tool call: from JSON where they are that, else the text, or `NOT_TOLD`."""
-        if value is None or (isinstance(value, str) and value.startswith(_MARKS)):
-            self.missed(NOT_RECORDED if value is None else WITHHELD, "arguments")
+    def read_arguments(self, value: Any) -> Any:
+        """Return the arguments of a tool call: parsed JSON, the text, or `NOT_TOLD`."""
+        if value is None or (isinstance(value, str) and value.startswith(_REDACTION_MARKS)):
+            self.note_missing(NOT_RECORDED if value is None else WITHHELD, "arguments")
             return NOT_TOLD
         if not isinstance(value, str):
             return value
-        if self._cut(value):
-            self.missed(TRUNCATED, "arguments")
+        if self._is_truncated(value):
+            self.note_missing(TRUNCATED, "arguments")
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
             return value
 
-    def looked_over(self, message: Message) -> Message:
-        """A message that another reader made, with what is missing of it noted."""
-        return Message(message.role, tuple(map(self._part, message.parts)), message.name, message.finish_reason)
+    def check_message(self, message: Message) -> Message:
+        """Return a message from another reader, and note what is missing of it."""
+        return Message(message.role, tuple(map(self._check_part, message.parts)), message.name, message.finish_reason)
 
-    def _part(self, part: Part) -> Part:
+    def _check_part(self, part: Part) -> Part:
         if isinstance(part, ToolCall):
-            return ToolCall(part.name, self.arguments_of(part.arguments), part.id)
+            return ToolCall(part.name, self.read_arguments(part.arguments), part.id)
         if isinstance(part, Unknown):
-            self.missed(NOT_UNDERSTOOD)
+            self.note_missing(NOT_UNDERSTOOD)
         elif isinstance(part, (Text, Refusal, Reasoning)):
-            return type(part)(self.told(part.content))
+            return type(part)(self.read_text(part.content))
         elif isinstance(part, ToolCallResponse) and isinstance(part.response, str):
-            return ToolCallResponse(self.told(part.response), part.id)
+            return ToolCallResponse(self.read_text(part.response), part.id)
         return part
 
-    def _cut(self, value: str) -> bool:
-        return self._longest is not None and len(value) >= self._longest
+    def _is_truncated(self, value: str) -> bool:
+        return self._max_chars is not None and len(value) >= self._max_chars
 
 
-def gaps(asked: Side, answered: Side, response: Response | None) -> Gaps:
-    """What is missing of a call; of one without a response, nothing of an answer."""
+def content_gaps(input_reader: ContentReader, output_reader: ContentReader, response: Response | None) -> Gaps:
+    """Return the gaps of a call; without a response, only those of its input."""
     if response is None:
-        return Gaps(asked.any)
-    return Gaps(asked.any, answered.text, answered.tool_calls, answered.arguments)
+        return Gaps(input_reader.missing)
+    return Gaps(
+        input_reader.missing,
+        output_reader.missing_text,
+        output_reader.missing_tool_calls,
+        output_reader.missing_arguments,
+    )
 
 
-def finish_reasons(messages: Iterable[Message], said: Sequence[str] = ()) -> tuple[str, ...]:
-    """Why the model stopped: as it was recorded for the call, else as its messages say."""
-    return tuple(said) or tuple(message.finish_reason for message in messages if message.finish_reason)
+def finish_reasons(messages: Iterable[Message], recorded_reasons: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the finish reasons recorded for the call, or those of its messages."""
+    return tuple(recorded_reasons) or tuple(message.finish_reason for message in messages if message.finish_reason)

@@ -23,34 +23,14 @@ from opentelemetry.util.types import AttributeValue
 from specspan._support.guard import guard
 from specspan.call import ToolCall
 from specspan.instrument.proxies import ObjectProxy
+from specspan.record import foreign_conventions
 from specspan.record.call_end import NOT_SHARED, EndKind, SharedWith
-from specspan.record.conventions import INSTRUMENTATION_NAME
+from specspan.record.conventions import INSTRUMENTATION_NAME, OPERATION_NAME, REQUEST_MODEL, TOOL_NAME
 from specspan.record.recorder import Recorder
 
 _ACTIVE_CALL = create_key("specspan-active-call")
 _CURRENT_SPAN = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 """Key of the current span. Every call sets two values, and one at a time takes twice as long."""
-
-_MODEL_OPERATIONS = frozenset(("chat", "text_completion", "generate_content", "embeddings"))
-_MODEL_CALL_MARKERS: Mapping[str, frozenset[str]] = {
-    "openinference.span.kind": frozenset(("LLM", "EMBEDDING")),
-    "llm.request.type": frozenset(("chat", "completion", "embedding")),
-    "traceloop.span.kind": frozenset(("llm",)),
-    "langsmith.span.kind": frozenset(("llm",)),
-    "mlflow.spanType": frozenset(("CHAT_MODEL", "LLM", "EMBEDDING", '"CHAT_MODEL"', '"LLM"', '"EMBEDDING"')),
-}
-"""Attributes that mark a model call in dialects without an operation name."""
-_LOG_MARKER = ("logfire.span_type", "log")
-"""Marker of a log entry in the form of a span: Logfire logs a streamed answer after it was read."""
-_CONNECTION_ATTRIBUTES = (
-    "http.",
-    "url.",
-    "network.",
-    "anthropic.request.",
-    "anthropic.organization.",
-    "anthropic.workspace.",
-)
-"""Prefixes of facts that other instrumentation knows about a call and specspan does not."""
 
 _METRIC_SCOPES = ("opentelemetry.instrumentation.", "opentelemetry.util.genai.", "pydantic-ai")
 """Scopes that make the conventions' metrics of a call, too."""
@@ -68,19 +48,21 @@ _claimed_spans: weakref.WeakValueDictionary[tuple[int, int], Any] = weakref.Weak
 
 def is_model_call(attributes: Mapping[str, Any]) -> bool:
     """Return whether a span with these attributes is that of a model call, in any of the known dialects."""
-    if attributes.get(_LOG_MARKER[0]) == _LOG_MARKER[1]:
-        return False
-    operation = attributes.get("gen_ai.operation.name")
+    if attributes.get(foreign_conventions.LOGFIRE_SPAN_TYPE) == foreign_conventions.LOGFIRE_LOG:
+        return False  # Logfire logs a streamed answer, after it was read, in the form of a span
+    operation = attributes.get(OPERATION_NAME)
     if operation is not None:
-        return str(operation) in _MODEL_OPERATIONS
-    return "gen_ai.request.model" in attributes or any(
-        str(attributes[name]) in values for name, values in _MODEL_CALL_MARKERS.items() if name in attributes
+        return str(operation) in foreign_conventions.MODEL_OPERATIONS
+    return REQUEST_MODEL in attributes or any(
+        str(attributes[name]) in values
+        for name, values in foreign_conventions.MODEL_CALL_MARKERS.items()
+        if name in attributes
     )
 
 
 def is_tool_run(tool: ToolCall, attributes: Mapping[str, Any]) -> bool:
     """Return whether a span with these attributes is that of a run of ``tool``."""
-    operation, name = attributes.get("gen_ai.operation.name"), attributes.get("gen_ai.tool.name")
+    operation, name = attributes.get(OPERATION_NAME), attributes.get(TOOL_NAME)
     return (operation, name) == ("execute_tool", tool.name)
 
 
@@ -213,7 +195,7 @@ class SharedSpan(ObjectProxy):  # type: ignore[misc]  # see there
     """Span of ours for other instrumentation, which may note facts about the connection on it, and nothing else."""
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
-        if key.startswith(_CONNECTION_ATTRIBUTES) and self.is_recording():
+        if key.startswith(foreign_conventions.CONNECTION_PREFIXES) and self.is_recording():
             self.__wrapped__.set_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:

@@ -38,10 +38,10 @@ def explicit_providers(asked: bool | Sequence[TracerProvider] | None) -> Sequenc
 def attach_bridge(what: Configuration, named: Sequence[TracerProvider]) -> Configuration:
     """The same with a bridge from the tracer providers ``named``, or from the one in use."""
     from specspan.bridges.bridge import Bridge  # OpenTelemetry's SDK: not before it is needed
-    from specspan.bridges.dialect import dialects
+    from specspan.bridges.dialect import iter_dialects
 
     found = what.providers
-    bridge = Bridge(dialects())
+    bridge = Bridge(iter_dialects())
     if not named and found.tracer in found.owned:
         _log.warning(_MADE_HERE)
     for provider in named or (found.tracer,):

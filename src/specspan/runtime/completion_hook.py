@@ -13,6 +13,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from specspan._support.guard import guard
+from specspan.record import conventions
 from specspan.runtime.configuration import current_configuration
 
 _NOT_BRIDGED = "content was handed over and nothing is decided by it: call specspan.configure(bridges=True)"
@@ -45,14 +46,14 @@ class CompletionHook:
                     _log.warning(_NOT_BRIDGED)
                 return
             content = {
-                "gen_ai.input.messages": inputs,
-                "gen_ai.output.messages": outputs,
-                "gen_ai.system_instructions": system_instruction,
-                "gen_ai.tool.definitions": tool_definitions or (),
+                conventions.INPUT_MESSAGES: inputs,
+                conventions.OUTPUT_MESSAGES: outputs,
+                conventions.SYSTEM_INSTRUCTIONS: system_instruction,
+                conventions.TOOL_DEFINITIONS: tool_definitions or (),
             }
             if span is not None and span.get_span_context().is_valid:
                 plain = {name: _plain(items) for name, items in content.items() if items}
-                what.bridge.handed_over(span.get_span_context(), plain)
+                what.bridge.add_content(span.get_span_context(), plain)
 
 
 def _plain(items: Sequence[Any]) -> list[Any]:

@@ -1,1 +1,1 @@
-"""The dialects in which others tell of a model call: one module each, with its `DIALECT`."""
+"""Dialects in which other libraries record model calls: one module each, with its `DIALECT`."""

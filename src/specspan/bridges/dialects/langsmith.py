@@ -1,4 +1,4 @@
-"""LangSmith's OpenTelemetry output: a run's inputs and outputs as JSON, in the shape of whatever was run.
+"""LangSmith's OpenTelemetry output: inputs and outputs of a run as JSON, in the shape of the traced library.
 
 Source: https://docs.langchain.com/langsmith/trace-with-opentelemetry
 """
@@ -7,65 +7,69 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specspan.bridges.attribute_values import mapping, usage, word
-from specspan.bridges.conventions import IN_ATTRIBUTES, call_of, tools
-from specspan.bridges.dialect import Dialect, Facts, Recorded
-from specspan.bridges.messages import answered, asked
-from specspan.bridges.recorded_content import Side
+from specspan.bridges.attribute_values import as_mapping, first_str, read_usage
+from specspan.bridges.call_reader import ATTRIBUTE_READERS, read_call, read_tools
+from specspan.bridges.dialect import Attributes, Dialect, RecordedSpan
+from specspan.bridges.messages import read_input, read_output
+from specspan.bridges.recorded_content import ContentReader
 from specspan.call import NOT_COUNTED, Message, ModelCall, Usage
+from specspan.record import conventions
+from specspan.record import foreign_conventions as names
 
-_USAGE = {
+_USAGE_NAMES = {
     "input_tokens": ("input_tokens",),
     "output_tokens": ("output_tokens",),
     "cache_read_input_tokens": ("cache_read",),
     "cache_write_input_tokens": ("cache_write",),
     "reasoning_output_tokens": ("reasoning",),
 }
-_KINDS = {"llm": "chat", "embedding": "embeddings"}
+_OPERATIONS = {"llm": "chat", "embedding": "embeddings"}
 
 
-def _read(recorded: Recorded) -> ModelCall | None:
-    """Prompts and retrievers are given operations of the conventions, too: the kind of run tells them apart."""
-    facts = recorded.attributes
-    operation = _KINDS.get(str(facts["langsmith.span.kind"]).lower())
+def _read(span: RecordedSpan) -> ModelCall | None:
+    """Read the call of a model run; prompts and retrievers have operation names as well, so the kind of run decides."""
+    attributes = span.attributes
+    operation = _OPERATIONS.get(str(attributes[names.LANGSMITH_SPAN_KIND]).lower())
     if operation is None:
         return None
-    provider = word(facts, "langsmith.metadata.ls_provider", "gen_ai.provider.name", "gen_ai.system") or "unknown"
-    definitions = tools(facts.get("gen_ai.tool.definitions")) or tools(mapping(facts.get("gen_ai.prompt")).get("tools"))
-    call = call_of(
-        recorded,
-        (IN_ATTRIBUTES[0], _asked),
-        (IN_ATTRIBUTES[1], _answered),
-        provider=provider,
+    provider = first_str(attributes, names.LANGSMITH_PROVIDER, conventions.PROVIDER_NAME, names.SYSTEM)
+    tools = read_tools(attributes.get(conventions.TOOL_DEFINITIONS))
+    prompt = as_mapping(attributes.get(names.PROMPT))
+    call = read_call(
+        span,
+        (ATTRIBUTE_READERS[0], _read_prompt),
+        (ATTRIBUTE_READERS[1], _read_completion),
+        provider=provider or "unknown",
         operation=operation,
-        tools=definitions,
+        tools=tools or read_tools(prompt.get("tools")),
     )
-    counted = _counted(mapping(facts.get("langsmith.metadata.usage_metadata")))
-    if call.response is None or counted is NOT_COUNTED:
+    usage = _read_langchain_usage(as_mapping(attributes.get(names.LANGSMITH_USAGE)))
+    if call.response is None or usage is NOT_COUNTED:
         return call
-    return replace(call, response=replace(call.response, usage=counted))
+    return replace(call, response=replace(call.response, usage=usage))
 
 
-def _counted(said: Facts) -> Usage:
-    """LangChain's way to count, which tells more than the attributes of the conventions that stand beside it."""
-    asked, answered = mapping(said.get("input_token_details")), mapping(said.get("output_token_details"))
-    known = {
-        **said,
-        "cache_read": asked.get("cache_read"),
-        "cache_write": asked.get("cache_creation"),
-        "reasoning": answered.get("reasoning"),
+def _read_langchain_usage(metadata: Attributes) -> Usage:
+    """Read LangChain's token counts, which are more detailed than the conventions' attributes beside them."""
+    input_details = as_mapping(metadata.get("input_token_details"))
+    output_details = as_mapping(metadata.get("output_token_details"))
+    counts = {
+        **metadata,
+        "cache_read": input_details.get("cache_read"),
+        "cache_write": input_details.get("cache_creation"),
+        "reasoning": output_details.get("reasoning"),
     }
-    return usage(known, _USAGE)
+    return read_usage(counts, _USAGE_NAMES)
 
 
-def _asked(side: Side, recorded: Recorded) -> tuple[Message, ...] | None:
-    found = recorded.attributes.get("gen_ai.prompt")
-    return None if found is None else asked(side, side.json(found))
+def _read_prompt(reader: ContentReader, span: RecordedSpan) -> tuple[Message, ...] | None:
+    prompt = span.attributes.get(names.PROMPT)
+    return None if prompt is None else read_input(reader, reader.parse_json(prompt))
 
 
-def _answered(side: Side, recorded: Recorded) -> tuple[Message, ...] | None:
-    found = recorded.attributes.get("gen_ai.completion")
-    return None if found is None else answered(side, side.json(found))
+def _read_completion(reader: ContentReader, span: RecordedSpan) -> tuple[Message, ...] | None:
+    completion = span.attributes.get(names.COMPLETION)
+    return None if completion is None else read_output(reader, reader.parse_json(completion))
 
 
-DIALECT = Dialect("langsmith", lambda recorded: "langsmith.span.kind" in recorded.attributes, _read)
+DIALECT = Dialect("langsmith", lambda span: names.LANGSMITH_SPAN_KIND in span.attributes, _read)

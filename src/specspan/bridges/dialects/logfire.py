@@ -1,68 +1,77 @@
-"""Logfire's integrations of clients: the conventions' JSON by now, and before that the bodies of request and answer.
+"""Logfire's integrations of model clients: the conventions' JSON, or bodies of request and response in older versions.
 
-A streamed call has a span that ends as the stream begins, and a log of what it came to: that one is the call.
+A streamed call has a span that ends as the stream begins, and a log of the whole answer; the log is read as the call.
 
 Source: https://logfire.pydantic.dev/docs/integrations/llms/openai/
 """
 
 from __future__ import annotations
 
-from specspan.bridges.attribute_values import flag, mapping, word
-from specspan.bridges.conventions import EVENTS_IN_AN_ATTRIBUTE, IN_ATTRIBUTES, call_of
-from specspan.bridges.dialect import Dialect, Recorded, response_id
-from specspan.bridges.messages import answered, asked
-from specspan.bridges.recorded_content import Side
+from specspan.bridges.attribute_values import as_mapping, first_str, is_any_true
+from specspan.bridges.call_reader import ATTRIBUTE_READERS, EVENTS_ATTRIBUTE_READERS, read_call
+from specspan.bridges.dialect import Dialect, RecordedSpan, response_id
+from specspan.bridges.messages import read_input, read_output
+from specspan.bridges.recorded_content import ContentReader
 from specspan.call import Message, ModelCall
+from specspan.record import conventions
+from specspan.record import foreign_conventions as names
 
-_ANSWERED = ("response_data", "gen_ai.output.messages", "gen_ai.response.id", "gen_ai.usage.input_tokens")
+_ANSWER_ATTRIBUTES = (
+    names.LOGFIRE_RESPONSE,
+    conventions.OUTPUT_MESSAGES,
+    conventions.RESPONSE_ID,
+    conventions.USAGE_INPUT_TOKENS,
+)
 
 
-def _speaks(recorded: Recorded) -> bool:
-    return "request_data" in recorded.attributes and (
-        recorded.scope.startswith("logfire") or "logfire.span_type" in recorded.attributes
+def _matches(span: RecordedSpan) -> bool:
+    return names.LOGFIRE_REQUEST in span.attributes and (
+        span.scope.startswith(names.LOGFIRE_SCOPE_PREFIX) or names.LOGFIRE_SPAN_TYPE in span.attributes
     )
 
 
-def _read(recorded: Recorded) -> ModelCall | None:
-    facts, given = recorded.attributes, mapping(recorded.attributes.get("request_data"))
-    logged = facts.get("logfire.span_type") == "log"
-    if "model" not in given and "gen_ai.request.model" not in facts:
+def _read(span: RecordedSpan) -> ModelCall | None:
+    attributes, request = span.attributes, as_mapping(span.attributes.get(names.LOGFIRE_REQUEST))
+    is_log = attributes.get(names.LOGFIRE_SPAN_TYPE) == names.LOGFIRE_LOG
+    if "model" not in request and conventions.REQUEST_MODEL not in attributes:
         return None
-    if facts.get("logfire.span_type") == "pending_span" or not (recorded.failed or _ended_with_answer(recorded)):
+    if attributes.get(names.LOGFIRE_SPAN_TYPE) == names.LOGFIRE_PENDING or not (span.failed or _has_answer(span)):
         return None
-    return call_of(
-        recorded,
-        (IN_ATTRIBUTES[0], EVENTS_IN_AN_ATTRIBUTE[0], _request),
-        (IN_ATTRIBUTES[1], EVENTS_IN_AN_ATTRIBUTE[1], _answer),
-        model=word(facts, "gen_ai.request.model") or word(given, "model"),
-        streaming=logged or flag(given, "stream"),
+    return read_call(
+        span,
+        (ATTRIBUTE_READERS[0], EVENTS_ATTRIBUTE_READERS[0], _read_request_data),
+        (ATTRIBUTE_READERS[1], EVENTS_ATTRIBUTE_READERS[1], _read_response_data),
+        model=first_str(attributes, conventions.REQUEST_MODEL) or first_str(request, "model"),
+        streaming=is_log or is_any_true(request, "stream"),
     )
 
 
-def _ended_with_answer(recorded: Recorded) -> bool:
-    return any(name in recorded.attributes for name in _ANSWERED)
+def _has_answer(span: RecordedSpan) -> bool:
+    return any(name in span.attributes for name in _ANSWER_ATTRIBUTES)
 
 
-def _request(side: Side, recorded: Recorded) -> tuple[Message, ...] | None:
-    found = side.json(recorded.attributes["request_data"])
-    return asked(side, found) if isinstance(found, dict) and found.keys() - {"model", "stream"} else None
+def _read_request_data(reader: ContentReader, span: RecordedSpan) -> tuple[Message, ...] | None:
+    request = reader.parse_json(span.attributes[names.LOGFIRE_REQUEST])
+    return read_input(reader, request) if isinstance(request, dict) and request.keys() - {"model", "stream"} else None
 
 
-def _answer(side: Side, recorded: Recorded) -> tuple[Message, ...] | None:
-    found = recorded.attributes.get("response_data")
-    return None if found is None else answered(side, side.json(found))
+def _read_response_data(reader: ContentReader, span: RecordedSpan) -> tuple[Message, ...] | None:
+    response = span.attributes.get(names.LOGFIRE_RESPONSE)
+    return None if response is None else read_output(reader, reader.parse_json(response))
 
 
-def _lasted_s(recorded: Recorded) -> float | None:
-    """A log takes no time, and says how long the stream did."""
-    found = recorded.attributes.get("duration")
-    return float(found) if isinstance(found, (int, float)) else None
+def _duration_s(span: RecordedSpan) -> float | None:
+    """Return the duration of the stream, which its log records."""
+    duration = span.attributes.get(names.LOGFIRE_DURATION)
+    return float(duration) if isinstance(duration, (int, float)) else None
 
 
-def _call_id(recorded: Recorded) -> str | None:
-    """The log of a stream knows no id, but it repeats what was asked."""
-    found = [recorded.attributes.get(name) for name in ("request_data", "gen_ai.input.messages", "events")]
-    return response_id(recorded) or "".join(each for each in found if isinstance(each, str))
+def _call_id(span: RecordedSpan) -> str | None:
+    """Return the response id or, for the log of a stream, the recorded content, which both spans share."""
+    contents = [
+        span.attributes.get(name) for name in (names.LOGFIRE_REQUEST, conventions.INPUT_MESSAGES, names.LOGFIRE_EVENTS)
+    ]
+    return response_id(span) or "".join(each for each in contents if isinstance(each, str))
 
 
-DIALECT = Dialect("logfire", _speaks, _read, lasted_s=_lasted_s, call_id=_call_id)
+DIALECT = Dialect("logfire", _matches, _read, duration_s=_duration_s, call_id=_call_id)

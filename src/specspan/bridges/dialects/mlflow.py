@@ -1,6 +1,6 @@
-"""MLflow: what was given and what came back, as JSON, in the shape of the client that was traced.
+"""MLflow: inputs and outputs as JSON, in the shape of the traced client.
 
-Every attribute of its own is JSON, names of kinds included.
+All attributes of MLflow are JSON, even names of kinds.
 
 Source: https://mlflow.org/docs/latest/genai/tracing/opentelemetry/
 """
@@ -8,14 +8,15 @@ Source: https://mlflow.org/docs/latest/genai/tracing/opentelemetry/
 from __future__ import annotations
 
 from specspan.bridges import messages as bodies
-from specspan.bridges.attribute_values import from_json, mapping, usage, word
-from specspan.bridges.conventions import tools
-from specspan.bridges.dialect import Dialect, Facts, Recorded
-from specspan.bridges.recorded_content import NOT_RECORDED, Side, finish_reasons, gaps
+from specspan.bridges.attribute_values import as_mapping, first_str, parse_json, read_usage
+from specspan.bridges.call_reader import read_tools
+from specspan.bridges.dialect import Attributes, Dialect, RecordedSpan
+from specspan.bridges.recorded_content import NOT_RECORDED, ContentReader, content_gaps, finish_reasons
 from specspan.call import Message, ModelCall, Request, Response
+from specspan.record import foreign_conventions as names
 
-_KINDS = {"CHAT_MODEL": "chat", "LLM": "chat", "EMBEDDING": "embeddings"}
-_USAGE = {
+_OPERATIONS = {"CHAT_MODEL": "chat", "LLM": "chat", "EMBEDDING": "embeddings"}
+_USAGE_NAMES = {
     "input_tokens": ("input_tokens",),
     "output_tokens": ("output_tokens",),
     "cache_read_input_tokens": ("cache_read_input_tokens",),
@@ -23,50 +24,52 @@ _USAGE = {
 }
 
 
-def _read(recorded: Recorded) -> ModelCall | None:
-    facts, sent, came = recorded.attributes, Side(recorded), Side(recorded)
-    operation = _KINDS.get(_own(facts, "mlflow.spanType") or "")
+def _read(span: RecordedSpan) -> ModelCall | None:
+    attributes, input_reader, output_reader = span.attributes, ContentReader(span), ContentReader(span)
+    operation = _OPERATIONS.get(_json_str(attributes, names.MLFLOW_SPAN_TYPE) or "")
     if operation is None:
         return None
-    given = sent.json(facts.get("mlflow.spanInputs"))
-    gave = came.json(facts.get("mlflow.spanOutputs")) if operation == "chat" else None
-    if given is None:
-        sent.missed(NOT_RECORDED)
-    body = mapping(given)
+    inputs = input_reader.parse_json(attributes.get(names.MLFLOW_INPUTS))
+    outputs = output_reader.parse_json(attributes.get(names.MLFLOW_OUTPUTS)) if operation == "chat" else None
+    if inputs is None:
+        input_reader.note_missing(NOT_RECORDED)
+    body = as_mapping(inputs)
     request = Request(
-        provider=_own(facts, "mlflow.llm.provider") or _own(facts, "mlflow.message.format") or "unknown",
+        provider=_json_str(attributes, names.MLFLOW_PROVIDER)
+        or _json_str(attributes, names.MLFLOW_MESSAGE_FORMAT)
+        or "unknown",
         operation=operation,
-        model=_own(facts, "mlflow.llm.model") or word(body, "model"),
-        input=bodies.asked(sent, given) if given is not None else (),
-        tools=tools(facts.get("mlflow.chat.tools")) or tools(body.get("tools")),
+        model=_json_str(attributes, names.MLFLOW_MODEL) or first_str(body, "model"),
+        input=bodies.read_input(input_reader, inputs) if inputs is not None else (),
+        tools=read_tools(attributes.get(names.MLFLOW_TOOLS)) or read_tools(body.get("tools")),
         streaming=body.get("stream") is True,
     )
-    output = _output(came, gave) if operation == "chat" else ()
-    response = None if recorded.failed and not output else _response(facts, mapping(gave), output)
-    return ModelCall(request, response, gaps=gaps(sent, came, response))
+    output = _read_output(output_reader, outputs) if operation == "chat" else ()
+    response = None if span.failed and not output else _read_response(attributes, as_mapping(outputs), output)
+    return ModelCall(request, response, gaps=content_gaps(input_reader, output_reader, response))
 
 
-def _output(came: Side, gave: object) -> tuple[Message, ...]:
-    if gave is None:
-        came.missed(NOT_RECORDED)
+def _read_output(output_reader: ContentReader, outputs: object) -> tuple[Message, ...]:
+    if outputs is None:
+        output_reader.note_missing(NOT_RECORDED)
         return ()
-    return bodies.answered(came, gave)
+    return bodies.read_output(output_reader, outputs)
 
 
-def _response(facts: Facts, gave: Facts, output: tuple[Message, ...]) -> Response:
+def _read_response(attributes: Attributes, body: Attributes, output: tuple[Message, ...]) -> Response:
     return Response(
-        id=word(gave, "id"),
-        model=word(gave, "model"),
+        id=first_str(body, "id"),
+        model=first_str(body, "model"),
         output=output,
         finish_reasons=finish_reasons(output),
-        usage=usage(mapping(facts.get("mlflow.chat.tokenUsage")), _USAGE),
+        usage=read_usage(as_mapping(attributes.get(names.MLFLOW_USAGE)), _USAGE_NAMES),
     )
 
 
-def _own(facts: Facts, name: str) -> str | None:
-    """A word, which is JSON of one, or not."""
-    found = facts.get(name)
-    return word({name: from_json(found)}, name) or word(facts, name)
+def _json_str(attributes: Attributes, name: str) -> str | None:
+    """Return a text attribute, which may be JSON."""
+    value = attributes.get(name)
+    return first_str({name: parse_json(value)}, name) or first_str(attributes, name)
 
 
-DIALECT = Dialect("mlflow", lambda recorded: "mlflow.spanType" in recorded.attributes, _read)
+DIALECT = Dialect("mlflow", lambda span: names.MLFLOW_SPAN_TYPE in span.attributes, _read)

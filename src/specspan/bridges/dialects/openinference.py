@@ -1,14 +1,19 @@
-"""OpenInference: every value an attribute of its own, numbered (`llm.input_messages.0.message.content`).
+"""OpenInference: every value is an attribute of its own, numbered (`llm.input_messages.0.message.content`).
 
 Source: https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md
 """
 
 from __future__ import annotations
 
-from specspan.bridges.attribute_values import mapping, numbered, usage, word
-from specspan.bridges.conventions import OPERATIONS
-from specspan.bridges.dialect import Dialect, Facts, Recorded
-from specspan.bridges.recorded_content import NOT_RECORDED, NOT_UNDERSTOOD, Side, finish_reasons, gaps
+from specspan.bridges.attribute_values import as_mapping, first_str, item_prefixes, read_usage
+from specspan.bridges.dialect import Attributes, Dialect, RecordedSpan
+from specspan.bridges.recorded_content import (
+    NOT_RECORDED,
+    NOT_UNDERSTOOD,
+    ContentReader,
+    content_gaps,
+    finish_reasons,
+)
 from specspan.call import (
     Media,
     Message,
@@ -22,92 +27,104 @@ from specspan.call import (
     ToolCallResponse,
 )
 from specspan.instrument.formats.fields import media_reference
+from specspan.record import foreign_conventions as names
 
-_KINDS = {"LLM": "chat", "EMBEDDING": "embeddings"}
-_USAGE = {
-    "input_tokens": ("llm.token_count.prompt",),
-    "output_tokens": ("llm.token_count.completion",),
-    "cache_read_input_tokens": ("llm.token_count.prompt_details.cache_read",),
-    "cache_write_input_tokens": ("llm.token_count.prompt_details.cache_write",),
-    "reasoning_output_tokens": ("llm.token_count.completion_details.reasoning",),
-}
+_OPERATIONS = {"LLM": "chat", "EMBEDDING": "embeddings"}
 _MEDIA = ("image", "audio", "video", "file")
 
 
-def _read(recorded: Recorded) -> ModelCall:
-    facts, sent, came = recorded.attributes, Side(recorded), Side(recorded)
-    operation = _KINDS[str(facts["openinference.span.kind"])]
-    given = mapping(facts.get("llm.invocation_parameters"))
-    request = Request(
-        provider=word(facts, "llm.provider", "llm.system") or "unknown",
-        operation=OPERATIONS.get(operation, operation),
-        model=word(given, "model", "model_name") or word(facts, "llm.model_name", "embedding.model_name"),
-        input=_messages(sent, facts, "input") if operation == "chat" else _embedded(sent, facts),
-        tools=tuple(mapping(facts.get(at + "tool.json_schema")) for at in numbered(facts, "llm.tools.")),
-        streaming=given.get("stream") is True,
-        conversation=word(facts, "session.id"),
+def _read(span: RecordedSpan) -> ModelCall:
+    attributes, input_reader, output_reader = span.attributes, ContentReader(span), ContentReader(span)
+    is_chat = _OPERATIONS[str(attributes[names.OPENINFERENCE_SPAN_KIND])] == "chat"
+    request = _read_request(input_reader, attributes, is_chat=is_chat)
+    output = _read_messages(output_reader, attributes, names.OPENINFERENCE_OUTPUT_PREFIX) if is_chat else ()
+    response = None if span.failed and not output else _read_response(attributes, output)
+    return ModelCall(request, response, gaps=content_gaps(input_reader, output_reader, response))
+
+
+def _read_request(reader: ContentReader, attributes: Attributes, *, is_chat: bool) -> Request:
+    parameters = as_mapping(attributes.get(names.OPENINFERENCE_PARAMETERS))
+    tools = item_prefixes(attributes, names.OPENINFERENCE_TOOLS_PREFIX)
+    if is_chat:
+        messages = _read_messages(reader, attributes, names.OPENINFERENCE_INPUT_PREFIX)
+    else:
+        messages = _read_embedded_texts(reader, attributes)
+    return Request(
+        provider=first_str(attributes, *names.OPENINFERENCE_PROVIDER) or "unknown",
+        operation="chat" if is_chat else "embeddings",
+        model=first_str(parameters, "model", "model_name") or first_str(attributes, *names.OPENINFERENCE_MODEL),
+        input=messages,
+        tools=tuple(as_mapping(attributes.get(prefix + "tool.json_schema")) for prefix in tools),
+        streaming=parameters.get("stream") is True,
+        conversation=first_str(attributes, names.OPENINFERENCE_SESSION_ID),
     )
-    output = _messages(came, facts, "output") if operation == "chat" else ()
-    response = None if recorded.failed and not output else _response(facts, output)
-    return ModelCall(request, response, gaps=gaps(sent, came, response))
 
 
-def _response(facts: Facts, output: tuple[Message, ...]) -> Response:
-    reason = word(facts, "llm.finish_reason")
+def _read_response(attributes: Attributes, output: tuple[Message, ...]) -> Response:
+    reason = first_str(attributes, names.OPENINFERENCE_FINISH_REASON)
     return Response(
-        id=word(mapping(facts.get("output.value")), "id"),
-        model=word(facts, "llm.model_name", "embedding.model_name"),
+        id=first_str(as_mapping(attributes.get(names.OPENINFERENCE_OUTPUT)), "id"),
+        model=first_str(attributes, *names.OPENINFERENCE_MODEL),
         output=output,
         finish_reasons=finish_reasons(output, (reason,) if reason else ()),
-        usage=usage(facts, _USAGE),
+        usage=read_usage(attributes, names.OPENINFERENCE_USAGE),
     )
 
 
-def _messages(side: Side, facts: Facts, which: str) -> tuple[Message, ...]:
-    found = list(numbered(facts, f"llm.{which}_messages."))
-    if not found:
-        side.missed(NOT_RECORDED)
-    return tuple(_message(side, facts, at + "message.") for at in found)
+def _read_messages(reader: ContentReader, attributes: Attributes, prefix: str) -> tuple[Message, ...]:
+    items = list(item_prefixes(attributes, prefix))
+    if not items:
+        reader.note_missing(NOT_RECORDED)
+    return tuple(_read_message(reader, attributes, item + "message.") for item in items)
 
 
-def _embedded(side: Side, facts: Facts) -> tuple[Message, ...]:
-    found = list(numbered(facts, "embedding.embeddings."))
-    if not found:
-        side.missed(NOT_RECORDED)
-    return tuple(Message("user", (Text(side.told(facts.get(at + "embedding.text"))),)) for at in found)
+def _read_embedded_texts(reader: ContentReader, attributes: Attributes) -> tuple[Message, ...]:
+    items = list(item_prefixes(attributes, names.OPENINFERENCE_EMBEDDINGS_PREFIX))
+    if not items:
+        reader.note_missing(NOT_RECORDED)
+    texts = [reader.read_text(attributes.get(item + "embedding.text")) for item in items]
+    return tuple(Message("user", (Text(text),)) for text in texts)
 
 
-def _message(side: Side, facts: Facts, at: str) -> Message:
-    role = word(facts, at + "role") or "assistant"
-    found: list[Part] = []
-    if at + "content" in facts:
-        found.append(_text(role, side.told(facts[at + "content"]), word(facts, at + "tool_call_id")))
-    found += [_content(side, facts, each + "message_content.") for each in numbered(facts, at + "contents.")]
-    found += [_tool_call(side, facts, each + "tool_call.") for each in numbered(facts, at + "tool_calls.")]
-    if not found:  # its texts are hidden, or it said nothing: the two look the same
-        side.missed(NOT_RECORDED, "text")
-    return Message(role, tuple(found))
+def _read_message(reader: ContentReader, attributes: Attributes, prefix: str) -> Message:
+    role = first_str(attributes, prefix + "role") or "assistant"
+    contents = item_prefixes(attributes, prefix + "contents.")
+    calls = item_prefixes(attributes, prefix + "tool_calls.")
+    parts: list[Part] = []
+    if prefix + "content" in attributes:
+        text = reader.read_text(attributes[prefix + "content"])
+        parts.append(_text_part(role, text, first_str(attributes, prefix + "tool_call_id")))
+    parts += [_read_content(reader, attributes, item + "message_content.") for item in contents]
+    parts += [_read_tool_call(reader, attributes, item + "tool_call.") for item in calls]
+    if not parts:  # hidden texts and an empty message look the same
+        reader.note_missing(NOT_RECORDED, "text")
+    return Message(role, tuple(parts))
 
 
-def _content(side: Side, facts: Facts, at: str) -> Part:
-    kind = word(facts, at + "type")
+def _read_content(reader: ContentReader, attributes: Attributes, prefix: str) -> Part:
+    kind = first_str(attributes, prefix + "type")
     if kind in ("text", "output_text", "input_text"):
-        return Text(side.told(facts.get(at + "text")))
+        return Text(reader.read_text(attributes.get(prefix + "text")))
     if kind in ("reasoning", "thinking"):
-        return Reasoning(side.told(facts.get(at + "text")))
+        return Reasoning(reader.read_text(attributes.get(prefix + "text")))
     if kind in _MEDIA:
-        return Media(str(kind), *media_reference(facts.get(f"{at}{kind}.{kind}.url")))
-    side.missed(NOT_UNDERSTOOD)
+        return Media(str(kind), *media_reference(attributes.get(f"{prefix}{kind}.{kind}.url")))
+    reader.note_missing(NOT_UNDERSTOOD)
     return Media("file")
 
 
-def _tool_call(side: Side, facts: Facts, at: str) -> ToolCall:
-    name = side.told(facts.get(at + "function.name"), "tool_calls")
-    return ToolCall(name, side.arguments_of(facts.get(at + "function.arguments")), word(facts, at + "id"))
+def _read_tool_call(reader: ContentReader, attributes: Attributes, prefix: str) -> ToolCall:
+    name = reader.read_text(attributes.get(prefix + "function.name"), "tool_calls")
+    arguments = reader.read_arguments(attributes.get(prefix + "function.arguments"))
+    return ToolCall(name, arguments, first_str(attributes, prefix + "id"))
 
 
-def _text(role: str, text: str, call_id: str | None) -> Part:
+def _text_part(role: str, text: str, call_id: str | None) -> Part:
     return ToolCallResponse(text, call_id) if role in ("tool", "function") else Text(text)
 
 
-DIALECT = Dialect("openinference", lambda recorded: recorded.attributes.get("openinference.span.kind") in _KINDS, _read)
+def _matches(span: RecordedSpan) -> bool:
+    return span.attributes.get(names.OPENINFERENCE_SPAN_KIND) in _OPERATIONS
+
+
+DIALECT = Dialect("openinference", _matches, _read)

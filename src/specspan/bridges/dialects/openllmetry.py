@@ -1,4 +1,4 @@
-"""OpenLLMetry (Traceloop), before it wrote the conventions' JSON: every value an attribute of its own, numbered.
+"""OpenLLMetry (Traceloop) before it wrote the conventions' JSON: numbered attributes for every value.
 
 Source: `gen_ai.prompt.0.role`, `gen_ai.prompt.0.content` and `gen_ai.completion.0.content` of
 https://www.traceloop.com/docs/openllmetry/contributing/semantic-conventions
@@ -8,68 +8,70 @@ from __future__ import annotations
 
 from typing import Any
 
-from specspan.bridges.attribute_values import from_json, numbered, word
-from specspan.bridges.conventions import IN_ATTRIBUTES, Reader, call_of
-from specspan.bridges.dialect import Dialect, Facts, Recorded
-from specspan.bridges.messages import message
-from specspan.bridges.recorded_content import Side
+from specspan.bridges.attribute_values import first_str, item_prefixes, parse_json
+from specspan.bridges.call_reader import ATTRIBUTE_READERS, MessageReader, read_call
+from specspan.bridges.dialect import Attributes, Dialect, RecordedSpan
+from specspan.bridges.messages import read_message
+from specspan.bridges.recorded_content import ContentReader
 from specspan.call import Message, ModelCall
+from specspan.record import foreign_conventions as names
 
-_CALLS = ("chat", "completion", "embedding")
-
-
-def _speaks(recorded: Recorded) -> bool:
-    """It says what kind of call it is by a name of its own; without content there is nothing else of its own."""
-    return recorded.attributes.get("llm.request.type") in _CALLS
+_REQUEST_TYPES = ("chat", "completion", "embedding")
+_FUNCTION_FIELDS = ("name", "description", "parameters")
 
 
-def _read(recorded: Recorded) -> ModelCall:
-    facts = recorded.attributes
+def _matches(span: RecordedSpan) -> bool:
+    """Return whether the span has a request type, the only attribute of its own that every call has."""
+    return span.attributes.get(names.OPENLLMETRY_REQUEST_TYPE) in _REQUEST_TYPES
+
+
+def _read(span: RecordedSpan) -> ModelCall:
+    attributes = span.attributes
     definitions = tuple(
-        {name: facts[at + name] for name in ("name", "description", "parameters") if at + name in facts}
-        for at in numbered(facts, "llm.request.functions.")
+        {field: attributes[item + field] for field in _FUNCTION_FIELDS if item + field in attributes}
+        for item in item_prefixes(attributes, names.OPENLLMETRY_FUNCTIONS_PREFIX)
     )
-    known = {"tools": definitions} if definitions else {}
-    return call_of(recorded, (IN_ATTRIBUTES[0], _ASKED), (IN_ATTRIBUTES[1], _ANSWERED), **known)
+    tools = {"tools": definitions} if definitions else {}
+    return read_call(span, (ATTRIBUTE_READERS[0], _INPUT_READER), (ATTRIBUTE_READERS[1], _OUTPUT_READER), **tools)
 
 
-def _in_numbers(prefix: str, role: str) -> Reader:
-    def read(side: Side, recorded: Recorded) -> tuple[Message, ...] | None:
-        facts = recorded.attributes
-        return tuple(message(side, _said(side, facts, at), role) for at in numbered(facts, prefix)) or None
+def _numbered_reader(prefix: str, role: str) -> MessageReader:
+    def read(reader: ContentReader, span: RecordedSpan) -> tuple[Message, ...] | None:
+        items = [_as_chat_message(reader, span.attributes, item) for item in item_prefixes(span.attributes, prefix)]
+        return tuple(read_message(reader, item, role) for item in items) or None
 
     return read
 
 
-def _said(side: Side, facts: Facts, at: str) -> dict[str, Any]:
-    """A message in the shape of a chat completion's."""
-    content = facts.get(at + "content")
+def _as_chat_message(reader: ContentReader, attributes: Attributes, prefix: str) -> dict[str, Any]:
+    """Return a message in the shape of a chat completion."""
+    content = attributes.get(prefix + "content")
     calls = [
         {
-            "id": word(facts, call + "id"),
+            "id": first_str(attributes, call + "id"),
             "function": {
-                "name": side.told(facts.get(call + "name"), "tool_calls"),
-                "arguments": facts.get(call + "arguments"),
+                "name": reader.read_text(attributes.get(call + "name"), "tool_calls"),
+                "arguments": attributes.get(call + "arguments"),
             },
         }
-        for call in numbered(facts, at + "tool_calls.")
+        for call in item_prefixes(attributes, prefix + "tool_calls.")
     ]
     return {
-        "role": word(facts, at + "role"),
-        "content": _items(content) or content,
-        "tool_call_id": word(facts, at + "tool_call_id"),
-        "finish_reason": word(facts, at + "finish_reason"),
+        "role": first_str(attributes, prefix + "role"),
+        "content": _parse_content_list(content) or content,
+        "tool_call_id": first_str(attributes, prefix + "tool_call_id"),
+        "finish_reason": first_str(attributes, prefix + "finish_reason"),
         **({"tool_calls": calls} if calls else {}),
     }
 
 
-def _items(content: Any) -> list[Any] | None:
-    """A list of content that was written as its JSON."""
-    found = from_json(content) if isinstance(content, str) and content.startswith("[{") else None
-    items = found if isinstance(found, list) else ()
+def _parse_content_list(content: Any) -> list[Any] | None:
+    """Return a content list that was recorded as its JSON."""
+    value = parse_json(content) if isinstance(content, str) and content.startswith("[{") else None
+    items = value if isinstance(value, list) else ()
     return list(items) if items and all(isinstance(item, dict) and "type" in item for item in items) else None
 
 
-_ASKED = _in_numbers("gen_ai.prompt.", "user")
-_ANSWERED = _in_numbers("gen_ai.completion.", "assistant")
-DIALECT = Dialect("openllmetry", _speaks, _read)
+_INPUT_READER = _numbered_reader(names.OPENLLMETRY_PROMPT_PREFIX, "user")
+_OUTPUT_READER = _numbered_reader(names.OPENLLMETRY_COMPLETION_PREFIX, "assistant")
+DIALECT = Dialect("openllmetry", _matches, _read)

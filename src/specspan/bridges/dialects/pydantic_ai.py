@@ -1,24 +1,29 @@
-"""Pydantic AI, in all versions of its format: events as log records, events as JSON, the conventions' messages.
+"""Pydantic AI in all versions of its format: log events, events as JSON, the conventions' messages.
 
-Its agents' spans hold whole conversations; the calls that make them have spans of their own, and those are decided.
+Spans of agents hold whole conversations; the model calls in them have spans of their own, which are decided.
 
 Source: https://ai.pydantic.dev/logfire/#data-format
 """
 
 from __future__ import annotations
 
-from specspan.bridges.conventions import EVENTS, EVENTS_IN_AN_ATTRIBUTE, IN_ATTRIBUTES, call_of, is_call
-from specspan.bridges.dialect import Dialect, Recorded
+from specspan.bridges.call_reader import (
+    ATTRIBUTE_READERS,
+    EVENT_READERS,
+    EVENTS_ATTRIBUTE_READERS,
+    is_gen_ai_call,
+    read_call,
+)
+from specspan.bridges.dialect import Dialect, RecordedSpan
 from specspan.call import ModelCall
+from specspan.record import foreign_conventions as names
 
-_OF_AGENTS = ("pydantic_ai.all_messages", "all_messages_events")
 
-
-def _read(recorded: Recorded) -> ModelCall | None:
-    if not is_call(recorded.attributes) or any(name in recorded.attributes for name in _OF_AGENTS):
+def _read(span: RecordedSpan) -> ModelCall | None:
+    if not is_gen_ai_call(span.attributes) or any(name in span.attributes for name in names.PYDANTIC_AI_CONVERSATION):
         return None
-    asked, answered = zip(IN_ATTRIBUTES, EVENTS_IN_AN_ATTRIBUTE, EVENTS, strict=True)
-    return call_of(recorded, asked, answered)
+    input_readers, output_readers = zip(ATTRIBUTE_READERS, EVENTS_ATTRIBUTE_READERS, EVENT_READERS, strict=True)
+    return read_call(span, input_readers, output_readers)
 
 
-DIALECT = Dialect("pydantic_ai", lambda recorded: recorded.scope == "pydantic-ai", _read)
+DIALECT = Dialect("pydantic_ai", lambda span: span.scope == names.PYDANTIC_AI_SCOPE, _read)
