@@ -38,7 +38,6 @@ from specspan.version import __version__
 
 
 _TOKEN_TYPES = {names.USAGE_INPUT_TOKENS: "input", names.USAGE_OUTPUT_TOKENS: "output"}
-_SPAN_USAGE_PREFIX = "gen_ai.usage."
 
 
 class GenAiMetrics:
@@ -62,7 +61,7 @@ class GenAiMetrics:
         )
         self._usage = {
             name: meter.create_counter(
-                names.METRIC_INFERENCE_USAGE_PREFIX + name.removeprefix(_SPAN_USAGE_PREFIX),
+                names.METRIC_INFERENCE_USAGE_PREFIX + name.removeprefix(names.USAGE_PREFIX),
                 "{token}",
                 "Number of tokens used.",
             )
