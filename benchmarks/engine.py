@@ -36,7 +36,12 @@ class _Trivial:
 def main() -> list[Row]:
     """100 clauses: 60 with a pattern, 30 with a trivial function, 10 without a check; and streams."""
     provider = provider_to_nowhere()
-    works = {HAND_WRITTEN: hand_written_span(provider), **_decisions(), **_streams(), "a decision's id": uuid7}
+    works: dict[str, Callable[[], object]] = {
+        HAND_WRITTEN: hand_written_span(provider),
+        **_decisions(),
+        **_streams(),
+        "a decision's id": uuid7,
+    }
     return rows_of(works, provider, _LIMITS)
 
 

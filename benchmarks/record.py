@@ -57,7 +57,7 @@ def main() -> Iterator[Row]:
     whole = Recorder(Settings(), tracer_provider=provider, meter_provider=meters, decision_exporters=(_Nowhere(),))
     measured = Recorder(Settings(), meter_provider=meters)
     made, one_violated = _decision(), _decision(violated=1)
-    maker = RecordBuilder(Service("benchmark"))
+    builder = RecordBuilder(Service("benchmark"))
     ended = CallRecord(INVALID_SPAN_CONTEXT, _CALL, made, _ENDING.kind, None, _TIMING)
     works = {
         HAND_WRITTEN: hand_written_span(provider),
@@ -67,7 +67,7 @@ def main() -> Iterator[Row]:
         "a decorated function's span": _work(spans),
         "off the caller's thread: metrics of a call": lambda: measured._metrics._write((ended,)),
         "off the caller's thread: adding up 100 clauses": measured._metrics.measure_all,
-        "off the caller's thread: a decision record": lambda: maker.record(ended),
+        "off the caller's thread: a decision record": lambda: builder.build(ended),
     }
     medians = medians_us(works)
     for recorder in (spans, whole, measured):

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 import specspan
 from specspan._support import drop_counts
+from specspan.record.sampling import tail
 from specspan.record.sampling.tail import TailSamplingProcessor
 
 SPANS_A_TRACE = 3
@@ -116,8 +117,8 @@ def run(sampling: specspan.Sampling, calls: int, one_violates_in: int) -> Found:
     """Serve ``calls`` calls, each in a trace of its own with two spans around it."""
     spans, decisions, reader = _Spans(), _Decisions(), InMemoryMetricReader()
     before = Counter(drop_counts.totals())
-    processor = sampling.processor(BatchSpanProcessor(spans))
-    tracers = TracerProvider(sampling.sampler(), shutdown_on_exit=False)
+    processor = tail.processor(sampling, BatchSpanProcessor(spans))
+    tracers = TracerProvider(tail.sampler(sampling), shutdown_on_exit=False)
     tracers.add_span_processor(processor)
     meters = MeterProvider([reader], shutdown_on_exit=False)
     with tempfile.TemporaryDirectory() as folder:

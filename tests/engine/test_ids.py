@@ -9,7 +9,6 @@ import uuid
 
 import pytest
 
-from specspan.engine import engine as ids
 from specspan.engine.engine import uuid7
 
 
@@ -56,7 +55,7 @@ def test_threads_never_get_the_same_id() -> None:
 def test_a_forked_child_makes_ids_of_its_own_even_when_the_lock_was_held() -> None:
     """A thread of the parent that held the lock while it forked does not stop the child."""
     read, write = os.pipe()
-    with ids._lock:
+    with uuid7._lock:
         child = os.fork()
         if child == 0:
             try:

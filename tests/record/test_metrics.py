@@ -168,21 +168,6 @@ def test_losses_are_a_metric(record: Record) -> None:
     assert recording.counted("specspan.dropped")["full", "test_metrics"] - before == 3
 
 
-def test_waiting_findings_are_a_gauge() -> None:
-    """The gauge of pending findings shows what the engine says at each collection."""
-    reader = InMemoryMetricReader()
-    provider = MeterProvider([reader], shutdown_on_exit=False)
-    recorder = Recorder(Settings(), meter_provider=provider, pending=lambda: 7)
-    data = reader.get_metrics_data()
-    recorder.shutdown()
-    assert data is not None
-    values = {
-        metric.name: [getattr(point, "value", None) for point in metric.data.data_points]
-        for metric in data.resource_metrics[0].scope_metrics[0].metrics
-    }
-    assert values["specspan.pending"] == [7]
-
-
 def test_the_conventions_own_metrics(record: Record) -> None:
     """Duration, tokens and time to first chunk have the conventions' attributes and bucket boundaries."""
     recording = record()

@@ -20,6 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags,
 from recording import SSN, decision
 
 from specspan._support import drop_counts
+from specspan.record.sampling import tail
 from specspan.record.sampling.rules import Keep, Sampling
 from specspan.record.sampling.tail import PendingTraces, RecordingSampler, TailSamplingProcessor, head_sampler
 
@@ -35,7 +36,7 @@ class Tracing:
         self.exporter = InMemorySpanExporter()
         self.held = PendingTraces(self.sampling, now_s)
         self.processor = TailSamplingProcessor(SimpleSpanProcessor(self.exporter), self.sampling, self.held)
-        self.provider = TracerProvider(self.sampling.sampler(), shutdown_on_exit=False)
+        self.provider = TracerProvider(tail.sampler(self.sampling), shutdown_on_exit=False)
         self.provider.add_span_processor(self.processor)
         self.tracer = self.provider.get_tracer("test")
         self._before = Counter(drop_counts.totals())
@@ -339,7 +340,7 @@ def test_the_sampler_behind_is_asked_and_named(monkeypatch: pytest.MonkeyPatch) 
     sampler = RecordingSampler(head_sampler(None))
     result = sampler.should_sample(None, 1, "x", attributes={"a": 1})
     assert (result.decision, dict(result.attributes)) == (Decision.RECORD_ONLY, {"a": 1})
-    assert sampler.get_description() == "RecordAll{AlwaysOffSampler}"
+    assert sampler.get_description() == "RecordingSampler{AlwaysOffSampler}"
 
 
 @pytest.mark.parametrize("wrong", [{"ratio": -0.1}, {"ratio": 1.5}, {"max_bytes": 0}, {"max_age_s": 0}])

@@ -189,7 +189,7 @@ def test_a_second_configure_takes_over_and_flushes_the_first(policy: Path) -> No
     ("misuse", "error", "message"),
     [
         ({"policy": "absent.yaml"}, PolicyError, r"absent\.yaml"),
-        ({"mode": "strict"}, ConfigurationError, r"'strict' is no mode. Use one of observe, enforce"),
+        ({"mode": "strict"}, ConfigurationError, r"unknown mode 'strict'. Use one of observe, enforce"),
     ],
 )
 def test_misuse_is_refused_and_what_was_configured_stays(

@@ -492,10 +492,10 @@ def test_code_says_no_to_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("misuse", "said"),
     [
-        ({"policy": None, "reload": True}, "configure.reload=….: there is no file to look at. Give 'policy'"),
-        ({"reload": 0}, "0 is no time between looks. Give seconds, more than none and at most a day"),
-        ({"reload": -1.0}, "-1.0 is no time between looks"),
-        ({"reload": float("nan")}, "nan is no time between looks"),
+        ({"policy": None, "reload": True}, "configure.reload=….: missing file to watch. Give 'policy'"),
+        ({"reload": 0}, "invalid interval 0. Give seconds, more than 0 and at most a day"),
+        ({"reload": -1.0}, "invalid interval -1.0"),
+        ({"reload": float("nan")}, "invalid interval nan"),
     ],
 )
 def test_misuse_is_refused(misuse: dict[str, Any], said: str) -> None:
@@ -507,7 +507,7 @@ def test_misuse_is_refused(misuse: dict[str, Any], said: str) -> None:
 
 def test_a_loaded_policy_cannot_be_loaded_again() -> None:
     """A policy that the application made has no file; asking for its reload is misuse."""
-    with pytest.raises(ConfigurationError, match="there is no file to look at"):
+    with pytest.raises(ConfigurationError, match="missing file to watch"):
         configured(policy=load_policy("policy.yaml"))
 
 

@@ -19,6 +19,7 @@ import specspan
 from specspan import Keep, Sampling
 from specspan.errors import ConfigurationError
 from specspan.record import conventions
+from specspan.record.sampling import tail
 from specspan.record.sampling.tail import PendingTraces
 from specspan.runtime import environment
 from specspan_exporter_sqlite import Reader
@@ -113,8 +114,8 @@ def test_exemplars_lead_to_traces_that_are_kept(
 def test_what_is_kept_may_be_an_exemplar(attributes: dict[str, str], wanted: bool) -> None:
     """What a measurement says of itself counts in a trace that chance leaves out, and outside of traces never."""
     sampling = Sampling(0)
-    wants = sampling.exemplar_filter().should_sample
-    with TracerProvider(sampling.sampler(), shutdown_on_exit=False).get_tracer("t").start_as_current_span("s"):
+    wants = tail.exemplar_filter(sampling).should_sample
+    with TracerProvider(tail.sampler(sampling), shutdown_on_exit=False).get_tracer("t").start_as_current_span("s"):
         assert wants(1, 0, attributes, get_current()) is wanted
     assert not wants(1, 0, attributes, get_current())
 
@@ -159,9 +160,9 @@ def test_the_variables_are_read() -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"SPECSPAN_SAMPLING_RATIO": "1%"}, "SPECSPAN_SAMPLING_RATIO.*'1%' is no share of traces"),
-        ({"SPECSPAN_SAMPLING_RATIO": "nan"}, "'nan' is no share"),
-        ({"SPECSPAN_SAMPLING_KEEP": "violation"}, "'violation' makes no trace worth keeping.*violated, error"),
+        ({"SPECSPAN_SAMPLING_RATIO": "1%"}, "SPECSPAN_SAMPLING_RATIO.*invalid share of traces '1%'"),
+        ({"SPECSPAN_SAMPLING_RATIO": "nan"}, "invalid share of traces 'nan'"),
+        ({"SPECSPAN_SAMPLING_KEEP": "violation"}, "unknown reason to keep a trace 'violation'.*violated, error"),
     ],
 )
 def test_nonsense_in_a_variable_is_refused(variables: dict[str, str], message: str) -> None:
@@ -181,7 +182,7 @@ def test_an_applications_own_provider_is_left_alone(caplog: pytest.LogCaptureFix
     provider = TracerProvider(shutdown_on_exit=False)
     with caplog.at_level(logging.WARNING, "specspan"):
         specspan.configure(sampling=0.5, tracer_provider=provider, decision_exporters=())
-    assert "give that one the sampler and the processor of a specspan.Sampling" in caplog.text
+    assert "the sampler and the processor of specspan.record.sampling.tail" in caplog.text
     provider.shutdown()
 
 

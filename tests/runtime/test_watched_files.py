@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from specspan.runtime import reload as watched_files
-from specspan.runtime.reload import YOUNG_NS, WatchedFiles, is_watchable
+from specspan.runtime.reload import UNCERTAIN_NS, WatchedFiles, is_watchable
 
 
 def digest(text: str) -> str:
@@ -21,13 +21,13 @@ def digest(text: str) -> str:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of files whose bytes were read, in order."""
     found: list[str] = []
-    read = watched_files._read
+    read = watched_files._read_digest
 
     def noting(path: str) -> str | None:
         found.append(path)
         return read(path)
 
-    monkeypatch.setattr(watched_files, "_read", noting)
+    monkeypatch.setattr(watched_files, "_read_digest", noting)
     return found
 
 
@@ -43,7 +43,7 @@ def test_a_file_that_stood_still_is_not_read_again(tmp_path: Path, reads: list[s
     """Looking costs one `stat` a file, as long as nobody writes it."""
     file = tmp_path / "a"
     file.write_text("one")
-    files = WatchedFiles(now_ns=lambda: time.time_ns() + 2 * YOUNG_NS)
+    files = WatchedFiles(now_ns=lambda: time.time_ns() + 2 * UNCERTAIN_NS)
     assert [files.digests([str(file)]) for _ in range(3)] == [{str(file): digest("one")}] * 3
     assert reads == [str(file)]
     file.write_text("two")
@@ -55,7 +55,7 @@ def test_a_file_that_changed_just_now_is_read_again(tmp_path: Path, reads: list[
     """Within one step of the file system's clock a second write leaves no trace but the bytes."""
     file = tmp_path / "a"
     file.write_text("one")
-    files = WatchedFiles(now_ns=lambda: file.stat().st_mtime_ns + YOUNG_NS)
+    files = WatchedFiles(now_ns=lambda: file.stat().st_mtime_ns + UNCERTAIN_NS)
     files.digests([str(file)])
     files.digests([str(file)])
     assert len(reads) == 2

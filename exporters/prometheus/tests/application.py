@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from prometheus_client import start_http_server
 
 import specspan
+from specspan.record.sampling import tail
 
 PAUSE_S = 0.02
 
@@ -25,7 +26,7 @@ policy, port = sys.argv[1:]
 readers: list[MetricReader] = [PrometheusMetricReader()]
 if "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" in os.environ:
     readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
-exemplars = specspan.Sampling().exemplar_filter() if "SPECSPAN_SAMPLING_RATIO" in os.environ else None
+exemplars = tail.exemplar_filter(specspan.Sampling()) if "SPECSPAN_SAMPLING_RATIO" in os.environ else None
 specspan.configure(policy=policy, meter_provider=MeterProvider(readers, exemplar_filter=exemplars))
 start_http_server(int(port), "127.0.0.1")
 

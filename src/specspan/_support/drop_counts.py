@@ -1,49 +1,57 @@
-"""What was lost, and why: every drop and every internal failure is counted here, by a reason from a closed set."""
+"""Counts of everything lost, and why: every drop and every internal failure, by a reason from a closed set."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeAlias
 
-_lock = threading.RLock()  # a finaliser that the garbage collector runs while it is held may count, too
-_counts: Counter[tuple[str, str]] = Counter()
-_watchers: list[Callable[[str, str, int], None]] = []
+from specspan._support import process
+from specspan._support.process import Undo
 
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.RLock()
+Watcher: TypeAlias = Callable[[str, str, int], None]
 
 
-if hasattr(os, "register_at_fork"):  # another thread of the parent may have held it
-    os.register_at_fork(after_in_child=_renew_lock)
+class DropCounts:
+    """Losses of one process by kind and reason."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a finaliser that the garbage collector runs while it is held may count, too
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._watchers: list[Watcher] = []
+        process.after_fork(self)
+
+    def count(self, kind: str, reason: str, n: int = 1) -> None:
+        """Count ``n`` things of a kind (``decision``, ``finding``, ``internal``, …) lost for ``reason``."""
+        with self._lock:
+            self._counts[kind, reason] += n
+            watchers = tuple(self._watchers)
+        for watch in watchers:
+            watch(kind, reason, n)
+
+    def totals(self) -> dict[tuple[str, str], int]:
+        """Return everything lost by this process so far, by kind and reason."""
+        with self._lock:
+            return dict(self._counts)
+
+    def watch(self, watcher: Watcher) -> Undo:
+        """Call ``watcher`` with every loss from now on, until the undo that is returned is called."""
+        with self._lock:
+            self._watchers.append(watcher)
+
+        def stop() -> None:
+            with self._lock:
+                self._watchers.remove(watcher)
+
+        return Undo(stop)
+
+    def after_fork(self) -> None:
+        """Take a new lock: a thread of the parent may have held the old one."""
+        self._lock = threading.RLock()
 
 
-def count(what: str, reason: str, n: int = 1) -> None:
-    """Count ``n`` things of kind ``what`` (``decision``, ``finding``, ``internal``, …) lost for ``reason``."""
-    with _lock:
-        _counts[what, reason] += n
-        watchers = tuple(_watchers)
-    for watch in watchers:
-        watch(what, reason, n)
-
-
-def totals() -> dict[tuple[str, str], int]:
-    """Everything lost by this process so far, by (what, reason)."""
-    with _lock:
-        return dict(_counts)
-
-
-def watch(watcher: Callable[[str, str, int], None]) -> Callable[[], None]:
-    """Tell ``watcher`` of every loss from now on; call what is returned to stop."""
-    with _lock:
-        _watchers.append(watcher)
-
-    def stop() -> None:
-        with _lock:
-            if watcher in _watchers:
-                _watchers.remove(watcher)
-
-    return stop
+_of_this_process = DropCounts()
+count = _of_this_process.count
+totals = _of_this_process.totals
+watch = _of_this_process.watch

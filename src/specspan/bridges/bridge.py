@@ -6,7 +6,6 @@ bridge reads and decides it. A call that is over can only be observed, whatever 
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
 import time
@@ -18,7 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanContext, StatusCode, TracerProvider
 
-from specspan._support import drop_counts
+from specspan._support import drop_counts, process
 from specspan.bridges.dialect import Dialect, Event, RecordedSpan
 from specspan.bridges.processors import (
     ListeningLogProcessor,
@@ -81,7 +80,7 @@ class Bridge:
         self._worker: BatchWorker[_EndedCall] = BatchWorker(
             "bridged_call", self._decide_all, queue_size=queue_size, batch_size=1
         )
-        atexit.register(self.shutdown)  # runs before the recorder's handler, which was registered earlier
+        self._forget_exit = process.at_exit(self.shutdown)  # runs before the recorder's, which was registered earlier
 
     def listen_to(self, provider: Any) -> bool:
         """Listen to the spans or log records of a provider; return False if it takes no processors."""
@@ -139,7 +138,7 @@ class Bridge:
 
     def shutdown(self) -> None:
         """Stop listening and decide the queued calls; calls not decided within 5 s are counted as dropped."""
-        atexit.unregister(self.shutdown)
+        self._forget_exit()
         for each in self._processors:
             if each.listener is self:
                 each.listener = None

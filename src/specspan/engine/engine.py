@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -11,6 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeAlias
 
+from specspan._support import process
 from specspan.call import WHOLE, ModelCall
 from specspan.decision import Mode, Override
 from specspan.engine.bound_check import sampling_value
@@ -30,14 +30,52 @@ _DAY_NS = 86_400_000_000_000
 _EPOCH = date(1970, 1, 1)
 
 
-def uuid7() -> str:
-    """Return a new id in the canonical form of 36 characters: UUID version 7 (RFC 9562, section 5.7), which sorts by
-    the time it was made.
+_COUNTER_BITS = 12
+_FORMAT = "%08x-%04x-7%03x-%04x-%012x"  # milliseconds in 8 and 4 digits, version, counter, variant and random, random
+_VARIANT = 0x8000
+_SEED_MASK = (1 << (_COUNTER_BITS - 1)) - 1  # the counter's top bit starts at 0, which leaves it room to count
 
-    Within one process every id is greater than those before it (section 6.2, method 1: the 12 bits after the timestamp
-    count within one millisecond); across processes the 62 random bits keep them apart.
+
+class Uuid7:
+    """Generator of ids in the canonical form of 36 characters, each greater than every id it made before.
+
+    Version 7 (RFC 9562, section 5.7) sorts by time. Within one process ids only grow (section 6.2, method 1: 12 bits
+    after the timestamp count within one millisecond); across processes the 62 random bits keep them apart.
     """
-    return _format_uuid7(time.time_ns() // 1_000_000, _random.getrandbits(80))
+
+    def __init__(self) -> None:
+        self._random = random.Random()  # noqa: S311 - ids are unique, not secret, and asking the system takes longer
+        self._lock = threading.Lock()
+        self._last_tick = 0  # milliseconds and counter of the last id, as one number
+        process.after_fork(self)
+
+    def __call__(self) -> str:
+        """Return a new id."""
+        return self._format(time.time_ns() // 1_000_000, self._random.getrandbits(80))
+
+    def after_fork(self) -> None:
+        """Give a child its own random numbers and a lock: a thread of the parent's may have held the lock."""
+        self._lock = threading.Lock()
+        self._random.seed()
+
+    def _format(self, now_ms: int, random_bits: int) -> str:
+        tick = self._next_tick((now_ms << _COUNTER_BITS) | (random_bits >> 62 & _SEED_MASK))
+        head, tail = _VARIANT | random_bits >> 48 & 0x3FFF, random_bits & 0xFFFF_FFFF_FFFF
+        return _FORMAT % (tick >> 28, tick >> 12 & 0xFFFF, tick & 0xFFF, head, tail)
+
+    def _next_tick(self, candidate: int) -> int:
+        """Return ``candidate``, or one more than the last tick when the clock stands still or goes backwards.
+
+        A full counter so runs over into the next millisecond, ahead of the clock by as little as it needs.
+        """
+        with self._lock:
+            is_later = candidate >> _COUNTER_BITS > self._last_tick >> _COUNTER_BITS
+            self._last_tick = candidate if is_later else self._last_tick + 1
+            return self._last_tick
+
+
+uuid7 = Uuid7()
+"""Ids of this process's decisions."""
 
 
 class Engine:
@@ -136,42 +174,3 @@ class ClauseConditions:
         """Return, by clause that has no bearing on a call, the reason."""
         pairs = zip(unmet, self._clauses, strict=True)
         return {name: reason for reason, names in pairs if reason is not None for name in names}
-
-
-_COUNTER_BITS = 12
-_FORMAT = "%08x-%04x-7%03x-%04x-%012x"  # milliseconds in 8 and 4 digits, version, counter, variant and random, random
-_VARIANT = 0x8000
-_SEED_MASK = (1 << (_COUNTER_BITS - 1)) - 1  # the counter's top bit starts at 0, which leaves it room to count
-
-_random = random.Random()  # noqa: S311 - ids are unique, not secret, and asking the system each time takes longer
-_lock = threading.Lock()
-_last_tick = 0  # milliseconds and counter of the last id, as one number
-
-
-def _format_uuid7(now_ms: int, random_bits: int) -> str:
-    tick = _next_tick((now_ms << _COUNTER_BITS) | (random_bits >> 62 & _SEED_MASK))
-    head, tail = _VARIANT | random_bits >> 48 & 0x3FFF, random_bits & 0xFFFF_FFFF_FFFF
-    return _FORMAT % (tick >> 28, tick >> 12 & 0xFFFF, tick & 0xFFF, head, tail)
-
-
-def _next_tick(candidate: int) -> int:
-    """Return ``candidate``, or one more than the last tick when the clock stands still or goes backwards.
-
-    A full counter so runs over into the next millisecond, ahead of the clock by as little as it needs.
-    """
-    global _last_tick
-    with _lock:
-        is_later = candidate >> _COUNTER_BITS > _last_tick >> _COUNTER_BITS
-        _last_tick = candidate if is_later else _last_tick + 1
-        return _last_tick
-
-
-def _after_fork() -> None:
-    """Give a child its own random numbers and a lock: a thread of the parent's may have held the lock."""
-    global _lock
-    _lock = threading.Lock()
-    _random.seed()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

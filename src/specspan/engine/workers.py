@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from specspan._support import process
 from specspan._support.guard import guard
 
 
@@ -158,8 +157,8 @@ class Workers:
         self._max_hung = max_hung
         self._max_busy = max_busy
         self._patience_s = patience_s
-        self._reset()
-        _pools.add(self)
+        self.after_fork()
+        process.after_fork(self)
 
     @property
     def hung_threads(self) -> int:
@@ -209,23 +208,14 @@ class Workers:
             self._threads -= 1
             self._hung += 1
 
-    def _reset(self) -> None:
+    def after_fork(self) -> None:
+        """Start anew: a child has none of its parent's threads, and its locks may be held by one of them."""
         self._changed = threading.Condition()
         self._queue: deque[Batch] = deque()
         self._threads = 0
         self._idle = 0
         self._hung = 0
 
-
-def _after_fork() -> None:
-    """Empty the pools of a child: it has none of its parent's threads, and one of them may have held a lock."""
-    for pool in tuple(_pools):
-        pool._reset()
-
-
-_pools: weakref.WeakSet[Workers] = weakref.WeakSet()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 WORKERS = Workers()
 """Pool that engines share."""

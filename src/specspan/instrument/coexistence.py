@@ -21,6 +21,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, get_current_spa
 from opentelemetry.util.types import AttributeValue
 
 from specspan._support.guard import guard
+from specspan._support.otel_private import processor_of_span, scope_name
 from specspan.call import ToolCall
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record import foreign_conventions
@@ -75,7 +76,7 @@ def claim_enclosing_span(recorder: Recorder, executes: ToolCall | None = None) -
     if not otel_context.get_current():
         return None
     span: Any = get_current_span()
-    if span is INVALID_SPAN or _scope_of(span) in (None, INSTRUMENTATION_NAME):
+    if span is INVALID_SPAN or scope_name(span) in (None, INSTRUMENTATION_NAME):
         return None
     context, attributes = span.get_span_context(), getattr(span, "attributes", None) or {}
     if is_claimed(context):
@@ -100,15 +101,8 @@ def shared_metrics(scope: str | None, *, streaming: bool) -> SharedWith:
 
 def measuring_scope(source: Any) -> str | None:
     """Return the scope of a span or a tracer where it makes the conventions' metrics of a call."""
-    scope = _scope_of(source)
+    scope = scope_name(source)
     return scope if scope is not None and scope.startswith(_METRIC_SCOPES) else None
-
-
-def _scope_of(source: Any) -> str | None:
-    """Return the name of the instrumentation scope of a span or a tracer."""
-    scope = getattr(source, "instrumentation_scope", None) or getattr(source, "_instrumentation_scope", None)
-    name = getattr(scope, "name", None)
-    return name if isinstance(name, str) else None
 
 
 class ActiveCall:
@@ -165,11 +159,11 @@ class ActiveCall:
 
         Each scope gets it once: a second span of that scope belongs to another call, such as one that a tool makes.
         """
-        scope = _scope_of(tracer)
+        scope = scope_name(tracer)
         if self.package is None or scope is None or scope == INSTRUMENTATION_NAME or scope in self._served_scopes:
             return None
         provider = getattr(tracer, "span_processor", None)
-        if provider is None or provider is not getattr(self.span, "_span_processor", None):
+        if provider is None or provider is not processor_of_span(self.span):
             return None
         if attributes or scope not in _LATE_ATTRIBUTE_SCOPES:
             if not attributes or not is_model_call(attributes):

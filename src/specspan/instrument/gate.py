@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from opentelemetry import context as otel_context
 
+from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.call import ToolCall
 from specspan.instrument.coexistence import ActiveCall, active_call_in
 from specspan.instrument.pipeline import Pipeline, active
 
-_SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+_SUPPRESSED = (SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 
 
 def pipeline_for_call(*, package: str | None = None, tool: ToolCall | None = None) -> Pipeline | None:

@@ -1,4 +1,4 @@
-"""From a call and its decision to the attributes of its span. Pure: nothing here knows a span.
+"""Attributes of spans, events and log records, made from a call, its decision and its findings. Pure.
 
 The SDK keeps 128 attributes a span and drops those set first, so what matters most stands last, and everything of
 unbounded number is capped: 32 clauses, 32 request parameters.
@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
 
+from specspan._support.caches import IdentityCache
 from specspan.call import NOT_COUNTED, Attribute, CallContext, Request, Response
 from specspan.decision import OUTCOME_SEVERITY, OUTCOMES_WORST_FIRST, Decision, Finding, Outcome, SpecRef, Summary
 from specspan.errors import Blocked
@@ -19,44 +20,6 @@ from specspan.record.call_end import Ending, EndKind, Timing
 from specspan.record.settings import FindingEvents
 from specspan.scope.scope import ScopeOfAutonomy
 from specspan.scope.text import digest
-
-# MERGED autonomy: The scope of autonomy as attributes of a span. A scope is the same for many calls, so what is
-# made of it is kept.
-
-
-_MAX_KEPT = 256
-_kept: dict[int, tuple[ScopeOfAutonomy, dict[str, str]]] = {}
-
-
-def scope_attributes(context: CallContext) -> dict[str, str]:
-    """What is recorded of the scope in force, as it is written; nothing where there is none."""
-    found = {} if context.scope is None else dict(_of_scope(context.scope))
-    if context.standing is not None:
-        found[names.SCOPE_TRUST] = context.standing.trust.value
-    return found
-
-
-def _of_scope(scope: ScopeOfAutonomy) -> dict[str, str]:
-    kept = _kept.get(id(scope))
-    if kept is not None:
-        return kept[1]
-    if len(_kept) >= _MAX_KEPT:
-        _kept.clear()
-    made = _made(scope)
-    _kept[id(scope)] = (scope, made)  # the scope is kept, so its id stays its own
-    return made
-
-
-def _made(scope: ScopeOfAutonomy) -> dict[str, str]:
-    found: dict[str, str] = {names.SCOPE_DIGEST: digest(scope)}
-    if scope.allowed_tools is not None:
-        found[names.SCOPE_ALLOWED_TOOLS] = " ".join(scope.allowed_tools)
-    if scope.deadline is not None:
-        found[names.SCOPE_DEADLINE] = scope.deadline.isoformat()
-    if scope.cost_limit is not None:
-        found[names.SCOPE_COST_LIMIT] = str(scope.cost_limit)
-    return found
-
 
 Attributes: TypeAlias = dict[str, Attribute]
 
@@ -69,84 +32,84 @@ _SPEC_FIELDS = ((names.SPEC_ID, "id"), (names.SPEC_VERSION, "version"), (names.S
 
 
 def safe_text(text: str, limit: int = MAX_VALUE_CHARS) -> str:
-    """``text`` cut to ``limit`` characters and free of lone surrogates, which no exporter can encode."""
+    """Return ``text`` cut to ``limit`` characters, without lone surrogates, which no exporter can encode."""
     if len(text) > limit:
         text = text[:limit]
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 @lru_cache(maxsize=64)
-def span_name(operation: str, of: str | None) -> str:
-    """The name of a call's span, ``of`` a model or a tool."""
-    return safe_text(f"{operation} {of}" if of else operation, MAX_NAME_CHARS)
+def span_name(operation: str, target: str | None) -> str:
+    """Return the name of a call's span; ``target`` is the model or the tool that is called."""
+    return safe_text(f"{operation} {target}" if target else operation, MAX_NAME_CHARS)
 
 
 def at_start(request: Request, context: CallContext) -> Attributes:
-    """What is known before the model is called; samplers see these."""
-    found: Attributes = {
+    """Return the attributes known before the model is called, which samplers see."""
+    values: Attributes = {
         names.OPERATION_NAME: request.operation,
         names.PROVIDER_NAME: request.provider,
     }
     if request.model is not None:
-        found[names.REQUEST_MODEL] = safe_text(request.model)
+        values[names.REQUEST_MODEL] = safe_text(request.model)
     if request.executes is not None:
-        found[names.TOOL_NAME] = safe_text(request.executes.name)
+        values[names.TOOL_NAME] = safe_text(request.executes.name)
         if request.executes.id is not None:
-            found[names.TOOL_CALL_ID] = safe_text(request.executes.id)
+            values[names.TOOL_CALL_ID] = safe_text(request.executes.id)
     if request.server_address is not None:
-        found[names.SERVER_ADDRESS] = safe_text(request.server_address)
+        values[names.SERVER_ADDRESS] = safe_text(request.server_address)
         if request.server_port is not None:
-            found[names.SERVER_PORT] = request.server_port
+            values[names.SERVER_PORT] = request.server_port
     if request.streaming:
-        found[names.REQUEST_STREAM] = True
+        values[names.REQUEST_STREAM] = True
     if request.output_type is not None:
-        found[names.OUTPUT_TYPE] = request.output_type
+        values[names.OUTPUT_TYPE] = request.output_type
     if request.parameters:
         for name, value in islice(request.parameters.items(), MAX_PARAMETERS):
-            found[names.REQUEST_PREFIX + name] = _safe_value(value)
-    add_context(found, context, request.conversation)
-    return found
+            values[names.REQUEST_PREFIX + name] = _safe_value(value)
+    add_context(values, context, request.conversation)
+    return values
 
 
-def add_context(found: Attributes, context: CallContext, conversation: str | None = None) -> None:
-    """Add what the application said about the work; its own ``conversation`` goes before the provider's."""
+def add_context(values: Attributes, context: CallContext, conversation: str | None = None) -> None:
+    """Add the application's own context; its conversation goes before the provider's ``conversation``."""
     conversation = context.conversation or conversation
     if conversation is not None:
-        found[names.CONVERSATION_ID] = safe_text(conversation)
+        values[names.CONVERSATION_ID] = safe_text(conversation)
     if context.user is not None:
-        found[names.USER_ID] = safe_text(context.user)
+        values[names.USER_ID] = safe_text(context.user)
     if context.scope is not None or context.standing is not None:
         for name, value in scope_attributes(context).items():
-            found[name] = safe_text(value)
+            values[name] = safe_text(value)
 
 
 def at_end(
     response: Response | None, decision: Decision | None, kind: EndKind, error: str | None, timing: Timing
 ) -> Attributes:
-    """What is known once the call is over, the summary of the decision last."""
-    found: Attributes = {}
+    """Return the attributes known once the call is over, the summary of the decision last."""
+    values: Attributes = {}
     if decision is not None and has_exceptions(decision.summary):
-        _clauses(found, decision.summary)
+        _add_clauses(values, decision.summary)
     if timing.time_to_first_chunk_s is not None:
-        found[names.RESPONSE_TIME_TO_FIRST_CHUNK] = timing.time_to_first_chunk_s
+        values[names.RESPONSE_TIME_TO_FIRST_CHUNK] = timing.time_to_first_chunk_s
     if response is not None:
-        _response(found, response)
-    add_ending(found, kind, error)
+        _add_response(values, response)
+    add_ending(values, kind, error)
     if decision is not None:
-        _decision(found, decision)
-    return found
+        _add_decision(values, decision)
+    return values
 
 
-def add_ending(found: Attributes, kind: EndKind, error: str | None) -> None:
-    """Add how it ended, where that was not by completing; ``error`` is its `error_type`."""
+def add_ending(values: Attributes, kind: EndKind, error: str | None) -> None:
+    """Add the ending of a call that did not complete; ``error`` is its `error_type`."""
     if kind is EndKind.CLOSED or kind is EndKind.ABANDONED:
-        found[names.STREAM_END] = kind.value
+        values[names.STREAM_END] = kind.value
     if error is not None:
-        found[names.ERROR_TYPE] = error
+        values[names.ERROR_TYPE] = error
 
 
 def error_type(ending: Ending) -> str | None:
-    """``error.type``: the name of the exception's class, or a name of ours; None when it ended well."""
+    """Return ``error.type``: the exception's class name, or one of specspan's own; None when the call ended well."""
     if ending.kind is EndKind.COMPLETED or ending.kind is EndKind.CLOSED or ending.kind is EndKind.ABANDONED:
         return None
     if ending.kind is EndKind.BLOCKED or isinstance(ending.error, Blocked):
@@ -157,7 +120,7 @@ def error_type(ending: Ending) -> str | None:
 
 
 def spec_attribute(specs: tuple[SpecRef, ...], field: str) -> Attribute | None:
-    """A field of the one spec in force; of several, an array in their order."""
+    """Return a field of the spec in force; of several specs, an array in their order."""
     if len(specs) == 1:
         value: str | None = getattr(specs[0], field)
         return value
@@ -165,7 +128,7 @@ def spec_attribute(specs: tuple[SpecRef, ...], field: str) -> Attribute | None:
 
 
 def clauses_worst_first(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Every clause that did not comply, with its outcome, the worst outcome first."""
+    """Yield every clause that did not comply, with its outcome, the worst outcome first."""
     clauses_by_outcome = {
         Outcome.VIOLATED: summary.violated,
         Outcome.ERROR: summary.errored,
@@ -179,7 +142,7 @@ def clauses_worst_first(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def has_exceptions(summary: Summary) -> bool:
-    """Whether any clause did something else than comply."""
+    """Return whether any clause that applied did not comply."""
     return bool(summary.violated or summary.errored or summary.uncertain or summary.pending or summary.overridden)
 
 
@@ -191,72 +154,72 @@ def _safe_value(value: Attribute) -> Attribute:
     return value
 
 
-def _response(found: Attributes, response: Response) -> None:
+def _add_response(values: Attributes, response: Response) -> None:
     if response.id is not None:
-        found[names.RESPONSE_ID] = safe_text(response.id)
+        values[names.RESPONSE_ID] = safe_text(response.id)
     if response.model is not None:
-        found[names.RESPONSE_MODEL] = safe_text(response.model)
+        values[names.RESPONSE_MODEL] = safe_text(response.model)
     if response.finish_reasons:
-        found[names.RESPONSE_FINISH_REASONS] = _safe_value(response.finish_reasons)
+        values[names.RESPONSE_FINISH_REASONS] = _safe_value(response.finish_reasons)
     if response.usage is not NOT_COUNTED:
-        found.update(usage(response))
+        values.update(usage(response))
 
 
 def usage(response: Response) -> Mapping[str, int]:
-    """The token counts that the provider gave."""
+    """Return the token counts that the provider gave."""
     counts = response.usage
-    given = (
+    token_counts = (
         counts.input_tokens,
         counts.output_tokens,
         counts.cache_read_input_tokens,
         counts.cache_write_input_tokens,
         counts.reasoning_output_tokens,
     )
-    return {name: count for name, count in zip(names.USAGE, given) if count is not None}  # noqa: B905 - hot
+    return {name: count for name, count in zip(names.USAGE, token_counts) if count is not None}  # noqa: B905 - hot
 
 
-def _clauses(found: Attributes, summary: Summary) -> None:
+def _add_clauses(values: Attributes, summary: Summary) -> None:
     for clause, outcome in islice(clauses_worst_first(summary), MAX_CLAUSES):
         # a clause with several outcomes keeps its worst
-        found.setdefault(names.CLAUSE_PREFIX + clause[:MAX_NAME_CHARS], outcome)
+        values.setdefault(names.CLAUSE_PREFIX + clause[:MAX_NAME_CHARS], outcome)
 
 
-def _decision(found: Attributes, decision: Decision) -> None:
+def _add_decision(values: Attributes, decision: Decision) -> None:
     summary = decision.summary
-    found.update(_texts(decision.specs, decision.policy_digest))
+    values.update(_policy_attributes(decision.specs, decision.policy_digest))
     if decision.released_chars is not None:
-        found[names.STREAM_RELEASED_CHARS] = decision.released_chars
+        values[names.STREAM_RELEASED_CHARS] = decision.released_chars
     if decision.redacted:
-        found[names.REDACTIONS] = decision.redacted
+        values[names.REDACTIONS] = decision.redacted
     if decision.governing_clause is not None:
-        found[names.DECISION_GOVERNING_CLAUSE] = decision.governing_clause
+        values[names.DECISION_GOVERNING_CLAUSE] = decision.governing_clause
     if decision.reason is not None:
-        found[names.DECISION_REASON] = safe_text(decision.reason)
+        values[names.DECISION_REASON] = safe_text(decision.reason)
     if decision.would is not None:
-        found[names.DECISION_WOULD] = str(decision.would)
+        values[names.DECISION_WOULD] = str(decision.would)
     if has_exceptions(summary):
-        _exceptions(found, summary)
+        _add_clause_lists(values, summary)
     if decision.overrides:
-        _refused(found, decision)
-    found[names.CLAUSES_APPLIED] = summary.applied
-    found[names.CLAUSES_CONSIDERED] = summary.considered
-    found[names.CLAUSES_NOT_APPLICABLE] = summary.not_applicable
-    found[names.CLAUSES_UNASSESSED] = summary.unassessed
-    found[names.CLAUSES_PENDING] = len(summary.pending)
-    found[names.DECISION_MODE] = str(decision.mode)
-    found[names.DECISION_ACTION] = str(decision.action)
-    found[names.DECISION_VERDICT] = str(decision.verdict)
-    found[names.DECISION_ID] = decision.id
+        _add_refused_overrides(values, decision)
+    values[names.CLAUSES_APPLIED] = summary.applied
+    values[names.CLAUSES_CONSIDERED] = summary.considered
+    values[names.CLAUSES_NOT_APPLICABLE] = summary.not_applicable
+    values[names.CLAUSES_UNASSESSED] = summary.unassessed
+    values[names.CLAUSES_PENDING] = len(summary.pending)
+    values[names.DECISION_MODE] = str(decision.mode)
+    values[names.DECISION_ACTION] = str(decision.action)
+    values[names.DECISION_VERDICT] = str(decision.verdict)
+    values[names.DECISION_ID] = decision.id
 
 
-def _refused(found: Attributes, decision: Decision) -> None:
+def _add_refused_overrides(values: Attributes, decision: Decision) -> None:
     clauses = (ruling.override.clause for ruling in decision.overrides if not ruling.granted)
     refused = tuple(safe_text(clause, MAX_NAME_CHARS) for clause in islice(dict.fromkeys(clauses), MAX_CLAUSES))
     if refused:
-        found[names.OVERRIDES_REFUSED] = refused
+        values[names.OVERRIDES_REFUSED] = refused
 
 
-def _exceptions(found: Attributes, summary: Summary) -> None:
+def _add_clause_lists(values: Attributes, summary: Summary) -> None:
     for name, clauses in (
         (names.CLAUSES_VIOLATED, summary.violated),
         (names.CLAUSES_UNCERTAIN, summary.uncertain),
@@ -264,32 +227,53 @@ def _exceptions(found: Attributes, summary: Summary) -> None:
         (names.CLAUSES_ERRORED, summary.errored),
     ):
         if clauses:
-            found[name] = clauses
+            values[name] = clauses
 
 
 @lru_cache(maxsize=16)
-def _texts(specs: tuple[SpecRef, ...], policy_digest: str) -> Attributes:
-    """Which texts were in force: the same for every call under one policy."""
-    found = {name: spec_attribute(specs, field) for name, field in _SPEC_FIELDS}
-    return {name: value for name, value in found.items() if value is not None} | {names.POLICY_DIGEST: policy_digest}
+def _policy_attributes(specs: tuple[SpecRef, ...], policy_digest: str) -> Attributes:
+    """Return the attributes of specs and policy, which every call under one policy shares."""
+    values = {name: spec_attribute(specs, field) for name, field in _SPEC_FIELDS}
+    return {name: value for name, value in values.items() if value is not None} | {names.POLICY_DIGEST: policy_digest}
 
 
-# MERGED findings: One finding as attributes: the same on span events and log records. Pure.
+_scope_attributes: IdentityCache[ScopeOfAutonomy, dict[str, str]] = IdentityCache(max_size=256)
+"""Attributes of scopes, which many calls share."""
+
+
+def scope_attributes(context: CallContext) -> dict[str, str]:
+    """Return the attributes of the scope of autonomy in force, uncut; none where there is no scope."""
+    scope = context.scope
+    values = {} if scope is None else dict(_scope_attributes.get(scope) or _read_scope(scope))
+    if context.standing is not None:
+        values[names.SCOPE_TRUST] = context.standing.trust.value
+    return values
+
+
+def _read_scope(scope: ScopeOfAutonomy) -> dict[str, str]:
+    values: dict[str, str] = {names.SCOPE_DIGEST: digest(scope)}
+    if scope.allowed_tools is not None:
+        values[names.SCOPE_ALLOWED_TOOLS] = " ".join(scope.allowed_tools)
+    if scope.deadline is not None:
+        values[names.SCOPE_DEADLINE] = scope.deadline.isoformat()
+    if scope.cost_limit is not None:
+        values[names.SCOPE_COST_LIMIT] = str(scope.cost_limit)
+    return _scope_attributes.put(scope, values)
 
 
 MAX_EVENTS = 64
-"""Events of one span; the SDK keeps 128, and other instrumentation adds its own."""
+"""Largest number of events of one span; the SDK keeps 128, and other instrumentation adds its own."""
 MAX_EVIDENCE = 16
 
 FAULTS = frozenset({Outcome.VIOLATED, Outcome.ERROR, Outcome.UNCERTAIN})
-"""Outcomes of a clause that was looked at and did not comply."""
+"""Outcomes of a clause that was checked and did not comply."""
 APPLIED = FAULTS | {Outcome.COMPLIED, Outcome.OVERRIDDEN}
-"""Outcomes of a clause that had a bearing on the call."""
+"""Outcomes of a clause that applied to the call."""
 
 
 def finding_attributes(finding: Finding, *, explained: bool) -> Attributes:
-    """A finding's attributes; its explanation only where ``explained``, as it may quote content."""
-    found: Attributes = {
+    """Return a finding's attributes; its explanation only where ``explained``, as it may quote content."""
+    values: Attributes = {
         names.FINDING_CLAUSE: finding.clause,
         names.FINDING_AUTHORITY: finding.authority,
         names.FINDING_SEVERITY: finding.severity.value,
@@ -298,29 +282,29 @@ def finding_attributes(finding: Finding, *, explained: bool) -> Attributes:
         names.FINDING_ACTION: finding.action.value,
     }
     if finding.reason is not None:
-        found[names.FINDING_REASON] = safe_text(finding.reason)
+        values[names.FINDING_REASON] = safe_text(finding.reason)
     if finding.score is not None:
-        found[names.FINDING_SCORE] = finding.score
+        values[names.FINDING_SCORE] = finding.score
     if finding.evidence:
-        found[names.FINDING_EVIDENCE] = tuple(
+        values[names.FINDING_EVIDENCE] = tuple(
             f"{piece.pointer}:{piece.start}-{piece.end}" for piece in finding.evidence[:MAX_EVIDENCE]
         )
     if finding.check is not None:
-        found[names.CHECK_NAME] = finding.check.name
-        found[names.CHECK_KIND] = finding.check.mechanism.value
-        found[names.CHECK_VERSION] = finding.check.version
+        values[names.CHECK_NAME] = finding.check.name
+        values[names.CHECK_KIND] = finding.check.mechanism.value
+        values[names.CHECK_VERSION] = finding.check.version
     if explained and finding.explanation is not None:
-        found[names.FINDING_EXPLANATION] = safe_text(finding.explanation)
-    return found
+        values[names.FINDING_EXPLANATION] = safe_text(finding.explanation)
+    return values
 
 
 def faulty_findings(decision: Decision) -> Iterator[Finding]:
-    """The findings that did not comply."""
+    """Return the findings that did not comply."""
     return (finding for finding in decision.findings if finding.outcome in FAULTS)
 
 
 def findings_for_events(decision: Decision, which: FindingEvents) -> list[Finding]:
-    """The findings that become span events, the worst first."""
+    """Return the findings that become span events, the worst first."""
     if which is FindingEvents.NONE:
         return []
     if which is FindingEvents.ALL:

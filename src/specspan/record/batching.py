@@ -1,4 +1,4 @@
-"""A lane: one consumer's bounded queue and the thread that empties it.
+"""Bounded queue with one background writer.
 
 Putting costs the caller an append: no lock is taken, so a finaliser that the garbage collector runs in the middle of
 another put cannot deadlock. Handed over = written + dropped, exactly, and every drop is counted in `drop_counts`.
@@ -6,28 +6,24 @@ another put cannot deadlock. Handed over = written + dropped, exactly, and every
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from specspan._support import drop_counts
+from specspan._support import drop_counts, process
 from specspan._support.guard import guard
 
 T = TypeVar("T")
 
-_lanes: weakref.WeakSet[BatchWorker[object]] = weakref.WeakSet()
-
 
 class BatchWorker(Generic[T]):
-    """Hands what is put to ``write``, in order and in batches, from a daemon thread that the first item starts."""
+    """Queue whose items a daemon thread, which the first item starts, writes in order and in batches."""
 
     def __init__(
         self,
-        what: str,
+        kind: str,
         write: Callable[[Sequence[T]], None],
         *,
         queue_size: int = 16_384,
@@ -36,7 +32,18 @@ class BatchWorker(Generic[T]):
         on_close: Callable[[], None] = lambda: None,
         on_fork: Callable[[], None] = lambda: None,
     ) -> None:
-        self._what = what
+        """Start no thread yet.
+
+        Args:
+            kind: the kind of item, in loss counts and in the thread's name.
+            write: writes a batch; called by one thread at a time.
+            queue_size: items that may wait before further ones are dropped.
+            batch_size: the most items of a batch; that many waiting wake the thread early.
+            interval_s: the longest an item waits for its batch to fill.
+            on_close: called once, after the last batch.
+            on_fork: called in a forked child, whose queue starts empty.
+        """
+        self._kind = kind
         self._write = write
         self._queue_size = queue_size
         self._batch_size = batch_size
@@ -46,27 +53,27 @@ class BatchWorker(Generic[T]):
         self._queue: deque[T | _Marker] = deque()
         self._closed = False
         self._reset()
-        _lanes.add(self)  # type: ignore[arg-type]  # a set of lanes of anything
+        process.after_fork(self)
 
     def put(self, item: T) -> None:
-        """Queue an item; drop it, counted, when the queue is full or the lane closed. Never waits."""
+        """Queue an item; drop it, counted, when the queue is full or the worker closed. Never wait."""
         if self._close_requested.is_set():
-            drop_counts.count(self._what, "shutdown")
+            drop_counts.count(self._kind, "shutdown")
             return
         queue = self._queue
-        waiting = len(queue)
-        if waiting >= self._queue_size:
-            drop_counts.count(self._what, "queue_full")
+        length = len(queue)
+        if length >= self._queue_size:
+            drop_counts.count(self._kind, "queue_full")
             return
         queue.append(item)
-        if self._thread is None or waiting + 1 >= self._batch_size:
+        if self._thread is None or length + 1 >= self._batch_size:
             self._wake_thread()
         if self._closed:  # closed between the first line and the append: nobody else will look
             self._drop_queued()
 
     @contextmanager
     def drain(self) -> Iterator[None]:
-        """Write everything queued so far, on the caller's thread; inside, nothing further is written.
+        """Write everything queued so far, on the caller's thread; write nothing further inside the block.
 
         Only for a ``write`` that does not wait.
         """
@@ -77,7 +84,7 @@ class BatchWorker(Generic[T]):
 
     def flush(self) -> threading.Event:
         """Ask for everything queued so far to be written soon; the event is set when it was written or dropped."""
-        last = self._last()
+        last = self._last_item()
         if isinstance(last, _Marker):  # flushing a consumer that hangs, again and again, must not fill its queue
             return last
         marker = _Marker()
@@ -85,7 +92,7 @@ class BatchWorker(Generic[T]):
             marker.set()
             return marker
         self._queue.append(marker)
-        self._hurry = True
+        self._flush_requested = True
         self._wake_thread()
         if self._thread is None:
             self._write_queued()
@@ -96,7 +103,7 @@ class BatchWorker(Generic[T]):
     def close(self) -> None:
         """Take no more items, and have what is queued written soon."""
         self._close_requested.set()
-        self._hurry = True
+        self._flush_requested = True
         self._wake.set()
 
     def shutdown(self, timeout_s: float) -> None:
@@ -110,26 +117,26 @@ class BatchWorker(Generic[T]):
         else:
             thread.join(timeout_s)
             if thread.is_alive() and self._in_flight:
-                drop_counts.count(self._what, "shutdown", self._in_flight)
+                drop_counts.count(self._kind, "shutdown", self._in_flight)
         self._closed = True
         self._drop_queued()
 
+    def after_fork(self) -> None:
+        """Start anew: in a forked child the parent's thread is gone, and the parent's items are the parent's."""
+        self._reset()
+        self._on_fork()
+
     @property
     def queue_length(self) -> int:
-        """How many items are queued."""
+        """Number of queued items."""
         return len(self._queue)
 
     @property
     def close_requested(self) -> threading.Event:
-        """Set once the lane is being closed; a ``write`` that retries waits on it."""
+        """Event that is set once the worker is being closed; a ``write`` that retries waits on it."""
         return self._close_requested
 
-    def _write_queued(self) -> None:
-        with self.drain():
-            pass
-
     def _reset(self) -> None:
-        """Start anew: in a forked child the parent's thread is gone, and the parent's items are the parent's."""
         self._queue.clear()
         self._close_requested = threading.Event()
         if self._closed:
@@ -138,20 +145,20 @@ class BatchWorker(Generic[T]):
         self._writing = threading.RLock()
         self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._hurry = False
+        self._flush_requested = False
         self._in_flight = 0
 
     def _wake_thread(self) -> None:
         if self._thread is None:
-            self._start()
+            self._start_thread()
         elif not self._wake.is_set():
             self._wake.set()
 
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         with self._starting:
             if self._thread is not None:
                 return
-            thread = threading.Thread(target=self._run, name=f"specspan-{self._what}", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"specspan-{self._kind}", daemon=True)
             self._thread = thread
             try:
                 thread.start()
@@ -161,24 +168,28 @@ class BatchWorker(Generic[T]):
     def _run(self) -> None:
         # an item wakes nobody unless it fills a batch: who wakes a thread must share the interpreter with it
         while not self._close_requested.is_set():
-            if len(self._queue) < self._batch_size and not self._hurry:
+            if len(self._queue) < self._batch_size and not self._flush_requested:
                 self._wake.wait(self._interval_s)
             self._wake.clear()
-            self._hurry = False
+            self._flush_requested = False
             self._write_queued()
         self._finish()
 
     def _finish(self) -> None:
         self._write_queued()
-        with guard(f"record.{self._what}.close"):
+        with guard(f"record.{self._kind}.close"):
             self._on_close()
+
+    def _write_queued(self) -> None:
+        with self.drain():
+            pass
 
     def _write_batch(self) -> None:
         batch, marker = self._next_batch()
         self._in_flight = len(batch)
         try:
             if batch:
-                with guard(f"record.{self._what}"):
+                with guard(f"record.{self._kind}"):
                     self._write_or_count(batch)
         finally:
             self._in_flight = 0
@@ -189,7 +200,7 @@ class BatchWorker(Generic[T]):
         try:
             self._write(batch)
         except Exception:
-            drop_counts.count(self._what, "internal", len(batch))
+            drop_counts.count(self._kind, "internal", len(batch))
             raise
 
     def _next_batch(self) -> tuple[list[T], _Marker | None]:
@@ -207,16 +218,16 @@ class BatchWorker(Generic[T]):
             if isinstance(item, _Marker):
                 item.set()
             else:
-                drop_counts.count(self._what, "shutdown")
+                drop_counts.count(self._kind, "shutdown")
 
-    def _last(self) -> T | _Marker | None:
+    def _last_item(self) -> T | _Marker | None:
         try:
             return self._queue[-1]
         except IndexError:
             return None
 
     def _pop_all(self) -> Iterator[T | _Marker]:
-        """Items taken from the queue until it is empty; whoever takes one answers for it."""
+        """Yield items taken from the queue until it is empty; whoever takes one answers for it."""
         while True:
             try:
                 item = self._queue.popleft()
@@ -226,14 +237,4 @@ class BatchWorker(Generic[T]):
 
 
 class _Marker(threading.Event):
-    """Stands in a queue behind what must be written before it is set."""
-
-
-def _reset_all() -> None:
-    for lane in tuple(_lanes):
-        lane._reset()
-        lane._on_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_all)
+    """Event that stands in a queue behind the items that must be written before it is set."""

@@ -1,4 +1,4 @@
-"""What instrumentation says about a call that is over: how it ended and how long it took."""
+"""Facts about a call that is over, as instrumentation hands them to the recorder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from specspan.errors import Blocked
 
 
 class EndKind(str, Enum):
-    """How a call, or a decorated function, came to its end."""
+    """Way in which a call, or a decorated function, came to its end."""
 
     COMPLETED = "completed"
     CLOSED = "closed"
@@ -32,15 +32,15 @@ class EndKind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How it ended."""
+    """End of a call: its kind, and the exception that caused it."""
 
     kind: EndKind
     error: BaseException | None = None
-    """What was raised, where something was."""
+    """The exception that was raised, where one was."""
 
     @classmethod
     def from_error(cls, error: BaseException) -> Ending:
-        """The ending of work that ``error`` left: blocked by the policy, cancelled from outside, or failed."""
+        """Return the ending of work that ``error`` left: blocked by the policy, cancelled from outside, or failed."""
         if isinstance(error, Blocked):
             return cls(EndKind.BLOCKED, error)
         # concurrent.futures', asyncio's and anyio's cancellations share only the name
@@ -51,22 +51,22 @@ class Ending:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long a call took, by a monotonic clock."""
+    """Duration of a call and of its parts, by a monotonic clock."""
 
     duration_s: float
     time_to_first_chunk_s: float | None = None
-    """On streams whose first chunk came."""
+    """Only for streams whose first chunk came."""
     overhead_ns: Mapping[str, int] = field(default_factory=dict)
-    """What specspan itself cost the caller, by stage."""
+    """Time that specspan itself cost the caller, by stage."""
 
 
 class SharedWith(NamedTuple):
-    """What of a call another instrumentation sees to."""
+    """Parts of a call's telemetry that another instrumentation makes."""
 
     span: bool = False
     """The span is theirs: they end it."""
     duration: bool = False
-    """They measure how long it took."""
+    """They measure how long the call took."""
     tokens: bool = False
     """They measure its tokens."""
 
@@ -75,25 +75,25 @@ NOT_SHARED = SharedWith()
 
 
 class CallRecord(NamedTuple):
-    """A call that is over: what metrics, log records and decision records are made of, off the caller's thread.
+    """Call that is over, from which metrics, log records and decision records are made off the caller's thread.
 
     A named tuple, as one is made for every call: a frozen dataclass takes three times as long to make. It holds no
     exception: that would keep the application's frames alive while it waits.
     """
 
     span_context: SpanContext
-    """Which trace and span it is, sampled or not."""
+    """Trace and span of the call, sampled or not."""
     call: ModelCall
     decision: Decision | None
     kind: EndKind
     error_type: str | None
-    """``error.type``; None when it ended well."""
+    """``error.type``; None when the call ended well."""
     timing: Timing
     shared_with: SharedWith = NOT_SHARED
     dialect: str | None = None
-    """In which dialect somebody else told of it; None where it was met."""
+    """Dialect of the instrumentation that reported the call; None for a call that specspan met itself."""
 
     @property
     def context(self) -> Context:
-        """A context in which the call's span is current."""
+        """Context in which the call's span is current."""
         return set_span_in_context(NonRecordingSpan(self.span_context), Context())

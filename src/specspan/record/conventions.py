@@ -1,4 +1,4 @@
-"""Every name specspan records, each block with the convention it comes from.
+"""Names that specspan records, each block with the convention it comes from.
 
 GenAI names move fast. The constants of ``opentelemetry-semantic-conventions`` are marked as moved away from there, so
 none is imported. `Generation` picks among names that differ between the published conventions and their successor.
@@ -16,23 +16,23 @@ SCHEMA_URL: Final = "https://specspan.dev/schemas/1.0.0"
 
 
 class Generation(str, Enum):
-    """Which generation of the GenAI conventions is recorded (``SPECSPAN_SEMCONV``)."""
+    """Generation of the GenAI conventions that is recorded (``SPECSPAN_SEMCONV``)."""
 
     CURRENT = "current"
     """Names of semantic conventions 1.41, the last with GenAI in them, with the token attributes' later names."""
     NEXT = "next"
     """Names of open-telemetry/semantic-conventions-genai, and its draft of guardrail events."""
     BOTH = "both"
-    """Where the two differ, both."""
+    """Names of both generations, where they differ."""
 
     @property
     def current(self) -> bool:
-        """Whether names that the successor dropped are recorded."""
+        """True where names that the successor dropped are recorded."""
         return self is not Generation.NEXT
 
     @property
     def next(self) -> bool:
-        """Whether names that only the successor has are recorded."""
+        """True where names that only the successor has are recorded."""
         return self is not Generation.CURRENT
 
 
@@ -84,7 +84,7 @@ AGENT_DESCRIPTION: Final = "gen_ai.agent.description"
 AGENT_VERSION: Final = "gen_ai.agent.version"
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 
-# The same: content, recorded only when asked for.
+# The same document: content, recorded only when it is switched on.
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
@@ -126,7 +126,7 @@ METRIC_INFERENCE_USAGE_PREFIX: Final = "gen_ai.client.inference.usage."
 DURATION_BUCKETS_S: Final = tuple(0.01 * 2**power for power in range(14))
 TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 
-# specspan's own: the span of a decision about a call whose own span, somebody else's, had ended.
+# specspan's own: the span of a decision about a call whose own span, made by other instrumentation, had ended.
 DECISION_SPAN: Final = "specspan.decision"
 
 # specspan's own: the span of a call.
@@ -191,7 +191,6 @@ METRIC_DECISIONS: Final = "specspan.decisions"
 METRIC_FINDINGS: Final = "specspan.findings"
 METRIC_CHECK_DURATION: Final = "specspan.check.duration"
 METRIC_OVERHEAD_DURATION: Final = "specspan.overhead.duration"
-METRIC_PENDING: Final = "specspan.pending"
 METRIC_DROPPED: Final = "specspan.dropped"
 METRIC_OVERRIDES: Final = "specspan.overrides"
 METRIC_SCOPES: Final = "specspan.scopes"
@@ -205,6 +204,6 @@ OVERRIDE_CLAUSE: Final = "specspan.override.clause"
 OVERRIDE_LEVEL: Final = "specspan.override.level"
 OVERRIDE_RULING: Final = "specspan.override.ruling"
 OVERRIDE_REFUSAL: Final = "specspan.override.refusal"
-OTHER: Final = "_OTHER"  # in place of a name that is from no closed set
+OTHER: Final = "_OTHER"  # replaces a name that is not from a closed set
 RELOAD_RESULT: Final = "specspan.policy.reload.result"
 OWN_BUCKETS_S: Final = (0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)

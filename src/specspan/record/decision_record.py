@@ -1,4 +1,4 @@
-"""Decision record v1: what ledger, database and JSON hold. Pure; made on an exporter's thread.
+"""Decision record v1, as ledger, database and JSON hold it. Pure; made on an exporter's thread.
 
 Digests of content are keyed (HMAC-SHA256): a plain hash of a short text can be guessed.
 """
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from specspan._support.caches import IdentityCache
 from specspan.call import CallContext, Message, ModelCall, Response, Side, Usage
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.policy import Policy
@@ -31,7 +32,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Who recorded it, from the resource."""
+    """Service that records, as its resource describes it."""
 
     name: str
     version: str | None = None
@@ -40,7 +41,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class PolicyActivation:
-    """A spec and a policy came into force."""
+    """Moment at which a policy, and its specs, came into force."""
 
     policy: Policy
     time_unix_nano: int
@@ -48,39 +49,40 @@ class PolicyActivation:
 
 @dataclass(slots=True)
 class RecordBuilder:
-    """Makes records of one service."""
+    """Builder of the records of one service."""
 
     service: Service
     explained: bool = False
-    """Whether explanations, which may quote content, are recorded."""
+    """True where explanations, which may quote content, are recorded."""
     digest_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _service: Record = field(init=False, repr=False)
-    _shared: dict[int, tuple[Finding, Record]] = field(default_factory=dict, repr=False)
-    """Records of findings that are the same object on every call: those of clauses nothing was found about."""
+    _shared: IdentityCache[Finding, Record] = field(default_factory=lambda: IdentityCache(_MAX_SHARED), repr=False)
+    """Records of findings that are one object for many calls, as those of clauses that complied are."""
 
     def __post_init__(self) -> None:
         self._service = asdict(self.service)
 
-    def record(self, item: CallRecord | PolicyActivation) -> Record:
-        """The record of a decision, or of a policy that came into force."""
+    def build(self, item: CallRecord | PolicyActivation) -> Record:
+        """Return the record of a decision, or of a policy that came into force."""
         return self._policy(item) if isinstance(item, PolicyActivation) else self._decision(item)
 
-    def _decision(self, ended: CallRecord) -> Record:
-        decision = ended.decision
+    def _decision(self, call_record: CallRecord) -> Record:
+        decision = call_record.decision
         if decision is None:
             raise ValueError("a call without a decision has no decision record")
-        where = ended.span_context
+        span = call_record.span_context
         return {
             "v": VERSION,
             "type": "decision",
             "id": decision.id,
             "time_unix_nano": decision.time_unix_nano,
-            "trace_id": f"{where.trace_id:032x}" if where.is_valid else None,
-            "span_id": f"{where.span_id:016x}" if where.is_valid else None,
+            "trace_id": f"{span.trace_id:032x}" if span.is_valid else None,
+            "span_id": f"{span.span_id:016x}" if span.is_valid else None,
             "service": self._service,
             "spec": [_spec(spec) for spec in decision.specs],
             "policy": {"digest": decision.policy_digest},
-            "call": self._call(ended.call) | ({} if ended.dialect is None else {"dialect": ended.dialect}),
+            "call": self._call(call_record.call)
+            | ({} if call_record.dialect is None else {"dialect": call_record.dialect}),
             **_ruling(decision),
             "findings": [self._finding(finding) for finding in decision.findings],
             "counts": {
@@ -134,7 +136,7 @@ class RecordBuilder:
         }
 
     def _digest(self, messages: Sequence[Message]) -> str | None:
-        """Keyed digest of messages in the conventions' shape, as JSON with sorted keys; None where there are none."""
+        """Return the keyed digest of messages in the conventions' shape, as JSON with sorted keys; None for none."""
         if not messages:
             return None
         shape = [content.message_as_json(message) for message in messages]
@@ -145,20 +147,17 @@ class RecordBuilder:
         return "hmac-sha256:" + hmac.new(self.digest_key, text.encode(), hashlib.sha256).hexdigest()
 
     def _finding(self, finding: Finding) -> Record:
-        known = self._shared.get(id(finding))
-        if known is not None:
-            return known[1]
-        made = self._made(finding)
+        shared = self._shared.get(finding)
+        if shared is not None:
+            return shared
+        record = self._finding_record(finding)
         if finding.duration_ns or finding.evidence or finding.explanation is not None:
-            return made
-        if len(self._shared) >= _MAX_SHARED:
-            self._shared.clear()
-        self._shared[id(finding)] = (finding, made)  # the finding is kept, so its id stays its own
-        return made
+            return record
+        return self._shared.put(finding, record)
 
-    def _made(self, finding: Finding) -> Record:
+    def _finding_record(self, finding: Finding) -> Record:
         check = finding.check
-        made: Record = {
+        record: Record = {
             "clause": finding.clause,
             "authority": finding.authority,
             "outcome": finding.outcome.value,
@@ -174,12 +173,12 @@ class RecordBuilder:
             "duration_ns": finding.duration_ns,
         }
         if self.explained and finding.explanation is not None:
-            made["explanation"] = safe_text(finding.explanation)
-        return made
+            record["explanation"] = safe_text(finding.explanation)
+        return record
 
 
 def service_from_resource(resource: Mapping[str, Any]) -> Service:
-    """The service that a resource describes."""
+    """Return the service that a resource describes."""
     version, instance = resource.get("service.version"), resource.get("service.instance.id")
     return Service(
         str(resource.get("service.name") or "unknown_service"),
@@ -193,11 +192,11 @@ def _canonical(shape: Any) -> str:
 
 
 def _scope(context: CallContext) -> Record | None:
-    """Which scope of autonomy was in force; a digest of None where none that can be read was."""
+    """Return the scope of autonomy in force, its digest None where the scope cannot be read; None without a scope."""
     if context.scope is None and context.standing is None:
         return None
-    said = scope_attributes(context)
-    return {"digest": said.get(names.SCOPE_DIGEST), "trust": said.get(names.SCOPE_TRUST)}
+    values = scope_attributes(context)
+    return {"digest": values.get(names.SCOPE_DIGEST), "trust": values.get(names.SCOPE_TRUST)}
 
 
 def _usage(response: Response | None) -> Record:

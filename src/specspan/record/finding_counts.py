@@ -1,4 +1,4 @@
-"""Counting what complied without naming it each time: by identity first, by metric attributes when it is asked for."""
+"""Counts of findings by their metric attributes, kept by object identity until somebody asks for them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from specspan.decision import Finding
 from specspan.record import conventions as names
 from specspan.record.attributes import Attributes
 
-_MAX_HELD = 256
+_MAX_TUPLES = 256
 
 MetricKey: TypeAlias = tuple[str, str, str, str, str, str]
-"""What tells findings apart in metrics: spec version, clause, authority, severity, outcome, kind of check."""
+"""Metric attributes of a finding: spec version, clause, authority, severity, outcome, kind of check."""
 
 _NAMES = (
     names.SPEC_VERSION,
@@ -27,40 +27,40 @@ _NAMES = (
 
 
 class FindingCounts:
-    """Findings counted by their metric attributes.
+    """Number of findings for each set of metric attributes.
 
-    Findings of clauses nothing was found about are shared by all calls, often the whole tuple of them, so adding
-    those of a call is one step. What is held is held on to, so that an ``id`` stays that object's.
+    Calls share the findings of clauses that were complied with, often the whole tuple of them, so adding those of a
+    call is one step. A counted tuple is held on to, so that no other object gets its ``id``.
     """
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, int], tuple[tuple[Finding, ...], int]] = {}
+        self._tuples: dict[tuple[str, int], tuple[tuple[Finding, ...], int]] = {}
         self._counts: Counter[MetricKey] = Counter()
 
-    def add(self, found: tuple[Finding, ...], spec_version: str) -> None:
+    def add(self, findings: tuple[Finding, ...], spec_version: str) -> None:
         """Count all findings of one call."""
-        key = spec_version, id(found)
-        _, times = self._held.get(key, (found, 0))
-        self._held[key] = found, times + 1
-        if len(self._held) > _MAX_HELD:
-            self._let_go()
+        key = spec_version, id(findings)
+        _, times = self._tuples.get(key, (findings, 0))
+        self._tuples[key] = findings, times + 1
+        if len(self._tuples) > _MAX_TUPLES:
+            self._aggregate()
 
     def remove(self, finding: Finding, spec_version: str) -> None:
-        """Leave one finding out of the count: it is counted elsewhere."""
+        """Leave one finding out of the counts: it is counted elsewhere."""
         self._counts[metric_key(finding, spec_version)] -= 1
 
     def take(self) -> Iterator[tuple[Attributes, int]]:
-        """Everything counted so far, by metric attributes; the tally starts again from nothing."""
-        self._let_go()
+        """Return every count so far, by metric attributes, and start again from nothing."""
+        self._aggregate()
         counts, self._counts = self._counts, Counter()
         return ((metric_attributes(key), count) for key, count in counts.items() if count)
 
-    def _let_go(self) -> None:
+    def _aggregate(self) -> None:
         by_identity: Counter[tuple[str, int]] = Counter()
         finding_of: dict[int, Finding] = {}
-        for (spec_version, _), (found, times) in self._held.items():
-            ids = [id(finding) for finding in found]
-            finding_of.update(zip(ids, found, strict=True))
+        for (spec_version, _), (findings, times) in self._tuples.items():
+            ids = [id(finding) for finding in findings]
+            finding_of.update(zip(ids, findings, strict=True))
             if times == 1:
                 by_identity.update(zip(repeat(spec_version), ids))
             else:
@@ -68,16 +68,16 @@ class FindingCounts:
                     by_identity[spec_version, finding_id] += times
         for (spec_version, finding_id), count in by_identity.items():
             self._counts[metric_key(finding_of[finding_id], spec_version)] += count
-        self._held.clear()
+        self._tuples.clear()
 
 
 def metric_key(finding: Finding, spec_version: str) -> MetricKey:
-    """What metrics tell of a finding."""
+    """Return the values of a finding's metric attributes."""
     kind = "" if finding.check is None else str(finding.check.mechanism)
     severity, outcome = str(finding.severity), str(finding.outcome)
     return spec_version, finding.clause, finding.authority, severity, outcome, kind
 
 
 def metric_attributes(key: MetricKey) -> Attributes:
-    """The same as attributes; what is empty is left out."""
+    """Return the metric attributes of ``key``, empty ones left out."""
     return {name: value for name, value in zip(_NAMES, key, strict=True) if value}

@@ -1,4 +1,4 @@
-"""Log records: what was found, and content where asked for. Made off the caller's thread."""
+"""Log records of findings, and of content where it is switched on; made off the caller's thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from opentelemetry.util.types import AnyValue
 
 from specspan.decision import Decision, Finding, Outcome
 from specspan.record import attributes, content
-from specspan.record import attributes as findings
 from specspan.record import conventions as names
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord
@@ -20,7 +19,7 @@ from specspan.version import __version__
 
 
 class LogRecords:
-    """Writes one log record for each finding that applied, correlated with the span of the call."""
+    """Logger that writes one record for each finding that applied, correlated with the span of the call."""
 
     def __init__(self, provider: LoggerProvider | None, settings: Settings) -> None:
         self._logger = get_logger(names.INSTRUMENTATION_NAME, __version__, provider, names.SCHEMA_URL)
@@ -34,39 +33,39 @@ class LogRecords:
             batch_size=settings.batch_size,
             interval_s=settings.interval_s,
         )
-        """Where to put calls that are over."""
+        """Queue of calls that are over."""
 
-    def _write(self, ended: Sequence[CallRecord]) -> None:
-        for call in ended:
-            self._write_call(call, call.context)
+    def _write(self, records: Sequence[CallRecord]) -> None:
+        for record in records:
+            self._write_call(record, record.context)
 
-    def _write_call(self, ended: CallRecord, context: Context) -> None:
-        if self._content and ended.dialect is None:
-            self._write_content(ended, context)
-        if ended.decision is None:
+    def _write_call(self, record: CallRecord, context: Context) -> None:
+        if self._content and record.dialect is None:
+            self._write_content(record, context)
+        if record.decision is None:
             return
-        for finding in ended.decision.findings:
-            if finding.outcome in findings.APPLIED:
-                self._write_finding(ended, ended.decision, finding, context)
+        for finding in record.decision.findings:
+            if finding.outcome in attributes.APPLIED:
+                self._write_finding(record, record.decision, finding, context)
 
-    def _write_finding(self, ended: CallRecord, decision: Decision, finding: Finding, context: Context) -> None:
-        own = findings.finding_attributes(finding, explained=False)
-        own[names.DECISION_ID] = decision.id
-        response = ended.call.response
+    def _write_finding(self, record: CallRecord, decision: Decision, finding: Finding, context: Context) -> None:
+        common = attributes.finding_attributes(finding, explained=False)
+        common[names.DECISION_ID] = decision.id
+        response = record.call.response
         if response is not None and response.id is not None:
-            own[names.RESPONSE_ID] = attributes.safe_text(response.id)
+            common[names.RESPONSE_ID] = attributes.safe_text(response.id)
         explanation = finding.explanation if self._content else None
-        fault = finding.outcome in findings.FAULTS
-        given = _evaluation(finding, explanation) | own
-        self._emit(names.EVENT_EVALUATION_RESULT, given, context, decision.time_unix_nano, fault=fault)
+        fault = finding.outcome in attributes.FAULTS
+        values = _evaluation_attributes(finding, explanation) | common
+        self._emit(names.EVENT_EVALUATION_RESULT, values, context, decision.time_unix_nano, fault=fault)
         if self._guardrails:
-            given = _guardrail(finding, decision) | own
-            self._emit(names.EVENT_GUARDRAIL_RESULT, given, context, decision.time_unix_nano, fault=fault)
+            values = _guardrail_attributes(finding, decision) | common
+            self._emit(names.EVENT_GUARDRAIL_RESULT, values, context, decision.time_unix_nano, fault=fault)
 
     def _emit(
         self,
         name: str,
-        given: Mapping[str, AnyValue],
+        values: Mapping[str, AnyValue],
         context: Context,
         time_unix_nano: int | None = None,
         *,
@@ -78,42 +77,42 @@ class LogRecords:
                 context=context,
                 severity_number=SeverityNumber.WARN if fault else SeverityNumber.INFO,
                 severity_text="WARN" if fault else "INFO",
-                attributes=given,
+                attributes=values,
                 event_name=name,
             )
         )
 
-    def _write_content(self, ended: CallRecord, context: Context) -> None:
-        """The conventions' event of an inference's details, content in structured form."""
-        captured = content.capture_content(ended.call)
+    def _write_content(self, record: CallRecord, context: Context) -> None:
+        """Write the conventions' event of an inference's details, with content in structured form."""
+        captured = content.capture_content(record.call)
         if not captured.structures:
             return
-        given: dict[str, AnyValue] = {
-            **attributes.at_start(ended.call.request, ended.call.context),
-            **attributes.at_end(ended.call.response, None, ended.kind, ended.error_type, ended.timing),
+        values: dict[str, AnyValue] = {
+            **attributes.at_start(record.call.request, record.call.context),
+            **attributes.at_end(record.call.response, None, record.kind, record.error_type, record.timing),
             **captured.structures,
         }
         if captured.truncated:
-            given[names.CONTENT_TRUNCATED] = True
-        self._emit(names.EVENT_OPERATION_DETAILS, given, context)
+            values[names.CONTENT_TRUNCATED] = True
+        self._emit(names.EVENT_OPERATION_DETAILS, values, context)
 
 
-def _evaluation(finding: Finding, explanation: str | None) -> attributes.Attributes:
-    found: attributes.Attributes = {
+def _evaluation_attributes(finding: Finding, explanation: str | None) -> attributes.Attributes:
+    values: attributes.Attributes = {
         names.EVALUATION_NAME: finding.clause,
         names.EVALUATION_SCORE_LABEL: finding.outcome.value,
     }
     if finding.score is not None:
-        found[names.EVALUATION_SCORE_VALUE] = finding.score
+        values[names.EVALUATION_SCORE_VALUE] = finding.score
     if explanation is not None:
-        found[names.EVALUATION_EXPLANATION] = attributes.safe_text(explanation)
+        values[names.EVALUATION_EXPLANATION] = attributes.safe_text(explanation)
     if finding.outcome is Outcome.ERROR:
-        found[names.ERROR_TYPE] = attributes.safe_text(finding.reason or "_OTHER")
-    return found
+        values[names.ERROR_TYPE] = attributes.safe_text(finding.reason or "_OTHER")
+    return values
 
 
-def _guardrail(finding: Finding, decision: Decision) -> attributes.Attributes:
-    found: attributes.Attributes = {
+def _guardrail_attributes(finding: Finding, decision: Decision) -> attributes.Attributes:
+    values: attributes.Attributes = {
         names.GUARDRAIL_COMPONENT_NAME: names.INSTRUMENTATION_NAME,
         names.GUARDRAIL_POLICY_ID: decision.policy_digest,
         names.GUARDRAIL_POLICY_RULE_ID: finding.clause,
@@ -123,7 +122,7 @@ def _guardrail(finding: Finding, decision: Decision) -> attributes.Attributes:
     }
     version = attributes.spec_attribute(decision.specs, "version")
     if version is not None:
-        found[names.GUARDRAIL_POLICY_VERSION] = version
+        values[names.GUARDRAIL_POLICY_VERSION] = version
     if finding.reason is not None:
-        found[names.GUARDRAIL_RESULT_REASON] = attributes.safe_text(finding.reason)
-    return found
+        values[names.GUARDRAIL_RESULT_REASON] = attributes.safe_text(finding.reason)
+    return values

@@ -1,16 +1,18 @@
-"""Metrics: exact whether or not a span was sampled. Every attribute is from a closed set.
+"""Metrics, exact whether or not a span was sampled. Every attribute is from a closed set.
 
 An instrument call costs the SDK 5 to 8 µs, and a call with 100 clauses would make 110 of them. So calls are queued and
-measured on a lane's thread, and what complied is only tallied there. Whoever collects metrics drains the queue and adds
-the tally first, so that what is collected is whole. What did not comply is added one by one in the context of its span,
-and so carries exemplars.
+measured on a worker's thread, which only counts what complied. Whoever collects metrics drains the queue and adds the
+counts first, so that the collection is whole. What did not comply is added one by one in the context of its span, and
+so carries exemplars.
+
+`GenAiMetrics` are the GenAI conventions' own client metrics, in the generation that the settings name.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeAlias
 
@@ -23,7 +25,6 @@ from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuli
 from specspan.policy.overrides import UNKNOWN_CLAUSE, UNKNOWN_LEVEL
 from specspan.policy.policy import Policy
 from specspan.record import attributes
-from specspan.record import attributes as findings
 from specspan.record import conventions as names
 from specspan.record.attributes import Attributes
 from specspan.record.batching import BatchWorker
@@ -34,14 +35,11 @@ from specspan.record.liveness import Liveness
 from specspan.record.settings import Settings
 from specspan.version import __version__
 
-# MERGED gen_ai_metrics: The GenAI conventions' own client metrics, in the generation asked for.
-
-
 _TOKEN_TYPES = {names.USAGE_INPUT_TOKENS: "input", names.USAGE_OUTPUT_TOKENS: "output"}
 
 
 class GenAiMetrics:
-    """Duration, tokens and time to the first chunk of model calls."""
+    """Instruments for duration, tokens and time to the first chunk of model calls."""
 
     def __init__(self, meter: Meter, generation: Generation) -> None:
         self._generation = generation
@@ -68,52 +66,52 @@ class GenAiMetrics:
             for name in names.USAGE
         }
 
-    def record(self, ended: CallRecord, context: Context) -> None:
-        """Measure of one call what nobody else does."""
-        shared_with = ended.shared_with
+    def record(self, record: CallRecord, context: Context) -> None:
+        """Measure what no other instrumentation measures of the call."""
+        shared_with = record.shared_with
         if shared_with.duration and shared_with.tokens:
             return
-        found = _of_call(ended)
+        values = _call_attributes(record)
         if not shared_with.duration:
-            self._record_duration(ended, found, context)
+            self._record_duration(record, values, context)
         if not shared_with.tokens:
-            self._record_usage(ended, found, context)
+            self._record_usage(record, values, context)
 
-    def _record_duration(self, ended: CallRecord, found: Attributes, context: Context) -> None:
-        inference = ended.call.request.operation in names.INFERENCE_OPERATIONS
-        timed = found if ended.error_type is None else found | {names.ERROR_TYPE: ended.error_type}
-        first_chunk_s = ended.timing.time_to_first_chunk_s
+    def _record_duration(self, record: CallRecord, values: Attributes, context: Context) -> None:
+        inference = record.call.request.operation in names.INFERENCE_OPERATIONS
+        timed = values if record.error_type is None else values | {names.ERROR_TYPE: record.error_type}
+        first_chunk_s = record.timing.time_to_first_chunk_s
         if self._generation.current or not inference:
-            self._operation.record(ended.timing.duration_s, timed, context)
+            self._operation.record(record.timing.duration_s, timed, context)
             if first_chunk_s is not None:
-                self._operation_first_chunk.record(first_chunk_s, found, context)
+                self._operation_first_chunk.record(first_chunk_s, values, context)
         if self._generation.next and inference:
-            self._inference.record(ended.timing.duration_s, timed, context)
+            self._inference.record(record.timing.duration_s, timed, context)
             if first_chunk_s is not None:
-                self._inference_first_chunk.record(first_chunk_s, found, context)
+                self._inference_first_chunk.record(first_chunk_s, values, context)
 
-    def _record_usage(self, ended: CallRecord, found: Attributes, context: Context) -> None:
-        if ended.call.response is None:
+    def _record_usage(self, record: CallRecord, values: Attributes, context: Context) -> None:
+        if record.call.response is None:
             return
-        for name, count in attributes.usage(ended.call.response).items():
+        for name, count in attributes.usage(record.call.response).items():
             if self._generation.current and name in _TOKEN_TYPES:
-                self._tokens.record(count, found | {names.TOKEN_TYPE: _TOKEN_TYPES[name]}, context)
+                self._tokens.record(count, values | {names.TOKEN_TYPE: _TOKEN_TYPES[name]}, context)
             if self._generation.next:
-                self._usage[name].add(count, found, context)
+                self._usage[name].add(count, values, context)
 
 
-def _of_call(ended: CallRecord) -> Attributes:
-    request, response = ended.call.request, ended.call.response
-    found: Attributes = {names.OPERATION_NAME: request.operation, names.PROVIDER_NAME: request.provider}
+def _call_attributes(record: CallRecord) -> Attributes:
+    request, response = record.call.request, record.call.response
+    values: Attributes = {names.OPERATION_NAME: request.operation, names.PROVIDER_NAME: request.provider}
     if request.model is not None:
-        found[names.REQUEST_MODEL] = attributes.safe_text(request.model)
+        values[names.REQUEST_MODEL] = attributes.safe_text(request.model)
     if response is not None and response.model is not None:
-        found[names.RESPONSE_MODEL] = attributes.safe_text(response.model)
+        values[names.RESPONSE_MODEL] = attributes.safe_text(response.model)
     if request.server_address is not None:
-        found[names.SERVER_ADDRESS] = request.server_address
+        values[names.SERVER_ADDRESS] = request.server_address
         if request.server_port is not None:
-            found[names.SERVER_PORT] = request.server_port
-    return found
+            values[names.SERVER_PORT] = request.server_port
+    return values
 
 
 def _seconds(meter: Meter, name: str, description: str) -> Histogram:
@@ -130,22 +128,19 @@ _DECISION_NAMES = (
     names.PROVIDER_NAME,
     names.OPERATION_NAME,
 )
-
-_NAMELESS = (UNKNOWN_CLAUSE, UNKNOWN_LEVEL)
-"""Refusals of overrides whose level may be no level, but whatever an application writes."""
+_REFUSALS_WITHOUT_LEVEL = (UNKNOWN_CLAUSE, UNKNOWN_LEVEL)
+"""Refusals of overrides whose level may be any text that an application writes."""
 
 _MAX_ZEROS = 500
-"""Far below the 2,000 sets of attributes that the SDK keeps of one instrument."""
+"""Largest number of counters that start at zero, far below the 2,000 sets of attributes that the SDK keeps."""
 
-_all: weakref.WeakSet[Metrics] = weakref.WeakSet()
+_instances: weakref.WeakSet[Metrics] = weakref.WeakSet()
 
 
 class Metrics:
-    """The instruments, and the lane on which they are fed."""
+    """Instruments, and the queue of calls they measure."""
 
-    def __init__(
-        self, provider: MeterProvider | None, settings: Settings, pending: Callable[[], int] | None = None
-    ) -> None:
+    def __init__(self, provider: MeterProvider | None, settings: Settings) -> None:
         meter = metrics.get_meter(names.INSTRUMENTATION_NAME, __version__, provider, names.SCHEMA_URL)
         self._gen_ai = GenAiMetrics(meter, settings.generation)
         self._decisions = meter.create_counter(names.METRIC_DECISIONS, "{decision}", "Decisions made.")
@@ -167,13 +162,6 @@ class Metrics:
         meter.create_observable_counter(
             names.METRIC_DROPPED, [_dropped], "{item}", "What specspan dropped, and its failures inside."
         )
-        if pending is not None:
-            meter.create_observable_gauge(
-                names.METRIC_PENDING,
-                [lambda _options: [Observation(pending())]],
-                "{finding}",
-                "Findings of background checks still waited for.",
-            )
         self.worker: BatchWorker[CallRecord] = BatchWorker(
             "measurement",
             self._write,
@@ -183,73 +171,75 @@ class Metrics:
             on_close=self.measure_all,
             on_fork=self._forget,
         )
-        """Where to put calls that are over."""
+        """Queue of calls that are over."""
         self.live = Liveness(provider, metrics.get_meter_provider)
-        self._tally_of_decisions: Counter[_DecisionKey] = Counter()
-        self._tally_of_findings = FindingCounts()
-        _all.add(self)
+        self._decision_counts: Counter[_DecisionKey] = Counter()
+        self._finding_counts = FindingCounts()
+        _instances.add(self)
 
     def measure_all(self) -> None:
-        """Bring the instruments up to date with every call that ended so far."""
+        """Bring the instruments up to date with every call that record so far."""
         with self.worker.drain():
-            decisions, self._tally_of_decisions = self._tally_of_decisions, Counter()
+            decisions, self._decision_counts = self._decision_counts, Counter()
             for key, count in decisions.items():
                 self._decisions.add(count, _decision_attributes(key))
-            for found, count in self._tally_of_findings.take():
-                self._findings.add(count, found)
+            for values, count in self._finding_counts.take():
+                self._findings.add(count, values)
 
     def start_at_zero(self, policy: Policy) -> None:
-        """Show the violations that alerts wait for as none, before there is one.
+        """Add 0 to the counters of the violations that alerts wait for, before there is one.
 
         Where a counter's first value is 1, Prometheus sees no increase.
         """
-        spec_version = _joined(spec.version for spec in policy.specs)
-        for found in islice(_awaited(policy), _MAX_ZEROS):
-            self._findings.add(0, metric_attributes(metric_key(found, spec_version)))
+        spec_version = _join(spec.version for spec in policy.specs)
+        for finding in islice(_alerting_violations(policy), _MAX_ZEROS):
+            self._findings.add(0, metric_attributes(metric_key(finding, spec_version)))
 
     def _forget(self) -> None:
-        """In a forked child: what the parent tallied is the parent's to add."""
-        self._tally_of_decisions = Counter()
-        self._tally_of_findings = FindingCounts()
+        """Start counting anew in a forked child: the parent adds its counts itself."""
+        self._decision_counts = Counter()
+        self._finding_counts = FindingCounts()
 
     def _write(self, batch: Sequence[CallRecord]) -> None:
-        for ended in batch:
-            context = ended.context
-            if ended.call.request.executes is None:
-                self._gen_ai.record(ended, context)
-            for stage, taken_ns in ended.timing.overhead_ns.items():
+        for record in batch:
+            context = record.context
+            if record.call.request.executes is None:
+                self._gen_ai.record(record, context)
+            for stage, taken_ns in record.timing.overhead_ns.items():
                 self._overhead.record(taken_ns / 1e9, {names.STAGE: str(stage)}, context)
-            standing = ended.call.context.standing
+            standing = record.call.context.standing
             if standing is not None:
                 self._scopes.add(1, {names.SCOPE_TRUST: standing.trust.value}, context)
-            if ended.decision is not None:
-                self._write_decision(ended, ended.decision, context)
+            if record.decision is not None:
+                self._write_decision(record, record.decision, context)
 
-    def _write_decision(self, ended: CallRecord, decision: Decision, context: Context) -> None:
-        key = _decision_key(ended, decision)
+    def _write_decision(self, record: CallRecord, decision: Decision, context: Context) -> None:
+        key = _decision_key(record, decision)
         if decision.verdict is Verdict.COMPLIED:
-            self._tally_of_decisions[key] += 1
+            self._decision_counts[key] += 1
         else:
             self._decisions.add(1, _decision_attributes(key), context)
         for ruling in decision.overrides:
-            self._overrides.add(1, _of_override(ruling), context)
+            self._overrides.add(1, _override_attributes(ruling), context)
         self._write_findings(decision, context)
 
     def _write_findings(self, decision: Decision, context: Context) -> None:
-        spec_version = _joined(spec.version for spec in decision.specs)
-        self._tally_of_findings.add(decision.findings, spec_version)
+        spec_version = _join(spec.version for spec in decision.specs)
+        self._finding_counts.add(decision.findings, spec_version)
         summary = decision.summary
         if summary.violated or summary.uncertain or summary.errored:
-            for finding in findings.faulty_findings(decision):
-                self._tally_of_findings.remove(finding, spec_version)
+            for finding in attributes.faulty_findings(decision):
+                self._finding_counts.remove(finding, spec_version)
                 self._findings.add(1, metric_attributes(metric_key(finding, spec_version)), context)
         for finding in decision.findings:
             if finding.duration_ns and finding.check is not None:
-                self._check_duration.record(finding.duration_ns / 1e9, _of_check(finding, finding.check), context)
+                self._check_duration.record(
+                    finding.duration_ns / 1e9, _check_attributes(finding, finding.check), context
+                )
 
 
-def _awaited(policy: Policy) -> Iterator[Finding]:
-    """Violations of the clauses with an objective and of the critical ones, one for each kind of check."""
+def _alerting_violations(policy: Policy) -> Iterator[Finding]:
+    """Yield a violation of each clause that is critical or has an objective, for each kind of check."""
     for name, bound in policy.clauses.items():
         if bound.objective is not None or bound.severity is Severity.CRITICAL:
             for ref in {each.check.ref.mechanism: each.check.ref for each in bound.checks}.values():
@@ -257,15 +247,15 @@ def _awaited(policy: Policy) -> Iterator[Finding]:
                 yield Finding(Outcome.VIOLATED, clause=name, authority=authority, severity=bound.severity, check=ref)
 
 
-def _decision_key(ended: CallRecord, decision: Decision) -> _DecisionKey:
+def _decision_key(record: CallRecord, decision: Decision) -> _DecisionKey:
     return (
-        _joined(spec.id for spec in decision.specs),
-        _joined(spec.version for spec in decision.specs),
+        _join(spec.id for spec in decision.specs),
+        _join(spec.version for spec in decision.specs),
         str(decision.verdict),
         str(decision.action),
         str(decision.mode),
-        ended.call.request.provider,
-        ended.call.request.operation,
+        record.call.request.provider,
+        record.call.request.operation,
     )
 
 
@@ -273,11 +263,11 @@ def _decision_attributes(key: _DecisionKey) -> Attributes:
     return dict(zip(_DECISION_NAMES, key, strict=True))
 
 
-def _joined(texts: Iterable[str | None]) -> str:
+def _join(texts: Iterable[str | None]) -> str:
     return " ".join(text or "" for text in texts)
 
 
-def _of_check(finding: Finding, check: CheckRef) -> Attributes:
+def _check_attributes(finding: Finding, check: CheckRef) -> Attributes:
     return {
         names.CHECK_NAME: check.name,
         names.CHECK_KIND: check.mechanism.value,
@@ -285,19 +275,19 @@ def _of_check(finding: Finding, check: CheckRef) -> Attributes:
     }
 
 
-def _of_override(ruling: OverrideRuling) -> Attributes:
+def _override_attributes(ruling: OverrideRuling) -> Attributes:
     return {
         names.OVERRIDE_CLAUSE: names.OTHER if ruling.refusal == UNKNOWN_CLAUSE else ruling.override.clause,
-        names.OVERRIDE_LEVEL: names.OTHER if ruling.refusal in _NAMELESS else ruling.override.by,
+        names.OVERRIDE_LEVEL: names.OTHER if ruling.refusal in _REFUSALS_WITHOUT_LEVEL else ruling.override.by,
         names.OVERRIDE_RULING: "granted" if ruling.granted else "refused",
         **({} if ruling.refusal is None else {names.OVERRIDE_REFUSAL: ruling.refusal}),
     }
 
 
 def _dropped(_options: CallbackOptions) -> list[Observation]:
-    """Every loss of this process. Asked at each collection, so what waits to be measured is measured first."""
-    for recorded in tuple(_all):
-        recorded.measure_all()
+    """Return every loss of this process; called at each collection, so queued calls are measured first."""
+    for each in tuple(_instances):
+        each.measure_all()
     return [
         Observation(count, {names.DROPPED_WHAT: what, names.DROPPED_REASON: reason})
         for (what, reason), count in drop_counts.totals().items()

@@ -12,7 +12,7 @@ from specspan.version import __version__
 
 
 class PolicyReloadMetrics:
-    """How often a changed policy was loaded or refused, and whether the files differ from what is in force."""
+    """Counter of loaded and refused policies, and gauge of whether the files differ from the policy in force."""
 
     def __init__(self, provider: MeterProvider | None) -> None:
         meter = metrics.get_meter(names.INSTRUMENTATION_NAME, __version__, provider, names.SCHEMA_URL)
@@ -23,24 +23,24 @@ class PolicyReloadMetrics:
         )
         meter.create_observable_gauge(
             names.METRIC_POLICY_STALE,
-            [self._observed],
+            [self._observe_stale],
             "{policy}",
             "1 while the policy's files hold what was refused, and an older policy is in force.",
         )
 
     def count_reload(self) -> None:
-        """What the files hold is in force."""
+        """Count a changed policy that was put in force."""
         self._stale = False
         self._counter.add(1, {names.RELOAD_RESULT: "ok"})
 
     def count_refusal(self) -> None:
-        """What the files hold cannot be used."""
+        """Count a changed policy that cannot be used."""
         self._stale = True
         self._counter.add(1, {names.RELOAD_RESULT: "refused"})
 
     def close(self) -> None:
-        """Observe nothing more: the meter, which may be the application's, outlives this."""
+        """Observe nothing more: the meter, which may be the application's, outlives this object."""
         self._closed = True
 
-    def _observed(self, _options: CallbackOptions) -> Iterable[Observation]:
+    def _observe_stale(self, _options: CallbackOptions) -> Iterable[Observation]:
         return [] if self._closed else [Observation(int(self._stale))]

@@ -1,10 +1,9 @@
-"""The recorder: writes calls and decisions down. It decides nothing."""
+"""Recorder of calls and decisions: spans, events, metrics, log records and decision records. It decides nothing."""
 
 from __future__ import annotations
 
-import atexit
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -13,13 +12,13 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from specspan._support import drop_counts
+from specspan._support import drop_counts, process
 from specspan._support.guard import contain, guard
+from specspan._support.otel_private import processor_of_span, processor_of_tracer
 from specspan.call import Attribute, CallContext, ModelCall, Request
 from specspan.decision import Decision, Verdict
 from specspan.policy.policy import Policy
 from specspan.record import attributes, content, conventions
-from specspan.record import attributes as findings
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
 from specspan.record.decision_record import PolicyActivation, RecordBuilder, service_from_resource
@@ -36,7 +35,7 @@ _SHUTDOWN_S = 5.0
 
 
 class Recorder:
-    """Spans, events, metrics, log records and decision records of one configuration.
+    """Writer of spans, events, metrics, log records and decision records of one configuration.
 
     Every method may be called from any thread. None raises into the application, and a span that was started is
     ended whatever fails on the way. Metrics, log records and decision records do not depend on whether the span was
@@ -52,37 +51,35 @@ class Recorder:
         logger_provider: LoggerProvider | None = None,
         resource: Resource | None = None,
         decision_exporters: Sequence[DecisionExporter] = (),
-        pending: Callable[[], int] | None = None,
     ) -> None:
-        """Providers are the global ones unless given.
+        """Record to the providers given, and to the global ones in place of those not given.
 
         Args:
-            settings: by default, those of the environment.
+            settings: by default, those in the environment.
             tracer_provider: where spans go.
             meter_provider: where metrics go; without one, none are made.
             logger_provider: where log records go; without one, none are made.
-            resource: who is recording, for decision records; by default the tracer provider's.
+            resource: names the service in decision records; by default the tracer provider's.
             decision_exporters: where decision records go; they are shut down with the recorder.
-            pending: how many findings of background checks are waited for, for the gauge ``specspan.pending``.
         """
         self._settings = settings if settings is not None else Settings.from_env()
         self._tracer = trace.get_tracer(
             conventions.INSTRUMENTATION_NAME, __version__, tracer_provider, conventions.SCHEMA_URL
         )
-        self._metrics = Metrics(meter_provider, self._settings, pending)
+        self._metrics = Metrics(meter_provider, self._settings)
         self._logs = LogRecords(logger_provider, self._settings)
-        maker = _record_maker(self._settings, resource or getattr(tracer_provider, "resource", None))
-        self._exports = tuple(ExportWorker(exporter, maker.record, self._settings) for exporter in decision_exporters)
-        atexit.register(self.shutdown)
+        builder = _record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
+        self._exports = tuple(ExportWorker(exporter, builder.build, self._settings) for exporter in decision_exporters)
+        self._forget_exit = process.at_exit(self.shutdown)
 
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:
         """Start the span of a model call or a tool's run, below ``parent`` or the current span; it is not made
         current.
         """
         try:
-            of = request.model if request.executes is None else request.executes.name
+            target = request.model if request.executes is None else request.executes.name
             return self._tracer.start_span(
-                attributes.span_name(request.operation, of),
+                attributes.span_name(request.operation, target),
                 parent,
                 SpanKind.CLIENT if request.executes is None else SpanKind.INTERNAL,
                 attributes.at_start(request, context),
@@ -92,21 +89,21 @@ class Recorder:
             return trace.INVALID_SPAN
 
     def can_write_on(self, span: Span) -> bool:
-        """Whether a span, of whatever instrumentation, goes where ours go, and can still be written on."""
-        ours = _processor_of(self._tracer)
-        return ours is not None and ours is getattr(span, "_span_processor", None) and span.is_recording()
+        """Return whether a span of any instrumentation goes to our span processor and can still be written on."""
+        ours = processor_of_tracer(self._tracer)
+        return ours is not None and ours is processor_of_span(span) and span.is_recording()
 
     def has_same_processor(self, tracer: Tracer) -> bool:
-        """Whether the spans of a tracer, of whatever instrumentation, go where ours go."""
-        ours = _processor_of(self._tracer)
-        return ours is not None and ours is _processor_of(tracer)
+        """Return whether the spans of a tracer of any instrumentation go to our span processor."""
+        ours = processor_of_tracer(self._tracer)
+        return ours is not None and ours is processor_of_tracer(tracer)
 
     def join_call(self, span: Span, request: Request, context: CallContext) -> None:
-        """Say on another instrumentation's span of a call what it does not say yet."""
+        """Set the attributes of a call that another instrumentation's span of it does not have yet."""
         with guard("record.join_call"):
             known = getattr(span, "attributes", None) or {}
-            found = attributes.at_start(request, context)
-            span.set_attributes({name: value for name, value in found.items() if name not in known})
+            start_attributes = attributes.at_start(request, context)
+            span.set_attributes({name: value for name, value in start_attributes.items() if name not in known})
 
     def end_call(
         self,
@@ -117,22 +114,22 @@ class Recorder:
         timing: Timing,
         shared_with: SharedWith = NOT_SHARED,
     ) -> None:
-        """Record what became of a call and end its span.
+        """Record the outcome of a call and end its span.
 
-        ``call`` is as it was sent and handed over: what was redacted is gone from it. What another instrumentation sees
-        to, by ``shared_with``, is left to it.
+        ``call`` is the call as it was sent and handed over, without redacted content. ``shared_with`` names the parts
+        that another instrumentation records.
         """
         try:
-            ended = CallRecord(
+            record = CallRecord(
                 span.get_span_context(), call, decision, ending.kind, attributes.error_type(ending), timing, shared_with
             )
             try:
-                self._enqueue(ended)
+                self._enqueue(record)
             except Exception as error:
                 contain("record.end_call.enqueue", error)
             if span.is_recording():
-                self._write(span, ended)
-                self._set_status(span, decision, ended.error_type, ending.error)
+                self._write(span, record)
+                self._set_status(span, decision, record.error_type, ending.error)
             elif shared_with.span and span.get_span_context().trace_flags.sampled:
                 drop_counts.count("decision_on_span", "ended_by_another")
         except Exception as error:
@@ -142,27 +139,27 @@ class Recorder:
                 span.end()
 
     def record_bridged_call(
-        self, ended: CallRecord, tracer_provider: trace.TracerProvider | None, started_ns: int
+        self, record: CallRecord, tracer_provider: trace.TracerProvider | None, started_ns: int
     ) -> None:
-        """Record the decision about a call whose own span, somebody else's, has ended.
+        """Record the decision about a call whose own span, made by other instrumentation, has ended.
 
         An ended span takes no attributes any more, so they are on a span right below it, in its trace and where its
-        own spans go. Log and decision records, and exemplars, name the call's own span. ``started_ns``: when the
-        deciding began, of Unix time.
+        own spans go. Log and decision records, and exemplars, name the call's own span. ``started_ns`` is the Unix time
+        at which deciding began.
         """
         with guard("record.record_bridged_call"):
-            self._enqueue(ended)
+            self._enqueue(record)
         with guard("record.record_bridged_call.span"):
             tracer = trace.get_tracer(
                 conventions.INSTRUMENTATION_NAME, __version__, tracer_provider, conventions.SCHEMA_URL
             )
-            link = trace.Link(ended.span_context)
+            link = trace.Link(record.span_context)
             span = tracer.start_span(
-                conventions.DECISION_SPAN, ended.context, SpanKind.INTERNAL, links=(link,), start_time=started_ns
+                conventions.DECISION_SPAN, record.context, SpanKind.INTERNAL, links=(link,), start_time=started_ns
             )
             try:
-                if span.is_recording() and ended.decision is not None:
-                    self._write_bridged_call(span, ended, ended.decision)
+                if span.is_recording() and record.decision is not None:
+                    self._write_bridged_call(span, record, record.decision)
             finally:
                 span.end()
 
@@ -170,31 +167,31 @@ class Recorder:
         self,
         name: str,
         context: CallContext,
-        found: Mapping[str, Attribute],
+        own_attributes: Mapping[str, Attribute],
         parent: Context | None = None,
     ) -> Span:
         """Start the span of a decorated function, below ``parent`` or the current span; it is not made current."""
         with guard("record.start_work"):
-            given = dict(found)
-            attributes.add_context(given, context)
-            return self._tracer.start_span(name, parent, SpanKind.INTERNAL, given)
+            span_attributes = dict(own_attributes)
+            attributes.add_context(span_attributes, context)
+            return self._tracer.start_span(name, parent, SpanKind.INTERNAL, span_attributes)
         return trace.INVALID_SPAN
 
     def end_work(self, span: Span, ending: Ending) -> None:
-        """Record how a decorated function ended and end its span."""
+        """Record the ending of a decorated function and end its span."""
         try:
             if ending.kind is not EndKind.COMPLETED:
                 with guard("record.end_work"):
-                    found: attributes.Attributes = {}
+                    end_attributes: attributes.Attributes = {}
                     error_type = attributes.error_type(ending)
-                    attributes.add_ending(found, ending.kind, error_type)
-                    span.set_attributes(found)
+                    attributes.add_ending(end_attributes, ending.kind, error_type)
+                    span.set_attributes(end_attributes)
                     self._set_status(span, None, error_type, ending.error)
         finally:
             span.end()
 
     def record_policy(self, policy: Policy) -> None:
-        """Record which spec and policy came into force, and that none of its clauses has been violated yet."""
+        """Record the spec and the policy that came into force, and start the counters of violations at zero."""
         with guard("record.record_policy"):
             if self._metrics.live:
                 self._metrics.start_at_zero(policy)
@@ -202,17 +199,17 @@ class Recorder:
                 export.put(PolicyActivation(policy, time.time_ns()))
 
     def force_flush(self, timeout_s: float) -> bool:
-        """Hand over everything recorded so far. False when that took longer than ``timeout_s``."""
+        """Hand over everything recorded so far; return False when that took longer than ``timeout_s``."""
         deadline_s = time.monotonic() + timeout_s
         written = [worker.flush() for worker in self._workers]
         return all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in written)
 
     def shutdown(self) -> None:
-        """Flush, let go of exporters and end the threads; what was not written in 5 s is counted as dropped.
+        """Flush, shut exporters down and end the threads; what was not written in 5 s is counted as dropped.
 
         Later calls are recorded on spans alone.
         """
-        atexit.unregister(self.shutdown)
+        self._forget_exit()
         deadline_s = time.monotonic() + _SHUTDOWN_S
         for worker in self._workers:  # all of them first, so that one that hangs takes no time from the others
             worker.close()
@@ -224,44 +221,46 @@ class Recorder:
     def _workers(self) -> tuple[BatchWorker[Any], ...]:
         return (self._metrics.worker, self._logs.worker, *(export.worker for export in self._exports))
 
-    def _enqueue(self, ended: CallRecord) -> None:
+    def _enqueue(self, record: CallRecord) -> None:
         if self._metrics.live:
-            self._metrics.worker.put(ended)
+            self._metrics.worker.put(record)
         if self._logs.live:
-            self._logs.worker.put(ended)
-        if ended.decision is not None:
+            self._logs.worker.put(record)
+        if record.decision is not None:
             for export in self._exports:
-                export.put(ended)
+                export.put(record)
 
-    def _write(self, span: Span, ended: CallRecord) -> None:
-        decision = ended.decision
-        found = attributes.at_end(ended.call.response, decision, ended.kind, ended.error_type, ended.timing)
+    def _write(self, span: Span, record: CallRecord) -> None:
+        decision = record.decision
+        end_attributes = attributes.at_end(
+            record.call.response, decision, record.kind, record.error_type, record.timing
+        )
         if self._settings.content.on_spans:
-            found = _content(ended.call) | found
+            end_attributes = _content_attributes(record.call) | end_attributes
         if decision is not None:
-            self._add_events(span, decision, found)
-        span.set_attributes(found)
+            self._add_events(span, decision, end_attributes)
+        span.set_attributes(end_attributes)
 
-    def _write_bridged_call(self, span: Span, ended: CallRecord, decision: Decision) -> None:
-        found: attributes.Attributes = {
-            conventions.CALL_SPAN_ID: trace.format_span_id(ended.span_context.span_id),
-            **({} if ended.dialect is None else {conventions.CALL_DIALECT: ended.dialect}),
+    def _write_bridged_call(self, span: Span, record: CallRecord, decision: Decision) -> None:
+        span_attributes: attributes.Attributes = {
+            conventions.CALL_SPAN_ID: trace.format_span_id(record.span_context.span_id),
+            **({} if record.dialect is None else {conventions.CALL_DIALECT: record.dialect}),
         }
-        attributes.add_context(found, ended.call.context)
-        found |= attributes.at_end(None, decision, ended.kind, None, ended.timing)
-        self._add_events(span, decision, found)
-        span.set_attributes(found)
+        attributes.add_context(span_attributes, record.call.context)
+        span_attributes |= attributes.at_end(None, decision, record.kind, None, record.timing)
+        self._add_events(span, decision, span_attributes)
+        span.set_attributes(span_attributes)
         self._set_status(span, decision, None, None)
 
-    def _add_events(self, span: Span, decision: Decision, found: attributes.Attributes) -> None:
-        chosen = findings.findings_for_events(decision, self._settings.finding_events)
-        for finding in chosen[: findings.MAX_EVENTS]:
-            given = findings.finding_attributes(finding, explained=self._settings.content.on_spans)
-            span.add_event(conventions.EVENT_FINDING, given | {conventions.DECISION_ID: decision.id})
-        left_out = len(chosen) - findings.MAX_EVENTS
-        if left_out > 0:
-            found[conventions.EVENTS_DROPPED] = left_out
-            drop_counts.count("finding_event", "span_limit", left_out)
+    def _add_events(self, span: Span, decision: Decision, span_attributes: attributes.Attributes) -> None:
+        findings = attributes.findings_for_events(decision, self._settings.finding_events)
+        for finding in findings[: attributes.MAX_EVENTS]:
+            values = attributes.finding_attributes(finding, explained=self._settings.content.on_spans)
+            span.add_event(conventions.EVENT_FINDING, values | {conventions.DECISION_ID: decision.id})
+        dropped = len(findings) - attributes.MAX_EVENTS
+        if dropped > 0:
+            span_attributes[conventions.EVENTS_DROPPED] = dropped
+            drop_counts.count("finding_event", "span_limit", dropped)
 
     def _set_status(
         self, span: Span, decision: Decision | None, error_type: str | None, error: BaseException | None
@@ -273,7 +272,7 @@ class Recorder:
             span.set_status(StatusCode.ERROR, f"violated: {decision.governing_clause}")
 
     def _description(self, error_type: str, error: BaseException | None) -> str:
-        """The name of the error alone: an exception's message may quote a prompt, so it is content."""
+        """Return the status description: without content only the error's name, as its message may quote a prompt."""
         if error is None or not self._settings.content.on_spans:
             return error_type
         try:
@@ -282,17 +281,7 @@ class Recorder:
             return error_type
 
 
-def _processor_of(tracer: Any) -> Any | None:
-    """Where the spans of a tracer go, whatever stands in for it, of the API or of somebody else's make."""
-    while not hasattr(tracer, "span_processor"):
-        within = getattr(tracer, "_tracer", None) or getattr(tracer, "tracer", None)
-        if within is None or within is tracer:
-            return None
-        tracer = within
-    return tracer.span_processor
-
-
-def _record_maker(settings: Settings, resource: Resource | None) -> RecordBuilder:
+def _record_builder(settings: Settings, resource: Resource | None) -> RecordBuilder:
     service = service_from_resource(resource.attributes if resource is not None else {})
     explained = settings.content is not Content.NO_CONTENT
     if settings.digest_key is None:
@@ -300,9 +289,9 @@ def _record_maker(settings: Settings, resource: Resource | None) -> RecordBuilde
     return RecordBuilder(service, explained, settings.digest_key)
 
 
-def _content(call: ModelCall) -> attributes.Attributes:
+def _content_attributes(call: ModelCall) -> attributes.Attributes:
     captured = content.capture_content(call)
-    found: attributes.Attributes = dict(captured.texts)
+    values: attributes.Attributes = dict(captured.texts)
     if captured.truncated:
-        found[conventions.CONTENT_TRUNCATED] = True
-    return found
+        values[conventions.CONTENT_TRUNCATED] = True
+    return values

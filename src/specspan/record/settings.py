@@ -1,4 +1,4 @@
-"""What is recorded, and how much of it: read once, from the environment or from code."""
+"""Settings of the recorder, from the environment or from code."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TypeVar
 from specspan.record.conventions import Generation
 
 _log = logging.getLogger("specspan")
-_Word = TypeVar("_Word", bound=Enum)
+_Choice = TypeVar("_Choice", bound=Enum)
 
 
 class Content(str, Enum):
-    """Where prompts, answers and explanations are recorded."""
+    """Places where prompts, answers and explanations are recorded."""
 
     NO_CONTENT = "NO_CONTENT"
     SPAN_ONLY = "SPAN_ONLY"
@@ -26,27 +26,27 @@ class Content(str, Enum):
 
     @property
     def on_spans(self) -> bool:
-        """Whether spans carry content."""
+        """True where spans carry content."""
         return self is Content.SPAN_ONLY or self is Content.SPAN_AND_EVENT
 
     @property
     def on_events(self) -> bool:
-        """Whether log records carry content."""
+        """True where log records carry content."""
         return self is Content.EVENT_ONLY or self is Content.SPAN_AND_EVENT
 
 
 class FindingEvents(str, Enum):
-    """Which findings become events of the span."""
+    """Findings that become events of the span."""
 
     NONE = "none"
     VIOLATIONS = "violations"
-    """Those that did not comply: violated, uncertain and error."""
+    """Findings that did not comply: violated, uncertain and error."""
     ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a `specspan.record.recorder.Recorder` records."""
+    """Settings of a `specspan.record.recorder.Recorder`."""
 
     generation: Generation = Generation.CURRENT
     """``SPECSPAN_SEMCONV``"""
@@ -69,26 +69,26 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Settings from the environment. A value that is none of the known ones is logged and ignored."""
+        """Return the settings in the environment. An invalid value is logged and ignored."""
         key = environ.get("SPECSPAN_DIGEST_KEY")
         return cls(
-            generation=_word(environ, "SPECSPAN_SEMCONV", cls().generation),
-            content=_word(environ, "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", cls().content),
-            finding_events=_word(environ, "SPECSPAN_FINDING_EVENTS", cls().finding_events),
+            generation=_choice(environ, "SPECSPAN_SEMCONV", cls().generation),
+            content=_choice(environ, "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", cls().content),
+            finding_events=_choice(environ, "SPECSPAN_FINDING_EVENTS", cls().finding_events),
             violations_are_errors=environ.get("SPECSPAN_VIOLATIONS_ARE_ERRORS", "").strip().lower() in ("1", "true"),
             queue_size=_size(environ, "SPECSPAN_QUEUE_SIZE", cls().queue_size),
             digest_key=key.encode("utf-8", "surrogateescape") if key else None,
         )
 
 
-def _word(environ: Mapping[str, str], name: str, default: _Word) -> _Word:
+def _choice(environ: Mapping[str, str], name: str, default: _Choice) -> _Choice:
     value = environ.get(name, "").strip()
-    for word in type(default):
-        if value.lower() == word.value.lower():
-            return word
+    for choice in type(default):
+        if value.lower() == choice.value.lower():
+            return choice
     if value:
-        known = ", ".join(word.value for word in type(default))
-        _log.warning("%s=%r is none of %s; %s is used", name, value, known, default.value)
+        known = ", ".join(choice.value for choice in type(default))
+        _log.warning("invalid %s=%r: write one of %s; %s is used", name, value, known, default.value)
     return default
 
 
@@ -97,5 +97,5 @@ def _size(environ: Mapping[str, str], name: str, default: int) -> int:
     if value.isdecimal() and int(value) > 0:
         return int(value)
     if value:
-        _log.warning("%s=%r is no positive number; %d is used", name, value, default)
+        _log.warning("invalid %s=%r: write a positive number; %d is used", name, value, default)
     return default

@@ -1,1 +1,1 @@
-"""Putting the parts together, once."""
+"""Configuration of specspan in one process, and its life from start to exit."""

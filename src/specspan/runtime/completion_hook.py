@@ -1,4 +1,4 @@
-"""The completion hook of OpenTelemetry's GenAI instrumentations, which hands over content that is recorded nowhere.
+"""Completion hook of OpenTelemetry's GenAI instrumentations, which hands over content that is recorded nowhere.
 
 ``OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=specspan`` has `opentelemetry-util-genai` find it by its entry point.
 """
@@ -21,10 +21,10 @@ _log = logging.getLogger("specspan")
 
 
 class CompletionHook:
-    """Keeps what a call was about until its span ends; then it is decided as if it stood there."""
+    """Hook that keeps a call's content until its span ends, and is then decided as if the span held it."""
 
     def __init__(self) -> None:
-        self._said = False
+        self._has_warned = False
 
     def on_completion(
         self,
@@ -37,12 +37,12 @@ class CompletionHook:
         log_record: Any = None,
         **_: Any,
     ) -> None:
-        """Called before the span ends, on the application's thread."""
+        """Keep the content of a call; called before its span ends, on the application's thread."""
         with guard("runtime.completion_hook"):
-            what = current_configuration()
-            if what is None or what.bridge is None:
-                if not self._said:
-                    self._said = True
+            configuration = current_configuration()
+            if configuration is None or configuration.bridge is None:
+                if not self._has_warned:
+                    self._has_warned = True
                     _log.warning(_NOT_BRIDGED)
                 return
             content = {
@@ -53,7 +53,7 @@ class CompletionHook:
             }
             if span is not None and span.get_span_context().is_valid:
                 plain = {name: _plain(items) for name, items in content.items() if items}
-                what.bridge.add_content(span.get_span_context(), plain)
+                configuration.bridge.add_content(span.get_span_context(), plain)
 
 
 def _plain(items: Sequence[Any]) -> list[Any]:

@@ -1,18 +1,18 @@
-"""configure(): the parts are put together, once, and taken apart again at the end."""
+"""Public functions that configure specspan in this process, flush it and shut it down."""
 
 from __future__ import annotations
 
-import atexit
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, overload
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from specspan._support import process
 from specspan._support.files import record_file_reads
 from specspan._support.guard import guard
 from specspan.decision import Mode
@@ -24,10 +24,9 @@ from specspan.record.export import DecisionExporter
 from specspan.record.recorder import Recorder
 from specspan.record.sampling.rules import Sampling
 from specspan.runtime import environment as env
-from specspan.runtime.bridging import explicit_providers
+from specspan.runtime.bridging import attach_bridge, explicit_providers
 from specspan.runtime.configuration import (
     Configuration,
-    at_end_of_child,
     current_configuration,
     install_configuration,
     swap_engine,
@@ -35,7 +34,7 @@ from specspan.runtime.configuration import (
 from specspan.runtime.reload import Digests, PollingThread
 
 if TYPE_CHECKING:
-    from specspan.runtime.otel_providers import Providers
+    from specspan.runtime.otel_providers import GivenProviders, Providers
 
 
 def configure(
@@ -53,23 +52,23 @@ def configure(
     logger_provider: LoggerProvider | None = None,
     decision_exporters: Sequence[DecisionExporter] | None = None,
 ) -> None:
-    """Put specspan to work in this process. Called again, it takes the place of what was configured before.
+    """Put specspan to work in this process. A second call replaces the configuration of the first.
 
     Args:
         policy: a policy file, or one already loaded; by default ``SPECSPAN_POLICY``. Without one, calls are recorded
             and nothing is decided.
         mode: ``observe`` or ``enforce`` in place of what the policy says; by default ``SPECSPAN_MODE``.
         environment: which of the policy's ``environments`` this process runs in; by default ``SPECSPAN_ENV``.
-        reload: look at the policy's files while the application runs, and put what they hold in force when they change:
-            True for every 2 s, or a number of seconds; by default ``SPECSPAN_POLICY_RELOAD``. A policy that is refused
+        reload: watch the policy's files while the application runs, and put the changed policy in force: True for every
+            2 s, or a number of seconds; by default ``SPECSPAN_POLICY_RELOAD``. A policy that is refused
             leaves the one before it in force.
         service_name: ``service.name`` of providers that are made here; by default ``OTEL_SERVICE_NAME``.
-        db: keep spans and decisions in this SQLite file, besides whatever else is asked for. By default they go to
-            ``SPECSPAN_DB``, else ``specspan.db``, and only where nothing else is asked for.
-        sampling: keep this share of traces, from 0 to 1, and whole every one in which something is worth keeping; a
+        db: keep spans and decisions in this SQLite file, besides whatever else is configured. By default they go to
+            ``SPECSPAN_DB``, else ``specspan.db``, and only where nothing else is configured.
+        sampling: keep this share of traces, from 0 to 1, and besides every trace in which something is worth keeping; a
             `Sampling` says more. By default ``SPECSPAN_SAMPLING_RATIO``; without it, OpenTelemetry's sampler decides
-            alone. It is for providers that are made here.
-        bridges: decide the model calls, too, that other instrumentations trace and specspan does not meet: True for
+            alone. Only for providers that are made here.
+        bridges: also decide the model calls that other instrumentations trace and specspan does not meet: True for
             those whose spans go to the tracer provider in use, or the providers they go to. They are only observed. By
             default ``SPECSPAN_BRIDGES``.
         tracer_provider: by default the application's global one; without that, one is made here with the exporters
@@ -83,67 +82,45 @@ def configure(
 
     Raises:
         PolicyError: the policy, or the spec it names, was refused.
-        MissingDependency: an exporter that was asked for is not installed.
-        ConfigurationError: any other misuse. Whatever is raised, what was configured before stays in force.
+        MissingDependency: an exporter that is configured is not installed.
+        ConfigurationError: any other misuse. Whatever is raised, the configuration before it stays in force.
     """
-    asked = env.read_environment(os.environ)
-    if db is not None:
-        asked = asked.with_sqlite()
-    if bridges is not None:
-        asked = replace(asked, bridges=bool(bridges))
-    named = explicit_providers(bridges)
-    if sampling is not None:
-        asked = replace(asked, sampling=_sampling(sampling))
-    source = policy if policy is not None else asked.policy
-    interval_s = _interval_s(reload, asked, source)
-    if interval_s is not None and not isinstance(source, Policy):
-        source = os.path.abspath(source or "")  # noqa: PTH100 - links stay links, and the folder may change
-
-    def load() -> Policy | None:
-        return resolve_policy(source, mode or asked.mode, environment or asked.policy_environment)
-
+    options = _resolve(
+        policy,
+        mode=mode,
+        environment=environment,
+        reload=reload,
+        service_name=service_name,
+        db=db,
+        sampling=sampling,
+        bridges=bridges,
+        providers=(tracer_provider, meter_provider, logger_provider),
+        decision_exporters=decision_exporters,
+    )
     with record_file_reads() as read:
-        loaded = load()
-    engine = Engine(loaded) if loaded is not None else None
-    if asked.disabled:
-        what = _unrecorded(engine, reloads=interval_s is not None)
-    else:
-        from specspan.runtime import (
-            otel_providers as exporters,
-        )  # OpenTelemetry's SDK: not before it is needed
-        from specspan.runtime import (
-            otel_providers as providers,
-        )
-
-        if decision_exporters is None:
-            decision_exporters = [
-                exporters.create_exporter(exporters.DECISIONS, name, db=db) for name in asked.decisions
-            ]
-        found = providers.resolve_providers(
-            asked, (tracer_provider, meter_provider, logger_provider), service_name=service_name, db=db
-        )
-        what = _assembled(engine, found, decision_exporters)
-        if asked.bridges:
-            from specspan.runtime.bridging import attach_bridge
-
-            what = attach_bridge(what, named)
-    if what is not None and interval_s is not None:
-        what = _watched(what, load, read, interval_s)
-    install_configuration(what)
+        policy_loaded = options.load()
+    _shut_down_at_exit()
+    engine = Engine(policy_loaded) if policy_loaded is not None else None
+    configuration = (
+        _assemble_unrecorded(options, engine) if options.environment.disabled else _assemble(options, engine)
+    )
+    if configuration is not None and options.reload_s is not None:
+        configuration = _add_reloading(configuration, options.load, read, options.reload_s)
+    install_configuration(configuration)
 
 
 def force_flush(timeout_s: float = 5.0) -> bool:
-    """Hand over everything recorded so far; False when something was left after ``timeout_s`` seconds."""
-    what = current_configuration()
-    if what is None:
+    """Hand over everything recorded so far; return False when something was left after ``timeout_s`` seconds."""
+    configuration = current_configuration()
+    if configuration is None:
         return True
     with guard("runtime.force_flush"):
-        return what.force_flush(timeout_s)
+        return configuration.force_flush(timeout_s)
     return False
 
 
 def shutdown() -> None:
-    """Flush, and take specspan out of work until it is configured again. At exit this happens by itself."""
+    """Flush, and record and decide nothing until specspan is configured again. Called by itself at exit."""
     install_configuration(None)
 
 
@@ -166,7 +143,7 @@ def resolve_policy(
 def resolve_policy(
     policy: str | os.PathLike[str] | Policy | None, mode: Mode | str | None = None, environment: str | None = None
 ) -> Policy | None:
-    """The policy, loaded for ``environment`` where a file is meant, under ``mode`` where one is given.
+    """Return the policy, loaded for ``environment`` where it is a file, under ``mode`` where one is given.
 
     Raises:
         PolicyError, ConfigurationError: as `configure`.
@@ -180,69 +157,149 @@ def resolve_policy(
     return policy if mode is None else replace(policy, mode=_mode(mode))
 
 
-def _assembled(
-    engine: Engine | None, found: Providers, decision_exporters: Sequence[DecisionExporter]
+PolicySource: TypeAlias = "str | os.PathLike[str] | Policy | None"
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Arguments of one `configure`, completed by the environment and checked."""
+
+    environment: env.Environment
+    policy: PolicySource
+    mode: Mode | str | None
+    policy_environment: str | None
+    reload_s: float | None
+    """Time between polls of the policy's files; None where the policy is read once."""
+    service_name: str | None
+    db: str | os.PathLike[str] | None
+    bridged_providers: Sequence[TracerProvider]
+    providers: GivenProviders
+    decision_exporters: Sequence[DecisionExporter] | None
+
+    def load(self) -> Policy | None:
+        """Load the policy, as it is now."""
+        return resolve_policy(self.policy, self.mode, self.policy_environment)
+
+
+def _resolve(
+    policy: PolicySource,
+    *,
+    mode: Mode | str | None,
+    environment: str | None,
+    reload: bool | float | None,
+    service_name: str | None,
+    db: str | os.PathLike[str] | None,
+    sampling: float | Sampling | None,
+    bridges: bool | Sequence[TracerProvider] | None,
+    providers: GivenProviders,
+    decision_exporters: Sequence[DecisionExporter] | None,
+) -> _Options:
+    variables = env.read_environment(os.environ)
+    if db is not None:
+        variables = variables.with_sqlite()
+    if bridges is not None:
+        variables = replace(variables, bridges=bool(bridges))
+    if sampling is not None:
+        variables = replace(variables, sampling=_sampling(sampling))
+    source = policy if policy is not None else variables.policy
+    reload_s = _reload_interval(reload, variables, source)
+    if reload_s is not None and not isinstance(source, Policy):
+        source = os.path.abspath(source or "")  # noqa: PTH100 - links stay links, and the folder may change
+    return _Options(
+        environment=variables,
+        policy=source,
+        mode=mode or variables.mode,
+        policy_environment=environment or variables.policy_environment,
+        reload_s=reload_s,
+        service_name=service_name,
+        db=db,
+        bridged_providers=explicit_providers(bridges),
+        providers=providers,
+        decision_exporters=decision_exporters,
+    )
+
+
+def _assemble(options: _Options, engine: Engine | None) -> Configuration:
+    from specspan.runtime import otel_providers  # OpenTelemetry's SDK: not before it is needed
+
+    variables, decision_exporters = options.environment, options.decision_exporters
+    if decision_exporters is None:
+        group = otel_providers.DECISIONS
+        decision_exporters = [
+            otel_providers.create_exporter(group, name, db=options.db) for name in variables.decisions
+        ]
+    providers = otel_providers.resolve_providers(
+        variables, options.providers, service_name=options.service_name, db=options.db
+    )
+    configuration = _with_recorder(engine, providers, decision_exporters)
+    if not variables.bridges:
+        return configuration
+    return attach_bridge(configuration, options.bridged_providers)
+
+
+def _assemble_unrecorded(options: _Options, engine: Engine | None) -> Configuration | None:
+    """Return None, unless a policy is enforced or may come to be: switching telemetry off does not lift it."""
+    if engine is None or not (options.reload_s is not None or engine.policy.mode is Mode.ENFORCE):
+        return None
+    from specspan.runtime import otel_providers
+
+    return _with_recorder(engine, otel_providers.no_op_providers(), ())
+
+
+def _with_recorder(
+    engine: Engine | None, providers: Providers, decision_exporters: Sequence[DecisionExporter]
 ) -> Configuration:
     recorder = Recorder(
-        tracer_provider=found.tracer,
-        meter_provider=found.meter,
-        logger_provider=found.logger,
-        resource=found.resource,
+        tracer_provider=providers.tracer,
+        meter_provider=providers.meter,
+        logger_provider=providers.logger,
+        resource=providers.resource,
         decision_exporters=decision_exporters,
     )
     if engine is not None:
         recorder.record_policy(engine.policy)
-    return Configuration(Pipeline(recorder, engine), found)
+    return Configuration(Pipeline(recorder, engine), providers)
 
 
-def _unrecorded(engine: Engine | None, *, reloads: bool) -> Configuration | None:
-    """Nothing at all, unless a policy is enforced, or may come to be: who silences telemetry has not lifted it."""
-    if engine is None or not (reloads or engine.policy.mode is Mode.ENFORCE):
-        return None
-    from specspan.runtime import otel_providers as providers
-
-    return _assembled(engine, providers.no_op_providers(), ())
-
-
-def _watched(what: Configuration, load: Callable[[], Policy | None], read: Digests, interval_s: float) -> Configuration:
-    """The same, its policy loaded again when its files change."""
+def _add_reloading(
+    configuration: Configuration, load: Callable[[], Policy | None], read: Digests, interval_s: float
+) -> Configuration:
     from specspan.record.policy_reloads import PolicyReloadMetrics
     from specspan.runtime.reload import PolicyReloader
 
-    reloads = PolicyReloadMetrics(what.providers.meter)
-    reloader = PolicyReloader(load, read, partial(swap_engine, what.pipeline.recorder), reloads)
-    return replace(what, watcher=PollingThread(reloader.poll, interval_s), on_shutdown=reloads.close)
+    metrics = PolicyReloadMetrics(configuration.providers.meter)
+    reloader = PolicyReloader(load, read, partial(swap_engine, configuration.pipeline.recorder), metrics)
+    return replace(configuration, watcher=PollingThread(reloader.poll, interval_s), on_shutdown=metrics.close)
 
 
-def _interval_s(
-    reload: bool | float | None, asked: env.Environment, source: str | os.PathLike[str] | Policy | None
-) -> float | None:
-    """How often the policy's files are looked at; None: never.
+def _reload_interval(reload: bool | float | None, variables: env.Environment, source: PolicySource) -> float | None:
+    """Return the time between polls of the policy's files; None where they are read once.
 
     Raises:
-        ConfigurationError: in code it is asked for, and there is no file.
+        ConfigurationError: code asks for reloading, and there is no file.
     """
     if reload is None:  # a variable that is set for many programs is no mistake in one without a file
-        return asked.policy_reload_s if source is not None and not isinstance(source, Policy) else None
+        return variables.policy_reload_s if source is not None and not isinstance(source, Policy) else None
     if reload is False:
         return None
     if source is None or isinstance(source, Policy):
-        problem = Problem("there is no file to look at", "Give 'policy' the path of a file, or leave 'reload' out.")
+        problem = Problem("missing file to watch", "Give 'policy' the path of a file, or leave 'reload' out.")
         raise ConfigurationError("configure(reload=…)", problem)
     return env.RELOAD_S if reload is True else env.check_interval(reload, "configure(reload=…)")
 
 
-def _sampling(asked: float | Sampling) -> Sampling:
-    return asked if isinstance(asked, Sampling) else env.parse_ratio(asked, "configure(sampling=…)")
+def _sampling(sampling: float | Sampling) -> Sampling:
+    return sampling if isinstance(sampling, Sampling) else env.parse_ratio(sampling, "configure(sampling=…)")
 
 
-atexit.register(shutdown)
-at_end_of_child(shutdown)
+@cache
+def _shut_down_at_exit() -> None:
+    process.at_exit(shutdown)
 
 
 def _mode(mode: str) -> Mode:
     try:
         return Mode(mode)
     except ValueError:
-        problem = Problem(f"{mode!r} is no mode", f"Use one of {', '.join(Mode)}.")
+        problem = Problem(f"unknown mode {mode!r}", f"Use one of {', '.join(Mode)}.")
         raise ConfigurationError("configure(mode=…) or SPECSPAN_MODE", problem) from None

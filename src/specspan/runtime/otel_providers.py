@@ -1,4 +1,7 @@
-"""OpenTelemetry's providers: the application's own where it has them, else made here as its variables ask."""
+"""OpenTelemetry's providers: the application's own where it has them, else made by its environment variables.
+
+Exporters are found by name, through the entry points of OpenTelemetry and specspan.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.record.liveness import is_placeholder
+from specspan.record.sampling import tail
 from specspan.record.sampling.rules import Sampling
 from specspan.runtime.environment import SQLITE_DECISIONS, SQLITE_SPANS, Environment
-
-# MERGED exporters: Exporters by name, through the entry points that OpenTelemetry and specspan give them.
-
 
 TRACES = "opentelemetry_traces_exporter"
 METRICS = "opentelemetry_metrics_exporter"
@@ -35,18 +36,18 @@ DECISIONS = "specspan_decision_exporter"
 
 
 def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None = None) -> Any:
-    """The exporter ``name``, made by its own defaults and its own variables; ``db`` is the SQLite exporters' file.
+    """Return the exporter ``name``, made by its own defaults and variables; ``db`` is the SQLite exporters' file.
 
     Raises:
-        MissingDependency: it is one of OTLP's and those are not installed.
-        ConfigurationError: nobody registered it, or it could not be made.
+        MissingDependency: an OTLP exporter is named, and OTLP is not installed.
+        ConfigurationError: no installed package registers the exporter, or its constructor fails.
     """
-    found = metadata.entry_points(group=group, name=name)
-    if not found:
+    entry_points = metadata.entry_points(group=group, name=name)
+    if not entry_points:
         raise _unknown(group, name)
     arguments = (db,) if db is not None and (group, name) in _WITH_FILE else ()
     try:
-        return next(iter(found)).load()(*arguments)
+        return next(iter(entry_points)).load()(*arguments)
     except Exception as error:  # whatever somebody else's constructor raises, it is the configuration that must change
         problem = Problem(f"could not be made: {error!r}", "Correct what it reads, or name another exporter.")
         raise ConfigurationError(f"exporter {name!r}", problem) from error
@@ -65,44 +66,44 @@ def _unknown(group: str, name: str) -> ConfigurationError:
 
 
 _Provider = TypeVar("_Provider")
-Given: TypeAlias = tuple[
+GivenProviders: TypeAlias = tuple[
     trace.TracerProvider | None,
     metrics.MeterProvider | None,
     logs.LoggerProvider | None,
 ]
 _FLUSH_ON_SHUTDOWN_S = 5.0
 _NOT_SAMPLED = (
-    "sampling was asked for, and the application's own tracer provider goes on with its own; give that one the sampler "
-    "and the processor of a specspan.Sampling"
+    "sampling is configured, and the application's own tracer provider keeps its own sampler; give that provider the "
+    "sampler and the processor of specspan.record.sampling.tail"
 )
 _log = logging.getLogger("specspan")
 
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The three signals, and what of them is ours to end."""
+    """Providers of the three signals, and those among them that specspan shuts down."""
 
     tracer: trace.TracerProvider
     meter: metrics.MeterProvider | None
-    """None where none is set; the application may yet set its own."""
+    """None where no provider is set; the application may yet set its own."""
     logger: logs.LoggerProvider | None
     """None as for ``meter``."""
     resource: Resource
     owned: tuple[TracerProvider | MeterProvider | LoggerProvider, ...] = ()
-    """Those that were made here: ours to shut down."""
+    """Providers that were made here, which `shutdown` shuts down."""
 
     def force_flush(self, timeout_s: float) -> bool:
-        """Hand over what waits in all of them; False when something was left after ``timeout_s``."""
+        """Hand over everything that waits in any provider; return False when something was left after ``timeout_s``."""
         flushes: list[Callable[[int], bool | None]] = [
             provider.force_flush
             for provider in (self.tracer, self.meter, self.logger)
             if provider is not None and hasattr(provider, "force_flush")
         ]
-        flushed = [flush(int(timeout_s * 1000)) for flush in flushes]  # each one, whatever another says
-        return all(done is not False for done in flushed)  # some of somebody else's make say nothing
+        flushed = [flush(int(timeout_s * 1000)) for flush in flushes]  # each one, whatever another returns
+        return all(done is not False for done in flushed)  # some of other makes return None
 
     def shutdown(self) -> None:
-        """Flush all, and end those made here; the application's own go on."""
+        """Flush all, and shut down those made here; the application's own go on."""
         self.force_flush(_FLUSH_ON_SHUTDOWN_S)
         for provider in self.owned:
             provider.shutdown()
@@ -110,20 +111,20 @@ class Providers:
 
 def resolve_providers(
     environment: Environment,
-    given: Given = (None, None, None),
+    given: GivenProviders = (None, None, None),
     *,
     service_name: str | None = None,
     db: str | os.PathLike[str] | None = None,
 ) -> Providers:
-    """Each provider: the one given, else the application's global one, else one made as ``environment`` asks.
+    """Return each provider: the one given, else the application's global one, else one made by ``environment``.
 
     Raises:
-        ConfigurationError: an exporter that was asked for cannot be had.
+        ConfigurationError: an exporter that is configured cannot be made.
     """
     resource = Resource.create({SERVICE_NAME: service_name} if service_name else {})
-    tracer = given[0] or _set_globally(trace.get_tracer_provider())
-    meter = given[1] or _set_globally(metrics.get_meter_provider())
-    logger = given[2] or _set_globally(logs.get_logger_provider())
+    tracer = given[0] or _unless_proxy(trace.get_tracer_provider())
+    meter = given[1] or _unless_proxy(metrics.get_meter_provider())
+    logger = given[2] or _unless_proxy(logs.get_logger_provider())
 
     # Every exporter first: what can fail does so before a provider has started its threads.
     spans = None if tracer else [create_exporter(TRACES, name, db=db) for name in environment.traces]
@@ -146,39 +147,39 @@ def resolve_providers(
 
 
 def no_op_providers() -> Providers:
-    """Providers that record nothing."""
+    """Return providers that record nothing."""
     return Providers(
         trace.NoOpTracerProvider(), metrics.NoOpMeterProvider(), logs.NoOpLoggerProvider(), Resource.get_empty()
     )
 
 
-def _set_globally(provider: _Provider) -> _Provider | None:
-    """The application's global provider; None while OpenTelemetry's API still answers with its proxy."""
+def _unless_proxy(provider: _Provider) -> _Provider | None:
+    """Return the global provider; None while it is the proxy of OpenTelemetry's API."""
     return None if is_placeholder(provider) and "Proxy" in type(provider).__name__ else provider
 
 
 # Each is shut down by `specspan.shutdown`, at exit at the latest; decisions first, so that nothing overtakes them.
 
 
-def _tracer_provider(resource: Resource, created: Sequence[Any], sampling: Sampling | None) -> TracerProvider:
-    sampler = sampling.sampler() if sampling is not None else None
+def _tracer_provider(resource: Resource, exporters: Sequence[Any], sampling: Sampling | None) -> TracerProvider:
+    sampler = tail.sampler(sampling) if sampling is not None else None
     provider = TracerProvider(sampler, resource=resource, shutdown_on_exit=False)
-    behind = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
-    for exporter in created:
-        behind.add_span_processor(BatchSpanProcessor(exporter))
-    provider.add_span_processor(behind if sampling is None else sampling.processor(behind))
+    exporting = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+    for exporter in exporters:
+        exporting.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(exporting if sampling is None else tail.processor(sampling, exporting))
     return provider
 
 
-def _meter_provider(resource: Resource, created: Sequence[Any], sampling: Sampling | None) -> MeterProvider:
-    readers = [made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made) for made in created]
-    asked = OTEL_METRICS_EXEMPLAR_FILTER in os.environ
-    exemplars = sampling.exemplar_filter() if sampling is not None and not asked else None
+def _meter_provider(resource: Resource, exporters: Sequence[Any], sampling: Sampling | None) -> MeterProvider:
+    readers = [made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made) for made in exporters]
+    is_set = OTEL_METRICS_EXEMPLAR_FILTER in os.environ
+    exemplars = tail.exemplar_filter(sampling) if sampling is not None and not is_set else None
     return MeterProvider(readers, resource=resource, exemplar_filter=exemplars, shutdown_on_exit=False)
 
 
-def _logger_provider(resource: Resource, created: Sequence[Any]) -> LoggerProvider:
+def _logger_provider(resource: Resource, exporters: Sequence[Any]) -> LoggerProvider:
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    for exporter in created:
+    for exporter in exporters:
         provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
     return provider

@@ -1,7 +1,7 @@
-"""A changed policy takes the place of the one in force; a broken one does not.
+"""Reloading of a policy whose files change; a policy that is refused leaves the one before it in force.
 
-Every file that loading reads is watched: the policy, those it extends, its specs. A change counts once two looks in a
-row find the same, so that a file is not read while somebody writes it; what was read must be what was found.
+Every file that loading reads is watched: the policy, those it extends, its specs. A change counts once two polls in a
+row find the same bytes, so that a file is not read while somebody writes it, and what was read must be what was found.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import stat
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
+from specspan._support import process
 from specspan._support.files import record_file_reads
 from specspan._support.guard import guard, report
 from specspan.engine.engine import Engine
@@ -26,20 +26,118 @@ from specspan.errors import ConfigurationError
 from specspan.policy.policy import Policy
 from specspan.record.policy_reloads import PolicyReloadMetrics
 
-# MERGED watched_files: What some files hold, by digest; a file is read again only where it may have changed.
-
-
 Digests: TypeAlias = Mapping[str, str | None]
-"""By path, the digest of a file's bytes; None: it cannot be read."""
+"""Digest of each file's bytes, by path; None for a file that cannot be read."""
 
-YOUNG_NS = 2 * 10**9
-"""A file that changed so recently may change again without a later time: file systems count in steps of up to 2 s."""
+UNCERTAIN_NS = 2 * 10**9
+"""Age below which a file may change again without a later time: file systems count in steps of up to 2 s."""
 _MAX_BYTES = 16 << 20  # as much as anything that is watched may have
+_CLOSING_S = 1.0
+_NEVER_READ = "never"
+"""Digest of a file that was neither loaded nor refused yet."""
+_log = logging.getLogger("specspan")
+
+
+class PollResult(Enum):
+    """Outcome of one poll."""
+
+    UNCHANGED = "unchanged"
+    CHANGING = "changing"
+    """The files changed since the poll before: they are read once they stand still."""
+    RELOADED = "reloaded"
+    REFUSED = "refused"
+    """The changed files cannot be used, and the policy in force stays."""
+
+
+class PolicyReloader:
+    """Loader of a changed policy, one `poll` at a time."""
+
+    def __init__(
+        self,
+        load: Callable[[], Policy | None],
+        read: Digests,
+        swap_engine: Callable[[Engine], None],
+        metrics: PolicyReloadMetrics,
+        files: WatchedFiles | None = None,
+    ) -> None:
+        """Begin with a policy that is in force.
+
+        Args:
+            load: reads the policy again, or raises.
+            read: the files that were read for the policy in force, from `record_file_reads`.
+            swap_engine: puts a loaded policy in force.
+            metrics: counts what was loaded and refused.
+            files: reads the files' digests.
+        """
+        self._load = load
+        self._swap_engine = swap_engine
+        self._metrics = metrics
+        self._files = files or WatchedFiles()
+        self._settled = _watchable(read)  # what was last loaded, or refused
+        self._last_seen: Digests = self._settled
+
+    def poll(self) -> PollResult:
+        """Compare the files with those last loaded or refused, and reload them where that is due."""
+        digests = self._files.digests(self._settled)
+        if digests == self._settled:
+            self._last_seen = digests
+            return PollResult.UNCHANGED
+        if digests != self._last_seen:
+            self._last_seen = digests
+            return PollResult.CHANGING
+        return self._reload(digests)
+
+    def _reload(self, digests: Digests) -> PollResult:
+        with record_file_reads() as read:
+            engine = self._load_engine()
+        if any(digest is not None and digests.get(path, digest) != digest for path, digest in read.items()):
+            return PollResult.CHANGING  # written between the poll and the reading
+        watchable = _watchable(read)
+        if new := {path: digest for path, digest in watchable.items() if path not in digests}:
+            self._settled = {**self._settled, **dict.fromkeys(new, _NEVER_READ)}
+            self._last_seen = {**digests, **new}
+            return PollResult.CHANGING  # they, too, must stand still
+        if isinstance(engine, Exception):
+            self._refuse(engine)
+            self._settled = digests  # also what the policy in force was read from, in case that comes back
+            return PollResult.REFUSED
+        self._swap_engine(engine)
+        self._settled = {path: digests[path] for path in watchable}
+        self._metrics.count_reload()
+        _log.info("policy %s is in force, loaded from %s", engine.policy.digest, engine.policy.source)
+        return PollResult.RELOADED
+
+    def _load_engine(self) -> Engine | Exception:
+        try:
+            policy = self._load()
+            return Engine(policy) if policy is not None else ValueError("there is no policy")
+        except Exception as error:  # whatever stands in the file, the application goes on under the policy it has
+            return error
+
+    def _refuse(self, error: Exception) -> None:
+        self._metrics.count_refusal()
+        reason = str(error)
+        if not isinstance(error, ConfigurationError):
+            report("runtime.reload", error)
+            reason = f"{type(error).__name__}: {error}"
+        _log.error("a changed policy was refused, and the one in force stays:\n%s", reason)
+
+
+def _watchable(read: Digests) -> Digests:
+    return {path: digest for path, digest in read.items() if is_watchable(path)}
+
+
+def is_watchable(path: str) -> bool:
+    """Return whether a path can be read again: a file, or nothing yet. A pipe gives its text once."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - the path may be one that pathlib refuses
+    except (OSError, ValueError):
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What tells that a file is the one it was: whoever writes or replaces it changes some of this."""
+    """Status of a file, some of which changes when the file is written or replaced."""
 
     device: int
     inode: int
@@ -49,46 +147,38 @@ class _Stamp:
 
 
 class WatchedFiles:
-    """Looks at files. Links are followed: what counts is what would be read."""
+    """Reader of files' digests that reads a file again only where it may have changed. Links are followed."""
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._now_ns = now_ns
         self._known: dict[str, tuple[_Stamp, str | None]] = {}
 
     def digests(self, paths: Iterable[str]) -> dict[str, str | None]:
-        """What each file holds now."""
+        """Return the digest of each file as it is now."""
         return {path: self._digest(path) for path in paths}
 
     def _digest(self, path: str) -> str | None:
-        stamp = _stamp(path)
+        stamp = _read_stamp(path)
         if stamp is None:
             return None
         known = self._known.get(path)
         if known is not None and known[0] == stamp:
             return known[1]
-        digest = _read(path)
-        if self._now_ns() - max(stamp.modified_ns, stamp.changed_ns) > YOUNG_NS:
+        digest = _read_digest(path)
+        if self._now_ns() - max(stamp.modified_ns, stamp.changed_ns) > UNCERTAIN_NS:
             self._known[path] = (stamp, digest)
         return digest
 
 
-def is_watchable(path: str) -> bool:
-    """Whether it can be read again: a file, or nothing yet. A pipe gives its text once."""
+def _read_stamp(path: str) -> _Stamp | None:
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - the path may be one that pathlib refuses
-    except (OSError, ValueError):
-        return True
-
-
-def _stamp(path: str) -> _Stamp | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - as above
+        status = os.stat(path)  # noqa: PTH116 - as above
     except (OSError, ValueError):
         return None
-    return _Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return _Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _read(path: str) -> str | None:
+def _read_digest(path: str) -> str | None:
     try:
         with Path(path).open("rb") as file:
             return f"sha256:{sha256(file.read(_MAX_BYTES + 1)).hexdigest()}"
@@ -96,153 +186,44 @@ def _read(path: str) -> str | None:
         return None
 
 
-_log = logging.getLogger("specspan")
-_NEVER = "never"
-"""In place of the digest of a file that was neither loaded nor refused yet."""
-
-
-class PollResult(Enum):
-    """What came of one look at the files."""
-
-    UNCHANGED = "unchanged"
-    CHANGING = "changing"
-    """They changed since the look before: they are read once they stand still."""
-    RELOADED = "reloaded"
-    REFUSED = "refused"
-    """What they hold now cannot be used, and the policy in force stays."""
-
-
-class PolicyReloader:
-    """Looks at a policy's files, one `poll` at a time."""
-
-    def __init__(
-        self,
-        load: Callable[[], Policy | None],
-        read: Digests,
-        take_over: Callable[[Engine], None],
-        reloads: PolicyReloadMetrics,
-        files: WatchedFiles | None = None,
-    ) -> None:
-        """Begin with a policy that is in force.
-
-        Args:
-            load: reads the policy again, or raises.
-            read: the files that were read for the policy in force, from `record_file_reads`.
-            take_over: puts what was loaded in force.
-            reloads: is told what came of it.
-            files: looks at files.
-        """
-        self._load = load
-        self._take_over = take_over
-        self._reloads = reloads
-        self._files = files or WatchedFiles()
-        self._tried = _watchable(read)  # what was last loaded, or refused
-        self._seen: Digests = self._tried
-
-    def poll(self) -> PollResult:
-        """Look at the files, and reload them where that is due."""
-        found = self._files.digests(self._tried)
-        if found == self._tried:
-            self._seen = found
-            return PollResult.UNCHANGED
-        if found != self._seen:
-            self._seen = found
-            return PollResult.CHANGING
-        return self._reload(found)
-
-    def _reload(self, found: Digests) -> PollResult:
-        with record_file_reads() as read:
-            engine = self._loaded()
-        if any(digest is not None and found.get(path, digest) != digest for path, digest in read.items()):
-            return PollResult.CHANGING  # written between the look and the reading
-        watchable = _watchable(read)
-        if new := {path: digest for path, digest in watchable.items() if path not in found}:
-            self._tried = {**self._tried, **dict.fromkeys(new, _NEVER)}
-            self._seen = {**found, **new}
-            return PollResult.CHANGING  # they, too, must stand still
-        if isinstance(engine, Exception):
-            self._refuse(engine)
-            self._tried = found  # also what the policy in force was read from, in case that comes back
-            return PollResult.REFUSED
-        self._take_over(engine)
-        self._tried = {path: found[path] for path in watchable}
-        self._reloads.count_reload()
-        _log.info("policy %s is in force, loaded from %s", engine.policy.digest, engine.policy.source)
-        return PollResult.RELOADED
-
-    def _loaded(self) -> Engine | Exception:
-        try:
-            policy = self._load()
-            return Engine(policy) if policy is not None else ValueError("there is no policy")
-        except Exception as error:  # whatever stands in the file, the application goes on under the policy it has
-            return error
-
-    def _refuse(self, error: Exception) -> None:
-        self._reloads.count_refusal()
-        why = str(error)
-        if not isinstance(error, ConfigurationError):
-            report("runtime.reload", error)
-            why = f"{type(error).__name__}: {error}"
-        _log.error("a changed policy was refused, and the one in force stays:\n%s", why)
-
-
-def _watchable(read: Digests) -> Digests:
-    return {path: digest for path, digest in read.items() if is_watchable(path)}
-
-
-# MERGED watcher: A thread that does the same thing again and again until it is closed.
-
-
-_CLOSING_S = 1.0
-
-
 class PollingThread:
-    """Polls every ``interval_s`` seconds, from a daemon thread of its own; in a forked child from another."""
+    """Daemon thread that polls every ``interval_s`` seconds; a forked child starts a thread of its own."""
 
     def __init__(self, poll: Callable[[], object], interval_s: float) -> None:
         self.poll = poll
-        """What is done."""
+        """Function that the thread calls."""
         self._interval_s = interval_s
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin; the first poll is an interval away."""
+        """Start the thread; the first poll is an interval away."""
         if self._closed.is_set():
             return
-        self._thread = threading.Thread(target=self._watch, name="specspan-policy-reload", daemon=True)
-        _started.add(self)
-        self._thread.start()
+        process.after_fork(self)
+        self._start_thread()
 
     def close(self) -> None:
-        """End, and wait a moment for a poll that is under way. It may be called from within one."""
+        """End the thread, and wait a moment for a poll that is under way. A poll itself may call this."""
         self._closed.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_CLOSING_S)
 
-    def _watch(self) -> None:
+    def after_fork(self) -> None:
+        """Start anew in a forked child: the thread is gone, and it may have held the event's lock."""
+        is_closed, self._closed = self._closed.is_set(), threading.Event()
+        self._thread = None
+        if is_closed:
+            self._closed.set()
+        else:
+            with guard("runtime.watcher.fork"):
+                self._start_thread()
+
+    def _start_thread(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="specspan-policy-reload", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
         while not self._closed.wait(self._interval_s):
             with guard("runtime.watcher"):
                 self.poll()
-
-    def _start_afresh(self) -> None:
-        """In a forked child the thread is gone, and the event's lock may have been held by it."""
-        closed, self._closed = self._closed.is_set(), threading.Event()
-        self._thread = None
-        if closed:
-            self._closed.set()
-        else:
-            self.start()
-
-
-_started: weakref.WeakSet[PollingThread] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for watcher in tuple(_started):
-        with guard("runtime.watcher.fork"):
-            watcher._start_afresh()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -1,7 +1,7 @@
-"""Putting specspan to work in a program that knows nothing of it, before its first line runs.
+"""Start of specspan in a program that knows nothing of it, before its first line runs.
 
 ``opentelemetry-instrument`` finds `Instrumentor` by its entry point; ``specspan run`` has every Python process import
-``startup/sitecustomize.py``. Both do the same, as the environment says, and nothing twice.
+``startup/sitecustomize.py``. Both configure specspan by the environment, once in a process.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from specspan.runtime.configuration import current_configuration
 from specspan.runtime.configure import configure, shutdown
 
 STARTUP = Path(__file__).parent / "startup"
-"""On ``PYTHONPATH``, it has a Python process, and those it starts, do `start` first."""
+"""Folder that, on ``PYTHONPATH``, has a Python process and those it starts call `start` first."""
 _PATHS = ("SPECSPAN_POLICY", "SPECSPAN_DB", "SPECSPAN_SPECS")
 _log = logging.getLogger("specspan")
 
 
 def start() -> None:
-    """Configure as the environment asks, and have every supported client met once it is imported.
+    """Configure by the environment, and instrument every supported client once it is imported.
 
-    Nothing is done twice: a process that is configured already stays as it is.
-
-    A policy that is refused, or whatever else fails, is logged as an error, and the program runs as it would without.
+    A process that is configured already stays as it is. A refused policy, and any other failure, is logged as an error,
+    and the program runs as it would without specspan.
     """
     if current_configuration() is not None:
         return
@@ -46,34 +45,37 @@ def start() -> None:
 
 
 def environment(environ: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a program that is to be watched, and of those it starts, whatever folder they run in."""
-    given = {**environ, **changes}
-    absolute = {name: _absolute(given[name]) for name in _PATHS if given.get(name, "").strip()}
-    before = [path for path in given.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(STARTUP)]
-    return {**given, **absolute, "PYTHONPATH": os.pathsep.join((str(STARTUP), *before))}
+    """Return the variables of a program to instrument, which also hold for programs it starts in other folders."""
+    variables = {**environ, **changes}
+    absolute = {name: _absolute(variables[name]) for name in _PATHS if variables.get(name, "").strip()}
+    before = [path for path in variables.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(STARTUP)]
+    return {**variables, **absolute, "PYTHONPATH": os.pathsep.join((str(STARTUP), *before))}
 
 
 def _absolute(paths: str) -> str:
-    """Links stay links."""
+    """Return absolute paths, in which links stay links."""
     return os.pathsep.join(os.path.abspath(path) for path in paths.split(os.pathsep))  # noqa: PTH100 - resolve() would follow them
 
 
 class Instrumentor:
-    """What ``opentelemetry-instrument`` calls. Of its base class it needs no more than these two."""
+    """Instrumentor that ``opentelemetry-instrument`` calls; of its base class it needs these two methods alone."""
 
     def instrument(self, **_: Any) -> None:
-        """Begin."""
+        """Configure and instrument, by the environment."""
         start()
 
     def uninstrument(self, **_: Any) -> None:
-        """Put everything back."""
+        """Take the instrumentation back and shut down."""
         uninstrument()
         shutdown()
 
 
 @contextmanager
 def _importing_from_here() -> Iterator[None]:
-    """Checks that a policy names by module are found from the current folder: the program's own is not known yet."""
+    """Import from the current folder inside the block: the program's own folder is not known yet.
+
+    A policy names checks by module.
+    """
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:

@@ -1,6 +1,7 @@
-"""Which traces are kept: a share of all by chance, and besides every one in which something is worth keeping.
+"""Rules of sampling: a share of traces is kept by chance, and every trace in which something is worth keeping.
 
-Spans alone are sampled: metrics, log records and decision records are made of every call.
+Spans alone are sampled: metrics, log records and decision records are made of every call. The sampler and the span
+processor that follow these rules are made by `specspan.record.sampling.tail`.
 """
 
 from __future__ import annotations
@@ -8,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from specspan.record import conventions as names
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics import ExemplarFilter
-    from opentelemetry.sdk.trace import SpanProcessor
-    from opentelemetry.sdk.trace.sampling import Sampler
 
 Attributes = Mapping[str, Any]
 
 
 class Keep(str, Enum):
-    """What makes a trace worth keeping, when it is on one of its spans."""
+    """Reason to keep a trace, when one of its spans shows it."""
 
     VIOLATED = "violated"
     """A clause was violated, whatever was done about it."""
@@ -41,80 +37,62 @@ ALWAYS_KEPT = frozenset({Keep.VIOLATED, Keep.ERROR, Keep.BLOCKED, Keep.OVERRIDE_
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How traces are sampled, for ``specspan.configure(sampling=…)`` or a tracer provider of the application's own."""
+    """Settings of sampling, for ``specspan.configure(sampling=…)`` or a tracer provider of the application's own."""
 
     ratio: float | None = 1.0
-    """The share of traces kept by chance, from 0 to 1; a parent's own sampling goes before it. None: what
-    ``OTEL_TRACES_SAMPLER`` says."""
+    """Share of traces kept by chance, from 0 to 1; a parent's own sampling goes before it. None leaves the choice to
+    the sampler that ``OTEL_TRACES_SAMPLER`` names."""
     keep: frozenset[Keep] = field(default_factory=lambda: ALWAYS_KEPT)
-    """Of the others, those with one of these on any span are kept whole."""
+    """Reasons for which any other trace is kept whole."""
     max_bytes: int = 64 << 20
-    """About how much memory the spans of undecided traces may take; then the oldest trace is let go."""
+    """Memory that the spans of undecided traces may take, as estimated; beyond it the oldest trace is dropped."""
     max_age_s: float = 300.0
-    """How long a trace may stay undecided, that is unended, or waiting for findings that are pending."""
+    """Longest time that a trace may stay undecided: with an open span, or waiting for pending findings."""
 
     def __post_init__(self) -> None:
         if self.ratio is not None and not 0 <= self.ratio <= 1:
-            raise ValueError(f"ratio={self.ratio} is no share of traces; give a number from 0 to 1, such as 0.01")
+            raise ValueError(f"invalid ratio={self.ratio}: give a number from 0 to 1, such as 0.01")
         if self.max_bytes <= 0 or self.max_age_s <= 0:
-            raise ValueError("max_bytes and max_age_s bound what waits; give positive numbers")
-
-    def sampler(self) -> Sampler:
-        """For ``TracerProvider(sampler=…)``: everything is recorded, and what chance keeps is marked as sampled."""
-        from specspan.record.sampling.tail import RecordingSampler, head_sampler
-
-        return RecordingSampler(head_sampler(self.ratio))
-
-    def processor(self, processor: SpanProcessor) -> SpanProcessor:
-        """What stands before ``processor`` (a batch processor with its exporter), and hands on what is kept."""
-        from specspan.record.sampling.tail import TailSamplingProcessor
-
-        return TailSamplingProcessor(processor, self)
-
-    def exemplar_filter(self) -> ExemplarFilter:
-        """For ``MeterProvider(exemplar_filter=…)``: exemplars of violations lead to their traces, which are kept."""
-        from specspan.record.sampling.tail import KeptTraceExemplarFilter
-
-        return KeptTraceExemplarFilter(self.keep)
+            raise ValueError("invalid max_bytes or max_age_s: both bound what waits; give positive numbers")
 
 
 def reason_to_keep(attributes: Attributes, keep: frozenset[Keep]) -> Keep | None:
-    """The first of ``keep`` that the attributes of a span or a measurement show, the weightiest first."""
-    return next((each for each in Keep if each in keep and _SHOWN[each](attributes)), None)
+    """Return the weightiest of ``keep`` that the attributes of a span or a measurement show; None where none is."""
+    return next((each for each in Keep if each in keep and _SHOWS[each](attributes)), None)
 
 
 def is_pending(attributes: Attributes) -> bool:
-    """Whether findings about the call are still to come."""
+    """Return whether findings about the call are still to come."""
     return bool(attributes.get(names.CLAUSES_PENDING))
 
 
-def _finds(outcome: str, clauses: str) -> Callable[[Attributes], bool]:
-    """By the decision's verdict, by a clause that weightier ones hide there, or by a late finding."""
+def _has_outcome(outcome: str, clauses: str) -> Callable[[Attributes], bool]:
+    """Return a test by the verdict, by a clause that weightier ones hide in the verdict, or by a late finding."""
 
-    def shown(attributes: Attributes) -> bool:
+    def has_outcome(attributes: Attributes) -> bool:
         return (
             attributes.get(names.DECISION_VERDICT) == outcome
             or bool(attributes.get(clauses))
             or attributes.get(names.FINDING_OUTCOME) == outcome
         )
 
-    return shown
+    return has_outcome
 
 
-def _blocked(attributes: Attributes) -> bool:
+def _is_blocked(attributes: Attributes) -> bool:
     return attributes.get(names.DECISION_ACTION) == "block" or attributes.get(names.ERROR_TYPE) == names.ERROR_BLOCKED
 
 
-def _override_refused(attributes: Attributes) -> bool:
+def _has_refused_override(attributes: Attributes) -> bool:
     return bool(attributes.get(names.OVERRIDES_REFUSED)) or attributes.get(names.OVERRIDE_RULING) == "refused"
 
 
-_SHOWN: Mapping[Keep, Callable[[Attributes], bool]] = {
-    Keep.VIOLATED: _finds("violated", names.CLAUSES_VIOLATED),
-    Keep.ERROR: _finds("error", names.CLAUSES_ERRORED),
-    Keep.BLOCKED: _blocked,
-    Keep.OVERRIDE_REFUSED: _override_refused,
-    Keep.UNCERTAIN: _finds("uncertain", names.CLAUSES_UNCERTAIN),
+_SHOWS: Mapping[Keep, Callable[[Attributes], bool]] = {
+    Keep.VIOLATED: _has_outcome("violated", names.CLAUSES_VIOLATED),
+    Keep.ERROR: _has_outcome("error", names.CLAUSES_ERRORED),
+    Keep.BLOCKED: _is_blocked,
+    Keep.OVERRIDE_REFUSED: _has_refused_override,
+    Keep.UNCERTAIN: _has_outcome("uncertain", names.CLAUSES_UNCERTAIN),
     Keep.UNASSESSED: lambda attributes: attributes.get(names.DECISION_VERDICT) == "unassessed",
     Keep.FAILED: lambda attributes: names.ERROR_TYPE in attributes,
 }

@@ -1,4 +1,4 @@
-"""What Python imports before a program that ``specspan run`` started: the ``sitecustomize`` that it hides, then ours.
+"""Module that Python imports before a program of ``specspan run``; it runs the ``sitecustomize`` that it hides, too.
 
 Nothing else may stand in this folder: it is on the program's path.
 """

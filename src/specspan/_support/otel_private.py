@@ -1,0 +1,60 @@
+"""Private parts of OpenTelemetry that specspan relies on, all named in this module.
+
+OpenTelemetry may change them in any release. `tests/_support/test_otel_private.py` fails when one is gone.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import SpanContext
+
+if TYPE_CHECKING:
+    from opentelemetry.attributes import BoundedAttributes
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.sampling import Sampler
+
+SUPPRESS_INSTRUMENTATION_KEY = otel_context._SUPPRESS_INSTRUMENTATION_KEY
+"""Key of the context under which instrumentation is told to record nothing."""
+
+
+def processor_of_tracer(tracer: Any) -> Any | None:
+    """Return the span processor of a tracer, or of the tracer that a proxy stands for; None where there is none."""
+    while not hasattr(tracer, "span_processor"):
+        inner = getattr(tracer, "_tracer", None) or getattr(tracer, "tracer", None)
+        if inner is None or inner is tracer:
+            return None
+        tracer = inner
+    return tracer.span_processor
+
+
+def processor_of_span(span: Any) -> Any | None:
+    """Return the span processor that a span goes to when it ends; None for a span that goes nowhere."""
+    return getattr(span, "_span_processor", None)
+
+
+def scope_name(source: Any) -> str | None:
+    """Return the name of the instrumentation scope of a span or a tracer; None where it has none."""
+    scope = getattr(source, "instrumentation_scope", None) or getattr(source, "_instrumentation_scope", None)
+    name = getattr(scope, "name", None)
+    return name if isinstance(name, str) else None
+
+
+def sampler_from_env() -> Sampler:
+    """Return the sampler that ``OTEL_TRACES_SAMPLER`` names."""
+    from opentelemetry.sdk.trace import sampling  # the SDK is slow to import
+
+    return sampling._get_from_env_or_default()
+
+
+def copy_span(span: ReadableSpan, context: SpanContext, attributes: BoundedAttributes) -> ReadableSpan:
+    """Return a copy of an ended span with another context and other attributes.
+
+    The public constructor of a span loses how many attributes, events and links were dropped from it.
+    """
+    copied = copy.copy(span)
+    copied._context = context
+    copied._attributes = attributes
+    return copied

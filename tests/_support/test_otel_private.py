@@ -1,0 +1,77 @@
+"""Private parts of OpenTelemetry are there, in every version that specspan runs with, and do what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.context import get_value
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from specspan._support import otel_private
+
+
+@pytest.fixture
+def provider() -> TracerProvider:
+    """A provider whose spans go nowhere."""
+    return TracerProvider(shutdown_on_exit=False)
+
+
+def test_spans_go_where_their_tracers_do(provider: TracerProvider) -> None:
+    """A tracer, what stands in for one, and a span name one processor; a tracer that does nothing names none."""
+    tracer = provider.get_tracer("test")
+
+    class Proxy:
+        _tracer = tracer
+
+    span = tracer.start_span("s")
+    assert otel_private.processor_of_tracer(tracer) is not None
+    assert otel_private.processor_of_tracer(Proxy()) is otel_private.processor_of_tracer(tracer)
+    assert otel_private.processor_of_span(span) is otel_private.processor_of_tracer(tracer)
+    assert otel_private.processor_of_tracer(trace.NoOpTracer()) is None
+    assert otel_private.processor_of_span(trace.INVALID_SPAN) is None
+
+
+def test_spans_and_tracers_name_their_scope(provider: TracerProvider) -> None:
+    """The scope is that of the instrumentation; what has none is None."""
+    tracer = provider.get_tracer("acme.client")
+    assert otel_private.scope_name(tracer) == otel_private.scope_name(tracer.start_span("s")) == "acme.client"
+    assert otel_private.scope_name(object()) is None
+
+
+def test_the_environment_names_a_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OTEL_TRACES_SAMPLER is read as OpenTelemetry reads it."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    assert otel_private.sampler_from_env().get_description() == "AlwaysOffSampler"
+
+
+def test_exporters_are_suppressed_by_the_key() -> None:
+    """OpenTelemetry's own processors set the key around what they export."""
+    suppressed: list[object] = []
+
+    class Exporter(InMemorySpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            suppressed.append(get_value(otel_private.SUPPRESS_INSTRUMENTATION_KEY))
+            return super().export(spans)
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(Exporter()))
+    provider.get_tracer("test").start_span("s").end()
+    assert suppressed == [True]
+
+
+def test_a_copied_span_has_its_own_context_and_attributes(provider: TracerProvider) -> None:
+    """The copy keeps name, times and events, and the span it was copied from stays as it was."""
+    with provider.get_tracer("test").start_as_current_span("s", attributes={"old": 1}) as span:
+        span.add_event("event")
+    ended = span._readable_span()  # type: ignore[attr-defined]  # what a processor is given
+    context = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    copied = otel_private.copy_span(ended, context, BoundedAttributes(attributes={"new": 2}))
+    assert (copied.context, dict(copied.attributes or {})) == (context, {"new": 2})
+    assert (copied.name, copied.start_time, copied.events) == (ended.name, ended.start_time, ended.events)
+    assert dict(ended.attributes or {}) == {"old": 1}
