@@ -37,7 +37,7 @@ from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.install import find_method
+from specspan.instrument.patches import find_method
 from specspan.instrument.providers.cohere import chat as adapters
 from specspan.testing.memory import recorded
 

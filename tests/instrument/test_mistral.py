@@ -24,7 +24,7 @@ from specspan._support import drop_counts
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
-from specspan.instrument.install import find_method
+from specspan.instrument.patches import find_method
 from specspan.instrument.pipeline import Pipeline, activate
 from specspan.instrument.providers.mistral import chat as mistral
 from specspan.record.recorder import Recorder

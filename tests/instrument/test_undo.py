@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import Tracer
 import specspan
 from specspan._support import drop_counts
 from specspan.instrument import install
-from specspan.instrument.install import find_method
+from specspan.instrument.patches import find_method
 
 Place = tuple[Any, str]
 Snapshot = Mapping[Any, Mapping[str, Any]]
@@ -36,7 +36,7 @@ def places() -> set[Place]:
     """What is to be replaced, as every provider and framework says that is installed here; all of them imported."""
     specspan.instrument()
     specspan.uninstrument()
-    adapters: list[Any] = [each for _, met in install._providers() for each in met]
+    adapters: list[Any] = [each for _, met in install._registered() for each in met]
     methods = {method for each in adapters for method in each.methods}
     found = {find_method(method) for method in methods}
     own = {(Thread, "start"), (ThreadPoolExecutor, "submit"), (Tracer, "start_span")}

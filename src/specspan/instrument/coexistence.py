@@ -10,9 +10,8 @@ Spans count as shared only where both go to the same tracer provider.
 
 from __future__ import annotations
 
-import functools
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -23,6 +22,7 @@ from opentelemetry.util.types import AttributeValue
 from specspan._support.guard import guard
 from specspan._support.otel_private import processor_of_span, scope_name
 from specspan.call import ToolCall
+from specspan.instrument.patches import ProcessPatch, Undo
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record import foreign_conventions
 from specspan.record.call_end import NOT_SHARED, EndKind, SharedWith
@@ -214,32 +214,23 @@ class SharedSpan(ObjectProxy):  # type: ignore[misc]  # see there
     def __exit__(self, *_: object) -> None: ...
 
 
-def share_spans() -> Callable[[], None]:
+def share_spans() -> Undo:
     """Have every tracer hand out the span of a call under way instead of a second one. Returns the undo function."""
-    from opentelemetry.sdk.trace import Tracer
 
-    start: Any = Tracer.start_span
-    enabled = True
+    def make(start: Any, patch: ProcessPatch) -> Any:
+        def start_span(self: Any, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Any:
+            if not patch.is_undone:
+                call = active_call_in(otel_context.get_current() if context is None else context)
+                if call is not None:
+                    with guard("instrument.share_spans"):
+                        shared = call.span_for(self, _attributes(args, kwargs))
+                        if shared is not None:
+                            return shared
+            return start(self, name, context, *args, **kwargs)
 
-    @functools.wraps(start)
-    def start_span(self: Any, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Any:
-        call = active_call_in(otel_context.get_current() if context is None else context) if enabled else None
-        if call is not None:
-            with guard("instrument.lend"):
-                shared = call.span_for(self, _attributes(args, kwargs))
-                if shared is not None:
-                    return shared
-        return start(self, name, context, *args, **kwargs)
+        return start_span
 
-    Tracer.start_span = start_span  # type: ignore[method-assign]  # that is the point
-
-    def undo() -> None:
-        nonlocal enabled
-        enabled = False  # somebody may have wrapped it again
-        if Tracer.start_span is start_span:
-            Tracer.start_span = start  # type: ignore[method-assign]  # as it was
-
-    return undo
+    return ProcessPatch("opentelemetry.sdk.trace:Tracer.start_span", make)
 
 
 def _attributes(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any] | None:

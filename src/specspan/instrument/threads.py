@@ -1,51 +1,51 @@
-"""What is said of work holds in the threads and greenlets it starts, and in what it submits to their pools.
+"""Propagation of ambient state into threads and greenlets, and into what is submitted to their pools.
 
-`contextvars` do that for tasks, not for threads. Only what is ours and OpenTelemetry's is carried: the application's
-own variables are in a thread what they were.
+`contextvars` do that for tasks, not for threads. Only the state of specspan and OpenTelemetry is carried: the
+application's own variables are in a thread what they were.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context
-from functools import wraps
 from typing import Any
 
 import wrapt
 
 from specspan.instrument.context import EMPTY, AmbientState
+from specspan.instrument.patches import ProcessPatch, Undo
 
 _GREENLETS = "gevent.greenlet"
-_OURS = "specspan-"
-"""Our own threads serve every call, so they begin with nothing of what was said about the first."""
+_OWN_THREADS = "specspan-"
+"""Prefix of the names of specspan's own threads. They serve every call, so they start with the state of none."""
 
 
-def propagate_to_threads() -> Callable[[], None]:
-    """Have threads, their pools and greenlets carry what is said where they are given work. Returns what undoes it."""
-    undo_threads, undo_greenlets = _carry_into_threads(), _carry_into_greenlets()
+def propagate_to_threads() -> Undo:
+    """Have threads, their pools and greenlets start with the state in force where they are given work.
+
+    Returns the undo function.
+    """
+    undo_start = ProcessPatch("threading:Thread.start", _propagating_start)
+    undo_submit = ProcessPatch("concurrent.futures:ThreadPoolExecutor.submit", _propagating_submit)
+    undo_greenlets = _propagate_to_greenlets()
 
     def undo() -> None:
         undo_greenlets()
-        undo_threads()
+        undo_submit()
+        undo_start()
 
     return undo
 
 
-def _carry_into_threads() -> Callable[[], None]:
-    start: Any = threading.Thread.start
-    submit: Any = ThreadPoolExecutor.submit
-    carrying = True
-
-    @wraps(start)
-    def carrying_start(self: threading.Thread) -> None:
-        said = AmbientState.capture()
-        if not carrying or said == EMPTY or self.name.startswith(_OURS):
+def _propagating_start(start: Any, patch: ProcessPatch) -> Any:
+    def propagating_start(self: threading.Thread) -> None:
+        state = AmbientState.capture()
+        if patch.is_undone or state == EMPTY or self.name.startswith(_OWN_THREADS):
             start(self)
             return
-        run = _Run(self, said)
+        run = _RunOnce(self, state)
         self.run = run  # type: ignore[method-assign]  # whichever class overrides it
         try:
             start(self)
@@ -53,70 +53,63 @@ def _carry_into_threads() -> Callable[[], None]:
             run.put_back()
             raise
 
-    @wraps(submit)
-    def carrying_submit(self: ThreadPoolExecutor, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if not carrying:
-            given: Future[Any] = submit(self, function, *args, **kwargs)
-            return given
-        # a pool's threads outlive what is said where they are started, so they begin with nothing
-        future: Future[Any] = EMPTY.run(submit, self, AmbientState.capture().run, function, *args, **kwargs)
+    return propagating_start
+
+
+def _propagating_submit(submit: Any, patch: ProcessPatch) -> Any:
+    def propagating_submit(self: ThreadPoolExecutor, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any]
+        if patch.is_undone:
+            future = submit(self, function, *args, **kwargs)
+        else:  # a pool's threads outlive the state in force where they are started, so they start with none
+            future = EMPTY.run(submit, self, AmbientState.capture().run, function, *args, **kwargs)
         return future
 
-    threading.Thread.start = carrying_start  # type: ignore[method-assign]  # that is the point
-    ThreadPoolExecutor.submit = carrying_submit  # type: ignore[assignment,method-assign]
+    return propagating_submit
+
+
+def _propagate_to_greenlets() -> Undo:
+    is_undone = False
+
+    def on_spawn(greenlet: Any) -> None:
+        state = AmbientState.capture()
+        if greenlet.gr_context is None and state != EMPTY:
+            context = Context()  # as empty as a greenlet's is by itself
+            context.run(state.activate)
+            greenlet.gr_context = context
+
+    def on_import(gevent: Any) -> None:
+        if not is_undone:
+            gevent.Greenlet.add_spawn_callback(on_spawn)
+
+    wrapt.register_post_import_hook(on_import, _GREENLETS)
 
     def undo() -> None:
-        nonlocal carrying
-        carrying = False  # somebody may have wrapped them again
-        if threading.Thread.start is carrying_start:
-            threading.Thread.start = start  # type: ignore[method-assign]  # as it was
-        if ThreadPoolExecutor.submit is carrying_submit:
-            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
-
-    return undo
-
-
-def _carry_into_greenlets() -> Callable[[], None]:
-    carrying = True
-
-    def carry_into(greenlet: Any) -> None:
-        said = AmbientState.capture()
-        if greenlet.gr_context is None and said != EMPTY:
-            holding = Context()  # as empty as a greenlet's is by itself
-            holding.run(said.activate)
-            greenlet.gr_context = holding
-
-    def imported(gevent: Any) -> None:
-        if carrying:
-            gevent.Greenlet.add_spawn_callback(carry_into)
-
-    wrapt.register_post_import_hook(imported, _GREENLETS)
-
-    def undo() -> None:
-        nonlocal carrying
-        carrying = False
+        nonlocal is_undone
+        is_undone = True
         if _GREENLETS in sys.modules:
-            sys.modules[_GREENLETS].Greenlet.remove_spawn_callback(carry_into)
+            sys.modules[_GREENLETS].Greenlet.remove_spawn_callback(on_spawn)
 
     return undo
 
 
-class _Run:
-    """A thread's ``run``, once: then the thread has its own again."""
+class _RunOnce:
+    """``run`` of a thread with the state of its starter in force; then the thread has its own ``run`` again."""
 
-    __slots__ = ("_given", "_said", "_thread")
+    __slots__ = ("_own_run", "_state", "_thread")
 
-    def __init__(self, thread: threading.Thread, said: AmbientState) -> None:
-        self._given = vars(thread).get("run")
+    def __init__(self, thread: threading.Thread, state: AmbientState) -> None:
+        self._own_run = vars(thread).get("run")
         self._thread = thread
-        self._said = said
+        self._state = state
 
     def __call__(self) -> None:
         self.put_back()
-        self._said.run(self._thread.run)
+        self._state.run(self._thread.run)
 
     def put_back(self) -> None:
-        if self._given is None:
+        """Give the thread its own ``run`` again."""
+        if self._own_run is None:
             vars(self._thread).pop("run", None)
         else:
-            vars(self._thread)["run"] = self._given
+            vars(self._thread)["run"] = self._own_run

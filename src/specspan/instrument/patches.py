@@ -1,0 +1,129 @@
+"""Replacement of functions of other libraries: the one module that changes what is not specspan's.
+
+Methods of clients and frameworks are wrapped where they are defined. The few functions that are replaced for the whole
+process, whoever calls them, are listed in `PROCESS_PATCHES`. Everything can be undone, also from under replacements
+that somebody else has made since; what somebody holds where it cannot be taken away passes straight through.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import wrapt
+
+from specspan.instrument.block_base import Function, Wrapper
+
+Undo: TypeAlias = Callable[[], None]
+
+PROCESS_PATCHES: Mapping[str, str] = {
+    "opentelemetry.sdk.trace:Tracer.start_span": "instrument()",
+    "threading:Thread.start": 'instrument("threading")',
+    "concurrent.futures:ThreadPoolExecutor.submit": 'instrument("threading")',
+}
+"""Functions that are replaced for every caller in the process, and what replaces them."""
+
+
+class ProcessPatch:
+    """Function replaced for the whole process. Calling the patch undoes it."""
+
+    __slots__ = ("_attribute", "_original", "_owner", "_replacement", "is_undone")
+
+    def __init__(self, place: str, make: Callable[[Any, ProcessPatch], Function]) -> None:
+        """Replace a function.
+
+        Args:
+            place: one of `PROCESS_PATCHES`.
+            make: makes the replacement of the original and this patch. It passes straight through to the original once
+                ``is_undone``: somebody may have wrapped it again.
+        """
+        if place not in PROCESS_PATCHES:
+            raise ValueError(f"unknown place {place!r}: add it to PROCESS_PATCHES and to docs/process.md")
+        self.is_undone = False
+        self._owner, self._attribute = find_method(place)
+        self._original = vars(self._owner)[self._attribute]
+        self._replacement = functools.wraps(self._original)(make(self._original, self))
+        setattr(self._owner, self._attribute, self._replacement)
+
+    def __call__(self) -> None:
+        """Put the original back, and have the replacement pass through to it wherever somebody still holds it."""
+        self.is_undone = True
+        if vars(self._owner).get(self._attribute) is self._replacement:
+            setattr(self._owner, self._attribute, self._original)
+
+
+def find_method(place: str) -> tuple[Any, str]:
+    """Return the class that defines a method, or the module of a function, and its name there.
+
+    ``place`` is ``module:Class.method`` or ``module:function``. The owner is None where this version of the library has
+    no such method.
+    """
+    module_name, _, path = place.partition(":")
+    owner_path, _, attribute = path.rpartition(".")
+    try:
+        module = import_module(module_name)
+        owner = attrgetter(owner_path)(module) if owner_path else module
+    except (ImportError, AttributeError):
+        return None, attribute
+    return (owner if attribute in vars(owner) else None), attribute
+
+
+_FunctionWrapper: Any = wrapt.FunctionWrapper
+"""Generic to type checkers, and not yet in its oldest version."""
+
+
+class _MethodWrapper(_FunctionWrapper):  # type: ignore[misc]  # see there
+    """Wrapper around a method. Once it is undone it passes through, wherever somebody still holds it."""
+
+    def __init__(self, wrapped: Any, wrapper: Callable[..., Any]) -> None:
+        in_use = [True]
+        super().__init__(wrapped, wrapper, enabled=lambda: bool(in_use))
+        self._self_in_use = in_use
+
+
+def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper]) -> Undo:
+    """Wrap a method in what ``make`` makes for it. Returns what takes that away again, from under other wrappers, too.
+
+    Ours goes below the wrappers of others: what passes there is what the client itself made, and a span that others
+    make around it is current.
+    """
+    _drop_unused(owner, attribute)
+    outer, original = _innermost(owner, attribute)
+    wrapper = _MethodWrapper(original, make(original))
+    if outer is None:
+        setattr(owner, attribute, wrapper)
+    else:
+        outer.__wrapped__ = wrapper
+
+    def undo() -> None:
+        wrapper._self_in_use.clear()  # somebody may hold it where it cannot be taken away
+        if vars(owner).get(attribute) is wrapper:
+            setattr(owner, attribute, wrapper.__wrapped__)
+        for each in (outer, *_wrappers(owner, attribute)):
+            if each is not None and each.__wrapped__ is wrapper:
+                each.__wrapped__ = wrapper.__wrapped__
+
+    return undo
+
+
+def _wrappers(owner: Any, attribute: str) -> Iterator[Any]:
+    """Yield the wrappers around a method, the outermost first."""
+    function = vars(owner).get(attribute)
+    while isinstance(function, wrapt.FunctionWrapper):
+        yield function
+        function = function.__wrapped__
+
+
+def _drop_unused(owner: Any, attribute: str) -> None:
+    """Take away an undone wrapper that somebody had kept and has put back."""
+    while isinstance(function := vars(owner)[attribute], _MethodWrapper) and not function._self_in_use:
+        setattr(owner, attribute, function.__wrapped__)
+
+
+def _innermost(owner: Any, attribute: str) -> tuple[Any, Any]:
+    """Return the wrapper of somebody else's that holds the client's own method, if any, and that method."""
+    wrappers = list(_wrappers(owner, attribute))
+    return (wrappers[-1], wrappers[-1].__wrapped__) if wrappers else (None, vars(owner)[attribute])
