@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import Tracer
 import specspan
 from specspan._support import drop_counts
 from specspan.instrument import install
-from specspan.instrument.patches import find_method
+from specspan.instrument.patches import PROCESS_PATCHES, find_method
 
 Place = tuple[Any, str]
 Snapshot = Mapping[Any, Mapping[str, Any]]
@@ -39,8 +39,7 @@ def places() -> set[Place]:
     adapters: list[Any] = [each for _, met in install._registered() for each in met]
     methods = {method for each in adapters for method in each.methods}
     found = {find_method(method) for method in methods}
-    own = {(Thread, "start"), (ThreadPoolExecutor, "submit"), (Tracer, "start_span")}
-    return {(owner, attribute) for owner, attribute in found if owner is not None} | own
+    return {place for place in found if place[0] is not None} | {find_method(place) for place in PROCESS_PATCHES}
 
 
 @pytest.fixture

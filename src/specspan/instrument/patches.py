@@ -30,7 +30,7 @@ PROCESS_PATCHES: Mapping[str, str] = {
 class ProcessPatch:
     """Function replaced for the whole process. Calling the patch undoes it."""
 
-    __slots__ = ("_attribute", "_original", "_owner", "_replacement", "is_undone")
+    __slots__ = ("_attribute", "_inherited", "_original", "_owner", "_replacement", "is_undone")
 
     def __init__(self, place: str, make: Callable[[Any, ProcessPatch], Function]) -> None:
         """Replace a function.
@@ -43,15 +43,20 @@ class ProcessPatch:
         if place not in PROCESS_PATCHES:
             raise ValueError(f"unknown place {place!r}: add it to PROCESS_PATCHES and to docs/process.md")
         self.is_undone = False
-        self._owner, self._attribute = find_method(place)
-        self._original = vars(self._owner)[self._attribute]
+        self._owner, self._attribute = _owner_of(place)
+        self._inherited = self._attribute not in vars(self._owner)  # as in the classes that gevent puts in place
+        self._original = getattr(self._owner, self._attribute)
         self._replacement = functools.wraps(self._original)(make(self._original, self))
         setattr(self._owner, self._attribute, self._replacement)
 
     def __call__(self) -> None:
         """Put the original back, and have the replacement pass through to it wherever somebody still holds it."""
         self.is_undone = True
-        if vars(self._owner).get(self._attribute) is self._replacement:
+        if vars(self._owner).get(self._attribute) is not self._replacement:
+            return
+        if self._inherited:
+            delattr(self._owner, self._attribute)
+        else:
             setattr(self._owner, self._attribute, self._original)
 
 
@@ -61,14 +66,18 @@ def find_method(place: str) -> tuple[Any, str]:
     ``place`` is ``module:Class.method`` or ``module:function``. The owner is None where this version of the library has
     no such method.
     """
-    module_name, _, path = place.partition(":")
-    owner_path, _, attribute = path.rpartition(".")
     try:
-        module = import_module(module_name)
-        owner = attrgetter(owner_path)(module) if owner_path else module
+        owner, attribute = _owner_of(place)
     except (ImportError, AttributeError):
-        return None, attribute
+        return None, place.rpartition(":")[2].rpartition(".")[2]
     return (owner if attribute in vars(owner) else None), attribute
+
+
+def _owner_of(place: str) -> tuple[Any, str]:
+    module_name, _, path = place.partition(":")
+    module = import_module(module_name)
+    owner_path, _, attribute = path.rpartition(".")
+    return attrgetter(owner_path)(module) if owner_path else module, attribute
 
 
 _FunctionWrapper: Any = wrapt.FunctionWrapper
