@@ -1,4 +1,4 @@
-"""What a provider brings to the cases of `tests/instrument/test_provider_streams.py`: one stream of its real client.
+"""Stream of a provider's real client, for the cases of `tests/instrument/providers/test_provider_streams.py`.
 
 A module ``tests/support/streams_<provider>.py`` with ``STREAMS`` is found by its name.
 """
