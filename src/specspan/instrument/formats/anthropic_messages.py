@@ -33,7 +33,7 @@ _BOOKKEEPING_TYPES = ("redacted_thinking", "compaction", "fallback", "mcp_tool_l
 
 
 def read_message(message: Any, finish_reason: str | None = None) -> Message:
-    """Read one message."""
+    """Return the message in a dict or a client's object."""
     fields = as_mapping(message)
     return Message(as_str(fields.get("role")) or "assistant", read_parts(fields.get("content")), None, finish_reason)
 

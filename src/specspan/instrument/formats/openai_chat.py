@@ -43,7 +43,7 @@ _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 
 def read_message(message: Any, finish_reason: str | None = None) -> Message:
-    """Read one message."""
+    """Return the message in a dict or a client's object."""
     fields = as_mapping(message)
     parts = tuple([part for part, _ in _message_parts(fields)])
     return Message(as_str(fields.get("role")) or "assistant", parts, as_str(fields.get("name")), finish_reason)

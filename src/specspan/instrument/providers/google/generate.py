@@ -95,7 +95,7 @@ def _read_parameters(config: Any) -> Iterator[tuple[str, Attribute]]:
 
 
 def _output_type(config: Any) -> str | None:
-    """Return ``gen_ai.output.type``."""
+    """Return the attribute ``gen_ai.output.type``."""
     if get_field(config, "response_mime_type") == "application/json":
         return "json"
     modalities = [

@@ -56,7 +56,7 @@ def read_parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Attribu
 
 
 def output_type(response_format: Any) -> str | None:
-    """Return ``gen_ai.output.type``."""
+    """Return the attribute ``gen_ai.output.type``."""
     if response_format is None:
         return None
     is_text = not isinstance(response_format, type) and as_mapping(response_format).get("type") == "text"

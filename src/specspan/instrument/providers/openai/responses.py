@@ -62,7 +62,7 @@ def _read_parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Attrib
 
 
 def _output_type(arguments: Mapping[str, Any]) -> str | None:
-    """Return ``gen_ai.output.type``."""
+    """Return the attribute ``gen_ai.output.type``."""
     if unset_to_none(arguments.get("text_format")):
         return "json"
     kind = as_mapping(as_mapping(unset_to_none(arguments.get("text"))).get("format")).get("type")
