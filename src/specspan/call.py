@@ -43,12 +43,12 @@ class Refusal:
     content: str
 
 
-class _NotTold(Enum):
-    NOT_TOLD = ""
+class _Unknown(Enum):
+    ARGUMENTS = ""
 
 
-NOT_TOLD: Final = _NotTold.NOT_TOLD
-"""Arguments of a tool call of which somebody else told the name alone."""
+UNKNOWN_ARGUMENTS: Final = _Unknown.ARGUMENTS
+"""Arguments of a tool call of which other instrumentation recorded the name alone."""
 
 
 @quickly_made

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from specspan.bridges.dialect import Dialect, Event, RecordedSpan, iter_dialects
 from specspan.call import (
-    NOT_TOLD,
+    UNKNOWN_ARGUMENTS,
     WHOLE,
     Gaps,
     Media,
@@ -189,7 +189,7 @@ def test_openinference_with_content_of_several_kinds() -> None:
         },
     )
     assert said(found)[0] == [("user", (Text("hi"), Media("image", None, "image/png")))]
-    assert said(found)[1] == [("assistant", (ToolCall("get", NOT_TOLD),))]
+    assert said(found)[1] == [("assistant", (ToolCall("get", UNKNOWN_ARGUMENTS),))]
     assert found.gaps == Gaps(arguments="content_not_recorded")
     assert found.request.tools == ({"name": "get"},)
     assert found.response is not None
@@ -334,7 +334,7 @@ def test_pydantic_ai_without_content() -> None:
         },
         scope="pydantic-ai",
     )
-    assert found.tool_calls == (ToolCall("get", NOT_TOLD, "1"),)
+    assert found.tool_calls == (ToolCall("get", UNKNOWN_ARGUMENTS, "1"),)
     assert found.gaps == Gaps("content_not_recorded", "content_not_recorded", None, "content_not_recorded")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from policies import answered, bound, pattern, policy, says
 
-from specspan.call import NOT_TOLD, CallContext, Gaps, ModelCall, ToolCall
+from specspan.call import UNKNOWN_ARGUMENTS, CallContext, Gaps, ModelCall, ToolCall
 from specspan.checks.check import Check
 from specspan.checks.kinds import tools
 from specspan.checks.kinds.pattern import build
@@ -87,7 +87,7 @@ def test_a_function_that_finds_for_itself_that_the_clause_complies_does_not_make
 
 
 def tool_calls(*names: str) -> ModelCall:
-    return short(answered(tools=[ToolCall(name, NOT_TOLD) for name in names]), output=UNSEEN, arguments=UNSEEN)
+    return short(answered(tools=[ToolCall(name, UNKNOWN_ARGUMENTS) for name in names]), output=UNSEEN, arguments=UNSEEN)
 
 
 @pytest.mark.parametrize(("name", "outcome"), [("search", Outcome.COMPLIED), ("wipe", Outcome.VIOLATED)])

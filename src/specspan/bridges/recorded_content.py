@@ -9,7 +9,7 @@ from typing import Any
 from specspan._support import drop_counts
 from specspan.bridges.dialect import RecordedSpan
 from specspan.call import (
-    NOT_TOLD,
+    UNKNOWN_ARGUMENTS,
     Gaps,
     Message,
     Part,
@@ -96,10 +96,10 @@ class ContentReader:
             return None
 
     def read_arguments(self, value: Any) -> Any:
-        """Return the arguments of a tool call: parsed JSON, the text, or `NOT_TOLD`."""
+        """Return the arguments of a tool call: parsed JSON, the text, or `UNKNOWN_ARGUMENTS`."""
         if value is None or (isinstance(value, str) and value.startswith(_REDACTION_MARKS)):
             self.note_missing(NOT_RECORDED if value is None else WITHHELD, "arguments")
-            return NOT_TOLD
+            return UNKNOWN_ARGUMENTS
         if not isinstance(value, str):
             return value
         if self._is_truncated(value):

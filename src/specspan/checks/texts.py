@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from specspan._support import drop_counts
-from specspan.call import NOT_TOLD, Message, ModelCall, Part, Refusal, Text, ToolCall, ToolCallResponse
+from specspan.call import UNKNOWN_ARGUMENTS, Message, ModelCall, Part, Refusal, Text, ToolCall, ToolCallResponse
 from specspan.checks.check import TextAt
 from specspan.decision import Stage
 
@@ -49,7 +49,7 @@ def as_text(value: Any) -> str:
     """Return a value as the text a check reads: a string as it is, nothing for None, else JSON."""
     if isinstance(value, str):
         return str.__str__(value)  # a subclass of somebody else's may misrepresent itself
-    if value is None or value is NOT_TOLD:
+    if value is None or value is UNKNOWN_ARGUMENTS:
         return ""
     try:
         return json.dumps(value, ensure_ascii=False)

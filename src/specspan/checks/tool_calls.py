@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from specspan.call import NOT_TOLD, CallContext, ModelCall, Side, ToolCall
+from specspan.call import UNKNOWN_ARGUMENTS, CallContext, ModelCall, Side, ToolCall
 from specspan.checks.check import CheckConfigError, CheckResult, CheckTraits, PartialFindings, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import Evidence, Finding, Outcome, Stage
@@ -59,7 +59,7 @@ def out_of_scope(context: CallContext, tool: ToolCall) -> str | None:
 
 def broken_limit(limits: Mapping[str, ArgumentLimit], arguments: Any) -> str | None:
     """Return the reason for which ``arguments`` break a limit; None if they keep to all, or are not known."""
-    if not limits or arguments is NOT_TOLD:
+    if not limits or arguments is UNKNOWN_ARGUMENTS:
         return None
     if not isinstance(arguments, Mapping):
         return "arguments_not_an_object"
@@ -139,7 +139,7 @@ def _outside_scope(scope: ScopeOfAutonomy, tool: ToolCall) -> str | None:
 
 def _has_unknown_arguments(scope: ScopeOfAutonomy | None, tool: ToolCall) -> bool:
     """Return whether a scope limits arguments of a tool call that are not known."""
-    return tool.arguments is NOT_TOLD and scope is not None and bool(scope.limits.get(tool.name))
+    return tool.arguments is UNKNOWN_ARGUMENTS and scope is not None and bool(scope.limits.get(tool.name))
 
 
 def _is_exhausted(budgets: Sequence[Budget]) -> bool:

@@ -27,7 +27,7 @@ ActionRule: TypeAlias = Callable[[Finding], Action]
 
 
 class Reversibility(Enum):
-    """What can still be done about the texts of an answer. Tool calls can be stopped in every case."""
+    """Degree to which an answer's texts can still be changed. Tool calls can be stopped in every case."""
 
     FULL = "full"
     """The texts can be rewritten and stopped."""

@@ -82,7 +82,7 @@ class BaselineOutcomes:
         before = [self._outcome_of_clause[clause] for clause in changed]
         baseline = self._outcomes.summary
 
-        def added(outcome: Outcome) -> int:
+        def increase(outcome: Outcome) -> int:
             return len(groups.get(outcome, ())) - before.count(outcome)
 
         summary = replace(
@@ -92,10 +92,10 @@ class BaselineOutcomes:
             uncertain=tuple(groups.get(Outcome.UNCERTAIN, ())),
             errored=tuple(groups.get(Outcome.ERROR, ())),
             pending=tuple(groups.get(Outcome.PENDING, ())),
-            not_applicable=baseline.not_applicable + added(Outcome.NOT_APPLICABLE),
-            unassessed=baseline.unassessed + added(Outcome.UNASSESSED),
+            not_applicable=baseline.not_applicable + increase(Outcome.NOT_APPLICABLE),
+            unassessed=baseline.unassessed + increase(Outcome.UNASSESSED),
         )
-        return Outcomes(findings, summary, self._outcomes.complied + added(Outcome.COMPLIED))
+        return Outcomes(findings, summary, self._outcomes.complied + increase(Outcome.COMPLIED))
 
     def _applied_text(self, changed: Mapping[str, Outcome]) -> str:
         """Return `Summary.applied`, remembered by the clauses that joined or left it: there are few such sets."""

@@ -23,7 +23,7 @@ Span: TypeAlias = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What to do with a call now. In observe mode it never asks for anything."""
+    """Action to take on a call now. In observe mode it never asks for anything."""
 
     action: Action = Action.ALLOW
     edits: Mapping[str, str] = field(default_factory=dict)

@@ -20,9 +20,9 @@ KIND = "code"
 
 
 class CodeConfig(BaseModel):
-    """What a policy file says under ``code``; a single string is the ``name``.
+    """Configuration under ``code``; a single string is the ``name``.
 
-    What it leaves out is as the registration says.
+    Keys that are left out have the values of the registration.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
@@ -31,7 +31,7 @@ class CodeConfig(BaseModel):
     """Name given to `specspan.check`, or ``package.module:function``."""
     stage: Stage | None = Field(default=None, strict=False)
     timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Time the function may take; null runs it on the caller's thread, unlimited."""
+    """Seconds the function may take; null runs it on the caller's thread, without a limit."""
     version: str | None = None
 
 

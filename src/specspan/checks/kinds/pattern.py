@@ -29,20 +29,20 @@ _NEEDED_SIDES = {
 
 
 class PatternConfig(BaseModel):
-    """What a policy file says under ``pattern``; a single string is the one pattern of ``any``."""
+    """Configuration under ``pattern``; a single string is the one pattern of ``any``."""
 
     model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
     stage: Stage = Field(default=Stage.OUTPUT, strict=False)
     any: list[str] = []
-    """Patterns of which none may hit."""
+    """Patterns of which none may match."""
     require: list[str] = []
-    """Patterns that each must hit in every message looked at."""
+    """Patterns that must each match in every message that is read."""
     reason: str | None = None
-    """The low-cardinality code of a violation."""
+    """Low-cardinality code of a violation."""
     ignore_case: bool = False
     roles: list[str] | None = Field(default=None, min_length=1)
-    """Roles of the messages to look at; by default ``user`` and ``tool`` on input, every role elsewhere."""
+    """Roles of the messages to read; by default ``user`` and ``tool`` on input, every role elsewhere."""
     name: str | None = None
     version: str = "1"
 

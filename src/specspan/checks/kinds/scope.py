@@ -19,7 +19,7 @@ KIND = "scope"
 
 
 class ScopeConfig(BaseModel):
-    """What a policy file says under ``scope``."""
+    """Configuration under ``scope``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

@@ -25,7 +25,7 @@ KIND = "tools"
 
 
 class LimitConfig(BaseModel):
-    """What one argument must be. An argument with a limit must be there, unless it is ``optional``."""
+    """Limit of one argument. An argument with a limit must be there, unless it is ``optional``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -38,7 +38,7 @@ class LimitConfig(BaseModel):
 
 
 class ToolsConfig(BaseModel):
-    """What a policy file says under ``tools``. What the call's scope of autonomy leaves out is never allowed."""
+    """Configuration under ``tools``. A tool that the call's scope of autonomy leaves out is never allowed."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class ToolsConfig(BaseModel):
     deny: list[str] = []
     """Tools that may not be called."""
     limits: dict[str, dict[str, LimitConfig]] = {}
-    """By tool and argument, what the argument must be."""
+    """By tool and argument, the limit of the argument."""
     version: str = "1"
 
 
