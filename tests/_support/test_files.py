@@ -46,7 +46,7 @@ def test_what_is_no_text_is_refused(content: bytes, said: str, tmp_path: Path, m
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("absent", "absent: there is no such file. Check the path."),
+        ("absent", "absent: no such file. Check the path."),
         (".", ".: this is a directory. Name the file in it."),
         ("zero\0byte", "zero\0byte: it cannot be opened: embedded null byte. Check the path and its permissions."),
         ("a" * 300, f"{'a' * 300}: it cannot be opened: File name too long. Check the path and its permissions."),

@@ -279,7 +279,7 @@ def test_an_absent_file_is_named() -> None:
     """Exit code 2, and what to do."""
     result = run("check", "absent.yaml")
     assert result.exit_code == 2
-    assert result.stderr.startswith("absent.yaml: there is no such file. Check the path.")
+    assert result.stderr.startswith("absent.yaml: no such file. Check the path.")
 
 
 CODE_POLICY = "spec: shop.md\nclauses: {be_polite: {checks: [{code: polite_words}]}}\n"

@@ -155,7 +155,7 @@ def test_what_cannot_be_read_ends_with_two(arguments: tuple[str, ...]) -> None:
     """A missing file is named, and the exit code is 2."""
     ran = run(*arguments)
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert f"specspan: {arguments[-1]}: there is no such file" in ran.stderr
+    assert f"specspan: {arguments[-1]}: no such file" in ran.stderr
 
 
 def test_editions_are_named_as_policies_name_them(model_specs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def test_an_id_must_find_one_trace(specspan: Run, recorded: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "there is no such file. Run `specspan demo`"),
+        (None, "no such file. Run `specspan demo`"),
         (b"", "nothing was ever recorded in it. Run `specspan demo`"),
         (b"no database" * 99, "file is not a database. Name another file"),
     ],
@@ -177,7 +177,7 @@ def test_a_record_that_was_tampered_with_is_one_line(specspan: Run, recorded: Pa
     ran = specspan("traces", "show", "2", "--db", recorded)
 
     assert ran.code == 2
-    assert "holds a record that is no JSON" in ran.err
+    assert "holds an invalid JSON record" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_more_problems_than_anybody_reads_end_the_reading(read: Read) -> None:
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     """A missing file is a problem of the policy."""
-    with pytest.raises(PolicyError, match=r"absent\.yaml: there is no such file. Check the path."):
+    with pytest.raises(PolicyError, match=r"absent\.yaml: no such file. Check the path."):
         read_document(tmp_path / "absent.yaml")
 
 

@@ -213,11 +213,11 @@ def test_every_problem_is_told_in_the_file_it_stands_in() -> None:
 REFUSALS = {
     "absent": (
         {"top": "mode: observe\nextends: bsae.yaml\n"},
-        "top.yaml:2: extends: bsae.yaml: there is no such file. Check the path.",
+        "top.yaml:2: extends: bsae.yaml: no such file. Check the path.",
     ),
     "absent, two files down": (
         {"top": "extends: mid.yaml\n", "mid": "mode: observe\nextends: low.yaml\n"},
-        "mid.yaml:2: extends: low.yaml: there is no such file. Check the path.",
+        "mid.yaml:2: extends: low.yaml: no such file. Check the path.",
     ),
     "not YAML": (
         {"top": "extends: low.yaml\n", "low": "spec: house.md\nspec: house.md\n"},

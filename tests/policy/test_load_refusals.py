@@ -91,7 +91,7 @@ REFUSALS = {
     ),
     "spec file absent": (
         "mode: observe\nspec: hause.md\n",
-        "policy.yaml:2: spec: hause.md: there is no such file. Check the path.",
+        "policy.yaml:2: spec: hause.md: no such file. Check the path.",
     ),
     "malformed digest": (
         "spec: {path: house.md, digest: 123abc}\n",

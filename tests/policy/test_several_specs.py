@@ -223,7 +223,7 @@ REFUSALS = {
     "no specs": ("specs: []\n", "policy.yaml:1: specs: names no spec. Write a list of paths."),
     "absent spec": (
         "specs:\n  - house.md\n  - clubb.md\n",
-        "policy.yaml:3: specs[1]: clubb.md: there is no such file. Check the path.",
+        "policy.yaml:3: specs[1]: clubb.md: no such file. Check the path.",
     ),
 }
 

@@ -165,7 +165,7 @@ def test_a_file_that_is_no_table_is_refused(text: str, said: str) -> None:
 
 def test_a_file_that_is_absent_is_refused() -> None:
     """A path that leads nowhere is named."""
-    assert refusal(Path("absent.yaml")) == "absent.yaml: there is no such file. Check the path."
+    assert refusal(Path("absent.yaml")) == "absent.yaml: no such file. Check the path."
 
 
 def test_a_refused_policy_refuses_the_tests() -> None:

@@ -338,7 +338,7 @@ def test_a_deleted_file_leaves_its_policy_in_force(metrics: Metrics, caplog: pyt
     configured(meter_provider=metrics.provider)
     Path("policy.yaml").unlink()
     assert settle() is PollResult.REFUSED
-    assert "there is no such file" in caplog.text
+    assert "no such file" in caplog.text
     assert (in_force(), metrics()["specspan.policy.stale"]) == ("first", {(): 1})
     Path("policy.yaml").write_text(SECOND)
     assert settle() is PollResult.RELOADED
@@ -558,7 +558,9 @@ def test_what_changes_while_it_is_read_is_read_again() -> None:
     assert [held.reloader.poll(), len(held.taken)] == [PollResult.RELOADED, 1]
 
 
-def test_whatever_loading_raises_the_old_policy_stays(caplog: pytest.LogCaptureFixture) -> None:
+def test_whatever_loading_raises_the_old_policy_stays(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A failure of our own, or of somebody's plug-in, is counted as internal besides, and ends no thread."""
 
     def load() -> Policy:
@@ -568,10 +570,11 @@ def test_whatever_loading_raises_the_old_policy_stays(caplog: pytest.LogCaptureF
 
     held = Held(load)
     before = drop_counts.totals().get(("internal", "runtime.reload"), 0)
+    monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS")
     Path("policy.yaml").write_text(SECOND)
     assert [held.reloader.poll() for _ in range(3)] == [PollResult.CHANGING, PollResult.REFUSED, PollResult.UNCHANGED]
     assert held.taken == []
     assert drop_counts.totals()[("internal", "runtime.reload")] == before + 1
-    assert caplog.messages[-1].endswith("\nRuntimeError: a plug-in broke")
+    assert any(message.endswith("\nRuntimeError: a plug-in broke") for message in caplog.messages)
     Path("policy.yaml").write_text(FIRST)
     assert [held.reloader.poll() for _ in range(2)] == [PollResult.CHANGING, PollResult.RELOADED]

@@ -1,1 +1,1 @@
-"""Small tools that every room uses: the guard against our own failures, loss counts, messages, files, plug-ins."""
+"""Small tools that every room uses: internal failures, loss counts, messages, files, plug-ins, processes, caches."""

@@ -1,4 +1,4 @@
-"""Reading a text that somebody wrote: its size bounded, its encoding checked, what is wrong told with a remedy."""
+"""Reader of text files with a bound on size, a check of the encoding, and a remedy for every problem."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from specspan.errors import ConfigurationError, Problem
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A file that was read."""
+    """Text file that was read."""
 
     source: str
-    """Its path as it was given; messages name it."""
+    """Path as it was given, which messages name."""
     digest: str
-    """``sha256:`` and the hex digest of its bytes."""
+    """``sha256:`` and the hex digest of the bytes."""
     text: str
-    """Without a byte order mark, lines ended as in the file."""
+    """Text without a byte order mark, lines ended as in the file."""
 
 
 def read_text_file(
     path: str | os.PathLike[str], *, what: str, max_bytes: int, error: type[ConfigurationError]
 ) -> TextFile:
-    """Read a file in UTF-8.
+    """Return a file in UTF-8.
 
     Args:
         path: the file.
-        what: what it is to be, such as ``spec``; remedies name it.
+        what: kind of file, such as ``spec``, which remedies name.
         max_bytes: a larger file is refused without being read to its end.
-        error: what is raised when it cannot be read.
+        error: type of error that is raised when the file cannot be read.
     """
     source = os.fspath(path)
-    _note(source, None)
+    _record_read(source, None)
     try:
-        data = _bytes(source, what, max_bytes)
+        data = _read_bytes(source, what, max_bytes)
         digest = f"sha256:{sha256(data).hexdigest()}"
-        _note(source, digest)
-        return TextFile(source, digest, _text(data, what))
+        _record_read(source, digest)
+        return TextFile(source, digest, _decode(data, what))
     except _Unreadable as unreadable:
         raise error(source, unreadable.problem) from unreadable.__cause__
 
 
-_noted: ContextVar[dict[str, str | None] | None] = ContextVar("specspan.noted_files", default=None)
+_file_reads: ContextVar[dict[str, str | None] | None] = ContextVar("specspan.file_reads", default=None)
 
 
 @contextmanager
 def record_file_reads() -> Iterator[Mapping[str, str | None]]:
-    """Note every file that `read_text_file` is asked for in the block.
+    """Yield the files that `read_text_file` reads inside the block: by absolute path, the digest of the bytes.
 
-    Gives, by absolute path, the digest of what was read; None where nothing could be.
+    The digest is None for a file that could not be read.
     """
-    noted: dict[str, str | None] = {}
-    token = _noted.set(noted)
+    digests: dict[str, str | None] = {}
+    token = _file_reads.set(digests)
     try:
-        yield noted
+        yield digests
     finally:
-        _noted.reset(token)
+        _file_reads.reset(token)
 
 
-def _note(source: str, digest: str | None) -> None:
-    noted = _noted.get()
-    if noted is not None:
-        noted[os.path.abspath(source)] = digest  # noqa: PTH100 - links stay links: they may come to lead elsewhere
+def _record_read(source: str, digest: str | None) -> None:
+    digests = _file_reads.get()
+    if digests is not None:
+        digests[os.path.abspath(source)] = digest  # noqa: PTH100 - links stay links: they may come to lead elsewhere
 
 
 class _Unreadable(Exception):
@@ -76,13 +76,13 @@ class _Unreadable(Exception):
         self.problem = Problem(message, remedy, line)
 
 
-def _bytes(source: str, what: str, max_bytes: int) -> bytes:
+def _read_bytes(source: str, what: str, max_bytes: int) -> bytes:
     try:
         with Path(source).open("rb") as file:
             known_size = os.fstat(file.fileno()).st_size
             data = b"" if known_size > max_bytes else file.read(max_bytes + 1)  # a pipe or a device has no size
     except FileNotFoundError as error:
-        raise _Unreadable("there is no such file", "Check the path.") from error
+        raise _Unreadable("no such file", "Check the path.") from error
     except IsADirectoryError as error:
         raise _Unreadable("this is a directory", "Name the file in it.") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -93,7 +93,7 @@ def _bytes(source: str, what: str, max_bytes: int) -> bytes:
     return data
 
 
-def _text(data: bytes, what: str) -> str:
+def _decode(data: bytes, what: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _Unreadable("this is UTF-16", "Save it as UTF-8.")
     if b"\0" in data:

@@ -1,7 +1,8 @@
-"""The one guard between specspan's own failures and the application.
+"""Containment of specspan's own failures, which must not reach the application.
 
 A failure inside specspan is counted, logged once for each place it happens, and goes no further. Under our own tests
-(``SPECSPAN_RAISE_INTERNAL_ERRORS=1``) it is raised again, so that none hides.
+(``SPECSPAN_RAISE_INTERNAL_ERRORS=1``) it is raised again, so that none hides. There are two forms: `guard` for a block,
+and `contain` for the ``except`` clause of code that every model call passes, where a context manager costs too much.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ _logged: set[str] = set()
 class guard:
     """Context manager around work that must not harm the application: ``with guard("record.span"): ...``.
 
-    `Blocked` and everything that is not an `Exception` (cancellation, exit) pass through unchanged. What every model
-    call passes says the same with ``except Blocked: raise`` and `contain`: a context manager costs what six attributes
-    of a span do.
+    `Blocked` and everything that is not an `Exception` (cancellation, exit) pass through unchanged.
     """
 
     __slots__ = ("_place",)
@@ -36,24 +35,28 @@ class guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
         if error is None or isinstance(error, Blocked) or not isinstance(error, Exception):
             return False
-        report(self._place, error)
-        return not _raises_again()
+        _report(self._place, error)
+        return not _raises_internal_errors()
 
 
 def contain(place: str, error: Exception) -> None:
-    """What `guard` does with an error, for ``except Exception as error`` around work that must not harm."""
-    report(place, error)
-    if _raises_again():
+    """Count and log an internal failure at ``place``, in an ``except Exception as error`` clause.
+
+    Code that may raise `Blocked` writes ``except Blocked: raise`` before that clause. A `guard` costs as much as six
+    attributes of a span, this nothing until there is an error.
+    """
+    _report(place, error)
+    if _raises_internal_errors():
         raise error
 
 
-def report(place: str, error: Exception) -> None:
-    """Count an internal failure at ``place`` and log it, the first time with its traceback."""
+def _report(place: str, error: Exception) -> None:
+    """Count an internal failure, and log the first one at ``place`` with its traceback."""
     drop_counts.count("internal", place)
     if place not in _logged:
         _logged.add(place)
         _log.error("specspan failed in %s; the application goes on without it", place, exc_info=error)
 
 
-def _raises_again() -> bool:
+def _raises_internal_errors() -> bool:
     return bool(os.environ.get("SPECSPAN_RAISE_INTERNAL_ERRORS"))

@@ -1,4 +1,4 @@
-"""How a message names things: in quotes, short, and with what somebody may have meant."""
+"""Wording of messages: names in quotes, short values, nearest names as remedies, and all problems of a file at once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from typing import Any
 from specspan.errors import ConfigurationError, Problem
 
 _MAX_NAME = 100
-"""Longer ones are not compared: nobody means them, and comparing takes time that grows with their square."""
+"""Length of the longest name that is compared: comparing takes time that grows with its square."""
 
 _MAX_KNOWN = 5_000
-"""Of more, the first are compared: a file may have a hundred names to look for, and each is held against all."""
+"""Number of known names that are compared: a file may have a hundred unknown names, each compared with all."""
+
+
+MAX_PROBLEMS = 100
+"""Number of problems at which reading stops."""
+
+_MAX_MESSAGE_CHARS = 300
 
 
 def nearest_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """The known names most like ``name``, the most alike first; none where nothing is alike."""
+    """Return the known names most like ``name``, the most alike first; none where nothing is alike."""
     if len(name) > _MAX_NAME:
         return []
     by_fold = {candidate.lower(): candidate for candidate in islice(known, _MAX_KNOWN)}
@@ -26,19 +32,19 @@ def nearest_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """A remedy that asks for the nearest names, or says ``otherwise``."""
+    """Return a remedy that asks for the nearest names, or ``otherwise`` where none is near."""
     close = nearest_names(name, known)
     return f"Did you mean {quoted_list(close, 'or')}?" if close else otherwise
 
 
 def quoted_list(names: Iterable[str], word: str = "and") -> str:
-    """Names in quotes as a sentence lists them: ``'a', 'b' or 'c'``."""
+    """Return names in quotes as a sentence lists them: ``'a', 'b' or 'c'``."""
     quoted = [repr(name) for name in names]
     return f" {word} ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
 
 
 def format_value(value: Any) -> str:
-    """A value as a message shows it: short, in one line, nothing a terminal would obey."""
+    """Return a value as a message shows it: short, in one line, without terminal control characters."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, (list, tuple)):
@@ -50,56 +56,47 @@ def format_value(value: Any) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """A remedy in the form all of them have: a capital first, a stop at the end."""
+    """Return a remedy with a capital first and a full stop at the end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
-# MERGED problems: What is wrong in one file, gathered so that it is named all at once.
-
-
-MAX_PROBLEMS = 100
-"""Reading stops here: whoever has so many mends the first of them first."""
-
-_MAX_MESSAGE_CHARS = 300
-
-
 class Problems:
-    """The problems of one file, or of one file and those it builds on."""
+    """Problems of one file, or of one file and the files it extends."""
 
     def __init__(self, source: str, error: type[ConfigurationError]) -> None:
         self._source = source
         self._error = error
-        self._found: list[Problem] = []
+        self._problems: list[Problem] = []
 
     def add(self, problem: Problem) -> None:
-        """Note a problem.
+        """Add one problem to those of the file.
 
         Raises:
-            ConfigurationError: of the kind given; this problem is the last one that is read on for.
+            ConfigurationError: of the type given, when this is the last problem that is read on for.
         """
         message = problem.message
         if len(message) > _MAX_MESSAGE_CHARS:
             problem = replace(problem, message=f"{message[:_MAX_MESSAGE_CHARS]}…")
-        self._found.append(problem)
-        if len(self._found) == MAX_PROBLEMS:
+        self._problems.append(problem)
+        if len(self._problems) == MAX_PROBLEMS:
             raise self.error(Problem(f"reading stopped at {MAX_PROBLEMS} problems", "Mend these first."))
 
     def add_all(self, problems: Iterable[Problem]) -> None:
-        """Note several."""
+        """Add several problems to those of the file."""
         for problem in problems:
             self.add(problem)
 
     def error(self, *last: Problem) -> ConfigurationError:
-        """The error that names every problem in the order of lines, those in other files last; and then ``last``."""
-        return self._error(self._source, *sorted(self._found, key=_place), *last)
+        """Return the error that names every problem by line, those in other files later, then ``last``."""
+        return self._error(self._source, *sorted(self._problems, key=_place), *last)
 
     def raise_if_any(self) -> None:
-        """End the reading of a file that has a problem.
+        """Raise the error that names every problem, where there is one.
 
         Raises:
-            ConfigurationError: of the kind given, naming every problem.
+            ConfigurationError: of the type given.
         """
-        if self._found:
+        if self._problems:
             raise self.error()
 
 

@@ -1,4 +1,4 @@
-"""Finding parts by registration: modules of one package, and entry points of other distributions.
+"""Discovery of parts by registration: modules of one package, and entry points of other distributions.
 
 Adding a provider, a reader, a kind of check or a command is adding one module; no list names it.
 """
@@ -15,16 +15,16 @@ _log = logging.getLogger("specspan")
 
 
 def iter_modules(package: str) -> Iterator[Any]:
-    """Every public module directly inside ``package``, imported, in the order of their names."""
+    """Yield every public module directly inside ``package``, imported, in the order of names."""
     for info in sorted(pkgutil.iter_modules(import_module(package).__path__), key=lambda info: info.name):
         if not info.name.startswith("_"):
             yield import_module(f"{package}.{info.name}")
 
 
 def iter_plugins(group: str) -> Iterator[tuple[str, Any]]:
-    """Every object that other distributions registered under an entry-point ``group``, by name.
+    """Yield every object that other distributions registered under an entry-point ``group``, with its name.
 
-    One that cannot be imported is logged and left out: a broken plug-in harms nobody else.
+    A plug-in that cannot be imported is logged and left out, so that it harms no other.
     """
     for entry_point in metadata.entry_points(group=group):
         try:

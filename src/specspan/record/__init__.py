@@ -1,1 +1,1 @@
-"""Where decisions go."""
+"""Recording of decisions: spans, events, metrics, log records and decision records."""

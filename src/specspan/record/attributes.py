@@ -271,8 +271,8 @@ APPLIED = FAULTS | {Outcome.COMPLIED, Outcome.OVERRIDDEN}
 """Outcomes of a clause that applied to the call."""
 
 
-def finding_attributes(finding: Finding, *, explained: bool) -> Attributes:
-    """Return a finding's attributes; its explanation only where ``explained``, as it may quote content."""
+def finding_attributes(finding: Finding, *, with_explanation: bool) -> Attributes:
+    """Return a finding's attributes; its explanation only where ``with_explanation``, as it may quote content."""
     values: Attributes = {
         names.FINDING_CLAUSE: finding.clause,
         names.FINDING_AUTHORITY: finding.authority,
@@ -293,7 +293,7 @@ def finding_attributes(finding: Finding, *, explained: bool) -> Attributes:
         values[names.CHECK_NAME] = finding.check.name
         values[names.CHECK_KIND] = finding.check.mechanism.value
         values[names.CHECK_VERSION] = finding.check.version
-    if explained and finding.explanation is not None:
+    if with_explanation and finding.explanation is not None:
         values[names.FINDING_EXPLANATION] = safe_text(finding.explanation)
     return values
 

@@ -52,7 +52,7 @@ class RecordBuilder:
     """Builder of the records of one service."""
 
     service: Service
-    explained: bool = False
+    with_explanations: bool = False
     """True where explanations, which may quote content, are recorded."""
     digest_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _service: Record = field(init=False, repr=False)
@@ -172,7 +172,7 @@ class RecordBuilder:
             "evidence": [asdict(piece) for piece in finding.evidence],
             "duration_ns": finding.duration_ns,
         }
-        if self.explained and finding.explanation is not None:
+        if self.with_explanations and finding.explanation is not None:
             record["explanation"] = safe_text(finding.explanation)
         return record
 

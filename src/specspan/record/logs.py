@@ -49,7 +49,7 @@ class LogRecords:
                 self._write_finding(record, record.decision, finding, context)
 
     def _write_finding(self, record: CallRecord, decision: Decision, finding: Finding, context: Context) -> None:
-        common = attributes.finding_attributes(finding, explained=False)
+        common = attributes.finding_attributes(finding, with_explanation=False)
         common[names.DECISION_ID] = decision.id
         response = record.call.response
         if response is not None and response.id is not None:

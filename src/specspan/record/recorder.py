@@ -255,7 +255,7 @@ class Recorder:
     def _add_events(self, span: Span, decision: Decision, span_attributes: attributes.Attributes) -> None:
         findings = attributes.findings_for_events(decision, self._settings.finding_events)
         for finding in findings[: attributes.MAX_EVENTS]:
-            values = attributes.finding_attributes(finding, explained=self._settings.content.on_spans)
+            values = attributes.finding_attributes(finding, with_explanation=self._settings.content.on_spans)
             span.add_event(conventions.EVENT_FINDING, values | {conventions.DECISION_ID: decision.id})
         dropped = len(findings) - attributes.MAX_EVENTS
         if dropped > 0:
@@ -283,10 +283,10 @@ class Recorder:
 
 def _record_builder(settings: Settings, resource: Resource | None) -> RecordBuilder:
     service = service_from_resource(resource.attributes if resource is not None else {})
-    explained = settings.content is not Content.NO_CONTENT
+    with_explanations = settings.content is not Content.NO_CONTENT
     if settings.digest_key is None:
-        return RecordBuilder(service, explained)
-    return RecordBuilder(service, explained, settings.digest_key)
+        return RecordBuilder(service, with_explanations)
+    return RecordBuilder(service, with_explanations, settings.digest_key)
 
 
 def _content_attributes(call: ModelCall) -> attributes.Attributes:

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from specspan._support import process
 from specspan._support.files import record_file_reads
-from specspan._support.guard import guard, report
+from specspan._support.guard import contain, guard
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError
 from specspan.policy.policy import Policy
@@ -98,8 +98,8 @@ class PolicyReloader:
             self._last_seen = {**digests, **new}
             return PollResult.CHANGING  # they, too, must stand still
         if isinstance(engine, Exception):
-            self._refuse(engine)
             self._settled = digests  # also what the policy in force was read from, in case that comes back
+            self._refuse(engine)
             return PollResult.REFUSED
         self._swap_engine(engine)
         self._settled = {path: digests[path] for path in watchable}
@@ -110,17 +110,17 @@ class PolicyReloader:
     def _load_engine(self) -> Engine | Exception:
         try:
             policy = self._load()
-            return Engine(policy) if policy is not None else ValueError("there is no policy")
+            return Engine(policy) if policy is not None else ValueError("missing policy")
         except Exception as error:  # whatever stands in the file, the application goes on under the policy it has
             return error
 
     def _refuse(self, error: Exception) -> None:
         self._metrics.count_refusal()
-        reason = str(error)
-        if not isinstance(error, ConfigurationError):
-            report("runtime.reload", error)
-            reason = f"{type(error).__name__}: {error}"
+        is_internal = not isinstance(error, ConfigurationError)
+        reason = f"{type(error).__name__}: {error}" if is_internal else str(error)
         _log.error("a changed policy was refused, and the one in force stays:\n%s", reason)
+        if is_internal:
+            contain("runtime.reload", error)
 
 
 def _watchable(read: Digests) -> Digests:

@@ -1,4 +1,4 @@
-"""For your own tests: what specspan records, kept in memory; a clock and ids to set; a scripted model to talk to."""
+"""Public tools for your own tests: recording into memory, a clock and ids to set, and a scripted model to call."""
 
 from specspan.testing.fakes import FakeClock, FakeDecisionIds, FakeSpanIds
 from specspan.testing.memory import MemoryDecisions, Recorded, recorded

@@ -1,4 +1,4 @@
-"""What specspan records, kept in memory for a test to look at."""
+"""Recording into memory, for a test to read."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _FLUSH_S = 5.0
 
 
 class MemoryDecisions:
-    """A decision exporter that keeps what it is given."""
+    """Decision exporter that keeps records in memory."""
 
     def __init__(self) -> None:
         self.records: list[Mapping[str, Any]] = []
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Keep ``records``."""
+        """Add ``records`` to those kept."""
         self.records.extend(records)
 
     def shutdown(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: the records stay."""
 
 
 class Recorded:
-    """What was recorded so far."""
+    """Spans and decisions recorded so far."""
 
     def __init__(self, recorder: Recorder, spans: InMemorySpanExporter, decisions: MemoryDecisions) -> None:
         self._recorder = recorder
@@ -46,12 +46,12 @@ class Recorded:
 
     @property
     def spans(self) -> tuple[ReadableSpan, ...]:
-        """Every span that ended, in that order."""
+        """Spans that ended, in the order of their ends."""
         return self._spans.get_finished_spans()
 
     @property
     def decisions(self) -> tuple[Mapping[str, Any], ...]:
-        """Every decision record, in order."""
+        """Decision records, in the order of decisions."""
         self._recorder.force_flush(_FLUSH_S)
         return tuple(record for record in self._decisions.records if record["type"] == "decision")
 
@@ -64,7 +64,7 @@ def recorded(
     environment: str | None = None,
     clock: FakeClock | None = None,
 ) -> Iterator[Recorded]:
-    """Put specspan to work inside the block, recording into memory; what was configured before is back after it.
+    """Record into memory inside the block; the configuration before it is in force again after it.
 
     Ids are numbered from 1 and decisions are dated by ``clock``, so that two runs record the same.
 

@@ -1,4 +1,4 @@
-"""What a scripted model is asked and what it answers."""
+"""Script of a model: prompts, replies, and the choice of a reply."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from specspan.call import ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request, as the script sees it."""
+    """Request to the model, as the script sees it."""
 
     model: str
     messages: tuple[Mapping[str, Any], ...]
-    """As they came over the wire."""
+    """Messages as they came over the wire."""
     tools: tuple[Mapping[str, Any], ...] = ()
     streaming: bool = False
 
     @property
     def last_user(self) -> str:
-        """Text of the last message a user wrote; empty when there is none."""
+        """Text of the last message that a user wrote; empty when there is none."""
         return next((text_of(message) for message in reversed(self.messages) if message.get("role") == "user"), "")
 
     @property
     def tool_results(self) -> tuple[str, ...]:
-        """What tools answered since the user last wrote, in order."""
+        """Texts that tools returned since the user last wrote, in order."""
         results: list[str] = []
         for message in self.messages:
             if message.get("role") == "user":
@@ -38,34 +38,34 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: text, tool calls, or a refusal of the service with an HTTP status."""
+    """Answer of the model: text, tool calls, or a refusal of the service with an HTTP status."""
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     chunks: tuple[str, ...] | None = None
-    """How a streamed text is cut into chunks; None cuts it after each word."""
+    """Chunks of a streamed text; None cuts it after each word."""
     status: int = 200
-    """Anything but 200 makes it an error of the service, with ``text`` as its message."""
+    """HTTP status; any but 200 makes the reply an error of the service, with ``text`` as its message."""
 
 
 Script: TypeAlias = Callable[[Prompt], Reply | str] | Mapping[str, Reply | str]
-"""A function from prompt to answer, or answers by a phrase that the user's last message contains."""
+"""Function from prompt to reply, or replies by a phrase that the user's last message contains."""
 
 NO_RULE = "I am a scripted model and have no answer to that."
 
 
 def reply_to(script: Script, prompt: Prompt) -> Reply:
-    """What ``script`` answers to ``prompt``; phrases of a table are tried in order, without regard to case."""
-    reply = script(prompt) if callable(script) else _looked_up(script, prompt.last_user.casefold())
+    """Return the reply of ``script`` to ``prompt``; phrases are tried in order, without regard to case."""
+    reply = script(prompt) if callable(script) else _reply_by_phrase(script, prompt.last_user.casefold())
     return Reply(reply) if isinstance(reply, str) else reply
 
 
-def _looked_up(table: Mapping[str, Reply | str], asked: str) -> Reply | str:
-    return next((reply for phrase, reply in table.items() if phrase.casefold() in asked), NO_RULE)
+def _reply_by_phrase(table: Mapping[str, Reply | str], text: str) -> Reply | str:
+    return next((reply for phrase, reply in table.items() if phrase.casefold() in text), NO_RULE)
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """Text of a chat message, whose content is a string or a list of parts."""
+    """Return the text of a chat message, whose content is a string or a list of parts."""
     content = message.get("content") or ""
     if isinstance(content, str):
         return content

@@ -1,6 +1,7 @@
-"""A scripted model behind an OpenAI-compatible service on loopback: real clients, real HTTP, no model.
+"""Scripted model behind an OpenAI-compatible service on loopback: real clients, real HTTP, no model.
 
-It says what it is wherever the protocol has room: the ``Server`` header, the model's name, the system fingerprint.
+The service names itself wherever the protocol has room: in the ``Server`` header, the model's name and the
+system fingerprint.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
 
 @final
 class ScriptedModel:
-    """A service that answers as its script says, while the ``with`` block lasts.
+    """Service that answers by its script while the ``with`` block lasts.
 
-    Its port is chosen by the system. Several clients may call at once.
+    The system chooses the port. Several clients may call at once.
 
     ::
 
@@ -33,9 +34,9 @@ class ScriptedModel:
     """
 
     model = MODEL
-    """The name to ask for; other names are echoed back with ``scripted-`` before them."""
+    """Name of the model; other names are returned with ``scripted-`` before them."""
     api_key = "scripted"
-    """Any key is taken."""
+    """API key for clients; any key is accepted."""
 
     def __init__(self, script: Script) -> None:
         self._server = _Server(script)
@@ -43,12 +44,12 @@ class ScriptedModel:
 
     @property
     def base_url(self) -> str:
-        """What clients take as ``base_url``."""
+        """Address that clients take as ``base_url``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     @property
     def requests(self) -> tuple[Mapping[str, Any], ...]:
-        """The body of every chat request so far, in order of arrival: what really went over the wire."""
+        """Bodies of all chat requests so far, as they went over the wire, in order of arrival."""
         return tuple(self._server.requests)
 
     def __enter__(self) -> ScriptedModel:
@@ -71,7 +72,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Let a client hang up in the middle of an answer, as one does that cuts a stream."""
+        """Ignore a client that hangs up in the middle of an answer, as one does that cuts a stream."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -88,18 +89,18 @@ class _Handler(BaseHTTPRequestHandler):
             model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "specspan"}
             self._send(200, {"object": "list", "data": [model]})
         else:
-            self._send(404, wire.error(404, f"{self.path!r} is nothing a scripted model has"))
+            self._send(404, wire.error(404, f"unknown path {self.path!r} of a scripted model"))
 
     def do_POST(self) -> None:
         body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), _LARGEST_REQUEST_BYTES))
         if self.path != "/v1/chat/completions":
-            self._send(404, wire.error(404, f"{self.path!r} is nothing a scripted model has"))
+            self._send(404, wire.error(404, f"unknown path {self.path!r} of a scripted model"))
             return
         try:
             request = json.loads(body)
             prompt = _prompt(request)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._send(400, wire.error(400, f"not a chat request: {error!r}"))
+            self._send(400, wire.error(400, f"invalid chat request: {error!r}"))
             return
         self.server.requests.append(request)
         self._answer(f"scripted-{len(self.server.requests)}", prompt, request)
@@ -145,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the standard library's name
-        """Say nothing: what was asked is in `ScriptedModel.requests`."""
+        """Log nothing: requests are kept in `ScriptedModel.requests`."""
 
 
 def _prompt(request: Mapping[str, Any]) -> Prompt:

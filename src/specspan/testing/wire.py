@@ -1,4 +1,4 @@
-"""The scripted model's answers in the form of OpenAI's chat completions API, whole and streamed.
+"""Replies in the form of OpenAI's chat completions API, whole and streamed.
 
 Source: https://platform.openai.com/docs/api-reference/chat
 """
@@ -15,11 +15,11 @@ from specspan.testing.script import Prompt, Reply, text_of
 
 FINGERPRINT = "specspan-scripted-model"
 _PIECE = 12
-"""Characters of tool-call arguments in one streamed chunk."""
+"""Number of characters of tool-call arguments in one streamed chunk."""
 
 
 def completion(id_: str, prompt: Prompt, reply: Reply) -> dict[str, Any]:
-    """The whole answer as one ``chat.completion`` object."""
+    """Return the whole answer as one ``chat.completion`` object."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
     if reply.tool_calls:
         message["tool_calls"] = [_tool_call(id_, index, call) for index, call in enumerate(reply.tool_calls)]
@@ -28,7 +28,7 @@ def completion(id_: str, prompt: Prompt, reply: Reply) -> dict[str, Any]:
 
 
 def chunks(id_: str, prompt: Prompt, reply: Reply, *, include_usage: bool) -> Iterator[dict[str, Any]]:
-    """The same answer as ``chat.completion.chunk`` objects, the last with usage where that was asked for."""
+    """Yield the answer as ``chat.completion.chunk`` objects, with usage in the last where ``include_usage`` is True."""
     frame = _frame(id_, prompt, "chat.completion.chunk")
     for delta in _deltas(id_, reply):
         yield {**frame, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}]}
@@ -41,16 +41,20 @@ def chunks(id_: str, prompt: Prompt, reply: Reply, *, include_usage: bool) -> It
 
 
 def error(status: int, message: str) -> dict[str, Any]:
-    """The body of an error answer."""
+    """Return the body of an error answer."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}
 
 
 def usage(prompt: Prompt, reply: Reply) -> dict[str, int]:
-    """Token counts. A scripted model has no tokenizer: **a token is a word here**, text between white space."""
-    asked = sum(len(text_of(message).split()) for message in prompt.messages)
-    answered = len(reply.text.split()) + sum(len(_arguments(call).split()) for call in reply.tool_calls)
-    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+    """Return token counts. A scripted model has no tokenizer: **a token is a word here**, text between white space."""
+    prompt_tokens = sum(len(text_of(message).split()) for message in prompt.messages)
+    completion_tokens = len(reply.text.split()) + sum(len(_arguments(call).split()) for call in reply.tool_calls)
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
 
 
 def _frame(id_: str, prompt: Prompt, kind: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""specspan's violations as alerts, to Alertmanager and to signed webhooks."""
+"""Alerts of violations, sent to Alertmanager and to signed webhooks."""
 
 from specspan_exporter_alerts.alertmanager import AlertmanagerExporter
 from specspan_exporter_alerts.gate import Gate

@@ -1,4 +1,4 @@
-"""Alerts to Alertmanager. Source: its OpenAPI document, ``POST /api/v2/alerts``."""
+"""Exporter of alerts to Alertmanager. Source: its OpenAPI document, ``POST /api/v2/alerts``."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ from typing import Any
 
 from specspan._support import drop_counts
 from specspan_exporter_alerts import alerts
-from specspan_exporter_alerts.delivery import Delivery, checked_url
+from specspan_exporter_alerts.delivery import Delivery, check_url
 from specspan_exporter_alerts.gate import Due, Gate
 
 _NAMES = {alerts.VIOLATED: "SpecspanClauseViolated", alerts.OVERRIDE_REFUSED: "SpecspanOverrideRefused"}
 
 
 class AlertmanagerExporter:
-    """Posts each alert once a window; it resolves when two windows pass without another."""
+    """Decision exporter that posts each alert once a window; an alert resolves after two windows without another."""
 
     def __init__(self, url: str | None = None, *, gate: Gate | None = None, delivery: Delivery | None = None) -> None:
-        """``url``: Alertmanager's own, by default ``SPECSPAN_ALERTMANAGER_URL``.
+        """Post to Alertmanager at ``url``, by default ``SPECSPAN_ALERTMANAGER_URL``.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: the URL is missing or invalid.
         """
-        base = checked_url(url or os.environ.get("SPECSPAN_ALERTMANAGER_URL"), "SPECSPAN_ALERTMANAGER_URL")
+        base = check_url(url or os.environ.get("SPECSPAN_ALERTMANAGER_URL"), "SPECSPAN_ALERTMANAGER_URL")
         self._delivery = delivery or Delivery(base.rstrip("/") + "/api/v2/alerts")
         self._gate = gate or Gate()
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Post what is due, in one request; what does not arrive is counted."""
-        due = self._gate.due(alert for record in records for alert in alerts.of_record(record))
-        if due and not self._delivery.post(json.dumps([as_posted(each, self._gate.window_s) for each in due]).encode()):
+        """Post the due alerts of ``records`` in one request; count those that do not arrive."""
+        due = self._gate.due(alert for record in records for alert in alerts.alerts_of(record))
+        if due and not self._delivery.post(
+            json.dumps([alert_as_json(each, self._gate.window_s) for each in due]).encode()
+        ):
             drop_counts.count("alert", "undelivered", len(due))
             for each in due:
                 self._gate.undelivered(each)
 
     def shutdown(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no alert is kept."""
 
 
-def as_posted(due: Due, window_s: float) -> dict[str, Any]:
-    """One alert in Alertmanager's form; its labels are of closed sets, so that one alert stays one."""
+def alert_as_json(due: Due, window_s: float) -> dict[str, Any]:
+    """Return an alert in Alertmanager's form; its labels are from closed sets, so that repeats are one alert."""
     alert = due.alert
     started = datetime.fromtimestamp(alert.time_unix_nano / 1e9, timezone.utc)
     labels = {

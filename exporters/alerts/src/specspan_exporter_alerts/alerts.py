@@ -1,4 +1,4 @@
-"""From decision records to alerts: pure. An alert names a clause and a service, never what was said."""
+"""Alerts made from decision records. Pure. An alert names a clause and a service, and holds no content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OVERRIDE_REFUSED = "override_refused"
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing that somebody should hear of."""
+    """Violation, or refused override, of one clause in one service."""
 
     kind: str
     """``violated`` or ``override_refused``."""
@@ -23,30 +23,30 @@ class Alert:
     spec_version: str
     reason: str
     action: str
-    """What was done about the call."""
+    """Action that was taken on the call."""
     mode: str
     time_unix_nano: int
     decision_id: str
     trace_id: str
 
     @property
-    def about(self) -> tuple[str, str, str]:
-        """Alerts with one of these are one alert."""
+    def key(self) -> tuple[str, str, str]:
+        """Key that repeats of one alert share."""
         return self.kind, self.clause, self.service
 
 
-def of_record(record: Mapping[str, Any]) -> Iterator[Alert]:
-    """The alerts of one record, each clause once; none of records that are no decisions."""
+def alerts_of(record: Mapping[str, Any]) -> Iterator[Alert]:
+    """Yield the alerts of a decision record, each clause once; none for other records."""
     if record.get("type") != "decision":
         return
     seen = set()
-    for kind, found in _found(record):
-        if (kind, found["clause"]) not in seen:
-            seen.add((kind, found["clause"]))
-            yield _alert(record, kind, found)
+    for kind, cause in _causes(record):
+        if (kind, cause["clause"]) not in seen:
+            seen.add((kind, cause["clause"]))
+            yield _alert(record, kind, cause)
 
 
-def _found(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _causes(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for finding in record.get("findings") or ():
         if finding.get("outcome") == "violated":
             yield VIOLATED, finding
@@ -55,16 +55,16 @@ def _found(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
             yield OVERRIDE_REFUSED, {"clause": override["clause"], "reason": override.get("refusal")}
 
 
-def _alert(record: Mapping[str, Any], kind: str, found: Mapping[str, Any]) -> Alert:
+def _alert(record: Mapping[str, Any], kind: str, cause: Mapping[str, Any]) -> Alert:
     versions = (spec.get("version") or spec.get("id") for spec in record.get("spec") or ())
     return Alert(
         kind=kind,
-        clause=found["clause"],
+        clause=cause["clause"],
         service=(record.get("service") or {}).get("name") or "unknown_service",
-        severity=found.get("severity") or "medium",
-        authority=found.get("authority") or "",
+        severity=cause.get("severity") or "medium",
+        authority=cause.get("authority") or "",
         spec_version=" ".join(str(version) for version in versions),
-        reason=found.get("reason") or "",
+        reason=cause.get("reason") or "",
         action=record.get("action") or "",
         mode=record.get("mode") or "",
         time_unix_nano=record.get("time_unix_nano") or 0,

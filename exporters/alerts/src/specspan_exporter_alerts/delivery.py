@@ -1,4 +1,4 @@
-"""Posting JSON: a few attempts, none of them long, never to another address than the one that was given."""
+"""Delivery of JSON by POST: a few short attempts, never to another address than the configured one."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ RETRY_DELAYS_S = (0.2, 0.8)
 
 
 class Delivery:
-    """One address. While it fails, each message is tried once, so that a queue of them does not wait for an outage."""
+    """Sender to one address. While the address fails, each message is tried once, so that none waits for an outage."""
 
     def __init__(self, url: str, retry_delays_s: tuple[float, ...] = RETRY_DELAYS_S) -> None:
         self._url = url
         self._retry_delays_s = retry_delays_s
-        self._failing = False
+        self._is_failing = False
         self._opener = urllib.request.build_opener(_NoRedirects)
 
     def post(self, body: bytes, headers: Callable[[], Mapping[str, str]] = dict) -> bool:
-        """Whether it arrived. ``headers`` are made anew for each attempt."""
+        """Post ``body`` and return whether it arrived. ``headers`` is called anew for each attempt."""
         problem: str | None = None
-        for delay_s in (0.0,) if self._failing else (0.0, *self._retry_delays_s):
+        for delay_s in (0.0,) if self._is_failing else (0.0, *self._retry_delays_s):
             threading.Event().wait(delay_s)
-            problem, again = self._attempt(body, headers())
+            problem, may_retry = self._attempt(body, headers())
             if problem is None:
-                self._failing = False
+                self._is_failing = False
                 return True
-            if not again:
+            if not may_retry:
                 break
-        if not self._failing:  # once an outage
+        if not self._is_failing:  # once an outage
             _log.warning("alerts do not reach %s: %s", _without_secrets(self._url), problem)
-        self._failing = True
+        self._is_failing = True
         return False
 
     def _attempt(self, body: bytes, headers: Mapping[str, str]) -> tuple[str | None, bool]:
-        request = urllib.request.Request(  # noqa: S310 - `checked_url` let http and https alone pass
+        request = urllib.request.Request(  # noqa: S310 - `check_url` lets http and https alone pass
             self._url, body, {"Content-Type": "application/json", **headers}, method="POST"
         )
         try:
@@ -56,20 +56,20 @@ class Delivery:
             return repr(error), True
 
 
-def checked_url(url: str | None, variable: str) -> str:
-    """``url``, where it is one to post to.
+def check_url(url: str | None, variable: str) -> str:
+    """Return ``url``, where it is valid.
 
     Raises:
-        ConfigurationError: it is missing, or neither http nor https; ``variable`` is named.
+        ConfigurationError: the URL is missing, or neither http nor https; ``variable`` is named.
     """
     if url and urllib.parse.urlsplit(url).scheme in ("http", "https") and urllib.parse.urlsplit(url).hostname:
         return url
-    problem = Problem(f"{url!r} is no address to post alerts to", "Set it to an http:// or https:// URL.")
+    problem = Problem(f"invalid address {url!r}", "Set it to an http:// or https:// URL.")
     raise ConfigurationError(variable, problem)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET, and a signed message is meant for one receiver."""
+    """Handler that follows no redirect: a POST would become a GET, and a signed message is meant for one receiver."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

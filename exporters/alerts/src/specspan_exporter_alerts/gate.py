@@ -1,4 +1,4 @@
-"""Which alerts go out: one for each clause and service in a window, and no more than so many a minute in all."""
+"""Rate limit of alerts: one for each clause and service in a window, and a number a minute in all."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _KNOWN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An alert that goes out."""
+    """Alert that is sent now."""
 
     alert: Alert
     repeats: int
-    """How many like it there were since the last one that went out, besides it."""
+    """Number of repeats since the last one that was sent, besides this one."""
 
 
 class Gate:
-    """Remembers what went out. One thread at a time."""
+    """Rate limiter that remembers the alerts sent. One thread at a time may use it."""
 
     def __init__(
         self, window_s: float = 300.0, per_minute: int = 30, now_s: Callable[[], float] = time.monotonic
@@ -36,33 +36,36 @@ class Gate:
         self._minute: deque[float] = deque()
 
     def due(self, alerts: Iterable[Alert]) -> list[Due]:
-        """Those that go out now. What a window holds back is told with the next; what the rate does is lost."""
+        """Return the alerts to send now.
+
+        Repeats within a window are counted in the next alert; alerts above the rate are lost, and counted.
+        """
         now_s = self._now_s()
         self._forget(now_s)
-        return [due for alert in alerts if (due := self._one(alert, now_s)) is not None]
+        return [due for alert in alerts if (due := self._due_or_none(alert, now_s)) is not None]
 
     def undelivered(self, due: Due) -> None:
-        """It did not arrive: the next like it goes out, whatever the window."""
-        self._sent_s.pop(due.alert.about, None)
-        self._repeats[due.alert.about] = self._repeats.get(due.alert.about, 0) + due.repeats + 1
+        """Forget that an alert was sent, as it did not arrive: the next repeat is sent, whatever the window."""
+        self._sent_s.pop(due.alert.key, None)
+        self._repeats[due.alert.key] = self._repeats.get(due.alert.key, 0) + due.repeats + 1
 
-    def _one(self, alert: Alert, now_s: float) -> Due | None:
-        about = alert.about
-        if about in self._sent_s:
-            self._repeats[about] = self._repeats.get(about, 0) + 1
+    def _due_or_none(self, alert: Alert, now_s: float) -> Due | None:
+        key = alert.key
+        if key in self._sent_s:
+            self._repeats[key] = self._repeats.get(key, 0) + 1
             return None
         if len(self._minute) >= self._per_minute or len(self._sent_s) >= _KNOWN:
             drop_counts.count("alert", "rate_limited")
             return None
         self._minute.append(now_s)
-        self._sent_s[about] = now_s
-        return Due(alert, self._repeats.pop(about, 0))
+        self._sent_s[key] = now_s
+        return Due(alert, self._repeats.pop(key, 0))
 
     def _forget(self, now_s: float) -> None:
         while self._minute and now_s - self._minute[0] >= 60.0:
             self._minute.popleft()
-        ended = [about for about, sent_s in self._sent_s.items() if now_s - sent_s >= self.window_s]
-        for about in ended:
-            del self._sent_s[about]
+        ended = [key for key, sent_s in self._sent_s.items() if now_s - sent_s >= self.window_s]
+        for key in ended:
+            del self._sent_s[key]
         while len(self._repeats) > _KNOWN:
             self._repeats.pop(next(iter(self._repeats)))

@@ -1,4 +1,4 @@
-"""Alerts to a webhook, signed. Source: Standard Webhooks 1.0, https://www.standardwebhooks.com."""
+"""Exporter of alerts to a webhook, signed. Source: Standard Webhooks 1.0, https://www.standardwebhooks.com."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from specspan._support import drop_counts
 from specspan.errors import ConfigurationError, Problem
 from specspan_exporter_alerts import alerts
-from specspan_exporter_alerts.delivery import Delivery, checked_url
+from specspan_exporter_alerts.delivery import Delivery, check_url
 from specspan_exporter_alerts.gate import Due, Gate
 
 _TYPES = {alerts.VIOLATED: "specspan.clause.violated", alerts.OVERRIDE_REFUSED: "specspan.override.refused"}
@@ -26,7 +26,7 @@ _LEAST_BYTES = 24
 
 
 class WebhookExporter:
-    """Posts a message for each alert; its id stays the same from attempt to attempt, so a receiver sees it once."""
+    """Decision exporter that posts a message for each alert, with one id for all attempts of it."""
 
     def __init__(
         self,
@@ -37,46 +37,48 @@ class WebhookExporter:
         delivery: Delivery | None = None,
         now_s: Callable[[], float] = time.time,
     ) -> None:
-        """By default ``SPECSPAN_WEBHOOK_URL`` and ``SPECSPAN_WEBHOOK_SECRET`` (``whsec_`` and base64).
+        """Post to ``url`` with ``secret``: by default ``SPECSPAN_WEBHOOK_URL`` and ``SPECSPAN_WEBHOOK_SECRET``.
+
+        A secret is ``whsec_`` and base64.
 
         Raises:
-            ConfigurationError: one of them is missing, or is none.
+            ConfigurationError: one of them is missing or invalid.
         """
-        checked = checked_url(url or os.environ.get("SPECSPAN_WEBHOOK_URL"), "SPECSPAN_WEBHOOK_URL")
+        checked = check_url(url or os.environ.get("SPECSPAN_WEBHOOK_URL"), "SPECSPAN_WEBHOOK_URL")
         self._key = _key(secret or os.environ.get("SPECSPAN_WEBHOOK_SECRET", ""))
         self._delivery = delivery or Delivery(checked)
         self._gate = gate or Gate()
         self._now_s = now_s
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Post what is due, one message each; what does not arrive is counted."""
-        for due in self._gate.due(alert for record in records for alert in alerts.of_record(record)):
-            if not self._posted(due):
+        """Post a message for each due alert of ``records``; count those that do not arrive."""
+        for due in self._gate.due(alert for record in records for alert in alerts.alerts_of(record)):
+            if not self._post(due):
                 drop_counts.count("alert", "undelivered")
                 self._gate.undelivered(due)
 
     def shutdown(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no alert is kept."""
 
-    def _posted(self, due: Due) -> bool:
-        id_, body = f"msg_{uuid.uuid4().hex}", as_posted(due)
+    def _post(self, due: Due) -> bool:
+        id_, body = f"msg_{uuid.uuid4().hex}", message_body(due)
 
         def headers() -> Mapping[str, str]:
             timestamp = str(int(self._now_s()))
-            signed = signature(self._key, id_, timestamp, body)
-            return {"webhook-id": id_, "webhook-timestamp": timestamp, "webhook-signature": signed}
+            message_signature = signature(self._key, id_, timestamp, body)
+            return {"webhook-id": id_, "webhook-timestamp": timestamp, "webhook-signature": message_signature}
 
         return self._delivery.post(body, headers)
 
 
 def signature(key: bytes, id_: str, timestamp: str, body: bytes) -> str:
-    """``v1,`` and the HMAC-SHA256 of id, timestamp and body in base64."""
+    """Return ``v1,`` and the HMAC-SHA256 of id, timestamp and body in base64."""
     digest = hmac.new(key, f"{id_}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode("ascii")
 
 
-def as_posted(due: Due) -> bytes:
-    """The message: its type, when, and the alert."""
+def message_body(due: Due) -> bytes:
+    """Return the message: its type, its time and the alert."""
     when = datetime.fromtimestamp(due.alert.time_unix_nano / 1e9, timezone.utc)
     data = {**asdict(due.alert), "repeats": due.repeats}
     return json.dumps({"type": _TYPES[due.alert.kind], "timestamp": when.isoformat(), "data": data}).encode()
@@ -89,7 +91,5 @@ def _key(secret: str) -> bytes:
         key = b""
     if len(key) >= _LEAST_BYTES:
         return key
-    problem = Problem(
-        "is no secret to sign with", f"Set it to 'whsec_' and base64 of at least {_LEAST_BYTES} random bytes."
-    )
+    problem = Problem("invalid secret", f"Set it to 'whsec_' and base64 of at least {_LEAST_BYTES} random bytes.")
     raise ConfigurationError("SPECSPAN_WEBHOOK_SECRET", problem)

@@ -1,11 +1,11 @@
-"""Every error of this exporter.
+"""Errors of this exporter, all in one tree.
 
 ::
 
     SQLiteStoreError          a file could not be used: ``str()`` names it, what is wrong and what to do
-    ├── MissingFile           there is none to read
-    ├── ForeignFile           no SQLite file, another program's, or a newer version's
-    └── BusyFile              others held its lock for longer than the patience
+    ├── MissingFile           the file to read is missing
+    ├── ForeignFile           another format, or written by another program or a newer version
+    └── BusyFile              other processes held its lock for longer than the patience
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class SQLiteStoreError(Exception):
-    """A file could not be read or written."""
+    """Error of a file that could not be read or written."""
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(path, problem, remedy)
@@ -28,15 +28,15 @@ class SQLiteStoreError(Exception):
 
 
 class MissingFile(SQLiteStoreError):
-    """There is no such file."""
+    """Error of a file that is missing."""
 
 
 class ForeignFile(SQLiteStoreError):
-    """What is there was not written by this program, or by a newer version of it."""
+    """Error of a file that another program, or a newer version of this exporter, wrote."""
 
 
 class BusyFile(SQLiteStoreError):
-    """Other processes held the file's lock for too long."""
+    """Error of a file whose lock other processes held for too long."""
 
 
 # SQLite's result codes are attributes of the error only from Python 3.11 on; its messages are the same everywhere.
@@ -52,12 +52,12 @@ _REMEDIES = (
 
 
 def is_busy(error: Exception) -> bool:
-    """Whether trying again may help: another connection holds a lock."""
+    """Return whether another attempt may help, as another connection holds a lock."""
     return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "locking protocol" in str(error))
 
 
-def explained(path: Path, error: sqlite3.Error) -> SQLiteStoreError:
-    """What SQLite said, with the file's name and a remedy."""
+def translate_error(path: Path, error: sqlite3.Error) -> SQLiteStoreError:
+    """Return the error with SQLite's message, the file's name and a remedy."""
     message = str(error)
     for fragment, kind, remedy in _REMEDIES:
         if fragment in message:

@@ -1,4 +1,4 @@
-"""The two plug-ins: spans for any OpenTelemetry program, decision records for specspan."""
+"""Plug-ins: an exporter of spans for any OpenTelemetry program, and one of decision records for specspan."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _log = logging.getLogger("specspan_exporter_sqlite")
 
 
 class SQLiteSpanExporter(SpanExporter):
-    """Writes spans into one SQLite file; ``OTEL_TRACES_EXPORTER=specspan_sqlite`` picks it.
+    """Exporter of spans into one SQLite file; ``OTEL_TRACES_EXPORTER=specspan_sqlite`` names it.
 
-    A batch that cannot be written is a `SpanExportResult.FAILURE`, and is logged; the application sees nothing of it.
+    A batch that cannot be written is a `SpanExportResult.FAILURE`, and is logged; the application does not see it.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
-        """``path``: by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
+        """Write into the file ``path``, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
         self._store = Store(path, patience_s=patience_s)
-        self._failing: str | None = None
+        self._last_problem: str | None = None
         self._closed = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -40,29 +40,29 @@ class SQLiteSpanExporter(SpanExporter):
         except SQLiteStoreError as error:
             self._log_once(str(error))
             return SpanExportResult.FAILURE
-        self._failing = None
+        self._last_problem = None
         return SpanExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Nothing waits here: a batch is in the file when `export` returns."""
+        """Return True: a batch is in the file when `export` returns."""
         return True
 
     def shutdown(self) -> None:
-        """Close the file; what comes later fails."""
+        """Close the file; a later export fails."""
         self._closed = True
         self._store.close()
 
     def _log_once(self, problem: str) -> None:
-        if problem != self._failing:
-            self._failing = problem
+        if problem != self._last_problem:
+            self._last_problem = problem
             _log.error("spans are being lost: %s", problem)
 
 
 class SQLiteDecisionExporter:
-    """Writes decision records into one SQLite file; specspan finds it by its entry point."""
+    """Exporter of decision records into one SQLite file, which specspan finds by its entry point."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
-        """``path``: by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
+        """Write into the file ``path``, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
         self._store = Store(path, patience_s=patience_s)
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
@@ -75,5 +75,5 @@ class SQLiteDecisionExporter:
         self._store.write(lambda connection: record_rows.insert(connection, batch))
 
     def shutdown(self) -> None:
-        """Close the file."""
+        """Close the file, which a later export opens again."""
         self._store.close()

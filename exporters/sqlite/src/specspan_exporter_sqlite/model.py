@@ -1,4 +1,4 @@
-"""What the reader hands out."""
+"""Values that the reader returns and takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class StoredSpan:
-    """One span, as it was exported."""
+    """Span as it was exported."""
 
     trace_id: str
     """32 hex digits."""
@@ -37,33 +37,33 @@ class StoredSpan:
 
     @property
     def duration_ns(self) -> int:
-        """From start to end."""
+        """Duration from start to end."""
         return self.end_unix_nano - self.start_unix_nano
 
 
 @dataclass(frozen=True, slots=True)
 class TraceSummary:
-    """One trace in a list."""
+    """Trace in a list."""
 
     trace_id: str
     short_id: str
-    """The shortest beginning of ``trace_id``, of at least 8 digits, that no other trace in the file shares."""
+    """Shortest prefix of ``trace_id``, of at least 8 digits, that no other trace in the file shares."""
     name: str
-    """Of the root span; where that is not in the file, of the earliest."""
+    """Name of the root span; where that is not in the file, of the earliest span."""
     service: str | None
     start_unix_nano: int
     end_unix_nano: int
-    """Of the span that ended last."""
+    """End of the span that ended last."""
     spans: int
     verdict: str | None
-    """The worst of its decisions; None when there are none."""
+    """Worst verdict of its decisions; None without decisions."""
     violated: tuple[str, ...]
     """Ids of the violated clauses, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to list. Everything named must hold, about one and the same finding where clause and outcome are."""
+    """Filter of a list. All its conditions must hold; clause and outcome must hold for one finding."""
 
     clause: str | None = None
     """A finding names this clause."""
@@ -71,13 +71,13 @@ class Filter:
     """A finding has this outcome."""
     verdict: str | None = None
     since_unix_nano: int | None = None
-    """Only what began (or was decided) at or after this."""
+    """Earliest start of a trace, or time of a decision."""
     service: str | None = None
     limit: int = 20
 
 
 EVERYTHING = Filter()
-"""The latest, whatever they are."""
+"""Filter that lets everything pass."""
 
 VERDICTS = ("violated", "error", "uncertain", "unassessed", "complied")
-"""Worst first."""
+"""Verdicts, the worst first."""

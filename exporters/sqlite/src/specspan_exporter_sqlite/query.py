@@ -1,7 +1,7 @@
-"""Filters as SQL. Pure: conditions and their parameters, joined by the reader.
+"""Translation of filters to SQL conditions and their parameters. Pure.
 
-Lists are read from the newest backwards and stop when they are full. What most rows have is therefore asked row by row
-(``EXISTS``), and before that once whether anything at all has it; what few rows have is looked up first, by its index
+Lists are read from the newest backwards and stop when they are full. A property of most rows is therefore tested row by
+row (``EXISTS``), after one test of whether any row has it; a property of few rows is looked up first, by its index
 (``IN``). Otherwise a search that finds little would walk through the whole file.
 """
 
@@ -22,15 +22,15 @@ FIRST_OF_TRACE = """NOT EXISTS (SELECT 1 FROM span AS earlier WHERE earlier.trac
 
 
 def where(conditions: Iterator[Condition]) -> Condition:
-    """All conditions as one ``WHERE`` clause; empty for none."""
-    found = list(conditions)
-    if not found:
+    """Return all conditions as one ``WHERE`` clause; empty for none."""
+    pairs = list(conditions)
+    if not pairs:
         return "", ()
-    return "WHERE " + " AND ".join(sql for sql, _ in found), tuple(value for _, values in found for value in values)
+    return "WHERE " + " AND ".join(sql for sql, _ in pairs), tuple(value for _, values in pairs for value in values)
 
 
 def decisions(wanted: Filter) -> Iterator[Condition]:
-    """Conditions on rows of ``decision``."""
+    """Yield conditions on rows of ``decision``."""
     if wanted.since_unix_nano is not None:
         yield "time_unix_nano >= ?", (wanted.since_unix_nano,)
     if wanted.verdict is not None:
@@ -45,7 +45,7 @@ def decisions(wanted: Filter) -> Iterator[Condition]:
 
 
 def traces(wanted: Filter) -> Iterator[Condition]:
-    """Conditions on rows of ``span`` that make each the first of a trace that is wanted."""
+    """Yield conditions on rows of ``span`` by which each is the first span of a trace that the filter lets pass."""
     yield FIRST_OF_TRACE, ()
     if wanted.since_unix_nano is not None:
         yield "start_unix_nano >= ?", (wanted.since_unix_nano,)
@@ -64,12 +64,12 @@ def traces(wanted: Filter) -> Iterator[Condition]:
 
 
 def _finding(wanted: Filter) -> Condition:
-    """One finding has both, clause and outcome; empty where neither is asked for."""
+    """Return the condition on one finding, of clause and outcome; empty where the filter has neither."""
     conditions = {"clause = ?": wanted.clause, "outcome = ?": wanted.outcome}
-    asked = {sql: value for sql, value in conditions.items() if value is not None}
-    # Said in so many words, for the partial index serves only queries that imply its condition.
+    given = {sql: value for sql, value in conditions.items() if value is not None}
+    # written out, as the partial index serves only queries that imply its condition
     notable = ["outcome NOT IN ('complied', 'not_applicable')"] if wanted.outcome not in _COMMON_OUTCOMES else []
-    return " AND ".join([*asked, *notable]), tuple(asked.values())
+    return " AND ".join([*given, *notable]), tuple(given.values())
 
 
 def _worst(verdict: str) -> Iterator[Condition]:

@@ -1,4 +1,4 @@
-"""Reading the file, also while others write it: lists by filter, one trace, one decision."""
+"""Reader of the file, also while others write it: lists by filter, one trace, one decision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, final
 
 from specspan_exporter_sqlite import query
-from specspan_exporter_sqlite.errors import MissingFile, SQLiteStoreError, explained
+from specspan_exporter_sqlite.errors import MissingFile, SQLiteStoreError, translate_error
 from specspan_exporter_sqlite.model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
 from specspan_exporter_sqlite.schema import check
 from specspan_exporter_sqlite.store import PATIENCE_S, default_path
@@ -26,18 +26,18 @@ _SPAN_COLUMNS = """trace_id, span_id, parent_span_id, name, kind, start_unix_nan
 
 @final
 class Reader:
-    """One file, open for reading; a context manager."""
+    """Context manager of one file that is open for reading."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        """``path``: by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder.
+        """Open the file ``path``, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder.
 
         Raises:
-            SQLiteStoreError: there is no such file, nothing was ever written to it, or it is not ours.
+            SQLiteStoreError: the file is missing or empty, or another program wrote it.
         """
         self.path = default_path() if path is None else Path(path).absolute()
         if not self.path.exists():
-            raise MissingFile(self.path, "there is no such file", _MADE_BY_WRITING)
-        with self._explaining():
+            raise MissingFile(self.path, "no such file", _MADE_BY_WRITING)
+        with self._translated_errors():
             self._connection = _open(self.path)
             if check(self._connection, self.path) == 0:
                 self.close()
@@ -50,11 +50,11 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file for good."""
         self._connection.close()
 
     def traces(self, wanted: Filter = EVERYTHING) -> list[TraceSummary]:
-        """Traces, the one that began last first."""
+        """Return traces, the one that began last first."""
         condition, values = query.where(query.traces(wanted))
         found = self._rows(
             f"SELECT trace_id FROM span {condition} ORDER BY start_unix_nano DESC, trace_id DESC LIMIT ?",
@@ -63,11 +63,11 @@ class Reader:
         return [self._summary(trace_id) for (trace_id,) in found]
 
     def trace_ids(self, prefix: str, limit: int = 5) -> list[str]:
-        """Ids of traces that begin with ``prefix``."""
+        """Return ids of traces that begin with ``prefix``."""
         return self._ids("span", "trace_id", prefix, limit)
 
     def spans(self, trace_id: str) -> list[StoredSpan]:
-        """Every span of a trace, the earliest first."""
+        """Return every span of a trace, the earliest first."""
         rows = self._rows(
             f"""SELECT {_SPAN_COLUMNS} FROM span LEFT JOIN resource ON resource.id = resource_id
                 WHERE trace_id = ? ORDER BY start_unix_nano, span.rowid""",
@@ -76,7 +76,7 @@ class Reader:
         return [StoredSpan(*row[:10], *map(self._json, row[10:])) for row in rows]
 
     def decisions(self, wanted: Filter = EVERYTHING) -> list[Record]:
-        """Decision records, the latest first."""
+        """Return decision records, the latest first."""
         condition, values = query.where(query.decisions(wanted))
         return self._records(
             f"SELECT record FROM decision {condition} ORDER BY time_unix_nano DESC, id DESC LIMIT ?",
@@ -84,14 +84,14 @@ class Reader:
         )
 
     def decision_ids(self, prefix: str, limit: int = 5) -> list[str]:
-        """Ids of decisions that begin with ``prefix``."""
+        """Return ids of decisions that begin with ``prefix``."""
         return self._ids("decision", "id", prefix, limit)
 
     def decision(self, decision_id: str) -> Record:
-        """One decision record.
+        """Return the decision record of an id.
 
         Raises:
-            KeyError: there is none of that id.
+            KeyError: the id is unknown.
         """
         found = self._records("SELECT record FROM decision WHERE id = ?", (decision_id,))
         if not found:
@@ -99,11 +99,11 @@ class Reader:
         return found[0]
 
     def decisions_of(self, trace_id: str) -> list[Record]:
-        """The decision records of a trace, the earliest first."""
+        """Return the decision records of a trace, the earliest first."""
         return self._records("SELECT record FROM decision WHERE trace_id = ? ORDER BY time_unix_nano, id", (trace_id,))
 
     def policies(self, digests: Iterable[str]) -> list[Record]:
-        """The policy records of these policy digests, the latest first: which clauses there were to consider."""
+        """Return the policy records of policy digests, the latest first; they name the clauses that were considered."""
         return self._records(
             """SELECT record FROM policy WHERE digest IN (SELECT value FROM json_each(?))
                ORDER BY time_unix_nano DESC""",
@@ -111,11 +111,11 @@ class Reader:
         )
 
     def short_trace_id(self, trace_id: str) -> str:
-        """The shortest beginning of an id that no other trace shares."""
+        """Return the shortest prefix of an id that no other trace shares."""
         return self._short("span", "trace_id", trace_id)
 
     def short_decision_id(self, decision_id: str) -> str:
-        """The shortest beginning of an id that no other decision shares."""
+        """Return the shortest prefix of an id that no other decision shares."""
         return self._short("decision", "id", decision_id)
 
     def _summary(self, trace_id: str) -> TraceSummary:
@@ -174,21 +174,21 @@ class Reader:
         try:
             return json.loads(text or "{}")
         except ValueError as error:
-            problem = "holds a record that is no JSON"
+            problem = "holds an invalid JSON record"
             raise SQLiteStoreError(
                 self.path, problem, "It was changed from outside; restore it from a copy."
             ) from error
 
     def _rows(self, sql: str, values: tuple[Any, ...] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with self._explaining():
+        with self._translated_errors():
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
-    def _explaining(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise explained(self.path, error) from error
+            raise translate_error(self.path, error) from error
 
 
 def _shared(one: str, other: str) -> int:

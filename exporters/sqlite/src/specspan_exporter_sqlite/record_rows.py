@@ -1,4 +1,4 @@
-"""Decision records as rows. Every record is kept whole as JSON; the columns are what people search by."""
+"""Rows of decision records. Every record is kept whole as JSON; the columns serve searches."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Batch:
     """Rows of one batch, by table."""
 
     decisions: dict[str, tuple[Row, list[Row]]] = field(default_factory=dict)
-    """By id: the decision's row and those of its findings."""
+    """Row of each decision and rows of its findings, by id."""
     policies: list[Row] = field(default_factory=list)
     others: list[Row] = field(default_factory=list)
 
 
 def rows(records: Iterable[Record]) -> Batch:
-    """Sort records into tables. What has no table of its own goes into ``record``: nothing is refused."""
+    """Return records as rows of tables. A record without a table of its own goes into ``record``: none is refused."""
     batch = Batch()
     for record in records:
         text = encode(record)

@@ -1,4 +1,4 @@
-"""The tables, and how a file comes to have them.
+"""Tables, and the migrations that create them.
 
 ``PRAGMA user_version`` counts the migrations a file has been through; ``PRAGMA application_id`` says that it is ours.
 """
@@ -103,18 +103,18 @@ _SPANS_AND_DECISIONS = (
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_SPANS_AND_DECISIONS,)
-"""What takes a file from each version to the next; never changed once released, only added to."""
+"""Statements that take a file from each version to the next; never changed once released, only added to."""
 
 VERSION = len(MIGRATIONS)
 
 
 def check(connection: sqlite3.Connection, path: Path, known: int = VERSION) -> int:
-    """The version of a file, 0 for an empty one. It is only read.
+    """Return the version of a file, 0 for an empty one. The file is only read.
 
     Raises:
         ForeignFile: another program's database, or one of a version above the one ``known``.
     """
-    found, application_id, tables = _looked_at(connection)
+    found, application_id, tables = _read_identity(connection)
     ours = application_id == APPLICATION_ID
     empty = found == 0 and tables == 0
     if not (ours or empty):
@@ -126,8 +126,8 @@ def check(connection: sqlite3.Connection, path: Path, known: int = VERSION) -> i
     return found
 
 
-def _looked_at(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """Version, application and number of tables, at one moment: another process may be making the file right now."""
+def _read_identity(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return version, application and number of tables at one moment, as another process may be making the file."""
     connection.execute("SAVEPOINT look")
     try:
         version, application_id, tables = (

@@ -1,4 +1,4 @@
-"""A span of the SDK as rows."""
+"""Rows of spans of the SDK."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Batch:
     """Rows of one batch, by table."""
 
     resources: list[Row]
-    """Each distinct one once."""
+    """Each distinct resource once."""
     spans: list[Row]
 
 
 def rows(spans: Sequence[ReadableSpan]) -> Batch:
-    """Turn spans into rows."""
+    """Return spans, and their resources, as rows."""
     resources: dict[int, Row] = {}  # by identity: a batch shares a handful of objects
     span_rows = []
     for span in spans:
@@ -48,14 +48,14 @@ def insert(connection: sqlite3.Connection, batch: Batch) -> None:
 
 
 def resource_row(resource: Resource) -> Row:
-    """The row of a resource; its id is a digest of its content."""
+    """Return the row of a resource; its id is a digest of its content."""
     attributes = encode(dict(sorted(resource.attributes.items())))
     digest = hashlib.sha256(attributes.encode()).hexdigest()[:32]
     return digest, optional(resource.attributes.get("service.name")), attributes
 
 
 def span_row(span: ReadableSpan, resource: Row) -> Row:
-    """The row of a span, in the order of the table's columns."""
+    """Return the row of a span, in the order of the table's columns."""
     context, attributes = span.context, dict(span.attributes or {})
     resource_id, service, _ = resource
     return (

@@ -1,4 +1,4 @@
-"""The one way into the file: whole batches, each in one transaction, by any number of threads and processes.
+"""Writer of the file: whole batches, each in one transaction, by any number of threads and processes.
 
 SQLite forbids a connection to cross a fork: the child would believe it holds locks that only the parent has
 (https://www.sqlite.org/howtocorrupt.html, 2.6). So every connection is closed just before a fork and opened again at
@@ -15,11 +15,11 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from specspan_exporter_sqlite.errors import SQLiteStoreError, explained, is_busy
+from specspan_exporter_sqlite.errors import SQLiteStoreError, is_busy, translate_error
 from specspan_exporter_sqlite.schema import check, migrate
 
 PATIENCE_S = 5.0
-"""How long one batch waits for other processes' writes, all attempts together."""
+"""Time that one batch waits for other processes' writes, all attempts together."""
 _ATTEMPT_S = 0.1  # how long SQLite itself waits in one attempt; a fork waits no longer than this for a busy file
 _PAUSE_S = 0.01  # turning to write-ahead logging reports a lock at once, without SQLite's own wait
 _FORK_PATIENCE_S = 2.0
@@ -27,10 +27,10 @@ _WAL_LIMIT_BYTES = 64 * 2**20
 
 
 class Store:
-    """One file, open for writing as long as there is something to write."""
+    """File that is open for writing as long as there is something to write."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
-        """Nothing is opened yet. ``path``: by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
+        """Open nothing yet. ``path`` is by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
         self.path = default_path() if path is None else Path(path).absolute()
         self._patience_s = patience_s
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class Store:
                     return self._attempt(work)
             except sqlite3.Error as error:
                 if not is_busy(error) or time.monotonic() >= deadline:
-                    raise explained(self.path, error) from error
+                    raise translate_error(self.path, error) from error
             time.sleep(_PAUSE_S)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Store:
 
 
 def default_path() -> Path:
-    """``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
+    """Return ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
     return Path(os.environ.get("SPECSPAN_DB") or "specspan.db").absolute()
 
 

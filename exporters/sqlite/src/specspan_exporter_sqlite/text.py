@@ -1,4 +1,4 @@
-"""What may be any Python value, as text that SQLite and its JSON functions take."""
+"""Conversion of any Python value to text that SQLite and its JSON functions take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INT64 = 2**63
 
 
 def encode(value: Any) -> str:
-    """JSON of any value, on one line. What JSON has no form for becomes a string: NaN, infinities, bytes (base64)."""
+    """Return JSON of any value, on one line. NaN, infinities and bytes (base64) become strings."""
     try:
         return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain))
     except ValueError:
@@ -20,22 +20,22 @@ def encode(value: Any) -> str:
 
 
 def storable(text: str) -> str:
-    """``text`` as it is, or with lone surrogates replaced where there are any: UTF-8 has none."""
+    """Return ``text`` with lone surrogates replaced, which UTF-8 does not have."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def optional(value: Any) -> str | None:
-    """A text column: None stays None, and what is no string becomes one."""
+    """Return the value of a text column: None stays None, any other value becomes a string."""
     return None if value is None else storable(str(value))
 
 
 def integer(value: Any) -> int:
-    """A column of whole numbers: 0 for what is none, or needs more than 64 bits."""
+    """Return the value of an integer column: 0 for other types and for integers of more than 64 bits."""
     return value if isinstance(value, int) and -_INT64 <= value < _INT64 else 0
 
 
 def real(value: Any) -> float | None:
-    """A column of real numbers: None for what is none, or too large for one."""
+    """Return the value of a real column: None for other types and for numbers that are too large."""
     try:
         return float(value) if isinstance(value, (int, float)) else None
     except OverflowError:
