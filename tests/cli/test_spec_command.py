@@ -197,5 +197,5 @@ def test_unknown_clause_names_the_nearest() -> None:
     """A misspelt clause is answered with the nearest ids and exit code 2."""
     ran = specspan("spec", "show", HARBOUR, "keep_secret")
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "there is no clause 'keep_secret'. Did you mean 'keep_secrets'?" in ran.stderr
+    assert "unknown clause 'keep_secret'. Did you mean 'keep_secrets'?" in ran.stderr
     assert "lists them all" in specspan("spec", "show", HARBOUR, "zzz").stderr

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from specspan.cli.commands.traces import trace_tree
+from specspan.cli.trace_view import trace_tree
 from specspan_exporter_sqlite.model import StoredSpan
 
 MakeSpan = Callable[..., StoredSpan]

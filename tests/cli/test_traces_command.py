@@ -183,7 +183,7 @@ def test_a_record_that_was_tampered_with_is_one_line(specspan: Run, recorded: Pa
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--since", "yesterday"], "'yesterday' is no time. Write an age (15m, 2h, 7d)"),
+        (["--since", "yesterday"], "invalid time 'yesterday'. Write an age (15m, 2h, 7d)"),
         (["--outcome", "passed"], "'violated'"),
         (["--verdict", "fine"], "'uncertain'"),
         (["--limit", "0"], "--limit"),

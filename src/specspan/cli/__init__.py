@@ -1,1 +1,1 @@
-"""The command line."""
+"""Command line of specspan: one module a command, discovered by `specspan.cli.main`."""

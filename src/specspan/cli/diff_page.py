@@ -6,16 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from urllib.parse import quote
 
-from specspan.cli.elision import Shown, elided
+from specspan.cli.elision import ElidedPiece, elide
 from specspan.cli.terminal import printable
 from specspan.policy.impact import Impact, Need
 from specspan.spec.conversation import example_text
 from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, by_place, likenesses
 from specspan.spec.spec import Clause, Example, Spec
 from specspan.spec.word_diff import Edit, word_diff
-
-# MERGED diff_page_style: How the page of a diff looks: one sheet, light and dark, nothing fetched from anywhere.
-
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -102,7 +99,7 @@ _HEAD = """<meta charset="utf-8">
 
 
 def diff_page(found: SpecDiff, impact: Impact | None) -> str:
-    """The whole page."""
+    """Return the page as HTML."""
     entries, alike = list(by_place(found)), likenesses(found)
     title = f"{found.old.id} {_version(found.old)} → {_version(found.new)}"
     parts = (
@@ -270,16 +267,16 @@ def _prose(old: str, new: str) -> str:
 
 
 def _pieces(old: str, new: str) -> Iterator[str]:
-    for shown in elided(word_diff(old, new), context_chars=160):
-        yield _hidden(shown) if shown.elided else _piece(shown)
+    for shown in elide(word_diff(old, new), context_chars=160):
+        yield _hidden(shown) if shown.is_elided else _piece(shown)
 
 
-def _piece(shown: Shown) -> str:
+def _piece(shown: ElidedPiece) -> str:
     tag, text = _TAGS.get(shown.edit), _text(shown.text)
     return text if tag is None else f"<{tag}>{text}</{tag}>"
 
 
-def _hidden(shown: Shown) -> str:
+def _hidden(shown: ElidedPiece) -> str:
     """A long stretch that did not change, shown when somebody asks for it."""
     dots = f'<span class="dots">⋯ {len(shown.text.split()):,} words the same</span>'
     return f'<label class="gap"><input type="checkbox">{dots}<span class="rest">{_text(shown.text)}</span></label>'

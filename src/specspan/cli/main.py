@@ -1,4 +1,4 @@
-"""`specspan`: one group, its commands found by registration, every error of ours a line and exit code 2."""
+"""Command group `specspan`: its commands are discovered, and an error of ours is one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from specspan._support import plugins
 from specspan.cli.terminal import printable
 from specspan.errors import SpecspanError
 
-# MERGED registration: A group whose commands are found by registration: adding one is adding one module.
 
-
-class Registered(click.Group):
-    """The commands of one package (each module's ``command``) and of plug-ins, imported when asked for."""
+class DiscoveredGroup(click.Group):
+    """Command group of one package: each module's ``command``, and those of plug-ins, imported at first use."""
 
     def __init__(self, *arguments: Any, package: str, plugins: str, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -24,12 +22,12 @@ class Registered(click.Group):
         self._plugins = plugins
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._found())
+        return sorted(self._load_commands())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self._found().get(cmd_name)
+        return self._load_commands().get(cmd_name)
 
-    def _found(self) -> dict[str, click.Command]:
+    def _load_commands(self) -> dict[str, click.Command]:
         if not self.commands:
             own = {module.command.name: module.command for module in plugins.iter_modules(self._package)}
             self.commands = {**dict(plugins.iter_plugins(self._plugins)), **own}
@@ -37,14 +35,14 @@ class Registered(click.Group):
 
 
 @click.group(
-    cls=Registered,
+    cls=DiscoveredGroup,
     package="specspan.cli.commands",
     plugins="specspan_commands",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="specspan")
 def cli() -> None:
-    """Which clauses of a behaviour specification applied to a model call, and what was decided."""
+    """Show which clauses of a behaviour specification applied to a model call, and what was decided."""
 
 
 def main() -> None:

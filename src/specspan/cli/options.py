@@ -1,4 +1,4 @@
-"""A clause that somebody names on the command line."""
+"""Options and arguments that several commands share: a clause by its id, modules to import, the environment."""
 
 from __future__ import annotations
 
@@ -15,47 +15,52 @@ from specspan._support.messages import did_you_mean
 from specspan.errors import Problem, SpecError
 from specspan.spec.spec import Clause, Spec
 
+import_option = click.option(
+    "--import", "modules", metavar="MODULE", multiple=True, help="Import your checks (module or .py) first; repeatable."
+)
+"""Option ``modules`` of a command that loads a policy."""
 
-def named_clause(spec: Spec, name: str) -> Clause:
-    """The clause with an id, which may have the ``#`` of a reference before it.
+environment_option = click.option(
+    "--environment",
+    metavar="NAME",
+    envvar="SPECSPAN_ENV",
+    show_envvar=True,
+    help="What holds in this one of the policy's environments.",
+)
+"""Option ``environment`` of a command that loads a policy."""
+
+
+def find_clause(spec: Spec, name: str) -> Clause:
+    """Return the clause with an id, which may have the ``#`` of a reference before it.
 
     Raises:
-        SpecError: there is none.
+        SpecError: the spec has no such clause.
     """
     id_ = name.removeprefix("#")
     if id_ in spec.clauses:
         return spec.clauses[id_]
     remedy = did_you_mean(id_, spec.clauses, "'specspan spec show FILE' lists them all.")
-    raise SpecError(spec.source, Problem(f"there is no clause {name!r}", remedy))
-
-
-# MERGED own_checks: Checks of the user's own, which a policy names and a command has to import first.
-
-
-own_checks = click.option(
-    "--import", "modules", metavar="MODULE", multiple=True, help="Import your checks (module or .py) first; repeatable."
-)
-"""The option of a command that loads a policy; it gives ``modules``."""
+    raise SpecError(spec.source, Problem(f"unknown clause {name!r}", remedy))
 
 
 @contextmanager
-def imported(modules: tuple[str, ...]) -> Iterator[None]:
-    """Modules imported, so that their ``@specspan.check`` functions are known.
+def import_modules(modules: tuple[str, ...]) -> Iterator[None]:
+    """Import the modules that a user named, so that their ``@specspan.check`` functions are registered.
 
-    They are found as `python -m` finds them, from the current directory on, or are files named by their path; so are
-    modules that a policy names, for as long as this lasts.
+    Modules are searched as `python -m` does, from the current directory on, or are files named by their path. Inside
+    the ``with`` block the modules that a policy names are searched in that way, too.
 
     Raises:
-        BadParameter: one cannot be imported.
+        BadParameter: a module cannot be imported.
     """
-    before = list(sys.path)
+    path = list(sys.path)
     sys.path.insert(0, str(Path.cwd()))
     try:
         for module in modules:
             _import(module)
         yield
     finally:
-        sys.path[:] = before
+        sys.path[:] = path
 
 
 def _import(module: str) -> None:
@@ -67,23 +72,10 @@ def _import(module: str) -> None:
 
 
 def _import_file(path: Path) -> None:
-    """Import a file as the module of its name, as if its folder were looked through."""
-    found = spec_from_file_location(path.stem, path)
-    if found is None or found.loader is None:
-        raise ImportError(f"no Python module is made of {path}")
-    module = module_from_spec(found)
+    """Import a file as the module of its name, as if its folder were searched."""
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be read as a Python module")
+    module = module_from_spec(spec)
     sys.modules[path.stem] = module
-    found.loader.exec_module(module)
-
-
-# MERGED policy_environment: The environment that a command looks at a policy in.
-
-
-in_environment = click.option(
-    "--environment",
-    metavar="NAME",
-    envvar="SPECSPAN_ENV",
-    show_envvar=True,
-    help="What holds in this one of the policy's environments.",
-)
-"""The option of a command that loads a policy; it gives ``environment``."""
+    spec.loader.exec_module(module)

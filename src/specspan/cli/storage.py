@@ -1,4 +1,4 @@
-"""What the commands that read the SQLite file share: options, opening it, finding one thing by the start of its id."""
+"""Reading of the SQLite file: options of commands, one record by the start of its id, and lists of records."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.terminal import OUTCOMES, console, print_json, since
+from specspan.cli.terminal import OUTCOMES, console, parse_since, print_json
 from specspan.decision import Verdict
 from specspan.errors import StoreError
 from specspan_exporter_sqlite import Filter, Reader, SQLiteStoreError
 from specspan_exporter_sqlite.errors import MissingFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Item = TypeVar("Item")
 
-NOTHING_YET = "Run `specspan demo` or a program with a policy, or name another file with --db or SPECSPAN_DB"
+_REMEDY = "Run `specspan demo` or a program with a policy, or name another file with --db or SPECSPAN_DB"
 
 
-class Listing(click.Group):
-    """A group whose command ``list`` needs no name: ``specspan traces --since 1h``."""
+class ListGroup(click.Group):
+    """Command group whose command ``list`` needs no name: ``specspan traces --since 1h``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``list`` before anything that is neither another command nor a cry for help."""
@@ -34,124 +35,108 @@ class Listing(click.Group):
         return super().parse_args(ctx, args)
 
 
-def reading(command: Command) -> Command:
+def store_options(command: Command) -> Command:
     """Add ``--db`` and ``--json``."""
     path = click.Path(path_type=Path, dir_okay=False)
-    where = "The SQLite file.  [default: SPECSPAN_DB, else specspan.db]"
+    help_ = "The SQLite file.  [default: SPECSPAN_DB, else specspan.db]"
     command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
-    return click.option("--db", type=path, help=where)(command)
+    return click.option("--db", type=path, help=help_)(command)
 
 
-def filtering(command: Command) -> Command:
-    """Add the options that `wanted` turns into a filter."""
-    for option in reversed(_FILTERS):
+def filter_options(command: Command) -> Command:
+    """Add the options that `show_list` filters by."""
+    for option in reversed(_FILTER_OPTIONS):
         command = option(command)
     return command
 
 
-def wanted(options: dict[str, Any]) -> Filter:
-    """The filter that the options of `filtering` name."""
-    return Filter(since_unix_nano=options.pop("since"), **options)
+def _parse_since(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_since(text, time.time_ns())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_FILTER_OPTIONS = (
+    click.option("--clause", metavar="ID", help="With a finding about this clause."),
+    click.option("--outcome", type=click.Choice(OUTCOMES), help="With a finding of this outcome."),
+    click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), help="With this verdict."),
+    click.option("--service", metavar="NAME", help="Of this service."),
+    click.option("--since", metavar="WHEN", callback=_parse_since, help="An age (15m, 2h, 7d) or a date (2026-11-01)."),
+    click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."),
+)
 
 
 @contextmanager
-def opened(db: Path | None) -> Iterator[Reader]:
-    """The file, open for reading.
+def open_reader(db: Path | None) -> Iterator[Reader]:
+    """Open the file for reading.
 
     Raises:
-        StoreError: there is none, nothing is in it, or it cannot be read; the message says what to do.
+        StoreError: the file is absent or empty, or cannot be read; the message says what to do.
     """
     try:
         with Reader(db) as reader:
             yield reader
     except MissingFile as error:
-        raise StoreError(f"{error.path}: {error.problem}. {NOTHING_YET}") from error
+        raise StoreError(f"{error.path}: {error.problem}. {_REMEDY}") from error
     except SQLiteStoreError as error:
         raise StoreError(str(error)) from error
 
 
-def one(kind: str, prefix: str, found: Sequence[str], listing: str) -> str:
-    """The only id of those found by its beginning.
+def require_one(noun: str, prefix: str, ids: Sequence[str], list_command: str) -> str:
+    """Return the only id that begins with a prefix, or the one that is equal to it.
+
+    Args:
+        noun: the name of the thing in a message, such as ``trace``.
+        prefix: the start of the id, as the user wrote it.
+        ids: every id that begins with the prefix.
+        list_command: the command that lists all ids.
 
     Raises:
         ClickException: there is none, or several.
     """
-    if len(found) == 1:
-        return found[0]
-    if prefix in found:
+    if len(ids) == 1:
+        return ids[0]
+    if prefix in ids:
         return prefix
-    if not found:
-        raise click.ClickException(f"no {kind} begins with {prefix!r}; `{listing}` lists them")
-    raise click.ClickException(f"several {kind}s begin with {prefix!r}: {', '.join(found)}; write more of it")
-
-
-def _since(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    try:
-        return None if text is None else since(text, time.time_ns())
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-_FILTERS = (
-    click.option("--clause", metavar="ID", help="With a finding about this clause."),
-    click.option("--outcome", type=click.Choice(OUTCOMES), help="With a finding of this outcome."),
-    click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), help="With this verdict."),
-    click.option("--service", metavar="NAME", help="Of this service."),
-    click.option("--since", metavar="WHEN", callback=_since, help="An age (15m, 2h, 7d) or a date (2026-11-01)."),
-    click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."),
-)
-
-
-# MERGED listing: Lists: a table for people, plain columns for pipes, JSON for programs, one line when there is
-# nothing to list.
-
-
-Thing = TypeVar("Thing")
+    if not ids:
+        raise click.ClickException(f"no {noun} begins with {prefix!r}; `{list_command}` lists them")
+    raise click.ClickException(f"several {noun}s begin with {prefix!r}: {', '.join(ids)}; write more of it")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[Thing]):
-    """What can be listed by the filters that all lists share."""
+class Listing(Generic[Item]):
+    """Kind of item that `show_list` lists, and how its items are read and shown."""
 
     plural: str
     """Its name in a sentence, such as ``traces``."""
-    read: Callable[[Reader, Filter], Sequence[Thing]]
-    json: Callable[[Thing], dict[str, Any]]
-    """One of them as JSON."""
-    table: Callable[[Sequence[Thing], Reader], Table]
+    read: Callable[[Reader, Filter], Sequence[Item]]
+    to_json: Callable[[Item], dict[str, Any]]
+    to_table: Callable[[Sequence[Item], Reader], Table]
     """All of them, a row each."""
 
 
-def show_list(kind: Kind[Any], db: Path | None, *, as_json: bool, **options: Any) -> None:
-    """Read a list and print it; the options are those of `stored.reading` and `stored.filtering`.
+def show_list(listing: Listing[Any], db: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Read items and print them as a table or as JSON; the options are those of `store_options` and `filter_options`.
 
     Raises:
-        StoreError: the file cannot be read, or nothing of the kind is in it at all.
+        StoreError: the file cannot be read, or has no item of the kind at all.
     """
-    asked = wanted(options)
-    with opened(db) as reader:
-        things = kind.read(reader, asked)
+    filter_ = Filter(since_unix_nano=options.pop("since"), **options)
+    with open_reader(db) as reader:
+        items = listing.read(reader, filter_)
         if as_json:
-            print_json([kind.json(thing) for thing in things])
-        elif not things and asked == Filter(limit=asked.limit):
-            raise StoreError(f"{reader.path}: no {kind.plural} in it yet. {NOTHING_YET}")
-        elif not things:
-            console().print(Text(f"No {kind.plural} match."))
+            print_json([listing.to_json(item) for item in items])
+        elif not items and filter_ == Filter(limit=filter_.limit):
+            raise StoreError(f"{reader.path}: no {listing.plural} in it yet. {_REMEDY}")
+        elif not items:
+            console().print(Text(f"No {listing.plural} match."))
         else:
-            _show(kind.table(things, reader), asked.limit)
+            _print_table(listing.to_table(items, reader), filter_.limit)
 
 
-def table(*columns: str, right: Sequence[str] = (), folding: Sequence[str] = ()) -> Table:
-    """An empty table without lines. Columns that fold give way first when the terminal is narrow."""
-    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for column in columns:
-        folds = column in folding
-        made.add_column(column, justify="right" if column in right else "left", no_wrap=not folds, overflow="fold")
-    return made
-
-
-def _show(made: Table, limit: int) -> None:
+def _print_table(table: Table, limit: int) -> None:
     out = console()
-    out.print(made)
-    if made.row_count == limit and out.is_terminal:
+    out.print(table)
+    if table.row_count == limit and out.is_terminal:
         out.print(Text(f"The latest {limit}; --limit shows more.", "dim"))

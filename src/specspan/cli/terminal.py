@@ -1,4 +1,4 @@
-"""What commands print with: one console, one form of JSON."""
+"""Output of commands: the console, tables, JSON and files, and how outcomes, levels, times and links are written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ from urllib.parse import quote
 
 import click
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from specspan.decision import OUTCOMES_WORST_FIRST, Outcome
+from specspan.policy.authority import Authority
+from specspan.spec.spec import Spec
 
 _PIPED_WIDTH = 160  # columns where nobody looks: lines are for programs then, and stay whole
 
@@ -25,10 +28,38 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def console(*, width: int | None = None) -> Console:
-    """A console on standard output, plain where that is no terminal. ``width`` in columns, for tests and files."""
+    """Return a console on standard output, plain where that is not a terminal.
+
+    Args:
+        width: in columns; for tests and files.
+    """
     if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         width = _PIPED_WIDTH
     return Console(highlight=False, soft_wrap=False, width=width)
+
+
+def plain_table(*columns: str, right: Sequence[str] = (), folding: Sequence[str] = ()) -> Table:
+    """Return an empty table without lines. Columns that fold give way first when the terminal is narrow.
+
+    Args:
+        columns: headers, from left to right.
+        right: columns that are aligned to the right, as numbers are.
+        folding: columns that may be broken over several lines.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=column not in folding,
+            overflow="fold",
+        )
+    return table
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number and its noun, as in ``1 answer`` and ``2 answers``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def print_json(value: Any) -> None:
@@ -37,16 +68,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=not utf8, default=str))
 
 
-def printable(text: str) -> str:
-    """``text`` from a file or a model, without what a terminal would take for a command."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet.
+def write_new_file(path: Path, text: str) -> None:
+    """Write a file that does not exist yet.
 
     Raises:
-        ClickException: there is one, or it cannot be written.
+        ClickException: the file exists, or cannot be written.
     """
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
@@ -57,8 +83,27 @@ def write_new(path: Path, text: str) -> None:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error
 
 
-# MERGED marks: How outcomes, verdicts and foreign text look: a sign, a word and a colour, the same everywhere.
+# Foreign text: a file or a model may have written anything.
 
+
+def printable(text: str) -> str:
+    """Return a text of several lines with each character that a terminal would obey replaced."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def clean(value: Any) -> str:
+    """Return any value as one line; each character that does not print is shown as its escape."""
+    text = "" if value is None else str(value)
+    return text if text.isprintable() else "".join(map(_escape_unprintable, text))
+
+
+def _escape_unprintable(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character in "\n\t" else character.encode("unicode_escape").decode("ascii")
+
+
+# Outcomes and levels of authority: a sign, a word and a colour, the same in every command.
 
 _MARKS = {
     "violated": ("✘", "bold red"),
@@ -78,72 +123,74 @@ WORST_FIRST = tuple(
 )
 """Outcomes, the worst first; those of clauses with nothing amiss come last, after the ones that nothing assessed."""
 
+# From the strongest level to the weakest.
+_LEVEL_STYLES = ("bold red", "magenta", "blue", "cyan", "green")
+
 
 def mark(outcome: str, *, words: bool = True) -> Text:
-    """An outcome or a verdict: its sign and, with ``words``, its name. One this version does not know is shown too."""
+    """Return the sign of an outcome or a verdict and, with ``words``, its name. An unknown one has a sign, too."""
     sign, style = _MARKS.get(outcome, ("·", ""))
     return Text(f"{sign} {clean(outcome).replace('_', ' ')}" if words else sign, style=style)
 
 
-def clean(value: Any) -> str:
-    """Any value as text that cannot steer a terminal: what does not print is shown as its escape."""
-    text = "" if value is None else str(value)
-    return text if text.isprintable() else "".join(map(_visible, text))
+def level_style(spec: Spec | Authority, authority: str | None) -> str:
+    """Return the colour of a level."""
+    if authority is None:
+        return "dim"
+    return _LEVEL_STYLES[level_step(spec, authority, len(_LEVEL_STYLES))]
 
 
-def _visible(character: str) -> str:
-    if character.isprintable():
-        return character
-    return " " if character in "\n\t" else character.encode("unicode_escape").decode("ascii")
+def level_step(spec: Spec | Authority, authority: str, steps: int) -> int:
+    """Return the place of a level on a scale of ``steps``, where the strongest of any ladder is 0."""
+    return round(spec.rank(authority) * (steps - 1) / (len(spec.ladder) - 1 or 1))
 
 
-# MERGED times: Times and durations as people write and read them.
-
+# Times and durations.
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _HALF_A_YEAR_NS = 182 * 86_400 * 10**9
-_AGO = re.compile(r"(\d{1,6})([smhdw])")
+_AGE = re.compile(r"(\d{1,6})([smhdw])")
 
 
-def since(text: str, now_unix_nano: int) -> int:
-    """The time a range begins at, in nanoseconds since 1970.
+def parse_since(text: str, now_unix_nano: int) -> int:
+    """Return the time a range begins at, in nanoseconds since 1970.
 
     Args:
         text: an age (``90s``, ``15m``, ``2h``, ``7d``, ``2w``), a day (``2026-11-01``) or a time
             (``2026-11-01T08:30``). Local time, unless it names its offset.
-        now_unix_nano: what ages count back from.
+        now_unix_nano: the time from which ages count back.
 
     Raises:
-        ValueError: it is none of these; the message says what they are.
+        ValueError: the text is neither; the message says what can be written.
     """
-    age = _AGO.fullmatch(text.strip())
+    age = _AGE.fullmatch(text.strip())
     if age:
         return now_unix_nano - int(age[1]) * _SECONDS[age[2]] * 10**9
     try:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
         return int(moment.timestamp()) * 10**9
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is no time. Write an age (15m, 2h, 7d) or a date (2026-11-01)") from None
+        raise ValueError(f"invalid time {text!r}. Write an age (15m, 2h, 7d) or a date (2026-11-01)") from None
 
 
-def local(time_unix_nano: int) -> str:
-    """A time as the wall clock here shows it."""
-    return _moment(time_unix_nano).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def format_local(time_unix_nano: int) -> str:
+    """Return a time in the time zone of this machine, to the second."""
+    return _as_datetime(time_unix_nano).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def listed(time_unix_nano: int, now_unix_nano: int) -> str:
-    """A time for a list, as `ls` writes it: without the year while nobody can mistake it, else without seconds."""
+def format_short(time_unix_nano: int, now_unix_nano: int) -> str:
+    """Return a time for a list, as `ls` writes it: without the year where that is recent, else without seconds."""
     recent = 0 <= now_unix_nano - time_unix_nano < _HALF_A_YEAR_NS
-    return _moment(time_unix_nano).astimezone().strftime("%m-%d %H:%M:%S" if recent else "%Y-%m-%d %H:%M")
+    return _as_datetime(time_unix_nano).astimezone().strftime("%m-%d %H:%M:%S" if recent else "%Y-%m-%d %H:%M")
 
 
-def utc(time_unix_nano: int) -> str:
-    """A time in ISO 8601, UTC, to the microsecond."""
-    return _moment(time_unix_nano).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def format_utc(time_unix_nano: int) -> str:
+    """Return a time in ISO 8601, UTC, to the microsecond."""
+    return _as_datetime(time_unix_nano).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def duration(duration_ns: int) -> str:
-    """A duration in the unit that suits it: ``412 µs``, ``82 ms``, ``1.24 s``, ``3 min 05 s``."""
+def format_duration(duration_ns: int) -> str:
+    """Return a duration in the unit that suits it: ``412 µs``, ``82 ms``, ``1.24 s``, ``3 min 05 s``."""
     if duration_ns < 999_500:
         return f"{duration_ns / 1e3:.0f} µs"
     if duration_ns < 999_500_000:
@@ -155,33 +202,31 @@ def duration(duration_ns: int) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
 
 
-def _moment(time_unix_nano: int) -> datetime:
+def _as_datetime(time_unix_nano: int) -> datetime:
     return datetime.fromtimestamp(time_unix_nano / 1e9, tz=timezone.utc)
 
 
-# MERGED links: A link from the terminal to a trace in whatever page shows traces: ``SPECSPAN_TRACE_URL`` says where
-# that is.
+# Links from the terminal to a page that shows traces.
 
-
-VARIABLE = "SPECSPAN_TRACE_URL"
-_EXAMPLE = "http://localhost:16686/trace/{trace_id}?uiFind={span_id}"
-_PLACE = re.compile(r"\{([^{}]*)\}")
+TRACE_URL_VARIABLE = "SPECSPAN_TRACE_URL"
+_EXAMPLE_URL = "http://localhost:16686/trace/{trace_id}?uiFind={span_id}"
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 def trace_link(trace_id: str, span_id: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
-    """The address of a trace, of one span in it where the address has a place for that; None where none is set.
+    """Return the address of a trace, or of one span in it, from ``SPECSPAN_TRACE_URL``; None where that is not set.
 
     Raises:
-        ClickException: the address has no place for a trace, or one for something else.
+        ClickException: the address lacks ``{trace_id}``, or has braces around something else.
     """
-    template = environ.get(VARIABLE, "").strip()
+    template = environ.get(TRACE_URL_VARIABLE, "").strip()
     if not template:
         return None
-    known = {"trace_id": trace_id, "span_id": span_id or ""}
-    places = _PLACE.findall(template)
-    if "trace_id" not in places or not set(places) <= set(known):
+    values = {"trace_id": trace_id, "span_id": span_id or ""}
+    names = _PLACEHOLDER.findall(template)
+    if "trace_id" not in names or not set(names) <= set(values):
         raise click.ClickException(
-            f"{VARIABLE} is {template!r}: it needs {{trace_id}}, may have {{span_id}}, and nothing else in braces; "
-            f"for Jaeger: {_EXAMPLE}"
+            f"{TRACE_URL_VARIABLE} is {template!r}: it needs {{trace_id}}, may have {{span_id}}, and nothing else in "
+            f"braces; for Jaeger: {_EXAMPLE_URL}"
         )
-    return _PLACE.sub(lambda place: quote(known[place[1]], safe=""), template)
+    return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=""), template)

@@ -1,1 +1,1 @@
-"""The demo: a small support desk, its behaviour specification, its policy and conversations, driven for real."""
+"""Demo of a small support desk: an application, a behaviour specification, a policy and conversations."""

@@ -1,4 +1,4 @@
-"""The assistant: an ordinary application, decorated. Copy from here."""
+"""Assistant of the support desk: an ordinary application with decorators, to copy from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from specspan.demo import shop
 INSTRUCTIONS = (
     "You are the support desk of Tallow & Tide, a shop for lamps and candles. Be warm, and answer in at most 50 words."
 )
-_MOST_TURNS = 5
+_MAX_TURNS = 5
 
 
 @specspan.check("at_most_50_words", stage="output", version="1")
@@ -25,18 +25,18 @@ def at_most_50_words(call: specspan.ModelCall) -> bool | None:
 @specspan.check("names_the_return_window", stage="output", version="1")
 def names_the_return_window(call: specspan.ModelCall) -> bool | None:
     """Decide `name_the_return_window`, which has no bearing on answers about something else."""
-    said = call.output_text.lower()
-    return "30 days" in said if "return" in said or "send it back" in said else None
+    answer = call.output_text.lower()
+    return "30 days" in answer if "return" in answer or "send it back" in answer else None
 
 
 @specspan.check("suggests_a_parent", stage="output", version="1")
 def suggests_a_parent(call: specspan.ModelCall) -> bool:
-    """Decide `care_for_minors`, which is asked where the application says that somebody is under 18."""
+    """Decide `care_for_minors`, which applies where the application says that the user is under 18."""
     return "parent" in call.output_text.lower()
 
 
 class SupportDesk:
-    """Answers one question at a time, with the shop's tools."""
+    """Assistant that answers one question at a time with the tools of the shop."""
 
     def __init__(self, client: openai.OpenAI, model: str) -> None:
         self._client = client
@@ -44,25 +44,25 @@ class SupportDesk:
 
     @specspan.observe
     def answer(self, question: str) -> str:
-        """The whole answer, once the model is done with its tools."""
+        """Return the whole answer, once the model needs no more tools."""
         messages = self._opening(question)
-        for _ in range(_MOST_TURNS):
+        for _ in range(_MAX_TURNS):
             completion = self._client.chat.completions.create(
                 model=self._model, messages=messages, tools=shop.DEFINITIONS
             )
-            said = completion.choices[0].message
-            if not said.tool_calls:
-                return said.content or ""
-            messages.append(said.model_dump(exclude_none=True))  # type: ignore[arg-type]  # the client's own form
-            for wish in said.tool_calls:
-                if wish.type == "function":
-                    result = shop.use(wish.function.name, wish.function.arguments)
-                    messages.append({"role": "tool", "tool_call_id": wish.id, "content": result})
+            message = completion.choices[0].message
+            if not message.tool_calls:
+                return message.content or ""
+            messages.append(message.model_dump(exclude_none=True))  # type: ignore[arg-type]  # the client's own form
+            for tool_call in message.tool_calls:
+                if tool_call.type == "function":
+                    result = shop.run_tool(tool_call.function.name, tool_call.function.arguments)
+                    messages.append({"role": "tool", "tool_call_id": tool_call.id, "content": result})
         return "I need a colleague for this one. You will hear from us today."
 
     @specspan.observe
     def stream(self, question: str) -> Iterator[str]:
-        """The answer as it grows."""
+        """Yield the answer in pieces, as the model writes it."""
         chunks = self._client.chat.completions.create(
             model=self._model, messages=self._opening(question), stream=True, stream_options={"include_usage": True}
         )

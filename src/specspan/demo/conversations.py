@@ -1,4 +1,4 @@
-"""The demo's conversations, and what the scripted model answers in each."""
+"""Conversations of the demo, and the scripted model's answers in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from specspan.testing import Prompt, Reply
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One question to the support desk, and under which circumstances it is asked."""
+    """Question to the support desk, and the circumstances it is asked in."""
 
     id: str
     title: str
@@ -19,7 +19,7 @@ class Conversation:
     streamed: bool = False
     overrides: tuple[Override, ...] = ()
     under_18: bool = False
-    """What the application knows about the person."""
+    """True where the application knows that the user is a minor."""
 
 
 CONVERSATIONS = (
@@ -51,17 +51,19 @@ you light it, and keep it where you can see it."""
 
 
 def script(prompt: Prompt) -> Reply | str:
-    """The scripted model's part: it looks orders up, and it makes the mistakes that a real one might."""
-    asked = prompt.last_user
-    if "Where is my order" in asked:
-        return _after(
+    """Return the scripted model's answer: it looks orders up, and makes the mistakes that a real model might."""
+    question = prompt.last_user
+    if "Where is my order" in question:
+        return _after_tool(
             "find_order", prompt, "Good news: your harbour lamp left our harbour on Tuesday and is on its way."
         )
-    if "Which card" in asked:
-        return _after("find_payment", prompt, "You paid with your Visa, number 4111 1111 1111 1111.")
-    if "refund" in asked:
-        return _after("issue_refund", prompt, "The whole 340 is on its way back to you.", amount=340)
-    return next((reply for phrase, reply in _ANSWERS.items() if phrase in asked), "How can I help you with your lamp?")
+    if "Which card" in question:
+        return _after_tool("find_payment", prompt, "You paid with your Visa, number 4111 1111 1111 1111.")
+    if "refund" in question:
+        return _after_tool("issue_refund", prompt, "The whole 340 is on its way back to you.", amount=340)
+    return next(
+        (reply for phrase, reply in _ANSWERS.items() if phrase in question), "How can I help you with your lamp?"
+    )
 
 
 _ANSWERS = {
@@ -72,5 +74,5 @@ _ANSWERS = {
 }
 
 
-def _after(tool: str, prompt: Prompt, text: str, **more: float) -> Reply:
+def _after_tool(tool: str, prompt: Prompt, text: str, **more: float) -> Reply:
     return Reply(text) if prompt.tool_results else Reply(tool_calls=(ToolCall(tool, {"order": "T-1042", **more}),))

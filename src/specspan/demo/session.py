@@ -1,4 +1,4 @@
-"""Driving the conversations: the real client against the scripted model, or against a real service."""
+"""Session of the demo: the real openai client talks to a scripted model, or to a real service."""
 
 from __future__ import annotations
 
@@ -20,56 +20,61 @@ _REAL_MODEL = "gpt-5-mini"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What answers."""
+class ModelService:
+    """Model service that answers the support desk, with a client of it."""
 
     client: openai.OpenAI
     model: str
-    scripted: bool
+    is_scripted: bool
     base_url: str
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One conversation, as the person lived through it."""
+class ConversationResult:
+    """Outcome of one conversation for the person who asked."""
 
     conversation: Conversation
-    heard: str
-    stopped: bool
-    """Whether the policy ended it; what was heard by then is in ``heard``."""
+    answer: str
+    """Text that the person received; where the call was blocked, until then."""
+    is_blocked: bool
+    """True where the policy ended the call."""
     trace_id: str
 
 
 @contextmanager
-def service(environ: Mapping[str, str] = os.environ) -> Iterator[Service]:
-    """The real service where ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL`` name one, else the scripted model."""
+def connect(environ: Mapping[str, str] = os.environ) -> Iterator[ModelService]:
+    """Yield the real service where ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL`` are set, else the scripted model."""
     key, url = environ.get("OPENAI_API_KEY"), environ.get("OPENAI_BASE_URL")
     if key and url:
         with openai.OpenAI(api_key=key, base_url=url) as client:
-            yield Service(client, environ.get("OPENAI_MODEL", _REAL_MODEL), scripted=False, base_url=url)
+            yield ModelService(client, environ.get("OPENAI_MODEL", _REAL_MODEL), is_scripted=False, base_url=url)
         return
     with ScriptedModel(script) as model, openai.OpenAI(api_key=model.api_key, base_url=model.base_url) as client:
-        yield Service(client, model.model, scripted=True, base_url=model.base_url)
+        yield ModelService(client, model.model, is_scripted=True, base_url=model.base_url)
 
 
-def converse(asked: Conversation, with_: Service) -> Told:
-    """Hold one conversation, under what the application knows and declares about it."""
+def converse(conversation: Conversation, service: ModelService) -> ConversationResult:
+    """Hold one conversation with its circumstances and the overrides it declares."""
     with ExitStack() as stack:
-        stack.enter_context(specspan.context(conversation=asked.id, user="visitor", under_18=asked.under_18))
-        for declared in asked.overrides:
-            stack.enter_context(specspan.override(declared.clause, by=declared.by, reason=declared.reason))
-        return _conversation(asked, SupportDesk(with_.client, with_.model))
+        stack.enter_context(
+            specspan.context(conversation=conversation.id, user="visitor", under_18=conversation.under_18)
+        )
+        for override in conversation.overrides:
+            stack.enter_context(specspan.override(override.clause, by=override.by, reason=override.reason))
+        return _run(conversation, SupportDesk(service.client, service.model))
 
 
 @specspan.observe(name="conversation")
-def _conversation(asked: Conversation, desk: SupportDesk) -> Told:
-    """One trace."""
+def _run(conversation: Conversation, desk: SupportDesk) -> ConversationResult:
+    """Ask one question; its calls are one trace."""
     trace_id = trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
-    heard = StringIO()
-    stopped = False
+    answer = StringIO()
+    is_blocked = False
     try:
-        for piece in desk.stream(asked.question) if asked.streamed else (desk.answer(asked.question),):
-            heard.write(piece)
+        if conversation.streamed:
+            answer.writelines(desk.stream(conversation.question))
+        else:
+            answer.write(desk.answer(conversation.question))
     except specspan.Blocked:
-        stopped = True
-    return Told(asked, heard.getvalue(), stopped, trace_id)
+        is_blocked = True
+    return ConversationResult(conversation, answer.getvalue(), is_blocked, trace_id)

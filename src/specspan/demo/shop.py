@@ -1,4 +1,4 @@
-"""The shop behind the support desk: three small fake tools and how a model is told about them."""
+"""Shop behind the support desk: three small fake tools and their definitions for a model."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _PAYMENTS = {"T-1042": {"card": "4111 1111 1111 1111", "kind": "Visa"}}
 
 @specspan.observe
 def find_order(order: str) -> Mapping[str, Any]:
-    """What is known about an order."""
+    """Return the state of an order."""
     return _ORDERS.get(order, {"error": "no such order"})
 
 
 @specspan.observe
 def find_payment(order: str) -> Mapping[str, Any]:
-    """How an order was paid. It says more than a customer may read, as old systems do."""
+    """Return the payment of an order, with more in it than a customer may read."""
     return _PAYMENTS.get(order, {"error": "no such order"})
 
 
 @specspan.observe
 def issue_refund(order: str, amount: float) -> Mapping[str, Any]:
-    """Pay money back."""
+    """Pay money back for an order."""
     return {"order": order, "refunded": amount}
 
 
@@ -39,8 +39,8 @@ _TOOLS: dict[str, Callable[..., Mapping[str, Any]]] = {
 }
 
 
-def use(name: str, arguments: str) -> str:
-    """Run the tool a model asked for; arguments and answer are JSON, as models write and read it."""
+def run_tool(name: str, arguments: str) -> str:
+    """Run the tool that a model calls and return its result. Arguments and result are JSON."""
     return json.dumps(_TOOLS[name](**json.loads(arguments)))
 
 

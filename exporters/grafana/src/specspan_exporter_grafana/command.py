@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from specspan.cli.options import in_environment, own_checks
+from specspan.cli.options import environment_option, import_option
 from specspan_exporter_grafana.naming import Naming
 from specspan_exporter_grafana.writing import NotOurs, write_tree
 from specspan_exporter_prometheus.files import loaded, write
@@ -35,8 +35,8 @@ def _from_policy(command: F) -> F:
             callback=_naming,
             help="What folder, files and uids are called; one name for each policy in a Grafana.",
         ),
-        own_checks,
-        in_environment,
+        import_option,
+        environment_option,
         click.argument("policy", type=click.Path(path_type=Path)),
     ):
         command = decorate(command)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.options import in_environment, own_checks
+from specspan.cli.options import environment_option, import_option
 from specspan_exporter_prometheus.files import loaded, write
 from specspan_exporter_prometheus.links import JAEGER, Links
 from specspan_exporter_prometheus.rules import rules_of
@@ -31,8 +31,8 @@ def command() -> None:
     metavar="N",
     help="Divide every window by N, for tests.",
 )
-@in_environment
-@own_checks
+@environment_option
+@import_option
 def rules(
     policy: Path,
     output: Path | None,
@@ -54,8 +54,8 @@ def rules(
 @command.command("runbooks")
 @click.argument("policy", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@in_environment
-@own_checks
+@environment_option
+@import_option
 def runbooks(policy: Path, folder: Path, environment: str | None, modules: tuple[str, ...]) -> None:
     """Write a page for every clause that alerts into FOLDER."""
     pages = runbooks_of(loaded(policy, environment, modules))

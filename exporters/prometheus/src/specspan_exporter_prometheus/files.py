@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.options import imported
+from specspan.cli.options import import_modules
 from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
 
 
 def loaded(policy: Path, environment: str | None, modules: tuple[str, ...]) -> Policy:
     """The policy, with the user's own checks."""
-    with imported(modules):
+    with import_modules(modules):
         return load_policy(policy, environment=environment)
 
 

@@ -1,1 +1,1 @@
-"""One module a command."""
+"""Commands of `specspan`, one module each."""

@@ -1,4 +1,4 @@
-"""``specspan run``: a program that knows nothing of specspan, with its model calls recorded and decided."""
+"""`specspan run`: unchanged program with its model calls recorded and decided."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import click
 
-from specspan.cli.options import imported
+from specspan.cli.options import import_modules
 from specspan.decision import Mode
 from specspan.errors import ConfigurationError, Problem
 
-_NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # as shells have it
+_NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # exit codes that shells use
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -31,27 +31,27 @@ def command(policy: Path | None, mode: str | None, db: Path | None, program: tup
     """
     from specspan.runtime.zero_code import environment
 
-    asked = {"SPECSPAN_POLICY": policy, "SPECSPAN_MODE": mode, "SPECSPAN_DB": db}
-    environ = environment(os.environ, {name: str(value) for name, value in asked.items() if value is not None})
-    _refuse_unusable(environ)
+    options = {"SPECSPAN_POLICY": policy, "SPECSPAN_MODE": mode, "SPECSPAN_DB": db}
+    environ = environment(os.environ, {name: str(value) for name, value in options.items() if value is not None})
+    _require_usable_policy(environ)
     try:
-        _become(program, environ)
+        _exec(program, environ)
     except FileNotFoundError:
-        _fail(program[0], "there is no such program", "Name one that is on PATH, or by its path.", _NOT_FOUND)
+        _fail(program[0], "program not found", "Name one that is on PATH, or by its path.", _NOT_FOUND)
     except OSError as error:
         _fail(program[0], f"it cannot be run: {error.strerror}", "Name a program, such as python.", _NOT_EXECUTABLE)
 
 
-def _refuse_unusable(environ: Mapping[str, str]) -> None:
+def _require_usable_policy(environ: Mapping[str, str]) -> None:
     from specspan.runtime import environment
     from specspan.runtime.configure import resolve_policy
 
-    asked = environment.read_environment(environ)
-    with imported(()):
-        resolve_policy(asked.policy, asked.mode, asked.policy_environment)
+    settings = environment.read_environment(environ)
+    with import_modules(()):
+        resolve_policy(settings.policy, settings.mode, settings.policy_environment)
 
 
-def _become(program: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:
+def _exec(program: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
@@ -59,6 +59,6 @@ def _become(program: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:
     sys.exit(subprocess.run(program, env=environ, check=False).returncode)  # noqa: S603 - what the user asked for
 
 
-def _fail(name: str, what: str, remedy: str, exit_code: int) -> NoReturn:
-    click.echo(f"specspan: {ConfigurationError(name, Problem(what, remedy))}", err=True)
+def _fail(name: str, problem: str, remedy: str, exit_code: int) -> NoReturn:
+    click.echo(f"specspan: {ConfigurationError(name, Problem(problem, remedy))}", err=True)
     raise click.exceptions.Exit(exit_code)

@@ -1,1 +1,1 @@
-"""One module a command of `specspan policy`."""
+"""Commands of `specspan policy`, one module each."""

@@ -1,4 +1,4 @@
-"""`specspan policy check`: what a policy binds, or why it is refused."""
+"""`specspan policy check`: clauses that a policy binds, or the problems for which it is refused."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from specspan.call import Scalar
-from specspan.cli.options import imported, in_environment, own_checks
-from specspan.cli.policy_commands.coverage import counts, coverage_line, levels, one_or_all
-from specspan.cli.terminal import clean, console, print_json, printable
+from specspan.cli.coverage_view import coverage_by_level, coverage_counts, coverage_line, one_or_all
+from specspan.cli.options import environment_option, import_modules, import_option
+from specspan.cli.terminal import clean, console, plain_table, plural, print_json, printable
 from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
 from specspan.policy.coverage import coverage
@@ -24,14 +24,43 @@ from specspan.policy.load import load_policy
 from specspan.policy.overrides import rule_all
 from specspan.policy.policy import ALWAYS, CheckBinding, ClausePolicy, Condition, Objective, Policy
 
-# MERGED policy_report: How a policy is shown: as tables for a person, as JSON for a program.
-
-
 _SEVERITY_STYLES = {Severity.LOW: "dim", Severity.MEDIUM: "", Severity.HIGH: "yellow", Severity.CRITICAL: "bold red"}
 
 
+@click.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "json_", is_flag=True, help="Print JSON, also of what is refused.")
+@environment_option
+@import_option
+def command(file: Path, json_: bool, environment: str | None, modules: tuple[str, ...]) -> None:
+    """Show what a policy binds, or why it is refused.
+
+    Of a refused policy every problem is printed, with line and remedy; the exit code is 2. Modules are searched as
+    `python -m` searches them: from the current directory on.
+    """
+    try:
+        with import_modules(modules):
+            policy = load_policy(file, environment=environment)
+    except PolicyError as error:
+        _print_refusal(error, json_)
+        raise click.exceptions.Exit(2) from error
+    if json_:
+        print_json(policy_json(policy))
+    else:
+        print_policy(console(), policy)
+
+
+def _print_refusal(error: PolicyError, json_: bool) -> None:
+    """Print a line a problem on standard error, or JSON on standard output."""
+    if json_:
+        print_json(problems_json(error))
+        return
+    click.echo(printable(str(error)), err=True)
+    click.echo(f"\n{error.source} is refused: {plural(len(error.problems), 'problem')}.", err=True)
+
+
 def policy_json(policy: Policy) -> dict[str, Any]:
-    """What a policy binds."""
+    """Return the clauses that a policy binds and its overrides, for a program."""
     return {
         "policy": {
             "source": policy.source,
@@ -47,44 +76,44 @@ def policy_json(policy: Policy) -> dict[str, Any]:
             ]
         ),
         "order": [list(equals) for equals in policy.order],
-        "coverage": counts(coverage(policy)),
+        "coverage": coverage_counts(coverage(policy)),
         "clauses": [_clause_json(clause) for clause in policy.clauses.values()],
         "overrides": [_override_json(ruling) for ruling in _rulings(policy)],
     }
 
 
 def problems_json(error: PolicyError) -> dict[str, Any]:
-    """Why a policy is refused."""
+    """Return the problems for which a policy is refused, for a program."""
     problems = [
         {
-            "file": found.source or error.source,
-            "line": found.line,
-            "key": found.key,
-            "message": found.message,
-            "remedy": found.remedy,
+            "file": problem.source or error.source,
+            "line": problem.line,
+            "key": problem.key,
+            "message": problem.message,
+            "remedy": problem.remedy,
         }
-        for found in error.problems
+        for problem in error.problems
     ]
     return {"refused": error.source, "problems": problems}
 
 
 def print_policy(out: Console, policy: Policy) -> None:
-    """Print what a policy binds."""
-    out.print(_heading(policy))
+    """Print the clauses that a policy binds, its coverage and its overrides."""
+    out.print(_identity_table(policy))
     out.line()
     if policy.clauses:
-        out.print(_clauses(policy))
+        out.print(_clauses_table(policy))
         out.line()
     covered = coverage(policy)
-    out.print(levels(covered))
+    out.print(coverage_by_level(covered))
     out.print(coverage_line(covered))
     rulings = _rulings(policy)
     if rulings:
         out.line()
-        out.print(_overrides(rulings))
+        out.print(_overrides_table(rulings))
 
 
-def _heading(policy: Policy) -> Table:
+def _identity_table(policy: Policy) -> Table:
     enforced = policy.mode is Mode.ENFORCE
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
@@ -105,13 +134,14 @@ def _heading(policy: Policy) -> Table:
     return table
 
 
-def _clauses(policy: Policy) -> Table:
+def _clauses_table(policy: Policy) -> Table:
     clauses = policy.clauses.values()
     with_objectives = any(clause.objective for clause in clauses)
     with_modes = policy.mode is Mode.ENFORCE and any(clause.mode is Mode.OBSERVE for clause in clauses)
     names = ["clause", "authority", "severity", "action", *["mode"] * with_modes, "checks"]
     conditional = any(clause.when != ALWAYS for clause in clauses)
-    table = _table(*names, *["when"] * conditional, *["objective"] * with_objectives)
+    names += [*["when"] * conditional, *["objective"] * with_objectives]
+    table = plain_table(*names, folding=names[1:])
     for clause in clauses:
         table.add_row(
             Text(clause.clause.id, "" if clause.checks else "dim"),
@@ -119,65 +149,58 @@ def _clauses(policy: Policy) -> Table:
             Text(clause.severity, _SEVERITY_STYLES[clause.severity]),
             Text(clause.action, "bold" if clause.action.rank > Action.FLAG.rank else ""),
             *[Text(clause.mode, "yellow" if clause.mode is Mode.OBSERVE else "")] * with_modes,
-            _checks(clause.checks),
-            *[_when(clause.when)] * conditional,
-            *[_objective(clause.objective)] * with_objectives,
+            _checks_text(clause.checks),
+            *[_condition_text(clause.when)] * conditional,
+            *[_objective_text(clause.objective)] * with_objectives,
         )
     return table
 
 
-def _table(*headers: str) -> Table:
-    """A table without lines; a narrow terminal folds its last columns, never the names in the first."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for header in headers:
-        table.add_column(header, overflow="fold", no_wrap=header == headers[0])
-    return table
-
-
-def _checks(checks: Sequence[CheckBinding]) -> Text:
-    """Checks by kind, stage and share of the calls, one of them a line, as in ``pattern output 10% ×2``."""
-    counts = Counter(_check(binding) for binding in checks)
+def _checks_text(checks: Sequence[CheckBinding]) -> Text:
+    """Return the checks by kind, stage and share of the calls, each on a line, as in ``pattern output 10% ×2``."""
+    counts = Counter(_check_text(binding) for binding in checks)
     if not counts:
         return Text("none", "dim")
     return Text("\n".join(f"{name} ×{count}" if count > 1 else name for name, count in counts.items()))
 
 
-def _check(binding: CheckBinding) -> str:
-    return f"{binding.check.ref.mechanism} {binding.check.traits.stage}{_sampled(binding.sample)}"
+def _check_text(binding: CheckBinding) -> str:
+    return f"{binding.check.ref.mechanism} {binding.check.traits.stage}{_percentage(binding.sample)}"
 
 
-def _sampled(share: float) -> str:
+def _percentage(share: float) -> str:
     return "" if share == 1 else f" {100 * share:.10g}%"
 
 
-def _when(condition: Condition) -> Text:
-    """The circumstances a clause is for, one fact a line, as in ``tier: free or trial``."""
-    facts = ((name, " or ".join(_fact(value) for value in values)) for name, values in condition.facts)
+def _condition_text(condition: Condition) -> Text:
+    """Return the circumstances that a clause applies in, each fact on a line, as in ``tier: free or trial``."""
+    facts = ((name, " or ".join(_fact_text(value) for value in values)) for name, values in condition.facts)
     return Text("\n".join(f"{clean(name)}: {values}" for name, values in facts))
 
 
-def _fact(value: Scalar) -> str:
+def _fact_text(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else clean(value)
 
 
-def _objective(objective: Objective | None) -> str:
-    return "" if objective is None else f"{100 * objective.target:.10g}% over {_span(objective.window)}"
+def _objective_text(objective: Objective | None) -> str:
+    return "" if objective is None else f"{100 * objective.target:.10g}% over {_window_text(objective.window)}"
 
 
-def _span(window: timedelta) -> str:
-    """A time span in its largest whole unit, as in ``30d``."""
+def _window_text(window: timedelta) -> str:
+    """Return a time span in its largest whole unit, as in ``30d``."""
     minutes = int(window.total_seconds() // 60)
     unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if minutes % size == 0)
     return f"{minutes // size}{unit}"
 
 
-def _overrides(rulings: Sequence[OverrideRuling]) -> Table:
-    table = _table("override", "by", "until", "ruling", "reason")
+def _overrides_table(rulings: Sequence[OverrideRuling]) -> Table:
+    names = ("override", "by", "until", "ruling", "reason")
+    table = plain_table(*names, folding=names[1:])
     for ruling in rulings:
         override = ruling.override
         until = "" if override.until is None else override.until.isoformat()
-        said = Text("granted", "green") if ruling.granted else Text(f"refused: {ruling.refusal}", "yellow")
-        table.add_row(override.clause, override.by, until, said, override.reason)
+        answer = Text("granted", "green") if ruling.granted else Text(f"refused: {ruling.refusal}", "yellow")
+        table.add_row(override.clause, override.by, until, answer, override.reason)
     return table
 
 
@@ -225,36 +248,3 @@ def _override_json(ruling: OverrideRuling) -> dict[str, Any]:
         "granted": ruling.granted,
         "refusal": ruling.refusal,
     }
-
-
-@click.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "json_", is_flag=True, help="Print JSON, also of what is refused.")
-@in_environment
-@own_checks
-def command(file: Path, json_: bool, environment: str | None, modules: tuple[str, ...]) -> None:
-    """Show what a policy binds, or why it is refused.
-
-    A refused policy is told every problem, with line and remedy; the exit code is 2. Modules are found as `python -m`
-    finds them: from the current directory on.
-    """
-    try:
-        with imported(modules):
-            policy = load_policy(file, environment=environment)
-    except PolicyError as error:
-        _refuse(error, json_)
-        raise click.exceptions.Exit(2) from error
-    if json_:
-        print_json(policy_json(policy))
-    else:
-        print_policy(console(), policy)
-
-
-def _refuse(error: PolicyError, json_: bool) -> None:
-    """Say why: a line a problem on standard error, or JSON on standard output."""
-    if json_:
-        print_json(problems_json(error))
-        return
-    count = len(error.problems)
-    click.echo(printable(str(error)), err=True)
-    click.echo(f"\n{error.source} is refused: {count} problem{'s' if count > 1 else ''}.", err=True)

@@ -1,4 +1,4 @@
-"""`specspan policy init`: a first policy for any spec."""
+"""`specspan policy init`: first policy for a spec."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from specspan.checks.registry import kinds
-from specspan.cli.terminal import write_new
+from specspan.cli.terminal import write_new_file
 from specspan.policy.published_schema import SCHEMA_FILE, schema_text
 from specspan.policy.template import starting_policy
 from specspan.spec.read import load_spec
@@ -24,19 +24,19 @@ def command(spec: Path, output: Path | None) -> None:
     Schema that editors complete it by is written beside it, where there is none yet.
     """
     folder = output.parent if output is not None else Path()
-    text = starting_policy(load_spec(spec), _seen_from(folder, spec), kinds())
+    text = starting_policy(load_spec(spec), _relative_path(folder, spec), kinds())
     if output is None:
         click.echo(text, nl=False)
         return
-    write_new(output, text)
+    write_new_file(output, text)
     schema = folder / SCHEMA_FILE
     if not schema.exists():
-        write_new(schema, schema_text(kinds()))
+        write_new_file(schema, schema_text(kinds()))
     click.echo(f"Wrote {output}. Bind checks to clauses in it, then: specspan policy check {output}", err=True)
 
 
-def _seen_from(folder: Path, spec: Path) -> str:
-    """The path that leads from a policy in ``folder`` to the spec."""
+def _relative_path(folder: Path, spec: Path) -> str:
+    """Return the path that leads from a policy in ``folder`` to the spec."""
     try:
         return Path(os.path.relpath(spec, folder)).as_posix()
     except ValueError:  # another drive

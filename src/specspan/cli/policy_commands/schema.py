@@ -1,4 +1,4 @@
-"""`specspan policy schema`: the JSON Schema of a policy file."""
+"""`specspan policy schema`: JSON Schema of a policy file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`specspan policy test`: a table of conversations, and whether each is decided as expected."""
+"""`specspan policy test`: conversations in a table, each decided and compared with what is expected."""
 
 from __future__ import annotations
 
@@ -13,39 +13,59 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from specspan.checks.texts import texts
-from specspan.cli.options import imported, own_checks
+from specspan.cli.options import import_modules, import_option
 from specspan.cli.terminal import clean, console, print_json
 from specspan.decision import Evidence, Finding
 from specspan.policy_tests.case import Conversation, Table
 from specspan.policy_tests.runner import Comparison, Result, never_violated, run_tests
 from specspan.policy_tests.table import load_tests
 
-# MERGED policy_test_view: Tests of a policy for the eye: a line for each that passed, and of each that failed what
-# differs, aligned.
+CONTEXT_CHARS = 30
+"""Characters that are shown on each side of the text that evidence points at."""
+MAX_EXCERPT_CHARS = 80
+"""Characters that are shown of the text that evidence points at."""
+_MAX_PLACES = 4
 
 
-AROUND_CHARS = 30
-"""How much of a text is shown on each side of what evidence points at."""
-MOST_CHARS = 80
-"""How much of what evidence points at is shown."""
-_MOST_PLACES = 4
+@click.command("test")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-k", "name_part", metavar="NAME", help="Only tests with this in their name, in either case.")
+@import_option
+def command(file: Path, as_json: bool, name_part: str | None, modules: tuple[str, ...]) -> None:
+    """Hold the conversations in FILE under the policy it names, and compare what is decided with what is expected.
+
+    Exit code 1 when a test fails, 2 when FILE or its policy is refused. It shows what was said: the texts are your own.
+    """
+    with import_modules(modules):
+        table = load_tests(file)
+        cases = [case for case in table.cases if name_part is None or name_part.casefold() in case.name.casefold()]
+        if not cases:
+            raise click.BadParameter(f"no test's name has {name_part!r} in it.", param_hint="-k")
+        results = run_tests(table.policy, cases)
+    if as_json:
+        print_json(results_json(table, results))
+    else:
+        print_results(console(), table, results)
+    if not all(result.passed for result in results):
+        raise click.exceptions.Exit(1)
 
 
 def print_results(out: Console, table: Table, results: Sequence[Result]) -> None:
-    """Print every test, the failing ones with what differs, and how many there are."""
+    """Print a line for each test, the differences of each that failed, and the totals."""
     for result in results:
         out.print(_headline(table, result))
         if not result.passed:
-            out.print(_comparisons(result))
+            out.print(_comparison_table(result))
             out.line()
     failed = sum(not result.passed for result in results)
     out.print(Text(f"{len(results) - failed} passed, {failed} failed", "bold red" if failed else "bold green"))
-    if len(results) == len(table.cases) and (unseen := never_violated(table.policy, table.cases)):
-        out.print(Text(f"No test has these clauses violated: {', '.join(map(clean, unseen))}", "dim"))
+    if len(results) == len(table.cases) and (untested := never_violated(table.policy, table.cases)):
+        out.print(Text(f"No test has these clauses violated: {', '.join(map(clean, untested))}", "dim"))
 
 
 def results_json(table: Table, results: Sequence[Result]) -> dict[str, Any]:
-    """The same for a program."""
+    """Return the results for a program."""
     policy = table.policy
     return {
         "tests": [_result_json(result) for result in results],
@@ -63,7 +83,7 @@ def _headline(table: Table, result: Result) -> Text:
     return line if result.passed else line.append(f"  {clean(table.source)}:{result.case.line}", "dim")
 
 
-def _comparisons(result: Result) -> Grid:
+def _comparison_table(result: Result) -> Grid:
     grid = Grid(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for header in ("", "", "expected", "got"):
         grid.add_column(header, overflow="fold", no_wrap=not header)
@@ -85,12 +105,12 @@ def _expected(each: Comparison) -> Text:
 
 
 def _got(each: Comparison, conversation: Conversation) -> Text:
-    """What it came to; where that was not expected, what it rests on."""
+    """Return the decided value and, where it was not expected, the findings it rests on."""
     got = _value(each.got, each.reasons)
     if each.agrees and each.mentioned:
         return got
     got.stylize("" if each.agrees else "bold red")
-    for line in _ground(each.findings, conversation):
+    for line in _finding_lines(each.findings, conversation):
         got.append("\n").append_text(line)
     return got
 
@@ -102,8 +122,8 @@ def _value(value: str | None, reasons: Iterable[str]) -> Text:
     return Text(f"{clean(value)}: {known}" if known else clean(value))
 
 
-def _ground(findings: Iterable[Finding], conversation: Conversation) -> Iterator[Text]:
-    """Which checks found it, in what words, and what their evidence points at."""
+def _finding_lines(findings: Iterable[Finding], conversation: Conversation) -> Iterator[Text]:
+    """Yield the check of each finding, its explanation, and the excerpts its evidence points at."""
     for finding in findings:
         if finding.check is not None:
             yield Text(clean(f"{finding.check.mechanism} {finding.check.name}, {finding.stage}"), "dim")
@@ -113,24 +133,24 @@ def _ground(findings: Iterable[Finding], conversation: Conversation) -> Iterator
 
 
 def _places(finding: Finding, conversation: Conversation) -> Iterator[Text]:
-    for evidence in finding.evidence[:_MOST_PLACES]:
-        before, found, after = excerpt(finding, evidence, conversation)
+    for evidence in finding.evidence[:_MAX_PLACES]:
+        before, match, after = excerpt(finding, evidence, conversation)
         place = Text(f"{evidence.pointer}: ", "cyan").append(before, "default")
-        yield place.append(f"⟦{found}⟧", "bold default").append(after, "default")
-    if (left_out := len(finding.evidence) - _MOST_PLACES) > 0:
+        yield place.append(f"⟦{match}⟧", "bold default").append(after, "default")
+    if (left_out := len(finding.evidence) - _MAX_PLACES) > 0:
         yield Text(f"and {left_out} more", "dim")
 
 
 def excerpt(finding: Finding, evidence: Evidence, conversation: Conversation) -> tuple[str, str, str]:
-    """What a finding's evidence points at, between some of the text before and after it."""
-    looked_at = {text.pointer: text.text for text in texts(conversation.call, finding.stage)}
-    text = looked_at.get(evidence.pointer, "")
+    """Return the text that evidence points at, between some of the text before and after it."""
+    by_pointer = {text.pointer: text.text for text in texts(conversation.call, finding.stage)}
+    text = by_pointer.get(evidence.pointer, "")
     start, end = evidence.start, evidence.end
-    before, found, after = text[:start], text[start:end], text[end:]
+    before, match, after = text[:start], text[start:end], text[end:]
     return (
-        clean(before if len(before) <= AROUND_CHARS else f"…{before[-AROUND_CHARS:]}"),
-        clean(found if len(found) <= MOST_CHARS else f"{found[:MOST_CHARS]}…"),
-        clean(after if len(after) <= AROUND_CHARS else f"{after[:AROUND_CHARS]}…"),
+        clean(before if len(before) <= CONTEXT_CHARS else f"…{before[-CONTEXT_CHARS:]}"),
+        clean(match if len(match) <= MAX_EXCERPT_CHARS else f"{match[:MAX_EXCERPT_CHARS]}…"),
+        clean(after if len(after) <= CONTEXT_CHARS else f"{after[:CONTEXT_CHARS]}…"),
     )
 
 
@@ -159,27 +179,3 @@ def _comparison_json(each: Comparison, conversation: Conversation) -> dict[str, 
             for evidence in finding.evidence
         ],
     }
-
-
-@click.command("test")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("-k", "named", metavar="NAME", help="Only tests with this in their name, in either case.")
-@own_checks
-def command(file: Path, as_json: bool, named: str | None, modules: tuple[str, ...]) -> None:
-    """Hold the conversations in FILE under the policy it names, and compare what is decided with what is expected.
-
-    Exit code 1 when a test fails, 2 when FILE or its policy is refused. It shows what was said: the texts are your own.
-    """
-    with imported(modules):
-        table = load_tests(file)
-        cases = [case for case in table.cases if named is None or named.casefold() in case.name.casefold()]
-        if not cases:
-            raise click.BadParameter(f"no test's name has {named!r} in it.", param_hint="-k")
-        results = run_tests(table.policy, cases)
-    if as_json:
-        print_json(results_json(table, results))
-    else:
-        print_results(console(), table, results)
-    if not all(result.passed for result in results):
-        raise click.exceptions.Exit(1)

@@ -1,1 +1,1 @@
-"""One module a command of `specspan spec`."""
+"""Commands of `specspan spec`, one module each."""

@@ -1,4 +1,4 @@
-"""`specspan spec catalogue`: which published specs are known, and which of them a file is."""
+"""`specspan spec catalogue`: list of the published specs, and the one that a file is."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from specspan.spec.read import load_spec
 def command(file: str | None, as_json: bool) -> None:
     """List the published specs that are known, or say which of them FILE is."""
     if file is not None:
-        _which(file, as_json)
+        _print_match(file, as_json)
     elif as_json:
-        print_json([_facts(edition) for edition in editions().values()])
+        print_json([_to_json(edition) for edition in editions().values()])
     else:
         table = Table("name", "clauses", "chain of command", "digest", box=None, pad_edge=False, header_style="dim")
         for edition in editions().values():
@@ -28,13 +28,15 @@ def command(file: str | None, as_json: bool) -> None:
         console().print(table)
 
 
-def _which(file: str, as_json: bool) -> None:
+def _print_match(file: str, as_json: bool) -> None:
     spec = load_spec(file)
     known = editions().get(spec.digest)
     near = None if known is not None else nearest(spec)
     if as_json:
-        alike = None if near is None else {"name": near[0].pin, "share": round(near[1], 4)}
-        print_json({"digest": spec.digest, "known": None if known is None else _facts(known), "nearest": alike})
+        nearest_json = None if near is None else {"name": near[0].pin, "share": round(near[1], 4)}
+        print_json(
+            {"digest": spec.digest, "known": None if known is None else _to_json(known), "nearest": nearest_json}
+        )
     elif known is not None:
         click.echo(f"{printable(file)} is {known.pin}")
     else:
@@ -42,7 +44,7 @@ def _which(file: str, as_json: bool) -> None:
         click.echo(f"{printable(file)} is not in the catalogue{like}")
 
 
-def _facts(edition: Edition) -> dict[str, Any]:
+def _to_json(edition: Edition) -> dict[str, Any]:
     return {
         "name": edition.name,
         "version": edition.version,

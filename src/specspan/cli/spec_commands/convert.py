@@ -1,4 +1,4 @@
-"""`specspan spec convert`: the same clauses in another format."""
+"""`specspan spec convert`: spec in another format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.terminal import printable, write_new
+from specspan.cli.terminal import printable, write_new_file
 from specspan.spec.read import load_spec
 from specspan.spec.write import write_spec
 
@@ -25,5 +25,5 @@ def command(file: str, format_: str, output: Path | None) -> None:
     if output is None:
         click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
         return
-    write_new(output, text)
+    write_new_file(output, text)
     click.echo(f"Wrote {output}.", err=True)

@@ -1,4 +1,4 @@
-"""`specspan spec lint`: what a spec's author would want to know."""
+"""`specspan spec lint`: errors in a spec, and what its author may not have meant."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.options import imported, own_checks
-from specspan.cli.terminal import console, print_json, printable
+from specspan.cli.options import import_modules, import_option
+from specspan.cli.terminal import console, plural, print_json, printable
 from specspan.policy.coverage import coverage
 from specspan.policy.load import load_policy
 from specspan.spec.lint import Grade, Lint, lint_file
 from specspan.spec.spec import Spec
 
-_MARKS = {Grade.ERROR: ("✘ error", "bold red"), Grade.WARNING: ("! warning", "yellow"), Grade.NOTE: ("· note", "dim")}
+_GRADE_STYLES = {
+    Grade.ERROR: ("✘ error", "bold red"),
+    Grade.WARNING: ("! warning", "yellow"),
+    Grade.NOTE: ("· note", "dim"),
+}
 
 
 @click.command("lint")
 @click.argument("file")
 @click.option("--policy", type=click.Path(path_type=Path), help="Name the clauses that it leaves unchecked, too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail as errors do.")
-@own_checks
+@import_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(file: str, policy: Path | None, strict: bool, modules: tuple[str, ...], as_json: bool) -> None:
     """Look at the spec in FILE for what is broken and for what nobody may have meant.
@@ -33,21 +37,23 @@ def command(file: str, policy: Path | None, strict: bool, modules: tuple[str, ..
     The exit code is 1 when there are errors (with --strict also warnings), and 2 when FILE is no spec at all.
     """
     linted = lint_file(file)
-    found = list(linted.findings)
+    findings = list(linted.findings)
     if policy is not None and linted.spec is not None:
-        with imported(modules):
-            found = sorted([*found, *_unchecked(linted.spec, policy)], key=lambda lint: lint.line or 0)
+        with import_modules(modules):
+            findings = sorted([*findings, *_unchecked(linted.spec, policy)], key=lambda lint: lint.line or 0)
     if as_json:
-        print_json({"source": linted.source, "counts": _counts(found), "findings": [asdict(lint) for lint in found]})
+        print_json(
+            {"source": linted.source, "counts": _counts(findings), "findings": [asdict(lint) for lint in findings]}
+        )
     else:
-        _show(linted.source, found)
+        _print_findings(linted.source, findings)
     failing = (Grade.ERROR, Grade.WARNING) if strict else (Grade.ERROR,)
-    if any(lint.grade in failing for lint in found):
+    if any(lint.grade in failing for lint in findings):
         raise click.exceptions.Exit(1)
 
 
 def _unchecked(spec: Spec, policy: Path) -> Iterator[Lint]:
-    """The clauses that a policy leaves unchecked; one at the top of the ladder matters more, as nobody overrides it."""
+    """Yield the clauses that a policy leaves unchecked, as warnings where nobody can override them."""
     loaded = load_policy(policy, spec=spec)
     for covered in coverage(loaded).unassessed:
         clause = covered.clause
@@ -59,28 +65,28 @@ def _unchecked(spec: Spec, policy: Path) -> Iterator[Lint]:
         yield Lint(grade, "unchecked", message, remedy, clause.line, clause.id)
 
 
-def _counts(found: Sequence[Lint]) -> dict[str, int]:
-    counts = Counter(lint.grade for lint in found)
+def _counts(findings: Sequence[Lint]) -> dict[str, int]:
+    counts = Counter(lint.grade for lint in findings)
     return {grade.value: counts[grade] for grade in Grade}
 
 
-def _show(source: str, found: Sequence[Lint]) -> None:
-    """A line a finding, and how many there are."""
+def _print_findings(source: str, findings: Sequence[Lint]) -> None:
+    """Print a line for each finding, and how many there are."""
     out = console()
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for lint in found:
-        mark, style = _MARKS[lint.grade]
+    for lint in findings:
+        grade, style = _GRADE_STYLES[lint.grade]
         where = "" if lint.line is None else str(lint.line)
-        said = Text.assemble(
+        text = Text.assemble(
             f"{printable(lint.message)}. ", (printable(lint.remedy), "dim"), (f"  {lint.rule}", "cyan")
         )
-        table.add_row(where, Text(mark, style), said)
+        table.add_row(where, Text(grade, style), text)
     out.print(Text(printable(source), "bold"))
-    if found:
+    if findings:
         out.print(table)
-    counts = _counts(found)
-    total = " · ".join(f"{count} {grade}{'s' if count != 1 else ''}" for grade, count in counts.items())
-    out.print(Text(total if found else "Nothing to say.", "bold" if found else "bold green"))
+    counts = _counts(findings)
+    total = " · ".join(plural(count, grade) for grade, count in counts.items())
+    out.print(Text(total if findings else "Nothing to say.", "bold" if findings else "bold green"))

@@ -1,4 +1,4 @@
-"""`specspan spec pull`: a published spec, downloaded and held to its digest."""
+"""`specspan spec pull`: download of a published spec, which must have the digest of the catalogue."""
 
 from __future__ import annotations
 

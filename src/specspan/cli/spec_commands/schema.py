@@ -1,4 +1,4 @@
-"""`specspan spec schema`: the JSON Schema of a spec in YAML or JSON."""
+"""`specspan spec schema`: JSON Schema of a spec in YAML or JSON."""
 
 from __future__ import annotations
 

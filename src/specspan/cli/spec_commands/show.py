@@ -1,4 +1,4 @@
-"""`specspan spec show`: what the clauses are."""
+"""`specspan spec show`: overview of a spec, or one of its clauses."""
 
 from __future__ import annotations
 
@@ -16,52 +16,54 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from specspan.cli.options import named_clause
-from specspan.cli.terminal import console, print_json, printable
-from specspan.policy.authority import Authority
+from specspan.cli.options import find_clause
+from specspan.cli.terminal import console, level_style, print_json, printable
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
 from specspan.spec.spec_json import clause_to_json, counts, to_json
 
-# MERGED spec_view: How a spec and its clauses look in a terminal.
-
-
-# From the strongest level to the weakest.
-_LEVEL_STYLES = ("bold red", "magenta", "blue", "cyan", "green")
 _LABEL_STYLES = {"GOOD": "bold green", "BAD": "bold red", "OK": "bold yellow"}
 _WIDTH = 100
 _GAP = 2
 _BAR = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
 THEME = Theme({"markdown.code": "cyan", "markdown.item.bullet": "dim", "markdown.item.number": "dim"})
-"""Of the prose: an id in it stands out without a background of its own."""
+"""Theme of the prose: an id in it stands out without a background of its own."""
 
 _REFERENCE = re.compile(r"\[([^\]\[]*)\]\(#([\w.:-]+)\)")
 _CODE_OR_FOOTNOTE = re.compile(r"(`[^`]*`)|\[\^\w+\]")
 
 
+@click.command("show")
+@click.argument("file")
+@click.argument("clause", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of docs/specs.md.")
+def command(file: str, clause: str | None, as_json: bool) -> None:
+    """Show the spec in FILE, or one CLAUSE of it by its id."""
+    spec = load_spec(file)
+    only = None if clause is None else find_clause(spec, clause)
+    if as_json:
+        print_json(to_json(spec) if only is None else clause_to_json(only))
+    else:
+        out = console()
+        out.push_theme(THEME)
+        out.print(overview(spec, out.width) if only is None else clause_view(spec, only))
+
+
 def overview(spec: Spec, width: int) -> RenderableType:
-    """Who the spec is, its chain of command, how much there is of what, and every section, in ``width`` columns."""
-    return Group(_identity(spec), Text(), _ladder(spec), _totals(spec), Text(), _contents(spec, width))
+    """Return the spec's identity, its chain of command, its totals and every section, in ``width`` columns."""
+    return Group(_identity(spec), Text(), _ladder(spec), _totals(spec), Text(), _sections_table(spec, width))
 
 
-def clause_view(spec: Spec, shown: Clause) -> RenderableType:
-    """One clause, whole."""
-    parts: list[RenderableType] = [_heading(spec, shown), _links(spec, shown)]
-    if shown.text:
-        parts += [Text(), _prose(shown.text)]
-    if shown.commentary:
-        parts += [Text(), Text("commentary, binds nobody", "dim"), Padding(_prose(shown.commentary), (0, 0, 0, 2))]
-    for number, example in enumerate(shown.examples, 1):
+def clause_view(spec: Spec, clause: Clause) -> RenderableType:
+    """Return one clause with its text, commentary, examples and links."""
+    parts: list[RenderableType] = [_heading(spec, clause), _links_table(spec, clause)]
+    if clause.text:
+        parts += [Text(), _prose(clause.text)]
+    if clause.commentary:
+        parts += [Text(), Text("commentary, binds nobody", "dim"), Padding(_prose(clause.commentary), (0, 0, 0, 2))]
+    for number, example in enumerate(clause.examples, 1):
         parts += [Text(), *_example(number, example)]
     return Constrain(Group(*parts), _WIDTH)
-
-
-def level_style(spec: Spec | Authority, authority: str | None) -> str:
-    """The colour of a level: the strongest and the weakest of any ladder look the same."""
-    if authority is None:
-        return "dim"
-    steps = len(spec.ladder) - 1 or 1
-    return _LEVEL_STYLES[round(spec.rank(authority) * (len(_LEVEL_STYLES) - 1) / steps)]
 
 
 def _identity(spec: Spec) -> Text:
@@ -80,32 +82,32 @@ def _ladder(spec: Spec) -> Text:
 
 
 def _totals(spec: Spec) -> Group:
-    found = counts(spec)
-    sections = [("sections", found["sections"], "bold")]
-    sections += [(level, n, level_style(spec, level)) for level, n in found["authority"].items()]
-    sections += [("no label", found["unlabelled"], "dim")]
-    examples = [(name, found[name], "bold") for name in ("examples", "comparisons")]
-    examples += [(label, n, _LABEL_STYLES[label]) for label, n in found["verdicts"].items()]
-    return Group(_numbers(sections), _numbers(examples))
+    totals = counts(spec)
+    sections = [("sections", totals["sections"], "bold")]
+    sections += [(level, n, level_style(spec, level)) for level, n in totals["authority"].items()]
+    sections += [("no label", totals["unlabelled"], "dim")]
+    examples = [(name, totals[name], "bold") for name in ("examples", "comparisons")]
+    examples += [(label, n, _LABEL_STYLES[label]) for label, n in totals["verdicts"].items()]
+    return Group(_totals_row(sections), _totals_row(examples))
 
 
-def _numbers(cells: list[tuple[str, int, str]]) -> Table:
-    table = _table()
+def _totals_row(cells: list[tuple[str, int, str]]) -> Table:
+    table = _empty_table()
     for name, _, style in cells:
         table.add_column(name, justify="right", style=style)
     table.add_row(*(str(n) for _, n, _ in cells))
     return table
 
 
-def _table() -> Table:
+def _empty_table() -> Table:
     return Table(box=None, padding=(0, _GAP, 0, 0), header_style="dim", pad_edge=False)
 
 
-def _contents(spec: Spec, width: int) -> Table:
-    """The sections as a tree. Ids and levels are needed whole, so titles alone give way to a narrow terminal."""
+def _sections_table(spec: Spec, width: int) -> Table:
+    """Return the sections as a tree. A narrow terminal cuts titles, never ids or levels."""
     beside = max(cell_len(guides + entry.id) for guides, entry in _tree(spec))
     beside += max(map(cell_len, ("authority", *spec.ladder))) + len("examples") + 3 * _GAP
-    table = _table()
+    table = _empty_table()
     table.add_column("clause", no_wrap=True)
     table.add_column("authority", no_wrap=True)
     table.add_column("title", no_wrap=True, overflow="ellipsis", max_width=max(width - beside, 8))
@@ -122,7 +124,7 @@ def _contents(spec: Spec, width: int) -> Table:
 
 
 def _tree(spec: Spec) -> Iterator[tuple[str, Clause]]:
-    """Every clause in the order of the document, with the lines of a tree before it."""
+    """Yield every clause in the order of the document, with the lines of a tree before it."""
     children: dict[str | None, list[Clause]] = {}
     for entry in spec.clauses.values():
         children.setdefault(entry.parent, []).append(entry)
@@ -138,39 +140,39 @@ def _tree(spec: Spec) -> Iterator[tuple[str, Clause]]:
     return below(None, "")
 
 
-def _heading(spec: Spec, shown: Clause) -> Group:
-    where = [shown]
+def _heading(spec: Spec, clause: Clause) -> Group:
+    where = [clause]
     while (parent := where[0].parent) is not None:
         where.insert(0, spec.clauses[parent])
-    label = shown.authority or "no label: binds nobody"
+    label = clause.authority or "no label: binds nobody"
     facts = [
-        Text(label, level_style(spec, shown.authority)),
-        *(Text(f"#{printable(tag)}", "dim") for tag in shown.tags),
+        Text(label, level_style(spec, clause.authority)),
+        *(Text(f"#{printable(tag)}", "dim") for tag in clause.tags),
     ]
     return Group(
         Text(" › ".join(entry.id for entry in where), "dim"),
-        Text.assemble((printable(shown.title), "bold"), "  ", Text("  ").join(facts)),
-        Text(f"{spec.id} {spec.version or spec.digest[:19]}  {printable(spec.source)}:{shown.line}", "dim"),
+        Text.assemble((printable(clause.title), "bold"), "  ", Text("  ").join(facts)),
+        Text(f"{spec.id} {spec.version or spec.digest[:19]}  {printable(spec.source)}:{clause.line}", "dim"),
     )
 
 
 def _prose(text: str) -> Markdown:
-    """Markdown as it reads in a terminal: references by their id, marks of footnotes that are elsewhere left out."""
-    text = _CODE_OR_FOOTNOTE.sub(lambda found: found[1] or "", printable(text))
+    """Return Markdown for a terminal: references by their id, without the marks of footnotes that are elsewhere."""
+    text = _CODE_OR_FOOTNOTE.sub(lambda match: match[1] or "", printable(text))
     return Markdown(_with_references(text, "`{}`"), code_theme="ansi_dark")
 
 
-def _plain(text: str) -> str:
-    """One line of words with references by their id."""
+def _one_line(text: str) -> str:
+    """Return one line of words with references by their id."""
     return _with_references(printable(text), "{}")
 
 
 def _with_references(text: str, form: str) -> str:
-    def named(found: re.Match[str]) -> str:
-        words, id_ = found[1], form.format(found[2])
+    def replace(match: re.Match[str]) -> str:
+        words, id_ = match[1], form.format(match[2])
         return id_ if words in ("?", "") else f"{words} ({id_})"
 
-    return _REFERENCE.sub(named, text)
+    return _REFERENCE.sub(replace, text)
 
 
 def _example(number: int, example: Example) -> tuple[Text, Table]:
@@ -185,22 +187,22 @@ def _example(number: int, example: Example) -> tuple[Text, Table]:
             _add_answer(table, answer)
         if turn is not None:
             table.add_row(turn.role, _message(turn))
-    return Text.assemble((f"Example {number}  ", "dim"), (_plain(example.title), "italic")), table
+    return Text.assemble((f"Example {number}  ", "dim"), (_one_line(example.title), "italic")), table
 
 
 def _add_answer(table: Table, answer: Answer) -> None:
     verdict = answer.verdict
     label = Text(verdict.label, _LABEL_STYLES.get(verdict.label, "bold")) if verdict else Text("answer")
     first, *rest = answer.turns
-    said = _why(verdict) if verdict else Text()
-    table.add_row(label, Group(said, _message(first)) if said else _message(first))
+    reason = _verdict_text(verdict) if verdict else Text()
+    table.add_row(label, Group(reason, _message(first)) if reason else _message(first))
     for turn in rest:
         table.add_row(turn.role, _message(turn))
 
 
-def _why(verdict: Verdict) -> Text:
-    parts = [Text(_plain(verdict.reason), "italic")] if verdict.reason else []
-    parts += [Text(_plain(verdict.condition), "yellow")] if verdict.condition else []
+def _verdict_text(verdict: Verdict) -> Text:
+    parts = [Text(_one_line(verdict.reason), "italic")] if verdict.reason else []
+    parts += [Text(_one_line(verdict.condition), "yellow")] if verdict.condition else []
     parts += [Text(f"charged against {verdict.charged}", "red")] if verdict.charged else []
     return Text(" · ", "dim").join(parts)
 
@@ -211,38 +213,22 @@ def _message(turn: Turn) -> Text:
     return Text.assemble((printable(attributes), "dim"), "\n", text) if attributes else text
 
 
-def _links(spec: Spec, shown: Clause) -> Table:
-    """Which clauses this one names, which name it, and which stand in it."""
-    others = [entry for entry in spec.clauses.values() if entry.id != shown.id]
+def _links_table(spec: Spec, clause: Clause) -> Table:
+    """Return the clauses that this one refers to, those that refer to it, and those that stand in it."""
+    others = [entry for entry in spec.clauses.values() if entry.id != clause.id]
     links = {
-        "refers to": [id_ for id_ in shown.references if id_ != shown.id],
-        "referred to by": [entry.id for entry in others if shown.id in entry.references],
-        "contains": [entry.id for entry in others if entry.parent == shown.id],
+        "refers to": [id_ for id_ in clause.references if id_ != clause.id],
+        "referred to by": [entry.id for entry in others if clause.id in entry.references],
+        "contains": [entry.id for entry in others if entry.parent == clause.id],
     }
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     for name, ids in links.items():
         if ids:
-            table.add_row(name, Text(" · ").join(_id(spec, id_) for id_ in ids))
+            table.add_row(name, Text(" · ").join(_styled_id(spec, id_) for id_ in ids))
     return table
 
 
-def _id(spec: Spec, id_: str) -> Text:
+def _styled_id(spec: Spec, id_: str) -> Text:
     entry = spec.clauses.get(id_)
     return Text(id_, level_style(spec, entry.authority) if entry else "red strike")
-
-
-@click.command("show")
-@click.argument("file")
-@click.argument("clause", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of docs/specs.md.")
-def command(file: str, clause: str | None, as_json: bool) -> None:
-    """Show the spec in FILE, or one CLAUSE of it by its id."""
-    spec = load_spec(file)
-    found = None if clause is None else named_clause(spec, clause)
-    if as_json:
-        print_json(to_json(spec) if found is None else clause_to_json(found))
-    else:
-        out = console()
-        out.push_theme(THEME)
-        out.print(overview(spec, out.width) if found is None else clause_view(spec, found))
