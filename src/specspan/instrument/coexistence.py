@@ -21,8 +21,9 @@ from opentelemetry.util.types import AttributeValue
 
 from specspan._support.guard import guard
 from specspan._support.otel_private import processor_of_span, scope_name
+from specspan._support.process import Undo
 from specspan.call import ToolCall
-from specspan.instrument.patches import ProcessPatch, Undo
+from specspan.instrument.patches import replace_function
 from specspan.instrument.proxies import ObjectProxy
 from specspan.record import foreign_conventions
 from specspan.record.call_end import NOT_SHARED, EndKind, SharedWith
@@ -217,9 +218,9 @@ class SharedSpan(ObjectProxy):  # type: ignore[misc]  # see there
 def share_spans() -> Undo:
     """Have every tracer hand out the span of a call under way instead of a second one. Returns the undo function."""
 
-    def make(start: Any, patch: ProcessPatch) -> Any:
+    def make(start: Any, undo: Undo) -> Any:
         def start_span(self: Any, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Any:
-            if not patch.is_undone:
+            if not undo.is_done:
                 call = active_call_in(otel_context.get_current() if context is None else context)
                 if call is not None:
                     with guard("instrument.share_spans"):
@@ -230,7 +231,7 @@ def share_spans() -> Undo:
 
         return start_span
 
-    return ProcessPatch("opentelemetry.sdk.trace:Tracer.start_span", make)
+    return replace_function("opentelemetry.sdk.trace:Tracer.start_span", make)
 
 
 def _attributes(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -15,12 +15,13 @@ import wrapt
 
 from specspan._support import plugins
 from specspan._support.guard import guard
+from specspan._support.process import Undo
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.block_base import Function, Wrapper
 from specspan.instrument.coexistence import share_spans
 from specspan.instrument.framework_methods import Activity, wrap_method
-from specspan.instrument.patches import Undo, find_method, wrap_in_place
+from specspan.instrument.patches import find_method, wrap_in_place
 from specspan.instrument.threads import propagate_to_threads
 from specspan.instrument.wrapper import wrap_client_method
 

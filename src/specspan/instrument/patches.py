@@ -11,13 +11,12 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 import wrapt
 
+from specspan._support.process import Undo
 from specspan.instrument.block_base import Function, Wrapper
-
-Undo: TypeAlias = Callable[[], None]
 
 PROCESS_PATCHES: Mapping[str, str] = {
     "opentelemetry.sdk.trace:Tracer.start_span": "instrument()",
@@ -27,37 +26,32 @@ PROCESS_PATCHES: Mapping[str, str] = {
 """Functions that are replaced for every caller in the process, and what replaces them."""
 
 
-class ProcessPatch:
-    """Function replaced for the whole process. Calling the patch undoes it."""
+def replace_function(place: str, make: Callable[[Any, Undo], Function]) -> Undo:
+    """Replace a function for the whole process. Returns what puts the original back.
 
-    __slots__ = ("_attribute", "_inherited", "_original", "_owner", "_replacement", "is_undone")
+    Args:
+        place: one of `PROCESS_PATCHES`.
+        make: makes the replacement of the original and its undo. Once the undo ``is_done`` the replacement must pass
+            straight through to the original: somebody may have wrapped it again.
+    """
+    if place not in PROCESS_PATCHES:
+        raise ValueError(f"unknown place {place!r}: add it to PROCESS_PATCHES and to docs/process.md")
+    owner, attribute = _owner_of(place)
+    original = getattr(owner, attribute)
+    is_inherited = attribute not in vars(owner)  # as in the classes that gevent puts in place
+    undo = Undo()
+    replacement = functools.wraps(original)(make(original, undo))
 
-    def __init__(self, place: str, make: Callable[[Any, ProcessPatch], Function]) -> None:
-        """Replace a function.
+    def put_back() -> None:
+        if vars(owner).get(attribute) is replacement:
+            if is_inherited:
+                delattr(owner, attribute)
+            else:
+                setattr(owner, attribute, original)
 
-        Args:
-            place: one of `PROCESS_PATCHES`.
-            make: makes the replacement of the original and this patch. It passes straight through to the original once
-                ``is_undone``: somebody may have wrapped it again.
-        """
-        if place not in PROCESS_PATCHES:
-            raise ValueError(f"unknown place {place!r}: add it to PROCESS_PATCHES and to docs/process.md")
-        self.is_undone = False
-        self._owner, self._attribute = _owner_of(place)
-        self._inherited = self._attribute not in vars(self._owner)  # as in the classes that gevent puts in place
-        self._original = getattr(self._owner, self._attribute)
-        self._replacement = functools.wraps(self._original)(make(self._original, self))
-        setattr(self._owner, self._attribute, self._replacement)
-
-    def __call__(self) -> None:
-        """Put the original back, and have the replacement pass through to it wherever somebody still holds it."""
-        self.is_undone = True
-        if vars(self._owner).get(self._attribute) is not self._replacement:
-            return
-        if self._inherited:
-            delattr(self._owner, self._attribute)
-        else:
-            setattr(self._owner, self._attribute, self._original)
+    setattr(owner, attribute, replacement)
+    undo.add(put_back)
+    return undo
 
 
 def find_method(place: str) -> tuple[Any, str]:
@@ -87,10 +81,9 @@ _FunctionWrapper: Any = wrapt.FunctionWrapper
 class _MethodWrapper(_FunctionWrapper):  # type: ignore[misc]  # see there
     """Wrapper around a method. Once it is undone it passes through, wherever somebody still holds it."""
 
-    def __init__(self, wrapped: Any, wrapper: Callable[..., Any]) -> None:
-        in_use = [True]
-        super().__init__(wrapped, wrapper, enabled=lambda: bool(in_use))
-        self._self_in_use = in_use
+    def __init__(self, wrapped: Any, wrapper: Callable[..., Any], undo: Undo) -> None:
+        super().__init__(wrapped, wrapper, enabled=lambda: not undo.is_done)
+        self._self_undo = undo
 
 
 def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper]) -> Undo:
@@ -99,22 +92,23 @@ def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper]) ->
     Ours goes below the wrappers of others: what passes there is what the client itself made, and a span that others
     make around it is current.
     """
-    _drop_unused(owner, attribute)
+    _drop_undone(owner, attribute)
     outer, original = _innermost(owner, attribute)
-    wrapper = _MethodWrapper(original, make(original))
+    undo = Undo()
+    wrapper = _MethodWrapper(original, make(original), undo)
     if outer is None:
         setattr(owner, attribute, wrapper)
     else:
         outer.__wrapped__ = wrapper
 
-    def undo() -> None:
-        wrapper._self_in_use.clear()  # somebody may hold it where it cannot be taken away
+    def take_away() -> None:
         if vars(owner).get(attribute) is wrapper:
             setattr(owner, attribute, wrapper.__wrapped__)
         for each in (outer, *_wrappers(owner, attribute)):
             if each is not None and each.__wrapped__ is wrapper:
                 each.__wrapped__ = wrapper.__wrapped__
 
+    undo.add(take_away)
     return undo
 
 
@@ -126,9 +120,9 @@ def _wrappers(owner: Any, attribute: str) -> Iterator[Any]:
         function = function.__wrapped__
 
 
-def _drop_unused(owner: Any, attribute: str) -> None:
+def _drop_undone(owner: Any, attribute: str) -> None:
     """Take away an undone wrapper that somebody had kept and has put back."""
-    while isinstance(function := vars(owner)[attribute], _MethodWrapper) and not function._self_in_use:
+    while isinstance(function := vars(owner)[attribute], _MethodWrapper) and function._self_undo.is_done:
         setattr(owner, attribute, function.__wrapped__)
 
 

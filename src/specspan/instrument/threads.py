@@ -6,7 +6,6 @@ application's own variables are in a thread what they were.
 
 from __future__ import annotations
 
-import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context
@@ -14,8 +13,9 @@ from typing import Any
 
 import wrapt
 
+from specspan._support.process import Undo
 from specspan.instrument.context import EMPTY, AmbientState
-from specspan.instrument.patches import ProcessPatch, Undo
+from specspan.instrument.patches import replace_function
 
 _GREENLETS = "gevent.greenlet"
 _OWN_THREADS = "specspan-"
@@ -27,22 +27,17 @@ def propagate_to_threads() -> Undo:
 
     Returns the undo function.
     """
-    undo_start = ProcessPatch("threading:Thread.start", _propagating_start)
-    undo_submit = ProcessPatch("concurrent.futures:ThreadPoolExecutor.submit", _propagating_submit)
-    undo_greenlets = _propagate_to_greenlets()
-
-    def undo() -> None:
-        undo_greenlets()
-        undo_submit()
-        undo_start()
-
-    return undo
+    return Undo(
+        replace_function("threading:Thread.start", _propagating_start),
+        replace_function("concurrent.futures:ThreadPoolExecutor.submit", _propagating_submit),
+        _propagate_to_greenlets(),
+    )
 
 
-def _propagating_start(start: Any, patch: ProcessPatch) -> Any:
+def _propagating_start(start: Any, undo: Undo) -> Any:
     def propagating_start(self: threading.Thread) -> None:
         state = AmbientState.capture()
-        if patch.is_undone or state == EMPTY or self.name.startswith(_OWN_THREADS):
+        if undo.is_done or state == EMPTY or self.name.startswith(_OWN_THREADS):
             start(self)
             return
         run = _RunOnce(self, state)
@@ -56,10 +51,10 @@ def _propagating_start(start: Any, patch: ProcessPatch) -> Any:
     return propagating_start
 
 
-def _propagating_submit(submit: Any, patch: ProcessPatch) -> Any:
+def _propagating_submit(submit: Any, undo: Undo) -> Any:
     def propagating_submit(self: ThreadPoolExecutor, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any]
-        if patch.is_undone:
+        if undo.is_done:
             future = submit(self, function, *args, **kwargs)
         else:  # a pool's threads outlive the state in force where they are started, so they start with none
             future = EMPTY.run(submit, self, AmbientState.capture().run, function, *args, **kwargs)
@@ -69,7 +64,7 @@ def _propagating_submit(submit: Any, patch: ProcessPatch) -> Any:
 
 
 def _propagate_to_greenlets() -> Undo:
-    is_undone = False
+    undo = Undo()
 
     def on_spawn(greenlet: Any) -> None:
         state = AmbientState.capture()
@@ -79,17 +74,11 @@ def _propagate_to_greenlets() -> Undo:
             greenlet.gr_context = context
 
     def on_import(gevent: Any) -> None:
-        if not is_undone:
+        if not undo.is_done:
             gevent.Greenlet.add_spawn_callback(on_spawn)
+            undo.add(lambda: gevent.Greenlet.remove_spawn_callback(on_spawn))
 
     wrapt.register_post_import_hook(on_import, _GREENLETS)
-
-    def undo() -> None:
-        nonlocal is_undone
-        is_undone = True
-        if _GREENLETS in sys.modules:
-            sys.modules[_GREENLETS].Greenlet.remove_spawn_callback(on_spawn)
-
     return undo
 
 
