@@ -10,7 +10,7 @@ from policies import bound, pattern, policy
 from specspan.call import Message, Request, Response, Text
 from specspan.decision import Action
 from specspan.engine.waiting import run_sync
-from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.adapter import Adapter, Invocation, Streaming
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.pipeline import active
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
@@ -44,16 +44,20 @@ class Heard:
         return " ".join(self.words)
 
 
+STREAMING = Streaming(
+    accumulator=Heard,
+    deltas=lambda chunk: [(0, chunk)],
+    cut=lambda chunk, choice, text: text,
+    find_stream=lambda answer: answer,
+    closing_events=lambda seen, chunk: [f"after-{len(seen.words)}", "."],
+)
 ADAPTER = Adapter(
     provider="test",
     request=lambda call: Request("test", input=(Message("user", (Text("hi"),)),), streaming=True),
     response=lambda words: Response(output=(Message("assistant", (Text(words),)),), finish_reasons=(words[-1],)),
     edit_request=lambda call, edits: call,
     edit_response=lambda answer, edits: answer,
-    accumulator=Heard,
-    deltas=lambda chunk: [(0, chunk)],
-    cut=lambda chunk, choice, text: text,
-    closing=lambda seen, chunk: [f"after-{len(seen.words)}", "."],
+    streaming=STREAMING,
 )
 
 
@@ -112,4 +116,4 @@ def begun() -> StreamedCall:
     invocation = Invocation(None, (), {})
     live = LiveCall(ADAPTER, pipeline, invocation)
     run_sync(live.input(invocation))
-    return StreamedCall(live)
+    return StreamedCall(live, STREAMING)

@@ -23,7 +23,7 @@ from specspan._support import plugins
 from specspan.call import Message, Request, Response, Text
 from specspan.errors import ConfigurationError, MissingDependency
 from specspan.instrument import install
-from specspan.instrument.adapter import Adapter
+from specspan.instrument.adapter import Adapter, Streaming
 
 CLASSES = (Completions, AsyncCompletions, Responses, AsyncResponses)
 METHODS = [
@@ -154,14 +154,17 @@ def test_a_provider_of_somebody_elses(spans: Spans, monkeypatch: pytest.MonkeyPa
         response=lambda answer: Response(output=(Message("assistant", (Text(answer),)),)),
         edit_request=lambda call, edits: call,
         edit_response=lambda answer, edits: answer,
-        accumulator=lambda request: Accumulates(),
-        deltas=lambda chunk: (),
-        cut=lambda chunk, choice, text: chunk,
         methods=(
             f"{__name__}:Oracle.consult",
             f"{__name__}:Oracle.foretell",
             f"{__name__}:Augur.consult",
             "no_such_module:Oracle.consult",
+        ),
+        streaming=Streaming(
+            accumulator=lambda request: Accumulates(),
+            deltas=lambda chunk: (),
+            cut=lambda chunk, choice, text: chunk,
+            find_stream=lambda answer: None,
         ),
     )
     plugin = ModuleType("plugin")

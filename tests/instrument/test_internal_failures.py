@@ -50,8 +50,12 @@ def break_adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], N
     """Instruments the client with an adapter of which one function fails."""
 
     def break_(part: str) -> None:
+        adapter = provider.ADAPTERS[0]
         broken: dict[str, Any] = {part: fails}
-        monkeypatch.setattr(provider, "ADAPTERS", (replace(provider.ADAPTERS[0], **broken),))
+        if not hasattr(adapter, part):
+            assert adapter.streaming is not None
+            broken = {"streaming": replace(adapter.streaming, **broken)}
+        monkeypatch.setattr(provider, "ADAPTERS", (replace(adapter, **broken),))
         install.instrument("openai")
 
     yield break_
@@ -84,8 +88,8 @@ def check(record: Recorded, ask: Ask, *, stream: bool) -> None:
         ("response", True),
         ("accumulator", True),
         ("deltas", True),
-        ("stream_in", False),
-        ("stream_in", True),
+        ("find_stream", False),
+        ("find_stream", True),
         ("put_stream", True),
     ],
 )

@@ -55,12 +55,32 @@ def _itself(stream: Any) -> Any:
     return stream
 
 
-def _nothing_more(seen: Accumulator, chunk: Any) -> Iterable[Any]:
+def _no_events(seen: Accumulator, chunk: Any) -> Iterable[Any]:
     return ()
 
 
-def _not_streamed(*_: Any) -> Any:
-    raise TypeError("an adapter without an accumulator, 'deltas' and 'cut' cannot have a stream")
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """Functions of one provider for answers that come in chunks. No function changes its arguments."""
+
+    accumulator: Callable[[Request], Accumulator]
+    """Returns a new accumulator; `Adapter.response` reads its result."""
+    deltas: Callable[[Any], Iterable[tuple[int, str]]]
+    """Returns the text in a chunk, by choice."""
+    cut: Callable[[Any, int, str], Any]
+    """Returns a last chunk like the given one, with another text for one choice."""
+    find_stream: Callable[[Any], Any | None]
+    """Returns the stream in an answer, or None if the answer is not streamed."""
+    put_stream: Callable[[Any, Any], Any] = _the_stream
+    """Returns the answer with another stream in place of its own."""
+    closing_events: Callable[[Any, Any], Iterable[Any]] = _no_events
+    """Returns the chunks after a cut that make a client see the end of the stream, from the accumulator of the released
+    chunks and the last of them."""
+    is_last: Callable[[Any], bool] | None = None
+    """Returns whether a chunk is the very last, for services that mark it. Other instrumentation ends its span at that
+    chunk, so a call that shares the span ends just before."""
+    source: Callable[[Any], Any] = _itself
+    """Returns the object to close for a stream without a method for it. If that has none either, nothing is closed."""
 
 
 Choose: TypeAlias = "Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Adapter | None]"
@@ -79,24 +99,11 @@ class Adapter:
     """The same call with other texts in it."""
     edit_response: Callable[[Any, Edits], Any]
     """The same answer with other texts in it."""
-    accumulator: Callable[[Request], Accumulator] = _not_streamed
-    deltas: Callable[[Any], Iterable[tuple[int, str]]] = _not_streamed
-    """The text in a chunk, by choice."""
-    cut: Callable[[Any, int, str], Any] = _not_streamed
-    """A last chunk like the given one, with a text for one choice in place of what stands in it."""
-    closing: Callable[[Any, Any], Iterable[Any]] = _nothing_more
-    """What a client needs to see after that chunk to take the stream for ended: of the accumulator of what was handed
-    over, and the chunk."""
-    is_last: Callable[[Any], bool] | None = None
-    """Whether a chunk is the very last there is, where a service says so. Somebody else ends their span when they see
-    it, so that a call which shares that span is over just before."""
+    streaming: Streaming | None = None
+    """Functions for streamed answers; None if no answer of these methods is streamed."""
     load: Callable[[Any], Any] | None = None
     """Reads what of an answer that is not streamed was left on the wire; returns None, or what to await. Raises only
     what the client's own objects raise. None: nothing ever is."""
-    stream_in: Callable[[Any], Any | None] | None = None
-    """The stream in an answer; None when it is not streamed, or none ever is."""
-    put_stream: Callable[[Any, Any], Any] = _the_stream
-    """The answer with another object in place of its stream."""
     prepare: Callable[[Invocation], Invocation] = _as_it_is
     """Copies what can be read only once. Raises only what the application's own objects raise."""
     keep: Callable[[Any], Any] | None = None
@@ -116,7 +123,5 @@ class Adapter:
     """The package to be imported. Its methods may call each other: the outermost is the call."""
     gateway: bool = False
     """Whether the package carries its calls through other clients: what those are asked then is part of the call."""
-    source: Callable[[Any], Any] = _itself
-    """What to close in place of a stream that has no method for it. Where that has none either, nothing is closed."""
     install: str = ""
     """What ``pip install`` takes to provide that package, such as ``specspan[openai]``."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, overload
 
 from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.engine.waiting import run_async, run_sync
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.block_base import Function, decorate, plain_function
 from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.generators import GeneratorBody, drive, name_after, start_async_generator
@@ -110,9 +110,7 @@ def text_adapter(model: str, provider: str, operation: str, function: Function) 
         response=_response,
         edit_request=_edit_request,
         edit_response=_edit_response,
-        accumulator=lambda _: TextAccumulator(),
-        deltas=_deltas,
-        cut=lambda chunk, choice, text: text,
+        streaming=_STREAMING,
     )
 
 
@@ -159,6 +157,14 @@ def _edit_response(result: Any, edits: Edits) -> Any:
 
 def _deltas(chunk: Any) -> tuple[tuple[int, str], ...]:
     return ((0, chunk),) if isinstance(chunk, str) else ()
+
+
+_STREAMING = Streaming(
+    accumulator=lambda _: TextAccumulator(),
+    deltas=_deltas,
+    cut=lambda chunk, choice, text: text,
+    find_stream=lambda _: None,  # the generator is the call itself, so no answer holds a stream
+)
 
 
 class ModelBody(GeneratorBody):
@@ -211,6 +217,6 @@ class ModelBody(GeneratorBody):
         if sent is not self._invocation:
             self.body = self._function(*sent.args, **sent.kwargs)
         live.attach()  # for good: the context is the body's own
-        self._call = StreamedCall(live, self.consumer.ending)
+        self._call = StreamedCall(live, _STREAMING, self.consumer.ending)
         weakref.finalize(self, self._call.abandoned)
         return self._call

@@ -23,7 +23,7 @@ from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
-from specspan.instrument.adapter import Accumulator
+from specspan.instrument.adapter import Accumulator, Streaming
 from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
 from specspan.record.call_end import Ending
@@ -79,11 +79,18 @@ class StreamedCall:
         "_is_last",
         "_live",
         "_seen",
+        "_streaming",
         "remains",
     )
 
-    def __init__(self, live: LiveCall, ending_of: Callable[[BaseException | None], Ending] = ending_of) -> None:
+    def __init__(
+        self,
+        live: LiveCall,
+        streaming: Streaming,
+        ending_of: Callable[[BaseException | None], Ending] = ending_of,
+    ) -> None:
         self._live = live
+        self._streaming = streaming
         self._ending_of = ending_of
         self._seen: Accumulator = _NothingSeen()
         self._check: StreamCheck | None = None
@@ -93,11 +100,11 @@ class StreamedCall:
         self._is_decided = False  # whether nothing came since
         self._is_exhausted = False
         self._early_decisions = 0 if live.evaluation is None else MAX_EARLY_DECISIONS
-        self._is_last = live.adapter.is_last if live.joined else None
+        self._is_last = streaming.is_last if live.joined else None
         self.remains: Release | None = None
         """What is still to be given out once the stream was cut; None as long as it was not."""
         try:
-            self._seen = live.adapter.accumulator(live.call.request)
+            self._seen = streaming.accumulator(live.call.request)
             if live.evaluation is not None:
                 self._check = live.evaluation.stream()
         except Exception as error:
@@ -113,7 +120,7 @@ class StreamedCall:
     def source(self, stream: Any) -> Any:
         """Return what is closed where the policy cuts ``stream``."""
         try:
-            return self._live.adapter.source(stream)
+            return self._streaming.source(stream)
         except Exception as error:
             contain("instrument.source", error)
             return stream
@@ -127,7 +134,7 @@ class StreamedCall:
             live.first_chunk_s = time.perf_counter() - live.started_s
         try:
             if self._check is not None:
-                for choice, text in live.adapter.deltas(chunk):
+                for choice, text in self._streaming.deltas(chunk):
                     cut = self._check.feed(choice, text)
                     if cut is not None:
                         self._cut = choice, cut
@@ -199,7 +206,7 @@ class StreamedCall:
         live, last = self._live, tuple[Any, ...]()
         if cut.text is not None and live.evaluation is not None:
             try:
-                last = (live.adapter.cut(chunk, choice, cut.text),)
+                last = (self._streaming.cut(chunk, choice, cut.text),)
             except Exception as error:
                 live.rule_failure("instrument.cut", error, AFTER_CALL, live.evaluation.fail_cut)
                 self._seen.add(chunk)
@@ -227,7 +234,7 @@ class StreamedCall:
         try:
             for chunk in last:
                 handed_over.add(chunk)
-                for closing in live.adapter.closing(handed_over, chunk):
+                for closing in self._streaming.closing_events(handed_over, chunk):
                     rest.append(closing)
                     handed_over.add(closing)
             live.set_response(handed_over.result())
@@ -249,7 +256,7 @@ class StreamedCall:
         if live.call.output == self._decided_output:
             return PROCEED
         self._decided_output = live.call.output
-        withheld_chars = 0 if withheld is END else sum(len(text) for _, text in live.adapter.deltas(withheld))
+        withheld_chars = 0 if withheld is END else sum(len(text) for _, text in self._streaming.deltas(withheld))
         released_chars = _chars(live.call) - withheld_chars
         return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
 

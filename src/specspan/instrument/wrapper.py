@@ -152,11 +152,12 @@ def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStrea
     Raises:
         Blocked: its stream cannot be watched, and a clause fails closed.
     """
-    if live.adapter.stream_in is None:
+    streaming = live.adapter.streaming
+    if streaming is None:
         return None
     try:
-        stream = live.adapter.stream_in(result)
-        return None if stream is None else live.adapter.put_stream(result, watched(stream, StreamedCall(live)))
+        stream = streaming.find_stream(result)
+        return None if stream is None else streaming.put_stream(result, watched(stream, StreamedCall(live, streaming)))
     except Exception as error:
         live.rule_failure("instrument.stream", error, AFTER_CALL)
     live.end(COMPLETED)

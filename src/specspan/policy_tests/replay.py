@@ -20,7 +20,7 @@ from specspan.call import Message, ModelCall, Part, Request, Response, Text, Too
 from specspan.decision import Decision
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.context import OverrideBlock, context
 from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.wrapper import run_call
@@ -183,8 +183,10 @@ _ADAPTER = Adapter(
     response=lambda answer: answer,
     edit_request=_edit_request,
     edit_response=_edit_response,
-    accumulator=lambda _: _Accumulator(),
-    deltas=_deltas,
-    cut=lambda _chunk, _choice, text: text,
-    stream_in=lambda answer: None if isinstance(answer, Response) else answer,
+    streaming=Streaming(
+        accumulator=lambda _: _Accumulator(),
+        deltas=_deltas,
+        cut=lambda _chunk, _choice, text: text,
+        find_stream=lambda answer: None if isinstance(answer, Response) else answer,
+    ),
 )

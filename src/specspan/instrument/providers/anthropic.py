@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from specspan.call import Attribute, Request, Response, Usage
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats import raw_response
 from specspan.instrument.formats.anthropic_messages import edit_content, edit_messages, read_message, read_parts
 from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing_events, cut, deltas
@@ -146,6 +146,14 @@ _CLASSES = (
     "anthropic.resources.messages:Messages",
     "anthropic.resources.beta.messages:Messages",
 )
+_STREAMING = Streaming(
+    accumulator=MessageAccumulator,
+    deltas=deltas,
+    cut=cut,
+    find_stream=_find_stream,
+    put_stream=raw_response.put_stream,
+    closing_events=closing_events,
+)
 _CREATE = Adapter(
     provider="anthropic",
     package="anthropic",
@@ -157,20 +165,18 @@ _CREATE = Adapter(
     load=raw_response.load,
     edit_request=_edit_request,
     edit_response=_edit_response,
-    accumulator=MessageAccumulator,
-    deltas=deltas,
-    cut=cut,
-    closing=closing_events,
-    stream_in=_find_stream,
-    put_stream=raw_response.put_stream,
+    streaming=_STREAMING,
 )
 _STREAM = replace(
     _CREATE,
     methods=method_paths(*_CLASSES, names=("stream",)),
     on_entry=True,
     request=partial(_build_request, streaming=True),
-    stream_in=lambda helper: helper._raw_stream,
-    put_stream=_put_stream_in_manager,
+    streaming=replace(
+        _STREAMING,
+        find_stream=lambda manager: manager._raw_stream,
+        put_stream=_put_stream_in_manager,
+    ),
 )
 
 ADAPTERS = (_CREATE, _STREAM)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from specspan.call import Request, Response
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats import converse as converse_format
 from specspan.instrument.formats.bodies import parts_only
 from specspan.instrument.formats.converse import ConverseAccumulator, closing_events, cut, deltas
@@ -58,11 +58,13 @@ ADAPTER = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=converse_format.edit_response,
-    accumulator=ConverseAccumulator,
-    deltas=deltas,
-    cut=cut,
-    closing=closing_events,
-    is_last=lambda event: "metadata" in event,
-    stream_in=lambda answer: answer.get("stream"),
-    put_stream=_put_stream,
+    streaming=Streaming(
+        accumulator=ConverseAccumulator,
+        deltas=deltas,
+        cut=cut,
+        find_stream=lambda answer: answer.get("stream"),
+        put_stream=_put_stream,
+        closing_events=closing_events,
+        is_last=lambda event: "metadata" in event,
+    ),
 )

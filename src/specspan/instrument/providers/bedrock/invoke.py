@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from specspan.call import NOT_COUNTED, Request, Response, Usage
-from specspan.instrument.adapter import Accumulator, Adapter, Edits, Invocation
+from specspan.instrument.adapter import Accumulator, Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import Fields, as_list, as_mapping, count_not_understood
 from specspan.instrument.providers.bedrock.body_streams import (
     buffer_body,
@@ -151,11 +151,11 @@ class InvokeAccumulator:
         body = None if self._seen is None else {**as_mapping(self._seen.result()), _METRICS: self._metrics}
         return {"body": body}
 
-    def closing(self, piece: Fields) -> Iterator[Any]:
+    def closing_events(self, piece: Fields) -> Iterator[Any]:
         """Yield the pieces that follow the one at which a stream was cut."""
         shape = response_format(piece)
         if shape.name == self._format_name:
-            yield from shape.closing(self._seen, piece)
+            yield from shape.closing_events(self._seen, piece)
 
 
 def _deltas(event: Any) -> Iterator[tuple[int, str]]:
@@ -170,7 +170,7 @@ def _cut(event: Any, choice: int, text: str) -> Any:
 
 
 def _closing_events(accumulator: Any, event: Any) -> Iterator[Any]:
-    for piece in accumulator.closing(_event_object(event) or {}):
+    for piece in accumulator.closing_events(_event_object(event) or {}):
         yield _with_event_object(event, piece)
 
 
@@ -206,11 +206,13 @@ ADAPTER = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
-    accumulator=InvokeAccumulator,
-    deltas=_deltas,
-    cut=_cut,
-    closing=_closing_events,
-    is_last=lambda event: _METRICS in (_event_object(event) or ()),
-    stream_in=_find_stream,
-    put_stream=_put_stream,
+    streaming=Streaming(
+        accumulator=InvokeAccumulator,
+        deltas=_deltas,
+        cut=_cut,
+        find_stream=_find_stream,
+        put_stream=_put_stream,
+        closing_events=_closing_events,
+        is_last=lambda event: _METRICS in (_event_object(event) or ()),
+    ),
 )

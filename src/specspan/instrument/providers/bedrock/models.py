@@ -43,7 +43,7 @@ class BodyFormat:
     accumulator: Callable[[Request], Accumulator]
     deltas: Callable[[Any], Iterable[tuple[int, str]]]
     cut: Callable[[Any, int, str], Any]
-    closing: Callable[[Any, Any], Iterable[Any]] = _no_closing_events
+    closing_events: Callable[[Any, Any], Iterable[Any]] = _no_closing_events
     system: Callable[[Fields], tuple[Part, ...]] = _no_system_parts
 
 
@@ -103,7 +103,7 @@ ANTHROPIC = BodyFormat(
     accumulator=anthropic_stream.MessageAccumulator,
     deltas=anthropic_stream.deltas,
     cut=anthropic_stream.cut,
-    closing=anthropic_stream.closing_events,
+    closing_events=anthropic_stream.closing_events,
 )
 CONVERSE = BodyFormat(
     name="converse",
@@ -116,7 +116,7 @@ CONVERSE = BodyFormat(
     accumulator=partial(converse.ConverseAccumulator, merges_texts=True),
     deltas=converse.deltas,
     cut=converse.cut,
-    closing=converse.closing_events,
+    closing_events=converse.closing_events,
 )
 CHAT = BodyFormat(
     name="chat",

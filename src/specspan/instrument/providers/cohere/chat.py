@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Message, Request, Response, ToolCallResponse
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.bodies import EditablePart, edit_parts, parts_only, replace_at, replace_block_at
 from specspan.instrument.formats.fields import (
     Fields,
@@ -32,6 +32,7 @@ from specspan.instrument.providers.cohere.client import (
     common_fields,
     edit_answer,
     explicit_parameters,
+    put_stream,
     read_usage,
     streaming_adapter,
     unwrap,
@@ -183,6 +184,16 @@ _CHAT = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
 )
-_STREAM = streaming_adapter(_CHAT, accumulator=ChatAccumulator, deltas=deltas, cut=cut, closing=closing_events)
+_STREAM = streaming_adapter(
+    _CHAT,
+    Streaming(
+        accumulator=ChatAccumulator,
+        deltas=deltas,
+        cut=cut,
+        find_stream=unwrap,
+        put_stream=put_stream,
+        closing_events=closing_events,
+    ),
+)
 
 ADAPTERS = (_CHAT, _STREAM, *chat_v1.ADAPTERS, embeddings.ADAPTER)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Message, Part, Request, Response, Text, ToolCall, ToolCallResponse
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.bodies import (
     EditablePart,
     JsonPath,
@@ -35,6 +35,7 @@ from specspan.instrument.providers.cohere.client import (
     common_fields,
     edit_answer,
     explicit_parameters,
+    put_stream,
     read_usage,
     streaming_adapter,
     unwrap,
@@ -193,6 +194,16 @@ _CHAT = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
 )
-_STREAM = streaming_adapter(_CHAT, accumulator=ChatV1Accumulator, deltas=deltas, cut=cut, closing=closing_events)
+_STREAM = streaming_adapter(
+    _CHAT,
+    Streaming(
+        accumulator=ChatV1Accumulator,
+        deltas=deltas,
+        cut=cut,
+        find_stream=unwrap,
+        put_stream=put_stream,
+        closing_events=closing_events,
+    ),
+)
 
 ADAPTERS = (_CHAT, _STREAM)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypedDict
 
 from specspan.call import Attribute, Usage
-from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.adapter import Adapter, Invocation, Streaming
 from specspan.instrument.formats.fields import Fields, as_count, as_list, as_mapping, as_str
 from specspan.instrument.formats.generated_client import Server, server_at
 from specspan.instrument.formats.raw_response import copy_response
@@ -94,20 +94,18 @@ def edit_answer(answer: Any, edit: Callable[[Any], Any]) -> Any:
     return after
 
 
-def streaming_adapter(chat: Adapter, **of_stream: Any) -> Adapter:
+def streaming_adapter(chat: Adapter, streaming: Streaming) -> Adapter:
     """Return the adapter for the method that streams the same chat."""
     return replace(
         chat,
         methods=tuple(f"{each}_stream" for each in chat.methods),
         on_entry=True,
         request=lambda invocation: replace(chat.request(invocation), streaming=True),
-        stream_in=unwrap,
-        put_stream=_put_stream,
-        **of_stream,
+        streaming=streaming,
     )
 
 
-def _put_stream(answer: Any, stream: Any) -> Any:
+def put_stream(answer: Any, stream: Any) -> Any:
     """Return a copy of a raw response with another stream."""
     after = copy.copy(answer)
     after._data = stream

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from specspan.call import Attribute, Message, Request, Response, Usage
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.blocks import tool_call
 from specspan.instrument.formats.bodies import Turn, edit_parts, edit_turns, parts_only
 from specspan.instrument.formats.fields import (
@@ -209,10 +209,12 @@ _STREAM = replace(
     _GENERATE,
     methods=method_paths(_MODELS, names=("_generate_content_stream_with_continuation",)),
     request=lambda invocation: _build_request(invocation, streaming=True),
-    accumulator=GenerateAccumulator,
-    deltas=deltas,
-    cut=cut,
-    stream_in=lambda stream: stream,
+    streaming=Streaming(
+        accumulator=GenerateAccumulator,
+        deltas=deltas,
+        cut=cut,
+        find_stream=lambda stream: stream,
+    ),
 )
 _EMBED = replace(
     _GENERATE,

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Request, Response
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
 from specspan.instrument.formats.generated_client import name_arguments
 from specspan.instrument.formats.openai_chat import ChatAccumulator
@@ -117,7 +117,15 @@ def _adapter(like: Adapter, build_request: BuildRequest, names: tuple[str, ...],
         response=lambda answer: without_invented_counts(like.response(answer), answer),
         edit_response=edit_response,
         load=None,
-        stream_in=find_stream,
+        streaming=like.streaming and _own_streams(like.streaming),
+    )
+
+
+def _own_streams(streaming: Streaming) -> Streaming:
+    """Return functions for streams that LiteLLM returns as they are, not inside a raw response."""
+    return replace(
+        streaming,
+        find_stream=find_stream,
         put_stream=lambda answer, stream: stream,
         source=stream_source,
     )
@@ -127,7 +135,7 @@ _CHAT = replace(
     openai_chat.ADAPTER,
     response=_read_chat_response,
     edit_response=_edit_chat_response,
-    accumulator=LiteLLMAccumulator,
+    streaming=replace(openai_chat.STREAMING, accumulator=LiteLLMAccumulator),
 )
 _TEXT = replace(
     openai_chat.ADAPTER,
@@ -135,9 +143,12 @@ _TEXT = replace(
     response=text_completion.read_response,
     edit_request=text_completion.edit_request,
     edit_response=text_completion.edit_response,
-    accumulator=text_completion.TextAccumulator,
-    deltas=text_completion.deltas,
-    cut=text_completion.cut,
+    streaming=replace(
+        openai_chat.STREAMING,
+        accumulator=text_completion.TextAccumulator,
+        deltas=text_completion.deltas,
+        cut=text_completion.cut,
+    ),
 )
 
 ADAPTERS = (

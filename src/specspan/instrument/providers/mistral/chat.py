@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Reasoning, Request, Response
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_list, as_mapping, count_not_understood
 from specspan.instrument.formats.generated_client import buffer_iterators
 from specspan.instrument.formats.openai_chat import ChatAccumulator, edit_messages, read_message
@@ -173,10 +173,12 @@ def _streaming_adapter(adapter: Adapter, *classes: str, request: Any) -> Adapter
         adapter,
         methods=method_paths(*classes, names=("stream",)),
         request=partial(request, streaming=True),
-        accumulator=MistralAccumulator,
-        deltas=deltas,
-        cut=cut,
-        stream_in=lambda stream: stream,
+        streaming=Streaming(
+            accumulator=MistralAccumulator,
+            deltas=deltas,
+            cut=cut,
+            find_stream=lambda stream: stream,
+        ),
     )
 
 

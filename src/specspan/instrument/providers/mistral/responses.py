@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Request, Response
-from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.adapter import Adapter, Invocation, Streaming
 from specspan.instrument.formats import openai_responses as openai_events
 from specspan.instrument.formats.fields import as_mapping, copy_with, to_plain_data
 from specspan.instrument.formats.generated_client import buffer_iterators
@@ -95,9 +95,11 @@ ADAPTER = Adapter(
     response=_read_response,
     edit_request=openai_responses.ADAPTER.edit_request,
     edit_response=openai_responses.ADAPTER.edit_response,
-    accumulator=_Accumulator,
-    deltas=_deltas,
-    cut=_cut,
-    closing=_closing_events,
-    stream_in=_find_stream,
+    streaming=Streaming(
+        accumulator=_Accumulator,
+        deltas=_deltas,
+        cut=_cut,
+        find_stream=_find_stream,
+        closing_events=_closing_events,
+    ),
 )

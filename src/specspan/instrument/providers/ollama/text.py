@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Media, Message, Request, Response, Usage
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import (
     as_count,
     as_finish_reason,
@@ -160,10 +160,12 @@ CHAT = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
-    accumulator=OllamaAccumulator,
-    deltas=_deltas,
-    cut=_cut,
-    stream_in=_find_stream,
+    streaming=Streaming(
+        accumulator=OllamaAccumulator,
+        deltas=_deltas,
+        cut=_cut,
+        find_stream=_find_stream,
+    ),
 )
 GENERATE = replace(
     CHAT, operation=_COMPLETION, methods=method_paths("generate"), prepare=name_arguments("model", "prompt", "suffix")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Attribute, Request, Response
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, cleared, copy_with
 from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, unset_to_none
 from specspan.instrument.formats.openai_chat import ChatAccumulator, cut, deltas, edit_messages, read_message
@@ -103,6 +103,13 @@ def _without_parsed(message: Any) -> Any:
     return copy_with(message, parsed=None) if as_mapping(message).get("parsed") is not None else message
 
 
+STREAMING = Streaming(
+    accumulator=ChatAccumulator,
+    deltas=deltas,
+    cut=cut,
+    find_stream=find_stream,
+    put_stream=put_stream,
+)
 ADAPTER = Adapter(
     provider="openai",
     package="openai",
@@ -118,9 +125,5 @@ ADAPTER = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
     load=load,
-    accumulator=ChatAccumulator,
-    deltas=deltas,
-    cut=cut,
-    stream_in=find_stream,
-    put_stream=put_stream,
+    streaming=STREAMING,
 )

@@ -22,7 +22,7 @@ def chat_adapter(package: str, owner: str, accumulator: Callable[[Request], Accu
         return find_stream(answer, stream_types(package))
 
     adapter = _for_package(chat.ADAPTER, package, owner, chat.build_request)
-    return replace(adapter, stream_in=stream_of, accumulator=accumulator)
+    return replace(adapter, streaming=replace(chat.STREAMING, find_stream=stream_of, accumulator=accumulator))
 
 
 def embeddings_adapter(package: str, owner: str) -> Adapter:

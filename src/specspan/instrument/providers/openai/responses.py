@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Attribute, Message, Request, Response, Text
-from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with
 from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, unset_to_none
 from specspan.instrument.formats.openai_responses import (
@@ -140,10 +140,12 @@ ADAPTER = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
     load=load,
-    accumulator=ResponsesAccumulator,
-    deltas=deltas,
-    cut=cut,
-    closing=closing_events,
-    stream_in=find_stream,
-    put_stream=put_stream,
+    streaming=Streaming(
+        accumulator=ResponsesAccumulator,
+        deltas=deltas,
+        cut=cut,
+        find_stream=find_stream,
+        put_stream=put_stream,
+        closing_events=closing_events,
+    ),
 )
