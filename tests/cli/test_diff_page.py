@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from specspan.cli.diff_page import diff_page
-from specspan.policy.impact import impact, load_either
+from specspan.policy.impact import assess_impact, load_with_either
 from specspan.spec.diff import SpecDiff, diff
 from specspan.spec.read import load_spec
 
@@ -84,7 +84,7 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SpecDiff:
 
 def test_a_page_is_well_formed_and_stands_alone(found: SpecDiff) -> None:
     """Every element is closed, every link leads to a place in the page, and nothing is fetched."""
-    page = Page(diff_page(found, impact(load_either("policy.yaml", found), found)))
+    page = Page(diff_page(found, assess_impact(load_with_either("policy.yaml", found), found)))
     assert page.open == []
     assert page.links
     assert {unquote(link.removeprefix("#")) for link in page.links} <= set(page.ids)
@@ -112,7 +112,7 @@ def test_changes_are_marked_word_by_word(found: SpecDiff) -> None:
 
 def test_levels_renames_and_policy_are_told(found: SpecDiff) -> None:
     """A change of level, a clause under another id and a broken binding each have their place."""
-    text = diff_page(found, impact(load_either("policy.yaml", found), found))
+    text = diff_page(found, assess_impact(load_with_either("policy.yaml", found), found))
     assert '<span class="chip l4">clerk</span> → <span class="chip l0">owner</span>' in text
     assert '<p>Looks like <a class="id" href="#c-be_polite">be_polite</a>: 9' in text
     assert "1 broken, 0 stale" in text

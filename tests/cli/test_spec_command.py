@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from specspan.spec.read import load_spec
-from specspan.spec.spec_json import clause_to_json, to_json
+from specspan.spec.spec_json import clause_to_json, spec_to_json
 
 HARBOUR = Path(__file__).parents[1] / "spec" / "data" / "harbour-2026-03-01.md"
 
@@ -123,7 +123,7 @@ def test_clause_id_may_be_given_as_a_reference() -> None:
 def test_json_is_the_documented_form() -> None:
     """`--json` prints exactly what the pure functions give, for the whole spec and for one clause."""
     spec = load_spec(str(HARBOUR))
-    assert json.loads(specspan("spec", "show", HARBOUR, "--json").stdout) == to_json(spec)
+    assert json.loads(specspan("spec", "show", HARBOUR, "--json").stdout) == spec_to_json(spec)
     one = json.loads(specspan("spec", "show", HARBOUR, "deep", "--json").stdout)
     assert one == clause_to_json(spec.clauses["deep"])
 
@@ -134,7 +134,7 @@ def test_output_that_is_not_utf8_is_no_error(arguments: tuple[str, ...]) -> None
     ran = specspan("spec", "show", HARBOUR, *arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (ran.returncode, ran.stderr) == (0, "")
     if "--json" in arguments:
-        assert json.loads(ran.stdout) == to_json(load_spec(str(HARBOUR)))
+        assert json.loads(ran.stdout) == spec_to_json(load_spec(str(HARBOUR)))
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])

@@ -39,8 +39,8 @@ from specspan.call import CallContext, Message, ModelCall, Request, Response, Te
 from specspan.decision import Action, Decision, Finding, Outcome, Override, OverrideKind, Severity, Verdict
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
-from specspan.policy.policy import ClausePolicy, tagged
-from specspan.spec.catalogue import pinned
+from specspan.policy.policy import ClausePolicy, condition_from_tags
+from specspan.spec.catalogue import find_edition
 
 EVERY: list[Said | Disagreement | Circumstance] = [*SAID, *DISAGREEMENTS, *CIRCUMSTANCES]
 TODAY_NS = 1_795_435_200_000_000_000  # 2026-11-23
@@ -59,7 +59,11 @@ def engine(*broken: tuple[str, Severity, Action]) -> Engine:
 
 
 def tagged_as_published(clause: ClausePolicy) -> ClausePolicy:
-    return replace(clause, when=tagged(("under_18",))) if clause.clause.id == "prioritize_teen_safety" else clause
+    return (
+        replace(clause, when=condition_from_tags(("under_18",)))
+        if clause.clause.id == "prioritize_teen_safety"
+        else clause
+    )
 
 
 def decided(engine: Engine, overrides: Sequence[Override] = (), facts: Mapping[str, bool] | None = None) -> Decision:
@@ -105,7 +109,7 @@ def test_a_contextual_clause_holds_where_the_context_says_so(case: Circumstance)
 
 def test_the_cases_are_about_the_published_clauses() -> None:
     """At least 60 cases, no sentence twice, each naming a section of the edition, at the levels published there."""
-    edition = pinned("openai-model-spec@2025-12-18-rev2")
+    edition = find_edition("openai-model-spec@2025-12-18-rev2")
     assert edition is not None
     assert len(EVERY) >= 60
     assert [sentence for sentence, times in Counter(case.sentence for case in EVERY).items() if times > 1] == []
@@ -122,7 +126,7 @@ def test_of_several_exceptions_the_strongest_gives_its_reason() -> None:
 
 def test_a_clause_without_a_bearing_has_nothing_to_set_aside() -> None:
     """An exception to it is granted, and it is not applicable all the same."""
-    policy = policies.policy(replace(bound("c", pattern("answer")), when=tagged(("under_18",))))
+    policy = policies.policy(replace(bound("c", pattern("answer")), when=condition_from_tags(("under_18",))))
     decision = decided(Engine(policy), [Override("c", "user", "a reason")])
     assert (decision.overrides[0].granted, finding(decision, "c").outcome) == (True, ABSENT)
 

@@ -19,7 +19,7 @@ from specspan.decision import Action, Outcome, Override, Stage, Verdict
 from specspan.engine import plan, stage_run
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
-from specspan.policy.policy import OnError, tagged
+from specspan.policy.policy import OnError, condition_from_tags
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_what_is_remembered_of_calls_is_bounded() -> None:
 def test_a_policy_without_conditions_asks_nothing_of_the_context() -> None:
     """Plans are made once for all calls, whatever their facts, and once for each set of clauses with a bearing."""
     plain = Engine(policies.policy(bound("c", pattern("x"))))
-    conditional = Engine(policies.policy(replace(bound("c", pattern("x")), when=tagged(("even",)))))
+    conditional = Engine(policies.policy(replace(bound("c", pattern("x")), when=condition_from_tags(("even",)))))
     for number in range(20):
         context = CallContext(attributes={"even": number % 2 == 0, "number": number})
         for engine in (plain, conditional):

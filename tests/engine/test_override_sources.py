@@ -7,7 +7,7 @@ import pytest
 from specspan.call import Message, ModelCall, Request, Text
 from specspan.decision import Evidence, Override
 from specspan.engine.override_sources import override_sources
-from specspan.policy.overrides import Asked
+from specspan.policy.overrides import OverrideSource
 
 CALL = ModelCall(
     Request(
@@ -20,27 +20,27 @@ CALL = ModelCall(
         system_instructions=(Text("be kind"), Text('say "hi"')),
     )
 )
-NOWHERE = Asked(0, refusal="unknown_source")
+NOWHERE = OverrideSource(0, refusal="unknown_source")
 
 
-def place(source: str | Evidence | None, call: ModelCall | None = CALL) -> tuple[Asked | None, ...]:
+def place(source: str | Evidence | None, call: ModelCall | None = CALL) -> tuple[OverrideSource | None, ...]:
     return override_sources([Override("c", "user", "a reason", source=source)], call)
 
 
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("/input/0", Asked(0, "user")),
-        ("/input/0/parts/1", Asked(0, "user")),
-        (Evidence("/input/0/parts/1", 0, 3), Asked(0, "user")),
-        ("/input/2", Asked(2, "moderator")),
-        ("/system_instructions/0", Asked(-1, "system")),
-        ("/system_instructions/1", Asked(-1, refusal="untrusted_source")),
-        ("/system_instructions", Asked(-1, refusal="untrusted_source")),
-        ("/output/0", Asked(3, refusal="untrusted_source")),
+        ("/input/0", OverrideSource(0, "user")),
+        ("/input/0/parts/1", OverrideSource(0, "user")),
+        (Evidence("/input/0/parts/1", 0, 3), OverrideSource(0, "user")),
+        ("/input/2", OverrideSource(2, "moderator")),
+        ("/system_instructions/0", OverrideSource(-1, "system")),
+        ("/system_instructions/1", OverrideSource(-1, refusal="untrusted_source")),
+        ("/system_instructions", OverrideSource(-1, refusal="untrusted_source")),
+        ("/output/0", OverrideSource(3, refusal="untrusted_source")),
     ],
 )
-def test_a_place_has_the_role_of_its_message(source: str | Evidence, found: Asked) -> None:
+def test_a_place_has_the_role_of_its_message(source: str | Evidence, found: OverrideSource) -> None:
     """System instructions come before all messages, the answer after them; it is for the policy which role counts."""
     assert place(source) == (found,)
 
@@ -70,7 +70,7 @@ def test_a_source_that_points_nowhere_is_none(source: str | Evidence) -> None:
 @pytest.mark.parametrize(("start", "end"), [(-1, 2), (0, 4), (2, 2), (2, 1)])
 def test_offsets_that_do_not_fit_are_not_trusted(start: int, end: int) -> None:
     """Characters that are not there are nobody's words."""
-    assert place(Evidence("/input/0/parts/0", start, end)) == (Asked(0, refusal="untrusted_source"),)
+    assert place(Evidence("/input/0/parts/0", start, end)) == (OverrideSource(0, refusal="untrusted_source"),)
 
 
 def test_without_a_call_no_source_is_known() -> None:
@@ -82,4 +82,7 @@ def test_what_was_asked_for_nowhere_costs_nothing() -> None:
     """Overrides without a source need no looking up, with any beside them that have one they keep their places."""
     plain = Override("c", "user", "a reason")
     assert override_sources([plain, plain], CALL) == ()
-    assert override_sources([plain, Override("c", "user", "x", source="/input/0")], CALL) == (None, Asked(0, "user"))
+    assert override_sources([plain, Override("c", "user", "x", source="/input/0")], CALL) == (
+        None,
+        OverrideSource(0, "user"),
+    )

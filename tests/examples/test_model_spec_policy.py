@@ -15,11 +15,11 @@ from documents import ROOT
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text
 from specspan.checks.registry import isolated_registry
 from specspan.policy.load import load_policy
-from specspan.spec.catalogue import pinned
+from specspan.spec.catalogue import find_edition
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Clause, Spec
-from specspan.spec_examples.calls import load_onto
-from specspan.spec_examples.evaluate import hear
+from specspan.spec_examples.calls import load_policy_for
+from specspan.spec_examples.evaluate import evaluate
 from specspan.spec_examples.results import Match
 
 FOLDER = ROOT / "examples" / "model_spec"
@@ -45,7 +45,7 @@ def call(answer: str, *said: tuple[str, str], **facts: bool) -> ModelCall:
 
 def test_the_policy_fits_the_edition_it_names() -> None:
     """Every clause it binds is one of that edition's, told without the text."""
-    edition = pinned(EDITION)
+    edition = find_edition(EDITION)
     assert edition is not None
     clauses = {id_: Clause(id_, id_, "", authority) for id_, (authority, _) in edition.clauses.items()}
     policy = load_policy(FOLDER / "policy.yaml", spec=Spec("s", None, edition.digest, edition.ladder, clauses))
@@ -86,8 +86,8 @@ def test_the_functions_tell_what_they_say(
 def test_the_published_numbers_are_those_of_the_run(model_specs: Path) -> None:
     """All comparisons of the edition are run, and what the page says of precision is what comes out."""
     spec = load_spec(model_specs / "2025-12-18-rev2.md")
-    policy, unbound = load_onto(FOLDER / "policy.yaml", spec)
-    found = hear(spec, policy, unbound=unbound)
+    policy, unbound = load_policy_for(FOLDER / "policy.yaml", spec)
+    found = evaluate(spec, policy, unbound=unbound)
     total = found.total
     assert (found.comparisons, total.answers, found.unbound) == (189, 397, ())
     assert len(found.by_clause()) == 58
@@ -108,8 +108,8 @@ def test_every_edition_can_be_run(model_specs: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SPECSPAN_SPECS", str(model_specs))
     for edition in sorted(model_specs.glob("*.md")):
         spec = load_spec(edition)
-        policy, unbound = load_onto(FOLDER / "policy.yaml", spec)
-        found = hear(spec, policy)
+        policy, unbound = load_policy_for(FOLDER / "policy.yaml", spec)
+        found = evaluate(spec, policy)
         judged = [a for c in spec.clauses.values() for e in c.examples for k in e.comparisons for a in k.answers]
         assert found.total.answers == sum(answer.verdict is not None for answer in judged) > 0
         assert not set(unbound) & {clause.id for clause in spec.binding}

@@ -10,7 +10,7 @@ import pytest
 from specspan.call import CallContext, ModelCall, Request, Scalar
 from specspan.errors import PolicyError
 from specspan.policy.load import load_policy
-from specspan.policy.policy import ALWAYS, Condition, Policy, condition_of, tagged
+from specspan.policy.policy import ALWAYS, Condition, Policy, condition_from_facts, condition_from_tags
 
 
 def call(**facts: Scalar) -> ModelCall:
@@ -40,20 +40,20 @@ def call(**facts: Scalar) -> ModelCall:
 )
 def test_every_fact_has_to_fit(when: dict[str, Any], facts: dict[str, Scalar], reason: str | None) -> None:
     """A fact that is another outweighs one that is unknown; provider, operation and model are the call's own."""
-    assert condition_of(when).unmet(call(**facts), {}) == reason
+    assert condition_from_facts(when).unmet_reason(call(**facts), {}) == reason
 
 
 def test_what_the_policy_assumes_holds_until_the_application_says_otherwise() -> None:
     """A fact that nobody gave is what the policy assumes; one that was given is as it was given."""
-    condition = tagged(("under_18",))
-    assert condition.unmet(call(), {"under_18": True}) is None
-    assert condition.unmet(call(under_18=False), {"under_18": True}) == "other_context"
-    assert condition.unmet(None, {"under_18": True}) is None
+    condition = condition_from_tags(("under_18",))
+    assert condition.unmet_reason(call(), {"under_18": True}) is None
+    assert condition.unmet_reason(call(under_18=False), {"under_18": True}) == "other_context"
+    assert condition.unmet_reason(None, {"under_18": True}) is None
 
 
 def test_a_model_that_is_not_named_is_unknown() -> None:
     """A call without a model meets no condition about one."""
-    assert condition_of({"model": "*"}).unmet(ModelCall(Request("openai")), {}) == "unknown_context"
+    assert condition_from_facts({"model": "*"}).unmet_reason(ModelCall(Request("openai")), {}) == "unknown_context"
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def load(text: str) -> Policy:
 @pytest.mark.usefixtures("house_rules")
 def test_a_clauses_tags_are_conditions_unless_the_policy_says_when() -> None:
     """What a policy says of a clause takes the place of its tags; saying nothing of facts makes it hold always."""
-    assert load("clauses: {be_brief: , lock_door: }\n").clauses["be_brief"].when == tagged(("child",))
+    assert load("clauses: {be_brief: , lock_door: }\n").clauses["be_brief"].when == condition_from_tags(("child",))
     assert load("clauses: {lock_door: }\n").clauses["lock_door"].when == ALWAYS
     assert load("clauses: {be_brief: {when: {}}}\n").clauses["be_brief"].when == ALWAYS
     said = load("clauses: {be_brief: {when: {hour: [22, 23], model: x*}}}\n").clauses["be_brief"].when

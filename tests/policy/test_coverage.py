@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from specspan.decision import CheckMechanism, Stage
-from specspan.policy.coverage import Coverage, coverage
+from specspan.policy.coverage import Coverage, measure_coverage
 from specspan.policy.load import load_policy
 
 POLICY = """\
@@ -26,7 +26,7 @@ clauses:
 def covered(house: Path) -> Coverage:
     """How a small policy covers the house."""
     (house / "policy.yaml").write_text(POLICY)
-    return coverage(load_policy("policy.yaml"))
+    return measure_coverage(load_policy("policy.yaml"))
 
 
 def test_every_binding_clause_is_told(covered: Coverage) -> None:
@@ -45,8 +45,8 @@ def test_named_is_not_checked(covered: Coverage) -> None:
 def test_checks_are_told_by_kind_and_stage(covered: Coverage) -> None:
     """Of a checked clause it is told what looks at it, when, and how many times."""
     pattern = CheckMechanism.PATTERN
-    assert covered.clauses[0].looks == (((pattern, Stage.INPUT), 1), ((pattern, Stage.OUTPUT), 2))
-    assert covered.by_look() == {(pattern, Stage.INPUT): 1, (pattern, Stage.OUTPUT): 1}
+    assert covered.clauses[0].check_counts == (((pattern, Stage.INPUT), 1), ((pattern, Stage.OUTPUT), 2))
+    assert covered.by_kind_and_stage() == {(pattern, Stage.INPUT): 1, (pattern, Stage.OUTPUT): 1}
 
 
 def test_levels_are_told_from_the_top(covered: Coverage) -> None:

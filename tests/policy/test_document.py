@@ -19,7 +19,7 @@ from specspan.errors import PolicyError, Problem
 from specspan.policy import file as document
 from specspan.policy.file import read_document
 
-Read = Callable[[str | bytes], document.Document]
+Read = Callable[[str | bytes], document.PolicyDocument]
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
     """Reads text or bytes as the file ``p.yaml``."""
     monkeypatch.chdir(tmp_path)
 
-    def read_it(content: str | bytes) -> document.Document:
+    def read_it(content: str | bytes) -> document.PolicyDocument:
         Path("p.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
         return read_document(Path("p.yaml"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from specspan.errors import PolicyError
-from specspan.policy.impact import Impact, Need, impact, load_either
+from specspan.policy.impact import Impact, Need, assess_impact, load_with_either
 from specspan.spec.diff import SpecDiff, diff
 from specspan.spec.read import load_spec
 
@@ -43,7 +43,7 @@ def changed(*replacements: tuple[str, str]) -> SpecDiff:
 
 def of(found: SpecDiff) -> Impact:
     """What a change means for the policy."""
-    return impact(load_either("policy.yaml", found), found)
+    return assess_impact(load_with_either("policy.yaml", found), found)
 
 
 def reasons(found: SpecDiff) -> list[tuple[Need, str, str]]:
@@ -170,7 +170,7 @@ def test_a_policy_for_neither_version_is_refused() -> None:
     found = changed(("{#lock_door", "{#close_door"))
     Path("policy.yaml").write_text(POLICY.replace("lock_door", "shut_door"))
     with pytest.raises(PolicyError, match="house has no clause 'shut_door'"):
-        load_either("policy.yaml", found)
+        load_with_either("policy.yaml", found)
 
 
 def test_the_spec_that_the_policy_names_is_not_read() -> None:

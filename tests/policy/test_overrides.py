@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 
 from specspan.decision import Override
-from specspan.policy.authority import authority_of
-from specspan.policy.overrides import permitted_by, rule
+from specspan.policy.authority import build_authority
+from specspan.policy.overrides import permitted_levels, rule_override
 from specspan.spec.spec import Clause, Spec
 
 LADDER = ("root", "system", "developer", "user", "guideline")
@@ -25,7 +25,7 @@ def spec_of(ladder: tuple[str, ...]) -> Spec:
 
 def refusal(clause: str, by: str, until: date | None = None, ladder: tuple[str, ...] = LADDER) -> str | None:
     """Why an override is refused; None when it is granted."""
-    ruling = rule(authority_of((spec_of(ladder),)), Override(clause, by, "a reason", until), TODAY)
+    ruling = rule_override(build_authority((spec_of(ladder),)), Override(clause, by, "a reason", until), TODAY)
     assert ruling.granted is (ruling.refusal is None)
     return ruling.refusal
 
@@ -85,6 +85,6 @@ def test_a_lasting_refusal_is_named_before_expiry() -> None:
 
 def test_who_may_override_is_known_for_every_level() -> None:
     """The levels that may override run from the strongest down to the clause's own; the top level has none."""
-    authority = authority_of((spec_of(LADDER),))
-    assert permitted_by(authority, "root") == ()
-    assert permitted_by(authority, "developer") == ("root", "system", "developer")
+    authority = build_authority((spec_of(LADDER),))
+    assert permitted_levels(authority, "root") == ()
+    assert permitted_levels(authority, "developer") == ("root", "system", "developer")

@@ -11,7 +11,7 @@ import pytest
 from specspan.errors import PolicyError, SpecError
 from specspan.policy.load import load_policy
 from specspan.spec import catalogue
-from specspan.spec.catalogue import Edition, describe, editions, nearest, pinned
+from specspan.spec.catalogue import Edition, describe, editions, find_edition, nearest_edition
 from specspan.spec.read import find_spec, load_spec
 
 HARBOUR = Path(__file__).with_name("data") / "harbour-2026-03-01.md"
@@ -24,7 +24,7 @@ def harbour(monkeypatch: pytest.MonkeyPatch) -> Edition:
     facts = describe(
         load_spec(HARBOUR), version="7", date="2026-03-01", size_bytes=HARBOUR.stat().st_size, url="harbour/7.md"
     )
-    edition = catalogue._edition(json.loads(json.dumps(facts)))
+    edition = catalogue._parse_edition(json.loads(json.dumps(facts)))
     known = {**editions(), edition.digest: edition}
     monkeypatch.setattr(catalogue, "editions", lambda: known)
     return edition
@@ -47,7 +47,7 @@ def test_the_catalogue_keeps_no_text() -> None:
 
 def test_two_texts_of_one_date_are_two_versions() -> None:
     """A date means the first text published under it; the second one has a name of its own."""
-    first, second = pinned("openai-model-spec@2025-12-18"), pinned("openai-model-spec@2025-12-18-rev2")
+    first, second = find_edition("openai-model-spec@2025-12-18"), find_edition("openai-model-spec@2025-12-18-rev2")
     assert first is not None
     assert second is not None
     assert first.date == second.date
@@ -60,7 +60,7 @@ def test_two_texts_of_one_date_are_two_versions() -> None:
 def test_unknown_version_names_the_nearest() -> None:
     """A version that was never published is refused with those that were."""
     with pytest.raises(SpecError, match="Did you mean '2025-12-18"):
-        pinned("openai-model-spec@2025-12-19")
+        find_edition("openai-model-spec@2025-12-19")
 
 
 @pytest.mark.parametrize("reference", ["acme@1.md", "spec.md", "@", "openai-model-spec", "../a@b/c"])
@@ -73,9 +73,9 @@ def test_an_edited_copy_is_nearest_to_what_it_was_made_from(harbour: Edition, tm
     """A text that the catalogue does not know is said to be like the edition that it shares most with."""
     path = tmp_path / "copy.md"
     path.write_text(HARBOUR.read_text(encoding="utf-8").replace("Text behind a note.", "Another."), encoding="utf-8")
-    assert nearest(load_spec(path)) == (harbour, 0.8)
+    assert nearest_edition(load_spec(path)) == (harbour, 0.8)
     path.write_text("# A {#a}\n")
-    assert nearest(load_spec(path)) is None
+    assert nearest_edition(load_spec(path)) is None
 
 
 def policy(folder: Path) -> Path:

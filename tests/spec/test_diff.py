@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.spec.diff import Aspect, Change, ClauseChange, SpecDiff, by_place, diff
+from specspan.spec.diff import Aspect, Change, ClauseChange, SpecDiff, diff, in_document_order
 from specspan.spec.diff_json import diff_to_json
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
@@ -166,7 +166,7 @@ def test_lines_are_no_difference(load: Load) -> None:
 
 def test_a_removed_clause_is_read_where_it_stood(shop: SpecDiff) -> None:
     """In reading order a removed clause comes behind the one it stood behind."""
-    ids = [entry.id for entry in by_place(shop)]
+    ids = [entry.id for entry in in_document_order(shop)]
     assert ids == ["stock", "keep_secrets", "be_polite", "be_courteous"]
 
 
@@ -253,7 +253,7 @@ def test_a_spec_does_not_differ_from_itself(spec: Spec) -> None:
     assert found.empty
     assert found.unchanged == len(spec.clauses)
     assert not found.renames
-    assert list(by_place(found)) == []
+    assert list(in_document_order(found)) == []
 
 
 def mirrored(change: ClauseChange) -> tuple[object, ...]:
@@ -300,7 +300,7 @@ def test_what_a_diff_says_explains_every_difference(old: Spec, new: Spec) -> Non
     kept = [id_ for id_ in old.clauses if id_ in new.clauses]
     assert found.reordered == (kept != [id_ for id_ in new.clauses if id_ in old.clauses])
     assert (found.ladder.new if found.ladder else old.ladder) == new.ladder
-    entries = [entry.id for entry in by_place(found)]
+    entries = [entry.id for entry in in_document_order(found)]
     assert len(entries) == len(found.added) + len(found.removed) + len(found.changed)
 
 

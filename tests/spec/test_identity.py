@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specspan.spec.spec import id_of, slug, version_of
+from specspan.spec.spec import default_id, default_version, slug
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from specspan.spec.spec import id_of, slug, version_of
 )
 def test_file_name_gives_id_and_version(source: str, id_: str, version: str | None) -> None:
     """A file's name without its date is the id, its date the version; the first clause's id stands in for no name."""
-    assert (id_of(source, "first"), version_of(source)) == (id_, version)
+    assert (default_id(source, "first"), default_version(source)) == (id_, version)
 
 
 def test_slug_is_letters_and_digits() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specspan.errors import SpecError
-from specspan.spec.lint import Grade, Linted, lint, lint_file
+from specspan.spec.lint import LintGrade, LintResult, lint_file, lint_spec
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Clause, Spec
 
@@ -30,14 +30,14 @@ Count it.
 """
 
 
-def linted(folder: Path, text: str) -> Linted:
+def linted(folder: Path, text: str) -> LintResult:
     """What is found in a text."""
     path = folder / "shop.md"
     path.write_text(text, encoding="utf-8")
     return lint_file(path)
 
 
-def rules(folder: Path, text: str) -> list[tuple[Grade, str, int | None]]:
+def rules(folder: Path, text: str) -> list[tuple[LintGrade, str, int | None]]:
     """What is found in a text, in short."""
     return [(found.grade, found.rule, found.line) for found in linted(folder, text).findings]
 
@@ -48,13 +48,13 @@ def test_a_clean_spec_gives_nothing(tmp_path: Path) -> None:
 
 
 FOUND = {
-    "dangling reference": (("(#stock)", "(#stok)"), Grade.ERROR, "dangling_reference", 7),
-    "section without a level that instructs": ((" authority=user", ""), Grade.WARNING, "unlabelled", 11),
-    "chapter that instructs": (("All of this is", "You should know this is"), Grade.NOTE, "unlabelled", 1),
-    "stronger than what is around it": (("root", "developer"), Grade.WARNING, "stronger_than_parent", 11),
-    "clause that says nothing": (("Count it.\n", ""), Grade.WARNING, "empty_clause", 11),
-    "footnote defined nowhere": (("Count it.", "Count it[^how]."), Grade.WARNING, "undefined_footnote", 13),
-    "document without footnotes": (("[^why]: People trust us.\n", ""), Grade.NOTE, "undefined_footnote", 7),
+    "dangling reference": (("(#stock)", "(#stok)"), LintGrade.ERROR, "dangling_reference", 7),
+    "section without a level that instructs": ((" authority=user", ""), LintGrade.WARNING, "unlabelled", 11),
+    "chapter that instructs": (("All of this is", "You should know this is"), LintGrade.NOTE, "unlabelled", 1),
+    "stronger than what is around it": (("root", "developer"), LintGrade.WARNING, "stronger_than_parent", 11),
+    "clause that says nothing": (("Count it.\n", ""), LintGrade.WARNING, "empty_clause", 11),
+    "footnote defined nowhere": (("Count it.", "Count it[^how]."), LintGrade.WARNING, "undefined_footnote", 13),
+    "document without footnotes": (("[^why]: People trust us.\n", ""), LintGrade.NOTE, "undefined_footnote", 7),
 }
 
 
@@ -85,7 +85,7 @@ def test_a_verdict_charged_against_no_clause_is_found(tmp_path: Path) -> None:
     answer = "<assistant> <!-- BAD[#nowhere] -->\n</assistant>"
     example = f"\n**Example**: e\n~~~xml\n<comparison>\n{answer}\n</comparison>\n~~~\n"
     text = CLEAN.replace("Count it.\n", f"Count it.\n{example}")
-    assert rules(tmp_path, text) == [(Grade.ERROR, "dangling_reference", 18)]
+    assert rules(tmp_path, text) == [(LintGrade.ERROR, "dangling_reference", 18)]
 
 
 def test_everything_that_the_reader_refuses_is_found_at_once(tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_everything_that_the_reader_refuses_is_found_at_once(tmp_path: Path) -> 
     found = linted(tmp_path, text)
     assert found.spec is None
     assert [(one.grade, one.rule, one.line) for one in found.findings] == [
-        (Grade.ERROR, "refused", 14),
-        (Grade.ERROR, "refused", 16),
-        (Grade.ERROR, "refused", 21),
+        (LintGrade.ERROR, "refused", 14),
+        (LintGrade.ERROR, "refused", 16),
+        (LintGrade.ERROR, "refused", 21),
     ]
 
 
@@ -111,14 +111,14 @@ def test_what_is_no_spec_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_lines_are_counted_as_the_reader_counts_them(tmp_path: Path) -> None:
     """Lines end where the reader ends them, whatever else a text holds."""
     text = CLEAN.replace("# Shop {#shop}\n", "# Shop {#shop}\n\nA\u2028B\x0cC\r\nD\rE\n").replace("(#stock)", "(#stok)")
-    assert rules(tmp_path, text) == [(Grade.ERROR, "dangling_reference", 11)]
+    assert rules(tmp_path, text) == [(LintGrade.ERROR, "dangling_reference", 11)]
 
 
 def test_published_revision_has_no_errors(model_specs: Path) -> None:
     """Of the published text nothing is broken; five sections without a level give instructions, red lines too."""
     found = lint_file(model_specs / "2025-12-18-rev2.md").findings
-    assert not [one for one in found if one.grade is Grade.ERROR]
-    warned = [one.clause for one in found if one.grade is Grade.WARNING]
+    assert not [one for one in found if one.grade is LintGrade.ERROR]
+    warned = [one.clause for one in found if one.grade is LintGrade.WARNING]
     assert warned == ["structure", "red_line_principles", "risk_taxonomy", "levels_of_authority", "definitions"]
 
 
@@ -126,7 +126,7 @@ def test_published_revision_has_no_errors(model_specs: Path) -> None:
 def test_any_text_can_be_looked_at(text: str) -> None:
     """Whatever a document holds beside its clauses, looking at it ends with findings on lines that it has."""
     clause = Clause("a", "A", text, None, references=("a", "b"), line=1)
-    for found in lint(Spec("s", None, "sha256:0", ("root",), {"a": clause}), text):
+    for found in lint_spec(Spec("s", None, "sha256:0", ("root",), {"a": clause}), text):
         assert found.line is not None
         assert 1 <= found.line <= text.count("\n") + 1
 
@@ -136,5 +136,5 @@ def test_many_findings_are_all_found(tmp_path: Path) -> None:
     path = tmp_path / "big.md"
     path.write_text("".join(f"# C{n} {{#c{n} authority=user}}\n\nNever[^f{n}]. [?](#x{n})\n\n" for n in range(10_000)))
     spec, text = load_spec(path), path.read_text()
-    found = lint(spec, text)
+    found = lint_spec(spec, text)
     assert len(found) == 10_001

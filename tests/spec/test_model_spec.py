@@ -10,7 +10,7 @@ import pytest
 
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Clause, Spec, Turn, Verdict
-from specspan.spec.spec_json import counts, to_json
+from specspan.spec.spec_json import spec_counts, spec_to_json
 
 DATA = Path(__file__).with_name("data")
 
@@ -52,7 +52,7 @@ def test_published_revision_has_its_counts(model_specs: Path, revision: str) -> 
     ladder, headings, levels, unlabelled, examples, comparisons, verdicts = REVISIONS[revision]
     spec = load_spec(model_specs / f"{revision}.md")
     assert spec.ladder == ladder
-    assert counts(spec) == {
+    assert spec_counts(spec) == {
         "sections": headings,
         "authority": dict(zip(ladder, levels, strict=True)),
         "unlabelled": unlabelled,
@@ -88,7 +88,7 @@ def test_two_revisions_of_one_date_are_told_apart_by_digest(model_specs: Path) -
 def test_reader_gives_its_golden_form(harbour: Spec) -> None:
     """The spec with every construct is read exactly as its golden JSON says."""
     golden = json.loads((DATA / "harbour-2026-03-01.json").read_text(encoding="utf-8"))
-    assert {**to_json(harbour), "source": ""} == golden
+    assert {**spec_to_json(harbour), "source": ""} == golden
 
 
 def test_sections_are_the_headings_outside_fences(harbour: Spec) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from specspan.errors import SpecError
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Spec
-from specspan.spec.spec_json import to_json
+from specspan.spec.spec_json import spec_to_json
 
 HARBOUR = Path(__file__).with_name("data") / "harbour-2026-03-01.md"
 
@@ -83,7 +83,7 @@ def read(path: Path, data: bytes) -> Spec | None:
 def holds(spec: Spec) -> None:
     """What is true of every spec."""
     assert spec.clauses
-    assert json.loads(json.dumps(to_json(spec)))["counts"]["sections"] == len(spec.clauses)
+    assert json.loads(json.dumps(spec_to_json(spec)))["counts"]["sections"] == len(spec.clauses)
     for id_, clause in spec.clauses.items():
         assert clause.id == id_
         assert not set(id_) & set(" \t\n")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from specspan.errors import SpecError
-from specspan.spec.read import Kind, kind_of, load_spec
+from specspan.spec.read import TextKind, classify_text, load_spec
 from specspan.spec.spec import Clause, Spec, Verdict
-from specspan.spec.spec_json import to_json
+from specspan.spec.spec_json import spec_to_json
 
 HARBOUR = Path(__file__).with_name("data") / "harbour-2026-03-01.md"
 DOCS = Path(__file__).parents[2] / "docs" / "specs.md"
@@ -94,7 +94,7 @@ def test_file_that_is_not_whole_is_refused_where_it_breaks(
 def test_what_show_prints_is_a_spec(tmp_path: Path) -> None:
     """The JSON that `spec show --json` prints reads back as the same clauses."""
     spec = load_spec(HARBOUR)
-    back = load(tmp_path, json.dumps(to_json(spec)))
+    back = load(tmp_path, json.dumps(spec_to_json(spec)))
     assert (back.id, back.version, back.ladder, [*back.clauses]) == (
         spec.id,
         spec.version,
@@ -135,17 +135,17 @@ def test_a_line_without_a_level_is_no_clause_by_mistake(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("---\nid: a\n---\n# A {#a}\n\nclauses: none", Kind.PROSE),
-        ("---\nid: a\nclauses: []\n", Kind.YAML),
-        ("# a spec\n\nid: a\nclauses:\n- id: b", Kind.YAML),
-        ("id: a\n\n# A {#a}", Kind.PROSE),
-        ('{"id": "a"}\n{"id": "b"}', Kind.JSONL),
-        ('{"clauses": []}', Kind.JSON),
-        ('\n{\n"clauses": []}', Kind.JSON),
-        ("{#a}", Kind.PROSE),
-        ("", Kind.PROSE),
+        ("---\nid: a\n---\n# A {#a}\n\nclauses: none", TextKind.PROSE),
+        ("---\nid: a\nclauses: []\n", TextKind.YAML),
+        ("# a spec\n\nid: a\nclauses:\n- id: b", TextKind.YAML),
+        ("id: a\n\n# A {#a}", TextKind.PROSE),
+        ('{"id": "a"}\n{"id": "b"}', TextKind.JSONL),
+        ('{"clauses": []}', TextKind.JSON),
+        ('\n{\n"clauses": []}', TextKind.JSON),
+        ("{#a}", TextKind.PROSE),
+        ("", TextKind.PROSE),
     ],
 )
-def test_kind_is_told_from_the_content(text: str, kind: Kind) -> None:
+def test_kind_is_told_from_the_content(text: str, kind: TextKind) -> None:
     """Front matter is no YAML spec, and one object a line is no JSON."""
-    assert kind_of(text) is kind
+    assert classify_text(text) is kind

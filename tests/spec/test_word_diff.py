@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.spec.word_diff import MAX_WORD_LEVEL_CHARS, Edit, Piece, common, word_diff
+from specspan.spec.word_diff import MAX_WORD_LEVEL_CHARS, Edit, Piece, common_pairs, word_diff
 
 TEXTS = st.text("ab \n.-é", max_size=80) | st.lists(st.sampled_from(["one", "two", "three ", "\n\n", ", "])).map(
     " ".join
@@ -112,7 +112,7 @@ def test_what_both_have_is_a_longest_common_subsequence_where_that_is_affordable
     old: list[str], new: list[str]
 ) -> None:
     """Pairs are of equal items, grow on both sides, and of short sequences no longer selection exists."""
-    pairs = common(old, new)
+    pairs = common_pairs(old, new)
     assert all(old[i] == new[j] for i, j in pairs)
     assert all(a < c and b < d for (a, b), (c, d) in itertools.pairwise(pairs))
     longest = [0] * (len(new) + 1)
@@ -127,7 +127,7 @@ def test_what_both_have_is_a_longest_common_subsequence_where_that_is_affordable
 def test_anchors_of_long_sequences_keep_their_order(order: list[int]) -> None:
     """Of a shuffled sequence of unique items the longest run in order is found, and its pairs are right."""
     old, new = [str(n) for n in range(90)], [str(n) for n in order]
-    pairs = common(old, new)
+    pairs = common_pairs(old, new)
     assert all(old[i] == new[j] for i, j in pairs)
     tops: list[int] = []
     for n in order:

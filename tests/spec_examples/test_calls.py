@@ -7,14 +7,14 @@ from typing import Any
 from specspan.call import Message, ModelCall, Text, ToolCall, ToolCallResponse
 from specspan.spec.conversation import read_conversation
 from specspan.spec.spec import Example
-from specspan.spec_examples.calls import calls_of
+from specspan.spec_examples.calls import build_calls
 
 
 def calls(text: str, compared: int = 0, answer: int = 0) -> tuple[ModelCall, ...]:
     """The calls of one answer in a conversation."""
     conversation = read_conversation(text, 1)
     example = Example("", conversation.turns, conversation.comparisons)
-    return calls_of(example, compared, example.comparisons[compared].answers[answer])
+    return build_calls(example, compared, example.comparisons[compared].answers[answer])
 
 
 def said(role: str, content: str, **more: Any) -> Message:

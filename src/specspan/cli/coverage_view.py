@@ -24,7 +24,8 @@ def coverage_counts(covered: Coverage) -> dict[str, Any]:
             level: {"binding": total, "checked": checked} for level, (checked, total) in covered.by_level().items()
         },
         "by_check": [
-            {"kind": kind, "stage": stage, "clauses": count} for (kind, stage), count in covered.by_look().items()
+            {"kind": kind, "stage": stage, "clauses": count}
+            for (kind, stage), count in covered.by_kind_and_stage().items()
         ],
     }
 

@@ -10,7 +10,7 @@ from specspan.cli.elision import ElidedPiece, elide
 from specspan.cli.terminal import printable
 from specspan.policy.impact import Impact, Need
 from specspan.spec.conversation import example_text
-from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, by_place, likenesses
+from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, in_document_order, similar_clauses
 from specspan.spec.spec import Clause, Example, Spec
 from specspan.spec.word_diff import Edit, word_diff
 
@@ -100,7 +100,7 @@ _HEAD = """<meta charset="utf-8">
 
 def diff_page(found: SpecDiff, impact: Impact | None) -> str:
     """Return the page as HTML."""
-    entries, alike = list(by_place(found)), likenesses(found)
+    entries, alike = list(in_document_order(found)), similar_clauses(found)
     title = f"{found.old.id} {_version(found.old)} → {_version(found.new)}"
     parts = (
         f'<!doctype html>\n<html lang="en">\n<head>\n{_HEAD}\n<title>{_text(title)}</title>',
@@ -191,7 +191,7 @@ def _chip(spec: Spec, authority: str | None) -> str:
 
 
 def _policy(impact: Impact) -> str:
-    broken, stale = len(impact.having(Need.BROKEN)), len(impact.having(Need.STALE))
+    broken, stale = len(impact.with_need(Need.BROKEN)), len(impact.with_need(Need.STALE))
     said = f"{broken} broken, {stale} stale" if impact.attention else "needs no attention"
     items = (
         f'<li><span class="chip {item.need.value}">{item.need.value}</span><code>{_text(item.key)}</code> '

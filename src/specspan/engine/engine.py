@@ -18,13 +18,13 @@ from specspan.engine.evaluation import Evaluation
 from specspan.engine.override_sources import override_sources
 from specspan.engine.plan import Plan, compile_plan, remember
 from specspan.engine.workers import WORKERS, Workers
-from specspan.policy.overrides import Asked, rule_all
+from specspan.policy.overrides import OverrideSource, rule_overrides
 from specspan.policy.policy import ALWAYS, Policy
 
 UnmetConditions: TypeAlias = "tuple[str | None, ...]"
 """By condition that a clause has, the reason for which it is not met; None where it is."""
 
-_PlanKey = tuple[int, tuple[Override, ...], "tuple[Asked | None, ...]", UnmetConditions]
+_PlanKey = tuple[int, tuple[Override, ...], "tuple[OverrideSource | None, ...]", UnmetConditions]
 
 _DAY_NS = 86_400_000_000_000
 _EPOCH = date(1970, 1, 1)
@@ -140,11 +140,11 @@ class Engine:
         return Engine(policy, now_ns=self._now_ns, new_id=self._new_id, workers=self._workers)
 
     def _plan_with_overrides(
-        self, day: int, overrides: Sequence[Override], sources: Sequence[Asked | None], unmet: UnmetConditions
+        self, day: int, overrides: Sequence[Override], sources: Sequence[OverrideSource | None], unmet: UnmetConditions
     ) -> Plan:
         all_overrides = (*self.policy.overrides, *overrides)
         all_sources = (*[None] * len(self.policy.overrides), *sources)
-        rulings = rule_all(self.policy.authority, all_overrides, _EPOCH + timedelta(days=day), all_sources)
+        rulings = rule_overrides(self.policy.authority, all_overrides, _EPOCH + timedelta(days=day), all_sources)
         return self._plan.with_overrides(rulings, self._conditions.inapplicable_clauses(unmet))
 
 
@@ -168,7 +168,7 @@ class ClauseConditions:
 
     def unmet(self, call: ModelCall | None) -> UnmetConditions:
         """Return the conditions that ``call`` does not meet; equal for calls with the same inapplicable clauses."""
-        return tuple([condition.unmet(call, self._assumed) for condition in self._conditions])
+        return tuple([condition.unmet_reason(call, self._assumed) for condition in self._conditions])
 
     def inapplicable_clauses(self, unmet: UnmetConditions) -> Mapping[str, str]:
         """Return, by clause that has no bearing on a call, the reason."""

@@ -17,14 +17,14 @@ from collections.abc import Iterator, Sequence
 
 from specspan.call import Message, ModelCall, Part, Text
 from specspan.decision import Evidence, Override
-from specspan.policy.overrides import UNKNOWN_SOURCE, UNTRUSTED_SOURCE, Asked
+from specspan.policy.overrides import UNKNOWN_SOURCE, UNTRUSTED_SOURCE, OverrideSource
 
 Span = tuple[int, int]
 """First character, and one past the last."""
 
 _MESSAGE = re.compile(r"/input/(0|[1-9][0-9]{0,8})(?:/parts/(0|[1-9][0-9]{0,8}))?")
 _INSTRUCTION = re.compile(r"/system_instructions(?:/(0|[1-9][0-9]{0,8}))?")
-_UNKNOWN = Asked(0, refusal=UNKNOWN_SOURCE)
+_UNKNOWN = OverrideSource(0, refusal=UNKNOWN_SOURCE)
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*$", re.MULTILINE)
 _TAG = re.compile(r"<(/?)([A-Za-z][\w.-]{0,63})(?:\s[^<>]{0,256})?(/?)>")
@@ -34,7 +34,7 @@ _QUOTATION_MARK = re.compile(r"[\"“”„«»]")
 _CLOSING_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»"}
 
 
-def override_sources(overrides: Sequence[Override], call: ModelCall | None) -> tuple[Asked | None, ...]:
+def override_sources(overrides: Sequence[Override], call: ModelCall | None) -> tuple[OverrideSource | None, ...]:
     """Return the place in ``call`` where each override was asked for; empty when none names a source."""
     if all(override.source is None for override in overrides):
         return ()
@@ -57,7 +57,7 @@ def quoted_spans(text: str) -> Iterator[Span]:
     yield from _between_quotation_marks(text)
 
 
-def _resolve(source: str | Evidence, call: ModelCall | None) -> Asked:
+def _resolve(source: str | Evidence, call: ModelCall | None) -> OverrideSource:
     pointer, span = (source, None) if isinstance(source, str) else (source.pointer, (source.start, source.end))
     if call is None:
         return _UNKNOWN
@@ -66,23 +66,25 @@ def _resolve(source: str | Evidence, call: ModelCall | None) -> Asked:
     if match := _INSTRUCTION.fullmatch(pointer):
         return _resolve_in_parts("system", call.request.system_instructions, -1, match[1], span)
     if re.match(r"/output(?:/|$)", pointer):
-        return Asked(len(call.input), refusal=UNTRUSTED_SOURCE)
+        return OverrideSource(len(call.input), refusal=UNTRUSTED_SOURCE)
     return _UNKNOWN
 
 
-def _resolve_in_message(messages: Sequence[Message], index: int, part: str | None, span: Span | None) -> Asked:
+def _resolve_in_message(messages: Sequence[Message], index: int, part: str | None, span: Span | None) -> OverrideSource:
     if index >= len(messages):
         return _UNKNOWN
     message = messages[index]
     return _resolve_in_parts(message.role, message.parts, index, part, span)
 
 
-def _resolve_in_parts(role: str, parts: Sequence[Part], place: int, part: str | None, span: Span | None) -> Asked:
+def _resolve_in_parts(
+    role: str, parts: Sequence[Part], place: int, part: str | None, span: Span | None
+) -> OverrideSource:
     selected = parts if part is None else parts[int(part) : int(part) + 1]
     if not selected or (span is not None and len(selected) > 1):
         return _UNKNOWN
     is_trusted = all(_is_unquoted_text(each, span) for each in selected)
-    return Asked(place, role) if is_trusted else Asked(place, refusal=UNTRUSTED_SOURCE)
+    return OverrideSource(place, role) if is_trusted else OverrideSource(place, refusal=UNTRUSTED_SOURCE)
 
 
 def _is_unquoted_text(part: Part, span: Span | None) -> bool:

@@ -19,7 +19,7 @@ from specspan.spec.spec import Clause, Spec
 
 Order: TypeAlias = tuple[tuple[str, ...], ...]
 """Names of levels, strongest first; those that stand together are equal."""
-Home: TypeAlias = tuple[str, str]
+ClauseAddress: TypeAlias = tuple[str, str]
 """A spec's id, and a clause's id in that spec."""
 
 GUIDELINE = "guideline"
@@ -46,7 +46,7 @@ class Authority:
     """How far down the order each level stands: 0 is the strongest."""
     tops: frozenset[str]
     """The top level of each ladder: nobody overrides what stands there."""
-    homes: Mapping[str, Home]
+    addresses: Mapping[str, ClauseAddress]
     """Of several specs, by a clause's name here, whose it is."""
 
     @property
@@ -74,7 +74,7 @@ class Authority:
             raise ValueError(f"{level!r} is no level of {self.title}; the order is {', '.join(self.ladder)}")
         return self.ranks[level]
 
-    def clauses_called(self, name: str) -> tuple[str, ...]:
+    def find_clauses(self, name: str) -> tuple[str, ...]:
         """The clauses that ``name`` may mean, by their names here: none, one, or several that share an id."""
         if name in self.clauses:
             return (name,)
@@ -84,27 +84,27 @@ class Authority:
     def name(self, spec: Spec, id_: str) -> str:
         """What a clause of ``spec`` is called here."""
         full = f"{spec.id}:{id_}"
-        return full if self.homes.get(full) == (spec.id, id_) else id_
+        return full if self.addresses.get(full) == (spec.id, id_) else id_
 
-    def levels_called(self, name: str) -> tuple[str, ...]:
+    def find_levels(self, name: str) -> tuple[str, ...]:
         """The levels that ``name`` may mean, by their names here."""
-        return (name,) if name in self.ranks else levels_called(self.specs, name)
+        return (name,) if name in self.ranks else find_levels(self.specs, name)
 
     def level_of_role(self, role: str) -> str | None:
         """The level that instructions in a message of ``role`` have; the weakest where specs differ, None for none."""
-        names = (level for name in ROLE_LEVELS.get(role, ()) for level in self.levels_called(name))
+        names = (level for name in ROLE_LEVELS.get(role, ()) for level in self.find_levels(name))
         return max(names, key=self.ranks.__getitem__, default=None)
 
     def is_guideline(self, level: str) -> bool:
         """Whether a level is one that needs no explicit override: in its own ladder it is called ``guideline``."""
         return level == GUIDELINE or level in (f"{spec.id}.{GUIDELINE}" for spec in self.specs)
 
-    def home(self, name: str) -> Home:
+    def address(self, name: str) -> ClauseAddress:
         """Whose clause it is that is called ``name`` here."""
-        return self.homes.get(name) or (self.specs[0].id, name)
+        return self.addresses.get(name) or (self.specs[0].id, name)
 
 
-def authority_of(specs: Sequence[Spec], order: Order = ()) -> Authority:
+def build_authority(specs: Sequence[Spec], order: Order = ()) -> Authority:
     """The chain of command of some specs; without an ``order``, that of one spec's ladder.
 
     Raises:
@@ -116,12 +116,14 @@ def authority_of(specs: Sequence[Spec], order: Order = ()) -> Authority:
         return Authority((spec,), order, spec.clauses, _ranks(order), frozenset(spec.ladder[:1]), {})
     if not order:
         raise ValueError(f"{len(specs)} specs need an order of their levels")
-    levels, homes = level_names(specs), _homes(specs)
+    levels, addresses = level_names(specs), _clause_addresses(specs)
     clauses: dict[str, Clause] = {}
     for spec in specs:
-        clauses |= _clauses(spec, {id_: name for name, (owner, id_) in homes.items() if owner == spec.id}, levels)
+        clauses |= _renamed_clauses(
+            spec, {id_: name for name, (owner, id_) in addresses.items() if owner == spec.id}, levels
+        )
     tops = frozenset(levels[spec.id, spec.ladder[0]] for spec in specs)
-    return Authority(tuple(specs), order, clauses, _ranks(order), tops, homes)
+    return Authority(tuple(specs), order, clauses, _ranks(order), tops, addresses)
 
 
 def level_names(specs: Sequence[Spec]) -> dict[tuple[str, str], str]:
@@ -134,7 +136,7 @@ def level_names(specs: Sequence[Spec]) -> dict[tuple[str, str], str]:
     }
 
 
-def levels_called(specs: Sequence[Spec], name: str) -> tuple[str, ...]:
+def find_levels(specs: Sequence[Spec], name: str) -> tuple[str, ...]:
     """The levels that ``name`` may mean, by what they are called."""
     names = level_names(specs)
     return tuple(called for (spec, level), called in names.items() if name in (level, f"{spec}.{level}"))
@@ -144,10 +146,10 @@ def _ranks(order: Order) -> dict[str, int]:
     return {level: rank for rank, equals in enumerate(order) for level in equals}
 
 
-def _homes(specs: Sequence[Spec]) -> dict[str, Home]:
+def _clause_addresses(specs: Sequence[Spec]) -> dict[str, ClauseAddress]:
     every = Counter(id_ for spec in specs for id_ in spec.clauses)
     binding = Counter(clause.id for spec in specs for clause in spec.binding)
-    found: dict[str, Home] = {}
+    found: dict[str, ClauseAddress] = {}
     for spec in specs:
         for id_, clause in spec.clauses.items():
             # a clause that binds is called by its id although a mere section of another spec has the same
@@ -159,7 +161,7 @@ def _homes(specs: Sequence[Spec]) -> dict[str, Home]:
     return found
 
 
-def _clauses(spec: Spec, names: Mapping[str, str], levels: Mapping[tuple[str, str], str]) -> dict[str, Clause]:
+def _renamed_clauses(spec: Spec, names: Mapping[str, str], levels: Mapping[tuple[str, str], str]) -> dict[str, Clause]:
     return {
         names[id_]: replace(
             clause,
@@ -174,38 +176,38 @@ def _clauses(spec: Spec, names: Mapping[str, str], levels: Mapping[tuple[str, st
 # MERGED order: The ``order`` of a policy file: how the levels of several specs stand to one another.
 
 
-Entries = Sequence["str | Sequence[str]"]
+OrderEntries = Sequence["str | Sequence[str]"]
 """Levels as the file has them, strongest first; a list of some is that these are equal."""
-Found = tuple[PathTo, str, str]
+OrderProblem = tuple[PathTo, str, str]
 """Where something is wrong, what, and the remedy."""
 
 
-def order_of(specs: Sequence[Spec], entries: Entries) -> Order:
+def build_order(specs: Sequence[Spec], entries: OrderEntries) -> Order:
     """The order that sound entries declare."""
-    return tuple(tuple(levels_called(specs, name)[0] for name in _equals(entry)) for entry in entries)
+    return tuple(tuple(find_levels(specs, name)[0] for name in _equal_levels(entry)) for entry in entries)
 
 
-def order_problems(specs: Sequence[Spec], entries: Entries) -> Iterator[Found]:
+def order_problems(specs: Sequence[Spec], entries: OrderEntries) -> Iterator[OrderProblem]:
     """What is wrong with an order: names, then levels left out, then ladders upside down."""
     if not entries:
         if len(specs) > 1:
             ids = quoted_list(spec.id for spec in specs)
-            yield (), f"how the levels of {ids} stand to one another is missing", _suggestion(specs)
+            yield (), f"how the levels of {ids} stand to one another is missing", _order_suggestion(specs)
         return
-    wrong = list(_names(specs, entries))
+    wrong = list(_name_problems(specs, entries))
     yield from wrong
     if not wrong:
-        yield from _left_out(specs, entries)
-        yield from _upside_down(specs, order_of(specs, entries))
+        yield from _missing_levels(specs, entries)
+        yield from _inverted_ladders(specs, build_order(specs, entries))
 
 
-def _names(specs: Sequence[Spec], entries: Entries) -> Iterator[Found]:
+def _name_problems(specs: Sequence[Spec], entries: OrderEntries) -> Iterator[OrderProblem]:
     """Names that mean no level, or several, or one that was named before."""
     known, seen = level_names(specs), set[str]()
     for index, entry in enumerate(entries):
-        for place, name in enumerate(_equals(entry)):
+        for place, name in enumerate(_equal_levels(entry)):
             path: PathTo = (index,) if isinstance(entry, str) else (index, place)
-            called = levels_called(specs, name)
+            called = find_levels(specs, name)
             if not called:
                 remedy = did_you_mean(name, known.values(), f"The levels are {quoted_list(known.values())}.")
                 yield path, f"{format_value(name)} is no level", remedy
@@ -221,14 +223,14 @@ def _names(specs: Sequence[Spec], entries: Entries) -> Iterator[Found]:
                 seen.add(called[0])
 
 
-def _left_out(specs: Sequence[Spec], entries: Entries) -> Iterator[Found]:
-    ordered = set(chain.from_iterable(order_of(specs, entries)))
+def _missing_levels(specs: Sequence[Spec], entries: OrderEntries) -> Iterator[OrderProblem]:
+    ordered = set(chain.from_iterable(build_order(specs, entries)))
     missing = [name for name in level_names(specs).values() if name not in ordered]
     if missing:
         yield (), f"{quoted_list(missing)} {'is' if len(missing) == 1 else 'are'} missing", "Name every level once."
 
 
-def _upside_down(specs: Sequence[Spec], order: Order) -> Iterator[Found]:
+def _inverted_ladders(specs: Sequence[Spec], order: Order) -> Iterator[OrderProblem]:
     names, rank = level_names(specs), {level: index for index, equals in enumerate(order) for level in equals}
     for spec in specs:
         ladder = [names[spec.id, level] for level in spec.ladder]
@@ -238,11 +240,11 @@ def _upside_down(specs: Sequence[Spec], order: Order) -> Iterator[Found]:
                 yield (rank[weaker],), message, f"Keep its order: {', '.join(ladder)}."
 
 
-def _equals(entry: str | Sequence[str]) -> Sequence[str]:
+def _equal_levels(entry: str | Sequence[str]) -> Sequence[str]:
     return (entry,) if isinstance(entry, str) else entry
 
 
-def _suggestion(specs: Sequence[Spec]) -> str:
+def _order_suggestion(specs: Sequence[Spec]) -> str:
     names = level_names(specs)
     levels = ", ".join(names[spec.id, level] for spec in specs for level in spec.ladder)
     return f"Add them, strongest first, such as 'order: [{levels}]'; a list within it is of equals."

@@ -9,7 +9,7 @@ from specspan.decision import CheckMechanism, Stage
 from specspan.policy.policy import Policy
 from specspan.spec.spec import Clause
 
-Look = tuple[CheckMechanism, Stage]
+KindAndStage = tuple[CheckMechanism, Stage]
 """One way of looking: a mechanism of checks at a stage."""
 
 
@@ -20,13 +20,13 @@ class ClauseCoverage:
     clause: Clause
     named: bool
     """Whether the policy names it; then severity and action are decided for it, checked or not."""
-    looks: tuple[tuple[Look, int], ...] = ()
+    check_counts: tuple[tuple[KindAndStage, int], ...] = ()
     """Each kind and stage, and how many checks look so. Empty: it is unassessed on every call, never complied."""
 
     @property
     def checked(self) -> bool:
-        """Whether any check looks at all."""
-        return bool(self.looks)
+        """Whether any check check_counts at all."""
+        return bool(self.check_counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Coverage:
 
     @property
     def checked(self) -> tuple[ClauseCoverage, ...]:
-        """The clauses that a check looks at."""
+        """The clauses that a check check_counts at."""
         return tuple(clause for clause in self.clauses if clause.checked)
 
     @property
     def unassessed(self) -> tuple[ClauseCoverage, ...]:
-        """The clauses that none looks at."""
+        """The clauses that none check_counts at."""
         return tuple(clause for clause in self.clauses if not clause.checked)
 
     def by_level(self) -> dict[str, tuple[int, int]]:
@@ -53,12 +53,12 @@ class Coverage:
         checked = Counter(clause.clause.authority for clause in self.checked)
         return {level: (checked[level], total[level]) for level in self.policy.authority.ladder}
 
-    def by_look(self) -> dict[Look, int]:
+    def by_kind_and_stage(self) -> dict[KindAndStage, int]:
         """For each kind and stage, how many clauses are looked at so."""
-        return dict(Counter(look for clause in self.clauses for look, _ in clause.looks))
+        return dict(Counter(look for clause in self.clauses for look, _ in clause.check_counts))
 
 
-def coverage(policy: Policy) -> Coverage:
+def measure_coverage(policy: Policy) -> Coverage:
     """How ``policy`` covers its specs."""
     return Coverage(policy, tuple(_clause(policy, clause) for clause in policy.authority.binding))
 
@@ -67,5 +67,5 @@ def _clause(policy: Policy, clause: Clause) -> ClauseCoverage:
     bound = policy.clauses.get(clause.id)
     if bound is None:
         return ClauseCoverage(clause, named=False)
-    looks = Counter((binding.check.ref.mechanism, binding.check.traits.stage) for binding in bound.checks)
-    return ClauseCoverage(clause, named=True, looks=tuple(looks.items()))
+    check_counts = Counter((binding.check.ref.mechanism, binding.check.traits.stage) for binding in bound.checks)
+    return ClauseCoverage(clause, named=True, check_counts=tuple(check_counts.items()))

@@ -18,7 +18,7 @@ from specspan.documents.node import Limits, Node, PathTo, key_of
 from specspan.documents.validation import keys_at, translated
 from specspan.documents.yaml import read_yaml
 from specspan.errors import PolicyError, Problem
-from specspan.policy.authority import Authority, Order, order_of, order_problems
+from specspan.policy.authority import Authority, Order, build_order, order_problems
 from specspan.policy.policy import CheckBinding
 from specspan.policy.schema import EnvironmentEntry, LimitsEntry, OverrideEntry, PolicyFile, bind
 from specspan.policy.spec_problems import clause_problem, override_problem
@@ -29,7 +29,7 @@ LIMITS = Limits(max_weight=4_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class PolicyDocument:
     """A file that was read."""
 
     root: Node
@@ -39,7 +39,7 @@ class Document:
     source: str
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> PolicyDocument:
     """Read a YAML file whose top is a mapping.
 
     Raises:
@@ -54,23 +54,23 @@ def read_document(path: Path) -> Document:
         raise PolicyError(
             file.source, Problem("the top is no mapping", "Start with 'spec:' and 'clauses:'.", root.line)
         )
-    return Document(root, file.digest, file.source)
+    return PolicyDocument(root, file.digest, file.source)
 
 
 # MERGED building: From the ``checks`` of one clause, as the file has them, to checks that run.
 
 
-Note = Callable[[PathTo, str, str], None]
+AddProblem = Callable[[PathTo, str, str], None]
 """Takes the path to what is wrong, the message and the remedy."""
 
 
-class Builder:
+class CheckBuilder:
     """Builds checks with the kinds there are, and notes what cannot be built."""
 
-    def __init__(self, root: Node, kinds: Mapping[str, CheckKindModule], note: Note) -> None:
+    def __init__(self, root: Node, kinds: Mapping[str, CheckKindModule], add_problem: AddProblem) -> None:
         self._root = root
         self._kinds = kinds
-        self._note = note
+        self._add_problem = add_problem
 
     def build(self, clause_id: str, path: PathTo) -> tuple[CheckBinding, ...]:
         """The checks of one clause that stand at ``path``. What is no list of mappings is left to the schema."""
@@ -86,31 +86,35 @@ class Builder:
         kind, configuration = next(iter(node.value.items()), ("", None))
         if len(node.value) != 1:
             message = f"a check has one kind, here it has {quoted_list(node.value) or 'none'}"
-            self._note(path, message, "Start each check with '- ' and its kind, and indent the rest under the kind.")
+            self._add_problem(
+                path, message, "Start each check with '- ' and its kind, and indent the rest under the kind."
+            )
         elif kind not in self._kinds:
             remedy = did_you_mean(kind, self._kinds, f"The kinds are {quoted_list(sorted(self._kinds))}.")
-            self._note(path, f"{format_value(kind)} is no kind of check", remedy)
+            self._add_problem(path, f"{format_value(kind)} is no kind of check", remedy)
         else:
             return self._built(self._kinds[kind], clause_id, (*path, kind), configuration)
         return None
 
     def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> CheckBinding | None:
         try:
-            ours, configuration = _apart(kind, configuration)
+            ours, configuration = _split_limits(kind, configuration)
             if "timeout" in ours and "timeout_s" in configuration:
                 raise CheckConfigError("here stand both 'timeout' and 'timeout_s'", "keep one of the two", "timeout")
             return bind(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
         except CheckConfigError as error:
-            self._note((*path, *_steps(error.key)), error.message, as_sentence(error.remedy))
+            self._add_problem((*path, *_parse_path(error.key)), error.message, as_sentence(error.remedy))
         except ValidationError as error:
             for below, message, remedy in translated(error, _with_limits(kind.SCHEMA)):
-                self._note((*path, *below), message, remedy)
+                self._add_problem((*path, *below), message, remedy)
         except Exception as error:  # a kind from a plug-in: whatever it raises, the policy is what is refused
-            self._note(path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it.")
+            self._add_problem(
+                path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it."
+            )
         return None
 
 
-def _apart(kind: CheckKindModule, configuration: Any) -> tuple[dict[str, Any], Any]:
+def _split_limits(kind: CheckKindModule, configuration: Any) -> tuple[dict[str, Any], Any]:
     """The limits in a check's configuration, and what is the kind's: also a limit that it knows itself."""
     if not isinstance(configuration, dict):
         return {}, configuration
@@ -126,7 +130,7 @@ def _with_limits(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**schema, "anyOf": [*schema.get("anyOf", ()), LimitsEntry.model_json_schema()]}
 
 
-def _steps(key: str | None) -> PathTo:
+def _parse_path(key: str | None) -> PathTo:
     """``any[2]`` or ``any.2`` as a path."""
     return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", key or ""))
 
@@ -140,7 +144,7 @@ _CHECKS = ("checks", "checks+")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LayerPart:
     """What one file says for all environments, or for one of them."""
 
     entry: EnvironmentEntry
@@ -148,60 +152,64 @@ class Part:
     """By clause, those under ``checks`` or ``checks+``, of which only one stands there."""
 
 
-class LayerReading:
+class LayerReader:
     """One file on its way. What is wrong is noted, and the rest is looked at all the same."""
 
-    def __init__(self, document: Document, kinds: Mapping[str, CheckKindModule], problems: Problems, top: str) -> None:
+    def __init__(
+        self, document: PolicyDocument, kinds: Mapping[str, CheckKindModule], problems: Problems, top: str
+    ) -> None:
         """``problems`` are those of all files of the policy; ``top`` is the one that was named."""
         self.document = document
         self._root = document.root
         self._source = None if document.source == top else document.source
         self._problems = problems
-        self._builder = Builder(document.root, kinds, self.note)
-        self._unsound: list[PathTo] = []
+        self._builder = CheckBuilder(document.root, kinds, self.add_problem)
+        self._invalid_paths: list[PathTo] = []
         self.file = self._file()
         """The file as its models see it; None when they refuse it."""
         self._checks = {part: self._built(part) for part in self._parts()}
 
-    def says(self, *keys: str) -> bool:
+    def has_key(self, *keys: str) -> bool:
         """Whether it has one of these keys at the top."""
         return any(key in self._root.children for key in keys)
 
     def environments(self) -> Iterator[str]:
         """The environments in which it says something else."""
-        return self._under((ENVIRONMENTS,))
+        return self._keys_under((ENVIRONMENTS,))
 
-    def part(self, environment: str | None = None) -> Part | None:
+    def part(self, environment: str | None = None) -> LayerPart | None:
         """What it says for all environments or, of a file without problems, for the one that is named."""
         if self.file is None:
             return None
         if environment is None:
-            return Part(self.file, self._checks[()])
+            return LayerPart(self.file, self._checks[()])
         entry = self.file.environments.get(environment)
-        return None if entry is None else Part(entry, self._checks[ENVIRONMENTS, environment])
+        return None if entry is None else LayerPart(entry, self._checks[ENVIRONMENTS, environment])
 
     def order(self, specs: Sequence[Spec]) -> Order | None:
         """How the levels of ``specs`` stand together, empty where the file does not say; None, and noted, if wrong."""
-        if not self.sound(("order",)):
+        if not self.is_valid(("order",)):
             return None
         entries = self._root.value.get("order", [])
         problems = list(order_problems(specs, entries))
         for below, message, remedy in problems:
-            self.note(("order", *below), message, remedy)
-        return None if problems else order_of(specs, entries)
+            self.add_problem(("order", *below), message, remedy)
+        return None if problems else build_order(specs, entries)
 
-    def hold_against(self, authority: Authority) -> None:
+    def check_against(self, authority: Authority) -> None:
         """Note what the file says of the specs that cannot be, in whichever environment."""
         for part in self._parts():
             self._clauses(authority, (*part, "clauses"))
             for key in ("overrides", "overrides+"):
                 self._overrides(authority, (*part, key))
 
-    def sound(self, path: PathTo) -> bool:
+    def is_valid(self, path: PathTo) -> bool:
         """Whether the models found nothing wrong at ``path`` or below it."""
-        return not any(unsound[: len(path)] == path or path[: len(unsound)] == unsound for unsound in self._unsound)
+        return not any(
+            invalid[: len(path)] == path or path[: len(invalid)] == invalid for invalid in self._invalid_paths
+        )
 
-    def note(self, path: PathTo, message: str, remedy: str) -> None:
+    def add_problem(self, path: PathTo, message: str, remedy: str) -> None:
         """Note a problem with what stands at ``path``."""
         line = self._root.at(path).line if path else None
         self._problems.add(Problem(message, remedy, line, key_of(path), self._source))
@@ -211,8 +219,8 @@ class LayerReading:
             return PolicyFile.model_validate_json(json.dumps(self._root.value))
         except ValidationError as error:
             for path, message, remedy in translated(error, PolicyFile.model_json_schema()):
-                self._unsound.append(path)
-                self.note(path, message, remedy)
+                self._invalid_paths.append(path)
+                self.add_problem(path, message, remedy)
         return None
 
     def _parts(self) -> list[PathTo]:
@@ -224,31 +232,31 @@ class LayerReading:
             clause_id: tuple(
                 check for key in _CHECKS for check in self._builder.build(clause_id, (*clauses, clause_id, key))
             )
-            for clause_id in self._under(clauses)
+            for clause_id in self._keys_under(clauses)
         }
 
     def _clauses(self, authority: Authority, path: PathTo) -> None:
         seen = dict[str, str]()
-        for written in self._under(path):
+        for written in self._keys_under(path):
             problem = clause_problem(authority, written)
             if problem is None:
-                first = seen.setdefault(authority.clauses_called(written)[0], written)
+                first = seen.setdefault(authority.find_clauses(written)[0], written)
                 problem = (
                     None if first == written else (f"is the clause {first!r} a second time", "Keep one of the two.")
                 )
             if problem is not None:
-                self.note((*path, written), *problem)
+                self.add_problem((*path, written), *problem)
 
     def _overrides(self, authority: Authority, path: PathTo) -> None:
         entries = self._root.find(path)
         for index, node in entries.children.items() if entries is not None else ():
-            if self.sound((*path, index)):
+            if self.is_valid((*path, index)):
                 override = OverrideEntry.model_validate_json(json.dumps(node.value)).override
                 if problem := override_problem(authority, override):
                     key, message, remedy = problem
-                    self.note((*path, index, key), message, remedy)
+                    self.add_problem((*path, index, key), message, remedy)
 
-    def _under(self, path: PathTo) -> Iterator[str]:
+    def _keys_under(self, path: PathTo) -> Iterator[str]:
         """The keys of the mapping at ``path``; none when it is no mapping."""
         node = self._root.find(path)
         return iter(node.value if node is not None and isinstance(node.value, dict) else ())

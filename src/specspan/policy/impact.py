@@ -11,12 +11,12 @@ from os import PathLike
 
 from specspan.documents.node import key_of
 from specspan.errors import PolicyError
-from specspan.policy.authority import Authority, authority_of, order_problems
+from specspan.policy.authority import Authority, build_authority, order_problems
 from specspan.policy.load import load_policy
-from specspan.policy.overrides import AMBIGUOUS, rule
+from specspan.policy.overrides import AMBIGUOUS, rule_override
 from specspan.policy.policy import ClausePolicy, Policy
 from specspan.policy.spec_problems import clause_problem, override_problem
-from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, likenesses
+from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, similar_clauses
 from specspan.spec.spec import Clause, Spec
 
 REMOVED = "clause_removed"
@@ -61,12 +61,12 @@ class Impact:
     unbound: tuple[Clause, ...] = ()
     """Clauses that are new and binding, and that the policy does not name: unassessed on every call."""
 
-    def having(self, need: Need) -> tuple[Attention, ...]:
+    def with_need(self, need: Need) -> tuple[Attention, ...]:
         """The bindings that stand so."""
         return tuple(item for item in self.attention if item.need is need)
 
 
-def load_either(path: str | PathLike[str], found: SpecDiff, environment: str | None = None) -> Policy:
+def load_with_either(path: str | PathLike[str], found: SpecDiff, environment: str | None = None) -> Policy:
     """A policy of an environment, loaded with the old version or, where it is written for the new one, with that.
 
     Raises:
@@ -80,15 +80,15 @@ def load_either(path: str | PathLike[str], found: SpecDiff, environment: str | N
         raise
 
 
-def impact(policy: Policy, found: SpecDiff) -> Impact:
+def assess_impact(policy: Policy, found: SpecDiff) -> Impact:
     """What ``found`` means for ``policy``, which was loaded with its old or its new version."""
     several = len(policy.specs) > 1
     specs = [found.new if not several or spec.id in (found.old.id, found.new.id) else spec for spec in policy.specs]
-    broken = list(_order(policy, specs))
-    after = authority_of(specs, policy.order)
-    attention = (*_pin(policy, found), *broken, *_clauses(policy, found, after))
+    broken = list(_order_attention(policy, specs))
+    after = build_authority(specs, policy.order)
+    attention = (*_pin_attention(policy, found), *broken, *_clause_attention(policy, found, after))
     if not broken:  # else no override can be ruled on
-        attention = (*attention, *_overrides(policy, found, after))
+        attention = (*attention, *_override_attention(policy, found, after))
     unbound = (clause for clause in found.added if clause.authority)
     return Impact(
         policy,
@@ -97,7 +97,7 @@ def impact(policy: Policy, found: SpecDiff) -> Impact:
     )
 
 
-def _pin(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
+def _pin_attention(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
     pin = policy.pins.get(found.old.id) or policy.pins.get(found.new.id)
     if len(policy.specs) == 1:
         pin = next(iter(policy.pins.values()), None)
@@ -107,7 +107,7 @@ def _pin(policy: Policy, found: SpecDiff) -> Iterator[Attention]:
         yield Attention(Need.BROKEN, "spec.digest", None, PIN_DIFFERS, message, remedy)
 
 
-def _order(policy: Policy, specs: Sequence[Spec]) -> Iterator[Attention]:
+def _order_attention(policy: Policy, specs: Sequence[Spec]) -> Iterator[Attention]:
     """What the new ladder does to an order of several."""
     if len(specs) > 1:
         written = [equals[0] if len(equals) == 1 else equals for equals in policy.order]
@@ -115,45 +115,45 @@ def _order(policy: Policy, specs: Sequence[Spec]) -> Iterator[Attention]:
             yield Attention(Need.BROKEN, key_of(("order", *path)) or "", None, LEVELS_CHANGED, message, remedy)
 
 
-def _clauses(policy: Policy, found: SpecDiff, after: Authority) -> Iterator[Attention]:
-    changes, alike = {change.id: change for change in found.changed}, likenesses(found)
+def _clause_attention(policy: Policy, found: SpecDiff, after: Authority) -> Iterator[Attention]:
+    changes, alike = {change.id: change for change in found.changed}, similar_clauses(found)
     for name, bound in policy.clauses.items():
-        key, id_ = f"clauses.{name}", _id_in(found, policy, name)
+        key, id_ = f"clauses.{name}", _id_in_diff(found, policy, name)
         if problem := clause_problem(after, name):
-            reason = AMBIGUOUS if after.clauses_called(name) and name not in after.clauses else REMOVED
+            reason = AMBIGUOUS if after.find_clauses(name) and name not in after.clauses else REMOVED
             reason = NO_LEVEL if name in after.clauses else reason
             message, remedy = problem
-            yield Attention(Need.BROKEN, key, name, reason, message, _renamed(alike.get(id_ or "")) or remedy)
-        elif id_ in changes and _decides(bound):
-            yield from _stale(key, changes[id_])
+            yield Attention(Need.BROKEN, key, name, reason, message, _rename_remedy(alike.get(id_ or "")) or remedy)
+        elif id_ in changes and _has_effect(bound):
+            yield from _stale_bindings(key, changes[id_])
 
 
-def _id_in(found: SpecDiff, policy: Policy, name: str) -> str | None:
+def _id_in_diff(found: SpecDiff, policy: Policy, name: str) -> str | None:
     """A clause's id in the spec that changed; None for a clause of another."""
-    spec, id_ = policy.authority.home(name)
+    spec, id_ = policy.authority.address(name)
     return id_ if len(policy.specs) == 1 or spec in (found.old.id, found.new.id) else None
 
 
-def _decides(bound: ClausePolicy) -> bool:
+def _has_effect(bound: ClausePolicy) -> bool:
     """Whether anything rests on what the clause says: a clause that is only named stays unassessed whatever it says."""
     return bool(bound.checks or bound.objective)
 
 
-def _overrides(policy: Policy, found: SpecDiff, after: Authority) -> Iterator[Attention]:
-    changes, alike = {change.id: change for change in found.changed}, likenesses(found)
+def _override_attention(policy: Policy, found: SpecDiff, after: Authority) -> Iterator[Attention]:
+    changes, alike = {change.id: change for change in found.changed}, similar_clauses(found)
     for index, override in enumerate(policy.overrides):
-        key, id_ = f"overrides[{index}]", _id_in(found, policy, override.clause)
+        key, id_ = f"overrides[{index}]", _id_in_diff(found, policy, override.clause)
         if problem := override_problem(after, override):
             below, message, remedy = problem
             if override.clause not in after.clauses:
-                remedy = _renamed(alike.get(id_ or "")) or remedy
-            reason = rule(after, override, date.min).refusal or REMOVED
+                remedy = _rename_remedy(alike.get(id_ or "")) or remedy
+            reason = rule_override(after, override, date.min).refusal or REMOVED
             yield Attention(Need.BROKEN, f"{key}.{below}", override.clause, reason, message, remedy)
         elif id_ in changes:
-            yield from _stale(key, changes[id_])
+            yield from _stale_bindings(key, changes[id_])
 
 
-def _stale(key: str, change: ClauseChange) -> Iterator[Attention]:
+def _stale_bindings(key: str, change: ClauseChange) -> Iterator[Attention]:
     old, new = change.old, change.new
     told = {
         Aspect.TEXT: ("text_changed", f"the text of {new.id!r} changed"),
@@ -170,6 +170,6 @@ def _stale(key: str, change: ClauseChange) -> Iterator[Attention]:
             yield Attention(Need.STALE, key, new.id, *told[aspect], remedies[aspect])
 
 
-def _renamed(alike: tuple[str, float] | None) -> str | None:
+def _rename_remedy(alike: tuple[str, float] | None) -> str | None:
     """A remedy that names what a removed clause is called now; None where nothing looks like it."""
     return None if alike is None else f"It looks like {alike[0]!r} now ({alike[1]:.0%} of the words are the same)."

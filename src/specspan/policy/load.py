@@ -18,13 +18,21 @@ from specspan.checks.check import CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
 from specspan.decision import Mode
 from specspan.errors import PolicyError, SpecError
-from specspan.policy.authority import Authority, authority_of
-from specspan.policy.file import ENVIRONMENTS, Document, LayerReading, Part
-from specspan.policy.overrides import rule
-from specspan.policy.policy import CheckBinding, ClausePolicy, Layer, Objective, Policy, condition_of, tagged
+from specspan.policy.authority import Authority, build_authority
+from specspan.policy.file import ENVIRONMENTS, LayerPart, LayerReader, PolicyDocument
+from specspan.policy.overrides import rule_override
+from specspan.policy.policy import (
+    CheckBinding,
+    ClausePolicy,
+    Layer,
+    Objective,
+    Policy,
+    condition_from_facts,
+    condition_from_tags,
+)
 from specspan.policy.schema import ClauseEntry, DefaultsEntry, OverrideEntry, PolicyFile
-from specspan.policy.sources import NamedSpecs, digest_of, read_layers
-from specspan.spec.catalogue import pinned
+from specspan.policy.sources import SpecLoader, digest_of, read_layers
+from specspan.spec.catalogue import find_edition
 from specspan.spec.spec import Clause, Spec
 
 # MERGED merging: What holds of what several files say, and of what they say for one environment.
@@ -38,7 +46,7 @@ E = TypeVar("E", bound=BaseModel)
 
 
 @dataclass(slots=True)
-class Merged:
+class MergedParts:
     """What holds."""
 
     mode: Mode = Mode.OBSERVE
@@ -50,26 +58,26 @@ class Merged:
     context: dict[str, Scalar] = field(default_factory=dict)
 
 
-def merged(parts: Iterable[Part], called: Callable[[str], str]) -> Merged:
+def merge_parts(parts: Iterable[LayerPart], called: Callable[[str], str]) -> MergedParts:
     """What the last of ``parts`` make of those before them; ``called`` tells what a clause goes by, however written."""
-    whole = Merged()
+    whole = MergedParts()
     for part in parts:
         entry = part.entry
         whole.mode = entry.mode or whole.mode
-        whole.defaults = _over(whole.defaults, entry.defaults)
+        whole.defaults = _overlay(whole.defaults, entry.defaults)
         if entry.overrides is not None:
             whole.overrides = ()
         whole.overrides += (*(entry.overrides or ()), *(entry.more_overrides or ()))
         whole.context |= entry.context
         for written, clause in entry.clauses.items():
             clause_id = called(written)
-            whole.clauses[clause_id] = _over(whole.clauses.get(clause_id, ClauseEntry()), clause)
+            whole.clauses[clause_id] = _overlay(whole.clauses.get(clause_id, ClauseEntry()), clause)
             before = whole.checks.get(clause_id, ()) if clause.checks is None else ()
             whole.checks[clause_id] = (*before, *part.checks[written])
     return whole
 
 
-def _over(below: E, above: E) -> E:
+def _overlay(below: E, above: E) -> E:
     """What ``above`` says, and where it says nothing, what ``below`` does."""
     said = {name: value for name in above.model_fields_set if (value := getattr(above, name)) is not None}
     return below.model_copy(update=said)
@@ -100,24 +108,24 @@ def load_policy(
             environments that it is not loaded for.
     """
     documents = read_layers(Path(path))
-    return _Loading(documents, registered_kinds() if kinds is None else kinds, spec, environment).load()
+    return _Loader(documents, registered_kinds() if kinds is None else kinds, spec, environment).load()
 
 
-class _Loading:
+class _Loader:
     """The files of one policy on their way. What is wrong is noted, and the rest is looked at all the same."""
 
     def __init__(
         self,
-        documents: Sequence[Document],
+        documents: Sequence[PolicyDocument],
         kinds: Mapping[str, CheckKindModule],
         given: Spec | None,
         environment: str | None,
     ) -> None:
         top = documents[-1].source
         self._problems = Problems(top, PolicyError)
-        self._layers = [LayerReading(document, kinds, self._problems, top) for document in documents]
+        self._layers = [LayerReader(document, kinds, self._problems, top) for document in documents]
         self._top = self._layers[-1]
-        self._naming = next((layer for layer in reversed(self._layers) if layer.says("spec", "specs")), None)
+        self._naming = next((layer for layer in reversed(self._layers) if layer.has_key("spec", "specs")), None)
         self._given = given
         self._environment = environment
 
@@ -127,11 +135,11 @@ class _Loading:
         authority = None if specs is None else self._authority(specs)
         if authority is not None:
             for layer in self._layers:
-                layer.hold_against(authority)
+                layer.check_against(authority)
         self._problems.raise_if_any()
         if authority is None or self._naming is None or self._naming.file is None:
             raise self._problems.error()
-        return _assembled(self._layers, self._naming.file, authority, environment)
+        return _assemble(self._layers, self._naming.file, authority, environment)
 
     def _known_environment(self) -> str | None:
         """The environment, where the files tell environments apart."""
@@ -141,46 +149,48 @@ class _Loading:
         if self._environment not in known:
             message = f"{format_value(self._environment)} is none of the environments here, {quoted_list(known)}"
             add = "Add it here, with nothing under it where nothing differs."
-            self._top.note((ENVIRONMENTS,), message, did_you_mean(self._environment, known, add))
+            self._top.add_problem((ENVIRONMENTS,), message, did_you_mean(self._environment, known, add))
         return self._environment
 
     def _specs(self) -> tuple[Spec, ...] | None:
         layer = self._naming
         if layer is None:
-            self._top.note(("spec",), "'spec' is missing", "Add 'spec: …'.")
+            self._top.add_problem(("spec",), "'spec' is missing", "Add 'spec: …'.")
             return None if self._given is None else (self._given,)
         document = layer.document
-        return NamedSpecs(document.root, Path(document.source).parent, layer.note, layer.sound).read(self._given)
+        return SpecLoader(document.root, Path(document.source).parent, layer.add_problem, layer.is_valid).read(
+            self._given
+        )
 
     def _authority(self, specs: tuple[Spec, ...]) -> Authority | None:
         """The chain of command; None when it is not known. An order says nothing of specs that are named above it."""
         naming = self._naming or self._top
         above = self._layers[self._layers.index(naming) :]
-        order = next((layer for layer in reversed(above) if layer.says("order")), naming).order(specs)
+        order = next((layer for layer in reversed(above) if layer.has_key("order")), naming).order(specs)
         try:
-            return None if order is None else authority_of(specs, order)
+            return None if order is None else build_authority(specs, order)
         except ValueError as error:
-            naming.note(("specs",), str(error), "Then every clause has a name of its own.")
+            naming.add_problem(("specs",), str(error), "Then every clause has a name of its own.")
             return None
 
 
-def _assembled(
-    readings: Sequence[LayerReading], naming: PolicyFile, authority: Authority, environment: str | None
+def _assemble(
+    readings: Sequence[LayerReader], naming: PolicyFile, authority: Authority, environment: str | None
 ) -> Policy:
     general = (reading.part() for reading in readings)
     special = (reading.part(environment) for reading in readings if environment is not None)
     parts = (part for part in (*general, *special) if part is not None)
-    whole = merged(parts, lambda written: authority.clauses_called(written)[0])
+    whole = merge_parts(parts, lambda written: authority.find_clauses(written)[0])
     layers = tuple(Layer(reading.document.source, reading.document.digest) for reading in readings)
     return Policy(
         specs=authority.specs,
         mode=whole.mode,
         digest=digest_of(layers, environment),
         clauses={
-            name: _bound(authority.clauses[name], entry, whole.defaults, whole.checks[name])
+            name: _bind(authority.clauses[name], entry, whole.defaults, whole.checks[name])
             for name, entry in whole.clauses.items()
         },
-        overrides=tuple(rule(authority, entry.override, date.min).override for entry in whole.overrides),
+        overrides=tuple(rule_override(authority, entry.override, date.min).override for entry in whole.overrides),
         source=layers[-1].source,
         pins=_pins(naming, authority.specs),
         layers=layers,
@@ -199,12 +209,12 @@ def _pins(naming: PolicyFile, specs: Sequence[Spec]) -> dict[str, str]:
 def _edition_digest(reference: str) -> str | None:
     """The digest that ``name@version`` of the catalogue stands for; None for a path."""
     with suppress(SpecError):  # no such version: told where the spec is looked for
-        edition = pinned(reference)
+        edition = find_edition(reference)
         return None if edition is None else edition.digest
     return None
 
 
-def _bound(
+def _bind(
     clause: Clause, entry: ClauseEntry, defaults: DefaultsEntry, checks: tuple[CheckBinding, ...]
 ) -> ClausePolicy:
     return ClausePolicy(
@@ -216,5 +226,5 @@ def _bound(
         checks=checks,
         replacement=DEFAULT_REPLACEMENT if entry.replacement is None else entry.replacement,
         objective=None if entry.objective is None else Objective(entry.objective.target, entry.objective.window),
-        when=tagged(clause.tags) if entry.when is None else condition_of(entry.when),
+        when=condition_from_tags(clause.tags) if entry.when is None else condition_from_facts(entry.when),
     )

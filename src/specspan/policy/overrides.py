@@ -41,7 +41,7 @@ WITHOUT_AUTHORITY = frozenset(("assistant", "tool", "untrusted"))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OverrideSource:
     """What stands where the source of an override points."""
 
     place: int
@@ -52,8 +52,8 @@ class Asked:
     """Why it has no authority."""
 
 
-def rule_all(
-    authority: Authority, overrides: Sequence[Override], today: date, asked: Sequence[Asked | None] = ()
+def rule_overrides(
+    authority: Authority, overrides: Sequence[Override], today: date, asked: Sequence[OverrideSource | None] = ()
 ) -> tuple[OverrideRuling, ...]:
     """What becomes of some overrides on ``today`` (UTC). Never raises.
 
@@ -61,15 +61,17 @@ def rule_all(
     within one level the later: of the messages they were asked for in, else in the order of ``overrides``.
     """
     known = (*asked, *[None] * (len(overrides) - len(asked)))
-    rulings = [rule(authority, each, today, where) for each, where in zip(overrides, known, strict=True)]
+    rulings = [rule_override(authority, each, today, where) for each, where in zip(overrides, known, strict=True)]
     if any(ruling.override.kind is OverrideKind.REVOKE for ruling in rulings):
-        _settle(authority, rulings, known)
+        _refuse_contradicted(authority, rulings, known)
     return tuple(rulings)
 
 
-def rule(authority: Authority, override: Override, today: date, asked: Asked | None = None) -> OverrideRuling:
+def rule_override(
+    authority: Authority, override: Override, today: date, asked: OverrideSource | None = None
+) -> OverrideRuling:
     """Whether ``override`` holds on ``today`` (UTC) if nothing speaks against it, and if not, why. Never raises."""
-    clauses, levels = authority.clauses_called(override.clause), authority.levels_called(override.by)
+    clauses, levels = authority.find_clauses(override.clause), authority.find_levels(override.by)
     if len(clauses) == 1 and len(levels) == 1 and (clauses[0], levels[0]) != (override.clause, override.by):
         override = replace(override, clause=clauses[0], by=levels[0])
     if len(clauses) > 1:
@@ -78,14 +80,16 @@ def rule(authority: Authority, override: Override, today: date, asked: Asked | N
     return OverrideRuling(override, granted=refusal is None, refusal=refusal)
 
 
-def permitted_by(authority: Authority, level: str) -> tuple[str, ...]:
+def permitted_levels(authority: Authority, level: str) -> tuple[str, ...]:
     """The levels that may override a clause of ``level``, strongest first; none for the top of a ladder."""
     if level in authority.tops:
         return ()
     return tuple(name for name in authority.ladder if authority.ranks[name] <= authority.ranks[level])
 
 
-def _refusal(authority: Authority, override: Override, levels: int, today: date, asked: Asked | None) -> str | None:
+def _refusal(
+    authority: Authority, override: Override, levels: int, today: date, asked: OverrideSource | None
+) -> str | None:
     """The first reason that applies, lasting ones before the passing one: an expired override may be renewed."""
     clause = authority.clauses.get(override.clause)
     if clause is None or clause.authority is None:
@@ -94,22 +98,22 @@ def _refusal(authority: Authority, override: Override, levels: int, today: date,
         return AMBIGUOUS if levels else UNTRUSTED_SOURCE if override.by in WITHOUT_AUTHORITY else UNKNOWN_LEVEL
     if clause.authority in authority.tops and override.kind is not OverrideKind.REVOKE:
         return TOP_LEVEL
-    refusal = _of_source(authority, asked) or _of_level(authority, override, clause.authority, asked)
+    refusal = _source_refusal(authority, asked) or _level_refusal(authority, override, clause.authority, asked)
     if refusal is None and override.until is not None and today > override.until:
         return EXPIRED
     return refusal
 
 
-def _of_level(authority: Authority, override: Override, level: str, asked: Asked | None) -> str | None:
+def _level_refusal(authority: Authority, override: Override, level: str, asked: OverrideSource | None) -> str | None:
     if override.kind is OverrideKind.REVOKE:
         return None  # it takes nothing from the clause; whether it ends an override is for `_settle`
-    if _rank(authority, override, asked) > authority.ranks[level]:
+    if _effective_rank(authority, override, asked) > authority.ranks[level]:
         return INSUFFICIENT_AUTHORITY
     implied = override.kind is OverrideKind.IMPLICIT
     return NOT_EXPLICIT if implied and not authority.is_guideline(level) else None
 
 
-def _of_source(authority: Authority, asked: Asked | None) -> str | None:
+def _source_refusal(authority: Authority, asked: OverrideSource | None) -> str | None:
     if asked is None:
         return None
     if asked.refusal is not None:
@@ -117,21 +121,23 @@ def _of_source(authority: Authority, asked: Asked | None) -> str | None:
     return None if authority.level_of_role(asked.role) is not None else UNTRUSTED_SOURCE
 
 
-def _rank(authority: Authority, override: Override, asked: Asked | None) -> int:
+def _effective_rank(authority: Authority, override: Override, asked: OverrideSource | None) -> int:
     """The authority an override has: that of its level, and no more than that of the message that asked for it."""
     said = authority.level_of_role(asked.role) if asked is not None else None
     return max(authority.ranks[level] for level in (override.by, said) if level is not None)
 
 
-def _settle(authority: Authority, rulings: list[OverrideRuling], asked: Sequence[Asked | None]) -> None:
+def _refuse_contradicted(
+    authority: Authority, rulings: list[OverrideRuling], asked: Sequence[OverrideSource | None]
+) -> None:
     """Refuse what holds on its own but is contradicted."""
-    times = _times(asked)
+    times = _declaration_order(asked)
     by_clause: dict[str, list[int]] = defaultdict(list)
     for index, ruling in enumerate(rulings):
         if ruling.granted:
             by_clause[ruling.override.clause].append(index)
     for indexes in by_clause.values():
-        ranks = {index: _rank(authority, rulings[index].override, asked[index]) for index in indexes}
+        ranks = {index: _effective_rank(authority, rulings[index].override, asked[index]) for index in indexes}
         wins = min(indexes, key=lambda index: (ranks[index], -times[index]))
         for index in indexes:
             if _revokes(rulings[index]) is not _revokes(rulings[wins]):
@@ -143,7 +149,7 @@ def _revokes(ruling: OverrideRuling) -> bool:
     return ruling.override.kind is OverrideKind.REVOKE
 
 
-def _times(asked: Sequence[Asked | None]) -> list[int]:
+def _declaration_order(asked: Sequence[OverrideSource | None]) -> list[int]:
     """When each override was said. Those with a source take one another's places in the order of their messages."""
     times = list(range(len(asked)))
     places = {index: where.place for index, where in enumerate(asked) if where is not None}

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from specspan.call import ModelCall, Scalar
 from specspan.checks.check import Check
 from specspan.decision import Action, Mode, Override, Severity
-from specspan.policy.authority import Authority, Order, authority_of
+from specspan.policy.authority import Authority, Order, build_authority
 from specspan.spec.spec import Clause, Spec
 
 # MERGED conditions: When a clause has a bearing on a call: what the application, or the policy, says of the
@@ -23,7 +23,7 @@ OTHER_CONTEXT = "other_context"
 UNKNOWN_CONTEXT = "unknown_context"
 """Not applicable: nobody says that the circumstances are those the clause is for."""
 
-REQUEST = ("operation", "provider", "model")
+REQUEST_FACTS = ("operation", "provider", "model")
 """What is known of every call without the application saying so."""
 
 
@@ -34,14 +34,14 @@ class Condition:
     facts: tuple[tuple[str, tuple[Scalar, ...]], ...] = ()
     """The values that each fact may have. Of `REQUEST`, ``*`` in a value stands for anything."""
 
-    def unmet(self, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> str | None:
+    def unmet_reason(self, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> str | None:
         """Why the clause has no bearing on ``call``; None where it has. ``assumed`` is what holds unless said."""
         reason = None
         for name, values in self.facts:
-            fact = _fact(name, call, assumed)
+            fact = _fact_value(name, call, assumed)
             if fact is None:
                 reason = UNKNOWN_CONTEXT
-            elif not any(fact == value for value in values) and not _matched(name, fact, values):
+            elif not any(fact == value for value in values) and not _matches_wildcard(name, fact, values):
                 return OTHER_CONTEXT
         return reason
 
@@ -49,7 +49,7 @@ class Condition:
 ALWAYS = Condition()
 
 
-def condition_of(when: Mapping[str, Scalar | Sequence[Scalar]]) -> Condition:
+def condition_from_facts(when: Mapping[str, Scalar | Sequence[Scalar]]) -> Condition:
     """The condition that a policy file writes so: a value or a list of them for each fact."""
     listed = (
         (name, (values,) if isinstance(values, (str, bool, int, float)) else values) for name, values in when.items()
@@ -57,14 +57,14 @@ def condition_of(when: Mapping[str, Scalar | Sequence[Scalar]]) -> Condition:
     return Condition(tuple((name, tuple(values)) for name, values in listed))
 
 
-def tagged(tags: Sequence[str]) -> Condition:
+def condition_from_tags(tags: Sequence[str]) -> Condition:
     """The condition of a clause with these tags: that each of them is so."""
     return Condition(tuple((tag, (True,)) for tag in tags))
 
 
-def _fact(name: str, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> Scalar | None:
+def _fact_value(name: str, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> Scalar | None:
     if call is not None:
-        if name in REQUEST:
+        if name in REQUEST_FACTS:
             said: Scalar | None = getattr(call.request, name)
             return said
         if name in call.context.attributes:
@@ -72,8 +72,8 @@ def _fact(name: str, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> S
     return assumed.get(name)
 
 
-def _matched(name: str, fact: Scalar, values: Sequence[Scalar]) -> bool:
-    if name not in REQUEST:
+def _matches_wildcard(name: str, fact: Scalar, values: Sequence[Scalar]) -> bool:
+    if name not in REQUEST_FACTS:
         return False
     return any(isinstance(value, str) and "*" in value and fnmatchcase(str(fact), value) for value in values)
 
@@ -174,7 +174,7 @@ class Policy:
         Raises:
             ValueError: several specs and no order of their levels.
         """
-        object.__setattr__(self, "authority", authority_of(self.specs, self.order))
+        object.__setattr__(self, "authority", build_authority(self.specs, self.order))
 
     @property
     def spec(self) -> Spec:

@@ -26,17 +26,17 @@ def schema_text(kinds: Mapping[str, CheckKindModule]) -> str:
 
 def policy_schema(kinds: Mapping[str, CheckKindModule]) -> Schema:
     """The schema, with these kinds of check."""
-    schema = changed(PolicyFile.model_json_schema(), _bare)
+    schema = changed(PolicyFile.model_json_schema(), _strip_noise)
     definitions = schema["$defs"]
     definitions["SpecEntry"] = {"anyOf": [{"type": "string"}, definitions["SpecEntry"]]}
     for name in _EMPTY_ALLOWED:
-        _may_be_empty(definitions[name])
+        _allow_null(definitions[name])
     for holder in (schema, definitions["EnvironmentEntry"]):
         for key in _EMPTY_KEYS:
-            _may_be_empty(holder["properties"].get(key, {}))
+            _allow_null(holder["properties"].get(key, {}))
     for key in ("checks", "checks+"):
         definitions["ClauseEntry"]["properties"][key]["anyOf"][0]["items"] = reference("Check")
-    definitions |= _checks(kinds)
+    definitions |= _check_definitions(kinds)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -44,7 +44,7 @@ def policy_schema(kinds: Mapping[str, CheckKindModule]) -> Schema:
     }
 
 
-def _bare(schema: Schema) -> Schema:
+def _strip_noise(schema: Schema) -> Schema:
     """Without what an editor would only get in the way with: titles made of names, and defaults that say nothing."""
     schema.pop("title", None)
     if schema.get("default", ...) is None:
@@ -52,12 +52,12 @@ def _bare(schema: Schema) -> Schema:
     return schema
 
 
-def _may_be_empty(schema: Schema) -> None:
+def _allow_null(schema: Schema) -> None:
     if schema.get("type") == "object":
         schema["type"] = ["object", "null"]
 
 
-def _checks(kinds: Mapping[str, CheckKindModule]) -> Schema:
+def _check_definitions(kinds: Mapping[str, CheckKindModule]) -> Schema:
     """A check by its kind, and what may stand under each kind."""
     definitions: Schema = {
         "Check": {
@@ -69,15 +69,15 @@ def _checks(kinds: Mapping[str, CheckKindModule]) -> Schema:
             "maxProperties": 1,
         }
     }
-    limits = changed(LimitsEntry.model_json_schema(), _bare)["properties"]
+    limits = changed(LimitsEntry.model_json_schema(), _strip_noise)["properties"]
     for key, kind in kinds.items():
-        schema = changed(prefixed(kind.SCHEMA, f"check.{key}."), _bare)
+        schema = changed(prefixed(kind.SCHEMA, f"check.{key}."), _strip_noise)
         definitions |= schema.pop("$defs", {})
-        definitions[f"check.{key}"] = _with_limits(schema, limits)
+        definitions[f"check.{key}"] = _add_limits(schema, limits)
     return definitions
 
 
-def _with_limits(schema: Schema, limits: Schema) -> Schema:
+def _add_limits(schema: Schema, limits: Schema) -> Schema:
     """The configuration of a kind, or each of the forms it has, with the limits that any check may have."""
     for form in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         if "properties" in form:

@@ -35,58 +35,58 @@ _FACTS: dict[str, Any] = {"anyOf": [_FACT, {"type": "array", "items": _FACT, "mi
 _LEVELS: dict[str, Any] = {"type": ["string", "array"], "items": {"type": "string"}}
 
 
-def refused(message: str, remedy: str) -> PydanticCustomError:
+def invalid_value(message: str, remedy: str) -> PydanticCustomError:
     """What is raised over a value that is no good, in the words of the message."""
     return PydanticCustomError("policy", "{message}", {"message": message, "remedy": remedy})
 
 
-def share(value: Any) -> Any:
+def parse_share(value: Any) -> Any:
     """``99.9%`` or 0.999 as a share."""
     remedy = "Write a share such as 99.9% or 0.999."
     match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%", value) if isinstance(value, str) else None
     if match:
         value = float(Decimal(match[1]) / 100)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise refused(f"{format_value(value)} is no share", remedy)
+        raise invalid_value(f"{format_value(value)} is no share", remedy)
     if not 0 < value <= 1:
-        raise refused(f"the share {format_value(value)} is not above 0 and at most 1", remedy)
+        raise invalid_value(f"the share {format_value(value)} is not above 0 and at most 1", remedy)
     return float(value)
 
 
-def _window(value: Any) -> Any:
+def _parse_window(value: Any) -> Any:
     """``30d`` as a time span."""
     remedy = "Write a number and m, h, d or w, such as 30d; at most a year."
     match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", value) if isinstance(value, str) else None
     if not match:
-        raise refused(f"{format_value(value)} is no time span", remedy)
+        raise invalid_value(f"{format_value(value)} is no time span", remedy)
     window = timedelta(**{_WINDOW_UNITS[match[2]]: int(match[1])})
     if window > _MAX_WINDOW:
-        raise refused(f"{value!r} is longer than a year", remedy)
+        raise invalid_value(f"{value!r} is longer than a year", remedy)
     return window
 
 
-def _date(value: Any) -> Any:
+def _parse_date(value: Any) -> Any:
     """``2027-01-01``; pydantic alone would also take a number of seconds written as text."""
     try:
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             return date.fromisoformat(value)
     except (TypeError, ValueError):
         pass
-    raise refused(f"{format_value(value)} is no date", "Write it as YYYY-MM-DD.")
+    raise invalid_value(f"{format_value(value)} is no date", "Write it as YYYY-MM-DD.")
 
 
-def _source(value: Any) -> Any:
+def _parse_spec(value: Any) -> Any:
     """A path alone, or a path and more."""
     if isinstance(value, str):
         return {"path": value}
     if not isinstance(value, dict):
-        raise refused(f"{format_value(value)} is no path", "Write the path of the spec's file.")
+        raise invalid_value(f"{format_value(value)} is no path", "Write the path of the spec's file.")
     return value
 
 
-def _digest(value: str) -> str:
+def _check_digest(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
-        raise refused(
+        raise invalid_value(
             f"{format_value(value)} is no digest", "Write 'sha256:' and 64 hexadecimal digits, in small letters."
         )
     return value
@@ -97,56 +97,58 @@ def is_line(text: str) -> bool:
     return re.fullmatch(r"[^\x00-\x1f\x7f]+", text) is not None
 
 
-def _line(value: str) -> str:
+def _check_line(value: str) -> str:
     if not is_line(value):
-        raise refused(f"{format_value(value)} is no text of one line", "Write one line, at least a character long.")
+        raise invalid_value(
+            f"{format_value(value)} is no text of one line", "Write one line, at least a character long."
+        )
     return value
 
 
-def _levels(value: Any) -> Any:
+def _check_levels(value: Any) -> Any:
     """The name of a level, or a list of such names."""
     names = value if isinstance(value, list) and value else [value]
     if not all(isinstance(name, str) and name for name in names):
-        raise refused(f"{format_value(value)} is no level", "Write a name, or a list of names of equal levels.")
+        raise invalid_value(f"{format_value(value)} is no level", "Write a name, or a list of names of equal levels.")
     return value
 
 
-def _fact(value: Any) -> Any:
+def _check_fact(value: Any) -> Any:
     """True, false, a number or text."""
     if not isinstance(value, (bool, int, float, str)):
-        raise refused(f"{format_value(value)} is no fact", "Write true, false, a number or text.")
+        raise invalid_value(f"{format_value(value)} is no fact", "Write true, false, a number or text.")
     return value
 
 
-def _facts(value: Any) -> Any:
+def _check_facts(value: Any) -> Any:
     """A fact, or a list of those it may be."""
     if not isinstance(value, list):
-        return _fact(value)
+        return _check_fact(value)
     if not value:
-        raise refused("an empty list is never met", "List the values it may have.")
-    return [_fact(each) for each in value]
+        raise invalid_value("an empty list is never met", "List the values it may have.")
+    return [_check_fact(each) for each in value]
 
 
-def _nothing(empty: type[Any]) -> BeforeValidator:
+def _empty_if_null(empty: type[Any]) -> BeforeValidator:
     """A key with nothing under it, as when all of it is commented out, is an empty one."""
     return BeforeValidator(lambda value: empty() if value is None else value)
 
 
-def _not_both(entry: E, key: str) -> E:
+def _refuse_both(entry: E, key: str) -> E:
     if getattr(entry, key) is not None and getattr(entry, f"more_{key}") is not None:
         message = f"here stand both '{key}', in place of what it builds on, and '{key}+', besides it"
-        raise refused(message, "Keep one of the two.")
+        raise invalid_value(message, "Keep one of the two.")
     return entry
 
 
-Line = Annotated[str, AfterValidator(_line)]
+Line = Annotated[str, AfterValidator(_check_line)]
 """Text of one line."""
 
-Day = Annotated[date | None, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+Day = Annotated[date | None, BeforeValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 """A day, written as ``2027-01-01``."""
 
 
-Fact = Annotated[Any, BeforeValidator(_fact), WithJsonSchema(_FACT)]
+Fact = Annotated[Any, BeforeValidator(_check_fact), WithJsonSchema(_FACT)]
 """What a fact about a call may be: true, false, a number or text."""
 
 
@@ -161,7 +163,7 @@ class SpecEntry(Entry):
 
     path: Line
     """Relative to the policy file."""
-    digest: Annotated[str, AfterValidator(_digest)] | None = None
+    digest: Annotated[str, AfterValidator(_check_digest)] | None = None
     """``sha256:`` and 64 hexadecimal digits; any other text at that path is then refused."""
 
 
@@ -177,9 +179,9 @@ class DefaultsEntry(Entry):
 class ObjectiveEntry(Entry):
     """How much of the traffic must comply, over which time."""
 
-    target: Annotated[float, BeforeValidator(share), WithJsonSchema({"type": ["string", "number"]})]
+    target: Annotated[float, BeforeValidator(parse_share), WithJsonSchema({"type": ["string", "number"]})]
     """A share, such as ``99.9%`` or ``0.999``."""
-    window: Annotated[timedelta, BeforeValidator(_window), WithJsonSchema({"type": "string"})]
+    window: Annotated[timedelta, BeforeValidator(_parse_window), WithJsonSchema({"type": "string"})]
     """A number and ``m``, ``h``, ``d`` or ``w``, such as ``30d``."""
 
 
@@ -202,7 +204,7 @@ class ClauseEntry(Entry):
     """What stands in place of a text under ``action: replace``."""
     objective: ObjectiveEntry | None = None
     """How much of the traffic must comply, over which time."""
-    when: dict[str, Annotated[Any, BeforeValidator(_facts), WithJsonSchema(_FACTS)]] | None = None
+    when: dict[str, Annotated[Any, BeforeValidator(_check_facts), WithJsonSchema(_FACTS)]] | None = None
     """The calls it has a bearing on: a value, or a list of those it may have, for each fact. Without it, the clause's
     tags say so: each is a fact that has to be true."""
     checks: Checks | None = None
@@ -212,7 +214,7 @@ class ClauseEntry(Entry):
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ClauseEntry:
-        return _not_both(self, "checks")
+        return _refuse_both(self, "checks")
 
 
 class OverrideEntry(Entry):
@@ -237,11 +239,13 @@ class EnvironmentEntry(Entry):
 
     mode: Mode | None = None
     """``observe`` records what ``enforce`` would do."""
-    defaults: Annotated[DefaultsEntry, _nothing(dict)] = DefaultsEntry()
+    defaults: Annotated[DefaultsEntry, _empty_if_null(dict)] = DefaultsEntry()
     """What holds for every clause that does not say otherwise."""
-    context: Annotated[dict[str, Fact], _nothing(dict)] = Field(default_factory=dict)
+    context: Annotated[dict[str, Fact], _empty_if_null(dict)] = Field(default_factory=dict)
     """Facts that hold of calls of which the application does not say otherwise."""
-    clauses: Annotated[dict[str, Annotated[ClauseEntry, _nothing(dict)]], _nothing(dict)] = Field(default_factory=dict)
+    clauses: Annotated[dict[str, Annotated[ClauseEntry, _empty_if_null(dict)]], _empty_if_null(dict)] = Field(
+        default_factory=dict
+    )
     """What is done about each clause, by its id."""
     overrides: list[OverrideEntry] | None = None
     """Exceptions that this application declares; in place of those in the file it builds on."""
@@ -250,7 +254,7 @@ class EnvironmentEntry(Entry):
 
     @model_validator(mode="after")
     def _one_of_two(self) -> EnvironmentEntry:
-        return _not_both(self, "overrides")
+        return _refuse_both(self, "overrides")
 
 
 class PolicyFile(EnvironmentEntry):
@@ -258,15 +262,15 @@ class PolicyFile(EnvironmentEntry):
 
     extends: Line | None = None
     """The file this one builds on, relative to it."""
-    spec: Annotated[SpecEntry | None, BeforeValidator(_source)] = None
+    spec: Annotated[SpecEntry | None, BeforeValidator(_parse_spec)] = None
     """Path of the spec, seen from this file, or a published edition such as ``openai-model-spec@2025-12-18``."""
-    specs: list[Annotated[SpecEntry, BeforeValidator(_source)]] | None = None
+    specs: list[Annotated[SpecEntry, BeforeValidator(_parse_spec)]] | None = None
     """Several, in place of one ``spec``."""
-    order: list[Annotated[Any, BeforeValidator(_levels), WithJsonSchema(_LEVELS)]] | None = None
+    order: list[Annotated[Any, BeforeValidator(_check_levels), WithJsonSchema(_LEVELS)]] | None = None
     """The levels of all specs, strongest first; a list within it is of equals."""
     environments: Annotated[
-        dict[Line, Annotated[EnvironmentEntry, _nothing(dict)]],
-        _nothing(dict),
+        dict[Line, Annotated[EnvironmentEntry, _empty_if_null(dict)]],
+        _empty_if_null(dict),
     ] = Field(default_factory=dict)
     """By name, what is different there."""
 
@@ -281,7 +285,7 @@ def _seconds(value: Any) -> Any:
     """``500ms`` as seconds."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m)", value) if isinstance(value, str) else None
     if not match or not float(match[1]):
-        raise refused(f"{format_value(value)} is no time limit", "Write a number and ms, s or m, such as 500ms.")
+        raise invalid_value(f"{format_value(value)} is no time limit", "Write a number and ms, s or m, such as 500ms.")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -289,7 +293,9 @@ class LimitsEntry(Entry):
     """What may stand in the configuration of a check of any kind, beside what the kind itself knows."""
 
     sample: Annotated[
-        float | None, BeforeValidator(share), WithJsonSchema({"type": ["string", "number"], "examples": [0.1, "10%"]})
+        float | None,
+        BeforeValidator(parse_share),
+        WithJsonSchema({"type": ["string", "number"], "examples": [0.1, "10%"]}),
     ] = None
     """The share of calls it looks at; on the others the clause is unassessed."""
     timeout: Annotated[

@@ -11,7 +11,7 @@ from typing import Any
 
 from specspan.documents.node import Node, PathTo
 from specspan.errors import PolicyError, Problem, SpecError
-from specspan.policy.file import Document, Note, read_document
+from specspan.policy.file import AddProblem, PolicyDocument, read_document
 from specspan.policy.policy import Layer
 from specspan.policy.schema import is_line
 from specspan.spec.read import find_spec, load_spec
@@ -21,19 +21,19 @@ MAX_LAYERS = 8
 """Whoever wants to know what is in force has to read them all."""
 
 
-def read_layers(path: Path) -> tuple[Document, ...]:
+def read_layers(path: Path) -> tuple[PolicyDocument, ...]:
     """The files of a policy, the one at ``path`` last: each holds over those before it.
 
     Raises:
         PolicyError: one of them cannot be read, or they go round in a circle, or there are too many.
     """
     documents = [read_document(path)]
-    while base := _base(documents[-1]):
+    while base := _base_path(documents[-1]):
         _refuse_circle(documents, base)
         try:
             documents.append(read_document(base))
         except PolicyError as error:
-            raise PolicyError(documents[0].source, *_seen_from(documents, error)) from error
+            raise PolicyError(documents[0].source, *_base_problems(documents, error)) from error
     return tuple(reversed(documents))
 
 
@@ -50,32 +50,32 @@ def digest_of(layers: Sequence[Layer], environment: str | None) -> str:
     return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
-def _base(document: Document) -> Path | None:
+def _base_path(document: PolicyDocument) -> Path | None:
     """The file that a document extends; None where it says nothing, or nothing that could be a path."""
     extends = document.root.value.get("extends")
     return Path(document.source).parent / extends if isinstance(extends, str) and is_line(extends) else None
 
 
-def _refuse_circle(documents: Sequence[Document], base: Path) -> None:
+def _refuse_circle(documents: Sequence[PolicyDocument], base: Path) -> None:
     way = [document.source for document in documents]
     if os.path.realpath(base) in map(os.path.realpath, way):
         message = f"goes round in a circle: {' extends '.join([*way, os.fspath(base)])}"
-        raise PolicyError(way[0], _at_extends(documents, message, "Remove one 'extends'."))
+        raise PolicyError(way[0], _extends_problem(documents, message, "Remove one 'extends'."))
     if len(documents) == MAX_LAYERS:
         message = f"a policy has at most {MAX_LAYERS} files that extend one another, and this is one more"
-        raise PolicyError(way[0], _at_extends(documents, message, "Put some of them together."))
+        raise PolicyError(way[0], _extends_problem(documents, message, "Put some of them together."))
 
 
-def _seen_from(documents: Sequence[Document], error: PolicyError) -> Iterable[Problem]:
+def _base_problems(documents: Sequence[PolicyDocument], error: PolicyError) -> Iterable[Problem]:
     """What is wrong in a base is told where it stands; that all of it cannot be read, where it is extended."""
     for problem in error.problems:
         if problem.line is None:
-            yield _at_extends(documents, f"{error.source}: {problem.message}", problem.remedy)
+            yield _extends_problem(documents, f"{error.source}: {problem.message}", problem.remedy)
         else:
             yield replace(problem, source=problem.source or error.source)
 
 
-def _at_extends(documents: Sequence[Document], message: str, remedy: str) -> Problem:
+def _extends_problem(documents: Sequence[PolicyDocument], message: str, remedy: str) -> Problem:
     last = documents[-1]
     source = None if last is documents[0] else last.source
     return Problem(message, remedy, last.root.at(("extends",)).line, "extends", source)
@@ -84,15 +84,15 @@ def _at_extends(documents: Sequence[Document], message: str, remedy: str) -> Pro
 # MERGED named_specs: The specs that a policy file names: each read, pinned texts compared, ids told apart.
 
 
-class NamedSpecs:
+class SpecLoader:
     """Reads what stands under ``spec`` or ``specs``."""
 
-    def __init__(self, root: Node, folder: Path, note: Note, sound: Callable[[PathTo], bool]) -> None:
+    def __init__(self, root: Node, folder: Path, add_problem: AddProblem, is_valid: Callable[[PathTo], bool]) -> None:
         """``folder``: where paths start. ``sound``: whether nothing was found wrong at a path."""
         self._root = root
         self._folder = folder
-        self._note = note
-        self._sound = sound
+        self._add_problem = add_problem
+        self._is_valid = is_valid
 
     def read(self, given: Spec | None) -> tuple[Spec, ...] | None:
         """The specs; None when one is wrong. ``given`` takes the place of the only one, or of the one of its id."""
@@ -100,49 +100,49 @@ class NamedSpecs:
         if "specs" not in top:
             return self._in_place_of_one(given) if given is not None else self._all((("spec",),))
         if "spec" in top:
-            self._note(("spec",), "stands beside 'specs'", "Keep one of the two.")
+            self._add_problem(("spec",), "stands beside 'specs'", "Keep one of the two.")
         specs = self._all([("specs", index) for index in top["specs"].children])
         return specs if specs is None or given is None else self._in_place_of_its_id(given, specs)
 
     def _in_place_of_one(self, given: Spec) -> tuple[Spec, ...] | None:
-        return (given,) if self._sound(("spec",)) else None
+        return (given,) if self._is_valid(("spec",)) else None
 
     def _in_place_of_its_id(self, given: Spec, specs: Sequence[Spec]) -> tuple[Spec, ...]:
         if given.id not in {spec.id for spec in specs}:
-            self._note(("specs",), f"names no spec {given.id!r}", f"Add the path of {given.id!r}.")
+            self._add_problem(("specs",), f"names no spec {given.id!r}", f"Add the path of {given.id!r}.")
         return tuple(given if spec.id == given.id else spec for spec in specs)
 
     def _all(self, paths: Sequence[PathTo]) -> tuple[Spec, ...] | None:
         if not paths:
-            if self._sound(("specs",)):
-                self._note(("specs",), "names no spec", "Write a list of paths.")
+            if self._is_valid(("specs",)):
+                self._add_problem(("specs",), "names no spec", "Write a list of paths.")
             return None
         found = [(path, self._one(path)) for path in paths]
         specs: dict[str, Spec] = {}
         for path, spec in found:
             if spec is not None and spec.id in specs:
-                self._note(path, f"is {spec.id!r}, as another one is", "Give one of the two another id.")
+                self._add_problem(path, f"is {spec.id!r}, as another one is", "Give one of the two another id.")
             elif spec is not None:
                 specs[spec.id] = spec
         return tuple(specs.values()) if len(specs) == len(found) else None
 
     def _one(self, path: PathTo) -> Spec | None:
-        if not self._sound(path):
+        if not self._is_valid(path):
             return None
-        file, digest = _entry(self._root.at(path).value)
+        file, digest = _path_and_digest(self._root.at(path).value)
         try:
             spec = load_spec(find_spec(file, self._folder))
         except SpecError as error:
             for problem in error.problems:
                 where = error.source if problem.line is None else f"{error.source}:{problem.line}"
-                self._note(path, f"{where}: {problem.message}", problem.remedy)
+                self._add_problem(path, f"{where}: {problem.message}", problem.remedy)
             return None
         if digest is not None and spec.digest != digest:
             remedy = f"Restore the pinned text, or read what changed and pin {spec.digest}."
-            self._note((*path, "digest"), f"{file} is another text than the pinned one", remedy)
+            self._add_problem((*path, "digest"), f"{file} is another text than the pinned one", remedy)
         return spec
 
 
-def _entry(value: Any) -> tuple[str, str | None]:
+def _path_and_digest(value: Any) -> tuple[str, str | None]:
     """A path, and the digest of the text it is to have."""
     return (value, None) if isinstance(value, str) else (value["path"], value.get("digest"))

@@ -9,13 +9,13 @@ from itertools import islice
 from specspan._support.messages import did_you_mean, format_value, quoted_list
 from specspan.decision import Override, OverrideKind
 from specspan.policy.authority import Authority
-from specspan.policy.overrides import INSUFFICIENT_AUTHORITY, NOT_EXPLICIT, permitted_by, rule
+from specspan.policy.overrides import INSUFFICIENT_AUTHORITY, NOT_EXPLICIT, permitted_levels, rule_override
 from specspan.spec.spec import Clause
 
 
 def clause_problem(authority: Authority, name: str) -> tuple[str, str] | None:
     """Why a policy cannot bind the clause of this name, and the remedy; None when it can."""
-    called = authority.clauses_called(name)
+    called = authority.find_clauses(name)
     if len(called) > 1:
         return f"more than one spec has a clause {format_value(name)}", f"Write {quoted_list(called, 'or')}."
     if not called:
@@ -28,14 +28,16 @@ def clause_problem(authority: Authority, name: str) -> tuple[str, str] | None:
     clause = authority.clauses[called[0]]
     if clause.authority is None:
         within = list(
-            islice((other.id for other in authority.binding if clause in enclosing(authority.clauses, other)), 3)
+            islice(
+                (other.id for other in authority.binding if clause in enclosing_sections(authority.clauses, other)), 3
+            )
         )
         remedy = f"Name a clause in it, such as {quoted_list(within, 'or')}." if within else "Remove it."
         return f"the section {format_value(name)} carries no level, so it binds nobody", remedy
     return None
 
 
-def enclosing(clauses: Mapping[str, Clause], clause: Clause) -> Iterator[Clause]:
+def enclosing_sections(clauses: Mapping[str, Clause], clause: Clause) -> Iterator[Clause]:
     """The sections that a clause stands in, from the inside out."""
     seen = {clause.id}
     section = clauses.get(clause.parent or "")
@@ -49,9 +51,9 @@ def override_problem(authority: Authority, override: Override) -> tuple[str, str
     """The key at which an override is wrong, why, and the remedy; None when its level permits it on some day."""
     if problem := clause_problem(authority, override.clause):
         return "clause", *problem
-    refusal = rule(authority, override, date.min).refusal
-    level = authority.clauses[authority.clauses_called(override.clause)[0]].authority or ""
-    levels = permitted_by(authority, level)
+    refusal = rule_override(authority, override, date.min).refusal
+    level = authority.clauses[authority.find_clauses(override.clause)[0]].authority or ""
+    levels = permitted_levels(authority, level)
     if refusal is None:
         return None
     if not levels and override.kind is not OverrideKind.REVOKE:
@@ -68,7 +70,7 @@ def override_problem(authority: Authority, override: Override) -> tuple[str, str
 
 def _level_problem(authority: Authority, name: str, permitted: Sequence[str]) -> tuple[str, str]:
     """Why the name of a level is refused."""
-    called = authority.levels_called(name)
+    called = authority.find_levels(name)
     if called:
         return f"{format_value(name)} is a level of more than one spec", f"Write {quoted_list(called, 'or')}."
     single = len(authority.specs) == 1

@@ -11,7 +11,7 @@ import yaml
 
 from specspan.checks.check import CheckKindModule
 from specspan.policy.published_schema import SCHEMA_FILE
-from specspan.policy.spec_problems import enclosing
+from specspan.policy.spec_problems import enclosing_sections
 from specspan.spec.spec import Clause, Spec
 
 _WIDTH = 120
@@ -33,8 +33,8 @@ def starting_policy(spec: Spec, spec_path: str, kinds: Mapping[str, CheckKindMod
 def _head(spec: Spec, spec_path: str) -> Iterator[str]:
     yield f"# yaml-language-server: $schema={SCHEMA_FILE}"
     yield f"# Editors complete what stands here by that file: specspan policy schema > {SCHEMA_FILE}"
-    version = f", version {_comment(spec.version)}" if spec.version else ""
-    yield f"# What this application does about {_comment(spec.id)}{version}."
+    version = f", version {_comment_text(spec.version)}" if spec.version else ""
+    yield f"# What this application does about {_comment_text(spec.id)}{version}."
     yield "# Edit it, then see what is bound: specspan policy check FILE"
     yield ""
     yield "spec:"
@@ -64,7 +64,8 @@ def _examples(kinds: Mapping[str, CheckKindModule]) -> Iterator[str]:
     for key, kind in sorted(kinds.items()):
         examples = kind.SCHEMA.get("examples", ())
         if examples:
-            yield f"#       # {key}: {_comment(kind.SCHEMA.get('description', 'what this kind of check looks at'))}"
+            description = kind.SCHEMA.get("description", "what this kind of check looks at")
+            yield f"#       # {key}: {_comment_text(description)}"
         yield from (f"#       - {_flow({key: example})[1:-1]}" for example in examples)
     yield ""
 
@@ -72,29 +73,29 @@ def _examples(kinds: Mapping[str, CheckKindModule]) -> Iterator[str]:
 def _clauses(spec: Spec) -> Iterator[str]:
     binding = list(spec.binding)
     counts = Counter(clause.authority for clause in binding)
-    levels = ", ".join(f"{counts[level]} {_comment(level)}" for level in spec.ladder if counts[level])
+    levels = ", ".join(f"{counts[level]} {_comment_text(level)}" for level in spec.ladder if counts[level])
     yield "# Every clause that binds somebody, with the level of its authority and its title:"
     yield f"# {levels}."
     yield "# One without checks is recorded as unassessed, never as complied."
     yield "clauses:"
     columns = (
         min(_MAX_ID_COLUMN, max((len(_scalar(clause.id)) for clause in binding), default=0)) + len("  : "),
-        max(len(_comment(level)) for level in spec.ladder),
+        max(len(_comment_text(level)) for level in spec.ladder),
     )
     section = None
     for clause in binding:
-        *_, top = (clause, *enclosing(spec.clauses, clause))
+        *_, top = (clause, *enclosing_sections(spec.clauses, clause))
         if top is not clause and top is not section:
             section = top
             yield ""
-            yield f"  # ── {_comment(top.title)} ".ljust(_RULE, "─")
+            yield f"  # ── {_comment_text(top.title)} ".ljust(_RULE, "─")
         yield from _clause(spec, clause, *columns)
     yield ""
 
 
 def _clause(spec: Spec, clause: Clause, id_column: int, level_column: int) -> Iterator[str]:
-    level = _comment(clause.authority or "").ljust(level_column)
-    line = f"  {_scalar(clause.id)}:".ljust(id_column) + f" # {level}  {_comment(clause.title)}".rstrip()
+    level = _comment_text(clause.authority or "").ljust(level_column)
+    line = f"  {_scalar(clause.id)}:".ljust(id_column) + f" # {level}  {_comment_text(clause.title)}".rstrip()
     yield line if len(line) <= _WIDTH or "#" not in line[:_WIDTH] else f"{line[: _WIDTH - 1].rstrip()}…"
     severity = _severity(spec, clause)
     if severity is not None:
@@ -119,7 +120,7 @@ def _overrides(spec: Spec) -> Iterator[str]:
         yield f"#  - {{clause: {clause}, by: {by}, reason: why it is set aside, until: 2099-12-31}}"
 
 
-def _comment(text: str) -> str:
+def _comment_text(text: str) -> str:
     """Text that stays in its comment: one line, without control characters."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]", "", " ".join(text.split()))
 

@@ -27,10 +27,10 @@ class Conversation:
     @property
     def call(self) -> ModelCall:
         """The call as nobody changed it; evidence points into it."""
-        return ModelCall(self.request, answer_of(self.answer), self.context)
+        return ModelCall(self.request, build_response(self.answer), self.context)
 
 
-def answer_of(chunks: Iterable[str | ToolCall]) -> Response:
+def build_response(chunks: Iterable[str | ToolCall]) -> Response:
     """The answer that text and tool calls come to; without either, there is no message in it."""
     seen = list(chunks)
     text = "".join(chunk for chunk in seen if isinstance(chunk, str))

@@ -25,7 +25,7 @@ from specspan.instrument.context import OverrideBlock, context
 from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.wrapper import run_call
 from specspan.policy.policy import Policy
-from specspan.policy_tests.case import Conversation, answer_of
+from specspan.policy_tests.case import Conversation, build_response
 from specspan.record.call_end import NOT_SHARED, Ending, SharedWith, Timing
 from specspan.record.recorder import Recorder
 
@@ -33,7 +33,7 @@ _Chunk: TypeAlias = "str | ToolCall"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ReplayResult:
     """A conversation that was held."""
 
     decision: Decision
@@ -41,15 +41,15 @@ class Held:
     """The text that reached the application; None where none did."""
 
 
-class Rehearsal:
+class Replay:
     """Where conversations are held under one policy."""
 
     def __init__(self, policy: Policy) -> None:
         self._date: date | None = None
-        self._recorder = _Keeper()
+        self._recorder = _DecisionRecorder()
         self._pipeline = Pipeline(self._recorder, Engine(policy.without_sampling(), now_ns=self._now_ns))
 
-    def hold(self, conversation: Conversation) -> Held:
+    def run(self, conversation: Conversation) -> ReplayResult:
         """Hold one conversation, on the day it is dated.
 
         Raises:
@@ -57,11 +57,11 @@ class Rehearsal:
         """
         self._date = conversation.date
         with ExitStack() as said:
-            said.enter_context(_context(conversation))
+            said.enter_context(_enter_context(conversation))
             for each in conversation.overrides:
                 said.enter_context(OverrideBlock(each))
-            handed_over = _heard(self._pipeline, conversation)
-        return Held(self._recorder.taken(), handed_over)
+            handed_over = _run_call(self._pipeline, conversation)
+        return ReplayResult(self._recorder.take_decision(), handed_over)
 
     def close(self) -> None:
         """Let go of it."""
@@ -74,7 +74,7 @@ class Rehearsal:
         return int(day.timestamp()) * 10**9
 
 
-class _Keeper(Recorder):
+class _DecisionRecorder(Recorder):
     """Records nothing and keeps the last decision."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class _Keeper(Recorder):
         )
         self._decision: Decision | None = None
 
-    def taken(self) -> Decision:
+    def take_decision(self) -> Decision:
         """The last decision, once."""
         decision, self._decision = self._decision, None
         if decision is None:
@@ -105,12 +105,12 @@ class _Keeper(Recorder):
         super().end_call(span, call, decision, ending, timing, shared_with)
 
 
-def _context(conversation: Conversation) -> context:
+def _enter_context(conversation: Conversation) -> context:
     said = conversation.context
     return context(conversation=said.conversation, user=said.user, scope=said.scope, **said.attributes)
 
 
-def _heard(pipeline: Pipeline, conversation: Conversation) -> str | None:
+def _run_call(pipeline: Pipeline, conversation: Conversation) -> str | None:
     """What the application hears."""
     heard: list[str] = []
     try:
@@ -128,7 +128,7 @@ def _model(conversation: Conversation) -> Callable[[Request], Response | Iterato
     """What answers as it is written."""
 
     def answer(request: Request) -> Response | Iterator[_Chunk]:
-        return (chunk for chunk in conversation.answer) if request.streaming else answer_of(conversation.answer)
+        return (chunk for chunk in conversation.answer) if request.streaming else build_response(conversation.answer)
 
     return answer
 
@@ -145,19 +145,19 @@ class _Accumulator:
         self._chunks.append(chunk)
 
     def result(self) -> Response:
-        return answer_of(self._chunks)
+        return build_response(self._chunks)
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
     request: Request = invocation.args[0]
-    return replace(invocation, args=(replace(request, input=_edited("input", request.input, edits)),))
+    return replace(invocation, args=(replace(request, input=_edit_messages("input", request.input, edits)),))
 
 
 def _edit_response(response: Response, edits: Edits) -> Response:
-    return replace(response, output=_edited("output", response.output, edits))
+    return replace(response, output=_edit_messages("output", response.output, edits))
 
 
-def _edited(side: str, messages: Iterable[Message], edits: Mapping[str, str]) -> tuple[Message, ...]:
+def _edit_messages(side: str, messages: Iterable[Message], edits: Mapping[str, str]) -> tuple[Message, ...]:
     return tuple(
         replace(
             message,

@@ -9,7 +9,7 @@ from specspan.decision import Decision, Finding, Outcome
 from specspan.engine.outcomes import worst_outcome
 from specspan.policy.policy import Policy
 from specspan.policy_tests.case import Case, Expected, ExpectedFinding
-from specspan.policy_tests.replay import Held, Rehearsal
+from specspan.policy_tests.replay import Replay, ReplayResult
 
 # MERGED compare: What was expected against what was decided. Pure.
 
@@ -40,26 +40,26 @@ class Comparison:
         return tuple(dict.fromkeys(finding.reason for finding in self.findings if finding.reason))
 
 
-def compared(expected: Expected, held: Held) -> tuple[Comparison, ...]:
+def compare(expected: Expected, held: ReplayResult) -> tuple[Comparison, ...]:
     """Everything expected, in its order, and then the clauses that did not comply though nobody expected anything."""
-    by_clause = _by_clause(held.decision.findings)
-    facts = [_fact(name, value, _got(name, held)) for name, value in expected.facts.items()]
-    clauses = [_clause(clause, each, by_clause.get(clause, [])) for clause, each in expected.findings.items()]
+    by_clause = _group_by_clause(held.decision.findings)
+    facts = [_compare_fact(name, value, _actual_value(name, held)) for name, value in expected.facts.items()]
+    clauses = [_compare_clause(clause, each, by_clause.get(clause, [])) for clause, each in expected.findings.items()]
     rest = {clause: found for clause, found in by_clause.items() if clause not in expected.findings}
-    return (*facts, *clauses, *_unmentioned(rest))
+    return (*facts, *clauses, *_unexpected(rest))
 
 
-def _got(name: str, held: Held) -> str | None:
+def _actual_value(name: str, held: ReplayResult) -> str | None:
     value = held.handed_over if name == "handed_over" else getattr(held.decision, name)
     return None if value is None else str(value)
 
 
-def _fact(name: str, expected: str | None, got: str | None) -> Comparison:
+def _compare_fact(name: str, expected: str | None, got: str | None) -> Comparison:
     return Comparison(name, None if expected is None else str(expected), got, agrees=expected == got)
 
 
-def _clause(clause: str, expected: ExpectedFinding, found: Sequence[Finding]) -> Comparison:
-    outcome, deciding = _outcome(found)
+def _compare_clause(clause: str, expected: ExpectedFinding, found: Sequence[Finding]) -> Comparison:
+    outcome, deciding = _clause_outcome(found)
     agrees = outcome is expected.outcome and (
         expected.reason is None or expected.reason in (finding.reason for finding in deciding)
     )
@@ -68,21 +68,21 @@ def _clause(clause: str, expected: ExpectedFinding, found: Sequence[Finding]) ->
     )
 
 
-def _unmentioned(rest: Mapping[str, Sequence[Finding]]) -> Iterator[Comparison]:
+def _unexpected(rest: Mapping[str, Sequence[Finding]]) -> Iterator[Comparison]:
     for clause, found in rest.items():
-        outcome, deciding = _outcome(found)
+        outcome, deciding = _clause_outcome(found)
         if outcome not in _SILENT:
             yield Comparison(clause, None, outcome.value, agrees=True, mentioned=False, findings=deciding)
 
 
-def _by_clause(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+def _group_by_clause(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
     for finding in findings:
         found.setdefault(finding.clause, []).append(finding)
     return found
 
 
-def _outcome(found: Sequence[Finding]) -> tuple[Outcome, tuple[Finding, ...]]:
+def _clause_outcome(found: Sequence[Finding]) -> tuple[Outcome, tuple[Finding, ...]]:
     """What became of a clause, and the findings that say so; without any, no check looked."""
     outcome = worst_outcome(finding.outcome for finding in found) if found else Outcome.UNASSESSED
     return outcome, tuple(finding for finding in found if finding.outcome is outcome)
@@ -104,15 +104,15 @@ class Result:
 
 def run_tests(policy: Policy, cases: Iterable[Case]) -> list[Result]:
     """Hold the conversation of each case under ``policy`` and compare."""
-    rehearsal = Rehearsal(policy)
+    replay = Replay(policy)
     try:
         results = []
         for case in cases:
-            held = rehearsal.hold(case.conversation)
-            results.append(Result(case, held.decision, compared(case.expected, held)))
+            held = replay.run(case.conversation)
+            results.append(Result(case, held.decision, compare(case.expected, held)))
         return results
     finally:
-        rehearsal.close()
+        replay.close()
 
 
 def never_violated(policy: Policy, cases: Iterable[Case]) -> list[str]:

@@ -50,18 +50,19 @@ def load_tests(path: str | os.PathLike[str]) -> Table:
     if file is None:
         raise problems.error()
     policy = load_policy(Path(text.source).parent / file.policy, environment=file.environment)
-    _look_over(file.tests, root, policy, problems)
+    _check_names(file.tests, root, policy, problems)
     problems.raise_if_any()
     return Table(
         source=text.source,
         policy=policy if file.mode is None else replace(policy, mode=file.mode),
         cases=tuple(
-            _case(entry, root.at(("tests", index)).line, policy.authority) for index, entry in enumerate(file.tests)
+            _build_case(entry, root.at(("tests", index)).line, policy.authority)
+            for index, entry in enumerate(file.tests)
         ),
     )
 
 
-def _look_over(tests: Sequence[CaseEntry], root: Node, policy: Policy, problems: Problems) -> None:
+def _check_names(tests: Sequence[CaseEntry], root: Node, policy: Policy, problems: Problems) -> None:
     """Note names that stand twice, and clauses that the policy's spec does not have."""
     lines: dict[str, int] = {}
     for index, test in enumerate(tests):
@@ -69,67 +70,67 @@ def _look_over(tests: Sequence[CaseEntry], root: Node, policy: Policy, problems:
         if (first := lines.setdefault(test.name, line)) != line:
             message = f"{test.name!r} stands here a second time, first on line {first}"
             problems.add(Problem(message, "Give each test a name of its own.", line, key_of(("tests", index, "name"))))
-        for path, clause in _named(test.expect):
+        for path, clause in _clauses_in(test.expect):
             if problem := clause_problem(policy.authority, clause):
                 whole: PathTo = ("tests", index, "expect", *path)
                 problems.add(Problem(*problem, root.at(whole).line, key_of(whole)))
 
 
-def _named(expect: ExpectEntry) -> Iterable[tuple[tuple[str, ...], str]]:
+def _clauses_in(expect: ExpectEntry) -> Iterable[tuple[tuple[str, ...], str]]:
     """Every clause that is named, and where."""
     yield from ((("findings", clause), clause) for clause in expect.findings)
     if expect.governing_clause is not None:
         yield ("governing_clause",), expect.governing_clause
 
 
-def _case(entry: CaseEntry, line: int, authority: Authority) -> Case:
+def _build_case(entry: CaseEntry, line: int, authority: Authority) -> Case:
     said = entry.stream if entry.stream is not None else filter(None, [entry.output])
     conversation = Conversation(
-        request=_request(entry),
-        answer=(*said, *map(_tool_call, entry.tool_calls)),
-        context=_context(entry.context),
+        request=_build_request(entry),
+        answer=(*said, *map(_build_tool_call, entry.tool_calls)),
+        context=_build_context(entry.context),
         overrides=tuple(each.override for each in entry.overrides),
         date=entry.date,
     )
-    return Case(entry.name, line, conversation, _expected(entry.expect, authority))
+    return Case(entry.name, line, conversation, _build_expected(entry.expect, authority))
 
 
-def _request(entry: CaseEntry) -> Request:
+def _build_request(entry: CaseEntry) -> Request:
     asked = () if entry.input is None else (Message("user", (Text(entry.input),)),)
     return Request(
         entry.provider,
         entry.operation,
         entry.model,
-        input=(*map(_message, entry.messages), *asked),
+        input=(*map(_build_message, entry.messages), *asked),
         streaming=entry.stream is not None,
     )
 
 
-def _message(entry: MessageEntry) -> Message:
+def _build_message(entry: MessageEntry) -> Message:
     said: tuple[Part, ...] = (Text(entry.content),) if entry.content else ()
     if entry.role == "tool":
         said = (ToolCallResponse(entry.content, entry.tool_call_id),)
-    return Message(entry.role, (*said, *map(_tool_call, entry.tool_calls)))
+    return Message(entry.role, (*said, *map(_build_tool_call, entry.tool_calls)))
 
 
-def _tool_call(entry: ToolCallEntry) -> ToolCall:
+def _build_tool_call(entry: ToolCallEntry) -> ToolCall:
     return ToolCall(entry.name, entry.arguments, entry.id)
 
 
-def _context(entry: ContextEntry) -> CallContext:
+def _build_context(entry: ContextEntry) -> CallContext:
     scope = None if entry.scope is None else entry.scope.scope
     return CallContext(entry.conversation, entry.user, scope, entry.model_extra or {})
 
 
-def _expected(entry: ExpectEntry, authority: Authority) -> Expected:
+def _build_expected(entry: ExpectEntry, authority: Authority) -> Expected:
     """What is expected, clauses by the names that findings have for them."""
     facts = {name: getattr(entry, name) for name in _FACTS if name in entry.model_fields_set}
     if entry.governing_clause is not None:
-        facts["governing_clause"] = authority.clauses_called(entry.governing_clause)[0]
+        facts["governing_clause"] = authority.find_clauses(entry.governing_clause)[0]
     return Expected(
         facts=facts,
         findings={
-            authority.clauses_called(clause)[0]: ExpectedFinding(each.outcome, each.reason)
+            authority.find_clauses(clause)[0]: ExpectedFinding(each.outcome, each.reason)
             for clause, each in entry.findings.items()
         },
     )

@@ -10,26 +10,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from specspan._support.messages import format_value
 from specspan.call import Scalar
 from specspan.decision import Action, Mode, Outcome, Verdict
-from specspan.policy.schema import Day, Entry, Line, OverrideEntry, refused
+from specspan.policy.schema import Day, Entry, Line, OverrideEntry, invalid_value
 from specspan.scope.scope import ArgumentLimit, ScopeOfAutonomy
 
-_UNSAID: Any = None
+_UNSET: Any = None
 """Default of a key that takes no null: pydantic leaves defaults unchecked."""
 
 
-def _chunks(value: Any) -> Any:
+def _split_chunks(value: Any) -> Any:
     """A text alone comes word by word."""
     return re.findall(r"\S*\s+|\S+", value) if isinstance(value, str) else value
 
 
-def _finding(value: Any) -> Any:
+def _parse_finding(value: Any) -> Any:
     """An outcome alone, or an outcome and more."""
     return value if isinstance(value, dict) else {"outcome": value}
 
 
-def _scalar(value: Any) -> Scalar:
+def _check_scalar(value: Any) -> Scalar:
     if not isinstance(value, (str, bool, int, float)):
-        raise refused(f"{format_value(value)} is no plain value", "Write text, a number, true or false.")
+        raise invalid_value(f"{format_value(value)} is no plain value", "Write text, a number, true or false.")
     return value
 
 
@@ -88,7 +88,7 @@ class ScopeEntry(Entry):
         try:
             _ = self.scope
         except (TypeError, ValueError) as error:
-            raise refused(f"this is no scope: {error}", "Correct the limits.") from error
+            raise invalid_value(f"this is no scope: {error}", "Correct the limits.") from error
         return self
 
 
@@ -97,7 +97,7 @@ class ContextEntry(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     __pydantic_extra__: dict[
-        str, Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "boolean", "number"]})]
+        str, Annotated[Any, BeforeValidator(_check_scalar), WithJsonSchema({"type": ["string", "boolean", "number"]})]
     ]
 
     conversation: str | None = None
@@ -115,8 +115,8 @@ class FindingEntry(Entry):
 class ExpectEntry(Entry):
     """What is expected of the decision; whatever is not mentioned may be anything."""
 
-    verdict: Verdict = cast(Verdict, _UNSAID)
-    action: Action = cast(Action, _UNSAID)
+    verdict: Verdict = cast(Verdict, _UNSET)
+    action: Action = cast(Action, _UNSET)
     """What is done."""
     would: Action | None = None
     """What enforce mode would do, where the mode is to observe."""
@@ -125,13 +125,13 @@ class ExpectEntry(Entry):
     reason: str | None = None
     handed_over: str | None = None
     """The text that reaches the application; null: none does."""
-    findings: dict[str, Annotated[FindingEntry, BeforeValidator(_finding)]] = Field(default_factory=dict)
+    findings: dict[str, Annotated[FindingEntry, BeforeValidator(_parse_finding)]] = Field(default_factory=dict)
     """By clause: an outcome, or an outcome and a reason."""
 
     @model_validator(mode="after")
     def _says_something(self) -> ExpectEntry:
         if not self.model_fields_set - {"findings"} and not self.findings:
-            raise refused("nothing is expected, so this test cannot fail", "Add 'verdict: …' or 'findings: …'.")
+            raise invalid_value("nothing is expected, so this test cannot fail", "Add 'verdict: …' or 'findings: …'.")
         return self
 
 
@@ -144,7 +144,9 @@ class CaseEntry(Entry):
     """What the user says, after ``messages``."""
     output: str | None = None
     """What the model answers."""
-    stream: Annotated[list[str] | None, BeforeValidator(_chunks), WithJsonSchema({"type": ["string", "array"]})] = None
+    stream: Annotated[
+        list[str] | None, BeforeValidator(_split_chunks), WithJsonSchema({"type": ["string", "array"]})
+    ] = None
     """In place of ``output``: what it answers chunk by chunk; a text alone comes word by word."""
     tool_calls: list[ToolCallEntry] = Field(default_factory=list)
     """What it wishes to call."""
@@ -161,9 +163,9 @@ class CaseEntry(Entry):
     @model_validator(mode="after")
     def _is_a_call(self) -> CaseEntry:
         if self.output is not None and self.stream is not None:
-            raise refused("'output' and 'stream' are both given", "Keep one: an answer is streamed or it is not.")
+            raise invalid_value("'output' and 'stream' are both given", "Keep one: an answer is streamed or it is not.")
         if not (self.messages or self.input or self.output or self.stream or self.tool_calls):
-            raise refused("there is no conversation", "Add 'input: …' or 'output: …'.")
+            raise invalid_value("there is no conversation", "Add 'input: …' or 'output: …'.")
         return self
 
 

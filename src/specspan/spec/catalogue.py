@@ -58,11 +58,11 @@ class Edition:
 def editions() -> Mapping[str, Edition]:
     """Every edition that is known, by digest, in the order they were published."""
     folder = resources.files("specspan.spec") / _FOLDER
-    read = [_edition(json.loads(file.read_text(encoding="utf-8"))) for file in folder.iterdir()]
+    read = [_parse_edition(json.loads(file.read_text(encoding="utf-8"))) for file in folder.iterdir()]
     return {edition.digest: edition for edition in sorted(read, key=lambda edition: edition.pin)}
 
 
-def pinned(reference: str) -> Edition | None:
+def find_edition(reference: str) -> Edition | None:
     """The edition that ``name@version`` means; None where it names nothing that the catalogue could know.
 
     Raises:
@@ -78,13 +78,13 @@ def pinned(reference: str) -> Edition | None:
     return versions[match["version"]]
 
 
-def nearest(spec: Spec) -> tuple[Edition, float] | None:
+def nearest_edition(spec: Spec) -> tuple[Edition, float] | None:
     """The edition that shares most with a spec, and the share of clauses that both have with one text and level.
 
     None where no edition shares any.
     """
-    mine = _facts(spec)
-    shares = {digest: _share(mine, edition.clauses) for digest, edition in editions().items()}
+    mine = _clause_facts(spec)
+    shares = {digest: _shared_fraction(mine, edition.clauses) for digest, edition in editions().items()}
     best = max(shares, key=lambda digest: shares[digest], default=None)
     return None if best is None or not shares[best] else (editions()[best], shares[best])
 
@@ -100,24 +100,24 @@ def describe(spec: Spec, *, version: str, date: str, size_bytes: int, url: str) 
         "size_bytes": size_bytes,
         "url": url,
         "ladder": list(spec.ladder),
-        "clauses": {id_: list(facts) for id_, facts in _facts(spec).items()},
+        "clauses": {id_: list(facts) for id_, facts in _clause_facts(spec).items()},
     }
 
 
-def _edition(read: dict[str, Any]) -> Edition:
+def _parse_edition(read: dict[str, Any]) -> Edition:
     clauses = {id_: (authority, digest) for id_, (authority, digest) in read["clauses"].items()}
     plain = {key: value for key, value in read.items() if key not in ("v", "ladder", "clauses")}
     return Edition(ladder=tuple(read["ladder"]), clauses=clauses, **plain)
 
 
-def _facts(spec: Spec) -> dict[str, tuple[str | None, str]]:
+def _clause_facts(spec: Spec) -> dict[str, tuple[str | None, str]]:
     return {
         clause.id: (clause.authority, sha256(clause.text.encode("utf-8", "surrogatepass")).hexdigest())
         for clause in spec.clauses.values()
     }
 
 
-def _share(mine: Mapping[str, tuple[str | None, str]], theirs: Mapping[str, tuple[str | None, str]]) -> float:
+def _shared_fraction(mine: Mapping[str, tuple[str | None, str]], theirs: Mapping[str, tuple[str | None, str]]) -> float:
     same = sum(1 for id_, facts in mine.items() if theirs.get(id_) == facts)
     return same / max(len(mine.keys() | theirs.keys()), 1)
 
@@ -153,31 +153,31 @@ def pull(
         data = _download(url, edition.size_bytes, timeout_s)
     except HTTPError as error:
         error.close()
-        raise _refused(url, f"the server answers {error.code}", "Look whether the address is right.") from error
+        raise _pull_error(url, f"the server answers {error.code}", "Look whether the address is right.") from error
     except (OSError, HTTPException) as error:
-        raise _refused(url, f"it cannot be downloaded: {error}", "Look at the network and its proxy.") from error
+        raise _pull_error(url, f"it cannot be downloaded: {error}", "Look at the network and its proxy.") from error
     digest = f"sha256:{sha256(data).hexdigest()}"
     if digest != edition.digest:
         message = f"what came has the digest {digest}, {edition.pin} has {edition.digest}"
-        raise _refused(url, message, "Do not use it; download it from where it was published.")
-    _write(data, target)
+        raise _pull_error(url, message, "Do not use it; download it from where it was published.")
+    _write_atomically(data, target)
 
 
 def _download(url: str, size_bytes: int, timeout_s: float) -> bytes:
     deadline_s = time.monotonic() + timeout_s
     request = Request(url, headers={"User-Agent": "specspan"})  # noqa: S310  _refuse_unsafe saw it
     data = bytearray()
-    with build_opener(_Redirects).open(request, timeout=timeout_s) as response:
+    with build_opener(_SafeRedirectHandler).open(request, timeout=timeout_s) as response:
         while chunk := response.read1(_CHUNK_BYTES):
             data += chunk
             if len(data) > size_bytes:
-                raise _refused(url, f"more than the {size_bytes} bytes that it has came", "Do not use that address.")
+                raise _pull_error(url, f"more than the {size_bytes} bytes that it has came", "Do not use that address.")
             if time.monotonic() > deadline_s:
-                raise _refused(url, f"it took longer than {timeout_s:g} s", "Try again later.")
+                raise _pull_error(url, f"it took longer than {timeout_s:g} s", "Try again later.")
     return bytes(data)
 
 
-class _Redirects(HTTPRedirectHandler):
+class _SafeRedirectHandler(HTTPRedirectHandler):
     """Follows only where it would have gone by itself."""
 
     def redirect_request(
@@ -194,10 +194,12 @@ def _refuse_unsafe(url: str) -> None:
     except ValueError:
         safe = False
     if not safe:
-        raise _refused(url, "this is no https address", "Give SPECSPAN_CATALOGUE_URL one that begins with 'https://'.")
+        raise _pull_error(
+            url, "this is no https address", "Give SPECSPAN_CATALOGUE_URL one that begins with 'https://'."
+        )
 
 
-def _write(data: bytes, target: Path) -> None:
+def _write_atomically(data: bytes, target: Path) -> None:
     """The file appears whole, or not at all."""
     temporary: str | None = None
     try:
@@ -210,8 +212,10 @@ def _write(data: bytes, target: Path) -> None:
         if temporary is not None:
             with suppress(OSError):
                 Path(temporary).unlink()
-        raise _refused(str(target), f"it cannot be written: {error.strerror}", "Name another file with -o.") from error
+        raise _pull_error(
+            str(target), f"it cannot be written: {error.strerror}", "Name another file with -o."
+        ) from error
 
 
-def _refused(source: str, message: str, remedy: str) -> SpecError:
+def _pull_error(source: str, message: str, remedy: str) -> SpecError:
     return SpecError(source, Problem(message, remedy))

@@ -11,10 +11,10 @@ from specspan.errors import Problem
 from specspan.spec.spec import Clause, Ladder
 
 _MAX_LEVEL = 6
-_RENAME = "Give this section another id."
+_RENAME_REMEDY = "Give this section another id."
 
 
-class Section(Protocol):
+class IdentifiedSection(Protocol):
     """A section, finished or not."""
 
     @property
@@ -25,7 +25,9 @@ class Section(Protocol):
     def line(self) -> int: ...
 
 
-def misfits(sections: Iterable[Section], ladder: Ladder, declare: str, rename: str = _RENAME) -> Iterator[Problem]:
+def find_inconsistencies(
+    sections: Iterable[IdentifiedSection], ladder: Ladder, declare: str, rename: str = _RENAME_REMEDY
+) -> Iterator[Problem]:
     """Ids that stand twice, and levels that the ladder lacks; ``declare`` and ``rename`` are remedies."""
     first: dict[str, int] = {}
     for section in sections:
@@ -40,24 +42,24 @@ def misfits(sections: Iterable[Section], ladder: Ladder, declare: str, rename: s
             yield Problem(message, remedy, section.line)
 
 
-def settled(clauses: Sequence[Clause], ladder: Ladder, problems: Problems) -> dict[str, Clause]:
+def resolve_clauses(clauses: Sequence[Clause], ladder: Ladder, problems: Problems) -> dict[str, Clause]:
     """The clauses by id, each with the level of its heading (0 is filled in from its parent's).
 
     Raises:
         ConfigurationError: of the kind that ``problems`` raises, naming everything that is wrong in the file.
     """
     declare = "Declare your own levels with 'ladder'."
-    problems.add_all(misfits(clauses, ladder, declare))
+    problems.add_all(find_inconsistencies(clauses, ladder, declare))
     problems.add_all(_duplicate_levels(ladder))
     by_id = {clause.id: clause for clause in clauses}
-    problems.add_all(_lost(by_id))
+    problems.add_all(_unknown_parents(by_id))
     problems.raise_if_any()
-    problems.add_all(_circles(by_id))
+    problems.add_all(_parent_circles(by_id))
     problems.raise_if_any()
     levels: dict[str, int] = {}
     for clause in clauses:
-        _level(clause, by_id, levels)
-    problems.add_all(_misplaced(by_id, levels))
+        _fill_levels(clause, by_id, levels)
+    problems.add_all(_invalid_levels(by_id, levels))
     problems.raise_if_any()
     return {id_: replace(clause, level=levels[id_]) for id_, clause in by_id.items()}
 
@@ -67,7 +69,7 @@ def _duplicate_levels(ladder: Ladder) -> Iterator[Problem]:
         yield Problem("the ladder names a level twice", "Name each level once, the strongest first.")
 
 
-def _lost(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
+def _unknown_parents(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
     """Parents that are no section of the document."""
     for clause in clauses.values():
         if clause.parent is not None and clause.parent not in clauses:
@@ -75,7 +77,7 @@ def _lost(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
             yield Problem(f"the parent {clause.parent!r} of {clause.id!r} is no section", remedy, clause.line)
 
 
-def _circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
+def _parent_circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
     """Chains of parents that come back to where they began: each is named once."""
     sound: set[str] = set()
     for start in clauses.values():
@@ -91,7 +93,7 @@ def _circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
         sound.update(chain)  # '|=' with keys would copy all of it, for every clause
 
 
-def _level(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str, int]) -> None:
+def _fill_levels(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str, int]) -> None:
     """Fill in the level of a clause and of those above it."""
     chain: list[Clause] = []
     at: Clause | None = clause
@@ -102,7 +104,7 @@ def _level(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str, int]
         levels[each.id] = each.level or (levels[each.parent] + 1 if each.parent is not None else 1)
 
 
-def _misplaced(clauses: Mapping[str, Clause], levels: Mapping[str, int]) -> Iterator[Problem]:
+def _invalid_levels(clauses: Mapping[str, Clause], levels: Mapping[str, int]) -> Iterator[Problem]:
     """Sections that stand no deeper than their parents, or too deep."""
     for clause in clauses.values():
         if levels[clause.id] > _MAX_LEVEL:

@@ -32,10 +32,10 @@ _VERDICT = re.compile(
 )
 _INNER = re.compile(r"<(?P<name>untrusted|settings)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\"){0,32})\s*>")
 # A message's own text has '&lt;' for '<': where one of these stands alone on a line, the message was not closed.
-_RUN_ON = re.compile(r"^[ \t*]*</?(?:system|developer|user|assistant|tool|comparison)\b[^>\n]*>", re.MULTILINE)
+_UNCLOSED = re.compile(r"^[ \t*]*</?(?:system|developer|user|assistant|tool|comparison)\b[^>\n]*>", re.MULTILINE)
 
 
-class BadConversation(Exception):
+class InvalidConversation(Exception):
     """A conversation that cannot be read."""
 
     def __init__(self, problem: Problem) -> None:
@@ -57,14 +57,14 @@ def read_conversation(text: str, line: int) -> Conversation:
     Raises:
         BadConversation: at the first thing that cannot be read; what follows it would be guesswork.
     """
-    scan = _Scan(text, line)
+    scan = _Scanner(text, line)
     turns: list[Turn] = []
     comparisons: list[Comparison] = []
     while (tag := scan.tag(turns)) is not None:
         if tag["end"]:
             raise scan.bad(f"{tag[0]} closes nothing", "Remove it, or open its element before it.", tag.start())
         if tag["name"] == "comparison":
-            comparisons.append(Comparison(_answers(scan, tag), len(turns)))
+            comparisons.append(Comparison(_read_answers(scan, tag), len(turns)))
         elif scan.verdict() is not None:
             raise scan.bad(f"a verdict stands outside a <comparison>, on {tag[0]}", "Put it in one.", tag.start())
         else:
@@ -72,7 +72,7 @@ def read_conversation(text: str, line: int) -> Conversation:
     return Conversation(tuple(turns), tuple(comparisons))
 
 
-def _answers(scan: _Scan, opening: re.Match[str]) -> tuple[Answer, ...]:
+def _read_answers(scan: _Scanner, opening: re.Match[str]) -> tuple[Answer, ...]:
     """The answers of a comparison, up to its end. A tool's message and what follows it continue an answer."""
     answers: list[tuple[list[Turn], Verdict | None]] = []
     stray: list[Turn] = []
@@ -84,19 +84,19 @@ def _answers(scan: _Scan, opening: re.Match[str]) -> tuple[Answer, ...]:
             return tuple(Answer(tuple(turns), verdict) for turns, verdict in answers)
         verdict = scan.verdict()
         turn = scan.element(tag)
-        if verdict is None and answers and _continues(answers[-1][0][-1], turn):
+        if verdict is None and answers and _continues_answer(answers[-1][0][-1], turn):
             answers[-1][0].append(turn)
         else:
             answers.append(([turn], verdict))
     raise scan.unclosed(opening)
 
 
-def _continues(before: Turn, turn: Turn) -> bool:
+def _continues_answer(before: Turn, turn: Turn) -> bool:
     """Whether a message without a verdict belongs to the answer before it; an assistant's next one stands alone."""
     return turn.role != "assistant" or before.role != "assistant"
 
 
-class _Scan:
+class _Scanner:
     """A place in a block, moving forward only."""
 
     def __init__(self, text: str, line: int) -> None:
@@ -104,11 +104,11 @@ class _Scan:
         self._line = line
         self._at = 0
 
-    def bad(self, message: str, remedy: str, at: int) -> BadConversation:
+    def bad(self, message: str, remedy: str, at: int) -> InvalidConversation:
         """What cannot be read, with the line of the document it stands on."""
-        return BadConversation(Problem(message, remedy, self._line + self._text.count("\n", 0, at)))
+        return InvalidConversation(Problem(message, remedy, self._line + self._text.count("\n", 0, at)))
 
-    def unclosed(self, opening: re.Match[str]) -> BadConversation:
+    def unclosed(self, opening: re.Match[str]) -> InvalidConversation:
         remedy = f"Close it with </{opening['name']}>; write '&lt;' for a '<' that is text."
         return self.bad(f"{opening[0]} is not closed", remedy, opening.start())
 
@@ -141,18 +141,18 @@ class _Scan:
         if words is None:
             remedy = "Write GOOD, BAD or OK, then '[#clause]', ', condition' and ': reason' as needed."
             raise self.bad("a comment behind an opening tag is no verdict", remedy, start)
-        return Verdict(words["label"], _words(words["reason"]), _words(words["condition"]), words["charged"])
+        return Verdict(words["label"], _phrase(words["reason"]), _phrase(words["condition"]), words["charged"])
 
     def element(self, opening: re.Match[str]) -> Turn:
         """The message behind its opening tag, up to its closing one."""
         role = opening["name"]
         close = f"</{role}>"
         end = self._text.find(close, self._at)
-        if end < 0 or _RUN_ON.search(self._text, self._at, end):
+        if end < 0 or _UNCLOSED.search(self._text, self._at, end):
             raise self.unclosed(opening)
         content, self._at = self._text[self._at : end], end + len(close)
         inner = self._inner(content, end - len(content))
-        return Turn(role, unescape(content.strip()), _attributes(opening["attributes"]), inner)
+        return Turn(role, unescape(content.strip()), _parse_attributes(opening["attributes"]), inner)
 
     def _inner(self, content: str, offset: int) -> tuple[Turn, ...]:
         """The elements inside a message's content."""
@@ -165,7 +165,7 @@ class _Scan:
                     f"{opening[0]} is not closed", f"Close it with </{opening['name']}>.", offset + opening.start()
                 )
             text = unescape(content[opening.end() : end].strip())
-            turns.append(Turn(opening["name"], text, _attributes(opening["attributes"])))
+            turns.append(Turn(opening["name"], text, _parse_attributes(opening["attributes"])))
             at = end
         return tuple(turns)
 
@@ -176,11 +176,11 @@ class _Scan:
         return end + len(what)
 
 
-def _attributes(text: str) -> dict[str, str]:
+def _parse_attributes(text: str) -> dict[str, str]:
     return {name: unescape(value) for name, value in _ATTRIBUTE.findall(text)}
 
 
-def _words(text: str | None) -> str | None:
+def _phrase(text: str | None) -> str | None:
     """A phrase of a verdict; None where it is absent or empty."""
     return (text or "").strip() or None
 
@@ -189,15 +189,15 @@ def _words(text: str | None) -> str | None:
 # ``settings``.
 
 
-Piece: TypeAlias = tuple[str, Turn | None]
+ContentPiece: TypeAlias = tuple[str, Turn | None]
 """A stretch of a message's text, and the element it is the inside of; None for the message's own words."""
 
 
-def pieces(turn: Turn) -> Iterator[Piece]:
+def split_content(turn: Turn) -> Iterator[ContentPiece]:
     """A message's text from its beginning to its end, without the tags of the elements in it."""
     rest = turn.content
     for inner in turn.inner:
-        opening, close = _opening(inner, rest), f"</{inner.role}>"
+        opening, close = _find_opening_tag(inner, rest), f"</{inner.role}>"
         end = -1 if opening is None else rest.find(close, opening.end())
         if opening is None or end < 0:
             break  # the element is not in the content as it would be written
@@ -207,7 +207,7 @@ def pieces(turn: Turn) -> Iterator[Piece]:
     yield rest, None
 
 
-def _opening(inner: Turn, text: str) -> re.Match[str] | None:
+def _find_opening_tag(inner: Turn, text: str) -> re.Match[str] | None:
     """The tag of an element as it stands in a message's text, where entities are decoded already."""
     attributes = "".join(rf"\s+{re.escape(name)}=\"{re.escape(value)}\"" for name, value in inner.attributes.items())
     return re.search(rf"<{re.escape(inner.role)}{attributes}\s*>", text)
@@ -227,60 +227,58 @@ def conversation_text(example: Example) -> str:
     for at, turn in enumerate((*example.turns, None)):
         for comparison in example.comparisons:
             if comparison.turn == at:
-                lines += _comparison(comparison)
+                lines += _comparison_lines(comparison)
         if turn is not None:
             if not turn.role and at and not example.turns[at - 1].role:
                 lines.append("<!-- -->")  # keeps one text between messages apart from the next
-            lines += _turn(turn)
+            lines += _turn_lines(turn)
     return "\n".join(lines)
 
 
-def _comparison(comparison: Comparison) -> Iterator[str]:
+def _comparison_lines(comparison: Comparison) -> Iterator[str]:
     yield "<comparison>"
     for answer in comparison.answers:
         verdict: Verdict | None = answer.verdict
         for turn in answer.turns:
-            yield from _turn(turn, verdict)
+            yield from _turn_lines(turn, verdict)
             verdict = None
     yield "</comparison>"
 
 
-def _turn(turn: Turn, verdict: Verdict | None = None) -> Iterator[str]:
-    content = _content(turn)
+def _turn_lines(turn: Turn, verdict: Verdict | None = None) -> Iterator[str]:
+    content = _escaped_content(turn)
     if not turn.role:
-        yield _edged(content, _EDGES)
+        yield _protect_edges(content, _EDGES)
         return
-    yield f"<{turn.role}{_attributes_conversation_text(turn)}>" + (f" <!-- {_verdict(verdict)} -->" if verdict else "")
-    yield _edged(content, None)
+    yield f"<{turn.role}{_escaped_attributes(turn)}>" + (f" <!-- {_verdict_text(verdict)} -->" if verdict else "")
+    yield _protect_edges(content, None)
     yield f"</{turn.role}>"
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict_text(verdict: Verdict) -> str:
     charged = f"[#{verdict.charged}]" if verdict.charged else ""
     condition = f", {verdict.condition}" if verdict.condition else ""
     reason = f": {verdict.reason}" if verdict.reason else ""
     return f"{verdict.label}{charged}{condition}{reason}"
 
 
-def _content(turn: Turn) -> str:
+def _escaped_content(turn: Turn) -> str:
     """What is inside a message: everything escaped but the tags of the elements in it."""
     return "".join(
-        _escaped(text)
-        if inner is None
-        else f"<{inner.role}{_attributes_conversation_text(inner)}>{_escaped(text)}</{inner.role}>"
-        for text, inner in pieces(turn)
+        _escape(text) if inner is None else f"<{inner.role}{_escaped_attributes(inner)}>{_escape(text)}</{inner.role}>"
+        for text, inner in split_content(turn)
     )
 
 
-def _attributes_conversation_text(turn: Turn) -> str:
-    return "".join(f' {name}="{_escaped(value).replace(chr(34), "&quot;")}"' for name, value in turn.attributes.items())
+def _escaped_attributes(turn: Turn) -> str:
+    return "".join(f' {name}="{_escape(value).replace(chr(34), "&quot;")}"' for name, value in turn.attributes.items())
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("\r", "&#13;")
 
 
-def _edged(text: str, edges: str | None) -> str:
+def _protect_edges(text: str, edges: str | None) -> str:
     """Text whose first and last characters are kept where they would be taken for layout."""
     if text and text != text.lstrip(edges):
         text = f"&#{ord(text[0])};{text[1:]}"
@@ -294,29 +292,29 @@ def _edged(text: str, edges: str | None) -> str:
 
 def example_text(example: Example) -> str:
     """Title, turns and answers in reading order, a paragraph each, with who speaks and the verdict before it."""
-    return "\n\n".join((example.title, *_parts(example)))
+    return "\n\n".join((example.title, *_paragraphs(example)))
 
 
-def _parts(example: Example) -> Iterator[str]:
+def _paragraphs(example: Example) -> Iterator[str]:
     for place, turn in enumerate((*example.turns, None)):
         for comparison in example.comparisons:
             if comparison.turn == place:
                 for answer in comparison.answers:
-                    yield from _answer(answer)
+                    yield from _answer_paragraphs(answer)
         if turn is not None:
-            yield _turn_example_text(turn)
+            yield _turn_paragraph(turn)
 
 
-def _answer(answer: Answer) -> Iterator[str]:
+def _answer_paragraphs(answer: Answer) -> Iterator[str]:
     verdict = answer.verdict
     if verdict is not None:
         charged = f"[#{verdict.charged}]" if verdict.charged else ""
         condition = f", {verdict.condition}" if verdict.condition else ""
         reason = f": {verdict.reason}" if verdict.reason else ""
         yield f"{verdict.label}{charged}{condition}{reason}"
-    yield from map(_turn_example_text, answer.turns)
+    yield from map(_turn_paragraph, answer.turns)
 
 
-def _turn_example_text(turn: Turn) -> str:
+def _turn_paragraph(turn: Turn) -> str:
     attributes = "".join(f' {name}="{value}"' for name, value in sorted(turn.attributes.items()))
     return f"{turn.role}{attributes}:\n{turn.content}" if turn.role else turn.content

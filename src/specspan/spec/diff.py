@@ -18,9 +18,9 @@ from specspan.spec.spec import Clause, Example, Spec
 LEAST_SIMILARITY = 0.75
 """From here on two clauses are suggested as one."""
 
-_RUN = 3  # words that must stand together in both for two clauses to be compared at all
-_SKETCH = 48  # of how many such runs, the ones with the smallest hashes
-_CROWD = 64  # pairs that share one run: beyond, it is a phrase of the house and tells nothing
+_RUN_WORDS = 3  # words that must stand together in both for two clauses to be compared at all
+_SKETCH_RUNS = 48  # of how many such runs, the ones with the smallest hashes
+_MAX_SHARED_PAIRS = 64  # pairs that share one run: beyond, it is a phrase of the house and tells nothing
 _WORD = re.compile(r"\w+")
 
 
@@ -36,14 +36,14 @@ class Rename:
     """Share of their words that both have, 0 to 1."""
 
 
-def renames(removed: Sequence[Clause], added: Sequence[Clause]) -> tuple[Rename, ...]:
+def find_renames(removed: Sequence[Clause], added: Sequence[Clause]) -> tuple[Rename, ...]:
     """The most alike pairs, each clause in one at most, in the order of ``removed``.
 
     Only pairs that share a run of words are compared, so that thousands on both sides cost little.
     """
     old_words, new_words = [_words(clause) for clause in removed], [_words(clause) for clause in added]
     old_counts, new_counts = list(map(Counter, old_words)), list(map(Counter, new_words))
-    alike = [(_similarity(old_counts[i], new_counts[j]), i, j) for i, j in _candidates(old_words, new_words)]
+    alike = [(_similarity(old_counts[i], new_counts[j]), i, j) for i, j in _candidate_pairs(old_words, new_words)]
     # The order does not depend on which side is which: pairs of one clause never tie.
     alike.sort(key=lambda pair: (-pair[0], abs(pair[1] - pair[2]), min(pair[1:])))
     chosen: dict[int, tuple[int, float]] = {}
@@ -65,41 +65,41 @@ def _similarity(old: Counter[str], new: Counter[str]) -> float:
     return round(2 * sum((old & new).values()) / (total or 1), 3)
 
 
-def _candidates(old: Sequence[Sequence[str]], new: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
+def _candidate_pairs(old: Sequence[Sequence[str]], new: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
     """Pairs that share a run of words that tells something."""
-    old_by_run, new_by_run = _by_run(old), _by_run(new)
+    old_by_run, new_by_run = _index_by_run(old), _index_by_run(new)
     return {
         (i, j)
         for run, places in old_by_run.items()
-        if len(places) * len(new_by_run.get(run, ())) <= _CROWD
+        if len(places) * len(new_by_run.get(run, ())) <= _MAX_SHARED_PAIRS
         for i in places
         for j in new_by_run.get(run, ())
     }
 
 
-def _by_run(texts: Sequence[Sequence[str]]) -> dict[int, list[int]]:
+def _index_by_run(texts: Sequence[Sequence[str]]) -> dict[int, list[int]]:
     places: dict[int, list[int]] = defaultdict(list)
     for place, words in enumerate(texts):
-        for run in sorted(set(_runs(words)))[:_SKETCH]:
+        for run in sorted(set(_hash_runs(words)))[:_SKETCH_RUNS]:
             places[run].append(place)
     return places
 
 
-def _runs(words: Sequence[str]) -> Iterator[int]:
+def _hash_runs(words: Sequence[str]) -> Iterator[int]:
     """A hash for every run of words; one for the whole where there are fewer."""
-    for start in range(max(1, len(words) - _RUN + 1)):
-        yield crc32(" ".join(words[start : start + _RUN]).encode())
+    for start in range(max(1, len(words) - _RUN_WORDS + 1)):
+        yield crc32(" ".join(words[start : start + _RUN_WORDS]).encode())
 
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
+class Change(Generic[Value]):
     """A value before and after."""
 
-    old: T
-    new: T
+    old: Value
+    new: Value
 
 
 class Aspect(str, Enum):
@@ -190,14 +190,14 @@ def diff(old: Spec, new: Spec) -> SpecDiff:
         added=added,
         removed=removed,
         changed=tuple(change for one, other in pairs if (change := _clause_change(one, other))),
-        renames=renames(removed, added),
+        renames=find_renames(removed, added),
         ladder=None if old.ladder == new.ladder else Change(old.ladder, new.ladder),
         reordered=[id_ for id_ in old.clauses if id_ in new.clauses] != [clause.id for clause, _ in pairs],
     )
 
 
 def _clause_change(old: Clause, new: Clause) -> ClauseChange | None:
-    old_examples, new_examples = _unplaced(old.examples), _unplaced(new.examples)
+    old_examples, new_examples = _without_lines(old.examples), _without_lines(new.examples)
     aspects = [aspect for aspect in Aspect if getattr(old, aspect.value) != getattr(new, aspect.value)]
     if old_examples == new_examples and Aspect.EXAMPLES in aspects:
         aspects.remove(Aspect.EXAMPLES)  # they only stand on other lines
@@ -208,18 +208,18 @@ def _clause_change(old: Clause, new: Clause) -> ClauseChange | None:
     return ClauseChange(old, new, tuple(aspects), _examples_diff(old.examples, new.examples))
 
 
-def _unplaced(examples: Sequence[Example]) -> list[Example]:
+def _without_lines(examples: Sequence[Example]) -> list[Example]:
     """Examples without the lines they stand on."""
     return [replace(example, line=0) for example in examples]
 
 
 def _examples_diff(old: Sequence[Example], new: Sequence[Example]) -> ExamplesDiff:
     """Pairs are found by what is surest: the whole example, then its title, then its content."""
-    removed, added = dict(enumerate(_unplaced(old))), dict(enumerate(_unplaced(new)))
+    removed, added = dict(enumerate(_without_lines(old))), dict(enumerate(_without_lines(new)))
     changed: list[tuple[int, int]] = []
-    _paired(removed, added, lambda example: example)
-    changed += _paired(removed, added, lambda example: example.title)
-    changed += _paired(removed, added, lambda example: (example.turns, example.comparisons))
+    _take_pairs(removed, added, lambda example: example)
+    changed += _take_pairs(removed, added, lambda example: example.title)
+    changed += _take_pairs(removed, added, lambda example: (example.turns, example.comparisons))
     return ExamplesDiff(
         added=tuple(new[j] for j in added),
         removed=tuple(old[i] for i in removed),
@@ -231,7 +231,7 @@ def _examples_diff(old: Sequence[Example], new: Sequence[Example]) -> ExamplesDi
     )
 
 
-def _paired(
+def _take_pairs(
     old: dict[int, Example], new: dict[int, Example], key: Callable[[Example], object]
 ) -> list[tuple[int, int]]:
     """Take pairs of one key out of both, the first with the first."""
@@ -247,13 +247,13 @@ def _paired(
     return pairs
 
 
-def likenesses(found: SpecDiff) -> dict[str, tuple[str, float]]:
+def similar_clauses(found: SpecDiff) -> dict[str, tuple[str, float]]:
     """For each removed or added clause that looks like one on the other side, that one's id and the similarity."""
     alike = {one.old: (one.new, one.similarity) for one in found.renames}
     return {**alike, **{one.new: (one.old, one.similarity) for one in found.renames}}
 
 
-def by_place(found: SpecDiff) -> Iterator[Clause | ClauseChange]:
+def in_document_order(found: SpecDiff) -> Iterator[Clause | ClauseChange]:
     """Everything that was added, removed or changed, as one reads: a removed clause behind the one it stood behind."""
     behind: dict[str | None, list[Clause]] = {}
     last: str | None = None

@@ -20,10 +20,10 @@ def diff_to_json(found: SpecDiff) -> dict[str, Any]:
     return {
         "v": FORM,
         "type": "spec_diff",
-        "old": _identity(found.old),
-        "new": _identity(found.new),
+        "old": _spec_identity(found.old),
+        "new": _spec_identity(found.new),
         "ladder": found.ladder and {"old": list(found.ladder.old), "new": list(found.ladder.new)},
-        "counts": counts(found),
+        "counts": diff_counts(found),
         "reordered": found.reordered,
         "added": [_clause(clause) for clause in found.added],
         "removed": [_clause(clause) for clause in found.removed],
@@ -32,14 +32,14 @@ def diff_to_json(found: SpecDiff) -> dict[str, Any]:
     }
 
 
-def counts(found: SpecDiff) -> dict[str, int]:
+def diff_counts(found: SpecDiff) -> dict[str, int]:
     """How many clauses were added, removed and changed, and in what."""
     whole = {"added": len(found.added), "removed": len(found.removed), "changed": len(found.changed)}
     aspects = {aspect.value: sum(1 for _ in found.with_aspect(aspect)) for aspect in Aspect}
     return {**whole, "unchanged": found.unchanged, **aspects}
 
 
-def _identity(spec: Spec) -> dict[str, Any]:
+def _spec_identity(spec: Spec) -> dict[str, Any]:
     return {"id": spec.id, "version": spec.version, "digest": spec.digest, "source": spec.source}
 
 

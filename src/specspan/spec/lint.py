@@ -23,7 +23,7 @@ _MOST_COMPARED = 20
 """So many unknown ids are compared with all that there are; comparing takes time."""
 
 
-class Grade(str, Enum):
+class LintGrade(str, Enum):
     """How much a finding matters, most first."""
 
     ERROR = "error"
@@ -35,10 +35,10 @@ class Grade(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lint:
+class LintFinding:
     """One finding."""
 
-    grade: Grade
+    grade: LintGrade
     rule: str
     """A code from a closed set, such as ``dangling_reference``."""
     message: str
@@ -50,17 +50,17 @@ class Lint:
 
 
 @dataclass(frozen=True, slots=True)
-class Linted:
+class LintResult:
     """A file that was looked at."""
 
     source: str
-    findings: tuple[Lint, ...]
+    findings: tuple[LintFinding, ...]
     """In the order of lines."""
     spec: Spec | None
     """None where the reader refuses it; then only what it refuses is found."""
 
 
-def lint_file(path: str | os.PathLike[str]) -> Linted:
+def lint_file(path: str | os.PathLike[str]) -> LintResult:
     """Look at a spec's file.
 
     Raises:
@@ -72,11 +72,11 @@ def lint_file(path: str | os.PathLike[str]) -> Linted:
     except SpecError as error:
         if all(problem.line is None for problem in error.problems):
             raise  # not this or that line: it is no spec
-        return Linted(error.source, _ordered(_refused(problem) for problem in error.problems), None)
-    return Linted(spec.source, lint(spec, text), spec)
+        return LintResult(error.source, _sorted_by_line(_refusal(problem) for problem in error.problems), None)
+    return LintResult(spec.source, lint_spec(spec, text), spec)
 
 
-def lint(spec: Spec, text: str) -> tuple[Lint, ...]:
+def lint_spec(spec: Spec, text: str) -> tuple[LintFinding, ...]:
     """Look at a spec that was read.
 
     Args:
@@ -85,88 +85,95 @@ def lint(spec: Spec, text: str) -> tuple[Lint, ...]:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     parents = {clause.parent for clause in spec.clauses.values()}
-    found: list[Lint] = [*_footnotes(spec, text), *_dangling(spec, text)]
+    found: list[LintFinding] = [*_undefined_footnotes(spec, text), *_dangling_references(spec, text)]
     for clause in spec.clauses.values():
-        found += _label(spec, clause, opens_chapter=clause.id in parents)
-        found += _says_nothing(clause)
-    return _ordered(found)
+        found += _label_findings(spec, clause, opens_chapter=clause.id in parents)
+        found += _empty_clauses(clause)
+    return _sorted_by_line(found)
 
 
-def _refused(problem: Problem) -> Lint:
-    return Lint(Grade.ERROR, "refused", problem.message, problem.remedy, problem.line)
+def _refusal(problem: Problem) -> LintFinding:
+    return LintFinding(LintGrade.ERROR, "refused", problem.message, problem.remedy, problem.line)
 
 
-def _ordered(found: Iterable[Lint]) -> tuple[Lint, ...]:
+def _sorted_by_line(found: Iterable[LintFinding]) -> tuple[LintFinding, ...]:
     return tuple(sorted(found, key=lambda lint: lint.line or 0))
 
 
-def _dangling(spec: Spec, text: str) -> Iterator[Lint]:
+def _dangling_references(spec: Spec, text: str) -> Iterator[LintFinding]:
     """References to clauses that are not there: in prose, in example titles and in verdicts."""
     missing = [
         (clause, id_) for clause in spec.clauses.values() for id_ in clause.references if id_ not in spec.clauses
     ]
-    lines = _lines_of(_MENTION, text) if missing else {}
+    lines = _line_numbers(_MENTION, text) if missing else {}
     for n, (clause, id_) in enumerate(missing):
         message = f"{clause.id!r} refers to {id_!r}, which is no section"
         remedy = "Correct it, or write the section it means."
         if n < _MOST_COMPARED:
             remedy = did_you_mean(id_, spec.clauses, remedy)
-        line = _after(lines.get(id_, []), clause.line)
-        yield Lint(Grade.ERROR, "dangling_reference", message, remedy, line, clause.id)
+        line = _first_line_from(lines.get(id_, []), clause.line)
+        yield LintFinding(LintGrade.ERROR, "dangling_reference", message, remedy, line, clause.id)
 
 
-def _label(spec: Spec, clause: Clause, *, opens_chapter: bool) -> Iterator[Lint]:
+def _label_findings(spec: Spec, clause: Clause, *, opens_chapter: bool) -> Iterator[LintFinding]:
     """A label that is missing, or one that is stronger than that of the section around it."""
     if clause.authority is None:
         if _INSTRUCTS.search(clause.text):
             # What opens a chapter speaks of the sections in it, which have levels of their own: often meant so.
-            grade = Grade.NOTE if opens_chapter else Grade.WARNING
+            grade = LintGrade.NOTE if opens_chapter else LintGrade.WARNING
             message = f"{clause.id!r} gives instructions but has no authority, so it binds nobody"
-            yield Lint(grade, "unlabelled", message, "Give it one if it is to bind.", clause.line, clause.id)
+            yield LintFinding(grade, "unlabelled", message, "Give it one if it is to bind.", clause.line, clause.id)
         return
     parent = spec.clauses.get(clause.parent or "")
     if parent and parent.authority and spec.rank(clause.authority) < spec.rank(parent.authority):
         message = f"{clause.id!r} ({clause.authority}) is stronger than {parent.id!r} ({parent.authority}) around it"
         remedy = "See whether both labels are meant."
-        yield Lint(Grade.WARNING, "stronger_than_parent", message, remedy, clause.line, clause.id)
+        yield LintFinding(LintGrade.WARNING, "stronger_than_parent", message, remedy, clause.line, clause.id)
 
 
-def _says_nothing(clause: Clause) -> Iterator[Lint]:
+def _empty_clauses(clause: Clause) -> Iterator[LintFinding]:
     if clause.authority is not None and not clause.text.strip() and not clause.examples:
         message = f"{clause.id!r} binds and says nothing"
-        yield Lint(
-            Grade.WARNING, "empty_clause", message, "Write its text, or take its level away.", clause.line, clause.id
+        yield LintFinding(
+            LintGrade.WARNING,
+            "empty_clause",
+            message,
+            "Write its text, or take its level away.",
+            clause.line,
+            clause.id,
         )
 
 
-def _footnotes(spec: Spec, text: str) -> Iterator[Lint]:
+def _undefined_footnotes(spec: Spec, text: str) -> Iterator[LintFinding]:
     """Marks of footnotes that are defined nowhere: one finding each, or one for all where a document defines none."""
-    defined = {mark for clause in spec.clauses.values() for mark in _FOOTNOTE_DEFINED.findall(_prose(clause))}
+    defined = {mark for clause in spec.clauses.values() for mark in _FOOTNOTE_DEFINED.findall(_markdown_text(clause))}
     first: dict[str, Clause] = {}
     for clause in spec.clauses.values():
-        for mark in _FOOTNOTE.findall(_prose(clause)):
+        for mark in _FOOTNOTE.findall(_markdown_text(clause)):
             if mark not in defined:
                 first.setdefault(mark, clause)
     if not first:
         return
-    lines = _lines_of(_FOOTNOTE, text)
+    lines = _line_numbers(_FOOTNOTE, text)
     if not defined:
         mark, clause = next(iter(first.items()))
         message = f"{len(first)} footnote marks are defined nowhere, '[^{mark}]' the first of them"
         remedy = "Define them, or leave them if the notes live elsewhere."
-        yield Lint(Grade.NOTE, "undefined_footnote", message, remedy, _after(lines.get(mark, []), clause.line))
+        yield LintFinding(
+            LintGrade.NOTE, "undefined_footnote", message, remedy, _first_line_from(lines.get(mark, []), clause.line)
+        )
         return
     for mark, clause in first.items():
         message, remedy = f"'[^{mark}]' is defined nowhere", f"Write '[^{mark}]: …' on a line of its own."
-        line = _after(lines.get(mark, []), clause.line)
-        yield Lint(Grade.WARNING, "undefined_footnote", message, remedy, line, clause.id)
+        line = _first_line_from(lines.get(mark, []), clause.line)
+        yield LintFinding(LintGrade.WARNING, "undefined_footnote", message, remedy, line, clause.id)
 
 
-def _prose(clause: Clause) -> str:
+def _markdown_text(clause: Clause) -> str:
     return f"{clause.text}\n\n{clause.commentary}"
 
 
-def _lines_of(what: re.Pattern[str], text: str) -> dict[str, list[int]]:
+def _line_numbers(what: re.Pattern[str], text: str) -> dict[str, list[int]]:
     """The lines on which each name stands that ``what`` finds."""
     lines: dict[str, list[int]] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -175,7 +182,7 @@ def _lines_of(what: re.Pattern[str], text: str) -> dict[str, list[int]]:
     return lines
 
 
-def _after(lines: list[int], start: int) -> int:
+def _first_line_from(lines: list[int], start: int) -> int:
     """The first of ``lines`` from ``start`` on; ``start`` where there is none."""
     at = bisect_left(lines, start)
     return lines[at] if at < len(lines) else start

@@ -67,7 +67,7 @@ class Block:
         return "\n".join(_dedent(line) for line in self.lines[1:]).strip("\n")
 
 
-def blocks(text: str, problems: Problems, *, first_line: int = 1) -> Iterator[Block]:
+def split_blocks(text: str, problems: Problems, *, first_line: int = 1) -> Iterator[Block]:
     """Every block of ``text`` in order, HTML comments left out; what is broken is added to ``problems``."""
     lines = text.split("\n")
     at = found = headings = 0
@@ -75,7 +75,7 @@ def blocks(text: str, problems: Problems, *, first_line: int = 1) -> Iterator[Bl
         if not lines[at].strip():
             at += 1
             continue
-        block, end = _block(lines, at, first_line, problems)
+        block, end = _read_block(lines, at, first_line, problems)
         if block is not None:
             found, headings = found + 1, headings + (block.kind is BlockKind.HEADING)
             if found > MAX_BLOCKS or headings > MAX_HEADINGS:
@@ -85,43 +85,45 @@ def blocks(text: str, problems: Problems, *, first_line: int = 1) -> Iterator[Bl
         at = end
 
 
-def _block(lines: list[str], at: int, first_line: int, problems: Problems) -> tuple[Block | None, int]:
+def _read_block(lines: list[str], at: int, first_line: int, problems: Problems) -> tuple[Block | None, int]:
     """The block that begins at line ``at`` (None for a comment), and the line after it."""
     line, number = lines[at], at + first_line
     if _HEADING.match(line):
         return Block(BlockKind.HEADING, number, (line,)), at + 1
-    if fence := _opening(line):
-        return _fence(lines, at, number, fence, problems)
+    if fence := _opening_fence(line):
+        return _read_fence(lines, at, number, fence, problems)
     if _COMMENT.match(line):
-        return None, _after_comment(lines, at, number, problems)
+        return None, _skip_comment(lines, at, number, problems)
     if admonition := _ADMONITION.match(line):
-        end = _indented_until(lines, at + 1)
+        end = _end_of_indented(lines, at + 1)
         return Block(BlockKind.ADMONITION, number, tuple(lines[at:end]), admonition[1]), end
     end = at + 1
-    while end < len(lines) and lines[end].strip() and not _interrupts(lines[end]):
+    while end < len(lines) and lines[end].strip() and not _ends_paragraph(lines[end]):
         end += 1
     kind = BlockKind.EXAMPLE if _EXAMPLE.match(line) else BlockKind.PARAGRAPH
     return Block(kind, number, tuple(lines[at:end])), end
 
 
-def _interrupts(line: str) -> bool:
+def _ends_paragraph(line: str) -> bool:
     """Whether a paragraph ends before this line."""
     return bool(
         _HEADING.match(line)
-        or _opening(line)
+        or _opening_fence(line)
         or _COMMENT.match(line)
         or _ADMONITION.match(line)
         or _EXAMPLE.match(line)
     )
 
 
-def _opening(line: str) -> re.Match[str] | None:
+def _opening_fence(line: str) -> re.Match[str] | None:
     """The fence that opens on this line. A backtick fence has no backtick behind it: that is inline code."""
     fence = _FENCE.match(line)
     return None if fence is None or (fence[1][0] == "`" and "`" in fence[2]) else fence
 
 
-def _fence(lines: list[str], at: int, number: int, opening: re.Match[str], problems: Problems) -> tuple[Block, int]:
+def _read_fence(
+    lines: list[str], at: int, number: int, opening: re.Match[str], problems: Problems
+) -> tuple[Block, int]:
     mark, info = opening[1], opening[2].strip()
     empty = Block(BlockKind.FENCE, number, (lines[at], mark), info)
     for end in range(at + 1, len(lines)):
@@ -133,17 +135,17 @@ def _fence(lines: list[str], at: int, number: int, opening: re.Match[str], probl
         if mark[0] == "~" and inner[2].strip() == info:
             # To CommonMark this line is content. Then a fence that somebody forgot to close would swallow
             # everything up to the end of the next one, headings included, and nobody would be told.
-            problems.add(_unclosed(mark, number, f"before the next one opens on line {number + end - at}"))
+            problems.add(_unclosed_fence(mark, number, f"before the next one opens on line {number + end - at}"))
             return empty, end
-    problems.add(_unclosed(mark, number, "before the document ends"))
+    problems.add(_unclosed_fence(mark, number, "before the document ends"))
     return empty, len(lines)
 
 
-def _unclosed(mark: str, number: int, where: str) -> Problem:
+def _unclosed_fence(mark: str, number: int, where: str) -> Problem:
     return Problem(f"the fence {mark!r} is not closed {where}", f"Close it with a line {mark!r}.", number)
 
 
-def _after_comment(lines: list[str], at: int, number: int, problems: Problems) -> int:
+def _skip_comment(lines: list[str], at: int, number: int, problems: Problems) -> int:
     """The line after the comment that opens at ``at``; text behind its end stays, as a line of its own."""
     start = lines[at].index("<!--") + 4
     for end in range(at, len(lines)):
@@ -159,7 +161,7 @@ def _after_comment(lines: list[str], at: int, number: int, problems: Problems) -
     return len(lines)
 
 
-def _indented_until(lines: Sequence[str], at: int) -> int:
+def _end_of_indented(lines: Sequence[str], at: int) -> int:
     """One past the last line of the indented run at ``at``; blank lines belong to it when more of it follows."""
     end = at
     for index in range(at, len(lines)):
@@ -179,7 +181,7 @@ def _dedent(line: str) -> str:
 # its id, version and ladder.
 
 
-_KEYS = ("id", "version", "ladder")
+_FRONT_MATTER_KEYS = ("id", "version", "ladder")
 """Those that every document may have."""
 _MAX_CHARS = 65_536
 _OPENS = re.compile(r"---[ \t]*\n")
@@ -202,7 +204,7 @@ class FrontMatter:
     """How many lines stand before that."""
 
 
-def front_matter(text: str, problems: Problems, *, more: tuple[str, ...] = ()) -> FrontMatter:
+def read_front_matter(text: str, problems: Problems, *, more: tuple[str, ...] = ()) -> FrontMatter:
     """The front matter of a document, nothing where it has none; what is broken is added to ``problems``.
 
     ``more`` are keys that the format has beside those of every format.
@@ -216,8 +218,8 @@ def front_matter(text: str, problems: Problems, *, more: tuple[str, ...] = ()) -
         problems.add(Problem(f"the front matter is not closed within {_MAX_CHARS} characters", remedy, 1))
         return FrontMatter()
     declared: dict[str, Ladder] = {}
-    for key, value, line in _entries(text[opens.end() : closes.start()], problems):
-        if problem := _problem(key, value, line, declared, (*_KEYS, *more)):
+    for key, value, line in _front_matter_entries(text[opens.end() : closes.start()], problems):
+        if problem := _entry_problem(key, value, line, declared, (*_FRONT_MATTER_KEYS, *more)):
             problems.add(problem)
         else:
             declared[key] = value
@@ -227,7 +229,7 @@ def front_matter(text: str, problems: Problems, *, more: tuple[str, ...] = ()) -
     return FrontMatter(id_, version, declared.get("ladder"), authority, end, text.count("\n", 0, end))
 
 
-def _entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, int]]:
+def _front_matter_entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, int]]:
     """Key, words and line of each entry. Words stay as written: a version ``1.10`` is no number, a date no date."""
     try:
         top = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
@@ -249,7 +251,9 @@ def _entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, 
         yield str(key.value), words, key.start_mark.line + 2
 
 
-def _problem(key: str, words: Ladder, line: int, declared: dict[str, Ladder], known: tuple[str, ...]) -> Problem | None:
+def _entry_problem(
+    key: str, words: Ladder, line: int, declared: dict[str, Ladder], known: tuple[str, ...]
+) -> Problem | None:
     """What is wrong with one entry; None when nothing is."""
     if key not in known:
         remedy = did_you_mean(key, known, f"Known are {', '.join(known)}.")

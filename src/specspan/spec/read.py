@@ -15,7 +15,7 @@ from typing import Protocol
 from specspan._support import plugins
 from specspan._support.files import read_text_file
 from specspan.errors import Problem, SpecError
-from specspan.spec.catalogue import Edition, editions, pinned
+from specspan.spec.catalogue import Edition, editions, find_edition
 from specspan.spec.spec import Spec
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -62,7 +62,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         raise SpecError(file.source, Problem("this file is empty", "Give the text of a spec."))
     for reader in _readers():
         if reader.reads(text):
-            return _named(reader.read(text, origin))
+            return _with_published_name(reader.read(text, origin))
     raise SpecError(
         file.source,
         Problem(
@@ -72,7 +72,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
     )
 
 
-def _named(spec: Spec) -> Spec:
+def _with_published_name(spec: Spec) -> Spec:
     """A published text has the name and version it was published under, whatever its file is called."""
     edition = editions().get(spec.digest)
     return spec if edition is None else replace(spec, id=edition.name, version=edition.version)
@@ -87,7 +87,7 @@ def _readers() -> Iterator[SpecReader]:
 # MERGED sniff: Which kind of text a file holds, told from how it begins.
 
 
-class Kind(Enum):
+class TextKind(Enum):
     """A kind of text."""
 
     JSON = "json"
@@ -105,24 +105,24 @@ _JSON_TOP = re.compile(r"\s*\{\s*[\"}]")
 _CLAUSES = re.compile(r"^(?:[\"']?clauses[\"']?[ \t]*:|---[ \t]*$)", re.MULTILINE)
 
 
-def kind_of(text: str) -> Kind:
+def classify_text(text: str) -> TextKind:
     """The kind of ``text``. Quick: nothing is parsed."""
     if _JSON_TOP.match(text):
         start = text.lstrip()
         first, _, rest = start.partition("\n")
         alone = first.rstrip().endswith("}") and (rest.strip() or '"clauses"' not in first)
-        return Kind.JSONL if alone else Kind.JSON
+        return TextKind.JSONL if alone else TextKind.JSON
     begins = 0
     while before := _BEFORE_TOP.match(text, begins):
         begins = before.end()
     if _YAML_TOP.match(text, begins) is None:
-        return Kind.PROSE
+        return TextKind.PROSE
     # A mark above the first key ends nothing; one below it ends front matter.
     clauses = _CLAUSES.search(text, begins)
-    return Kind.PROSE if clauses is None or clauses[0].startswith("---") else Kind.YAML
+    return TextKind.PROSE if clauses is None or clauses[0].startswith("---") else TextKind.YAML
 
 
-def has_ids(text: str) -> bool:
+def has_heading_ids(text: str) -> bool:
     """Whether a heading carries an id as in ``## Title {#id}``."""
     return _ID_HEADING.search(text) is not None
 
@@ -147,12 +147,16 @@ def find_spec(reference: str, folder: Path, environ: Mapping[str, str] = os.envi
     Raises:
         SpecError: the catalogue knows the name and no such version, or the edition is nowhere on this machine.
     """
-    edition = pinned(reference)
+    edition = find_edition(reference)
     if edition is None:
         return folder / reference
-    folders = [*map(Path, filter(None, environ.get("SPECSPAN_SPECS", "").split(os.pathsep))), folder, cache(environ)]
-    for file in _candidates(folders, edition):
-        if _is(edition, file):
+    folders = [
+        *map(Path, filter(None, environ.get("SPECSPAN_SPECS", "").split(os.pathsep))),
+        folder,
+        cache_folder(environ),
+    ]
+    for file in _candidate_files(folders, edition):
+        if _holds_edition(edition, file):
             return file
     looked = ", ".join(str(each) for each in folders)
     raise SpecError(
@@ -164,29 +168,29 @@ def find_spec(reference: str, folder: Path, environ: Mapping[str, str] = os.envi
     )
 
 
-def cache(environ: Mapping[str, str] = os.environ) -> Path:
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder that pulled specs are put in, below ``XDG_CACHE_HOME``."""
     home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
     return Path(home) / "specspan" / "specs"
 
 
-def file_name(edition: Edition) -> str:
+def edition_file_name(edition: Edition) -> str:
     """What the file of an edition is called in the cache."""
     return f"{edition.pin}.md"
 
 
-def _candidates(folders: list[Path], edition: Edition) -> Iterator[Path]:
+def _candidate_files(folders: list[Path], edition: Edition) -> Iterator[Path]:
     """Files that may hold an edition: its own name first, then whatever is as long as it is."""
     for folder in folders:
         for inner in (folder, folder / edition.name):
-            yield inner / file_name(edition)
+            yield inner / edition_file_name(edition)
             try:
                 yield from sorted(islice(inner.glob("*.md"), _MAX_FILES))
             except OSError:
                 continue  # a folder that cannot be read holds nothing for us
 
 
-def _is(edition: Edition, file: Path) -> bool:
+def _holds_edition(edition: Edition, file: Path) -> bool:
     try:
         if file.stat().st_size != edition.size_bytes:
             return False

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from specspan._support.messages import Problems, did_you_mean
 from specspan.errors import Problem
-from specspan.spec.conversation import BadConversation, Conversation, read_conversation
+from specspan.spec.conversation import Conversation, InvalidConversation, read_conversation
 from specspan.spec.markdown import Block, BlockKind
 from specspan.spec.spec import Clause, Example, slug
 
@@ -40,10 +40,10 @@ def read_heading(written: str, line: int, problems: Problems) -> Heading:
     """The heading on a line; what is wrong with it is added to ``problems``, and a stand-in id goes on from there."""
     marks = written.lstrip(" ")
     level = len(marks) - len(marks.lstrip("#"))
-    title, block = _split(marks[level:].strip())
+    title, block = _split_attributes(marks[level:].strip())
     found: dict[str, str] = {}
     for token in _TOKEN.finditer(block or ""):  # one after another: a line may have a million
-        key, value, problem = _attribute(token[0])
+        key, value, problem = _read_attribute(token[0])
         if problem is None and key in found:
             problem = Problem(f"{title!r} has {key} twice", "Keep one of them.")
         if problem is not None:
@@ -51,12 +51,12 @@ def read_heading(written: str, line: int, problems: Problems) -> Heading:
         if key:
             found.setdefault(key, value)
     if "id" not in found:
-        problems.add(_without_id(title, block, line))
+        problems.add(_missing_id(title, block, line))
     tags, references = (tuple(filter(None, found.get(key, "").split(","))) for key in ("tags", "references"))
     return Heading(level, title, line, found.get("id", f"line {line}"), found.get("authority"), tags, references)
 
 
-def _split(text: str) -> tuple[str, str | None]:
+def _split_attributes(text: str) -> tuple[str, str | None]:
     """Title and what stands in the braces at the end; None without braces."""
     block = None
     if text.endswith("}") and "{" in text:
@@ -68,7 +68,7 @@ def _split(text: str) -> tuple[str, str | None]:
     return text, block
 
 
-def _attribute(token: str) -> tuple[str, str, Problem | None]:
+def _read_attribute(token: str) -> tuple[str, str, Problem | None]:
     """Key and value of one attribute, and what is wrong with it; an empty key where it has none that is known."""
     if token.startswith("#"):
         if _ID.fullmatch(token, 1):
@@ -84,7 +84,7 @@ def _attribute(token: str) -> tuple[str, str, Problem | None]:
     return "", "", Problem(f"unknown attribute {key!r}", remedy)
 
 
-def _without_id(title: str, block: str | None, line: int) -> Problem:
+def _missing_id(title: str, block: str | None, line: int) -> Problem:
     if block is None and "{" in title:
         return Problem(
             f"the attributes of {title!r} do not end the line",
@@ -97,7 +97,7 @@ def _without_id(title: str, block: str | None, line: int) -> Problem:
 MAX_TAGS = 300_000
 """A document whose conversations have more is refused before it takes memory; the Model Spec has two thousand."""
 
-_REFERENCE = re.compile(r"\]\(#([\w.:-]+)\)")
+_REFERENCE_LINK = re.compile(r"\]\(#([\w.:-]+)\)")
 
 
 @dataclass(slots=True)
@@ -117,29 +117,29 @@ class Section:
         else:
             self.text.append(block.text)
         if block.kind is not BlockKind.FENCE:
-            self.references += _REFERENCE.findall(block.text)
+            self.references += _REFERENCE_LINK.findall(block.text)
 
     def take_example(self, title: Block, fence: Block, problems: Problems) -> None:
         """Take in an example: what announces it, and its conversation."""
         try:
             conversation = read_conversation(fence.body, fence.line + 1)
-        except BadConversation as error:
+        except InvalidConversation as error:
             problems.add(error.problem)
             return
         words = " ".join(title.text.split()).removeprefix("**Example**:").removeprefix("**Example:**").strip()
         self.examples.append(Example(words, conversation.turns, conversation.comparisons, title.line))
-        self.references += _REFERENCE.findall(title.text)
-        self.references += _mentioned(conversation)
+        self.references += _REFERENCE_LINK.findall(title.text)
+        self.references += _clauses_in_verdicts(conversation)
 
 
-def sections_of(
+def build_sections(
     found: list[Block], heading: Callable[[str, int, Problems], Heading], problems: Problems
 ) -> list[Section]:
     """Every section with what stands in it, up to the next heading. Text before the first belongs to none.
 
     ``heading`` reads a heading's line.
     """
-    _refuse_many_tags(found, problems)
+    _refuse_too_many_tags(found, problems)
     sections: list[Section] = []
     taken: Block | None = None
     for block, after in zip_longest(found, found[1:]):
@@ -158,7 +158,7 @@ def sections_of(
     return sections
 
 
-def _refuse_many_tags(found: Iterable[Block], problems: Problems) -> None:
+def _refuse_too_many_tags(found: Iterable[Block], problems: Problems) -> None:
     tags = 0
     for block in found:
         if block.kind is BlockKind.FENCE and block.info == "xml":
@@ -168,16 +168,16 @@ def _refuse_many_tags(found: Iterable[Block], problems: Problems) -> None:
                 raise problems.error(Problem(message, "Write several specs.", block.line))
 
 
-def _mentioned(conversation: Conversation) -> Iterator[str]:
+def _clauses_in_verdicts(conversation: Conversation) -> Iterator[str]:
     """The clauses that the verdicts of a conversation name."""
     for comparison in conversation.comparisons:
         for answer in comparison.answers:
             if answer.verdict is not None:
                 yield from filter(None, [answer.verdict.charged])
-                yield from _REFERENCE.findall(answer.verdict.reason or "")
+                yield from _REFERENCE_LINK.findall(answer.verdict.reason or "")
 
 
-def clauses_of(sections: Iterable[Section]) -> Iterator[Clause]:
+def build_clauses(sections: Iterable[Section]) -> Iterator[Clause]:
     """The finished clauses; a section's parent is the nearest one above it with a higher heading."""
     above: list[Heading] = []
     for section in sections:

@@ -148,7 +148,7 @@ MODEL_SPEC_LADDERS: tuple[Ladder, ...] = (
 """The chains of command that the published Model Spec has had, newest first."""
 
 
-def derive(levels: Iterable[str], known: Iterable[Ladder] = MODEL_SPEC_LADDERS) -> Ladder:
+def derive_ladder(levels: Iterable[str], known: Iterable[Ladder] = MODEL_SPEC_LADDERS) -> Ladder:
     """The known ladder that accounts for most of the ``levels`` a document uses; the newest where several do.
 
     A level outside it is the reader's to refuse: it is never guessed where it would stand.
@@ -168,12 +168,12 @@ def slug(text: str) -> str:
     return "_".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 
-def version_of(source: str) -> str | None:
+def default_version(source: str) -> str | None:
     """The date in a file's name; None where there is none. Two texts may share it: the digest tells them apart."""
     date = _DATE.search(PurePath(source).stem)
     return date[0] if date else None
 
 
-def id_of(source: str, first_clause: str) -> str:
+def default_id(source: str, first_clause: str) -> str:
     """The file's name without its date, else the id of the document's first clause."""
     return slug(_DATE.sub("", PurePath(source).stem)).replace("_", "-") or first_clause

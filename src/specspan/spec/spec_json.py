@@ -13,7 +13,7 @@ FORM = 1
 """Version of the form. Keys may be added under one version; what a key means never changes."""
 
 
-def to_json(spec: Spec) -> dict[str, Any]:
+def spec_to_json(spec: Spec) -> dict[str, Any]:
     """The whole spec."""
     return {**identity_to_json(spec), "clauses": [clause_to_json(clause) for clause in spec.clauses.values()]}
 
@@ -28,11 +28,11 @@ def identity_to_json(spec: Spec) -> dict[str, Any]:
         "digest": spec.digest,
         "source": spec.source,
         "ladder": list(spec.ladder),
-        "counts": counts(spec),
+        "counts": spec_counts(spec),
     }
 
 
-def counts(spec: Spec) -> dict[str, Any]:
+def spec_counts(spec: Spec) -> dict[str, Any]:
     """How much of what there is in a spec."""
     levels = Counter(clause.authority for clause in spec.clauses.values())
     examples = [example for clause in spec.clauses.values() for example in clause.examples]
@@ -107,41 +107,49 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
 # MERGED structure: A spec as the mapping that YAML and JSON files hold: what stands at its default is left out.
 
 
-def structure(spec: Spec) -> dict[str, Any]:
+def spec_to_mapping(spec: Spec) -> dict[str, Any]:
     """The whole spec, as `specspan.spec.entries` reads it."""
-    return {**header(spec), "clauses": [entry_of(clause, spec) for clause in spec.clauses.values()]}
+    return {**header_to_mapping(spec), "clauses": [clause_to_mapping(clause, spec) for clause in spec.clauses.values()]}
 
 
-def header(spec: Spec) -> dict[str, Any]:
+def header_to_mapping(spec: Spec) -> dict[str, Any]:
     """What it says of itself."""
-    return {"v": 1, "type": "spec", "id": spec.id, **_given({"version": spec.version}), "ladder": list(spec.ladder)}
+    return {
+        "v": 1,
+        "type": "spec",
+        "id": spec.id,
+        **_without_none({"version": spec.version}),
+        "ladder": list(spec.ladder),
+    }
 
 
-def entry_of(clause: Clause, spec: Spec) -> dict[str, Any]:
+def clause_to_mapping(clause: Clause, spec: Spec) -> dict[str, Any]:
     """One clause. Its level stands there only where it is not one below its parent's."""
     entry = clause_to_json(clause)
     level = spec.clauses[clause.parent].level + 1 if clause.parent is not None else 1
     if clause.level == level:
         del entry["level"]
     order = ("id", "title", "authority", "parent", "level", "tags", "text", "commentary", "references", "examples")
-    return {key: without_lines(entry[key]) for key in order if entry.get(key) not in _EMPTY or key in _ALWAYS}
+    return {
+        key: _without_lines(entry[key]) for key in order if entry.get(key) not in _EMPTY_VALUES or key in _REQUIRED_KEYS
+    }
 
 
-def without_lines(value: Any) -> Any:
+def _without_lines(value: Any) -> Any:
     """A value without line numbers and whatever is empty; a turn's content and an answer's turns stay."""
     if isinstance(value, dict):
         kept = {
-            key: each if key == "attributes" else without_lines(each) for key, each in value.items() if key != "line"
+            key: each if key == "attributes" else _without_lines(each) for key, each in value.items() if key != "line"
         }
-        return {key: each for key, each in kept.items() if each not in _EMPTY or key in _ALWAYS}
-    return [without_lines(each) for each in value] if isinstance(value, list) else value
+        return {key: each for key, each in kept.items() if each not in _EMPTY_VALUES or key in _REQUIRED_KEYS}
+    return [_without_lines(each) for each in value] if isinstance(value, list) else value
 
 
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
-_ALWAYS = frozenset(("id", "title", "content", "turns", "answers", "turn", "label"))
+_EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
+_REQUIRED_KEYS = frozenset(("id", "title", "content", "turns", "answers", "turn", "label"))
 
 
-def _given(entries: dict[str, Any]) -> dict[str, Any]:
+def _without_none(entries: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if value is not None}
 
 

@@ -11,7 +11,7 @@ from specspan._support.messages import Problems
 from specspan.documents.node import Limits, Node, PathTo, key_of
 from specspan.documents.validation import translated
 from specspan.errors import Problem, SpecError
-from specspan.spec.consistency import settled
+from specspan.spec.consistency import resolve_clauses
 from specspan.spec.entries import (
     AnswerEntry,
     ClauseEntry,
@@ -23,7 +23,18 @@ from specspan.spec.entries import (
     VerdictEntry,
 )
 from specspan.spec.read import Origin
-from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict, derive, id_of, version_of
+from specspan.spec.spec import (
+    Answer,
+    Clause,
+    Comparison,
+    Example,
+    Spec,
+    Turn,
+    Verdict,
+    default_id,
+    default_version,
+    derive_ladder,
+)
 
 LIMITS = Limits(max_weight=12_000_000)
 """Enough for five megabytes of clauses; the published Model Spec has a quarter of one."""
@@ -31,7 +42,7 @@ LIMITS = Limits(max_weight=12_000_000)
 MAX_CLAUSES = 40_000
 """A file with more is refused before each is looked at."""
 
-Model = TypeVar("Model", bound=BaseModel)
+EntryModel = TypeVar("EntryModel", bound=BaseModel)
 
 
 def read_structured(root: Node | None, origin: Origin) -> Spec:
@@ -45,19 +56,19 @@ def read_structured(root: Node | None, origin: Origin) -> Spec:
     if root is None or clauses is None or not isinstance(clauses.value, list) or not clauses.value:
         problems.add(Problem("'clauses' is no list of clauses", "Write 'clauses:' and a list under it."))
         raise problems.error()
-    refuse_many(len(clauses.value), problems)
+    refuse_too_many(len(clauses.value), problems)
     top = Node(
         {key: value for key, value in root.value.items() if key != "clauses"}, root.line, root.children, root.height
     )
-    header = entry(HeaderEntry, top, problems, file=SpecFile)
+    header = validate_entry(HeaderEntry, top, problems, file=SpecFile)
     read = [
-        (node.line, entry(ClauseEntry, node, problems, path=("clauses", index)))
+        (node.line, validate_entry(ClauseEntry, node, problems, path=("clauses", index)))
         for index, node in clauses.children.items()
     ]
-    return spec_of(header, (clause(each, line) for line, each in read if each is not None), origin, problems)
+    return build_spec(header, (build_clause(each, line) for line, each in read if each is not None), origin, problems)
 
 
-def refuse_many(clauses: int, problems: Problems) -> None:
+def refuse_too_many(clauses: int, problems: Problems) -> None:
     """Refuse a file of more clauses than are read.
 
     Raises:
@@ -67,9 +78,9 @@ def refuse_many(clauses: int, problems: Problems) -> None:
         raise problems.error(Problem(f"there are more than {MAX_CLAUSES:,} clauses", "Write several specs."))
 
 
-def entry(
-    model: type[Model], node: Node, problems: Problems, *, path: PathTo = (), file: type[BaseModel] | None = None
-) -> Model | None:
+def validate_entry(
+    model: type[EntryModel], node: Node, problems: Problems, *, path: PathTo = (), file: type[BaseModel] | None = None
+) -> EntryModel | None:
     """A value as a model sees it; None when it is refused, and why is added to ``problems``.
 
     ``path`` is where the value stands in its file; ``file`` knows more keys there than ``model``, to suggest them.
@@ -82,7 +93,7 @@ def entry(
     return None
 
 
-def spec_of(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Origin, problems: Problems) -> Spec:
+def build_spec(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Origin, problems: Problems) -> Spec:
     """The spec of these clauses, once nothing is wrong with them.
 
     Raises:
@@ -90,12 +101,12 @@ def spec_of(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Origi
     """
     found = list(clauses)
     declared = header.ladder if header is not None else None
-    ladder = tuple(declared) if declared else derive(each.authority or "" for each in found)
-    by_id = settled(found, ladder, problems)
+    ladder = tuple(declared) if declared else derive_ladder(each.authority or "" for each in found)
+    by_id = resolve_clauses(found, ladder, problems)
     problems.raise_if_any()
     return Spec(
-        id=(header.id if header is not None else None) or id_of(origin.source, next(iter(by_id))),
-        version=(header.version if header is not None else None) or version_of(origin.source),
+        id=(header.id if header is not None else None) or default_id(origin.source, next(iter(by_id))),
+        version=(header.version if header is not None else None) or default_version(origin.source),
         digest=origin.digest,
         ladder=ladder,
         clauses=by_id,
@@ -103,7 +114,7 @@ def spec_of(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Origi
     )
 
 
-def clause(read: ClauseEntry, line: int) -> Clause:
+def build_clause(read: ClauseEntry, line: int) -> Clause:
     """A clause, its level 0 where none is given."""
     return Clause(
         id=read.id,
@@ -115,27 +126,27 @@ def clause(read: ClauseEntry, line: int) -> Clause:
         tags=tuple(read.tags),
         commentary=read.commentary,
         references=tuple(dict.fromkeys(read.references)),
-        examples=tuple(example(each, line) for each in read.examples),
+        examples=tuple(build_example(each, line) for each in read.examples),
         line=line,
     )
 
 
-def example(read: ExampleEntry, line: int) -> Example:
+def build_example(read: ExampleEntry, line: int) -> Example:
     """An example; ``line`` is the line of its clause."""
-    return Example(read.title, _turns(read.turns), tuple(map(_comparison, read.comparisons)), line)
+    return Example(read.title, _build_turns(read.turns), tuple(map(_build_comparison, read.comparisons)), line)
 
 
-def _comparison(read: ComparisonEntry) -> Comparison:
-    return Comparison(tuple(map(_answer, read.answers)), read.turn)
+def _build_comparison(read: ComparisonEntry) -> Comparison:
+    return Comparison(tuple(map(_build_answer, read.answers)), read.turn)
 
 
-def _answer(read: AnswerEntry) -> Answer:
-    return Answer(_turns(read.turns), None if read.verdict is None else _verdict(read.verdict))
+def _build_answer(read: AnswerEntry) -> Answer:
+    return Answer(_build_turns(read.turns), None if read.verdict is None else _build_verdict(read.verdict))
 
 
-def _verdict(read: VerdictEntry) -> Verdict:
+def _build_verdict(read: VerdictEntry) -> Verdict:
     return Verdict(read.label, read.reason, read.condition, read.charged)
 
 
-def _turns(read: Iterable[TurnEntry]) -> tuple[Turn, ...]:
-    return tuple(Turn(each.role, each.content, dict(each.attributes), _turns(each.inner)) for each in read)
+def _build_turns(read: Iterable[TurnEntry]) -> tuple[Turn, ...]:
+    return tuple(Turn(each.role, each.content, dict(each.attributes), _build_turns(each.inner)) for each in read)

@@ -27,7 +27,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rest:
+class _Span:
     """Part of both sequences, not yet compared."""
 
     start: int
@@ -37,22 +37,22 @@ class _Rest:
     depth: int
 
 
-def common(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
+def common_pairs(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
     """Indexes of equal items in ``old`` and ``new``, both growing from pair to pair."""
     pairs: list[Pair] = []
-    todo = [_Rest(0, len(old), 0, len(new), 0)]
+    todo = [_Span(0, len(old), 0, len(new), 0)]
     while todo:
-        rest = _trimmed(old, new, todo.pop(), pairs)
+        rest = _trim(old, new, todo.pop(), pairs)
         if rest.start == rest.end or rest.new_start == rest.new_end:
             continue
         if (rest.end - rest.start) * (rest.new_end - rest.new_start) <= MAX_CELLS:
-            pairs += _exact(old, new, rest)
+            pairs += _longest_common_subsequence(old, new, rest)
         elif rest.depth < MAX_DEPTH:
-            todo += _between(_anchors(old, new, rest), rest)
+            todo += _split_at(_find_anchors(old, new, rest), rest)
     return sorted(pairs)
 
 
-def _trimmed(old: Sequence[str], new: Sequence[str], rest: _Rest, pairs: list[Pair]) -> _Rest:
+def _trim(old: Sequence[str], new: Sequence[str], rest: _Span, pairs: list[Pair]) -> _Span:
     """What is left between a common beginning and a common end, which go to ``pairs``."""
     a, b, c, d = rest.start, rest.end, rest.new_start, rest.new_end
     while a < b and c < d and old[a] == new[c]:
@@ -61,10 +61,10 @@ def _trimmed(old: Sequence[str], new: Sequence[str], rest: _Rest, pairs: list[Pa
     while a < b and c < d and old[b - 1] == new[d - 1]:
         b, d = b - 1, d - 1
         pairs.append((b, d))
-    return _Rest(a, b, c, d, rest.depth)
+    return _Span(a, b, c, d, rest.depth)
 
 
-def _anchors(old: Sequence[str], new: Sequence[str], rest: _Rest) -> list[Pair]:
+def _find_anchors(old: Sequence[str], new: Sequence[str], rest: _Span) -> list[Pair]:
     """The longest run, in one order, of items that stand once in either part."""
     counts = Counter(old[rest.start : rest.end])
     new_counts = Counter(new[rest.new_start : rest.new_end])
@@ -91,16 +91,16 @@ def _longest_growing(pairs: Sequence[Pair]) -> list[Pair]:
     return chosen[::-1]
 
 
-def _between(anchors: Sequence[Pair], rest: _Rest) -> Iterator[_Rest]:
+def _split_at(anchors: Sequence[Pair], rest: _Span) -> Iterator[_Span]:
     """The parts that anchors divide a rest into; each begins with its anchor, but for the first."""
     if not anchors:
         return
     starts = [(rest.start, rest.new_start), *anchors]
     for (a, c), (b, d) in zip(starts, [*anchors, (rest.end, rest.new_end)], strict=True):
-        yield _Rest(a, b, c, d, rest.depth + 1)
+        yield _Span(a, b, c, d, rest.depth + 1)
 
 
-def _exact(old: Sequence[str], new: Sequence[str], rest: _Rest) -> Iterator[Pair]:
+def _longest_common_subsequence(old: Sequence[str], new: Sequence[str], rest: _Span) -> Iterator[Pair]:
     """A longest common subsequence of a small rest."""
     rows, columns = rest.end - rest.start, rest.new_end - rest.new_start
     longest = [[0] * (columns + 1) for _ in range(rows + 1)]  # from each place to the end
@@ -151,41 +151,41 @@ def word_diff(old: str, new: str) -> tuple[Piece, ...]:
     Without the removed ones they are ``new``, without the added ones ``old``. Time grows with the length of the texts.
     """
     olds, news = _PARAGRAPH_END.split(old), _PARAGRAPH_END.split(new)
-    return tuple(_merged(_pieces(olds, news)))
+    return tuple(_merge(_split_pieces(olds, news)))
 
 
-def _pieces(olds: list[str], news: list[str]) -> Iterator[Piece]:
+def _split_pieces(olds: list[str], news: list[str]) -> Iterator[Piece]:
     """Paragraphs that both texts have, and between them what changed."""
     i = j = 0
-    for a, b in [*common(olds, news), (len(olds), len(news))]:
-        yield from _changed("".join(olds[i:a]), "".join(news[j:b]))
+    for a, b in [*common_pairs(olds, news), (len(olds), len(news))]:
+        yield from _diff_paragraphs("".join(olds[i:a]), "".join(news[j:b]))
         if a < len(olds):
             yield Piece(Edit.SAME, olds[a])
         i, j = a + 1, b + 1
 
 
-def _changed(old: str, new: str) -> Iterable[Piece]:
+def _diff_paragraphs(old: str, new: str) -> Iterable[Piece]:
     """Word by word where that can be read, else the one and then the other."""
-    whole = _replaced(old, new)
+    whole = _replacement(old, new)
     if not old or not new or len(old) + len(new) > MAX_WORD_LEVEL_CHARS:
         return whole
-    pieces = _joined(list(_merged(_by_words(old, new))))
+    pieces = _absorb_islands(list(_merge(_diff_words(old, new))))
     kept = sum(len(piece.text.strip()) for piece in pieces if piece.edit is Edit.SAME)
     return pieces if kept >= _LEAST_SHARE * min(len(old), len(new)) else whole
 
 
-def _by_words(old: str, new: str) -> Iterator[Piece]:
+def _diff_words(old: str, new: str) -> Iterator[Piece]:
     olds, news = list(_WORD.finditer(old)), list(_WORD.finditer(new))
-    pairs: Iterable[Pair] = common([word[0] for word in olds], [word[0] for word in news])
+    pairs: Iterable[Pair] = common_pairs([word[0] for word in olds], [word[0] for word in news])
     i = j = 0
     for a, b in pairs:
-        yield from _gap(old[i : olds[a].start()], new[j : news[b].start()])
+        yield from _diff_gap(old[i : olds[a].start()], new[j : news[b].start()])
         yield Piece(Edit.SAME, olds[a][0])
         i, j = olds[a].end(), news[b].end()
-    yield from _gap(old[i:], new[j:])
+    yield from _diff_gap(old[i:], new[j:])
 
 
-def _gap(old: str, new: str) -> Iterator[Piece]:
+def _diff_gap(old: str, new: str) -> Iterator[Piece]:
     """What stands between two words that stay: the space that both begin and end with stays, too."""
     if old == new:
         yield Piece(Edit.SAME, old)
@@ -193,7 +193,7 @@ def _gap(old: str, new: str) -> Iterator[Piece]:
     start = _shared_space(old, new)
     end = _shared_space(old[start:][::-1], new[start:][::-1])
     yield Piece(Edit.SAME, old[:start])
-    yield from _replaced(old[start : len(old) - end], new[start : len(new) - end])
+    yield from _replacement(old[start : len(old) - end], new[start : len(new) - end])
     yield Piece(Edit.SAME, old[len(old) - end :])
 
 
@@ -206,23 +206,23 @@ def _shared_space(old: str, new: str) -> int:
     return count
 
 
-def _joined(pieces: list[Piece]) -> list[Piece]:
+def _absorb_islands(pieces: list[Piece]) -> list[Piece]:
     """Without islands: a little word that stays between two changes is part of one change."""
     joined: list[Piece] = []
     for n, piece in enumerate(pieces):
         inside = 0 < n < len(pieces) - 1
         if piece.edit is Edit.SAME and inside and "\n\n" not in piece.text and _ISLAND.fullmatch(piece.text):
-            joined += _replaced(piece.text, piece.text)
+            joined += _replacement(piece.text, piece.text)
         else:
             joined.append(piece)
     return joined
 
 
-def _replaced(old: str, new: str) -> tuple[Piece, Piece]:
+def _replacement(old: str, new: str) -> tuple[Piece, Piece]:
     return Piece(Edit.REMOVED, old), Piece(Edit.ADDED, new)
 
 
-def _merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
+def _merge(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """One piece for neighbours with one fate, and in every change first what goes, then what comes."""
     filled = (piece for piece in pieces if piece.text)
     for same, run in groupby(filled, lambda piece: piece.edit is Edit.SAME):

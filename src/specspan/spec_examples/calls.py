@@ -25,23 +25,23 @@ from specspan.checks.texts import texts
 from specspan.decision import Finding
 from specspan.documents.yaml import resolve
 from specspan.errors import PolicyError
-from specspan.policy.authority import authority_of
+from specspan.policy.authority import build_authority
 from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
 from specspan.policy.spec_problems import clause_problem, override_problem
-from specspan.spec.conversation import pieces
+from specspan.spec.conversation import split_content
 from specspan.spec.spec import Answer, Comparison, Example, Spec, Turn
 
 PROVIDER = "example"
 """Provider of these calls, for checks that look at it."""
 
-_SENT = frozenset(("system", "developer", "user", "tool", "untrusted"))
+_SENT_ROLES = frozenset(("system", "developer", "user", "tool", "untrusted"))
 """Roles of messages that are sent to a model; whatever else a document calls a speaker is the model."""
-_FUNCTIONS = "functions."
+_FUNCTIONS_PREFIX = "functions."
 """What the Model Spec puts before the name of a tool that a developer defined."""
 
 
-def calls_of(example: Example, compared: int, answer: Answer) -> tuple[ModelCall, ...]:
+def build_calls(example: Example, compared: int, answer: Answer) -> tuple[ModelCall, ...]:
     """One call for each message of the model in ``answer``, with all that came before it as input.
 
     ``compared`` is the index of the comparison that the answer stands in.
@@ -51,30 +51,30 @@ def calls_of(example: Example, compared: int, answer: Answer) -> tuple[ModelCall
     - A message to a ``recipient`` is a tool call.
     - The calls are streamed ones, so that checks which look only while an answer grows look at it too.
     """
-    before = tuple(_before(example, compared))
-    context = CallContext(attributes=dict(_facts(before)))
+    before = tuple(_preceding_turns(example, compared))
+    context = CallContext(attributes=dict(_setting_facts(before)))
     said = [message for turn in before for message in _messages(turn)]
     made = []
     for turn in answer.turns:
-        if turn.role and turn.role not in _SENT:
+        if turn.role and turn.role not in _SENT_ROLES:
             request = Request(PROVIDER, input=tuple(said), streaming=True)
             made.append(ModelCall(request, Response(output=(_reply(turn),)), context))
         said += _messages(turn)
     return tuple(made)
 
 
-def _before(example: Example, compared: int) -> Iterator[Turn]:
+def _preceding_turns(example: Example, compared: int) -> Iterator[Turn]:
     """The conversation up to the answers compared. It went on from a good answer wherever answers stand earlier."""
     comparisons = example.comparisons
     for place, turn in enumerate((*example.turns[: comparisons[compared].turn], None)):
         for earlier in comparisons[:compared]:
             if earlier.turn == place:
-                yield from _good(earlier)
+                yield from _first_good_answer(earlier)
         if turn is not None:
             yield turn
 
 
-def _good(comparison: Comparison) -> tuple[Turn, ...]:
+def _first_good_answer(comparison: Comparison) -> tuple[Turn, ...]:
     """The first answer of a comparison that is not bad; none where all are."""
     labelled = (answer for answer in comparison.answers if answer.verdict is not None)
     return next((answer.turns for answer in labelled if answer.verdict and answer.verdict.label != "BAD"), ())
@@ -84,8 +84,8 @@ def _messages(turn: Turn) -> Iterator[Message]:
     """A turn as messages. Text between the turns, such as where some are left out, is none."""
     if turn.role == "tool":
         yield Message("tool", (ToolCallResponse(turn.content),), name=turn.attributes.get("name"))
-    elif turn.role in _SENT:
-        for text, inner in pieces(turn):
+    elif turn.role in _SENT_ROLES:
+        for text, inner in split_content(turn):
             if text.strip() and (inner is None or inner.role != "settings"):
                 yield Message(turn.role if inner is None else inner.role, (Text(text.strip()),))
     elif turn.role:
@@ -96,7 +96,7 @@ def _reply(turn: Turn) -> Message:
     recipient = turn.attributes.get("recipient")
     part: Part = Text(turn.content)
     if recipient is not None and recipient not in ("all", "user"):
-        part = ToolCall(recipient.removeprefix(_FUNCTIONS), _arguments(turn.content))
+        part = ToolCall(recipient.removeprefix(_FUNCTIONS_PREFIX), _arguments(turn.content))
     return Message("assistant", (part,))
 
 
@@ -107,7 +107,7 @@ def _arguments(text: str) -> Any:
         return text
 
 
-def _facts(turns: Iterable[Turn]) -> Iterator[tuple[str, Scalar]]:
+def _setting_facts(turns: Iterable[Turn]) -> Iterator[tuple[str, Scalar]]:
     """What the ``settings`` of a conversation say, a line each: ``under_18: true``. Later ones hold."""
     for turn in turns:
         for inner in turn.inner:
@@ -132,23 +132,23 @@ def excerpt(call: ModelCall, finding: Finding, max_chars: int) -> str:
         if place.pointer in by_pointer:
             text = by_pointer[place.pointer]
             start = max(0, place.start - _BEFORE_CHARS)
-            return ("…" if start else "") + shortened(text[start:], max_chars)
+            return ("…" if start else "") + shorten(text[start:], max_chars)
     return ""
 
 
 def answer_text(calls: Sequence[ModelCall], max_chars: int) -> str:
     """The beginning of an answer, tool calls by name and arguments."""
-    said = [part for call in calls for part in (call.output_text, *(_called(call)))]
-    return shortened(" ".join(filter(None, said)), max_chars)
+    said = [part for call in calls for part in (call.output_text, *(_tool_call_texts(call)))]
+    return shorten(" ".join(filter(None, said)), max_chars)
 
 
-def shortened(text: str, max_chars: int) -> str:
+def shorten(text: str, max_chars: int) -> str:
     """A text on one line, cut where it is longer."""
     line = " ".join(text[: 4 * max_chars].split())
     return line if len(line) <= max_chars and len(text) <= 4 * max_chars else f"{line[: max_chars - 1]}…"
 
 
-def _called(call: ModelCall) -> Sequence[str]:
+def _tool_call_texts(call: ModelCall) -> Sequence[str]:
     return [f"{part.name}({part.arguments})" for part in call.tool_calls]
 
 
@@ -156,7 +156,7 @@ def _called(call: ModelCall) -> Sequence[str]:
 # rest is named.
 
 
-def load_onto(path: str | PathLike[str], spec: Spec) -> tuple[Policy, tuple[str, ...]]:
+def load_policy_for(path: str | PathLike[str], spec: Spec) -> tuple[Policy, tuple[str, ...]]:
     """A policy loaded with ``spec`` in place of the one it names, and the ids that ``spec`` has no clause for.
 
     Raises:
@@ -168,12 +168,12 @@ def load_onto(path: str | PathLike[str], spec: Spec) -> tuple[Policy, tuple[str,
         with suppress(PolicyError):
             policy = load_policy(path)
             if len(policy.specs) == 1:
-                return _onto(policy, spec)
+                return _bind_to(policy, spec)
         raise
 
 
-def _onto(policy: Policy, spec: Spec) -> tuple[Policy, tuple[str, ...]]:
-    authority = authority_of((spec,))
+def _bind_to(policy: Policy, spec: Spec) -> tuple[Policy, tuple[str, ...]]:
+    authority = build_authority((spec,))
     unbound = tuple(id_ for id_ in policy.clauses if clause_problem(authority, id_) is not None)
     bound = {id_: replace(each, clause=spec.clauses[id_]) for id_, each in policy.clauses.items() if id_ not in unbound}
     overrides = tuple(each for each in policy.overrides if override_problem(authority, each) is None)

@@ -41,7 +41,7 @@ class Match(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class ExampleResult:
     """One answer, what the spec says of it, and what the checks found."""
 
     example: Example
@@ -61,7 +61,7 @@ class Hearing:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class MatchCounts:
     """Answers counted by how they compare."""
 
     counts: Mapping[Match, int]
@@ -105,7 +105,7 @@ class Agreement:
 
     spec: Spec
     policy: Policy
-    hearings: tuple[Hearing, ...]
+    results: tuple[ExampleResult, ...]
     """In the order of the document."""
     comparisons: int = 0
     """How many comparisons the answers stand in."""
@@ -113,24 +113,24 @@ class Agreement:
     """Clauses that the policy binds and this spec has not."""
 
     @property
-    def total(self) -> Tally:
+    def total(self) -> MatchCounts:
         """All answers."""
-        return _tally(self.hearings, sum(_is_good(each) and bool(each.elsewhere) for each in self.hearings))
+        return _count_matches(self.results, sum(_is_good(each) and bool(each.elsewhere) for each in self.results))
 
-    def by_clause(self) -> dict[str, Tally]:
+    def by_clause(self) -> dict[str, MatchCounts]:
         """Answers by the clause they are about, and clauses that were violated elsewhere; in the spec's order."""
-        groups: dict[str, list[Hearing]] = {}
-        for hearing in self.hearings:
-            groups.setdefault(hearing.clause, []).append(hearing)
-        elsewhere = Counter(id_ for hearing in self.hearings if _is_good(hearing) for id_ in hearing.elsewhere)
+        groups: dict[str, list[ExampleResult]] = {}
+        for result in self.results:
+            groups.setdefault(result.clause, []).append(result)
+        elsewhere = Counter(id_ for result in self.results if _is_good(result) for id_ in result.elsewhere)
         place = {id_: place for place, id_ in enumerate(self.spec.clauses)}
         ids = sorted({*groups, *elsewhere}, key=lambda id_: place.get(id_, len(place)))
-        return {id_: _tally(groups.get(id_, ()), elsewhere[id_]) for id_ in ids}
+        return {id_: _count_matches(groups.get(id_, ()), elsewhere[id_]) for id_ in ids}
 
 
-def _tally(hearings: Sequence[Hearing], elsewhere: int) -> Tally:
-    return Tally(Counter(hearing.match for hearing in hearings), elsewhere)
+def _count_matches(results: Sequence[ExampleResult], elsewhere: int) -> MatchCounts:
+    return MatchCounts(Counter(result.match for result in results), elsewhere)
 
 
-def _is_good(hearing: Hearing) -> bool:
-    return hearing.verdict.label != "BAD"
+def _is_good(result: ExampleResult) -> bool:
+    return result.verdict.label != "BAD"

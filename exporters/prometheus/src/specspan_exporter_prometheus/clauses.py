@@ -44,7 +44,7 @@ def thresholds(objective: Objective, urgency: str) -> Iterator[tuple[Burn, float
 
 def spec_of(policy: Policy, name: str) -> Spec:
     """The spec that a clause of the policy stands in."""
-    spec_id, _ = policy.authority.home(name)
+    spec_id, _ = policy.authority.address(name)
     return next(spec for spec in policy.specs if spec.id == spec_id)
 
 

@@ -19,9 +19,9 @@ from specspan.cli.options import environment_option, import_modules, import_opti
 from specspan.cli.terminal import clean, console, plain_table, plural, print_json, printable
 from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
-from specspan.policy.coverage import coverage
+from specspan.policy.coverage import measure_coverage
 from specspan.policy.load import load_policy
-from specspan.policy.overrides import rule_all
+from specspan.policy.overrides import rule_overrides
 from specspan.policy.policy import ALWAYS, CheckBinding, ClausePolicy, Condition, Objective, Policy
 
 _SEVERITY_STYLES = {Severity.LOW: "dim", Severity.MEDIUM: "", Severity.HIGH: "yellow", Severity.CRITICAL: "bold red"}
@@ -76,7 +76,7 @@ def policy_json(policy: Policy) -> dict[str, Any]:
             ]
         ),
         "order": [list(equals) for equals in policy.order],
-        "coverage": coverage_counts(coverage(policy)),
+        "coverage": coverage_counts(measure_coverage(policy)),
         "clauses": [_clause_json(clause) for clause in policy.clauses.values()],
         "overrides": [_override_json(ruling) for ruling in _rulings(policy)],
     }
@@ -104,7 +104,7 @@ def print_policy(out: Console, policy: Policy) -> None:
     if policy.clauses:
         out.print(_clauses_table(policy))
         out.line()
-    covered = coverage(policy)
+    covered = measure_coverage(policy)
     out.print(coverage_by_level(covered))
     out.print(coverage_line(covered))
     rulings = _rulings(policy)
@@ -206,7 +206,7 @@ def _overrides_table(rulings: Sequence[OverrideRuling]) -> Table:
 
 def _rulings(policy: Policy) -> tuple[OverrideRuling, ...]:
     today = datetime.now(timezone.utc).date()
-    return rule_all(policy.authority, policy.overrides, today)
+    return rule_overrides(policy.authority, policy.overrides, today)
 
 
 def _clause_json(clause: ClausePolicy) -> dict[str, Any]:

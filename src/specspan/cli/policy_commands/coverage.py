@@ -13,7 +13,7 @@ from rich.text import Text
 from specspan.cli.coverage_view import coverage_by_level, coverage_counts, coverage_line, one_or_all
 from specspan.cli.options import environment_option, import_modules, import_option
 from specspan.cli.terminal import clean, console, level_style, mark, plural, print_json, printable
-from specspan.policy.coverage import ClauseCoverage, Coverage, coverage
+from specspan.policy.coverage import ClauseCoverage, Coverage, measure_coverage
 from specspan.policy.load import load_policy
 
 
@@ -28,7 +28,7 @@ def command(file: Path, as_json: bool, environment: str | None, modules: tuple[s
     A clause that nothing checks is unassessed on every call; it is never counted as complied.
     """
     with import_modules(modules):
-        covered = coverage(load_policy(file, environment=environment))
+        covered = measure_coverage(load_policy(file, environment=environment))
     if as_json:
         print_json(coverage_json(covered))
     else:
@@ -53,7 +53,7 @@ def _clause_json(clause: ClauseCoverage) -> dict[str, Any]:
         "authority": clause.clause.authority,
         "named": clause.named,
         "checked": clause.checked,
-        "checks": [{"kind": kind, "stage": stage, "count": count} for (kind, stage), count in clause.looks],
+        "checks": [{"kind": kind, "stage": stage, "count": count} for (kind, stage), count in clause.check_counts],
     }
 
 
@@ -62,7 +62,7 @@ def print_coverage(out: Console, covered: Coverage) -> None:
     out.print(_clauses_table(covered))
     out.line()
     out.print(coverage_by_level(covered))
-    if looks := covered.by_look():
+    if looks := covered.by_kind_and_stage():
         counts = (f"{kind} {stage} {plural(count, 'clause')}" for (kind, stage), count in looks.items())
         out.print(Text(f"by check: {', '.join(counts)}", "dim"))
     out.print(coverage_line(covered))
@@ -87,5 +87,5 @@ def _checks_text(clause: ClauseCoverage) -> Text:
     """Return each kind and stage of check; without any, the mark of an unassessed clause."""
     if not clause.checked:
         return mark("unassessed")
-    looks = (f"{kind} {stage}" + (f" ×{count}" if count > 1 else "") for (kind, stage), count in clause.looks)
+    looks = (f"{kind} {stage}" + (f" ×{count}" if count > 1 else "") for (kind, stage), count in clause.check_counts)
     return Text(", ".join(looks), "green")

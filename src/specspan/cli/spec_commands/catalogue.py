@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 
 from specspan.cli.terminal import console, print_json, printable
-from specspan.spec.catalogue import Edition, editions, nearest
+from specspan.spec.catalogue import Edition, editions, nearest_edition
 from specspan.spec.read import load_spec
 
 
@@ -31,7 +31,7 @@ def command(file: str | None, as_json: bool) -> None:
 def _print_match(file: str, as_json: bool) -> None:
     spec = load_spec(file)
     known = editions().get(spec.digest)
-    near = None if known is not None else nearest(spec)
+    near = None if known is not None else nearest_edition(spec)
     if as_json:
         nearest_json = None if near is None else {"name": near[0].pin, "share": round(near[1], 4)}
         print_json(

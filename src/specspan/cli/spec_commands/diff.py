@@ -16,9 +16,9 @@ from specspan.cli.diff_page import diff_page
 from specspan.cli.elision import elide
 from specspan.cli.options import environment_option, import_modules, import_option
 from specspan.cli.terminal import console, level_style, print_json, printable
-from specspan.policy.impact import Attention, Impact, Need, impact, load_either
+from specspan.policy.impact import Attention, Impact, Need, assess_impact, load_with_either
 from specspan.spec.conversation import example_text
-from specspan.spec.diff import Aspect, Change, ClauseChange, SpecDiff, by_place, diff, likenesses
+from specspan.spec.diff import Aspect, Change, ClauseChange, SpecDiff, diff, in_document_order, similar_clauses
 from specspan.spec.diff_json import diff_to_json
 from specspan.spec.read import find_spec, load_spec
 from specspan.spec.spec import Clause, Example, Spec
@@ -61,7 +61,9 @@ def command(
     before, after = (load_spec(find_spec(reference, Path())) for reference in (old, new))
     spec_diff = diff(before, after)
     with import_modules(modules):
-        affected = None if policy is None else impact(load_either(policy, spec_diff, environment), spec_diff)
+        affected = (
+            None if policy is None else assess_impact(load_with_either(policy, spec_diff, environment), spec_diff)
+        )
     if page is not None:
         _write_page(page, diff_page(spec_diff, affected))
     if as_json:
@@ -87,7 +89,7 @@ def _impact_json(affected: Impact) -> dict[str, Any]:
     return {
         "source": affected.policy.source,
         "digest": affected.policy.digest,
-        "counts": {need.value: len(affected.having(need)) for need in Need},
+        "counts": {need.value: len(affected.with_need(need)) for need in Need},
         "attention": [
             {
                 "need": item.need.value,
@@ -116,8 +118,8 @@ def _parts(spec_diff: SpecDiff, impact: Impact | None, colours: bool) -> Iterato
         yield Text.assemble(("chain of command  ", "dim"), old, ("  →  ", "dim"), new)
     if spec_diff.reordered:
         yield Text("The clauses that both have stand in another order.", "dim")
-    alike = likenesses(spec_diff)
-    for entry in by_place(spec_diff):
+    alike = similar_clauses(spec_diff)
+    for entry in in_document_order(spec_diff):
         yield Text()
         if isinstance(entry, ClauseChange):
             yield from _changed(spec_diff, entry, colours)
@@ -240,7 +242,7 @@ def _words(old: str, new: str, colours: bool) -> Text:
 def _impact(impact: Impact) -> Iterator[RenderableType]:
     """Yield the impact of the change on a policy; what needs attention comes last, where it is seen."""
     policy = impact.policy
-    broken, stale = len(impact.having(Need.BROKEN)), len(impact.having(Need.STALE))
+    broken, stale = len(impact.with_need(Need.BROKEN)), len(impact.with_need(Need.STALE))
     if impact.unbound:
         ids = ", ".join(clause.id for clause in impact.unbound)
         yield Text(f"New and not in the policy, so unassessed on every call: {ids}", "dim")

@@ -16,9 +16,9 @@ from specspan.cli.options import find_clause, import_modules, import_option
 from specspan.cli.terminal import clean, console, mark, plain_table, plural, print_json
 from specspan.decision import Finding
 from specspan.spec.read import find_spec, load_spec
-from specspan.spec_examples.calls import answer_text, excerpt, load_onto
-from specspan.spec_examples.evaluate import hear
-from specspan.spec_examples.results import Agreement, Hearing, Match, Tally
+from specspan.spec_examples.calls import answer_text, excerpt, load_policy_for
+from specspan.spec_examples.evaluate import evaluate
+from specspan.spec_examples.results import Agreement, ExampleResult, Match, MatchCounts
 
 _COLUMNS = ("answers", "agree", "missed", "false alarms", "undecided", "elsewhere")
 _EXCERPT_CHARS = 160
@@ -43,8 +43,8 @@ def command(
     spec = load_spec(find_spec(file, Path()))
     only = None if clause is None else find_clause(spec, clause).id
     with import_modules(modules):
-        bound, unbound = load_onto(policy, spec)
-        agreement = hear(spec, bound, clause=only, unbound=unbound)
+        bound, unbound = load_policy_for(policy, spec)
+        agreement = evaluate(spec, bound, clause=only, unbound=unbound)
     if as_json:
         print_json(agreement_json(agreement, failures_only=failures))
         return
@@ -65,11 +65,11 @@ def agreement_json(found: Agreement, *, failures_only: bool = False) -> dict[str
         "unbound": found.unbound,
         "counts": {"comparisons": found.comparisons, **_counts(found.total)},
         "clauses": [{"id": id_, **_counts(tally)} for id_, tally in found.by_clause().items()],
-        "answers": [_answer_json(each) for each in found.hearings if each.match.fails or not failures_only],
+        "answers": [_answer_json(each) for each in found.results if each.match.fails or not failures_only],
     }
 
 
-def _counts(tally: Tally) -> dict[str, Any]:
+def _counts(tally: MatchCounts) -> dict[str, Any]:
     return {
         "answers": tally.answers,
         "assessed": tally.assessed,
@@ -81,17 +81,17 @@ def _counts(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _answer_json(hearing: Hearing) -> dict[str, Any]:
+def _answer_json(result: ExampleResult) -> dict[str, Any]:
     return {
-        "clause": hearing.clause,
-        "example": {"clause": hearing.holder.id, "title": hearing.example.title, "line": hearing.example.line},
-        "label": hearing.verdict.label,
-        "reason": hearing.verdict.reason,
-        "condition": hearing.verdict.condition,
-        "outcome": hearing.outcome.value,
-        "match": hearing.match.value,
-        "findings": [_finding_json(at, finding) for at, finding in hearing.findings],
-        "elsewhere": hearing.elsewhere,
+        "clause": result.clause,
+        "example": {"clause": result.holder.id, "title": result.example.title, "line": result.example.line},
+        "label": result.verdict.label,
+        "reason": result.verdict.reason,
+        "condition": result.verdict.condition,
+        "outcome": result.outcome.value,
+        "match": result.match.value,
+        "findings": [_finding_json(at, finding) for at, finding in result.findings],
+        "elsewhere": result.elsewhere,
     }
 
 
@@ -109,7 +109,7 @@ def _finding_json(at: int, finding: Finding) -> dict[str, Any]:
 
 def print_agreement(out: Console, found: Agreement) -> None:
     """Print the clauses that a check looked at, a row each; then those that none did, and the total."""
-    if not found.hearings:
+    if not found.results:
         out.print(Text(f"{clean(found.spec.source)}: no answer with a verdict to compare."))
         return
     tallies = found.by_clause()
@@ -127,7 +127,7 @@ def print_agreement(out: Console, found: Agreement) -> None:
         out.print(line)
 
 
-def _clauses_table(rows: dict[str, Tally]) -> Table:
+def _clauses_table(rows: dict[str, MatchCounts]) -> Table:
     table = plain_table("clause", *_COLUMNS, right=_COLUMNS)
     for id_, tally in rows.items():
         table.add_row(
@@ -144,7 +144,7 @@ def _number_text(count: int, style: str) -> Text:
     return Text(str(count), style if count else "dim")
 
 
-def _unassessed_line(tallies: dict[str, Tally]) -> Text:
+def _unassessed_line(tallies: dict[str, MatchCounts]) -> Text:
     """Return the answers that no check assessed, by clause: they count neither for nor against agreement."""
     answers = sum(tally[Match.UNASSESSED] for tally in tallies.values())
     by_clause = (f"{clean(id_)} {tally[Match.UNASSESSED]}" for id_, tally in tallies.items())
@@ -177,30 +177,30 @@ def _percentage(share: float | None) -> str:
 
 def print_failures(out: Console, found: Agreement) -> None:
     """Print every answer that was missed or a false alarm: its place, the verdict of the spec, the findings."""
-    for hearing in found.hearings:
-        if hearing.match.fails:
+    for result in found.results:
+        if result.match.fails:
             out.line()
-            out.print(_place_line(found, hearing))
-            out.print(Padding(_reasons_text(hearing), (0, 0, 0, 2)))
+            out.print(_place_line(found, result))
+            out.print(Padding(_reasons_text(result), (0, 0, 0, 2)))
 
 
-def _place_line(found: Agreement, hearing: Hearing) -> Text:
-    line = Text.assemble((clean(hearing.match.value.replace("_", " ")), _STYLES[hearing.match]), "  ")
-    line.append(clean(hearing.clause), "bold").append(f"  {clean(found.spec.source)}:{hearing.example.line}", "dim")
-    return line.append(f"  {clean(hearing.example.title)}", "dim")
+def _place_line(found: Agreement, result: ExampleResult) -> Text:
+    line = Text.assemble((clean(result.match.value.replace("_", " ")), _STYLES[result.match]), "  ")
+    line.append(clean(result.clause), "bold").append(f"  {clean(found.spec.source)}:{result.example.line}", "dim")
+    return line.append(f"  {clean(result.example.title)}", "dim")
 
 
-def _reasons_text(hearing: Hearing) -> Text:
+def _reasons_text(result: ExampleResult) -> Text:
     """Return the verdict with its reason, then the evidence of each check or, where there is none, the answer."""
-    verdict = hearing.verdict
+    verdict = result.verdict
     condition = f", {verdict.condition}" if verdict.condition else ""
     text = Text(clean(f"{verdict.label}{condition}{': ' if verdict.reason else ''}{verdict.reason or ''}"))
-    for at, finding in hearing.findings:
+    for at, finding in result.findings:
         name = finding.check.name if finding.check else ""
         what = finding.reason or finding.outcome.value.replace("_", " ")
         text.append(f"\n{clean(name)}: {clean(what)}", "italic")
-        if shown := excerpt(hearing.calls[at], finding, _EXCERPT_CHARS):
+        if shown := excerpt(result.calls[at], finding, _EXCERPT_CHARS):
             text.append(f" “{clean(shown)}”", "cyan")
-    if hearing.match is Match.MISSED:
-        text.append(f"\n“{clean(answer_text(hearing.calls, _EXCERPT_CHARS))}”", "cyan")
+    if result.match is Match.MISSED:
+        text.append(f"\n“{clean(answer_text(result.calls, _EXCERPT_CHARS))}”", "cyan")
     return text

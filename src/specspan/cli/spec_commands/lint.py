@@ -13,15 +13,15 @@ from rich.text import Text
 
 from specspan.cli.options import import_modules, import_option
 from specspan.cli.terminal import console, plural, print_json, printable
-from specspan.policy.coverage import coverage
+from specspan.policy.coverage import measure_coverage
 from specspan.policy.load import load_policy
-from specspan.spec.lint import Grade, Lint, lint_file
+from specspan.spec.lint import LintFinding, LintGrade, lint_file
 from specspan.spec.spec import Spec
 
 _GRADE_STYLES = {
-    Grade.ERROR: ("✘ error", "bold red"),
-    Grade.WARNING: ("! warning", "yellow"),
-    Grade.NOTE: ("· note", "dim"),
+    LintGrade.ERROR: ("✘ error", "bold red"),
+    LintGrade.WARNING: ("! warning", "yellow"),
+    LintGrade.NOTE: ("· note", "dim"),
 }
 
 
@@ -47,30 +47,30 @@ def command(file: str, policy: Path | None, strict: bool, modules: tuple[str, ..
         )
     else:
         _print_findings(linted.source, findings)
-    failing = (Grade.ERROR, Grade.WARNING) if strict else (Grade.ERROR,)
+    failing = (LintGrade.ERROR, LintGrade.WARNING) if strict else (LintGrade.ERROR,)
     if any(lint.grade in failing for lint in findings):
         raise click.exceptions.Exit(1)
 
 
-def _unchecked(spec: Spec, policy: Path) -> Iterator[Lint]:
+def _unchecked(spec: Spec, policy: Path) -> Iterator[LintFinding]:
     """Yield the clauses that a policy leaves unchecked, as warnings where nobody can override them."""
     loaded = load_policy(policy, spec=spec)
-    for covered in coverage(loaded).unassessed:
+    for covered in measure_coverage(loaded).unassessed:
         clause = covered.clause
-        if loaded.authority.home(clause.id)[0] != spec.id:
+        if loaded.authority.address(clause.id)[0] != spec.id:
             continue
-        grade = Grade.WARNING if clause.authority in loaded.authority.tops else Grade.NOTE
+        grade = LintGrade.WARNING if clause.authority in loaded.authority.tops else LintGrade.NOTE
         message = f"{clause.id!r} ({clause.authority}) has no check in {policy}, so it is unassessed on every call"
         remedy = "Bind a check to it, or leave it to people."
-        yield Lint(grade, "unchecked", message, remedy, clause.line, clause.id)
+        yield LintFinding(grade, "unchecked", message, remedy, clause.line, clause.id)
 
 
-def _counts(findings: Sequence[Lint]) -> dict[str, int]:
+def _counts(findings: Sequence[LintFinding]) -> dict[str, int]:
     counts = Counter(lint.grade for lint in findings)
-    return {grade.value: counts[grade] for grade in Grade}
+    return {grade.value: counts[grade] for grade in LintGrade}
 
 
-def _print_findings(source: str, findings: Sequence[Lint]) -> None:
+def _print_findings(source: str, findings: Sequence[LintFinding]) -> None:
     """Print a line for each finding, and how many there are."""
     out = console()
     table = Table.grid(padding=(0, 2, 0, 0))

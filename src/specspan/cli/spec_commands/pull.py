@@ -8,8 +8,8 @@ import click
 
 from specspan._support.messages import did_you_mean
 from specspan.errors import Problem, SpecError
-from specspan.spec.catalogue import editions, pinned, pull
-from specspan.spec.read import cache, file_name
+from specspan.spec.catalogue import editions, find_edition, pull
+from specspan.spec.read import cache_folder, edition_file_name
 
 
 @click.command("pull")
@@ -20,11 +20,11 @@ def command(reference: str, output: Path | None) -> None:
 
     `specspan spec catalogue` lists them. Other bytes than the catalogue knows are refused, and nothing is written.
     """
-    edition = pinned(reference)
+    edition = find_edition(reference)
     if edition is None:
         known = [each.pin for each in editions().values()]
         remedy = did_you_mean(reference, known, "'specspan spec catalogue' lists what is.")
         raise SpecError(reference, Problem("this is not in the catalogue", remedy))
-    target = cache() / file_name(edition) if output is None else output
+    target = cache_folder() / edition_file_name(edition) if output is None else output
     pull(edition, target)
     click.echo(f"Wrote {target}. Policies name it: 'spec: {edition.pin}'.", err=True)

@@ -20,7 +20,7 @@ from specspan.cli.options import find_clause
 from specspan.cli.terminal import console, level_style, print_json, printable
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
-from specspan.spec.spec_json import clause_to_json, counts, to_json
+from specspan.spec.spec_json import clause_to_json, spec_counts, spec_to_json
 
 _LABEL_STYLES = {"GOOD": "bold green", "BAD": "bold red", "OK": "bold yellow"}
 _WIDTH = 100
@@ -42,7 +42,7 @@ def command(file: str, clause: str | None, as_json: bool) -> None:
     spec = load_spec(file)
     only = None if clause is None else find_clause(spec, clause)
     if as_json:
-        print_json(to_json(spec) if only is None else clause_to_json(only))
+        print_json(spec_to_json(spec) if only is None else clause_to_json(only))
     else:
         out = console()
         out.push_theme(THEME)
@@ -82,7 +82,7 @@ def _ladder(spec: Spec) -> Text:
 
 
 def _totals(spec: Spec) -> Group:
-    totals = counts(spec)
+    totals = spec_counts(spec)
     sections = [("sections", totals["sections"], "bold")]
     sections += [(level, n, level_style(spec, level)) for level, n in totals["authority"].items()]
     sections += [("no label", totals["unlabelled"], "dim")]

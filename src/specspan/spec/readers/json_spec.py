@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from specspan.documents.json import read_json
 from specspan.errors import SpecError
-from specspan.spec.read import Kind, Origin, kind_of
+from specspan.spec.read import Origin, TextKind, classify_text
 from specspan.spec.spec import Spec
 from specspan.spec.structured import LIMITS, read_structured
 
 
 def reads(text: str) -> bool:
     """Whether the text is one JSON object."""
-    return kind_of(text) is Kind.JSON
+    return classify_text(text) is TextKind.JSON
 
 
 def read(text: str, origin: Origin) -> Spec:

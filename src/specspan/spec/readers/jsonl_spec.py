@@ -24,14 +24,14 @@ from specspan.documents.json import read_json_lines
 from specspan.documents.node import Node
 from specspan.errors import Problem, SpecError
 from specspan.spec.entries import BareLineEntry, HeaderEntry, LineEntry
-from specspan.spec.read import Kind, Origin, kind_of
+from specspan.spec.read import Origin, TextKind, classify_text
 from specspan.spec.spec import Clause, Spec, slug
-from specspan.spec.structured import LIMITS, clause, entry, refuse_many, spec_of
+from specspan.spec.structured import LIMITS, build_clause, build_spec, refuse_too_many, validate_entry
 
 
 def reads(text: str) -> bool:
     """Whether the first line is a JSON object of its own."""
-    return kind_of(text) is Kind.JSONL
+    return classify_text(text) is TextKind.JSONL
 
 
 def read(text: str, origin: Origin) -> Spec:
@@ -41,20 +41,20 @@ def read(text: str, origin: Origin) -> Spec:
         SpecError: naming every problem found, each with its line and its remedy.
     """
     problems = Problems(origin.source, SpecError)
-    nodes = list(_nodes(text, origin.source, problems))
+    nodes = list(_read_objects(text, origin.source, problems))
     problems.raise_if_any()
-    refuse_many(len(nodes), problems)
+    refuse_too_many(len(nodes), problems)
     if nodes[0].value.get("type") != "spec":
-        return spec_of(None, _with_sections(_bare(nodes, problems)), origin, problems)
-    header = entry(HeaderEntry, nodes[0], problems)
-    clauses = list(_whole(nodes[1:], problems))
+        return build_spec(None, _with_sections(_bare_clauses(nodes, problems)), origin, problems)
+    header = validate_entry(HeaderEntry, nodes[0], problems)
+    clauses = list(_full_clauses(nodes[1:], problems))
     if not clauses:
         problems.add(Problem("there is no clause", "Write one JSON object a line below the first."))
         raise problems.error()
-    return spec_of(header, clauses, origin, problems)
+    return build_spec(header, clauses, origin, problems)
 
 
-def _nodes(text: str, source: str, problems: Problems) -> Iterator[Node]:
+def _read_objects(text: str, source: str, problems: Problems) -> Iterator[Node]:
     """Each line's object."""
     for node in read_json_lines(source, text, error=SpecError, limits=LIMITS):
         if isinstance(node.value, dict):
@@ -63,21 +63,21 @@ def _nodes(text: str, source: str, problems: Problems) -> Iterator[Node]:
             problems.add(Problem("this line is no JSON object", "Write one clause a line: '{\"id\": …}'.", node.line))
 
 
-def _whole(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
+def _full_clauses(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
     for node in nodes:
-        read = entry(LineEntry, node, problems)
+        read = validate_entry(LineEntry, node, problems)
         if read is None:
             continue
         if (read.type == "section") != (read.authority is None):
             remedy = "A clause has an 'authority_level', a section has null."
             problems.add(Problem(f"{read.id!r} is a {read.type} by its type only", remedy, node.line))
-        yield clause(read, node.line)
+        yield build_clause(read, node.line)
 
 
-def _bare(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
+def _bare_clauses(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
     """Clauses as published: levels in capitals too, titles made from ids, ``section`` still in place of a parent."""
     for node in nodes:
-        read = entry(BareLineEntry, node, problems)
+        read = validate_entry(BareLineEntry, node, problems)
         if read is not None:
             yield Clause(
                 id=read.id,
@@ -102,12 +102,12 @@ def _with_sections(clauses: Iterator[Clause]) -> Iterator[Clause]:
             yield each
             continue
         if title not in made:
-            made[title] = _free(slug(title) or "section", taken)
+            made[title] = _unique_id(slug(title) or "section", taken)
             yield Clause(made[title], title, "", None, level=0, line=each.line)
         yield replace(each, parent=made[title])
 
 
-def _free(id_: str, taken: set[str]) -> str:
+def _unique_id(id_: str, taken: set[str]) -> str:
     """``id_``, or the first of its kind that no section has; from now on it is taken."""
     number = 1
     free = id_

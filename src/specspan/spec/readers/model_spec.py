@@ -23,11 +23,11 @@ from __future__ import annotations
 
 from specspan._support.messages import Problems
 from specspan.errors import Problem, SpecError
-from specspan.spec.consistency import misfits
-from specspan.spec.markdown import blocks, front_matter
-from specspan.spec.read import Kind, Origin, has_ids, kind_of
-from specspan.spec.sections import clauses_of, read_heading, sections_of
-from specspan.spec.spec import Clause, Spec, derive, id_of, version_of
+from specspan.spec.consistency import find_inconsistencies
+from specspan.spec.markdown import read_front_matter, split_blocks
+from specspan.spec.read import Origin, TextKind, classify_text, has_heading_ids
+from specspan.spec.sections import build_clauses, build_sections, read_heading
+from specspan.spec.spec import Clause, Spec, default_id, default_version, derive_ladder
 
 # The published text says of itself, in its first paragraph, what it is. Which edition, only the digest tells.
 _PUBLISHED = "The Model Spec outlines the intended behavior for the models that power OpenAI's products"
@@ -36,7 +36,7 @@ _PUBLISHED_ID = "openai-model-spec"
 
 def reads(text: str) -> bool:
     """Whether a heading carries an id as in ``## Title {#id}``."""
-    return kind_of(text) is Kind.PROSE and has_ids(text)
+    return classify_text(text) is TextKind.PROSE and has_heading_ids(text)
 
 
 def read(text: str, origin: Origin) -> Spec:
@@ -46,19 +46,19 @@ def read(text: str, origin: Origin) -> Spec:
         SpecError: naming every problem found, each with its line and its remedy.
     """
     problems = Problems(origin.source, SpecError)
-    front = front_matter(text, problems)
-    found = list(blocks(text[front.end :], problems, first_line=front.lines + 1))
-    sections = sections_of(found, read_heading, problems)
-    ladder = front.ladder or derive(section.heading.authority or "" for section in sections)
+    front = read_front_matter(text, problems)
+    found = list(split_blocks(text[front.end :], problems, first_line=front.lines + 1))
+    sections = build_sections(found, read_heading, problems)
+    ladder = front.ladder or derive_ladder(section.heading.authority or "" for section in sections)
     if not sections:
         problems.add(Problem("there is no section", "Begin each clause with a heading such as '## Title {#its_id}'."))
     declare = "Declare your own levels with 'ladder:' in front matter."
-    problems.add_all(misfits([section.heading for section in sections], ladder, declare))
+    problems.add_all(find_inconsistencies([section.heading for section in sections], ladder, declare))
     problems.raise_if_any()
-    clauses = {clause.id: clause for clause in clauses_of(sections)}
+    clauses = {clause.id: clause for clause in build_clauses(sections)}
     return Spec(
-        id=front.id or _name(origin.source, next(iter(clauses.values()))),
-        version=front.version or version_of(origin.source),
+        id=front.id or _spec_id(origin.source, next(iter(clauses.values()))),
+        version=front.version or default_version(origin.source),
         digest=origin.digest,
         ladder=ladder,
         clauses=clauses,
@@ -66,5 +66,5 @@ def read(text: str, origin: Origin) -> Spec:
     )
 
 
-def _name(source: str, first: Clause) -> str:
-    return _PUBLISHED_ID if first.text.startswith(_PUBLISHED) else id_of(source, first.id)
+def _spec_id(source: str, first: Clause) -> str:
+    return _PUBLISHED_ID if first.text.startswith(_PUBLISHED) else default_id(source, first.id)

@@ -22,27 +22,27 @@ from dataclasses import replace
 
 from specspan._support.messages import Problems
 from specspan.errors import Problem, SpecError
-from specspan.spec.consistency import misfits
-from specspan.spec.markdown import Block, BlockKind, FrontMatter, blocks, front_matter
-from specspan.spec.read import Kind, Origin, has_ids, kind_of
-from specspan.spec.sections import Heading, clauses_of, sections_of
-from specspan.spec.spec import Clause, Ladder, Spec, derive, id_of, version_of
+from specspan.spec.consistency import find_inconsistencies
+from specspan.spec.markdown import Block, BlockKind, FrontMatter, read_front_matter, split_blocks
+from specspan.spec.read import Origin, TextKind, classify_text, has_heading_ids
+from specspan.spec.sections import Heading, build_clauses, build_sections
+from specspan.spec.spec import Clause, Ladder, Spec, default_id, default_version, derive_ladder
 
 ONLY_LEVEL = "policy"
 """The one level of a document that names none."""
 
 _MAX_TITLE_CHARS = 200
 _ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S", re.MULTILINE)
-_LEVEL = re.compile(r"\(authority:[ \t]*(?P<level>[\w.:+-]+)\)$")
+_LEVEL_LABEL = re.compile(r"\(authority:[ \t]*(?P<level>[\w.:+-]+)\)$")
 _ATTRIBUTES = re.compile(r"\{[^{}]*\}$")
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^)]*\)")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*")
-_DECLARE = "Declare your own levels with 'ladder:' in front matter."
+_DECLARE_REMEDY = "Declare your own levels with 'ladder:' in front matter."
 
 
 def reads(text: str) -> bool:
     """Whether there are headings, and none of them has an id."""
-    return kind_of(text) is Kind.PROSE and not has_ids(text) and _ANY_HEADING.search(text) is not None
+    return classify_text(text) is TextKind.PROSE and not has_heading_ids(text) and _ANY_HEADING.search(text) is not None
 
 
 def read(text: str, origin: Origin) -> Spec:
@@ -52,20 +52,20 @@ def read(text: str, origin: Origin) -> Spec:
         SpecError: naming every problem found, each with its line and its remedy.
     """
     problems = Problems(origin.source, SpecError)
-    front = front_matter(text, problems, more=("authority",))
-    found = list(blocks(text[front.end :], problems, first_line=front.lines + 1))
-    problems.add_all(_underlined(found))
-    drafts = list(clauses_of(sections_of(found, _heading, problems)))
-    labelled = _labelled(_with_ids(drafts), front)
-    ladder = _ladder(labelled, front)
-    problems.add_all(misfits(labelled, ladder, _DECLARE, "Give this section another title."))
+    front = read_front_matter(text, problems, more=("authority",))
+    found = list(split_blocks(text[front.end :], problems, first_line=front.lines + 1))
+    problems.add_all(_underlined_titles(found))
+    drafts = list(build_clauses(build_sections(found, _read_heading, problems)))
+    labelled = _with_authority(_with_ids(drafts), front)
+    ladder = _choose_ladder(labelled, front)
+    problems.add_all(find_inconsistencies(labelled, ladder, _DECLARE_REMEDY, "Give this section another title."))
     if not any(clause.authority for clause in labelled):
         remedy = "Write 'authority: level' in front matter, or '(authority: level)' behind a title."
         problems.add(Problem("no section binds anybody", remedy))
     problems.raise_if_any()
     return Spec(
-        id=front.id or id_of(origin.source, labelled[0].id),
-        version=front.version or version_of(origin.source),
+        id=front.id or default_id(origin.source, labelled[0].id),
+        version=front.version or default_version(origin.source),
         digest=origin.digest,
         ladder=ladder,
         clauses={clause.id: clause for clause in labelled},
@@ -73,35 +73,35 @@ def read(text: str, origin: Origin) -> Spec:
     )
 
 
-def _heading(written: str, line: int, problems: Problems) -> Heading:
+def _read_heading(written: str, line: int, problems: Problems) -> Heading:
     """The heading on a line. Its id is the line for as long as titles may repeat."""
     marks = written.lstrip(" ")
     level = len(marks) - len(marks.lstrip("#"))
-    title = _without_closing(marks[level:].strip())
+    title = _strip_closing_marks(marks[level:].strip())
     if len(title) > _MAX_TITLE_CHARS:
         problems.add(Problem(f"a title has more than {_MAX_TITLE_CHARS} characters", "Make it text.", line))
         title = title[:_MAX_TITLE_CHARS]
-    named = _LEVEL.search(title)
+    named = _LEVEL_LABEL.search(title)
     title = title if named is None else title[: named.start()].rstrip()
     if _ATTRIBUTES.search(title):
         problems.add(Problem(f"{title!r} has attributes and no id", "Write them as '{#its_id authority=level}'.", line))
-    elif not _slug(title):
+    elif not _anchor(title):
         problems.add(Problem(f"{title!r} has no letter or digit to make an id of", "Give the section a title.", line))
     return Heading(level, title, line, f"line {line}", None if named is None else named["level"])
 
 
-def _without_closing(title: str) -> str:
+def _strip_closing_marks(title: str) -> str:
     """CommonMark: marks behind a space at the end are no part of a title."""
     bare = title.rstrip("#")
     return bare.rstrip() if bare.endswith((" ", "\t")) or not bare else title
 
 
-def _slug(title: str) -> str:
+def _anchor(title: str) -> str:
     """A title as the anchor that GitHub makes of it."""
     return re.sub(r"[^\w\- ]", "", _LINK.sub(r"\1", title).strip().lower()).replace(" ", "-")
 
 
-def _underlined(found: Iterable[Block]) -> Iterator[Problem]:
+def _underlined_titles(found: Iterable[Block]) -> Iterator[Problem]:
     """Titles above a line of '=' or '-': to read them as text would hide a section."""
     for block in found:
         if block.kind is BlockKind.PARAGRAPH:
@@ -113,22 +113,22 @@ def _underlined(found: Iterable[Block]) -> Iterator[Problem]:
 
 def _with_ids(drafts: list[Clause]) -> list[Clause]:
     """Sections with ids made from their titles; where one title stands twice, each has its parent's before it."""
-    often = Counter(_slug(draft.title) for draft in drafts)
+    often = Counter(_anchor(draft.title) for draft in drafts)
     ids: dict[str | None, str] = {}
     for draft in drafts:
-        slug = _slug(draft.title)
+        slug = _anchor(draft.title)
         above = ids.get(draft.parent)
         ids[draft.id] = f"{above}-{slug}" if often[slug] > 1 and above else slug
     return [replace(draft, id=ids[draft.id], parent=ids.get(draft.parent)) for draft in drafts]
 
 
-def _labelled(clauses: list[Clause], front: FrontMatter) -> list[Clause]:
+def _with_authority(clauses: list[Clause], front: FrontMatter) -> list[Clause]:
     """Clauses at their own level, or those with text at the document's."""
     named = front.ladder is not None or any(clause.authority for clause in clauses)
     default = front.authority or (None if named else ONLY_LEVEL)
     return [clause if clause.authority or not clause.text else replace(clause, authority=default) for clause in clauses]
 
 
-def _ladder(clauses: Iterable[Clause], front: FrontMatter) -> Ladder:
+def _choose_ladder(clauses: Iterable[Clause], front: FrontMatter) -> Ladder:
     levels = [clause.authority for clause in clauses if clause.authority]
-    return front.ladder or ((ONLY_LEVEL,) if set(levels) == {ONLY_LEVEL} else derive(levels))
+    return front.ladder or ((ONLY_LEVEL,) if set(levels) == {ONLY_LEVEL} else derive_ladder(levels))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from specspan.documents.yaml import read_yaml
 from specspan.errors import SpecError
-from specspan.spec.read import Kind, Origin, kind_of
+from specspan.spec.read import Origin, TextKind, classify_text
 from specspan.spec.spec import Spec
 from specspan.spec.structured import LIMITS, read_structured
 
 
 def reads(text: str) -> bool:
     """Whether the text begins with a key of a spec and has ``clauses`` at its top."""
-    return kind_of(text) is Kind.YAML
+    return classify_text(text) is TextKind.YAML
 
 
 def read(text: str, origin: Origin) -> Spec:

@@ -6,19 +6,19 @@ import json
 from typing import Any
 
 from specspan.spec.spec import Clause, Spec
-from specspan.spec.spec_json import entry_of, header
+from specspan.spec.spec_json import clause_to_mapping, header_to_mapping
 
 FORMAT = "jsonl"
 
 
 def write(spec: Spec) -> str:
     """The text of a JSONL file. Programs that know the six published keys find them in every line but the first."""
-    lines = [header(spec), *(_line(clause, spec) for clause in spec.clauses.values())]
+    lines = [header_to_mapping(spec), *(_line_entry(clause, spec) for clause in spec.clauses.values())]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def _line(clause: Clause, spec: Spec) -> dict[str, Any]:
-    rest = entry_of(clause, spec)
+def _line_entry(clause: Clause, spec: Spec) -> dict[str, Any]:
+    rest = clause_to_mapping(clause, spec)
     for key in ("id", "authority", "parent", "text", "references"):
         rest.pop(key, None)
     return {

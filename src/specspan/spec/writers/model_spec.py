@@ -31,7 +31,7 @@ def write(spec: Spec) -> str:
     children: dict[str | None, list[Clause]] = {}
     for clause in spec.clauses.values():
         children.setdefault(clause.parent, []).append(clause)
-    order = list(_in_order(children))
+    order = list(_depth_first(children))
     text = _text(spec, order, {})
     found = _read_back(text, spec)
     # References that the text does not name, or names in another order, are written out.
@@ -47,7 +47,7 @@ def write(spec: Spec) -> str:
     return text
 
 
-def _in_order(children: Mapping[str | None, list[Clause]]) -> Iterator[Clause]:
+def _depth_first(children: Mapping[str | None, list[Clause]]) -> Iterator[Clause]:
     """Every section before those in it, and those before the next one beside it."""
     left = list(reversed(children.get(None, [])))
     while left:
@@ -60,16 +60,16 @@ def _text(spec: Spec, order: list[Clause], references: Mapping[str, tuple[str, .
     front = ["---", f"id: {spec.id}", *([f"version: {spec.version}"] if spec.version else [])]
     blocks = ["\n".join([*front, f"ladder: [{', '.join(spec.ladder)}]", "---"])]
     for clause in order:
-        blocks += _blocks(clause, references.get(clause.id, ()))
+        blocks += _clause_blocks(clause, references.get(clause.id, ()))
     return "\n\n".join(blocks) + "\n"
 
 
-def _blocks(clause: Clause, references: tuple[str, ...]) -> Iterator[str]:
+def _clause_blocks(clause: Clause, references: tuple[str, ...]) -> Iterator[str]:
     attributes = [f"#{clause.id}"]
     if clause.authority is not None:
         attributes.append(f"authority={clause.authority}")
     attributes += [
-        f"{key}={_quoted(','.join(values))}"
+        f"{key}={_quote(','.join(values))}"
         for key, values in (("tags", clause.tags), ("references", references))
         if values
     ]
@@ -86,7 +86,7 @@ def _blocks(clause: Clause, references: tuple[str, ...]) -> Iterator[str]:
         yield f"{mark}xml\n{conversation}\n{mark}"
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     return f'"{value}"' if re.search(r"\s", value) else value
 
 
@@ -102,7 +102,7 @@ def _read_back(text: str, spec: Spec) -> Mapping[str, Clause]:
 def _refuse_differences(spec: Spec, found: Mapping[str, Clause]) -> None:
     problems = Problems(spec.source, SpecError)
     for clause in spec.clauses.values():
-        if clause.id not in found or _timeless(found[clause.id], clause) != _timeless(clause, clause):
+        if clause.id not in found or _normalise(found[clause.id], clause) != _normalise(clause, clause):
             problems.add(Problem(f"Markdown cannot hold {clause.id!r} as it is", _REMEDY, clause.line or None))
     for id_ in found:
         if id_ not in spec.clauses:
@@ -110,24 +110,24 @@ def _refuse_differences(spec: Spec, found: Mapping[str, Clause]) -> None:
     problems.raise_if_any()
 
 
-def _timeless(clause: Clause, given: Clause) -> Clause:
+def _normalise(clause: Clause, given: Clause) -> Clause:
     """A clause without its lines, and blank lines between blocks counted as one.
 
     References that only its text names are left out: Markdown finds them, other formats have those they are given.
     """
     return replace(
         clause,
-        text=_blank(clause.text),
-        commentary=_blank(clause.commentary),
+        text=_collapse_blank_lines(clause.text),
+        commentary=_collapse_blank_lines(clause.commentary),
         references=clause.references[: len(given.references)],
-        examples=tuple(map(_unplaced, clause.examples)),
+        examples=tuple(map(_normalise_example, clause.examples)),
         line=0,
     )
 
 
-def _blank(text: str) -> str:
+def _collapse_blank_lines(text: str) -> str:
     return re.sub(r"\n(?:[ \t]*\n)+", "\n\n", text)
 
 
-def _unplaced(example: Example) -> Example:
+def _normalise_example(example: Example) -> Example:
     return replace(example, title=" ".join(example.title.split()), line=0)

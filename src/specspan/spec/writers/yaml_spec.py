@@ -9,7 +9,7 @@ import yaml
 
 from specspan.documents.yaml import resolve
 from specspan.spec.spec import Spec
-from specspan.spec.spec_json import structure
+from specspan.spec.spec_json import spec_to_mapping
 
 FORMAT = "yaml"
 
@@ -23,7 +23,7 @@ _BASE: Any = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 
 def write(spec: Spec) -> str:
     """The text of a YAML file."""
-    return str(yaml.dump(structure(spec), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH))
+    return str(yaml.dump(spec_to_mapping(spec), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH))
 
 
 class _Dumper(_BASE):  # type: ignore[misc]  # PyYAML's stubs do not say which of the two it is
@@ -33,11 +33,11 @@ class _Dumper(_BASE):  # type: ignore[misc]  # PyYAML's stubs do not say which o
         return True
 
 
-def _text(dumper: Any, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
     style = None if resolve(text) == text else "'"
     if "\n" in text:
         style = "|" if _BLOCK.fullmatch(text) else '"'
     return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _represent_text)

@@ -13,7 +13,7 @@ from specspan.checks.check import Check, TextAt
 from specspan.decision import Finding, Mode, Outcome, Override, Stage
 from specspan.policy.policy import CheckBinding, Policy
 from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
-from specspan.spec_examples.evaluate import hear
+from specspan.spec_examples.evaluate import evaluate
 from specspan.spec_examples.results import Agreement, Match
 
 LADDER = ("root", "system", "developer", "user", "guideline")
@@ -42,7 +42,7 @@ def under(*checks: Check | CheckBinding, clause: str = "c", overrides: Sequence[
 
 def match(label: str, *checks: Check, **more: Any) -> Match:
     """How one answer that says "bad words" compares."""
-    return hear(spec(c=example(answer("bad words", label))), under(*checks), **more).hearings[0].match
+    return evaluate(spec(c=example(answer("bad words", label))), under(*checks), **more).results[0].match
 
 
 def counted(found: Agreement) -> dict[str, dict[str, int]]:
@@ -82,8 +82,8 @@ def test_what_no_check_looked_at_is_unassessed() -> None:
         assert match(label) is Match.UNASSESSED
         assert match(label, tools) is Match.UNASSESSED
     overridden = under(says(False), overrides=[Override("c", "root", "why not")])
-    (hearing,) = hear(spec(c=example(answer("x"))), overridden).hearings
-    assert (hearing.match, hearing.outcome) == (Match.UNASSESSED, Outcome.UNASSESSED)
+    (result,) = evaluate(spec(c=example(answer("x"))), overridden).results
+    assert (result.match, result.outcome) == (Match.UNASSESSED, Outcome.UNASSESSED)
 
 
 def test_the_worst_check_speaks_for_the_clause() -> None:
@@ -94,24 +94,24 @@ def test_the_worst_check_speaks_for_the_clause() -> None:
 
 def test_a_charged_answer_is_about_the_clause_it_is_charged_against() -> None:
     """The example's own clause has nothing to say of it."""
-    found = hear(spec(c=example(answer("bad", charged="d")), d=example()), under(pattern("bad"), clause="d"))
+    found = evaluate(spec(c=example(answer("bad", charged="d")), d=example()), under(pattern("bad"), clause="d"))
     assert counted(found) == {"d": {"caught": 1}}
-    assert found.hearings[0].holder.id == "c"
+    assert found.results[0].holder.id == "c"
 
 
 def test_violations_of_other_clauses_are_counted_on_good_answers_alone() -> None:
     """A good answer breaks no clause, so that a check which fires there most likely errs; of a bad one, who knows."""
     judged = spec(c=example(answer("fire", "GOOD"), answer("fire", "BAD"), answer("calm", "OK")))
-    found = hear(judged, policy(bound("c", says(True)), bound("d", pattern("fire"))))
+    found = evaluate(judged, policy(bound("c", says(True)), bound("d", pattern("fire"))))
     assert counted(found) == {"c": {"clear": 2, "missed": 1}, "d": {"elsewhere": 1}}
     assert found.total.elsewhere == 1
-    assert [hearing.elsewhere for hearing in found.hearings] == [("d",), ("d",), ()]
+    assert [result.elsewhere for result in found.results] == [("d",), ("d",), ()]
 
 
 def test_counts_add_up() -> None:
     """Every answer with a verdict is counted once; precision and recall are about what was assessed."""
     answers = [answer("bad"), answer("quiet"), answer("bad", "GOOD"), answer("fine", "OK"), Answer(())]
-    found = hear(spec(c=example(*answers), d=example(answer("x"))), under(pattern("bad")))
+    found = evaluate(spec(c=example(*answers), d=example(answer("x"))), under(pattern("bad")))
     total = found.total
     assert counted(found) == {"c": {"caught": 1, "missed": 1, "false_alarm": 1, "clear": 1}, "d": {"unassessed": 1}}
     assert (found.comparisons, total.answers, total.assessed, total.agreed) == (2, 5, 4, 2)
@@ -120,15 +120,15 @@ def test_counts_add_up() -> None:
 
 def test_without_violations_there_is_no_precision() -> None:
     """Nothing found and nothing bad give no share, rather than a perfect one."""
-    total = hear(spec(c=example(answer("fine", "GOOD"))), under(pattern("bad"))).total
+    total = evaluate(spec(c=example(answer("fine", "GOOD"))), under(pattern("bad"))).total
     assert (total.precision, total.recall) == (None, None)
 
 
 def test_one_clause_alone() -> None:
     """Only answers about it are decided, wherever their examples stand."""
     judged = spec(c=example(answer("bad", charged="d"), answer("bad")), d=example(answer("bad")))
-    found = hear(judged, under(pattern("bad"), clause="d"), clause="d")
-    assert [(hearing.holder.id, hearing.clause) for hearing in found.hearings] == [("c", "d"), ("d", "d")]
+    found = evaluate(judged, under(pattern("bad"), clause="d"), clause="d")
+    assert [(result.holder.id, result.clause) for result in found.results] == [("c", "d"), ("d", "d")]
     assert found.comparisons == 2
 
 
@@ -146,21 +146,21 @@ def test_nothing_is_blocked_and_every_stage_is_looked_at() -> None:
     judged = spec(c=example(Answer((Turn("assistant", "{}", {"recipient": "pay"}), Turn("bot", "Hi")), Verdict("BAD"))))
     bound_policy = under(*(at(stage) for stage in Stage))
     assert bound_policy.mode is Mode.ENFORCE
-    (hearing,) = hear(judged, bound_policy).hearings
+    (result,) = evaluate(judged, bound_policy).results
     assert set(seen) == set(Stage)
-    assert hearing.match is Match.CAUGHT
-    assert {at for at, _ in hearing.findings} == {0, 1}
+    assert result.match is Match.CAUGHT
+    assert {at for at, _ in result.findings} == {0, 1}
 
 
 def test_a_check_that_samples_looks_at_every_answer() -> None:
     """A share of so few answers would say nothing, so that none is left out by chance."""
     sampled = CheckBinding(pattern("bad"), 0.000001)
-    found = hear(spec(c=example(*[answer("bad")] * 50)), under(sampled))
+    found = evaluate(spec(c=example(*[answer("bad")] * 50)), under(sampled))
     assert found.total[Match.CAUGHT] == 50
 
 
 def test_findings_that_complied_are_not_kept() -> None:
     """What is shown of an answer is what its checks held against it, with its place."""
-    (hearing,) = hear(spec(c=example(answer("so bad"))), under(says(True), pattern("bad", reason="rude"))).hearings
-    ((call, finding),) = hearing.findings
+    (result,) = evaluate(spec(c=example(answer("so bad"))), under(says(True), pattern("bad", reason="rude"))).results
+    ((call, finding),) = result.findings
     assert (call, finding.reason, finding.evidence[0].start) == (0, "rude", 3)
