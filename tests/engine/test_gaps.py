@@ -11,7 +11,8 @@ from specspan.call import UNKNOWN_ARGUMENTS, CallContext, Gaps, ModelCall, ToolC
 from specspan.checks.check import Check
 from specspan.checks.kinds import tools
 from specspan.checks.kinds.pattern import build
-from specspan.decision import Decision, Mode, Outcome, Stage, Verdict
+from specspan.decision import Decision, Mode, Outcome, Override, Stage, Verdict
+from specspan.engine.bound_check import NOT_SAMPLED
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
 from specspan.policy.policy import CheckBinding
@@ -134,3 +135,31 @@ def test_an_engine_that_observes_takes_no_action() -> None:
     assert (decision.mode, decision.policy_digest, decision.would) == (Mode.OBSERVE, "sha256:policy", "flag")
     observing = Engine(policy(bound("rule", pattern("bad")), mode=Mode.OBSERVE))
     assert observing.in_observe_mode() is observing
+
+
+def test_an_override_of_one_call_holds_for_no_other_with_the_same_gap() -> None:
+    """Plans for calls with gaps are kept, each for the overrides it was made under."""
+    engine = Engine(policy(bound("rule", pattern("bad"), authority="guideline")))
+    call = short(answered("bad"), input=UNSEEN)
+
+    def outcome(*overrides: Override) -> Outcome:
+        evaluation = engine.open(overrides, call)
+        run_sync(evaluation.output(call))
+        [finding] = evaluation.decide().findings
+        return finding.outcome
+
+    granted = Override("rule", by="user", reason="asked for")
+    assert [outcome(), outcome(granted), outcome()] == [Outcome.VIOLATED, Outcome.OVERRIDDEN, Outcome.VIOLATED]
+
+
+def test_a_call_with_a_gap_that_is_not_sampled_names_both_reasons() -> None:
+    """Every clause has its finding, one whose check could not see and one whose check is for other calls."""
+    blind = says(AssertionError("it was asked"))
+    clauses = bound("blind", blind), bound("rare", CheckBinding(pattern("evil", stage=Stage.INPUT), 1e-9))
+    call = short(answered("good"), output=UNSEEN)
+    evaluation = Engine(policy(*clauses)).open((), call)
+    run_sync(evaluation.input(call))
+    run_sync(evaluation.output(call))
+    decision = evaluation.decide()
+    assert [(each.clause, each.reason) for each in decision.findings] == [("blind", UNSEEN), ("rare", NOT_SAMPLED)]
+    assert decision.summary.unassessed == 2

@@ -11,12 +11,13 @@ from datetime import date, timedelta
 from typing import TypeAlias
 
 from specspan._support import process
+from specspan._support.caches import BoundedCache
 from specspan.call import WHOLE, ModelCall
 from specspan.decision import Mode, Override
 from specspan.engine.bound_check import sampling_value
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.override_sources import override_sources
-from specspan.engine.plan import Plan, compile_plan, remember
+from specspan.engine.plan import MAX_CACHED_PLANS, Plan, compile_plan
 from specspan.engine.workers import WORKERS, Workers
 from specspan.policy.overrides import OverrideSource, rule_overrides
 from specspan.policy.policy import ALWAYS, Policy
@@ -105,7 +106,7 @@ class Engine:
         self._plan = compile_plan(policy)
         self._conditions = ClauseConditions(policy)
         self._has_conditions = bool(self._conditions)
-        self._plans: dict[_PlanKey, Plan] = {}
+        self._plans: BoundedCache[_PlanKey, Plan] = BoundedCache(MAX_CACHED_PLANS)
 
     def open(self, overrides: Sequence[Override] = (), call: ModelCall | None = None) -> Evaluation:
         """Begin to evaluate one call, under the policy's overrides and ``overrides``.
@@ -118,8 +119,7 @@ class Engine:
         key = (self._now_ns() // _DAY_NS, tuple(overrides), sources, unmet)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plan_with_overrides(*key)
-            remember(self._plans, key, plan)
+            plan = self._plans[key] = self._plan_with_overrides(*key)
         if call is not None and call.gaps is not WHOLE:
             plan = plan.with_gaps(call.gaps)
         if not plan.samples:

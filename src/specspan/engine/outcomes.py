@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from specspan._support.caches import BoundedCache
 from specspan.decision import OUTCOME_SEVERITY, Finding, Outcome, Summary
 
 _APPLIED = frozenset((Outcome.COMPLIED, Outcome.VIOLATED, Outcome.UNCERTAIN))
-_MEMO_LIMIT = 64
+_MAX_APPLIED_TEXTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class BaselineOutcomes:
             clause: worst_outcome(findings[index].outcome for index in self._indexes_of_clause[clause])
             for clause in sorted(self._indexes_of_clause, key=clause_order.__getitem__)
         }
-        self._applied_texts: dict[frozenset[str], str] = {}
+        self._applied_texts: BoundedCache[frozenset[str], str] = BoundedCache(_MAX_APPLIED_TEXTS)
         groups = _clauses_by_outcome(self._outcome_of_clause)
         self._outcomes = Outcomes(
             findings=findings,
@@ -102,13 +103,11 @@ class BaselineOutcomes:
         moved = frozenset(id_ for id_, outcome in changed.items() if (outcome in _APPLIED) != self._is_applied(id_))
         if not moved:
             return self._outcomes.summary.applied
-        if moved not in self._applied_texts:
-            if len(self._applied_texts) >= _MEMO_LIMIT:
-                self._applied_texts.clear()
-            self._applied_texts[moved] = " ".join(
-                id_ for id_ in self._outcome_of_clause if self._is_applied(id_) != (id_ in moved)
-            )
-        return self._applied_texts[moved]
+        text = self._applied_texts.get(moved)
+        if text is None:
+            text = " ".join(id_ for id_ in self._outcome_of_clause if self._is_applied(id_) != (id_ in moved))
+            self._applied_texts[moved] = text
+        return text
 
     def _is_applied(self, clause: str) -> bool:
         return self._outcome_of_clause[clause] in _APPLIED

@@ -5,10 +5,11 @@ Clauses without checks are a number in the plan and cost a call nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
+from specspan._support.caches import BoundedCache
 from specspan.call import Gaps, Side
 from specspan.checks.check import PartialFindings, TextAt
 from specspan.checks.patterns import MultiPattern
@@ -27,12 +28,14 @@ from specspan.engine.precedence import CommandChain, command_chain
 from specspan.engine.stream_check import StreamPlan, stream_plan
 from specspan.policy.policy import Policy
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
 STAGES = tuple(Stage)
 _EMPTY: Mapping[str, str] = {}
-_MEMO_LIMIT = 64
+MAX_CACHED_PLANS = 64
+"""Size of a cache whose keys come with calls."""
+
+
+def _plan_cache() -> BoundedCache[Any, Any]:
+    return BoundedCache(MAX_CACHED_PLANS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +87,7 @@ class StagePlan:
     checks: tuple[BoundCheck, ...]
     """All checks but those of clauses that are set aside."""
     matcher: Matcher | None
-    _by_roles: dict[frozenset[str], StageChecks] = field(default_factory=dict)
+    _by_roles: BoundedCache[frozenset[str], StageChecks] = field(init=False, default_factory=_plan_cache)
 
     def without(self, clauses: Container[str]) -> StagePlan:
         """Return the plan without the checks of some clauses."""
@@ -105,12 +108,12 @@ class StagePlan:
         kept = (check for check in self.checks if check.position not in not_run)
         with_reasons = ((check, reasons.get(check.clause_id)) for check in kept)
         checks = tuple(check.with_gap(reason) if reason else check for check, reason in with_reasons)
-        return replace(self, checks=checks, _by_roles={})
+        return replace(self, checks=checks)
 
     def never_complying(self, reason: str) -> StagePlan:
         """Return the plan in which every check can find a violation, and none that its clause complies."""
         checks = tuple(check if check.gap is not None else check.with_gap(reason) for check in self.checks)
-        return replace(self, checks=checks, _by_roles={})
+        return replace(self, checks=checks)
 
     def checks_for(self, texts: Sequence[TextAt]) -> StageChecks:
         """Return the checks of the stage, sorted by how they run on ``texts``."""
@@ -118,7 +121,7 @@ class StagePlan:
         stage_checks = self._by_roles.get(roles)
         if stage_checks is None:
             stage_checks = _stage_checks(self.checks, roles)
-            remember(self._by_roles, roles, stage_checks)
+            self._by_roles[roles] = stage_checks
         return stage_checks
 
 
@@ -146,17 +149,18 @@ class Plan:
     """Shares of the calls, each below 1, on which some checks run."""
     not_run: Mapping[int, Finding] = field(default_factory=dict)
     """By position, the finding of each check that does not run on this call: it is not sampled, or not seen."""
-    _baselines: dict[StagesReached, BaselineOutcomes] = field(default_factory=dict)
-    _by_sample: dict[float, Plan] = field(default_factory=dict)
-    _by_gaps: dict[Gaps, Plan] = field(default_factory=dict)
-    _incomplete: list[Plan] = field(default_factory=list)
+    # init=False: a plan that is derived from this one by `replace` begins with caches of its own
+    _baselines: BoundedCache[StagesReached, BaselineOutcomes] = field(init=False, default_factory=_plan_cache)
+    _by_sample: dict[float, Plan] = field(init=False, default_factory=dict)
+    _by_gaps: BoundedCache[Gaps, Plan] = field(init=False, default_factory=_plan_cache)
+    _incomplete: list[Plan] = field(init=False, default_factory=list)
 
     def baseline(self, reached: StagesReached) -> BaselineOutcomes:
         """Return the outcomes of calls that came so far, on which every check has its default finding."""
         baseline = self._baselines.get(reached)
         if baseline is None:
             baseline = BaselineOutcomes(self._default_findings(reached), self.chain.clause_order, self.considered)
-            remember(self._baselines, reached, baseline)
+            self._baselines[reached] = baseline
         return baseline
 
     def with_overrides(self, rulings: Sequence[OverrideRuling], inapplicable: Mapping[str, str] = _EMPTY) -> Plan:
@@ -182,9 +186,6 @@ class Plan:
             stream=self.stream.without(set_aside) if set_aside else self.stream,
             rulings=tuple(rulings),
             set_aside=tuple(set_aside.values()),
-            _baselines={},
-            _by_sample={},
-            _incomplete=[],
         )
 
     def for_sample(self, sampling_value: float) -> Plan:
@@ -205,9 +206,10 @@ class Plan:
         A check that needs what was not seen does not run, unless what it finds in a part holds for the whole. A
         clause with such a check does not comply, whatever else is found of it.
         """
-        if gaps not in self._by_gaps:
-            remember(self._by_gaps, gaps, self._without_unseen(gaps))
-        return self._by_gaps[gaps]
+        plan = self._by_gaps.get(gaps)
+        if plan is None:
+            plan = self._by_gaps[gaps] = self._without_unseen(gaps)
+        return plan
 
     def for_incomplete_answer(self) -> Plan:
         """Return this plan for an answer that was cut short: it can violate a clause, and complies with none."""
@@ -216,7 +218,7 @@ class Plan:
                 stage: plan if stage is Stage.INPUT else plan.never_complying(INCOMPLETE_ANSWER)
                 for stage, plan in self.stages.items()
             }
-            plan = replace(self, stages=stages, _baselines={}, _by_sample={}, _by_gaps={}, _incomplete=[])
+            plan = replace(self, stages=stages)
             self._incomplete.append(plan)
         return self._incomplete[0]
 
@@ -229,10 +231,6 @@ class Plan:
             stream=self.stream.filtered(lambda _: False),
             not_run={**self.not_run, **unassessed},
             samples=(),
-            _baselines={},
-            _by_sample={},
-            _by_gaps={},
-            _incomplete=[],
         )
 
     def checks_at(self, stages: Container[Stage]) -> list[BoundCheck]:
@@ -257,24 +255,18 @@ class Plan:
             self,
             stages={stage: plan.with_gaps(reasons, not_run) for stage, plan in self.stages.items()},
             not_run={**not_run, **self.not_run},
-            _baselines={},
-            _by_sample={},
-            _by_gaps={},
-            _incomplete=[],
         )
 
     def _without_samples_up_to(self, sample: float) -> Plan:
         """Return this plan without the checks that run on no more than this share of the calls."""
         dropped = (check for plan in self.stages.values() for check in plan.checks if check.sample <= sample)
+        not_sampled = {check.position: check.complete(Finding(Outcome.UNASSESSED, NOT_SAMPLED)) for check in dropped}
         return replace(
             self,
             stages={stage: plan.filtered(lambda check: check.sample > sample) for stage, plan in self.stages.items()},
             stream=self.stream.filtered(lambda check: check.sample > sample),
-            not_run={check.position: check.complete(Finding(Outcome.UNASSESSED, NOT_SAMPLED)) for check in dropped},
+            not_run={**self.not_run, **not_sampled},
             samples=(),
-            _baselines={},
-            _by_sample={},
-            _incomplete=[],
         )
 
     def _default_findings(self, reached: StagesReached) -> dict[int, Finding]:
@@ -322,13 +314,6 @@ def compile_plan(policy: Policy) -> Plan:
         considered=sum(1 for _ in policy.authority.binding),
         samples=tuple({check.sample for check in checks if check.sample < 1}),
     )
-
-
-def remember(memo: dict[K, V], key: K, value: V) -> None:
-    """Store ``value``; a memo whose keys come with calls is bounded by starting again from empty."""
-    if len(memo) >= _MEMO_LIMIT:
-        memo.clear()
-    memo[key] = value
 
 
 def _matcher(checks: Sequence[BoundCheck]) -> Matcher | None:

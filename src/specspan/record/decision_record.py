@@ -84,7 +84,7 @@ class RecordBuilder:
             "call": self._call(call_record.call)
             | ({} if call_record.dialect is None else {"dialect": call_record.dialect}),
             **_ruling(decision),
-            "findings": [self._finding(finding) for finding in decision.findings],
+            "findings": self._findings(decision.findings),
             "counts": {
                 "considered": decision.summary.considered,
                 "not_applicable": decision.summary.not_applicable,
@@ -146,10 +146,11 @@ class RecordBuilder:
             text = _canonical(content.as_json_value(shape))
         return "hmac-sha256:" + hmac.new(self.digest_key, text.encode(), hashlib.sha256).hexdigest()
 
+    def _findings(self, findings: Sequence[Finding]) -> list[Record]:
+        shared = self._shared.get
+        return [shared(finding) or self._finding(finding) for finding in findings]
+
     def _finding(self, finding: Finding) -> Record:
-        shared = self._shared.get(finding)
-        if shared is not None:
-            return shared
         record = self._finding_record(finding)
         if finding.duration_ns or finding.evidence or finding.explanation is not None:
             return record

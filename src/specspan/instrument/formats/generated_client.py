@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
+from specspan._support.caches import IdentityCache
 from specspan.instrument.adapter import Invocation
 
 _PORTS = {"https": 443, "http": 80}
@@ -21,26 +22,16 @@ class Server(TypedDict):
     server_port: int | None
 
 
-_servers: dict[int, tuple[Any, Server]] = {}
-"""URL and server by the identity of the URL object: clients keep their URL, and parsing it takes a microsecond."""
+_servers: IdentityCache[Any, Server] = IdentityCache(_MAX_CACHED_URLS)
+"""Server of a URL object: clients keep their URL, and parsing it takes a microsecond."""
 
 
 def server_of(client: Any) -> Server:
     """Return the server that a client sends its requests to."""
     url = client.base_url
-    known, server = _servers.get(id(url), _NO_SERVER)
-    return server if known is url else _read_server(url)
-
-
-_NO_SERVER: tuple[Any, Server] = (None, {"server_address": None, "server_port": None})
-
-
-def _read_server(url: Any) -> Server:
-    server: Server = {"server_address": url.host, "server_port": url.port or _PORTS.get(url.scheme)}
-    if len(_servers) >= _MAX_CACHED_URLS:
-        _servers.clear()
-    _servers[id(url)] = url, server
-    return server
+    return _servers.get(url) or _servers.put(
+        url, {"server_address": url.host, "server_port": url.port or _PORTS.get(url.scheme)}
+    )
 
 
 @lru_cache(maxsize=_MAX_CACHED_URLS)
