@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Final, TypeAlias
 
-from specspan._support.fast_dataclass import quickly_made
+from specspan._support.fast_dataclass import fast_init
 from specspan.scope.rules import Standing
 from specspan.scope.scope import ScopeOfAutonomy
 
@@ -51,7 +51,7 @@ UNKNOWN_ARGUMENTS: Final = _Unknown.ARGUMENTS
 """Arguments of a tool call of which other instrumentation recorded the name alone."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """Tool call that a model asks for."""
@@ -93,7 +93,7 @@ class Unknown:
 Part: TypeAlias = Text | Reasoning | Refusal | ToolCall | ToolCallResponse | Media | Unknown
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
@@ -106,7 +106,7 @@ class Message:
     """Why the model stopped, on output messages that say so."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Request:
     """Request of an application to a model."""
@@ -134,7 +134,7 @@ class Request:
     """``gen_ai.output.type``: ``text``, ``json``, ``image`` or ``speech``; None where nothing was asked for."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counted them; None for those it does not report."""
@@ -150,7 +150,7 @@ NOT_COUNTED = Usage()
 """Usage of a call for which the provider reports no tokens."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Response:
     """Answer of a model: one message for each choice."""
@@ -213,7 +213,7 @@ WHOLE = Gaps()
 """Gaps of a call that was seen as a whole."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """One call of a model. JSON pointers into it start at ``/input/<i>/parts/<j>`` or ``/output/<i>/parts/<j>``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from specspan._support.fast_dataclass import quickly_made
+from specspan._support.fast_dataclass import fast_init
 
 
 class _Word(str, Enum):
@@ -150,7 +150,7 @@ class CheckRef:
     version: str = "1"
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Place in a call that a finding points at: offsets, never content."""
@@ -163,7 +163,7 @@ class Evidence:
     """One past the last character."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Result of one check of one clause on one call.
@@ -238,7 +238,7 @@ class SpecRef:
     """``sha256:`` and the hex digest of the file's bytes."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Clauses of one call by outcome, complete however many there are."""
@@ -256,7 +256,7 @@ class Summary:
     unassessed: int = 0
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Decision on one model call: every finding, the clause that governed, and what was done."""

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import pytest
 
-from specspan._support.fast_dataclass import quickly_made
+from specspan._support.fast_dataclass import fast_init
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Quick:
     """One of every kind of field."""
@@ -91,7 +91,7 @@ def test_objects_of_a_subclass_are_of_the_subclass() -> None:
 def test_what_follows_from_its_fields_is_worked_out() -> None:
     """A ``__post_init__`` runs on every object, once its fields are there, and what it raises is raised."""
 
-    @quickly_made
+    @fast_init
     @dataclass(frozen=True, slots=True)
     class Doubled:
         number: int
@@ -114,4 +114,4 @@ def test_what_follows_from_its_fields_is_worked_out() -> None:
 def test_what_inherits_is_refused() -> None:
     """A dataclass whose fields are partly another's would be made without those."""
     with pytest.raises(TypeError, match="More"):
-        quickly_made(dataclass(frozen=True, slots=True)(type("More", (Quick,), {})))
+        fast_init(dataclass(frozen=True, slots=True)(type("More", (Quick,), {})))

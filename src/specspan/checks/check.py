@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
-from specspan._support.fast_dataclass import quickly_made
+from specspan._support.fast_dataclass import fast_init
 from specspan.call import ModelCall, Side
 from specspan.decision import CheckRef, Evidence, Finding, Outcome, Stage
 
@@ -21,7 +21,7 @@ CheckFunction: TypeAlias = Callable[[ModelCall], CheckResult]
 """Function of a whole call that decides one clause."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class TextAt:
     """One text of a call and where it stands."""

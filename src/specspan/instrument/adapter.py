@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from specspan._support.fast_dataclass import quickly_made
+from specspan._support.fast_dataclass import fast_init
 from specspan.call import Request, Response
 
 Edits = Mapping[str, str]
 """New text by JSON pointer of the part it stands in, such as ``/output/0/parts/0``."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """One call of a wrapped method, as the application made it."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
-from specspan._support.fast_dataclass import quickly_made
+from specspan._support.fast_dataclass import fast_init
 from specspan.call import ModelCall
 from specspan.decision import Decision
 from specspan.errors import Blocked
@@ -48,7 +48,7 @@ class Ending:
         return cls(EndKind.CANCELLED if cancelled else EndKind.FAILED, error)
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Duration of a call and of its parts, by a monotonic clock."""
