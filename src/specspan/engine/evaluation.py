@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request, Side
@@ -253,7 +253,9 @@ class Evaluation:
         reached = tuple([runs[stage].checks if stage in runs else None for stage in STAGES])
         deviations = self._deviations()
         outcomes = plan.baseline(reached).with_findings(deviations)
-        conclusion = self._conclude(deviations.values(), outcomes)
+        conclusion = conclude(deviations.values(), plan.chain, assessed=outcomes.complied > 0)
+        if self._is_cut_short:
+            conclusion = _conclude_cut_short(conclusion, outcomes)
         action = self._action if cut is None else strictest_action((self._action, cut.action))
         return Decision(
             id=self._new_id(),
@@ -272,14 +274,6 @@ class Evaluation:
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
-
-    def _conclude(self, deviations: Collection[Finding], outcomes: Outcomes) -> Conclusion:
-        conclusion = conclude(deviations, self._plan.chain, assessed=outcomes.complied > 0)
-        if not self._is_cut_short or conclusion.verdict is not Verdict.COMPLIED:
-            return conclusion
-        if any(finding.reason == INCOMPLETE_ANSWER for finding in outcomes.findings):
-            return Conclusion(Verdict.UNASSESSED, reason=INCOMPLETE_ANSWER)  # what complied is the request alone
-        return conclusion
 
     def _make_error_decision(self) -> Decision:
         """Return the decision for a call on which none can be made, which says so."""
@@ -322,10 +316,13 @@ class Evaluation:
         for run in self._runs.values():
             if run.deviations:
                 deviations.update(run.deviations)
-        for other in (self._stream.findings if self._stream is not None else {}, self._failures):
-            for position, finding in other.items():
-                deviations[position] = _worse_finding(deviations.get(position, finding), finding)
-        return deviations | self._unedited
+        if self._stream is not None:
+            _add_worse(deviations, self._stream.findings)
+        if self._failures:
+            _add_worse(deviations, self._failures)
+        if self._unedited:
+            deviations |= self._unedited
+        return deviations
 
     def _stream_cut(self) -> Cut | None:
         """Return how the stream was cut, and note the part whose text was replaced as redacted."""
@@ -341,5 +338,18 @@ class Evaluation:
         return cut
 
 
-def _worse_finding(one: Finding, other: Finding) -> Finding:
-    return one if worst_outcome((one.outcome, other.outcome)) is one.outcome else other
+def _add_worse(findings: dict[int, Finding], others: Mapping[int, Finding]) -> None:
+    """Add the findings of ``others`` that are worse than those known at their position."""
+    for position, other in others.items():
+        known = findings.get(position, other)
+        is_worse = worst_outcome((known.outcome, other.outcome)) is not known.outcome
+        findings[position] = other if is_worse else known
+
+
+def _conclude_cut_short(conclusion: Conclusion, outcomes: Outcomes) -> Conclusion:
+    """Return the conclusion on an answer of which the rest did not come: what complied is the request alone."""
+    if conclusion.verdict is Verdict.COMPLIED and any(
+        finding.reason == INCOMPLETE_ANSWER for finding in outcomes.findings
+    ):
+        return Conclusion(Verdict.UNASSESSED, reason=INCOMPLETE_ANSWER)
+    return conclusion
