@@ -22,6 +22,33 @@ def test_it_holds_inside_the_block_only() -> None:
     assert current_context() == CallContext()
 
 
+def test_it_holds_inside_an_async_block() -> None:
+    """A block is entered with ``async with``, too."""
+
+    async def work() -> CallContext:
+        async with context(conversation="c-9"), override("be_concise", by="developer", reason="long"):
+            assert len(current_overrides()) == 1
+            return current_context()
+
+    assert asyncio.run(work()) == CallContext("c-9")
+
+
+class Reader:
+    """A class whose methods are inside blocks."""
+
+    @context(user="u-7")
+    @staticmethod
+    def user() -> str | None:
+        return current_context().user
+
+
+def test_methods_of_every_kind_are_decorated() -> None:
+    """A static method is inside the block, too; a class is refused."""
+    assert (Reader.user(), Reader().user()) == ("u-7", "u-7")
+    with pytest.raises(TypeError, match=r"cannot decorate <class '.*Reader'>"):
+        context(user="u-7")(Reader)
+
+
 def test_inner_values_take_the_place_of_outer_ones() -> None:
     """Blocks nest: what the inner one leaves out, the outer one still says."""
     with context(conversation="c-1", user="u-1", tier="free", under_18=True), context(user="u-2", tier="paid"):

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 from ended_spans import Spans
+from opentelemetry.context import attach, detach, set_value
 from opentelemetry.trace import SpanKind, StatusCode
 
+from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.instrument.decorators import observe
 from specspan.instrument.pipeline import activate
 
@@ -87,6 +89,22 @@ def test_a_call_is_an_internal_span_named_after_the_function(spans: Spans) -> No
         StatusCode.UNSET,
         {},
     )
+
+
+@pytest.mark.parametrize("key", ["suppress_instrumentation", SUPPRESS_INSTRUMENTATION_KEY])
+def test_suppressed_instrumentation_is_respected(spans: Spans, key: str) -> None:
+    """Where OpenTelemetry's instrumentation is suppressed, a decorated function is a function."""
+
+    @observe
+    def answer() -> str:
+        return "done"
+
+    token = attach(set_value(key, value=True))
+    try:
+        assert answer() == "done"
+    finally:
+        detach(token)
+    assert spans.all == ()
 
 
 def test_name_and_attributes_are_as_given(spans: Spans) -> None:

@@ -81,6 +81,11 @@ def _unreadable(adapter: Adapter, error: Exception) -> Adapter:
 
 
 def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation) -> Any:
+    """Make a model call and return its answer.
+
+    Raises:
+        Blocked: the policy stops it.
+    """
     live = LiveCall(adapter, pipeline, invocation)
     try:
         sent = run_sync(live.input(invocation)) if live.asks else invocation
@@ -101,6 +106,7 @@ def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation
 
 
 async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation) -> Any:
+    """Make a model call that is awaited, as `run_call` does."""
     live = LiveCall(adapter, pipeline, invocation)
     try:
         sent = await run_async(live.input(invocation)) if live.asks else invocation
@@ -137,7 +143,6 @@ def make_context_manager(adapter: Adapter, pipeline: Pipeline, wrapped: Function
     """Return the ``with`` block that ``wrapped`` returns, as one that makes a model call when it is entered."""
     manager = wrapped(*invocation.args, **invocation.kwargs)
     is_async = hasattr(manager, "__aenter__")
-
     run: CallRunner = run_call_async if is_async else run_call
 
     def call(enter: Function) -> Any:

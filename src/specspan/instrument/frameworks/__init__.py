@@ -1,1 +1,1 @@
-"""One module a framework that runs tools or agents; found by listing."""
+"""Frameworks that run tools or agents, a module each; the modules are found by listing this folder."""

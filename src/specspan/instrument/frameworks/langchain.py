@@ -1,4 +1,4 @@
-"""LangChain's tools, which LangGraph runs, too. Its model calls are met where the provider's client makes them."""
+"""LangChain: the tools, which LangGraph runs, too. Model calls are met where the provider's client makes them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from specspan.instrument.framework_methods import Activity
 
 def _tool(call: Invocation) -> tool_call:
     tool = call.instance
-    given = call.args[0] if call.args else call.kwargs["tool_input"]
-    return tool_call(str(tool.name), _arguments(tool, given), call_id=call.kwargs.get("tool_call_id"))
+    tool_input = call.args[0] if call.args else call.kwargs["tool_input"]
+    return tool_call(str(tool.name), _arguments(tool, tool_input), call_id=call.kwargs.get("tool_call_id"))
 
 
-def _arguments(tool: Any, given: Any) -> dict[str, Any]:
-    """By name, as the model gave them: what the framework adds of its own, such as a graph's state, is left out."""
-    if not isinstance(given, Mapping):
-        return {next(iter(tool.args), "input"): given}
+def _arguments(tool: Any, tool_input: Any) -> dict[str, Any]:
+    """Return a tool's arguments by name, without those that the framework adds, such as a graph's state."""
+    if not isinstance(tool_input, Mapping):
+        return {next(iter(tool.args), "input"): tool_input}
     added = getattr(tool, "_injected_args_keys", ())
-    return {name: value for name, value in given.items() if name not in added}
+    return {name: value for name, value in tool_input.items() if name not in added}
 
 
 ACTIVITIES = (

@@ -1,4 +1,4 @@
-"""LangGraph's compiled graphs, and LangChain's agents, which are some. ``invoke`` reads what ``stream`` gives.
+"""LangGraph: compiled graphs, among them LangChain's agents. ``invoke`` reads what ``stream`` gives.
 
 The tools that a graph runs are LangChain's (`specspan.instrument.frameworks.langchain`).
 """
@@ -12,7 +12,7 @@ from specspan.instrument.blocks import agent, workflow
 from specspan.instrument.framework_methods import Activity
 
 _AGENT = "langchain_create_agent"
-"""How `langchain.agents.create_agent` marks what it makes."""
+"""Mark of a graph that `langchain.agents.create_agent` made."""
 
 
 def _graph(call: Invocation) -> agent | workflow:

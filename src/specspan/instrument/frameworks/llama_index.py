@@ -1,6 +1,6 @@
-"""LlamaIndex: the runs of workflows, of which its agents are some, and the tools that are run in them.
+"""LlamaIndex: the runs of workflows, among them its agents, and the tools that are run in them.
 
-A run works in tasks of its own, for which whoever asked may wait or not. Model calls are met where the provider's
+A run works in tasks of its own, whether its caller waits for them or not. Model calls are met where the provider's
 client makes them.
 """
 
@@ -19,14 +19,14 @@ _TOOLS = ("function_tool:FunctionTool", "query_engine:QueryEngineTool", "retriev
 def _run(call: Invocation) -> agent | workflow:
     from llama_index.core.agent.workflow import BaseWorkflowAgent
 
-    ran = call.instance
-    if isinstance(ran, BaseWorkflowAgent):
-        return agent(str(ran.name), description=ran.description or None)
-    return workflow(str(getattr(ran, "workflow_name", None) or type(ran).__qualname__))
+    flow = call.instance
+    if isinstance(flow, BaseWorkflowAgent):
+        return agent(str(flow.name), description=flow.description or None)
+    return workflow(str(getattr(flow, "workflow_name", None) or type(flow).__qualname__))
 
 
 def _task(handler: Any) -> Any | None:
-    """What a run works in until it is over."""
+    """Return the task that a run works in until its end."""
     return getattr(handler, "_result_task", None)
 
 
@@ -36,15 +36,15 @@ def _tool(call: Invocation) -> tool_call:
 
 
 def _arguments(tool: Any, call: Invocation) -> dict[str, Any]:
-    """By name, with defaults and what the tool was made with; not the context that the framework adds."""
+    """Return a tool's arguments by name, with its defaults, and without the context that the framework adds."""
     parameters = tool.metadata.get_parameters_dict().get("properties", {})
-    named = {name: said["default"] for name, said in parameters.items() if "default" in said}
-    for made_with in ("_field_defaults", "partial_params"):
-        named |= getattr(tool, made_with, None) or {}
+    arguments = {name: schema["default"] for name, schema in parameters.items() if "default" in schema}
+    for attribute in ("_field_defaults", "partial_params"):
+        arguments |= getattr(tool, attribute, None) or {}
     unnamed = (f"argument_{i}" for i in range(len(parameters), len(call.args)))
-    named |= {**dict(zip((*parameters, *unnamed), call.args, strict=False)), **call.kwargs}
-    named.pop(getattr(tool, "ctx_param_name", None), None)
-    return named
+    arguments |= {**dict(zip((*parameters, *unnamed), call.args, strict=False)), **call.kwargs}
+    arguments.pop(getattr(tool, "ctx_param_name", None), None)
+    return arguments
 
 
 ACTIVITIES = (

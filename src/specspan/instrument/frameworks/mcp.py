@@ -1,4 +1,4 @@
-"""The Model Context Protocol's SDK: tools that a client calls, and tools that a server runs."""
+"""SDK of the Model Context Protocol: tools that a client calls, and tools that a server runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from specspan.instrument.framework_methods import Activity
 
 
 def _tool(call: Invocation) -> tool_call:
-    named = dict(zip(("name", "arguments"), call.args, strict=False)) | dict(call.kwargs)
-    return tool_call(str(named["name"]), named.get("arguments"))
+    arguments = dict(zip(("name", "arguments"), call.args, strict=False)) | dict(call.kwargs)
+    return tool_call(str(arguments["name"]), arguments.get("arguments"))
 
 
 ACTIVITIES = (

@@ -1,4 +1,4 @@
-"""OpenAI's Agents SDK: runs, the agents that work in them one after the other, and the tools that are run here.
+"""Agents SDK of OpenAI: runs, the agents that work in them one after the other, and the tools of the application.
 
 A run is a workflow: a handoff ends the work of one agent and begins that of another. An agent is at work from start to
 finish of the SDK's own span of it, which is there whether or not the SDK traces. Model calls are met where the
@@ -17,7 +17,7 @@ from specspan.instrument.formats.openai_responses import read_output
 from specspan.instrument.framework_methods import Activity
 
 _UNNAMED = "Agent workflow"
-"""What the SDK calls a run that has no name."""
+"""Name that the SDK gives to a run without one."""
 
 
 def _run(call: Invocation) -> workflow:
@@ -31,16 +31,16 @@ def _agent(call: Invocation) -> agent:
 
 
 def _function(call: Invocation) -> tool_call:
-    given = call.kwargs
+    arguments = call.kwargs
     return tool_call(
-        str(given["function_tool"].name),
-        _parsed(given["arguments"]),
-        call_id=getattr(given["context"], "tool_call_id", None),
+        str(arguments["function_tool"].name),
+        _parsed(arguments["arguments"]),
+        call_id=getattr(arguments["context"], "tool_call_id", None),
     )
 
 
 def _parsed(arguments: Any) -> Any:
-    """What the tool is given, by name; as it came where it is no JSON."""
+    """Return a tool's arguments by name; those that are not JSON as they came."""
     try:
         return json.loads(arguments)
     except (TypeError, ValueError):
@@ -48,11 +48,11 @@ def _parsed(arguments: Any) -> Any:
 
 
 def _local(call: Invocation) -> tool_call | None:
-    """A shell, an editor, a computer, or a tool that takes a text: named as in the model's answer."""
-    asked = call.kwargs["call"] if "call" in call.kwargs else call.kwargs["action"]
-    parts = read_output([asked.tool_call], None).parts
-    found = next((part for part in parts if isinstance(part, ToolCall)), None)
-    return None if found is None else tool_call(found.name, found.arguments, call_id=found.id)
+    """Return the block for a shell, editor, computer or text tool, which is named as in the model's answer."""
+    action = call.kwargs["call"] if "call" in call.kwargs else call.kwargs["action"]
+    parts = read_output([action.tool_call], None).parts
+    requested = next((part for part in parts if isinstance(part, ToolCall)), None)
+    return None if requested is None else tool_call(requested.name, requested.arguments, call_id=requested.id)
 
 
 _OF: Any = {"package": "agents", "distribution": "openai-agents", "install": "specspan[openai-agents]"}

@@ -1,7 +1,7 @@
 """Pydantic AI: the runs of an agent, and the tools that are run in them.
 
-Every way to run an agent enters its ``iter()``. Where Pydantic AI traces a run itself, its span is the run's, and what
-is decided about a tool is noted on its span of that tool. Model calls are met where the provider's client makes them.
+Every way to run an agent enters its ``iter()``. Where Pydantic AI traces a run itself, its span is the run's, and the
+decision about a tool is noted on its span of that tool. Model calls are met where the provider's client makes them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from specspan.instrument.blocks import agent, tool_call
 from specspan.instrument.framework_methods import Activity
 
 _UNNAMED = "agent"
-"""What Pydantic AI calls an agent that has no name."""
+"""Name that Pydantic AI gives to an agent without one."""
 
 
 def _run(call: Invocation) -> agent:
@@ -21,18 +21,18 @@ def _run(call: Invocation) -> agent:
 
 
 def _tracer(call: Invocation) -> Any | None:
-    """What Pydantic AI traces a run with: as the run or the agent was given it, the model, or all agents."""
-    ran, settings = call.instance, []
+    """Return the tracer with which Pydantic AI traces a run: of the run, the agent, its model, or all agents."""
+    agent_run, settings = call.instance, []
 
-    def look(capability: Any) -> None:
+    def collect(capability: Any) -> None:
         settings.append(getattr(capability, "settings", None))
 
-    for capability in (*(call.kwargs.get("capabilities") or ()), ran.root_capability):
+    for capability in (*(call.kwargs.get("capabilities") or ()), agent_run.root_capability):
         if hasattr(capability, "apply"):
-            capability.apply(look)
-    settings.append(getattr(call.kwargs.get("model") or ran.model, "instrumentation_settings", None))
-    own = ran.instrument
-    settings.append(own if own is not None else getattr(ran, "_instrument_default", None))
+            capability.apply(collect)
+    settings.append(getattr(call.kwargs.get("model") or agent_run.model, "instrumentation_settings", None))
+    own = agent_run.instrument
+    settings.append(own if own is not None else getattr(agent_run, "_instrument_default", None))
     return next((tracer for each in settings if (tracer := _tracer_of(each)) is not None), None)
 
 
@@ -46,8 +46,8 @@ def _tracer_of(settings: Any) -> Any | None:
 
 def _tool(call: Invocation) -> tool_call:
     validated = call.args[0]
-    asked = validated.call
-    return tool_call(str(asked.tool_name), validated.validated_args, call_id=asked.tool_call_id)
+    requested = validated.call
+    return tool_call(str(requested.tool_name), validated.validated_args, call_id=requested.tool_call_id)
 
 
 ACTIVITIES = (
