@@ -91,7 +91,7 @@ def test_a_call_is_an_internal_span_named_after_the_function(spans: Spans) -> No
     )
 
 
-@pytest.mark.parametrize("key", ["suppress_instrumentation", SUPPRESS_INSTRUMENTATION_KEY])
+@pytest.mark.parametrize("key", ["suppress_instrumentation", SUPPRESS_INSTRUMENTATION_KEY], ids=["older", "newer"])
 def test_suppressed_instrumentation_is_respected(spans: Spans, key: str) -> None:
     """Where OpenTelemetry's instrumentation is suppressed, a decorated function is a function."""
 
