@@ -121,7 +121,7 @@ class Severity(_Word):
 
     @property
     def rank(self) -> int:
-        """0 for `LOW`."""
+        """Position in the order, 0 for `LOW`."""
         return _SEVERITY[self]
 
 
