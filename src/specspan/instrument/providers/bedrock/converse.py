@@ -7,9 +7,9 @@ from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
-from specspan.instrument.formats import converse as converse_format
+from specspan.instrument.formats import bedrock_converse
+from specspan.instrument.formats.bedrock_converse import ConverseAccumulator, closing_events, cut, deltas
 from specspan.instrument.formats.bodies import parts_only
-from specspan.instrument.formats.converse import ConverseAccumulator, closing_events, cut, deltas
 from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.providers.bedrock.client import (
     PROVIDER,
@@ -24,9 +24,9 @@ def _build_request(invocation: Invocation) -> Request:
     arguments = call_params(invocation)
     return Request(
         parameters=read_parameters(arguments.get("additionalModelRequestFields"), arguments.get("inferenceConfig")),
-        input=tuple([turn.to_message() for turn in converse_format.input_turns(arguments)]),
-        system_instructions=parts_only(converse_format.system_parts(arguments)),
-        tools=converse_format.tool_definitions(arguments),
+        input=tuple([turn.to_message() for turn in bedrock_converse.input_turns(arguments)]),
+        system_instructions=parts_only(bedrock_converse.system_parts(arguments)),
+        tools=bedrock_converse.tool_definitions(arguments),
         output_type=_output_type(as_mapping(arguments.get("outputConfig"))),
         **common_fields(invocation),
     )
@@ -38,11 +38,11 @@ def _output_type(config: Mapping[str, Any]) -> str | None:
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    return with_params(invocation, converse_format.edit_request(call_params(invocation), edits))
+    return with_params(invocation, bedrock_converse.edit_request(call_params(invocation), edits))
 
 
 def _read_response(answer: Any) -> Response:
-    return converse_format.read_response(as_mapping(answer))
+    return bedrock_converse.read_response(as_mapping(answer))
 
 
 def _put_stream(answer: Any, stream: Any) -> Any:
@@ -57,7 +57,7 @@ ADAPTER = Adapter(
     request=_build_request,
     response=_read_response,
     edit_request=_edit_request,
-    edit_response=converse_format.edit_response,
+    edit_response=bedrock_converse.edit_response,
     streaming=Streaming(
         accumulator=ConverseAccumulator,
         deltas=deltas,
