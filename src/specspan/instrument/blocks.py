@@ -15,12 +15,11 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, ToolCall
 from specspan.engine.waiting import Steps, run_async, run_sync
-from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.block_base import Block, BlockUse, Function
 from specspan.instrument.context import restore
+from specspan.instrument.decided_span import DecidedSpan
 from specspan.instrument.gate import pipeline_for_call
 from specspan.instrument.generators import COMPLETED
-from specspan.instrument.live_call import LiveCall
 from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.work_span import WorkBlock
 from specspan.record import conventions as names
@@ -72,7 +71,7 @@ def _run_of(tool: ToolCall) -> ToolRun | None:
 class ToolRun(BlockUse):
     """Run of a tool: decided when it is entered, with the span current inside."""
 
-    __slots__ = ("_live", "_pipeline", "_token", "_tool")
+    __slots__ = ("_pipeline", "_span", "_token", "_tool")
 
     def __init__(self, tool: ToolCall, pipeline: Pipeline) -> None:
         self._tool = tool
@@ -89,40 +88,31 @@ class ToolRun(BlockUse):
     @contextlib.contextmanager
     def _entering(self) -> Iterator[None]:
         """Start the span for a block that decides the run; then the span is current, or ended where that raises."""
-        self._live = LiveCall(_tool_adapter(self._tool), self._pipeline, Invocation(None, (), {}))
+        self._span = DecidedSpan(self._pipeline, Request(_PROVIDER, OPERATION, executes=self._tool))
         try:
             yield
         except BaseException as error:
-            self._live.fail(error)
+            self._span.fail(error)
             raise
-        self._token = self._live.attach()
+        self._token = self._span.attach()
 
     def _decide(self) -> Steps[None]:
-        """Have the run decided.
+        """Have the run decided, as the tool call in a model's answer would be.
+
+        The engine edits no tool call: it stops it.
 
         Raises:
             Blocked: the tool must not run.
         """
-        yield from self._live.decide_response(self._tool)
+        answer = Response(output=(Message("assistant", (self._tool,)),))
+        yield from self._span.decide_output(lambda: answer)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         restore(self._token)
         if error is None:
-            self._live.end(COMPLETED)
+            self._span.end(COMPLETED)
         else:
-            self._live.fail(error)
-
-
-def _tool_adapter(tool: ToolCall) -> Adapter:
-    """Return an adapter for a tool's run: a call whose answer is the tool call that was asked for."""
-    return Adapter(
-        provider=_PROVIDER,
-        operation=OPERATION,
-        request=lambda _: Request(_PROVIDER, OPERATION, executes=tool),
-        response=lambda requested: Response(output=(Message("assistant", (requested,)),)),
-        edit_request=lambda invocation, _: invocation,  # the engine edits no tool call: it stops it
-        edit_response=lambda requested, _: requested,
-    )
+            self._span.fail(error)
 
 
 def _named_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,196 @@
+"""Span of a model call or a tool's run, with the decision about it.
+
+A failure of specspan's own is counted, and never keeps the work from being done. Where a clause could still act, the
+failure is ruled on as the clause's ``on_error`` says: see `DecidedSpan.rule_failure`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import Span
+
+from specspan._support.guard import contain
+from specspan.call import ModelCall, Request, Response
+from specspan.decision import Stage
+from specspan.engine.engine import Engine
+from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL, Evaluation
+from specspan.engine.rewriting import PROCEED, Ruling
+from specspan.engine.waiting import Steps
+from specspan.errors import Blocked
+from specspan.instrument.coexistence import ActiveCall, claim_enclosing_span, context_during
+from specspan.instrument.context import current_context, current_overrides
+from specspan.instrument.generators import ending_of
+from specspan.instrument.pipeline import Pipeline
+from specspan.instrument.work_span import once_flag
+from specspan.record.call_end import Ending, EndKind, Timing
+
+
+class DecidedSpan:
+    """Span with a decision: started here and now, ended exactly once."""
+
+    __slots__ = (
+        "_active_call",
+        "_failure",
+        "_first",
+        "_recorder",
+        "asks",
+        "call",
+        "ended",
+        "evaluation",
+        "first_chunk_s",
+        "span",
+        "started_s",
+    )
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        request: Request,
+        *,
+        is_read: bool = True,
+        package: str | None = None,
+        gateway: bool = False,
+    ) -> None:
+        """Start the span, or join the one that other instrumentation has made for the call.
+
+        Args:
+            pipeline: what records and decides the call.
+            request: what is asked for.
+            is_read: False where the request could not be read, and only names the operation.
+            package: the package of the client that makes the call; None for a tool's run.
+            gateway: True where calls of other clients are part of this call.
+        """
+        self._first = once_flag()
+        self._recorder = pipeline.recorder
+        self._failure = PROCEED  # the ruling on a failure before the input stage
+        self.evaluation: Evaluation | None = None
+        self.first_chunk_s: float | None = None
+        self.ended = False
+        self.call = ModelCall(request, None, current_context())
+        """The call as far as it is known; as it was sent and handed over."""
+        self.asks = False
+        """True where the input stage is to be run before the call is made."""
+        if pipeline.engine is not None:
+            self._open(pipeline.engine, is_read=is_read)
+        self.started_s = time.perf_counter()
+        self.span, joined = self._start_or_join()
+        self._active_call = ActiveCall(package, self.span, joined=joined, executes=request.executes, gateway=gateway)
+
+    def _open(self, engine: Engine, *, is_read: bool) -> None:
+        """Open the evaluation. Where that fails, or the request could not be read, clauses fail as they say."""
+        try:
+            self.evaluation = engine.open(current_overrides(), self.call)
+            self.asks = is_read and self.evaluation.reads_input
+            if not is_read:
+                self._failure = self.evaluation.fail(BEFORE_CALL)
+        except Exception as error:
+            contain("instrument.open", error)
+            self.evaluation = engine.open_plain(self.call)
+            self._failure = self.evaluation.fail_whole()
+        self.asks = self.asks or self._failure.action.stops
+
+    def _start_or_join(self) -> tuple[Span, bool]:
+        """Return the span of the call, and whether other instrumentation made it."""
+        request, context = self.call.request, self.call.context
+        try:
+            enclosing = claim_enclosing_span(self._recorder, request.executes)
+            if enclosing is not None:
+                self._recorder.join_call(enclosing, request, context)
+                return enclosing, True
+        except Exception as error:
+            contain("instrument.join", error)
+        return self._recorder.start_call(request, context), False
+
+    @property
+    def joined(self) -> bool:
+        """Return whether other instrumentation made the span, and ends it."""
+        return self._active_call.joined
+
+    def attach(self) -> Any:
+        """Make the span current. Returns the token for `specspan.instrument.context.restore`."""
+        return otel_context.attach(context_during(self._active_call))
+
+    def decide_output(self, read: Callable[[], Response | None]) -> Steps[Ruling]:
+        """Have the response that ``read`` returns decided.
+
+        Raises:
+            Blocked: the policy hands nothing over.
+        """
+        try:
+            self.call = ModelCall(self.call.request, read(), self.call.context)
+            if self.evaluation is None or not self._is_answered:
+                return PROCEED
+            ruling = yield from self.evaluation.output(self.call)
+        except Exception as error:
+            self.rule_failure("instrument.output", error, AFTER_CALL)
+            return PROCEED
+        if ruling.action.stops:
+            raise self.block()
+        return ruling
+
+    @property
+    def _is_answered(self) -> bool:
+        response = self.call.response
+        return response is not None and not response.in_progress
+
+    def rule_failure(
+        self,
+        place: str,
+        error: Exception,
+        stages: Sequence[Stage],
+        fail: Callable[[Sequence[Stage]], Ruling] | None = None,
+    ) -> None:
+        """Contain a failure of specspan's own at a point where the checks of some stages could still act.
+
+        ``fail`` is how the evaluation takes it: by default as `Evaluation.fail`.
+
+        Raises:
+            Blocked: a clause that could have acted fails closed.
+        """
+        contain(place, error)
+        if self.evaluation is None:
+            return
+        try:
+            ruling = (fail or self.evaluation.fail)(stages)
+        except Exception as failure:
+            contain("instrument.fail", failure)
+            return
+        if ruling.action.stops:
+            raise self.block()
+
+    def block(self) -> Blocked:
+        """End the span of a call that the policy stopped. Returns the error to raise."""
+        if self.evaluation is None:
+            raise RuntimeError("a call without an evaluation cannot be stopped by the policy")
+        error = Blocked(self.evaluation.decide())
+        self.end(Ending(EndKind.BLOCKED, error))
+        return error
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of a call that raised ``error``."""
+        self.end(ending_of(error))
+
+    def end(self, ending: Ending) -> None:
+        """Decide, record and end the span; only the first ending counts."""
+        if not self._first():
+            return
+        self.ended = True
+        duration_s = time.perf_counter() - self.started_s
+        decision = None
+        overhead_ns: Mapping[str, int] = {}
+        if self.evaluation is not None:
+            try:
+                decision = self.evaluation.decide()
+                overhead_ns = self.evaluation.overhead_ns
+            except Exception as error:
+                contain("instrument.decide", error)
+        timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
+        try:
+            sharing = self._active_call.sharing(ending.kind, streaming=self.call.request.streaming)
+            self._recorder.end_call(self.span, self.call, decision, ending, timing, sharing)
+        except Exception as error:
+            contain("instrument.end_call", error)
