@@ -36,12 +36,12 @@ def test_no_other_object_gets_the_identity_of_a_kept_one() -> None:
 
 
 def test_an_identity_cache_is_bounded() -> None:
-    """Past its size it lets go of the oldest object."""
+    """Past its size it starts again from empty."""
     cache: IdentityCache[object, int] = IdentityCache(2)
     objects = [object() for _ in range(3)]
     for number, each in enumerate(objects):
         cache.put(each, number)
-    assert [cache.get(each) for each in objects] == [None, 1, 2]
+    assert [cache.get(each) for each in objects] == [None, None, 2]
 
 
 def test_a_cache_is_not_pickled() -> None:
