@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, ClassVar, Final, TypeAlias
 
 from specspan._support.fast_dataclass import fast_init
-from specspan.scope.rules import Standing
+from specspan.scope.narrowing import Standing
 from specspan.scope.scope import ScopeOfAutonomy
 
 Scalar: TypeAlias = str | bool | int | float

@@ -14,7 +14,7 @@ from specspan.checks.check import as_finding
 from specspan.checks.registry import kinds
 from specspan.checks.texts import texts
 from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Stage
-from specspan.scope.rules import Budget, Standing, Trust
+from specspan.scope.narrowing import Budget, Standing, Trust
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 LOCAL = Standing(Trust.LOCAL)

@@ -23,7 +23,7 @@ from specspan.instrument.scope_propagation import (
     encode_token,
     load_keys,
 )
-from specspan.scope.rules import Trust
+from specspan.scope.narrowing import Trust
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 NOW_S = 1_800_000_000.5

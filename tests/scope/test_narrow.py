@@ -11,7 +11,7 @@ from hypothesis import given
 from scopes import allows, scopes, tool_calls
 
 from specspan.call import ToolCall
-from specspan.scope.rules import narrow
+from specspan.scope.narrowing import narrow
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 EARLY, LATE = datetime(2027, 1, 1, tzinfo=timezone.utc), datetime(2028, 1, 1, tzinfo=timezone.utc)

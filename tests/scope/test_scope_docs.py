@@ -13,7 +13,7 @@ from policies import bound, policy
 import specspan
 from specspan.checks.registry import kinds
 from specspan.decision import Action
-from specspan.scope.rules import Trust
+from specspan.scope.narrowing import Trust
 from specspan.testing import recorded
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scope-of-autonomy.md").read_text(encoding="utf-8")

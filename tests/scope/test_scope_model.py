@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from specspan.scope.rules import Budget
+from specspan.scope.narrowing import Budget
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 _any: Any = ScopeOfAutonomy  # as an application without a type checker calls it

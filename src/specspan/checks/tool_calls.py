@@ -16,7 +16,7 @@ from specspan.call import UNKNOWN_ARGUMENTS, CallContext, ModelCall, Side, ToolC
 from specspan.checks.check import CheckConfigError, CheckResult, CheckTraits, PartialFindings, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import Evidence, Finding, Outcome, Stage
-from specspan.scope.rules import Budget
+from specspan.scope.narrowing import Budget
 from specspan.scope.scope import ArgumentLimit, Number, Plain, ScopeOfAutonomy, exact
 
 Violation = Callable[[ToolCall], str | None]

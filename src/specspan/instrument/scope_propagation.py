@@ -39,7 +39,7 @@ from specspan._support.guard import guard
 from specspan.checks.check import CheckConfigError
 from specspan.checks.tool_calls import whole_text_pattern
 from specspan.errors import ConfigurationError, Problem
-from specspan.scope.rules import Budget, Standing, Trust, both, narrow, together
+from specspan.scope.narrowing import Budget, Standing, Trust, both, narrow, together
 from specspan.scope.scope import ScopeOfAutonomy
 from specspan.scope.text import as_json, canonical, of_json
 

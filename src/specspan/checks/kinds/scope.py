@@ -13,7 +13,7 @@ from specspan.call import CallContext, ModelCall, Side, ToolCall
 from specspan.checks.check import Check, CheckResult, CheckTraits, TextAt
 from specspan.checks.tool_calls import check_tool_calls, out_of_scope, tool_call_traits
 from specspan.decision import CheckMechanism, CheckRef
-from specspan.scope.rules import Trust
+from specspan.scope.narrowing import Trust
 
 KIND = "scope"
 
