@@ -55,7 +55,7 @@ def test_findings_are_told_by_line() -> None:
     Path("shop.md").write_text(SPEC.replace("Count it.", "See [?](#stok)."))
     ran = run("shop.md")
     assert ran.exit_code == 1
-    said = "'stock' refers to 'stok', which is no section. Did you mean 'stock'?  dangling_reference"
+    said = "'stock' refers to an unknown section 'stok'. Did you mean 'stock'?  dangling_reference"
     assert lines(ran) == ["shop.md", f"12  ✘ error  {said}", "1 error · 0 warnings · 0 notes"]
 
 

@@ -61,7 +61,7 @@ def test_a_tag_has_at_most_32_attributes(tmp_path: Path) -> None:
     path.write_text(EXAMPLE.format(user_with(32)))
     (example,) = load_spec(path).clauses["a"].examples
     assert len(example.turns[0].attributes) == 32
-    assert "'<' begins no tag" in refusal(path, EXAMPLE.format(user_with(33)))
+    assert "invalid tag at '<'" in refusal(path, EXAMPLE.format(user_with(33)))
 
 
 def user_with(attributes: int) -> str:

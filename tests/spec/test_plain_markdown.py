@@ -106,7 +106,7 @@ def test_a_plain_document_is_converted_to_one_with_ids(tmp_path: Path) -> None:
     [
         ("# A\n\n# B\n", None, "no section binds anybody", "authority: level"),
         ("---\nladder: [a, b]\n---\n# A\n\nText.\n", None, "no section binds anybody", "front matter"),
-        ("# A\n\nx\n\n# A\n\ny\n", 5, "id 'a' stands on line 1", "another title"),
+        ("# A\n\nx\n\n# A\n\ny\n", 5, "duplicate id 'a', first on line 1", "another title"),
         ("# A\n\nx\n\n# …\n\ny\n", 5, "no letter or digit", "title"),
         ("# A\n\nx\n\n# B {.note}\n", 5, "attributes and no id", "{#its_id"),
         ("# A\n\nx\n\nB\n===\n\ny\n", 6, "'B' is underlined", "## Title"),

@@ -30,15 +30,15 @@ def clauses(*entries: dict[str, object]) -> list[dict[str, object]]:
 
 
 BROKEN = {
-    "duplicate id": (clauses({"id": "a"}, {"id": "a"}), 2, "'a' stands on line", "another id"),
+    "duplicate id": (clauses({"id": "a"}, {"id": "a"}), 2, "duplicate id 'a', first on line", "another id"),
     "unknown authority": (clauses({"id": "a"}, {"id": "b", "authority": "boss"}), 2, "'boss' of 'b'", "ladder"),
-    "unknown parent": (clauses({"id": "aa"}, {"id": "b", "parent": "aaa"}), 2, "'aaa' of 'b' is no", "'aa'"),
+    "unknown parent": (clauses({"id": "aa"}, {"id": "b", "parent": "aaa"}), 2, "unknown parent 'aaa' of 'b'", "'aa'"),
     "circle": (clauses({"id": "a", "parent": "b"}, {"id": "b", "parent": "a"}), 1, "'a' in 'b' in 'a'", "no parent"),
     "itself": (clauses({"id": "a", "parent": "a"}), 1, "in one another: 'a' in 'a'", "no parent"),
     "above its parent": (clauses({"id": "a", "level": 2}, {"id": "b", "parent": "a", "level": 2}), 2, "level", "deep"),
     "unknown key": (clauses({"id": "a", "autority": "root"}), 1, "'autority' is no key", "'authority'"),
     "no id": (clauses({"title": "A"}), 1, "'id' is missing", "Add"),
-    "bad id": (clauses({"id": "a b"}), 1, "'a b' is no id", "letters"),
+    "bad id": (clauses({"id": "a b"}), 1, "invalid id 'a b'", "letters"),
     "bad verdict": (
         clauses({"id": "a", "examples": [{"title": "e", "comparisons": [{"answers": [{"verdict": {"label": "Good"},
         "turns": []}]}]}]}), 1, "none of GOOD, BAD, OK", "'GOOD'",
@@ -65,7 +65,7 @@ def test_broken_structured_spec_is_refused_with_line_and_remedy(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ('{"v": 1, "clauses": []}', None, "no list of clauses"),
+        ('{"v": 1, "clauses": []}', None, "not a list of clauses"),
         ('{\n"clauses": [\n{"id": "a"\n', 4, "',' is missing"),
         ('{\n"clauses": [{"id": "a", "id": "b"}]}', 2, "a second time"),
         ('{\n"clauses": [{"id": "\\ud800"}]}', 2, "surrogate"),

@@ -173,9 +173,6 @@ def _renamed_clauses(spec: Spec, names: Mapping[str, str], levels: Mapping[tuple
     }
 
 
-# MERGED order: The ``order`` of a policy file: how the levels of several specs stand to one another.
-
-
 OrderEntries = Sequence["str | Sequence[str]"]
 """Levels as the file has them, strongest first; a list of some is that these are equal."""
 OrderProblem = tuple[PathTo, str, str]

@@ -57,9 +57,6 @@ def read_document(path: Path) -> PolicyDocument:
     return PolicyDocument(root, file.digest, file.source)
 
 
-# MERGED building: From the ``checks`` of one clause, as the file has them, to checks that run.
-
-
 AddProblem = Callable[[PathTo, str, str], None]
 """Takes the path to what is wrong, the message and the remedy."""
 
@@ -133,10 +130,6 @@ def _with_limits(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 def _parse_path(key: str | None) -> PathTo:
     """``any[2]`` or ``any.2`` as a path."""
     return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", key or ""))
-
-
-# MERGED layer: One file of a policy, checked by itself: what is wrong in it is told with its own lines, whatever it
-# builds on.
 
 
 ENVIRONMENTS = "environments"

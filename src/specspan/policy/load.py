@@ -35,13 +35,6 @@ from specspan.policy.sources import SpecLoader, digest_of, read_layers
 from specspan.spec.catalogue import find_edition
 from specspan.spec.spec import Clause, Spec
 
-# MERGED merging: What holds of what several files say, and of what they say for one environment.
-#
-# What is said later holds over what was said before: a word takes the place of a word, clauses and defaults are put
-# together key by key, lists and objectives are taken whole. A list under a key that ends in ``+`` comes after the one
-# before it.
-
-
 E = TypeVar("E", bound=BaseModel)
 
 

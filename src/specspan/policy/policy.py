@@ -14,10 +14,6 @@ from specspan.decision import Action, Mode, Override, Severity
 from specspan.policy.authority import Authority, Order, build_authority
 from specspan.spec.spec import Clause, Spec
 
-# MERGED conditions: When a clause has a bearing on a call: what the application, or the policy, says of the
-# circumstances.
-
-
 OTHER_CONTEXT = "other_context"
 """Not applicable: the circumstances are others than the clause is for."""
 UNKNOWN_CONTEXT = "unknown_context"

@@ -275,9 +275,6 @@ class PolicyFile(EnvironmentEntry):
     """By name, what is different there."""
 
 
-# MERGED limits: Limits that a policy sets to any check: on how many calls it is asked, and how long it may take.
-
-
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 

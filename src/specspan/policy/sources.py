@@ -81,9 +81,6 @@ def _extends_problem(documents: Sequence[PolicyDocument], message: str, remedy: 
     return Problem(message, remedy, last.root.at(("extends",)).line, "extends", source)
 
 
-# MERGED named_specs: The specs that a policy file names: each read, pinned texts compared, ids told apart.
-
-
 class SpecLoader:
     """Reads what stands under ``spec`` or ``specs``."""
 

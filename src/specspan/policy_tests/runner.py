@@ -11,9 +11,6 @@ from specspan.policy.policy import Policy
 from specspan.policy_tests.case import Case, Expected, ExpectedFinding
 from specspan.policy_tests.replay import Replay, ReplayResult
 
-# MERGED compare: What was expected against what was decided. Pure.
-
-
 _SILENT = (Outcome.COMPLIED, Outcome.NOT_APPLICABLE, Outcome.UNASSESSED)
 
 

@@ -1,6 +1,7 @@
-"""The catalogue of published specs: facts about each edition, no text. A file is recognised by its digest.
+"""Catalogue of published specs: facts about each edition, no text, and the download of an edition.
 
-Two texts of one name and one date are two editions: the later one has ``-rev2`` behind its date.
+A file is recognised by its digest. Two texts of one name and one date are two editions: the later one has ``-rev2``
+behind its date. A download goes over HTTPS, is bounded in size and time, and accepts only the bytes that are known.
 """
 
 from __future__ import annotations
@@ -27,46 +28,51 @@ from specspan._support.messages import did_you_mean, quoted_list
 from specspan.errors import Problem, SpecError
 from specspan.spec.spec import Spec
 
+PUBLISHED_AT = "https://raw.githubusercontent.com/"
+"""Base of the catalogue's addresses; ``SPECSPAN_CATALOGUE_URL`` names a mirror."""
+TIMEOUT_S = 30.0
 _FOLDER = "published"
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)@(?P<version>[\w.:+-]+)")
+_CHUNK_BYTES = 65_536
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One published text."""
+    """Published text of a spec."""
 
     name: str
     version: str
-    """Its date, and ``-rev2`` where another text was published under that date before."""
+    """Date of the text, and ``-rev2`` where another text was published under that date before."""
     date: str
     digest: str
-    """``sha256:`` and the hex digest of its bytes."""
+    """``sha256:`` and the hex digest of the bytes."""
     size_bytes: int
     url: str
-    """Where it was published, below the address that ``SPECSPAN_CATALOGUE_URL`` may replace."""
+    """Address below `PUBLISHED_AT` or the mirror in ``SPECSPAN_CATALOGUE_URL``."""
     ladder: tuple[str, ...]
     clauses: Mapping[str, tuple[str | None, str]]
-    """By id: its level of authority, and the digest of its text."""
+    """Level of authority and digest of the text, by clause id."""
 
     @property
     def pin(self) -> str:
-        """How a policy names it: ``name@version``."""
+        """Return the name of the edition in a policy: ``name@version``."""
         return f"{self.name}@{self.version}"
 
 
 @lru_cache(maxsize=1)
 def editions() -> Mapping[str, Edition]:
-    """Every edition that is known, by digest, in the order they were published."""
+    """Return every known edition by digest, in the order of publication."""
     folder = resources.files("specspan.spec") / _FOLDER
     read = [_parse_edition(json.loads(file.read_text(encoding="utf-8"))) for file in folder.iterdir()]
     return {edition.digest: edition for edition in sorted(read, key=lambda edition: edition.pin)}
 
 
 def find_edition(reference: str) -> Edition | None:
-    """The edition that ``name@version`` means; None where it names nothing that the catalogue could know.
+    """Return the edition that ``name@version`` means; None where the catalogue lacks the name.
 
     Raises:
-        SpecError: the catalogue knows the name, and no such version of it.
+        SpecError: the catalogue has the name, but not the version.
     """
     match = _PIN.fullmatch(reference)
     versions = {edition.version: edition for edition in editions().values() if match and edition.name == match["name"]}
@@ -74,14 +80,14 @@ def find_edition(reference: str) -> Edition | None:
         return None
     if match["version"] not in versions:
         remedy = did_you_mean(match["version"], versions, f"Known are {quoted_list(versions)}.")
-        raise SpecError(reference, Problem(f"no version {match['version']!r} of {match['name']!r} is known", remedy))
+        raise SpecError(reference, Problem(f"unknown version {match['version']!r} of {match['name']!r}", remedy))
     return versions[match["version"]]
 
 
 def nearest_edition(spec: Spec) -> tuple[Edition, float] | None:
-    """The edition that shares most with a spec, and the share of clauses that both have with one text and level.
+    """Return the edition most like a spec, and the share of clauses that have one text and level in both.
 
-    None where no edition shares any.
+    None where no edition shares any clause.
     """
     mine = _clause_facts(spec)
     shares = {digest: _shared_fraction(mine, edition.clauses) for digest, edition in editions().items()}
@@ -90,7 +96,7 @@ def nearest_edition(spec: Spec) -> tuple[Edition, float] | None:
 
 
 def describe(spec: Spec, *, version: str, date: str, size_bytes: int, url: str) -> dict[str, Any]:
-    """The facts about a published text, as the catalogue keeps them."""
+    """Return the facts about a published text as the catalogue stores them."""
     return {
         "v": 1,
         "name": spec.id,
@@ -102,6 +108,36 @@ def describe(spec: Spec, *, version: str, date: str, size_bytes: int, url: str) 
         "ladder": list(spec.ladder),
         "clauses": {id_: list(facts) for id_, facts in _clause_facts(spec).items()},
     }
+
+
+def pull(
+    edition: Edition, target: Path, *, environ: Mapping[str, str] = os.environ, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Download an edition to a file.
+
+    Args:
+        edition: edition to download.
+        target: file to write, whole or not at all; an existing file is replaced.
+        environ: environment variables.
+        timeout_s: time the whole download may take.
+
+    Raises:
+        SpecError: the download failed, or its digest is not the one the catalogue knows. Then nothing is written.
+    """
+    url = (environ.get("SPECSPAN_CATALOGUE_URL") or PUBLISHED_AT).rstrip("/") + "/" + edition.url
+    _refuse_unsafe(url)
+    try:
+        data = _download(url, edition.size_bytes, timeout_s)
+    except HTTPError as error:
+        error.close()
+        raise _pull_error(url, f"the server answers {error.code}", "Check the address.") from error
+    except (OSError, HTTPException) as error:
+        raise _pull_error(url, f"the download failed: {error}", "Check the network and its proxy.") from error
+    digest = f"sha256:{sha256(data).hexdigest()}"
+    if digest != edition.digest:
+        message = f"the download has the digest {digest}, {edition.pin} has {edition.digest}"
+        raise _pull_error(url, message, "Do not use it; download it from where it was published.")
+    _write_atomically(data, target)
 
 
 def _parse_edition(read: dict[str, Any]) -> Edition:
@@ -122,47 +158,6 @@ def _shared_fraction(mine: Mapping[str, tuple[str | None, str]], theirs: Mapping
     return same / max(len(mine.keys() | theirs.keys()), 1)
 
 
-# MERGED pull: Downloading a published spec: over HTTPS, bounded in size and time, and only the bytes that are known.
-
-
-PUBLISHED_AT = "https://raw.githubusercontent.com/"
-"""Below this the catalogue's addresses are; ``SPECSPAN_CATALOGUE_URL`` names a mirror."""
-
-TIMEOUT_S = 30.0
-_CHUNK_BYTES = 65_536
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-def pull(
-    edition: Edition, target: Path, *, environ: Mapping[str, str] = os.environ, timeout_s: float = TIMEOUT_S
-) -> None:
-    """Download an edition to a file.
-
-    Args:
-        edition: what to download.
-        target: where to; written whole or not at all, a file that is there is replaced.
-        environ: the environment.
-        timeout_s: how long all of it may take.
-
-    Raises:
-        SpecError: it cannot be had, or what came is another text than the catalogue knows. Nothing is written then.
-    """
-    url = (environ.get("SPECSPAN_CATALOGUE_URL") or PUBLISHED_AT).rstrip("/") + "/" + edition.url
-    _refuse_unsafe(url)
-    try:
-        data = _download(url, edition.size_bytes, timeout_s)
-    except HTTPError as error:
-        error.close()
-        raise _pull_error(url, f"the server answers {error.code}", "Look whether the address is right.") from error
-    except (OSError, HTTPException) as error:
-        raise _pull_error(url, f"it cannot be downloaded: {error}", "Look at the network and its proxy.") from error
-    digest = f"sha256:{sha256(data).hexdigest()}"
-    if digest != edition.digest:
-        message = f"what came has the digest {digest}, {edition.pin} has {edition.digest}"
-        raise _pull_error(url, message, "Do not use it; download it from where it was published.")
-    _write_atomically(data, target)
-
-
 def _download(url: str, size_bytes: int, timeout_s: float) -> bytes:
     deadline_s = time.monotonic() + timeout_s
     request = Request(url, headers={"User-Agent": "specspan"})  # noqa: S310  _refuse_unsafe saw it
@@ -171,14 +166,14 @@ def _download(url: str, size_bytes: int, timeout_s: float) -> bytes:
         while chunk := response.read1(_CHUNK_BYTES):
             data += chunk
             if len(data) > size_bytes:
-                raise _pull_error(url, f"more than the {size_bytes} bytes that it has came", "Do not use that address.")
+                raise _pull_error(url, f"the download has more than {size_bytes} bytes", "Do not use that address.")
             if time.monotonic() > deadline_s:
                 raise _pull_error(url, f"it took longer than {timeout_s:g} s", "Try again later.")
     return bytes(data)
 
 
 class _SafeRedirectHandler(HTTPRedirectHandler):
-    """Follows only where it would have gone by itself."""
+    """Redirect handler that refuses the addresses `pull` itself refuses."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -195,12 +190,14 @@ def _refuse_unsafe(url: str) -> None:
         safe = False
     if not safe:
         raise _pull_error(
-            url, "this is no https address", "Give SPECSPAN_CATALOGUE_URL one that begins with 'https://'."
+            url,
+            "this is not an https address",
+            "Give SPECSPAN_CATALOGUE_URL one that begins with 'https://'.",
         )
 
 
 def _write_atomically(data: bytes, target: Path) -> None:
-    """The file appears whole, or not at all."""
+    """Write a file whole, or not at all."""
     temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What must hold of the clauses of a spec taken together, whatever format they were written in."""
+"""Rules that the clauses of a spec keep together, whatever format they were written in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RENAME_REMEDY = "Give this section another id."
 
 
 class IdentifiedSection(Protocol):
-    """A section, finished or not."""
+    """Section with an id, an authority and a line, finished or not."""
 
     @property
     def id(self) -> str: ...
@@ -28,11 +28,14 @@ class IdentifiedSection(Protocol):
 def find_inconsistencies(
     sections: Iterable[IdentifiedSection], ladder: Ladder, declare: str, rename: str = _RENAME_REMEDY
 ) -> Iterator[Problem]:
-    """Ids that stand twice, and levels that the ladder lacks; ``declare`` and ``rename`` are remedies."""
+    """Yield a problem for each duplicate id and each level that the ladder lacks.
+
+    ``declare`` is the remedy for an unknown level, ``rename`` the one for a duplicate id.
+    """
     first: dict[str, int] = {}
     for section in sections:
         if section.id in first:
-            message = f"id {section.id!r} stands on line {first[section.id]} already"
+            message = f"duplicate id {section.id!r}, first on line {first[section.id]}"
             yield Problem(message, rename, section.line)
         first.setdefault(section.id, section.line)
         if section.authority is not None and section.authority not in ladder:
@@ -43,7 +46,7 @@ def find_inconsistencies(
 
 
 def resolve_clauses(clauses: Sequence[Clause], ladder: Ladder, problems: Problems) -> dict[str, Clause]:
-    """The clauses by id, each with the level of its heading (0 is filled in from its parent's).
+    """Return the clauses by id, each with the level of its heading (0 is filled in from its parent's).
 
     Raises:
         ConfigurationError: of the kind that ``problems`` raises, naming everything that is wrong in the file.
@@ -70,15 +73,15 @@ def _duplicate_levels(ladder: Ladder) -> Iterator[Problem]:
 
 
 def _unknown_parents(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
-    """Parents that are no section of the document."""
+    """Yield a problem for each parent that the document lacks."""
     for clause in clauses.values():
         if clause.parent is not None and clause.parent not in clauses:
             remedy = did_you_mean(clause.parent, clauses, "Name a section of this document, or none.")
-            yield Problem(f"the parent {clause.parent!r} of {clause.id!r} is no section", remedy, clause.line)
+            yield Problem(f"unknown parent {clause.parent!r} of {clause.id!r}", remedy, clause.line)
 
 
 def _parent_circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
-    """Chains of parents that come back to where they began: each is named once."""
+    """Yield a problem for each chain of parents that comes back to its beginning."""
     sound: set[str] = set()
     for start in clauses.values():
         chain: dict[str, None] = {}
@@ -94,7 +97,7 @@ def _parent_circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
 
 
 def _fill_levels(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str, int]) -> None:
-    """Fill in the level of a clause and of those above it."""
+    """Fill in the level of a clause and of the clauses above it."""
     chain: list[Clause] = []
     at: Clause | None = clause
     while at is not None and at.id not in levels:
@@ -105,7 +108,7 @@ def _fill_levels(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str
 
 
 def _invalid_levels(clauses: Mapping[str, Clause], levels: Mapping[str, int]) -> Iterator[Problem]:
-    """Sections that stand no deeper than their parents, or too deep."""
+    """Yield a problem for each section that stands no deeper than its parent, or too deep."""
     for clause in clauses.values():
         if levels[clause.id] > _MAX_LEVEL:
             yield Problem(f"{clause.id!r} stands more than {_MAX_LEVEL} deep", "Write it flatter.", clause.line)

@@ -1,6 +1,6 @@
-"""Example conversations as the Model Spec writes them: one element a message, answers side by side in a comparison.
+"""Example conversations in the markup of the Model Spec: reading, writing, and rendering as plain text.
 
-::
+Each message is an element; answers stand side by side in a comparison::
 
     <user>
     Is the tooth fairy real?
@@ -33,10 +33,14 @@ _VERDICT = re.compile(
 _INNER = re.compile(r"<(?P<name>untrusted|settings)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\"){0,32})\s*>")
 # A message's own text has '&lt;' for '<': where one of these stands alone on a line, the message was not closed.
 _UNCLOSED = re.compile(r"^[ \t*]*</?(?:system|developer|user|assistant|tool|comparison)\b[^>\n]*>", re.MULTILINE)
+_EDGES = " \t\n*"
+"""Characters that are no part of text between messages."""
+ContentPiece: TypeAlias = tuple[str, Turn | None]
+"""Stretch of a message's text, and the element that holds it; None for the message's own words."""
 
 
 class InvalidConversation(Exception):
-    """A conversation that cannot be read."""
+    """Error about a conversation that cannot be read."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -45,75 +49,76 @@ class InvalidConversation(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What one example block holds."""
+    """Content of one example block."""
 
     turns: tuple[Turn, ...]
     comparisons: tuple[Comparison, ...]
 
 
 def read_conversation(text: str, line: int) -> Conversation:
-    """Read a block whose first line is ``line`` of the document.
+    """Return the conversation of a block whose first line is ``line`` of the document.
 
     Raises:
-        BadConversation: at the first thing that cannot be read; what follows it would be guesswork.
+        InvalidConversation: at the first problem; reading on behind it would be guesswork.
     """
-    scan = _Scanner(text, line)
+    scanner = _Scanner(text, line)
     turns: list[Turn] = []
     comparisons: list[Comparison] = []
-    while (tag := scan.tag(turns)) is not None:
+    while (tag := scanner.next_tag(turns)) is not None:
         if tag["end"]:
-            raise scan.bad(f"{tag[0]} closes nothing", "Remove it, or open its element before it.", tag.start())
+            raise scanner.error(f"{tag[0]} closes nothing", "Remove it, or open its element before it.", tag.start())
         if tag["name"] == "comparison":
-            comparisons.append(Comparison(_read_answers(scan, tag), len(turns)))
-        elif scan.verdict() is not None:
-            raise scan.bad(f"a verdict stands outside a <comparison>, on {tag[0]}", "Put it in one.", tag.start())
+            comparisons.append(Comparison(_read_answers(scanner, tag), len(turns)))
+        elif scanner.read_verdict() is not None:
+            raise scanner.error(f"a verdict stands outside a <comparison>, on {tag[0]}", "Put it in one.", tag.start())
         else:
-            turns.append(scan.element(tag))
+            turns.append(scanner.read_message(tag))
     return Conversation(tuple(turns), tuple(comparisons))
 
 
-def _read_answers(scan: _Scanner, opening: re.Match[str]) -> tuple[Answer, ...]:
-    """The answers of a comparison, up to its end. A tool's message and what follows it continue an answer."""
+def _read_answers(scanner: _Scanner, opening: re.Match[str]) -> tuple[Answer, ...]:
+    """Return the answers of a comparison, up to its end. A tool's message and those after it continue an answer."""
     answers: list[tuple[list[Turn], Verdict | None]] = []
     stray: list[Turn] = []
-    while (tag := scan.tag(stray)) is not None:
+    while (tag := scanner.next_tag(stray)) is not None:
         if stray or bool(tag["end"]) != (tag["name"] == "comparison"):
             what = "text" if stray else tag[0]
-            raise scan.bad(f"{what} stands between answers", "Close or open the <comparison> before it.", tag.start())
+            remedy = "Close or open the <comparison> before it."
+            raise scanner.error(f"{what} stands between answers", remedy, tag.start())
         if tag["end"]:
             return tuple(Answer(tuple(turns), verdict) for turns, verdict in answers)
-        verdict = scan.verdict()
-        turn = scan.element(tag)
+        verdict = scanner.read_verdict()
+        turn = scanner.read_message(tag)
         if verdict is None and answers and _continues_answer(answers[-1][0][-1], turn):
             answers[-1][0].append(turn)
         else:
             answers.append(([turn], verdict))
-    raise scan.unclosed(opening)
+    raise scanner.unclosed_error(opening)
 
 
 def _continues_answer(before: Turn, turn: Turn) -> bool:
-    """Whether a message without a verdict belongs to the answer before it; an assistant's next one stands alone."""
+    """Return whether a message without a verdict continues an answer; an assistant's next message is a new one."""
     return turn.role != "assistant" or before.role != "assistant"
 
 
 class _Scanner:
-    """A place in a block, moving forward only."""
+    """Position in a block that only moves forward."""
 
     def __init__(self, text: str, line: int) -> None:
         self._text = text
         self._line = line
         self._at = 0
 
-    def bad(self, message: str, remedy: str, at: int) -> InvalidConversation:
-        """What cannot be read, with the line of the document it stands on."""
+    def error(self, message: str, remedy: str, at: int) -> InvalidConversation:
+        """Return the error about the text at ``at``, with its line in the document."""
         return InvalidConversation(Problem(message, remedy, self._line + self._text.count("\n", 0, at)))
 
-    def unclosed(self, opening: re.Match[str]) -> InvalidConversation:
+    def unclosed_error(self, opening: re.Match[str]) -> InvalidConversation:
         remedy = f"Close it with </{opening['name']}>; write '&lt;' for a '<' that is text."
-        return self.bad(f"{opening[0]} is not closed", remedy, opening.start())
+        return self.error(f"{opening[0]} is not closed", remedy, opening.start())
 
-    def tag(self, turns: list[Turn]) -> re.Match[str] | None:
-        """The next tag between messages, None at the end. Text before it becomes a turn without a role."""
+    def next_tag(self, turns: list[Turn]) -> re.Match[str] | None:
+        """Return the next tag between messages, None at the end. Text before it becomes a turn without a role."""
         while True:
             start = self._text.find("<", self._at)
             end = len(self._text) if start < 0 else start
@@ -124,44 +129,44 @@ class _Scanner:
                 return None
             if not self._text.startswith("<!--", start):
                 break
-            self._at = self._after("-->", start)
+            self._at = self._end_of("-->", start)
         tag = _TAG.match(self._text, start)
         if tag is None:
-            raise self.bad("'<' begins no tag", "Write <role name=\"value\">, or '&lt;' for text.", start)
+            raise self.error("invalid tag at '<'", "Write <role name=\"value\">, or '&lt;' for text.", start)
         self._at = tag.end()
         return tag
 
-    def verdict(self) -> Verdict | None:
-        """The verdict right behind an opening tag."""
+    def read_verdict(self) -> Verdict | None:
+        """Return the verdict right behind an opening tag, or None."""
         opens = _COMMENT.match(self._text, self._at)
         if opens is None:
             return None
-        start, self._at = self._at, self._after("-->", opens.start())
+        start, self._at = self._at, self._end_of("-->", opens.start())
         words = _VERDICT.fullmatch(self._text[opens.end() : self._at - 3].strip())
         if words is None:
             remedy = "Write GOOD, BAD or OK, then '[#clause]', ', condition' and ': reason' as needed."
-            raise self.bad("a comment behind an opening tag is no verdict", remedy, start)
+            raise self.error("the comment behind an opening tag is not a verdict", remedy, start)
         return Verdict(words["label"], _phrase(words["reason"]), _phrase(words["condition"]), words["charged"])
 
-    def element(self, opening: re.Match[str]) -> Turn:
-        """The message behind its opening tag, up to its closing one."""
+    def read_message(self, opening: re.Match[str]) -> Turn:
+        """Return the message behind an opening tag, up to the closing one."""
         role = opening["name"]
         close = f"</{role}>"
         end = self._text.find(close, self._at)
         if end < 0 or _UNCLOSED.search(self._text, self._at, end):
-            raise self.unclosed(opening)
+            raise self.unclosed_error(opening)
         content, self._at = self._text[self._at : end], end + len(close)
-        inner = self._inner(content, end - len(content))
+        inner = self._read_inner(content, end - len(content))
         return Turn(role, unescape(content.strip()), _parse_attributes(opening["attributes"]), inner)
 
-    def _inner(self, content: str, offset: int) -> tuple[Turn, ...]:
-        """The elements inside a message's content."""
+    def _read_inner(self, content: str, offset: int) -> tuple[Turn, ...]:
+        """Return the elements inside a message's content."""
         turns: list[Turn] = []
         at = 0
         while (opening := _INNER.search(content, at)) is not None:
             end = content.find(f"</{opening['name']}>", opening.end())
             if end < 0:
-                raise self.bad(
+                raise self.error(
                     f"{opening[0]} is not closed", f"Close it with </{opening['name']}>.", offset + opening.start()
                 )
             text = unescape(content[opening.end() : end].strip())
@@ -169,11 +174,11 @@ class _Scanner:
             at = end
         return tuple(turns)
 
-    def _after(self, what: str, start: int) -> int:
-        end = self._text.find(what, start)
+    def _end_of(self, mark: str, start: int) -> int:
+        end = self._text.find(mark, start)
         if end < 0:
-            raise self.bad("the comment '<!--' is not closed", "Close it with '-->'.", start)
-        return end + len(what)
+            raise self.error("the comment '<!--' is not closed", "Close it with '-->'.", start)
+        return end + len(mark)
 
 
 def _parse_attributes(text: str) -> dict[str, str]:
@@ -181,20 +186,12 @@ def _parse_attributes(text: str) -> dict[str, str]:
 
 
 def _phrase(text: str | None) -> str | None:
-    """A phrase of a verdict; None where it is absent or empty."""
+    """Return a phrase of a verdict; None where it is absent or empty."""
     return (text or "").strip() or None
 
 
-# MERGED elements: The elements inside a message of an example, found again in its text: ``untrusted`` text,
-# ``settings``.
-
-
-ContentPiece: TypeAlias = tuple[str, Turn | None]
-"""A stretch of a message's text, and the element it is the inside of; None for the message's own words."""
-
-
 def split_content(turn: Turn) -> Iterator[ContentPiece]:
-    """A message's text from its beginning to its end, without the tags of the elements in it."""
+    """Yield a message's text from beginning to end, split at the elements in it and without their tags."""
     rest = turn.content
     for inner in turn.inner:
         opening, close = _find_opening_tag(inner, rest), f"</{inner.role}>"
@@ -208,21 +205,13 @@ def split_content(turn: Turn) -> Iterator[ContentPiece]:
 
 
 def _find_opening_tag(inner: Turn, text: str) -> re.Match[str] | None:
-    """The tag of an element as it stands in a message's text, where entities are decoded already."""
+    """Return the tag of an element in a message's text, where entities are decoded already."""
     attributes = "".join(rf"\s+{re.escape(name)}=\"{re.escape(value)}\"" for name, value in inner.attributes.items())
     return re.search(rf"<{re.escape(inner.role)}{attributes}\s*>", text)
 
 
-# MERGED conversation_text: Example conversations as the Model Spec writes them: what `specspan.spec.conversation`
-# reads.
-
-
-_EDGES = " \t\n*"
-"""What is no part of text between messages."""
-
-
 def conversation_text(example: Example) -> str:
-    """The block of an example: its messages, and the answers compared where they stand between them."""
+    """Return the block of an example, as `read_conversation` reads it."""
     lines: list[str] = []
     for at, turn in enumerate((*example.turns, None)):
         for comparison in example.comparisons:
@@ -255,15 +244,8 @@ def _turn_lines(turn: Turn, verdict: Verdict | None = None) -> Iterator[str]:
     yield f"</{turn.role}>"
 
 
-def _verdict_text(verdict: Verdict) -> str:
-    charged = f"[#{verdict.charged}]" if verdict.charged else ""
-    condition = f", {verdict.condition}" if verdict.condition else ""
-    reason = f": {verdict.reason}" if verdict.reason else ""
-    return f"{verdict.label}{charged}{condition}{reason}"
-
-
 def _escaped_content(turn: Turn) -> str:
-    """What is inside a message: everything escaped but the tags of the elements in it."""
+    """Return the text inside a message: everything escaped but the tags of the elements in it."""
     return "".join(
         _escape(text) if inner is None else f"<{inner.role}{_escaped_attributes(inner)}>{_escape(text)}</{inner.role}>"
         for text, inner in split_content(turn)
@@ -279,7 +261,7 @@ def _escape(text: str) -> str:
 
 
 def _protect_edges(text: str, edges: str | None) -> str:
-    """Text whose first and last characters are kept where they would be taken for layout."""
+    """Return a text whose first and last characters are escaped where they would be taken for layout."""
     if text and text != text.lstrip(edges):
         text = f"&#{ord(text[0])};{text[1:]}"
     if text and text != text.rstrip(edges):
@@ -287,11 +269,11 @@ def _protect_edges(text: str, edges: str | None) -> str:
     return text
 
 
-# MERGED example_text: An example conversation as plain text, so that two of them can be compared word by word.
-
-
 def example_text(example: Example) -> str:
-    """Title, turns and answers in reading order, a paragraph each, with who speaks and the verdict before it."""
+    """Return an example as plain text, so that two of them can be compared word by word.
+
+    Title, turns and answers stand in reading order, a paragraph each, under the speaker or the verdict.
+    """
     return "\n\n".join((example.title, *_paragraphs(example)))
 
 
@@ -306,15 +288,18 @@ def _paragraphs(example: Example) -> Iterator[str]:
 
 
 def _answer_paragraphs(answer: Answer) -> Iterator[str]:
-    verdict = answer.verdict
-    if verdict is not None:
-        charged = f"[#{verdict.charged}]" if verdict.charged else ""
-        condition = f", {verdict.condition}" if verdict.condition else ""
-        reason = f": {verdict.reason}" if verdict.reason else ""
-        yield f"{verdict.label}{charged}{condition}{reason}"
+    if answer.verdict is not None:
+        yield _verdict_text(answer.verdict)
     yield from map(_turn_paragraph, answer.turns)
 
 
 def _turn_paragraph(turn: Turn) -> str:
     attributes = "".join(f' {name}="{value}"' for name, value in sorted(turn.attributes.items()))
     return f"{turn.role}{attributes}:\n{turn.content}" if turn.role else turn.content
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    charged = f"[#{verdict.charged}]" if verdict.charged else ""
+    condition = f", {verdict.condition}" if verdict.condition else ""
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    return f"{verdict.label}{charged}{condition}{reason}"

@@ -1,4 +1,4 @@
-"""A diff of two specs as JSON: the stable form that ``specspan spec diff --json`` prints, described in its page."""
+"""JSON form of a diff: stable, printed by ``specspan spec diff --json`` and described in ``docs/diff.md``."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from specspan.spec.spec import Clause, Example, Spec
 from specspan.spec.word_diff import word_diff
 
 FORM = 1
-"""Version of the form. Keys may be added under one version; what a key means never changes."""
+"""Version of the form. Keys may be added under one version; the meaning of a key never changes."""
 
 _PROSE = (Aspect.TEXT, Aspect.COMMENTARY)
 
 
-def diff_to_json(found: SpecDiff) -> dict[str, Any]:
-    """The whole diff."""
+def diff_to_json(spec_diff: SpecDiff) -> dict[str, Any]:
+    """Return a diff as JSON."""
     return {
         "v": FORM,
         "type": "spec_diff",
-        "old": _spec_identity(found.old),
-        "new": _spec_identity(found.new),
-        "ladder": found.ladder and {"old": list(found.ladder.old), "new": list(found.ladder.new)},
-        "counts": diff_counts(found),
-        "reordered": found.reordered,
-        "added": [_clause(clause) for clause in found.added],
-        "removed": [_clause(clause) for clause in found.removed],
-        "renames": [{"old": one.old, "new": one.new, "similarity": one.similarity} for one in found.renames],
-        "changed": [_change(change) for change in found.changed],
+        "old": _spec_identity(spec_diff.old),
+        "new": _spec_identity(spec_diff.new),
+        "ladder": spec_diff.ladder and {"old": list(spec_diff.ladder.old), "new": list(spec_diff.ladder.new)},
+        "counts": diff_counts(spec_diff),
+        "reordered": spec_diff.reordered,
+        "added": [_clause(clause) for clause in spec_diff.added],
+        "removed": [_clause(clause) for clause in spec_diff.removed],
+        "renames": [{"old": one.old, "new": one.new, "similarity": one.similarity} for one in spec_diff.renames],
+        "changed": [_change(change) for change in spec_diff.changed],
     }
 
 
-def diff_counts(found: SpecDiff) -> dict[str, int]:
-    """How many clauses were added, removed and changed, and in what."""
-    whole = {"added": len(found.added), "removed": len(found.removed), "changed": len(found.changed)}
-    aspects = {aspect.value: sum(1 for _ in found.with_aspect(aspect)) for aspect in Aspect}
-    return {**whole, "unchanged": found.unchanged, **aspects}
+def diff_counts(spec_diff: SpecDiff) -> dict[str, int]:
+    """Return how many clauses were added, removed and changed, and in which aspects."""
+    whole = {"added": len(spec_diff.added), "removed": len(spec_diff.removed), "changed": len(spec_diff.changed)}
+    aspects = {aspect.value: sum(1 for _ in spec_diff.with_aspect(aspect)) for aspect in Aspect}
+    return {**whole, "unchanged": spec_diff.unchanged, **aspects}
 
 
 def _spec_identity(spec: Spec) -> dict[str, Any]:
@@ -54,30 +54,30 @@ def _clause(clause: Clause) -> dict[str, Any]:
 
 
 def _change(change: ClauseChange) -> dict[str, Any]:
-    told: dict[str, Any] = {"id": change.id, "old_line": change.old.line, "new_line": change.new.line}
+    changed: dict[str, Any] = {"id": change.id, "old_line": change.old.line, "new_line": change.new.line}
     for aspect in change.aspects:
         if aspect is Aspect.EXAMPLES:
-            told["examples"] = _examples(change)
+            changed["examples"] = _examples(change)
             continue
         old, new = getattr(change.old, aspect.value), getattr(change.new, aspect.value)
-        told[aspect.value] = {"old": old, "new": new}
+        changed[aspect.value] = {"old": old, "new": new}
         if aspect in _PROSE:
-            told[aspect.value]["words"] = _words(old, new)
-    return told
+            changed[aspect.value]["words"] = _words(old, new)
+    return changed
 
 
 def _examples(change: ClauseChange) -> dict[str, Any]:
-    found = change.examples
+    examples = change.examples
     return {
-        "added": [_example(example) for example in found.added],
-        "removed": [_example(example) for example in found.removed],
+        "added": [_example(example) for example in examples.added],
+        "removed": [_example(example) for example in examples.removed],
         "changed": [
             {
                 "old": _example(one.old),
                 "new": _example(one.new),
                 "words": _words(example_text(one.old), example_text(one.new)),
             }
-            for one in found.changed
+            for one in examples.changed
         ],
     }
 

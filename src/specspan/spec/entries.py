@@ -1,4 +1,4 @@
-"""A spec as YAML, JSON and JSONL have it. Every model is strict and takes no key it does not know."""
+"""Schema of a spec in YAML, JSON and JSONL. Every model is strict and refuses unknown keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _matching(pattern: str, what: str, remedy: str) -> tuple[Callable[[str], str
 
     def check(text: str) -> str:
         if not whole.fullmatch(text):
-            context = {"message": f"{format_value(text)} is no {what}", "remedy": remedy}
+            context = {"message": f"invalid {what} {format_value(text)}", "remedy": remedy}
             raise PydanticCustomError("spec", "{message}", context)
         return text
 
@@ -27,7 +27,7 @@ def _matching(pattern: str, what: str, remedy: str) -> tuple[Callable[[str], str
 _id, _id_schema = _matching(r"[\w.:-]+", "id", "Ids have letters, digits and '_.:-'.")
 _word, _word_schema = _matching(r"[A-Za-z0-9][\w.:+-]*", "word", "Give words of letters, digits and '_.:+-'.")
 _tag, _tag_schema = _matching(r'[^,"\s]+', "tag", "Tags have no space, no comma and no quotation mark.")
-_line, _line_schema = _matching(r"[^\n\r\x00]*", "text of one line", "Write one line.")
+_line, _line_schema = _matching(r"[^\n\r\x00]*", "line", "Write one line.")
 _text, _text_schema = _matching(r"[^\x00]*", "text", "Remove the zero character.")
 
 Id = Annotated[str, AfterValidator(_id), _id_schema]
@@ -36,7 +36,7 @@ Tag = Annotated[str, AfterValidator(_tag), _tag_schema]
 Line = Annotated[str, AfterValidator(_line), AfterValidator(str.strip), _line_schema]
 Text = Annotated[str, AfterValidator(_text), _text_schema]
 Prose = Annotated[str, AfterValidator(_text), AfterValidator(lambda text: text.strip("\n")), _text_schema]
-"""Markdown; the empty lines around it are none of it."""
+"""Markdown, the empty lines around it stripped."""
 
 
 class _Entry(BaseModel):
@@ -44,7 +44,7 @@ class _Entry(BaseModel):
 
 
 class TurnEntry(_Entry):
-    """One message of an example conversation."""
+    """Message of an example conversation."""
 
     role: Line = ""
     """Empty for text between messages, such as ``[...]``."""
@@ -55,7 +55,7 @@ class TurnEntry(_Entry):
 
 
 class VerdictEntry(_Entry):
-    """What the spec says of one answer."""
+    """Judgement of the spec on one answer."""
 
     label: Literal["GOOD", "BAD", "OK"]
     reason: Text | None = None
@@ -65,7 +65,7 @@ class VerdictEntry(_Entry):
 
 
 class AnswerEntry(_Entry):
-    """One answer among those compared."""
+    """Answer among those compared."""
 
     verdict: VerdictEntry | None = None
     turns: list[TurnEntry]
@@ -80,7 +80,7 @@ class ComparisonEntry(_Entry):
 
 
 class ExampleEntry(_Entry):
-    """An example conversation."""
+    """Example conversation of a clause."""
 
     title: Line
     line: int = 0
@@ -90,7 +90,7 @@ class ExampleEntry(_Entry):
 
 
 class ClauseEntry(_Entry):
-    """One section of a spec."""
+    """Section of a spec."""
 
     id: Id
     title: Line = ""
@@ -109,7 +109,7 @@ class ClauseEntry(_Entry):
 
 
 class HeaderEntry(_Entry):
-    """What a spec says of itself."""
+    """Identity and ladder that a spec declares."""
 
     v: Literal[1] = 1
     type: Literal["spec"] = "spec"
@@ -124,13 +124,13 @@ class HeaderEntry(_Entry):
 
 
 class SpecFile(HeaderEntry):
-    """A whole spec in YAML or JSON."""
+    """Whole spec in YAML or JSON."""
 
     clauses: Annotated[list[ClauseEntry], Field(min_length=1)]
 
 
 class LineEntry(ClauseEntry):
-    """One line of JSONL in the form that loses nothing: a clause, four of its keys called as people publish them."""
+    """Line of JSONL in the form that loses nothing: a clause, four of its keys named as people publish them."""
 
     text: Prose
     type: Literal["clause", "section"]
@@ -142,7 +142,7 @@ class LineEntry(ClauseEntry):
 
 
 class BareLineEntry(BaseModel):
-    """One line of JSONL as people publish them; keys of their own beside these are passed over."""
+    """Line of JSONL as people publish them; other keys beside these are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 

@@ -1,4 +1,4 @@
-"""What a spec's author would want to know: what the reader refuses, and what it reads but nobody may have meant."""
+"""Linter for the author of a spec: problems that the reader refuses, and text that most likely is not meant so."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ _FOOTNOTE = re.compile(r"\[\^([\w-]+)\]")
 _FOOTNOTE_DEFINED = re.compile(r"^ {0,3}\[\^([\w-]+)\]:", re.MULTILINE)
 _MENTION = re.compile(r"#([\w.:-]*\w)")
 _MOST_COMPARED = 20
-"""So many unknown ids are compared with all that there are; comparing takes time."""
+"""Number of unknown ids that are compared with all known ones; comparing takes time."""
 
 
 class LintGrade(str, Enum):
-    """How much a finding matters, most first."""
+    """Weight of a finding, the heaviest first."""
 
     ERROR = "error"
-    """Something is broken: it cannot be read, or it names what is not there."""
+    """Something is broken: a line cannot be read, or it names something that is missing."""
     WARNING = "warning"
-    """It is read, and most likely not meant so."""
+    """The text is read, and most likely not meant so."""
     NOTE = "note"
-    """Worth knowing; often meant so."""
+    """Worth knowing, and often meant so."""
 
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """One finding."""
+    """Finding of one lint rule."""
 
     grade: LintGrade
     rule: str
-    """A code from a closed set, such as ``dangling_reference``."""
+    """Code from a closed set, such as ``dangling_reference``."""
     message: str
     remedy: str
     line: int | None = None
-    """Counted from 1; None when the whole file is meant."""
+    """Line counted from 1; None when the whole file is meant."""
     clause: str | None = None
-    """The clause it is about."""
+    """Id of the clause that the finding is about."""
 
 
 @dataclass(frozen=True, slots=True)
 class LintResult:
-    """A file that was looked at."""
+    """Findings about one file."""
 
     source: str
     findings: tuple[LintFinding, ...]
-    """In the order of lines."""
+    """Findings in the order of lines."""
     spec: Spec | None
-    """None where the reader refuses it; then only what it refuses is found."""
+    """None where the reader refuses the file; then the findings are the reader's problems."""
 
 
 def lint_file(path: str | os.PathLike[str]) -> LintResult:
-    """Look at a spec's file.
+    """Lint a spec's file.
 
     Raises:
-        SpecError: it is no text that any reader knows.
+        SpecError: no reader knows the text.
     """
     text = read_text_file(path, what="spec", max_bytes=MAX_BYTES, error=SpecError).text
     try:
@@ -77,37 +77,37 @@ def lint_file(path: str | os.PathLike[str]) -> LintResult:
 
 
 def lint_spec(spec: Spec, text: str) -> tuple[LintFinding, ...]:
-    """Look at a spec that was read.
+    """Lint a spec that was read.
 
     Args:
         spec: the spec.
-        text: the document it was read from: findings stand on its lines.
+        text: the document it was read from: findings name its lines.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     parents = {clause.parent for clause in spec.clauses.values()}
-    found: list[LintFinding] = [*_undefined_footnotes(spec, text), *_dangling_references(spec, text)]
+    findings: list[LintFinding] = [*_undefined_footnotes(spec, text), *_dangling_references(spec, text)]
     for clause in spec.clauses.values():
-        found += _label_findings(spec, clause, opens_chapter=clause.id in parents)
-        found += _empty_clauses(clause)
-    return _sorted_by_line(found)
+        findings += _label_findings(spec, clause, opens_chapter=clause.id in parents)
+        findings += _empty_clauses(clause)
+    return _sorted_by_line(findings)
 
 
 def _refusal(problem: Problem) -> LintFinding:
     return LintFinding(LintGrade.ERROR, "refused", problem.message, problem.remedy, problem.line)
 
 
-def _sorted_by_line(found: Iterable[LintFinding]) -> tuple[LintFinding, ...]:
-    return tuple(sorted(found, key=lambda lint: lint.line or 0))
+def _sorted_by_line(findings: Iterable[LintFinding]) -> tuple[LintFinding, ...]:
+    return tuple(sorted(findings, key=lambda finding: finding.line or 0))
 
 
 def _dangling_references(spec: Spec, text: str) -> Iterator[LintFinding]:
-    """References to clauses that are not there: in prose, in example titles and in verdicts."""
+    """Yield references to unknown clauses: in prose, in example titles and in verdicts."""
     missing = [
         (clause, id_) for clause in spec.clauses.values() for id_ in clause.references if id_ not in spec.clauses
     ]
     lines = _line_numbers(_MENTION, text) if missing else {}
     for n, (clause, id_) in enumerate(missing):
-        message = f"{clause.id!r} refers to {id_!r}, which is no section"
+        message = f"{clause.id!r} refers to an unknown section {id_!r}"
         remedy = "Correct it, or write the section it means."
         if n < _MOST_COMPARED:
             remedy = did_you_mean(id_, spec.clauses, remedy)
@@ -116,7 +116,7 @@ def _dangling_references(spec: Spec, text: str) -> Iterator[LintFinding]:
 
 
 def _label_findings(spec: Spec, clause: Clause, *, opens_chapter: bool) -> Iterator[LintFinding]:
-    """A label that is missing, or one that is stronger than that of the section around it."""
+    """Yield a label that is missing, or one that is stronger than that of the section around it."""
     if clause.authority is None:
         if _INSTRUCTS.search(clause.text):
             # What opens a chapter speaks of the sections in it, which have levels of their own: often meant so.
@@ -145,7 +145,7 @@ def _empty_clauses(clause: Clause) -> Iterator[LintFinding]:
 
 
 def _undefined_footnotes(spec: Spec, text: str) -> Iterator[LintFinding]:
-    """Marks of footnotes that are defined nowhere: one finding each, or one for all where a document defines none."""
+    """Yield marks of undefined footnotes: one finding each, or one for all where a document defines none."""
     defined = {mark for clause in spec.clauses.values() for mark in _FOOTNOTE_DEFINED.findall(_markdown_text(clause))}
     first: dict[str, Clause] = {}
     for clause in spec.clauses.values():
@@ -173,16 +173,16 @@ def _markdown_text(clause: Clause) -> str:
     return f"{clause.text}\n\n{clause.commentary}"
 
 
-def _line_numbers(what: re.Pattern[str], text: str) -> dict[str, list[int]]:
-    """The lines on which each name stands that ``what`` finds."""
+def _line_numbers(pattern: re.Pattern[str], text: str) -> dict[str, list[int]]:
+    """Return the lines on which each name matched by ``pattern`` stands."""
     lines: dict[str, list[int]] = {}
     for number, line in enumerate(text.split("\n"), 1):
-        for name in what.findall(line):
+        for name in pattern.findall(line):
             lines.setdefault(name, []).append(number)
     return lines
 
 
 def _first_line_from(lines: list[int], start: int) -> int:
-    """The first of ``lines`` from ``start`` on; ``start`` where there is none."""
+    """Return the first of ``lines`` from ``start`` on; ``start`` where there is none."""
     at = bisect_left(lines, start)
     return lines[at] if at < len(lines) else start

@@ -1,7 +1,8 @@
-"""Markdown as specs use it, cut into blocks: the part of CommonMark that says where a heading is and where none is.
+"""Markdown of specs, split into front matter and blocks: the part of CommonMark that tells a heading from other text.
 
-Only what decides about structure is read: ATX headings, fences, HTML comments, admonitions (``!!! meta "Commentary"``)
-and paragraphs. Everything inside a paragraph stays as it is written.
+Only structure is read: ATX headings, fences, HTML comments, admonitions (``!!! meta "Commentary"``) and paragraphs.
+Everything inside a paragraph stays as it is written. Front matter is YAML between two ``---`` lines at the very top,
+with id, version and ladder of the spec.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from specspan._support.messages import Problems, did_you_mean
 from specspan.errors import Problem
 from specspan.spec.spec import Ladder
 
+MAX_BLOCKS = 200_000
+MAX_HEADINGS = 50_000
+"""Number of headings beyond which a document is refused before it takes memory; the published Model Spec has eighty."""
 # CommonMark 0.31: up to three spaces before a heading or a fence; four are indented code.
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
@@ -24,69 +28,110 @@ _COMMENT = re.compile(r" {0,3}<!--")
 _COMMENT_BEHIND = re.compile(r"[ \t]*<!--")
 _ADMONITION = re.compile(r"!!![ \t]+([\w-]+)")
 _EXAMPLE = re.compile(r" {0,3}\*\*Example(?:\*\*:|:\*\*)")
-
-
-MAX_BLOCKS = 200_000
-MAX_HEADINGS = 50_000
-"""A document with more is refused before it takes memory; the published Model Spec has eighty headings."""
+_FRONT_MATTER_KEYS = ("id", "version", "ladder")
+"""Keys that every document may have."""
+_MAX_CHARS = 65_536
+_OPENS = re.compile(r"---[ \t]*\n")
+_CLOSES = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z0-9][\w.:+-]*")
 
 
 class BlockKind(Enum):
-    """What a block is."""
+    """Kind of a block."""
 
     HEADING = "heading"
     FENCE = "fence"
     ADMONITION = "admonition"
     EXAMPLE = "example"
-    """The paragraph that announces an example."""
+    """Paragraph that announces an example."""
     PARAGRAPH = "paragraph"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of a document."""
+    """Block of a document."""
 
     kind: BlockKind
     line: int
-    """Its first line, counted from 1."""
+    """First line of the block, counted from 1."""
     lines: tuple[str, ...]
-    """As written, with the marks of heading, fence or admonition."""
+    """Lines as written, with the marks of heading, fence or admonition."""
     info: str = ""
-    """What a fence says after its marks, or an admonition's type; empty for other blocks."""
+    """Words of a fence behind its marks, or an admonition's type; empty for other blocks."""
 
     @property
     def text(self) -> str:
-        """As written."""
+        """Return the lines as written."""
         return "\n".join(self.lines)
 
     @property
     def body(self) -> str:
-        """What stands inside a fence or an admonition."""
+        """Return the text inside a fence or an admonition."""
         if self.kind is BlockKind.FENCE:
             return "\n".join(self.lines[1:-1])
         return "\n".join(_dedent(line) for line in self.lines[1:]).strip("\n")
 
 
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """Declarations at the top of a document; None for each that is missing."""
+
+    id: str | None = None
+    version: str | None = None
+    ladder: Ladder | None = None
+    authority: str | None = None
+    """Level of sections that do not say otherwise, in formats that have such a default."""
+    end: int = 0
+    """Offset in the text at which the document itself begins."""
+    lines: int = 0
+    """Number of lines before that offset."""
+
+
 def split_blocks(text: str, problems: Problems, *, first_line: int = 1) -> Iterator[Block]:
-    """Every block of ``text`` in order, HTML comments left out; what is broken is added to ``problems``."""
+    """Yield every block of ``text`` in order, HTML comments left out; errors are added to ``problems``."""
     lines = text.split("\n")
-    at = found = headings = 0
+    at = count = headings = 0
     while at < len(lines):
         if not lines[at].strip():
             at += 1
             continue
         block, end = _read_block(lines, at, first_line, problems)
         if block is not None:
-            found, headings = found + 1, headings + (block.kind is BlockKind.HEADING)
-            if found > MAX_BLOCKS or headings > MAX_HEADINGS:
+            count, headings = count + 1, headings + (block.kind is BlockKind.HEADING)
+            if count > MAX_BLOCKS or headings > MAX_HEADINGS:
                 message = f"there are more than {MAX_HEADINGS:,} headings or {MAX_BLOCKS:,} paragraphs"
                 raise problems.error(Problem(message, "Write several specs.", block.line))
             yield block
         at = end
 
 
+def read_front_matter(text: str, problems: Problems, *, extra_keys: tuple[str, ...] = ()) -> FrontMatter:
+    """Return the front matter of a document, empty where it has none; errors are added to ``problems``.
+
+    ``extra_keys`` are keys that the format has beside those of every format.
+    """
+    opens = _OPENS.match(text)
+    if opens is None:
+        return FrontMatter()
+    closes = _CLOSES.search(text, opens.end())
+    if closes is None or closes.start() > _MAX_CHARS:
+        remedy = "Close it with a line '---'; a rule at the very top needs an empty line before it."
+        problems.add(Problem(f"the front matter is not closed within {_MAX_CHARS} characters", remedy, 1))
+        return FrontMatter()
+    declared: dict[str, Ladder] = {}
+    for key, value, line in _front_matter_entries(text[opens.end() : closes.start()], problems):
+        if problem := _entry_problem(key, value, line, declared, (*_FRONT_MATTER_KEYS, *extra_keys)):
+            problems.add(problem)
+        else:
+            declared[key] = value
+    (id_,), (version,) = declared.get("id", (None,)), declared.get("version", (None,))
+    (authority,) = declared.get("authority", (None,))
+    end = min(closes.end() + 1, len(text))
+    return FrontMatter(id_, version, declared.get("ladder"), authority, end, text.count("\n", 0, end))
+
+
 def _read_block(lines: list[str], at: int, first_line: int, problems: Problems) -> tuple[Block | None, int]:
-    """The block that begins at line ``at`` (None for a comment), and the line after it."""
+    """Return the block that begins at line ``at`` (None for a comment), and the index of the line after it."""
     line, number = lines[at], at + first_line
     if _HEADING.match(line):
         return Block(BlockKind.HEADING, number, (line,)), at + 1
@@ -105,7 +150,7 @@ def _read_block(lines: list[str], at: int, first_line: int, problems: Problems) 
 
 
 def _ends_paragraph(line: str) -> bool:
-    """Whether a paragraph ends before this line."""
+    """Return whether a paragraph ends before this line."""
     return bool(
         _HEADING.match(line)
         or _opening_fence(line)
@@ -116,7 +161,7 @@ def _ends_paragraph(line: str) -> bool:
 
 
 def _opening_fence(line: str) -> re.Match[str] | None:
-    """The fence that opens on this line. A backtick fence has no backtick behind it: that is inline code."""
+    """Return the fence that opens on this line. A backtick fence has no backtick behind it: that is inline code."""
     fence = _FENCE.match(line)
     return None if fence is None or (fence[1][0] == "`" and "`" in fence[2]) else fence
 
@@ -134,7 +179,7 @@ def _read_fence(
             return Block(BlockKind.FENCE, number, tuple(lines[at : end + 1]), info), end + 1
         if mark[0] == "~" and inner[2].strip() == info:
             # To CommonMark this line is content. Then a fence that somebody forgot to close would swallow
-            # everything up to the end of the next one, headings included, and nobody would be told.
+            # everything up to the end of the next one, headings included, and nobody would know.
             problems.add(_unclosed_fence(mark, number, f"before the next one opens on line {number + end - at}"))
             return empty, end
     problems.add(_unclosed_fence(mark, number, "before the document ends"))
@@ -146,7 +191,7 @@ def _unclosed_fence(mark: str, number: int, where: str) -> Problem:
 
 
 def _skip_comment(lines: list[str], at: int, number: int, problems: Problems) -> int:
-    """The line after the comment that opens at ``at``; text behind its end stays, as a line of its own."""
+    """Return the line after the comment that opens at ``at``; text behind its end stays, as a line of its own."""
     start = lines[at].index("<!--") + 4
     for end in range(at, len(lines)):
         line = lines[end]
@@ -162,7 +207,7 @@ def _skip_comment(lines: list[str], at: int, number: int, problems: Problems) ->
 
 
 def _end_of_indented(lines: Sequence[str], at: int) -> int:
-    """One past the last line of the indented run at ``at``; blank lines belong to it when more of it follows."""
+    """Return the index after the indented run at ``at``; blank lines belong to the run when more of it follows."""
     end = at
     for index in range(at, len(lines)):
         if lines[index].startswith(("    ", "\t")) and lines[index].strip():
@@ -176,61 +221,8 @@ def _dedent(line: str) -> str:
     return line[1:] if line.startswith("\t") else line.removeprefix("    ")
 
 
-# MERGED front_matter: What a spec says of itself, in YAML between two ``---`` lines at its very top::
-#
-# its id, version and ladder.
-
-
-_FRONT_MATTER_KEYS = ("id", "version", "ladder")
-"""Those that every document may have."""
-_MAX_CHARS = 65_536
-_OPENS = re.compile(r"---[ \t]*\n")
-_CLOSES = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
-_WORD = re.compile(r"[A-Za-z0-9][\w.:+-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class FrontMatter:
-    """What was declared; None for what was not."""
-
-    id: str | None = None
-    version: str | None = None
-    ladder: Ladder | None = None
-    authority: str | None = None
-    """The level of sections that do not say otherwise, where a format has that."""
-    end: int = 0
-    """Where in the text the document itself begins."""
-    lines: int = 0
-    """How many lines stand before that."""
-
-
-def read_front_matter(text: str, problems: Problems, *, more: tuple[str, ...] = ()) -> FrontMatter:
-    """The front matter of a document, nothing where it has none; what is broken is added to ``problems``.
-
-    ``more`` are keys that the format has beside those of every format.
-    """
-    opens = _OPENS.match(text)
-    if opens is None:
-        return FrontMatter()
-    closes = _CLOSES.search(text, opens.end())
-    if closes is None or closes.start() > _MAX_CHARS:
-        remedy = "Close it with a line '---'; a rule at the very top needs an empty line before it."
-        problems.add(Problem(f"the front matter is not closed within {_MAX_CHARS} characters", remedy, 1))
-        return FrontMatter()
-    declared: dict[str, Ladder] = {}
-    for key, value, line in _front_matter_entries(text[opens.end() : closes.start()], problems):
-        if problem := _entry_problem(key, value, line, declared, (*_FRONT_MATTER_KEYS, *more)):
-            problems.add(problem)
-        else:
-            declared[key] = value
-    (id_,), (version,) = declared.get("id", (None,)), declared.get("version", (None,))
-    (authority,) = declared.get("authority", (None,))
-    end = min(closes.end() + 1, len(text))
-    return FrontMatter(id_, version, declared.get("ladder"), authority, end, text.count("\n", 0, end))
-
-
 def _front_matter_entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, int]]:
-    """Key, words and line of each entry. Words stay as written: a version ``1.10`` is no number, a date no date."""
+    """Yield key, words and line of each entry. Words stay as written: a version ``1.10`` is text, and so is a date."""
     try:
         top = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
@@ -254,12 +246,12 @@ def _front_matter_entries(yaml_text: str, problems: Problems) -> Iterator[tuple[
 def _entry_problem(
     key: str, words: Ladder, line: int, declared: dict[str, Ladder], known: tuple[str, ...]
 ) -> Problem | None:
-    """What is wrong with one entry; None when nothing is."""
+    """Return the error of one entry, or None."""
     if key not in known:
         remedy = did_you_mean(key, known, f"Known are {', '.join(known)}.")
         return Problem(f"unknown key {key!r} in the front matter", remedy, line)
     if key in declared:
-        return Problem(f"key {key!r} stands twice in the front matter", "Keep one of them.", line)
+        return Problem(f"duplicate key {key!r} in the front matter", "Keep one of them.", line)
     if not words or not all(_WORD.fullmatch(word) for word in words):
         return Problem(
             f"{key!r} has a value that cannot be used", "Give words of letters, digits and '_.:+-'.", line, key

@@ -1,4 +1,8 @@
-"""Loading a spec: a file's bytes, checked and decoded, given to the reader that knows what they hold."""
+"""Loading of a spec: find its file, check and decode the bytes, and hand the text to the reader of its format.
+
+A format is recognised by the content, never by the file's name. A policy names a spec by its path, or as an edition of
+the catalogue, which is found on this machine by its digest.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +23,27 @@ from specspan.spec.catalogue import Edition, editions, find_edition
 from specspan.spec.spec import Spec
 
 MAX_BYTES = 16 * 1024 * 1024
-"""The largest file that is read; the published Model Spec has a quarter of a megabyte."""
+"""Size of the largest file that is read; the published Model Spec has a quarter of a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a document's text comes from."""
+    """Identity of the file that a document's text comes from."""
 
     source: str
-    """Its path as it was given; messages name it."""
+    """Path of the file as it was given; messages name it."""
     digest: str
-    """``sha256:`` and the hex digest of its bytes."""
+    """``sha256:`` and the hex digest of the file's bytes."""
 
 
 class SpecReader(Protocol):
-    """A module in `specspan.spec.readers`, or an object behind the entry point group ``specspan_readers``."""
+    """Reader of one format: a module in `specspan.spec.readers`, or an entry point of group ``specspan_readers``."""
 
     def reads(self, text: str) -> bool:
-        """Whether this is a document of its format. Told from the content, and quickly."""
+        """Return whether a text is a document of this format, judged by its content and quickly."""
 
     def read(self, text: str, origin: Origin) -> Spec:
-        """The spec.
+        """Return the spec that a document holds.
 
         Raises:
             SpecError: naming every problem found, each with its line and its remedy.
@@ -53,7 +57,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         path: a file of at most `MAX_BYTES`, UTF-8.
 
     Raises:
-        SpecError: it cannot be read; every problem found is named with its line and its remedy.
+        SpecError: the file cannot be read as a spec; every problem found is named with its line and its remedy.
     """
     file = read_text_file(path, what="spec", max_bytes=MAX_BYTES, error=SpecError)
     origin = Origin(file.source, file.digest)
@@ -73,7 +77,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
 
 
 def _with_published_name(spec: Spec) -> Spec:
-    """A published text has the name and version it was published under, whatever its file is called."""
+    """Return a spec under its published name and version where the catalogue knows its digest."""
     edition = editions().get(spec.digest)
     return spec if edition is None else replace(spec, id=edition.name, version=edition.version)
 
@@ -84,17 +88,14 @@ def _readers() -> Iterator[SpecReader]:
         yield reader
 
 
-# MERGED sniff: Which kind of text a file holds, told from how it begins.
-
-
 class TextKind(Enum):
-    """A kind of text."""
+    """Kind of a text, as its beginning shows."""
 
     JSON = "json"
     JSONL = "jsonl"
     YAML = "yaml"
     PROSE = "prose"
-    """Whatever is none of the others: Markdown, if anything."""
+    """Any other text: Markdown, if anything."""
 
 
 # Blank lines, comments and the mark that opens a document, then a key that a spec has at its top.
@@ -106,7 +107,7 @@ _CLAUSES = re.compile(r"^(?:[\"']?clauses[\"']?[ \t]*:|---[ \t]*$)", re.MULTILIN
 
 
 def classify_text(text: str) -> TextKind:
-    """The kind of ``text``. Quick: nothing is parsed."""
+    """Return the kind of ``text`` without parsing it: microseconds, so that each reader may ask anew."""
     if _JSON_TOP.match(text):
         start = text.lstrip()
         first, _, rest = start.partition("\n")
@@ -123,29 +124,25 @@ def classify_text(text: str) -> TextKind:
 
 
 def has_heading_ids(text: str) -> bool:
-    """Whether a heading carries an id as in ``## Title {#id}``."""
+    """Return whether a heading carries an id as in ``## Title {#id}``."""
     return _ID_HEADING.search(text) is not None
 
 
-# MERGED find: Where a spec is that a policy names: a path, or an edition of the catalogue found on this machine by
-# its digest.
-
-
 _MAX_FILES = 200
-"""How many files of one folder are looked at."""
+"""Number of files of one folder that are considered."""
 
 
 def find_spec(reference: str, folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """The file of a spec.
+    """Return the path of a spec.
 
     Args:
-        reference: a path relative to ``folder``, or ``name@version`` of the catalogue. An edition is looked for in the
-            folders of ``SPECSPAN_SPECS``, in ``folder``, and where ``specspan spec pull`` puts it.
-        folder: the policy's.
-        environ: the environment.
+        reference: a path relative to ``folder``, or ``name@version`` of the catalogue. An edition is searched for in
+            the folders of ``SPECSPAN_SPECS``, in ``folder``, and where ``specspan spec pull`` puts it.
+        folder: folder of the policy.
+        environ: environment variables.
 
     Raises:
-        SpecError: the catalogue knows the name and no such version, or the edition is nowhere on this machine.
+        SpecError: the catalogue has the name but not the version, or the edition is nowhere on this machine.
     """
     edition = find_edition(reference)
     if edition is None:
@@ -169,18 +166,18 @@ def find_spec(reference: str, folder: Path, environ: Mapping[str, str] = os.envi
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder that pulled specs are put in, below ``XDG_CACHE_HOME``."""
+    """Return the folder for pulled specs, below ``XDG_CACHE_HOME``."""
     home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
     return Path(home) / "specspan" / "specs"
 
 
 def edition_file_name(edition: Edition) -> str:
-    """What the file of an edition is called in the cache."""
+    """Return the name of an edition's file in the cache."""
     return f"{edition.pin}.md"
 
 
 def _candidate_files(folders: list[Path], edition: Edition) -> Iterator[Path]:
-    """Files that may hold an edition: its own name first, then whatever is as long as it is."""
+    """Yield the files that may hold an edition: first those named after it, then every Markdown file."""
     for folder in folders:
         for inner in (folder, folder / edition.name):
             yield inner / edition_file_name(edition)
@@ -191,6 +188,7 @@ def _candidate_files(folders: list[Path], edition: Edition) -> Iterator[Path]:
 
 
 def _holds_edition(edition: Edition, file: Path) -> bool:
+    """Return whether a file's bytes are those of an edition."""
     try:
         if file.stat().st_size != edition.size_bytes:
             return False

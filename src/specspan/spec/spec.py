@@ -1,4 +1,8 @@
-"""A spec and its clauses, as every reader gives them and everything else takes them."""
+"""Spec and its clauses, the model that every reader returns and every other room takes.
+
+A spec declares its own chain of command, the ladder. Where a document does not say ladder, id or version, the functions
+below the model derive them.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,13 @@ from pathlib import PurePath
 
 from specspan.decision import SpecRef
 
+Ladder = tuple[str, ...]
+"""Levels of authority, strongest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One element of an example conversation."""
+    """Element of an example conversation."""
 
     role: str
     """``system``, ``developer``, ``user``, ``assistant``, ``tool``, ``untrusted`` or whatever the document names.
@@ -21,33 +28,33 @@ class Turn:
     Empty for text between the elements, such as ``[...]`` where turns are left out.
     """
     content: str
-    """Its text, entities decoded; the elements of `inner` stand in it as they are written."""
+    """Text of the element, entities decoded; the elements of `inner` stand in it as they are written."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Attributes of the element, such as ``recipient`` and ``end_turn``."""
     inner: tuple[Turn, ...] = ()
-    """Elements inside it: ``untrusted`` text that is quoted, ``settings`` that hold for the conversation."""
+    """Elements inside the text: ``untrusted`` text that is quoted, ``settings`` that hold for the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the document says of one answer in an example."""
+    """Judgement of the document on one answer in an example."""
 
     label: str
     """``GOOD``, ``BAD`` or ``OK``."""
     reason: str | None = None
     condition: str | None = None
-    """When the verdict holds, where it depends on something."""
+    """Circumstances under which the verdict holds; None where it always does."""
     charged: str | None = None
     """Id of another clause that the answer is charged against."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer among those an example compares."""
+    """Answer among those an example compares."""
 
     turns: tuple[Turn, ...]
     verdict: Verdict | None = None
-    """None where the document gives none."""
+    """None where the document gives no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,72 +63,72 @@ class Comparison:
 
     answers: tuple[Answer, ...]
     turn: int
-    """How many of the example's turns come before it."""
+    """Number of the example's turns before the comparison."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An example conversation of a clause."""
+    """Example conversation of a clause."""
 
     title: str
     turns: tuple[Turn, ...]
     """The conversation, without the answers compared."""
     comparisons: tuple[Comparison, ...] = ()
     line: int = 0
-    """Line of its title in the document, counted from 1."""
+    """Line of the title in the document, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One addressable section of a spec."""
+    """Addressable section of a spec."""
 
     id: str
     title: str
     text: str
     """Normative text: without commentary and without examples."""
     authority: str | None
-    """Its level, one of the spec's ladder; None for a section that carries no label and so binds nobody."""
+    """Level of the spec's ladder; None for a section that carries no label and so binds nobody."""
     parent: str | None = None
-    """Id of the section it stands in; None at the top."""
+    """Id of the section around the clause; None at the top."""
     level: int = 1
-    """Depth of its heading, 1 to 6."""
+    """Depth of the heading, 1 to 6."""
     tags: tuple[str, ...] = ()
     commentary: str = ""
-    """What the document itself marks as not normative."""
+    """Text that the document itself marks as not normative."""
     references: tuple[str, ...] = ()
-    """Ids it refers to, in order of first mention, each once."""
+    """Ids that the clause refers to, in order of first mention, each once."""
     examples: tuple[Example, ...] = ()
     line: int = 0
-    """Line of its heading, counted from 1."""
+    """Line of the heading, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A versioned document of clauses."""
+    """Versioned document of clauses."""
 
     id: str
     version: str | None
     digest: str
-    """``sha256:`` and the hex digest of the file's bytes. It decides which text this is."""
+    """``sha256:`` and the hex digest of the file's bytes, which identify the text."""
     ladder: tuple[str, ...]
-    """Levels of its chain of command, strongest first."""
+    """Levels of the chain of command, strongest first."""
     clauses: Mapping[str, Clause]
-    """By id, in the order of the document. Sections without a level are among them."""
+    """Clauses by id, in the order of the document; sections without a level are among them."""
     source: str = ""
-    """Where it was read from."""
+    """Path that the spec was read from."""
 
     @property
     def ref(self) -> SpecRef:
-        """Its identity, as it stands in decisions."""
+        """Return the identity of the spec as decisions record it."""
         return SpecRef(self.id, self.version, self.digest)
 
     @property
     def binding(self) -> Iterator[Clause]:
-        """The clauses with a level: those a call can comply with or violate."""
+        """Return the clauses with a level: those a call can comply with or violate."""
         return (clause for clause in self.clauses.values() if clause.authority is not None)
 
     def rank(self, authority: str) -> int:
-        """How far down the ladder a level stands: 0 is the strongest.
+        """Return how far down the ladder a level stands: 0 is the strongest.
 
         Raises:
             ValueError: the ladder has no such level.
@@ -130,50 +137,40 @@ class Spec:
             return self.ladder.index(authority)
         except ValueError:
             raise ValueError(
-                f"{authority!r} is no level of {self.id}; its ladder is {', '.join(self.ladder)}"
+                f"unknown level {authority!r} of {self.id}; its ladder is {', '.join(self.ladder)}"
             ) from None
 
-
-# MERGED ladder: Which chain of command a spec has. It belongs to the spec: declared at its top, or one its format
-# is known for.
-
-
-Ladder = tuple[str, ...]
-"""Levels of authority, strongest first."""
 
 MODEL_SPEC_LADDERS: tuple[Ladder, ...] = (
     ("root", "system", "developer", "user", "guideline"),  # since 2025-09-12
     ("platform", "developer", "user", "guideline"),
 )
-"""The chains of command that the published Model Spec has had, newest first."""
+"""Chains of command that the published Model Spec has had, newest first."""
 
 
 def derive_ladder(levels: Iterable[str], known: Iterable[Ladder] = MODEL_SPEC_LADDERS) -> Ladder:
-    """The known ladder that accounts for most of the ``levels`` a document uses; the newest where several do.
+    """Return the known ladder that accounts for most of the ``levels`` a document uses; the newest where several do.
 
-    A level outside it is the reader's to refuse: it is never guessed where it would stand.
+    A level outside the ladder is left to the reader to refuse: its place is never guessed.
     """
     used = Counter(levels)
     return max(known, key=lambda ladder: sum(used[level] for level in ladder))
-
-
-# MERGED identity: What a spec is called where it does not say so itself.
 
 
 _DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 
 
 def slug(text: str) -> str:
-    """``text`` as an id: lower case, words joined by ``_``; empty where it has no letter or digit."""
+    """Return ``text`` as an id: lower case, words joined by ``_``; empty where it has no letter or digit."""
     return "_".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def default_version(source: str) -> str | None:
-    """The date in a file's name; None where there is none. Two texts may share it: the digest tells them apart."""
+    """Return the date in a file's name, or None. Two texts may share a date: the digest tells them apart."""
     date = _DATE.search(PurePath(source).stem)
     return date[0] if date else None
 
 
 def default_id(source: str, first_clause: str) -> str:
-    """The file's name without its date, else the id of the document's first clause."""
+    """Return the file's name without its date or, where nothing is left, the id of the document's first clause."""
     return slug(_DATE.sub("", PurePath(source).stem)).replace("_", "-") or first_clause

@@ -1,4 +1,8 @@
-"""A spec as JSON: the stable form that ``--json`` prints, described in ``docs/specs.md``."""
+"""JSON forms of a spec: the stable one that ``--json`` prints, and the mapping that YAML and JSON files hold.
+
+The printed form has every key and is described in ``docs/specs.md``. The mapping leaves defaults out and is read back
+by `specspan.spec.entries`, whose JSON Schema is published as `spec.schema.json`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,18 @@ from specspan.spec.entries import SpecFile
 from specspan.spec.spec import Clause, Comparison, Example, Spec, Turn, Verdict
 
 FORM = 1
-"""Version of the form. Keys may be added under one version; what a key means never changes."""
+"""Version of the printed form. Keys may be added under one version; the meaning of a key never changes."""
+_EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
+_REQUIRED_KEYS = frozenset(("id", "title", "content", "turns", "answers", "turn", "label"))
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:
-    """The whole spec."""
+    """Return the whole spec in the printed form."""
     return {**identity_to_json(spec), "clauses": [clause_to_json(clause) for clause in spec.clauses.values()]}
 
 
 def identity_to_json(spec: Spec) -> dict[str, Any]:
-    """Everything but the clauses themselves."""
+    """Return the printed form without the clauses."""
     return {
         "v": FORM,
         "type": "spec",
@@ -33,7 +39,7 @@ def identity_to_json(spec: Spec) -> dict[str, Any]:
 
 
 def spec_counts(spec: Spec) -> dict[str, Any]:
-    """How much of what there is in a spec."""
+    """Return the number of sections, levels, examples, comparisons and verdicts in a spec."""
     levels = Counter(clause.authority for clause in spec.clauses.values())
     examples = [example for clause in spec.clauses.values() for example in clause.examples]
     comparisons = [comparison for example in examples for comparison in example.comparisons]
@@ -49,7 +55,7 @@ def spec_counts(spec: Spec) -> dict[str, Any]:
 
 
 def clause_to_json(clause: Clause) -> dict[str, Any]:
-    """One clause."""
+    """Return one clause in the printed form."""
     return {
         "id": clause.id,
         "title": clause.title,
@@ -63,6 +69,44 @@ def clause_to_json(clause: Clause) -> dict[str, Any]:
         "references": list(clause.references),
         "examples": [_example(example) for example in clause.examples],
     }
+
+
+def spec_to_mapping(spec: Spec) -> dict[str, Any]:
+    """Return the whole spec as `specspan.spec.entries` reads it."""
+    return {**header_to_mapping(spec), "clauses": [clause_to_mapping(clause, spec) for clause in spec.clauses.values()]}
+
+
+def header_to_mapping(spec: Spec) -> dict[str, Any]:
+    """Return identity and ladder as `specspan.spec.entries` reads them."""
+    return {
+        "v": 1,
+        "type": "spec",
+        "id": spec.id,
+        **_without_none({"version": spec.version}),
+        "ladder": list(spec.ladder),
+    }
+
+
+def clause_to_mapping(clause: Clause, spec: Spec) -> dict[str, Any]:
+    """Return one clause. Its level is given only where it is not one below its parent's."""
+    entry = clause_to_json(clause)
+    level = spec.clauses[clause.parent].level + 1 if clause.parent is not None else 1
+    if clause.level == level:
+        del entry["level"]
+    order = ("id", "title", "authority", "parent", "level", "tags", "text", "commentary", "references", "examples")
+    return {
+        key: _without_lines(entry[key]) for key in order if entry.get(key) not in _EMPTY_VALUES or key in _REQUIRED_KEYS
+    }
+
+
+def schema_text() -> str:
+    """Return the text of the JSON Schema for editors."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **SpecFile.model_json_schema(),
+        "title": "A behaviour specification as specspan reads it",
+    }
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 
 
 def _example(example: Example) -> dict[str, Any]:
@@ -104,39 +148,8 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     }
 
 
-# MERGED structure: A spec as the mapping that YAML and JSON files hold: what stands at its default is left out.
-
-
-def spec_to_mapping(spec: Spec) -> dict[str, Any]:
-    """The whole spec, as `specspan.spec.entries` reads it."""
-    return {**header_to_mapping(spec), "clauses": [clause_to_mapping(clause, spec) for clause in spec.clauses.values()]}
-
-
-def header_to_mapping(spec: Spec) -> dict[str, Any]:
-    """What it says of itself."""
-    return {
-        "v": 1,
-        "type": "spec",
-        "id": spec.id,
-        **_without_none({"version": spec.version}),
-        "ladder": list(spec.ladder),
-    }
-
-
-def clause_to_mapping(clause: Clause, spec: Spec) -> dict[str, Any]:
-    """One clause. Its level stands there only where it is not one below its parent's."""
-    entry = clause_to_json(clause)
-    level = spec.clauses[clause.parent].level + 1 if clause.parent is not None else 1
-    if clause.level == level:
-        del entry["level"]
-    order = ("id", "title", "authority", "parent", "level", "tags", "text", "commentary", "references", "examples")
-    return {
-        key: _without_lines(entry[key]) for key in order if entry.get(key) not in _EMPTY_VALUES or key in _REQUIRED_KEYS
-    }
-
-
 def _without_lines(value: Any) -> Any:
-    """A value without line numbers and whatever is empty; a turn's content and an answer's turns stay."""
+    """Return a value without line numbers and empty values; a turn's content and an answer's turns stay."""
     if isinstance(value, dict):
         kept = {
             key: each if key == "attributes" else _without_lines(each) for key, each in value.items() if key != "line"
@@ -145,22 +158,5 @@ def _without_lines(value: Any) -> Any:
     return [_without_lines(each) for each in value] if isinstance(value, list) else value
 
 
-_EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
-_REQUIRED_KEYS = frozenset(("id", "title", "content", "turns", "answers", "turn", "label"))
-
-
 def _without_none(entries: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if value is not None}
-
-
-# MERGED json_schema: The JSON Schema of a spec in YAML or JSON, for editors; `spec.schema.json` is its published copy.
-
-
-def schema_text() -> str:
-    """The text of the schema."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **SpecFile.model_json_schema(),
-        "title": "A behaviour specification as specspan reads it",
-    }
-    return json.dumps(schema, indent=2, sort_keys=True) + "\n"

@@ -1,4 +1,4 @@
-"""From YAML, JSON or JSONL, read and positioned, to clauses."""
+"""Clauses built from YAML, JSON or JSONL, once it is read and positioned."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from specspan.spec.spec import (
 )
 
 LIMITS = Limits(max_weight=12_000_000)
-"""Enough for five megabytes of clauses; the published Model Spec has a quarter of one."""
+"""Limits with room for five megabytes of clauses; the published Model Spec has a quarter of one."""
 
 MAX_CLAUSES = 40_000
-"""A file with more is refused before each is looked at."""
+"""Number of clauses beyond which a file is refused before each is validated."""
 
 EntryModel = TypeVar("EntryModel", bound=BaseModel)
 
 
 def read_structured(root: Node | None, origin: Origin) -> Spec:
-    """The spec that one value holds: a mapping with ``clauses``.
+    """Return the spec that one value holds: a mapping with ``clauses``.
 
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.
@@ -54,7 +54,7 @@ def read_structured(root: Node | None, origin: Origin) -> Spec:
     problems = Problems(origin.source, SpecError)
     clauses = root.children.get("clauses") if root is not None else None
     if root is None or clauses is None or not isinstance(clauses.value, list) or not clauses.value:
-        problems.add(Problem("'clauses' is no list of clauses", "Write 'clauses:' and a list under it."))
+        problems.add(Problem("'clauses' is not a list of clauses", "Write 'clauses:' and a list under it."))
         raise problems.error()
     refuse_too_many(len(clauses.value), problems)
     top = Node(
@@ -69,10 +69,10 @@ def read_structured(root: Node | None, origin: Origin) -> Spec:
 
 
 def refuse_too_many(clauses: int, problems: Problems) -> None:
-    """Refuse a file of more clauses than are read.
+    """Refuse a file with more clauses than `MAX_CLAUSES`.
 
     Raises:
-        SpecError: there are more than `MAX_CLAUSES`.
+        SpecError: the file has more.
     """
     if clauses > MAX_CLAUSES:
         raise problems.error(Problem(f"there are more than {MAX_CLAUSES:,} clauses", "Write several specs."))
@@ -81,9 +81,9 @@ def refuse_too_many(clauses: int, problems: Problems) -> None:
 def validate_entry(
     model: type[EntryModel], node: Node, problems: Problems, *, path: PathTo = (), file: type[BaseModel] | None = None
 ) -> EntryModel | None:
-    """A value as a model sees it; None when it is refused, and why is added to ``problems``.
+    """Return a value as a model, or None where the model refuses it; the errors are added to ``problems``.
 
-    ``path`` is where the value stands in its file; ``file`` knows more keys there than ``model``, to suggest them.
+    ``path`` is the place of the value in its file; ``file`` knows more keys there than ``model``, to suggest them.
     """
     try:
         return model.model_validate(node.value)
@@ -94,15 +94,15 @@ def validate_entry(
 
 
 def build_spec(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Origin, problems: Problems) -> Spec:
-    """The spec of these clauses, once nothing is wrong with them.
+    """Return the spec of these clauses.
 
     Raises:
         SpecError: naming every problem found.
     """
-    found = list(clauses)
+    drafts = list(clauses)
     declared = header.ladder if header is not None else None
-    ladder = tuple(declared) if declared else derive_ladder(each.authority or "" for each in found)
-    by_id = resolve_clauses(found, ladder, problems)
+    ladder = tuple(declared) if declared else derive_ladder(each.authority or "" for each in drafts)
+    by_id = resolve_clauses(drafts, ladder, problems)
     problems.raise_if_any()
     return Spec(
         id=(header.id if header is not None else None) or default_id(origin.source, next(iter(by_id))),
@@ -115,7 +115,7 @@ def build_spec(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Or
 
 
 def build_clause(read: ClauseEntry, line: int) -> Clause:
-    """A clause, its level 0 where none is given."""
+    """Return a clause; its level is 0 where the entry has none."""
     return Clause(
         id=read.id,
         title=read.title,
@@ -132,7 +132,7 @@ def build_clause(read: ClauseEntry, line: int) -> Clause:
 
 
 def build_example(read: ExampleEntry, line: int) -> Example:
-    """An example; ``line`` is the line of its clause."""
+    """Return an example; ``line`` is the line of its clause."""
     return Example(read.title, _build_turns(read.turns), tuple(map(_build_comparison, read.comparisons)), line)
 
 

@@ -1,4 +1,9 @@
-"""Two texts as one: which words stay, which go and which come."""
+"""Word diff of two texts, in time that grows with their length and not with its square.
+
+Sequences are aligned by patience diff (Bram Cohen): items that stand once on both sides are anchors, the longest run of
+anchors in one order is kept, and the spans between anchors are aligned in the same way. Small spans are compared
+exactly.
+"""
 
 from __future__ import annotations
 
@@ -10,127 +15,22 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
 
-# MERGED alignment: What two sequences have in common, in order, in time that grows with their length and not with
-# its square.
-#
-# Patience diff (Bram Cohen): items that stand once on both sides are anchors, the longest run of anchors in one
-# order is
-# kept, and what lies between two anchors is looked at in the same way. Small rests are compared exactly.
-
-
-MAX_CELLS = 4096
-"""A rest whose lengths multiply to no more is compared exactly; a larger one without anchors has nothing in common."""
-MAX_DEPTH = 16
-"""How often a rest is divided."""
-
-Pair = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Part of both sequences, not yet compared."""
-
-    start: int
-    end: int
-    new_start: int
-    new_end: int
-    depth: int
-
-
-def common_pairs(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
-    """Indexes of equal items in ``old`` and ``new``, both growing from pair to pair."""
-    pairs: list[Pair] = []
-    todo = [_Span(0, len(old), 0, len(new), 0)]
-    while todo:
-        rest = _trim(old, new, todo.pop(), pairs)
-        if rest.start == rest.end or rest.new_start == rest.new_end:
-            continue
-        if (rest.end - rest.start) * (rest.new_end - rest.new_start) <= MAX_CELLS:
-            pairs += _longest_common_subsequence(old, new, rest)
-        elif rest.depth < MAX_DEPTH:
-            todo += _split_at(_find_anchors(old, new, rest), rest)
-    return sorted(pairs)
-
-
-def _trim(old: Sequence[str], new: Sequence[str], rest: _Span, pairs: list[Pair]) -> _Span:
-    """What is left between a common beginning and a common end, which go to ``pairs``."""
-    a, b, c, d = rest.start, rest.end, rest.new_start, rest.new_end
-    while a < b and c < d and old[a] == new[c]:
-        pairs.append((a, c))
-        a, c = a + 1, c + 1
-    while a < b and c < d and old[b - 1] == new[d - 1]:
-        b, d = b - 1, d - 1
-        pairs.append((b, d))
-    return _Span(a, b, c, d, rest.depth)
-
-
-def _find_anchors(old: Sequence[str], new: Sequence[str], rest: _Span) -> list[Pair]:
-    """The longest run, in one order, of items that stand once in either part."""
-    counts = Counter(old[rest.start : rest.end])
-    new_counts = Counter(new[rest.new_start : rest.new_end])
-    place = {new[j]: j for j in range(rest.new_start, rest.new_end)}
-    unique = (i for i in range(rest.start, rest.end) if counts[old[i]] == 1 and new_counts[old[i]] == 1)
-    return _longest_growing([(i, place[old[i]]) for i in unique])
-
-
-def _longest_growing(pairs: Sequence[Pair]) -> list[Pair]:
-    """The longest selection in which the second index grows, too; the first grows already."""
-    tops: list[int] = []  # smallest last index of a selection of each length
-    at: list[int] = []  # which pair that is
-    before: list[int] = []
-    for n, (_, j) in enumerate(pairs):
-        length = bisect_left(tops, j)
-        before.append(at[length - 1] if length else -1)
-        tops[length : length + 1] = [j]
-        at[length : length + 1] = [n]
-    chosen: list[Pair] = []
-    n = at[-1] if at else -1
-    while n >= 0:
-        chosen.append(pairs[n])
-        n = before[n]
-    return chosen[::-1]
-
-
-def _split_at(anchors: Sequence[Pair], rest: _Span) -> Iterator[_Span]:
-    """The parts that anchors divide a rest into; each begins with its anchor, but for the first."""
-    if not anchors:
-        return
-    starts = [(rest.start, rest.new_start), *anchors]
-    for (a, c), (b, d) in zip(starts, [*anchors, (rest.end, rest.new_end)], strict=True):
-        yield _Span(a, b, c, d, rest.depth + 1)
-
-
-def _longest_common_subsequence(old: Sequence[str], new: Sequence[str], rest: _Span) -> Iterator[Pair]:
-    """A longest common subsequence of a small rest."""
-    rows, columns = rest.end - rest.start, rest.new_end - rest.new_start
-    longest = [[0] * (columns + 1) for _ in range(rows + 1)]  # from each place to the end
-    for i in reversed(range(rows)):
-        item, row, below = old[rest.start + i], longest[i], longest[i + 1]
-        for j in reversed(range(columns)):
-            row[j] = below[j + 1] + 1 if item == new[rest.new_start + j] else max(below[j], row[j + 1])
-    i = j = 0
-    while i < rows and j < columns:
-        if old[rest.start + i] == new[rest.new_start + j]:
-            yield rest.start + i, rest.new_start + j
-            i, j = i + 1, j + 1
-        elif longest[i + 1][j] >= longest[i][j + 1]:
-            i += 1
-        else:
-            j += 1
-
-
 MAX_WORD_LEVEL_CHARS = 200_000
-"""Changed paragraphs that stand together and are longer are compared as a whole, not word by word."""
-
+"""Length beyond which adjacent changed paragraphs are compared as a whole, not word by word."""
+MAX_CELLS = 4096
+"""Product of lengths up to which a span is compared exactly; a larger one without anchors has nothing in common."""
+MAX_DEPTH = 16
+"""Number of times that a span is split."""
 _LEAST_SHARE = 0.3
-"""Where less of the text stays, nobody can read it word by word: it is shown as gone and come as a whole."""
+"""Share of the text that must stay for a word by word diff to be readable; below, the whole is replaced."""
 _WORD = re.compile(r"[\w'’]+|[^\w\s]")
 _PARAGRAPH_END = re.compile(r"(?<=\n\n)(?=[^\n])")
 _ISLAND = re.compile(r"\W*(?:\w{1,3}\W*)?")
+Pair = tuple[int, int]
 
 
 class Edit(str, Enum):
-    """What became of a piece of text."""
+    """Fate of a piece of text."""
 
     SAME = "same"
     REMOVED = "removed"
@@ -139,14 +39,14 @@ class Edit(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text with one fate."""
+    """Stretch of text with one fate."""
 
     edit: Edit
     text: str
 
 
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
-    """The pieces of both texts in reading order.
+    """Return the pieces of both texts in reading order.
 
     Without the removed ones they are ``new``, without the added ones ``old``. Time grows with the length of the texts.
     """
@@ -155,7 +55,7 @@ def word_diff(old: str, new: str) -> tuple[Piece, ...]:
 
 
 def _split_pieces(olds: list[str], news: list[str]) -> Iterator[Piece]:
-    """Paragraphs that both texts have, and between them what changed."""
+    """Yield the paragraphs that both texts have, and the changes between them."""
     i = j = 0
     for a, b in [*common_pairs(olds, news), (len(olds), len(news))]:
         yield from _diff_paragraphs("".join(olds[i:a]), "".join(news[j:b]))
@@ -165,7 +65,7 @@ def _split_pieces(olds: list[str], news: list[str]) -> Iterator[Piece]:
 
 
 def _diff_paragraphs(old: str, new: str) -> Iterable[Piece]:
-    """Word by word where that can be read, else the one and then the other."""
+    """Return the changes word by word where that is readable, else the old text and then the new one."""
     whole = _replacement(old, new)
     if not old or not new or len(old) + len(new) > MAX_WORD_LEVEL_CHARS:
         return whole
@@ -186,7 +86,7 @@ def _diff_words(old: str, new: str) -> Iterator[Piece]:
 
 
 def _diff_gap(old: str, new: str) -> Iterator[Piece]:
-    """What stands between two words that stay: the space that both begin and end with stays, too."""
+    """Yield the text between two words that stay; space that both begin or end with stays too."""
     if old == new:
         yield Piece(Edit.SAME, old)
         return
@@ -207,7 +107,7 @@ def _shared_space(old: str, new: str) -> int:
 
 
 def _absorb_islands(pieces: list[Piece]) -> list[Piece]:
-    """Without islands: a little word that stays between two changes is part of one change."""
+    """Return the pieces without islands: a little word that stays between two changes becomes part of one change."""
     joined: list[Piece] = []
     for n, piece in enumerate(pieces):
         inside = 0 < n < len(pieces) - 1
@@ -223,10 +123,103 @@ def _replacement(old: str, new: str) -> tuple[Piece, Piece]:
 
 
 def _merge(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """One piece for neighbours with one fate, and in every change first what goes, then what comes."""
+    """Yield one piece for neighbours with one fate, and in every change the removed text before the added."""
     filled = (piece for piece in pieces if piece.text)
     for same, run in groupby(filled, lambda piece: piece.edit is Edit.SAME):
         together = list(run)
         for edit in (Edit.SAME,) if same else (Edit.REMOVED, Edit.ADDED):
             if text := "".join(piece.text for piece in together if piece.edit is edit):
                 yield Piece(edit, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Part of both sequences that is not compared yet."""
+
+    start: int
+    end: int
+    new_start: int
+    new_end: int
+    depth: int
+
+
+def common_pairs(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
+    """Return the indexes of equal items in ``old`` and ``new``, both growing from pair to pair."""
+    pairs: list[Pair] = []
+    todo = [_Span(0, len(old), 0, len(new), 0)]
+    while todo:
+        rest = _trim(old, new, todo.pop(), pairs)
+        if rest.start == rest.end or rest.new_start == rest.new_end:
+            continue
+        if (rest.end - rest.start) * (rest.new_end - rest.new_start) <= MAX_CELLS:
+            pairs += _longest_common_subsequence(old, new, rest)
+        elif rest.depth < MAX_DEPTH:
+            todo += _split_at(_find_anchors(old, new, rest), rest)
+    return sorted(pairs)
+
+
+def _trim(old: Sequence[str], new: Sequence[str], rest: _Span, pairs: list[Pair]) -> _Span:
+    """Return the span between a common beginning and a common end, which are added to ``pairs``."""
+    a, b, c, d = rest.start, rest.end, rest.new_start, rest.new_end
+    while a < b and c < d and old[a] == new[c]:
+        pairs.append((a, c))
+        a, c = a + 1, c + 1
+    while a < b and c < d and old[b - 1] == new[d - 1]:
+        b, d = b - 1, d - 1
+        pairs.append((b, d))
+    return _Span(a, b, c, d, rest.depth)
+
+
+def _find_anchors(old: Sequence[str], new: Sequence[str], rest: _Span) -> list[Pair]:
+    """Return the longest run, in one order, of items that stand once in either part."""
+    counts = Counter(old[rest.start : rest.end])
+    new_counts = Counter(new[rest.new_start : rest.new_end])
+    place = {new[j]: j for j in range(rest.new_start, rest.new_end)}
+    unique = (i for i in range(rest.start, rest.end) if counts[old[i]] == 1 and new_counts[old[i]] == 1)
+    return _longest_growing([(i, place[old[i]]) for i in unique])
+
+
+def _longest_growing(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the longest selection in which the second index grows, too; the first grows already."""
+    tops: list[int] = []  # smallest last index of a selection of each length
+    at: list[int] = []  # which pair that is
+    before: list[int] = []
+    for n, (_, j) in enumerate(pairs):
+        length = bisect_left(tops, j)
+        before.append(at[length - 1] if length else -1)
+        tops[length : length + 1] = [j]
+        at[length : length + 1] = [n]
+    chosen: list[Pair] = []
+    n = at[-1] if at else -1
+    while n >= 0:
+        chosen.append(pairs[n])
+        n = before[n]
+    return chosen[::-1]
+
+
+def _split_at(anchors: Sequence[Pair], rest: _Span) -> Iterator[_Span]:
+    """Yield the spans between anchors; each begins with its anchor, but for the first."""
+    if not anchors:
+        return
+    starts = [(rest.start, rest.new_start), *anchors]
+    for (a, c), (b, d) in zip(starts, [*anchors, (rest.end, rest.new_end)], strict=True):
+        yield _Span(a, b, c, d, rest.depth + 1)
+
+
+def _longest_common_subsequence(old: Sequence[str], new: Sequence[str], rest: _Span) -> Iterator[Pair]:
+    """Yield the pairs of a longest common subsequence of a small span."""
+    rows, columns = rest.end - rest.start, rest.new_end - rest.new_start
+    longest = [[0] * (columns + 1) for _ in range(rows + 1)]  # from each place to the end
+    for i in reversed(range(rows)):
+        item, row, below = old[rest.start + i], longest[i], longest[i + 1]
+        for j in reversed(range(columns)):
+            row[j] = below[j + 1] + 1 if item == new[rest.new_start + j] else max(below[j], row[j + 1])
+    i = j = 0
+    while i < rows and j < columns:
+        if old[rest.start + i] == new[rest.new_start + j]:
+            yield rest.start + i, rest.new_start + j
+            i, j = i + 1, j + 1
+        elif longest[i + 1][j] >= longest[i][j + 1]:
+            i += 1
+        else:
+            j += 1

@@ -119,9 +119,6 @@ def _setting_facts(turns: Iterable[Turn]) -> Iterator[tuple[str, Scalar]]:
                         yield name.strip(), value
 
 
-# MERGED excerpts: Short stretches of what an answer says, for a person who asks why a check found what it found.
-
-
 _BEFORE_CHARS = 30
 
 
@@ -150,10 +147,6 @@ def shorten(text: str, max_chars: int) -> str:
 
 def _tool_call_texts(call: ModelCall) -> Sequence[str]:
     return [f"{part.name}({part.arguments})" for part in call.tool_calls]
-
-
-# MERGED fitting: A policy on a version of its spec that it was not written for: what has the same id is bound, the
-# rest is named.
 
 
 def load_policy_for(path: str | PathLike[str], spec: Spec) -> tuple[Policy, tuple[str, ...]]:

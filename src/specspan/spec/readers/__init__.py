@@ -1,1 +1,1 @@
-"""The formats a spec can be written in: one module a format."""
+"""Readers of specs: one module a format."""

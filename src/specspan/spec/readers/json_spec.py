@@ -1,4 +1,4 @@
-"""A spec in JSON, the form that ``specspan spec show --json`` prints; `specspan.spec.entries` says what it may hold."""
+"""Reader of a spec in JSON, the form that ``specspan spec show --json`` prints; its keys: `specspan.spec.entries`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from specspan.spec.structured import LIMITS, read_structured
 
 
 def reads(text: str) -> bool:
-    """Whether the text is one JSON object."""
+    """Return whether the text is one JSON object."""
     return classify_text(text) is TextKind.JSON
 
 
 def read(text: str, origin: Origin) -> Spec:
-    """The spec.
+    """Return the spec of a JSON file.
 
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.

@@ -1,4 +1,4 @@
-"""A spec in JSONL: one clause a line.
+"""Reader of a spec in JSONL: one clause a line.
 
 As people publish it, six keys a line::
 
@@ -30,12 +30,12 @@ from specspan.spec.structured import LIMITS, build_clause, build_spec, refuse_to
 
 
 def reads(text: str) -> bool:
-    """Whether the first line is a JSON object of its own."""
+    """Return whether the first line is a JSON object of its own."""
     return classify_text(text) is TextKind.JSONL
 
 
 def read(text: str, origin: Origin) -> Spec:
-    """The spec.
+    """Return the spec of a JSONL file.
 
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.
@@ -49,18 +49,20 @@ def read(text: str, origin: Origin) -> Spec:
     header = validate_entry(HeaderEntry, nodes[0], problems)
     clauses = list(_full_clauses(nodes[1:], problems))
     if not clauses:
-        problems.add(Problem("there is no clause", "Write one JSON object a line below the first."))
+        problems.add(Problem("the file has no clause", "Write one JSON object a line below the first."))
         raise problems.error()
     return build_spec(header, clauses, origin, problems)
 
 
 def _read_objects(text: str, source: str, problems: Problems) -> Iterator[Node]:
-    """Each line's object."""
+    """Yield the object of each line."""
     for node in read_json_lines(source, text, error=SpecError, limits=LIMITS):
         if isinstance(node.value, dict):
             yield node
         else:
-            problems.add(Problem("this line is no JSON object", "Write one clause a line: '{\"id\": …}'.", node.line))
+            problems.add(
+                Problem("this line is not a JSON object", "Write one clause a line: '{\"id\": …}'.", node.line)
+            )
 
 
 def _full_clauses(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
@@ -70,12 +72,13 @@ def _full_clauses(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
             continue
         if (read.type == "section") != (read.authority is None):
             remedy = "A clause has an 'authority_level', a section has null."
-            problems.add(Problem(f"{read.id!r} is a {read.type} by its type only", remedy, node.line))
+            message = f"type {read.type!r} of {read.id!r} contradicts its 'authority_level'"
+            problems.add(Problem(message, remedy, node.line))
         yield build_clause(read, node.line)
 
 
 def _bare_clauses(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
-    """Clauses as published: levels in capitals too, titles made from ids, ``section`` still in place of a parent."""
+    """Yield clauses as published: levels in capitals too, titles made from ids, ``section`` in place of a parent."""
     for node in nodes:
         read = validate_entry(BareLineEntry, node, problems)
         if read is not None:
@@ -92,11 +95,11 @@ def _bare_clauses(nodes: list[Node], problems: Problems) -> Iterator[Clause]:
 
 
 def _with_sections(clauses: Iterator[Clause]) -> Iterator[Clause]:
-    """The clauses, each under its section: another line by its id, or a section made of a title."""
-    found = list(clauses)
-    ids = {each.id for each in found}
+    """Yield the clauses, each under its section: another line by its id, or a section made of a title."""
+    drafts = list(clauses)
+    ids = {each.id for each in drafts}
     taken, made = set(ids), dict[str, str]()
-    for each in found:
+    for each in drafts:
         title = each.parent
         if title is None or (title in ids and title != each.id):
             yield each
@@ -108,7 +111,7 @@ def _with_sections(clauses: Iterator[Clause]) -> Iterator[Clause]:
 
 
 def _unique_id(id_: str, taken: set[str]) -> str:
-    """``id_``, or the first of its kind that no section has; from now on it is taken."""
+    """Return ``id_``, or the first variant of it that is free, and mark it as taken."""
     number = 1
     free = id_
     while free in taken:

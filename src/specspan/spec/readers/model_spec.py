@@ -1,4 +1,4 @@
-"""The Model Spec's Markdown, as it is published and as a company may write its own spec.
+"""Reader of the Model Spec's Markdown, as it is published and as a company may write its own spec.
 
 ::
 
@@ -35,23 +35,25 @@ _PUBLISHED_ID = "openai-model-spec"
 
 
 def reads(text: str) -> bool:
-    """Whether a heading carries an id as in ``## Title {#id}``."""
+    """Return whether a heading carries an id as in ``## Title {#id}``."""
     return classify_text(text) is TextKind.PROSE and has_heading_ids(text)
 
 
 def read(text: str, origin: Origin) -> Spec:
-    """The spec of a document in this dialect.
+    """Return the spec of a document in this dialect.
 
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.
     """
     problems = Problems(origin.source, SpecError)
     front = read_front_matter(text, problems)
-    found = list(split_blocks(text[front.end :], problems, first_line=front.lines + 1))
-    sections = build_sections(found, read_heading, problems)
+    blocks = list(split_blocks(text[front.end :], problems, first_line=front.lines + 1))
+    sections = build_sections(blocks, read_heading, problems)
     ladder = front.ladder or derive_ladder(section.heading.authority or "" for section in sections)
     if not sections:
-        problems.add(Problem("there is no section", "Begin each clause with a heading such as '## Title {#its_id}'."))
+        problems.add(
+            Problem("the document has no section", "Begin each clause with a heading such as '## Title {#its_id}'.")
+        )
     declare = "Declare your own levels with 'ladder:' in front matter."
     problems.add_all(find_inconsistencies([section.heading for section in sections], ladder, declare))
     problems.raise_if_any()

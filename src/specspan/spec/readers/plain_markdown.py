@@ -1,4 +1,4 @@
-"""A policy in plain Markdown, as a company has it: headings without attributes.
+"""Reader of plain Markdown, a company's document whose headings have no attributes.
 
 ::
 
@@ -25,11 +25,11 @@ from specspan.errors import Problem, SpecError
 from specspan.spec.consistency import find_inconsistencies
 from specspan.spec.markdown import Block, BlockKind, FrontMatter, read_front_matter, split_blocks
 from specspan.spec.read import Origin, TextKind, classify_text, has_heading_ids
-from specspan.spec.sections import Heading, build_clauses, build_sections
+from specspan.spec.sections import Heading, build_clauses, build_sections, split_marks, strip_closing_marks
 from specspan.spec.spec import Clause, Ladder, Spec, default_id, default_version, derive_ladder
 
 ONLY_LEVEL = "policy"
-"""The one level of a document that names none."""
+"""Level of a document that names none."""
 
 _MAX_TITLE_CHARS = 200
 _ANY_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S", re.MULTILINE)
@@ -41,21 +41,21 @@ _DECLARE_REMEDY = "Declare your own levels with 'ladder:' in front matter."
 
 
 def reads(text: str) -> bool:
-    """Whether there are headings, and none of them has an id."""
+    """Return whether there are headings, and none of them has an id."""
     return classify_text(text) is TextKind.PROSE and not has_heading_ids(text) and _ANY_HEADING.search(text) is not None
 
 
 def read(text: str, origin: Origin) -> Spec:
-    """The spec of a document without attributes.
+    """Return the spec of a document without attributes.
 
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.
     """
     problems = Problems(origin.source, SpecError)
-    front = read_front_matter(text, problems, more=("authority",))
-    found = list(split_blocks(text[front.end :], problems, first_line=front.lines + 1))
-    problems.add_all(_underlined_titles(found))
-    drafts = list(build_clauses(build_sections(found, _read_heading, problems)))
+    front = read_front_matter(text, problems, extra_keys=("authority",))
+    blocks = list(split_blocks(text[front.end :], problems, first_line=front.lines + 1))
+    problems.add_all(_underlined_titles(blocks))
+    drafts = list(build_clauses(build_sections(blocks, _read_heading, problems)))
     labelled = _with_authority(_with_ids(drafts), front)
     ladder = _choose_ladder(labelled, front)
     problems.add_all(find_inconsistencies(labelled, ladder, _DECLARE_REMEDY, "Give this section another title."))
@@ -74,10 +74,9 @@ def read(text: str, origin: Origin) -> Spec:
 
 
 def _read_heading(written: str, line: int, problems: Problems) -> Heading:
-    """The heading on a line. Its id is the line for as long as titles may repeat."""
-    marks = written.lstrip(" ")
-    level = len(marks) - len(marks.lstrip("#"))
-    title = _strip_closing_marks(marks[level:].strip())
+    """Return the heading on a line. Its id is the line for as long as titles may repeat."""
+    level, text = split_marks(written)
+    title = strip_closing_marks(text)
     if len(title) > _MAX_TITLE_CHARS:
         problems.add(Problem(f"a title has more than {_MAX_TITLE_CHARS} characters", "Make it text.", line))
         title = title[:_MAX_TITLE_CHARS]
@@ -90,20 +89,14 @@ def _read_heading(written: str, line: int, problems: Problems) -> Heading:
     return Heading(level, title, line, f"line {line}", None if named is None else named["level"])
 
 
-def _strip_closing_marks(title: str) -> str:
-    """CommonMark: marks behind a space at the end are no part of a title."""
-    bare = title.rstrip("#")
-    return bare.rstrip() if bare.endswith((" ", "\t")) or not bare else title
-
-
 def _anchor(title: str) -> str:
-    """A title as the anchor that GitHub makes of it."""
+    """Return the anchor that GitHub makes of a title."""
     return re.sub(r"[^\w\- ]", "", _LINK.sub(r"\1", title).strip().lower()).replace(" ", "-")
 
 
-def _underlined_titles(found: Iterable[Block]) -> Iterator[Problem]:
-    """Titles above a line of '=' or '-': to read them as text would hide a section."""
-    for block in found:
+def _underlined_titles(blocks: Iterable[Block]) -> Iterator[Problem]:
+    """Yield a problem for each title above a line of '=' or '-': to read it as text would hide a section."""
+    for block in blocks:
         if block.kind is BlockKind.PARAGRAPH:
             for at, line in enumerate(block.lines[1:], 1):
                 if _UNDERLINE.fullmatch(line):
@@ -112,7 +105,7 @@ def _underlined_titles(found: Iterable[Block]) -> Iterator[Problem]:
 
 
 def _with_ids(drafts: list[Clause]) -> list[Clause]:
-    """Sections with ids made from their titles; where one title stands twice, each has its parent's before it."""
+    """Return sections with ids made from their titles; where a title stands twice, each has its parent's before it."""
     often = Counter(_anchor(draft.title) for draft in drafts)
     ids: dict[str | None, str] = {}
     for draft in drafts:
@@ -123,7 +116,7 @@ def _with_ids(drafts: list[Clause]) -> list[Clause]:
 
 
 def _with_authority(clauses: list[Clause], front: FrontMatter) -> list[Clause]:
-    """Clauses at their own level, or those with text at the document's."""
+    """Return clauses at their own level, or at the document's where they have text."""
     named = front.ladder is not None or any(clause.authority for clause in clauses)
     default = front.authority or (None if named else ONLY_LEVEL)
     return [clause if clause.authority or not clause.text else replace(clause, authority=default) for clause in clauses]

@@ -1,4 +1,4 @@
-"""A spec in YAML: the keys of the JSON form, written by hand or by ``specspan spec convert``."""
+"""Reader of a spec in YAML: the keys of the JSON form, written by hand or by ``specspan spec convert``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from specspan.spec.structured import LIMITS, read_structured
 
 
 def reads(text: str) -> bool:
-    """Whether the text begins with a key of a spec and has ``clauses`` at its top."""
+    """Return whether the text begins with a key of a spec and has ``clauses`` at its top."""
     return classify_text(text) is TextKind.YAML
 
 
 def read(text: str, origin: Origin) -> Spec:
-    """The spec.
+    """Return the spec of a YAML file.
 
     Raises:
         SpecError: naming every problem found, each with its line and its remedy.

@@ -1,1 +1,1 @@
-"""One module a format that specs are written in."""
+"""Writers of specs: one module a format."""

@@ -1,4 +1,4 @@
-"""A spec as JSON."""
+"""Writer of a spec in JSON."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ FORMAT = "json"
 
 
 def write(spec: Spec) -> str:
-    """The text of a JSON file."""
+    """Return the text of a JSON file."""
     return json.dumps(spec_to_mapping(spec), indent=2, ensure_ascii=False) + "\n"

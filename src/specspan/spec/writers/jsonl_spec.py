@@ -1,4 +1,4 @@
-"""A spec as JSONL: a line that says what it is, then one clause a line."""
+"""Writer of a spec in JSONL: a line with its identity, then one clause a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FORMAT = "jsonl"
 
 
 def write(spec: Spec) -> str:
-    """The text of a JSONL file. Programs that know the six published keys find them in every line but the first."""
+    """Return the text of a JSONL file. Every line but the first has the six published keys."""
     lines = [header_to_mapping(spec), *(_line_entry(clause, spec) for clause in spec.clauses.values())]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 

@@ -1,4 +1,4 @@
-"""A spec as the Model Spec's Markdown."""
+"""Writer of a spec in the Model Spec's Markdown."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ _FENCES = re.compile(r"^ {0,3}(~{3,})", re.MULTILINE)
 
 
 def write(spec: Spec) -> str:
-    """The text of a Markdown file.
+    """Return the text of a Markdown file.
 
     It is read back before it is handed over: Markdown cannot hold every text that YAML can, such as a heading inside a
     clause.
 
     Raises:
-        SpecError: it does not read back as the same clauses; those in question are named.
+        SpecError: the text does not read back as the same clauses; those in question are named.
     """
     children: dict[str | None, list[Clause]] = {}
     for clause in spec.clauses.values():
         children.setdefault(clause.parent, []).append(clause)
     order = list(_depth_first(children))
     text = _text(spec, order, {})
-    found = _read_back(text, spec)
+    read_back = _read_back(text, spec)
     # References that the text does not name, or names in another order, are written out.
     named = {
         clause.id: clause.references
         for clause in order
-        if clause.id in found and found[clause.id].references != clause.references
+        if clause.id in read_back and read_back[clause.id].references != clause.references
     }
     if named:
         text = _text(spec, order, named)
-        found = _read_back(text, spec)
-    _refuse_differences(spec, found)
+        read_back = _read_back(text, spec)
+    _refuse_differences(spec, read_back)
     return text
 
 
 def _depth_first(children: Mapping[str | None, list[Clause]]) -> Iterator[Clause]:
-    """Every section before those in it, and those before the next one beside it."""
+    """Yield every section before its own sections, and those before its next neighbour."""
     left = list(reversed(children.get(None, [])))
     while left:
         clause = left.pop()
@@ -99,19 +99,19 @@ def _read_back(text: str, spec: Spec) -> Mapping[str, Clause]:
         raise SpecError(spec.source, *problems) from error
 
 
-def _refuse_differences(spec: Spec, found: Mapping[str, Clause]) -> None:
+def _refuse_differences(spec: Spec, read_back: Mapping[str, Clause]) -> None:
     problems = Problems(spec.source, SpecError)
     for clause in spec.clauses.values():
-        if clause.id not in found or _normalise(found[clause.id], clause) != _normalise(clause, clause):
+        if clause.id not in read_back or _normalise(read_back[clause.id], clause) != _normalise(clause, clause):
             problems.add(Problem(f"Markdown cannot hold {clause.id!r} as it is", _REMEDY, clause.line or None))
-    for id_ in found:
+    for id_ in read_back:
         if id_ not in spec.clauses:
             problems.add(Problem(f"as Markdown, text would become a section {id_!r}", _REMEDY))
     problems.raise_if_any()
 
 
 def _normalise(clause: Clause, given: Clause) -> Clause:
-    """A clause without its lines, and blank lines between blocks counted as one.
+    """Return a clause without its lines, and with blank lines between blocks counted as one.
 
     References that only its text names are left out: Markdown finds them, other formats have those they are given.
     """

@@ -1,4 +1,4 @@
-"""A spec as YAML that people read: texts of several lines stand as blocks."""
+"""Writer of a spec in readable YAML: texts of several lines stand as blocks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _BASE: Any = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 
 
 def write(spec: Spec) -> str:
-    """The text of a YAML file."""
+    """Return the text of a YAML file."""
     return str(yaml.dump(spec_to_mapping(spec), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH))
 
 
 class _Dumper(_BASE):  # type: ignore[misc]  # PyYAML's stubs do not say which of the two it is
-    """Writes what `specspan.documents.yaml` reads back as it was."""
+    """YAML dumper whose output `specspan.documents.yaml` reads back unchanged."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
