@@ -235,7 +235,7 @@ def test_a_refused_policy_is_told_every_problem() -> None:
     result = run("check", "policy.yaml")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "policy.yaml:2: mode: 'enfroce' is none of observe, enforce. Did you mean 'enforce'?\n"
+        "policy.yaml:2: mode: unknown value 'enfroce', not one of observe, enforce. Did you mean 'enforce'?\n"
         "policy.yaml:4: clauses.keep_secret: shop has no clause 'keep_secret'. Did you mean 'keep_secrets'?\n"
         "\n"
         "policy.yaml is refused: 2 problems.\n"
@@ -254,7 +254,7 @@ def test_a_refusal_is_also_json() -> None:
                 "file": "policy.yaml",
                 "line": 2,
                 "key": "mode",
-                "message": "'enfroce' is none of observe, enforce",
+                "message": "unknown value 'enfroce', not one of observe, enforce",
                 "remedy": "Did you mean 'enforce'?",
             }
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json_schemas import admits
 
-from specspan.documents.json_schema import changed, hoisted, prefixed, reference
+from specspan.documents.json_schema import hoist_definitions, map_schemas, prefix_definitions, reference
 
 INNER = {
     "type": "object",
@@ -17,7 +17,7 @@ OUTER = {"anyOf": [{"type": "string"}, INNER], "description": "text, or more"}
 
 def test_definitions_are_hoisted_from_any_depth() -> None:
     """A schema brings its definitions along; those of a property that is called so stay where they are."""
-    schema = hoisted(OUTER)
+    schema = hoist_definitions(OUTER)
     assert set(schema["$defs"]) == {"Size"}
     assert admits(schema, {"size": "small", "$defs": "x"})
     assert not admits(schema, {"size": "middling"})
@@ -26,15 +26,15 @@ def test_definitions_are_hoisted_from_any_depth() -> None:
 
 def test_nothing_is_changed_in_what_was_given() -> None:
     """Examples are data, and the schema itself is somebody else's."""
-    assert hoisted(OUTER)["anyOf"][1]["examples"] == INNER["examples"]
+    assert hoist_definitions(OUTER)["anyOf"][1]["examples"] == INNER["examples"]
     assert "$defs" in INNER
-    assert hoisted(hoisted(OUTER)) == hoisted(OUTER)
+    assert hoist_definitions(hoist_definitions(OUTER)) == hoist_definitions(OUTER)
 
 
 def test_a_prefix_keeps_the_definitions_of_two_schemas_apart() -> None:
     """References follow their definitions, also under a name that JSON Pointer has to escape."""
-    one = prefixed(OUTER, "a/b~.")
-    other = prefixed({"$ref": "#/$defs/Size", "$defs": {"Size": {"type": "null"}}}, "c.")
+    one = prefix_definitions(OUTER, "a/b~.")
+    other = prefix_definitions({"$ref": "#/$defs/Size", "$defs": {"Size": {"type": "null"}}}, "c.")
     both = {"$defs": {**one.pop("$defs"), **other.pop("$defs")}, "anyOf": [one, other]}
     assert set(both["$defs"]) == {"a/b~.Size", "c.Size"}
     assert admits(both, {"size": "large"})
@@ -60,7 +60,7 @@ def test_a_change_reaches_every_schema_inside() -> None:
         seen.append(str(each.pop("title")))
         return each
 
-    made = changed(schema, untitled)
+    made = map_schemas(schema, untitled)
     assert seen == ["x"] * 4
     assert made["properties"] == {"title": {}}
     assert made["const"] == {"title": "no schema"}

@@ -198,7 +198,7 @@ def test_every_problem_is_told_in_the_file_it_stands_in() -> None:
             "Did you mean 'be_brief'?"
         ),
         (
-            "shop.yaml:11: environments.production.clauses.be_breif.checks[0].pattern.stge: 'stge' is no key here. "
+            "shop.yaml:11: environments.production.clauses.be_breif.checks[0].pattern.stge: unknown key 'stge'. "
             "Did you mean 'stage'?"
         ),
         (
@@ -206,7 +206,10 @@ def test_every_problem_is_told_in_the_file_it_stands_in() -> None:
             "the level of 'greet_people'. It takes 'owner' or 'tenant', or the override has to go."
         ),
         "base.yaml:2: clauses.lock_dor: house has no clause 'lock_dor'. Did you mean 'lock_door'?",
-        "base.yaml:3: clauses.lock_dor.severity: 'hihg' is none of low, medium, high, critical. Did you mean 'high'?",
+        (
+            "base.yaml:3: clauses.lock_dor.severity: unknown value 'hihg', not one of low, medium, high, critical. "
+            "Did you mean 'high'?"
+        ),
     ]
 
 
@@ -256,7 +259,7 @@ REFUSALS = {
     "a spec of an environment": (
         {"top": "spec: house.md\nenvironments:\n  production:\n    spec: other.md\n"},
         (
-            "top.yaml:4: environments.production.spec: 'spec' is no key here. "
+            "top.yaml:4: environments.production.spec: unknown key 'spec'. "
             "Known here: 'clauses', 'context', 'defaults', 'mode', 'overrides' and 'overrides+'."
         ),
     ),

@@ -93,7 +93,7 @@ REFUSALS = {
     "code: {name: 'limits_checks:polite', timeout: 1s, timeout_s: 1}": (
         "code.timeout: here stand both 'timeout' and 'timeout_s'. Keep one of the two."
     ),
-    "pattern: {any: [x], smaple: 0.1}": "pattern.smaple: 'smaple' is no key here. Did you mean 'sample'?",
+    "pattern: {any: [x], smaple: 0.1}": "pattern.smaple: unknown key 'smaple'. Did you mean 'sample'?",
 }
 
 

@@ -40,26 +40,26 @@ REFUSALS = {
     ),
     "unknown key at the top": (
         "spec: house.md\nclausse: {}\n",
-        "policy.yaml:2: clausse: 'clausse' is no key here. Did you mean 'clauses'?",
+        "policy.yaml:2: clausse: unknown key 'clausse'. Did you mean 'clauses'?",
     ),
     "unknown key of a clause": (
         CLAUSE + "actoin: block\n",
-        "policy.yaml:4: clauses.greet_people.actoin: 'actoin' is no key here. Did you mean 'action'?",
+        "policy.yaml:4: clauses.greet_people.actoin: unknown key 'actoin'. Did you mean 'action'?",
     ),
     "unknown key, none near": (
         "spec: house.md\ndefaults: {x: 1}\n",
-        "policy.yaml:2: defaults.x: 'x' is no key here. Known here: 'action', 'mode', 'on_error' and 'severity'.",
+        "policy.yaml:2: defaults.x: unknown key 'x'. Known here: 'action', 'mode', 'on_error' and 'severity'.",
     ),
     "unknown word": (
         CLAUSE + "severity: hihg\n",
         (
-            "policy.yaml:4: clauses.greet_people.severity: 'hihg' is none of low, medium, high, critical. "
-            "Did you mean 'high'?"
+            "policy.yaml:4: clauses.greet_people.severity: unknown value 'hihg', not one of low, medium, high, "
+            "critical. Did you mean 'high'?"
         ),
     ),
     "number for a word": (
         "spec: house.md\nmode: 1\n",
-        "policy.yaml:2: mode: 1 is none of observe, enforce. Write one of them.",
+        "policy.yaml:2: mode: unknown value 1, not one of observe, enforce. Write one of them.",
     ),
     "number for text": (
         CLAUSE + "replacement: 3\n",
@@ -132,7 +132,7 @@ REFUSALS = {
     ),
     "unknown key of a check": (
         CLAUSE + "checks:\n      - pattern:\n          any: [x]\n          stge: input\n",
-        "policy.yaml:7: clauses.greet_people.checks[0].pattern.stge: 'stge' is no key here. Did you mean 'stage'?",
+        "policy.yaml:7: clauses.greet_people.checks[0].pattern.stge: unknown key 'stge'. Did you mean 'stage'?",
     ),
     "duplicate key": (
         CLAUSE + "action: flag\n    action: block\n",

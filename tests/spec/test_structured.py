@@ -36,12 +36,12 @@ BROKEN = {
     "circle": (clauses({"id": "a", "parent": "b"}, {"id": "b", "parent": "a"}), 1, "'a' in 'b' in 'a'", "no parent"),
     "itself": (clauses({"id": "a", "parent": "a"}), 1, "in one another: 'a' in 'a'", "no parent"),
     "above its parent": (clauses({"id": "a", "level": 2}, {"id": "b", "parent": "a", "level": 2}), 2, "level", "deep"),
-    "unknown key": (clauses({"id": "a", "autority": "root"}), 1, "'autority' is no key", "'authority'"),
+    "unknown key": (clauses({"id": "a", "autority": "root"}), 1, "unknown key 'autority'", "'authority'"),
     "no id": (clauses({"title": "A"}), 1, "'id' is missing", "Add"),
     "bad id": (clauses({"id": "a b"}), 1, "invalid id 'a b'", "letters"),
     "bad verdict": (
         clauses({"id": "a", "examples": [{"title": "e", "comparisons": [{"answers": [{"verdict": {"label": "Good"},
-        "turns": []}]}]}]}), 1, "none of GOOD, BAD, OK", "'GOOD'",
+        "turns": []}]}]}]}), 1, "not one of GOOD, BAD, OK", "'GOOD'",
     ),
     "no text": (clauses({"id": "a", "text": 7}), 1, "7 is not text", "quotes"),
 }  # fmt: skip

@@ -1,1 +1,1 @@
-"""How one clause is decided."""
+"""Checks, the decision procedures for single clauses."""

@@ -1,7 +1,7 @@
-"""Patterns as a policy writes them, alone and many in one pass.
+"""Patterns in the syntax of Python's `re`, run by RE2 in time linear in the text, alone or many in one pass.
 
-A pattern means what Python's `re` says it means, in every text, and runs in time linear in the text: RE2 carries it
-out. What needs backtracking is refused when it is compiled. `re` never runs a pattern of a policy.
+A pattern has the meaning of `re` in every text. A pattern that needs backtracking is refused when it is compiled; `re`
+never runs one.
 """
 
 from __future__ import annotations
@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from specspan.checks.check import CheckConfigError, TextAt
-from specspan.checks.regex.matching import Many, Program, Span, Wanted
-from specspan.checks.regex.parser import Refused, parse
+from specspan.checks.regex.matching import PatternSet, Program, SetMember, Span
+from specspan.checks.regex.parser import PatternError, parse
 from specspan.checks.regex.re2_syntax import Framed, Plain
-from specspan.checks.regex.syntax_tree import At, Concatenation, Node, Place, max_width, min_width, places, with_place
+from specspan.checks.regex.syntax_tree import (
+    At,
+    Concatenation,
+    Node,
+    Place,
+    max_width,
+    min_width,
+    places,
+    replace_place,
+)
 
 MAX_SPANS = 16
-"""Most matches of one pattern in one text that are told apart."""
+"""Largest number of matches of one pattern that are found in one text."""
 MAX_SOURCE_CHARS = 100_000
 """Longest pattern that is compiled."""
 
@@ -35,8 +44,8 @@ class Pattern:
         try:
             self.node = _anchor(_parse(self.source)) if whole else _require_width(_parse(self.source))
             self._plain, self._framed = Program(self.node, Plain), Program(self.node, Framed)
-        except Refused as refused:
-            raise CheckConfigError(f"pattern {_shorten(source)}: {refused.problem}", refused.remedy) from None
+        except PatternError as error:
+            raise CheckConfigError(f"pattern {_shorten(source)}: {error.problem}", error.remedy) from None
 
     @property
     def max_width(self) -> int | None:
@@ -57,33 +66,33 @@ class Pattern:
         """Return the first ``limit`` matches, as (start, end) in code points, as `re.finditer` gives them."""
         plain = text if isinstance(text, str) else text.text
         if plain.isascii():
-            return self._plain.find(Plain.write(plain), limit)
+            return self._plain.find(Plain.encode(plain), limit)
         return self._framed.find(_framed_text(text), limit)
 
     def matches(self, text: str | TextAt) -> bool:
         """Return whether the pattern matches anywhere in ``text``."""
         plain = text if isinstance(text, str) else text.text
         if plain.isascii():
-            return self._plain.matches(Plain.write(plain))
+            return self._plain.matches(Plain.encode(plain))
         return self._framed.matches(_framed_text(text))
 
-    def _wanted(self, index: int) -> tuple[Wanted, Wanted]:
-        return Wanted(index, self.node, self._plain), Wanted(index, self.node, self._framed)
+    def _members(self, index: int) -> tuple[SetMember, SetMember]:
+        return SetMember(index, self.node, self._plain), SetMember(index, self.node, self._framed)
 
 
 class MultiPattern:
-    """Set of patterns that are looked for in one pass. Safe to share between threads.
+    """Set of patterns that are searched for in one pass. Safe to share between threads.
 
     Raises:
-        CheckConfigError: one of them is refused, as by `Pattern`.
+        CheckConfigError: a pattern is refused, as by `Pattern`.
     """
 
     __slots__ = ("_framed", "_plain")
 
     def __init__(self, sources: Iterable[str]) -> None:
-        wanted = [Pattern(source)._wanted(index) for index, source in enumerate(sources)]
-        self._plain = Many([plain for plain, _ in wanted], Plain)
-        self._framed = Many([framed for _, framed in wanted], Framed)
+        members = [Pattern(source)._members(index) for index, source in enumerate(sources)]
+        self._plain = PatternSet([plain for plain, _ in members], Plain)
+        self._framed = PatternSet([framed for _, framed in members], Framed)
 
     def hits(self, text: str | TextAt) -> list[int]:
         """Return the indexes of the patterns that match somewhere in ``text``, exactly, in no order."""
@@ -98,17 +107,17 @@ _ENDS = frozenset((Place.END, Place.END_OR_LAST_NEWLINE))
 
 def _framed_text(text: str | TextAt) -> bytes:
     if isinstance(text, str):
-        return Framed.write(text)
+        return Framed.encode(text)
     framed = text.framed
     if framed is None:
-        framed = Framed.write(text.text)
+        framed = Framed.encode(text.text)
         object.__setattr__(text, "framed", framed)
     return framed
 
 
 def _parse(source: str) -> Node:
     if len(source) > MAX_SOURCE_CHARS:
-        raise Refused(
+        raise PatternError(
             f"it is {len(source)} characters long, over {MAX_SOURCE_CHARS}", "Split it into several patterns."
         )
     return parse(source)
@@ -116,13 +125,15 @@ def _parse(source: str) -> Node:
 
 def _require_width(node: Node) -> Node:
     if min_width(node) == 0:
-        raise Refused("it matches the empty text, so it would hit everywhere", "Let it need at least one character.")
+        raise PatternError(
+            "it matches the empty text, so it would hit everywhere", "Let it need at least one character."
+        )
     return node
 
 
 def _anchor(node: Node) -> Node:
     # The place before a last newline is not the end of a whole text.
-    return Concatenation((At(Place.START), with_place(node, Place.END_OR_LAST_NEWLINE, Place.END), At(Place.END)))
+    return Concatenation((At(Place.START), replace_place(node, Place.END_OR_LAST_NEWLINE, Place.END), At(Place.END)))
 
 
 def _shorten(source: str) -> str:

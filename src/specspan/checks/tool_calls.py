@@ -17,7 +17,7 @@ from specspan.checks.check import CheckConfigError, CheckResult, CheckTraits, Pa
 from specspan.checks.patterns import Pattern
 from specspan.decision import Evidence, Finding, Outcome, Stage
 from specspan.scope.narrowing import Budget
-from specspan.scope.scope import ArgumentLimit, Number, Plain, ScopeOfAutonomy, exact
+from specspan.scope.scope import ArgumentLimit, Number, Scalar, ScopeOfAutonomy, json_identity
 
 Violation = Callable[[ToolCall], str | None]
 """Function that returns the reason for which a tool call violates a clause, or None."""
@@ -100,13 +100,13 @@ def _range_broken_by(value: Any, minimum: Number | None, maximum: Number | None)
     return "argument_under_limit" if minimum is not None and value < minimum else None
 
 
-def _list_broken_by(value: Any, allowed: tuple[Plain, ...] | None) -> str | None:
+def _list_broken_by(value: Any, allowed: tuple[Scalar, ...] | None) -> str | None:
     if allowed is None:
         return None
     if not isinstance(value, (str, bool, int, float)):
         return "argument_wrong_type"
-    given = exact(value)
-    return None if any(exact(each) == given for each in allowed) else "argument_not_listed"
+    given = json_identity(value)
+    return None if any(json_identity(each) == given for each in allowed) else "argument_not_listed"
 
 
 def _patterns_broken_by(value: Any, patterns: tuple[str, ...]) -> str | None:
@@ -143,4 +143,4 @@ def _has_unknown_arguments(scope: ScopeOfAutonomy | None, tool: ToolCall) -> boo
 
 
 def _is_exhausted(budgets: Sequence[Budget]) -> bool:
-    return any(not budget.left.amount for budget in budgets)
+    return any(not budget.remaining.amount for budget in budgets)

@@ -1,1 +1,1 @@
-"""Structured files whose every value knows its line."""
+"""Readers of YAML and JSON that keep the line of every value."""

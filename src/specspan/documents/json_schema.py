@@ -1,4 +1,4 @@
-"""Changing JSON Schemas: every schema inside one, and its definitions put where references look for them.
+"""Transformations of JSON Schemas: of every schema inside one, and of its definitions.
 
 https://json-schema.org/draft/2020-12/json-schema-core#section-10
 """
@@ -16,55 +16,55 @@ _SINGLE = frozenset(("items", "additionalProperties", "propertyNames", "not"))
 _REFERENCE = "#/$defs/"
 
 
-def changed(schema: Mapping[str, Any], change: Callable[[Schema], Schema]) -> Schema:
-    """A copy with ``change`` made to it and to every schema in it, the inner ones first. Examples are no schemas."""
+def map_schemas(schema: Mapping[str, Any], change: Callable[[Schema], Schema]) -> Schema:
+    """Return a copy with ``change`` applied to it and to every schema in it, the inner ones first, not to examples."""
 
-    def below(value: Any) -> Any:
-        return changed(value, change) if isinstance(value, Mapping) else value  # true and false are schemas, too
+    def map_value(value: Any) -> Any:
+        return map_schemas(value, change) if isinstance(value, Mapping) else value  # true and false are schemas, too
 
-    made = dict(schema)
+    copy = dict(schema)
     for key, value in schema.items():
         if key in _BY_NAME:
-            made[key] = {name: below(each) for name, each in value.items()}
+            copy[key] = {name: map_value(each) for name, each in value.items()}
         elif key in _LISTED:
-            made[key] = [below(each) for each in value]
+            copy[key] = [map_value(each) for each in value]
         elif key in _SINGLE:
-            made[key] = below(value)
-    return change(made)
+            copy[key] = map_value(value)
+    return change(copy)
 
 
-def hoisted(schema: Mapping[str, Any]) -> Schema:
-    """The same with all definitions at its top: a schema that was put into another brings its own along."""
-    found: Schema = {}
+def hoist_definitions(schema: Mapping[str, Any]) -> Schema:
+    """Return a copy with the definitions of all schemas in it at its top, where references look for them."""
+    definitions: Schema = {}
 
-    def gather(each: Schema) -> Schema:
-        found.update(each.pop("$defs", {}))
+    def take_definitions(each: Schema) -> Schema:
+        definitions.update(each.pop("$defs", {}))
         return each
 
-    made = changed(schema, gather)
-    return {**made, "$defs": found} if found else made
+    copy = map_schemas(schema, take_definitions)
+    return {**copy, "$defs": definitions} if definitions else copy
 
 
-def prefixed(schema: Mapping[str, Any], prefix: str) -> Schema:
-    """The same with all definitions hoisted, ``prefix`` before their names: so they can stand among those of others."""
+def prefix_definitions(schema: Mapping[str, Any], prefix: str) -> Schema:
+    """Return a copy with hoisted definitions whose names begin with ``prefix``, to tell them from those of others."""
 
-    def rename(each: Schema) -> Schema:
+    def prefix_reference(each: Schema) -> Schema:
         target = each.get("$ref")
         if isinstance(target, str) and target.startswith(_REFERENCE):
-            each["$ref"] = f"{_REFERENCE}{_escaped(prefix)}{target.removeprefix(_REFERENCE)}"
+            each["$ref"] = f"{_REFERENCE}{_escape(prefix)}{target.removeprefix(_REFERENCE)}"
         return each
 
-    made = changed(hoisted(schema), rename)
-    if "$defs" in made:
-        made["$defs"] = {f"{prefix}{name}": each for name, each in made["$defs"].items()}
-    return made
+    copy = map_schemas(hoist_definitions(schema), prefix_reference)
+    if "$defs" in copy:
+        copy["$defs"] = {f"{prefix}{name}": each for name, each in copy["$defs"].items()}
+    return copy
 
 
 def reference(name: str) -> Schema:
-    """A schema that is the definition of this name."""
-    return {"$ref": _REFERENCE + _escaped(name)}
+    """Return a schema that refers to the definition of this name."""
+    return {"$ref": _REFERENCE + _escape(name)}
 
 
-def _escaped(name: str) -> str:
-    """A name as JSON Pointer writes it (RFC 6901)."""
+def _escape(name: str) -> str:
+    """Return a name as JSON Pointer writes it (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")

@@ -1,4 +1,4 @@
-"""One value of a structured file, and how much of a file is read."""
+"""Values of a structured file with their lines and paths, and the limits on the size of a file."""
 
 from __future__ import annotations
 
@@ -8,72 +8,58 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-# MERGED paths: Where a value stands in a structured file, and how a problem names that place.
-
-
 PathTo: TypeAlias = tuple[str | int, ...]
-"""Keys and indexes from the top."""
-
-
-def key_of(path: PathTo) -> str | None:
-    """A path as a problem names it, such as ``clauses.protect_privacy.checks[0]``; None for the top."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{_plain(step)}" for step in path)
-    return "".join(steps).removeprefix(".") or None
-
-
-def _plain(key: str) -> str:
-    """A key that could be mistaken for something else, or that would reach the terminal as a command, in quotes."""
-    return key if re.fullmatch(r"[\w-]{1,99}\+?", key) else repr(key[:100])
+"""Keys and indexes from the top of a file to a value."""
 
 
 _NO_CHILDREN: Mapping[str | int, Any] = MappingProxyType({})
 VALUE_WEIGHT = 40
-"""What a value weighs beside its characters."""
+"""Weight of a value, added to its number of characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused before it takes memory."""
+    """Largest size and depth of a file, checked while it is read."""
 
     max_weight: int
-    """What all values may weigh with every alias written out: their characters, and `VALUE_WEIGHT` for each value."""
+    """Largest weight of all values, every alias written out: their characters, and `VALUE_WEIGHT` for each value."""
     max_depth: int = 32
-    """Mappings and lists inside one another."""
+    """Largest number of mappings and lists inside one another."""
 
     @property
-    def too_heavy(self) -> str:
-        """What is said of a file that weighs more."""
+    def weight_message(self) -> str:
+        """Return the message for a file over the weight limit."""
         values, megabytes = self.max_weight // VALUE_WEIGHT, self.max_weight // 1_000_000
         return f"the values come to more than {values:,}, or to more than {megabytes} MB with every alias written out"
 
     @property
-    def too_deep(self) -> str:
-        """What is said of a file that is nested deeper."""
+    def depth_message(self) -> str:
+        """Return the message for a file over the depth limit."""
         return f"is nested deeper than {self.max_depth} levels"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value of the file."""
+    """Value of a structured file, and its line."""
 
     value: Any
-    """Plain: a mapping, a list, text, a number, a boolean or None."""
+    """Mapping, list, string, number, boolean or None, made of such values alone."""
     line: int
-    """Where its key stands, or in a list the value itself; counted from 1."""
+    """Line of its key, or in a list of the value itself, counted from 1."""
     children: Mapping[str | int, Node] = field(default_factory=lambda: _NO_CHILDREN)
-    """By key, or by index; empty for a scalar."""
+    """Values inside it by key or index; empty for a scalar."""
     height: int = 0
-    """Mappings and lists inside one another; 0 for a scalar."""
+    """Number of mappings and lists inside one another; 0 for a scalar."""
 
     def find(self, path: PathTo) -> Node | None:
-        """The node at ``path``; None where the file says nothing there."""
+        """Return the node at ``path``; None where the file has none."""
         node: Node | None = self
         for step in path:
             node = None if node is None else node.children.get(step)
         return node
 
     def at(self, path: PathTo) -> Node:
-        """The node at ``path`` or, where the file says nothing there, the nearest above it."""
+        """Return the node at ``path`` or, where the file has none, the nearest node above."""
         node = self
         for step in path:
             if step not in node.children:
@@ -83,5 +69,16 @@ class Node:
 
 
 def height(children: Mapping[str | int, Node]) -> int:
-    """How deep a mapping or a list with these children is."""
+    """Return the height of a mapping or list with these children."""
     return 1 + max((node.height for node in children.values()), default=0)
+
+
+def key_of(path: PathTo) -> str | None:
+    """Return a path as a problem names it, such as ``clauses.protect_privacy.checks[0]``; None for the top."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_format_key(step)}" for step in path)
+    return "".join(steps).removeprefix(".") or None
+
+
+def _format_key(key: str) -> str:
+    """Return a key, in quotes if it could be misread as a path or hold terminal control characters."""
+    return key if re.fullmatch(r"[\w-]{1,99}\+?", key) else repr(key[:100])

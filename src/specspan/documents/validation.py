@@ -1,4 +1,4 @@
-"""A structured file as its model sees it, or what is wrong with it, each with its line."""
+"""Validation of structured files by pydantic models, with problems in the words of whoever writes the file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from specspan._support.messages import Problems, did_you_mean, format_value, quo
 from specspan.documents.node import Node, PathTo, key_of
 from specspan.errors import Problem
 
-# MERGED translation: What pydantic finds wrong, in the words of somebody who writes a file.
-
+Model = TypeVar("Model", bound=BaseModel)
 
 _EXPECTED = {
     "string_type": ("text", "Put it in quotes."),
@@ -29,13 +28,26 @@ _EXPECTED = {
 }
 
 
-def translated(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[tuple[PathTo, str, str]]:
-    """Pydantic's findings as path, message and remedy. ``schema`` (JSON Schema) knows the keys that exist."""
+def validate(model: type[Model], root: Node, problems: Problems) -> Model | None:
+    """Return the whole file as ``model``; None when it is invalid, with the reasons added to ``problems``.
+
+    The file is validated as JSON, where pydantic's strict mode reads enums and dates from strings, and nothing else.
+    """
+    try:
+        return model.model_validate_json(json.dumps(root.value))
+    except ValidationError as error:
+        for path, message, remedy in describe_errors(error, model.model_json_schema()):
+            problems.add(Problem(message, remedy, root.at(path).line, key_of(path)))
+    return None
+
+
+def describe_errors(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[tuple[PathTo, str, str]]:
+    """Yield each of pydantic's errors as path, message and remedy. ``schema`` (JSON Schema) gives the known keys."""
     for details in error.errors(include_url=False):
-        yield details["loc"], *_worded(details, schema)
+        yield details["loc"], *_describe_error(details, schema)
 
 
-def _worded(details: ErrorDetails, schema: Mapping[str, Any]) -> tuple[str, str]:
+def _describe_error(details: ErrorDetails, schema: Mapping[str, Any]) -> tuple[str, str]:
     kind, context, value = details["type"], details.get("ctx", {}), details["input"]
     if kind == "extra_forbidden":
         return _unknown_key(details["loc"], schema)
@@ -55,26 +67,30 @@ def _worded(details: ErrorDetails, schema: Mapping[str, Any]) -> tuple[str, str]
 
 def _unknown_key(path: PathTo, schema: Mapping[str, Any]) -> tuple[str, str]:
     key, known = str(path[-1]), keys_at(schema, path[:-1])
-    return f"{format_value(key)} is no key here", did_you_mean(
+    return f"unknown key {format_value(key)}", did_you_mean(
         key, known, f"Known here: {quoted_list(known)}." if known else "Remove it."
     )
 
 
 def _unknown_word(value: Any, expected: str) -> tuple[str, str]:
     words = expected.replace(" or ", ", ").replace("'", "").split(", ")
-    return f"{format_value(value)} is none of {', '.join(words)}", did_you_mean(str(value), words, "Write one of them.")
+    return f"unknown value {format_value(value)}, not one of {', '.join(words)}", did_you_mean(
+        str(value), words, "Write one of them."
+    )
 
 
 def keys_at(schema: Mapping[str, Any], path: PathTo) -> list[str]:
-    """The keys that a JSON Schema knows at ``path``; none where it names none."""
-    nodes = _expanded(schema, schema)
+    """Return the keys that a JSON Schema names at ``path``; empty where it names none."""
+    nodes = _alternatives(schema, schema)
     for step in path:
-        nodes = [found for node in nodes for child in _below(node, step) for found in _expanded(schema, child)]
+        nodes = [
+            each for node in nodes for child in _schemas_below(node, step) for each in _alternatives(schema, child)
+        ]
     return sorted({key for node in nodes for key in node.get("properties", {})})
 
 
-def _below(node: Mapping[str, Any], step: str | int) -> list[Mapping[str, Any]]:
-    """The schemas of the value that stands under ``step``; several where a list names its places apart."""
+def _schemas_below(node: Mapping[str, Any], step: str | int) -> list[Mapping[str, Any]]:
+    """Return the schemas of the value under ``step``; several for a list with a schema for each index."""
     candidates = (
         [node.get("items"), *node.get("prefixItems", [])]
         if isinstance(step, int)
@@ -83,25 +99,9 @@ def _below(node: Mapping[str, Any], step: str | int) -> list[Mapping[str, Any]]:
     return [candidate for candidate in candidates if isinstance(candidate, Mapping)]
 
 
-def _expanded(schema: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """A schema without references, and its alternatives one by one."""
+def _alternatives(schema: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a schema with its reference resolved, and each of its alternatives."""
     if "$ref" in node:
-        return _expanded(schema, schema.get("$defs", {}).get(str(node["$ref"]).rsplit("/", 1)[-1], {}))
-    alternatives = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
-    return [node, *(found for alternative in alternatives for found in _expanded(schema, alternative))]
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def validated(model: type[Model], root: Node, problems: Problems) -> Model | None:
-    """The whole file as ``model``; None when it is refused, and why is added to ``problems``.
-
-    Validated as JSON: there pydantic's strict mode still reads words and dates from text, and nothing else from text.
-    """
-    try:
-        return model.model_validate_json(json.dumps(root.value))
-    except ValidationError as error:
-        for path, message, remedy in translated(error, model.model_json_schema()):
-            problems.add(Problem(message, remedy, root.at(path).line, key_of(path)))
-    return None
+        return _alternatives(schema, schema.get("$defs", {}).get(str(node["$ref"]).rsplit("/", 1)[-1], {}))
+    options = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
+    return [node, *(each for option in options for each in _alternatives(schema, option))]

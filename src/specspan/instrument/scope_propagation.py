@@ -39,9 +39,9 @@ from specspan._support.guard import guard
 from specspan.checks.check import CheckConfigError
 from specspan.checks.tool_calls import whole_text_pattern
 from specspan.errors import ConfigurationError, Problem
-from specspan.scope.narrowing import Budget, Standing, Trust, both, narrow, together
+from specspan.scope.narrowing import Budget, Standing, Trust, combine_bounds, combine_standings, intersect_scopes
 from specspan.scope.scope import ScopeOfAutonomy
-from specspan.scope.text import as_json, canonical, of_json
+from specspan.scope.text import canonical_json, scope_from_json, scope_to_json
 
 _log = logging.getLogger("specspan")
 
@@ -62,8 +62,8 @@ def combine_scopes(
 
     Where one scope could not be read, only the standing says so.
     """
-    scope = both(outer[0], inner[0], narrow)
-    standing = both(outer[1], inner[1], together)
+    scope = combine_bounds(outer[0], inner[0], intersect_scopes)
+    standing = combine_bounds(outer[1], inner[1], combine_standings)
     return scope, standing or inner[1]
 
 
@@ -162,9 +162,9 @@ class OutgoingScope(str):
     def _token(self) -> str:
         scope, standing = self.scope, self.standing
         for budget in standing.budgets:
-            scope = narrow(scope, ScopeOfAutonomy(cost_limit=budget.left))
+            scope = intersect_scopes(scope, ScopeOfAutonomy(cost_limit=budget.remaining))
         # a scope that came in untrusted is not made trustworthy by passing through here
-        keys = load_keys() if standing.trust.counts else _NO_KEYS
+        keys = load_keys() if standing.trust.is_trusted else _NO_KEYS
         return encode_token(scope, keys, time.time(), standing.expires_unix_s)
 
 
@@ -203,7 +203,7 @@ def encode_token(scope: ScopeOfAutonomy, keys: ScopeKeys, now_s: float, expires_
     """Return the token of a scope, signed where there is a key, and valid until ``expires_unix_s`` at most."""
     issued = int(now_s)
     expires = issued + LIFETIME_S if expires_unix_s is None else min(issued + LIFETIME_S, int(expires_unix_s))
-    payload = _to_base64url(canonical({"iat": issued, "exp": expires, "scope": as_json(scope)}).encode())
+    payload = _to_base64url(canonical_json({"iat": issued, "exp": expires, "scope": scope_to_json(scope)}).encode())
     signed = f"{_VERSION}.{keys.signing or ''}.{payload}"
     secret = keys.secrets[keys.signing] if keys.signing else None
     return f"{signed}.{'' if secret is None else _to_base64url(_mac(secret, signed))}"
@@ -237,7 +237,7 @@ def _decode(text: str, secrets: tuple[tuple[str, bytes], ...]) -> ReceivedScope:
 def _received_scope(payload: Any, *, authentic: bool) -> ReceivedScope:
     if not isinstance(payload, dict) or any(type(payload.get(key)) is not int for key in ("iat", "exp")):
         raise ValueError("no times")
-    scope = of_json(payload.get("scope"))
+    scope = scope_from_json(payload.get("scope"))
     budgets = () if scope.cost_limit is None else (Budget(scope.cost_limit),)
     return ReceivedScope(scope, authentic, payload["iat"], payload["exp"], budgets)
 

@@ -15,7 +15,7 @@ from specspan._support.files import read_text_file
 from specspan._support.messages import Problems, as_sentence, did_you_mean, format_value, quoted_list
 from specspan.checks.check import CheckConfigError, CheckKindModule
 from specspan.documents.node import Limits, Node, PathTo, key_of
-from specspan.documents.validation import keys_at, translated
+from specspan.documents.validation import describe_errors, keys_at
 from specspan.documents.yaml import read_yaml
 from specspan.errors import PolicyError, Problem
 from specspan.policy.authority import Authority, Order, build_order, order_problems
@@ -102,7 +102,7 @@ class CheckBuilder:
         except CheckConfigError as error:
             self._add_problem((*path, *_parse_path(error.key)), error.message, as_sentence(error.remedy))
         except ValidationError as error:
-            for below, message, remedy in translated(error, _with_limits(kind.SCHEMA)):
+            for below, message, remedy in describe_errors(error, _with_limits(kind.SCHEMA)):
                 self._add_problem((*path, *below), message, remedy)
         except Exception as error:  # a kind from a plug-in: whatever it raises, the policy is what is refused
             self._add_problem(
@@ -211,7 +211,7 @@ class LayerReader:
         try:
             return PolicyFile.model_validate_json(json.dumps(self._root.value))
         except ValidationError as error:
-            for path, message, remedy in translated(error, PolicyFile.model_json_schema()):
+            for path, message, remedy in describe_errors(error, PolicyFile.model_json_schema()):
                 self._invalid_paths.append(path)
                 self.add_problem(path, message, remedy)
         return None

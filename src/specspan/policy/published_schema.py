@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from specspan.checks.check import CheckKindModule
-from specspan.documents.json_schema import Schema, changed, prefixed, reference
+from specspan.documents.json_schema import Schema, map_schemas, prefix_definitions, reference
 from specspan.policy.schema import LimitsEntry, PolicyFile
 
 SCHEMA_FILE = "policy.schema.json"
@@ -26,7 +26,7 @@ def schema_text(kinds: Mapping[str, CheckKindModule]) -> str:
 
 def policy_schema(kinds: Mapping[str, CheckKindModule]) -> Schema:
     """The schema, with these kinds of check."""
-    schema = changed(PolicyFile.model_json_schema(), _strip_noise)
+    schema = map_schemas(PolicyFile.model_json_schema(), _strip_noise)
     definitions = schema["$defs"]
     definitions["SpecEntry"] = {"anyOf": [{"type": "string"}, definitions["SpecEntry"]]}
     for name in _EMPTY_ALLOWED:
@@ -69,9 +69,9 @@ def _check_definitions(kinds: Mapping[str, CheckKindModule]) -> Schema:
             "maxProperties": 1,
         }
     }
-    limits = changed(LimitsEntry.model_json_schema(), _strip_noise)["properties"]
+    limits = map_schemas(LimitsEntry.model_json_schema(), _strip_noise)["properties"]
     for key, kind in kinds.items():
-        schema = changed(prefixed(kind.SCHEMA, f"check.{key}."), _strip_noise)
+        schema = map_schemas(prefix_definitions(kind.SCHEMA, f"check.{key}."), _strip_noise)
         definitions |= schema.pop("$defs", {})
         definitions[f"check.{key}"] = _add_limits(schema, limits)
     return definitions

@@ -11,7 +11,7 @@ from specspan._support.files import read_text_file
 from specspan._support.messages import Problems
 from specspan.call import CallContext, Message, Part, Request, Text, ToolCall, ToolCallResponse
 from specspan.documents.node import Limits, Node, PathTo, key_of
-from specspan.documents.validation import validated
+from specspan.documents.validation import validate
 from specspan.documents.yaml import read_yaml
 from specspan.errors import ConfigurationError, Problem
 from specspan.policy.authority import Authority
@@ -46,7 +46,7 @@ def load_tests(path: str | os.PathLike[str]) -> Table:
     if root is None or not isinstance(root.value, dict):
         line = None if root is None else root.line
         raise problems.error(Problem("the top is no mapping", "Start with 'policy:' and 'tests:'.", line))
-    file = validated(TestsFile, root, problems)
+    file = validate(TestsFile, root, problems)
     if file is None:
         raise problems.error()
     policy = load_policy(Path(text.source).parent / file.policy, environment=file.environment)

@@ -1,1 +1,1 @@
-"""What an agent may do on its own: the record, how it narrows, how it is written."""
+"""Bounds within which an agent may act on its own, their intersection and their JSON form."""

@@ -1,4 +1,4 @@
-"""A scope as JSON: how it travels, and what its digest is taken of. What is absent from the scope is absent here."""
+"""JSON form of a scope, in which it is sent and from which its digest is made. Absent bounds are left out."""
 
 from __future__ import annotations
 
@@ -17,69 +17,71 @@ _KEYS = frozenset(("tools", "limits", "deadline_us", "cost", "details"))
 _LIMIT_KEYS = frozenset(("max", "min", "one_of", "patterns", "optional", "forbidden"))
 
 
-def as_json(scope: ScopeOfAutonomy) -> dict[str, Any]:
-    """A scope as what JSON knows."""
-    found: dict[str, Any] = {}
+def scope_to_json(scope: ScopeOfAutonomy) -> dict[str, Any]:
+    """Return a scope as a JSON object."""
+    document: dict[str, Any] = {}
     if scope.allowed_tools is not None:
-        found["tools"] = list(scope.allowed_tools)
+        document["tools"] = list(scope.allowed_tools)
     if scope.limits:
-        found["limits"] = {tool: {name: _limit(each) for name, each in of.items()} for tool, of in scope.limits.items()}
+        document["limits"] = {
+            tool: {name: _limit_to_json(each) for name, each in of.items()} for tool, of in scope.limits.items()
+        }
     if scope.deadline is not None:
-        found["deadline_us"] = (scope.deadline - _EPOCH) // _MICROSECOND
+        document["deadline_us"] = (scope.deadline - _EPOCH) // _MICROSECOND
     if scope.cost_limit is not None:
-        found["cost"] = str(scope.cost_limit).split(" ")
+        document["cost"] = str(scope.cost_limit).split(" ")
     if scope.details:
-        found["details"] = dict(scope.details)
-    return found
+        document["details"] = dict(scope.details)
+    return document
 
 
-def of_json(found: Any) -> ScopeOfAutonomy:
-    """The scope that `as_json` wrote.
+def scope_from_json(document: Any) -> ScopeOfAutonomy:
+    """Return the scope that `scope_to_json` wrote.
 
     Raises:
-        ValueError: it did not write this, or a later version did: a bound that is not understood cannot be kept.
+        ValueError: the value is invalid or holds an unknown bound of a later version, which could not be enforced.
     """
     try:
-        known = _mapping(found, _KEYS)
+        known = _require_object(document, _KEYS)
         return ScopeOfAutonomy(
             allowed_tools=known.get("tools"),
             limits={
-                tool: {name: _limit_of(each) for name, each in _mapping(of).items()}
-                for tool, of in _mapping(known.get("limits", {})).items()
+                tool: {name: _limit_from_json(each) for name, each in _require_object(of).items()}
+                for tool, of in _require_object(known.get("limits", {})).items()
             },
-            deadline=_deadline(known.get("deadline_us")),
-            cost_limit=_cost(known.get("cost")),
+            deadline=_deadline_from_json(known.get("deadline_us")),
+            cost_limit=_cost_from_json(known.get("cost")),
             details=known.get("details", {}),
         )
     except (TypeError, OverflowError, InvalidOperation) as error:
         raise ValueError(str(error)) from None
 
 
-def canonical(found: Mapping[str, Any]) -> str:
-    """The one way of writing it: ASCII, keys in order, no blanks."""
-    return json.dumps(found, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """Return an object as canonical JSON text: ASCII, keys in order, no blanks."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(scope: ScopeOfAutonomy) -> str:
-    """``sha256:`` and the hex digest of the scope as JSON: the same wherever the same scope is in force."""
-    return "sha256:" + hashlib.sha256(canonical(as_json(scope)).encode()).hexdigest()
+    """Return ``sha256:`` and the hex digest of the canonical JSON of a scope, equal for equal scopes."""
+    return "sha256:" + hashlib.sha256(canonical_json(scope_to_json(scope)).encode()).hexdigest()
 
 
-def _limit(limit: ArgumentLimit) -> dict[str, Any]:
+def _limit_to_json(limit: ArgumentLimit) -> dict[str, Any]:
     given = {"max": limit.max, "min": limit.min, "one_of": limit.one_of}
-    found = {key: value for key, value in given.items() if value is not None}
+    bounds = {key: value for key, value in given.items() if value is not None}
     flags = {"patterns": limit.patterns, "optional": limit.optional, "forbidden": limit.forbidden}
-    return found | {key: value for key, value in flags.items() if value}
+    return bounds | {key: value for key, value in flags.items() if value}
 
 
-def _limit_of(found: Any) -> ArgumentLimit:
-    known = _mapping(found, _LIMIT_KEYS)
+def _limit_from_json(value: Any) -> ArgumentLimit:
+    known = _require_object(value, _LIMIT_KEYS)
     if not all(isinstance(known.get(key, False), bool) for key in ("optional", "forbidden")):
         raise TypeError("optional and forbidden are true or false")
     return ArgumentLimit(**known)
 
 
-def _deadline(microseconds: Any) -> datetime | None:
+def _deadline_from_json(microseconds: Any) -> datetime | None:
     if microseconds is None:
         return None
     if type(microseconds) is not int:
@@ -87,17 +89,17 @@ def _deadline(microseconds: Any) -> datetime | None:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _cost(found: Any) -> Cost | None:
-    if found is None:
+def _cost_from_json(value: Any) -> Cost | None:
+    if value is None:
         return None
-    if not isinstance(found, list) or len(found) != 2 or not all(isinstance(each, str) for each in found):
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(each, str) for each in value):
         raise TypeError("a cost is an amount and a currency")
-    return Cost(Decimal(found[0]), found[1])
+    return Cost(Decimal(value[0]), value[1])
 
 
-def _mapping(found: Any, keys: frozenset[str] | None = None) -> Mapping[str, Any]:
-    if not isinstance(found, dict):
-        raise TypeError(f"an object is expected, not {type(found).__name__}")
-    if keys is not None and not found.keys() <= keys:
-        raise TypeError("there are keys that are not known here")
-    return found
+def _require_object(value: Any, keys: frozenset[str] | None = None) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"an object is expected, not {type(value).__name__}")
+    if keys is not None and not value.keys() <= keys:
+        raise TypeError("the object has unknown keys")
+    return value

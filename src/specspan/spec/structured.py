@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from specspan._support.messages import Problems
 from specspan.documents.node import Limits, Node, PathTo, key_of
-from specspan.documents.validation import translated
+from specspan.documents.validation import describe_errors
 from specspan.errors import Problem, SpecError
 from specspan.spec.consistency import resolve_clauses
 from specspan.spec.entries import (
@@ -88,7 +88,7 @@ def validate_entry(
     try:
         return model.model_validate(node.value)
     except ValidationError as error:
-        for below, message, remedy in translated(error, (file or model).model_json_schema()):
+        for below, message, remedy in describe_errors(error, (file or model).model_json_schema()):
             problems.add(Problem(message, remedy, node.at(below).line, key_of((*path, *below))))
     return None
 

@@ -23,7 +23,7 @@ from specspan.call import (
 )
 from specspan.checks.texts import texts
 from specspan.decision import Finding
-from specspan.documents.yaml import resolve
+from specspan.documents.yaml import parse_scalar
 from specspan.errors import PolicyError
 from specspan.policy.authority import build_authority
 from specspan.policy.load import load_policy
@@ -114,7 +114,7 @@ def _setting_facts(turns: Iterable[Turn]) -> Iterator[tuple[str, Scalar]]:
             if inner.role == "settings":
                 for line in inner.content.splitlines():
                     name, colon, said = line.partition(":")
-                    value = resolve(said.strip())
+                    value = parse_scalar(said.strip())
                     if colon and name.strip() and value is not None:
                         yield name.strip(), value
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specspan.checks.regex import syntax_tree as charset
+from specspan.checks.regex import charset
 
 points = st.integers(0, 40) | st.integers(charset.MAX - 5, charset.MAX)
 ranges = st.lists(st.tuples(points, points).map(lambda ends: (min(ends), max(ends))), max_size=6)
@@ -55,7 +55,7 @@ def test_every_character_with_cases_is_known() -> None:
     """None lies where it is not looked for."""
     cased = (chr(point) for point in range(sys.maxunicode + 1))
     found = points_of(c for c in cased if c.lower() != c or c.upper() != c)
-    assert charset.difference(found, charset.with_cases()) == charset.EMPTY
+    assert charset.difference(found, charset.cased()) == charset.EMPTY
 
 
 def test_any_case_is_what_re_takes_for_it() -> None:

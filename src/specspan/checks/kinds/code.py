@@ -14,7 +14,7 @@ from specspan.call import ModelCall
 from specspan.checks.check import Check, CheckConfigError, CheckFunction, CheckResult, CheckTraits, TextAt
 from specspan.checks.registry import RegisteredFunction, registered_functions, require_plain_function
 from specspan.decision import CheckMechanism, CheckRef, Stage
-from specspan.documents.json_schema import hoisted
+from specspan.documents.json_schema import hoist_definitions
 
 KIND = "code"
 
@@ -40,7 +40,7 @@ _REGISTER = (
     "--import), or name the function as package.module:function."
 )
 
-SCHEMA = hoisted(
+SCHEMA = hoist_definitions(
     {
         "description": "a function of your own, by its @specspan.check name or where it is",
         "anyOf": [{"type": "string"}, CodeConfig.model_json_schema()],

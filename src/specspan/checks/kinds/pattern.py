@@ -13,7 +13,7 @@ from specspan.call import ModelCall, Side
 from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, PartialFindings, TextAt
 from specspan.checks.patterns import Pattern
 from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
-from specspan.documents.json_schema import hoisted
+from specspan.documents.json_schema import hoist_definitions
 
 KIND = "pattern"
 
@@ -47,7 +47,7 @@ class PatternConfig(BaseModel):
     version: str = "1"
 
 
-SCHEMA = hoisted(
+SCHEMA = hoist_definitions(
     {
         "description": "what a text must not, or must, contain",
         "anyOf": [{"type": "string"}, PatternConfig.model_json_schema()],

@@ -19,7 +19,7 @@ KIND = "scope"
 
 
 class ScopeConfig(BaseModel):
-    """Configuration under ``scope``."""
+    """Configuration of a check under ``scope``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -67,6 +67,6 @@ def _violation_of_required_scope(context: CallContext, tool: ToolCall) -> str | 
     standing = context.standing
     if standing is None:
         return "scope_missing"
-    if not standing.trust.counts:
+    if not standing.trust.is_trusted:
         return "scope_expired" if standing.trust is Trust.EXPIRED else "scope_untrusted"
     return out_of_scope(context, tool)

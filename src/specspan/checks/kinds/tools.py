@@ -19,7 +19,7 @@ from specspan.checks.tool_calls import (
     whole_text_pattern,
 )
 from specspan.decision import CheckMechanism, CheckRef
-from specspan.scope.scope import ArgumentLimit, Limits, Number, Plain
+from specspan.scope.scope import ArgumentLimit, Limits, Number, Scalar
 
 KIND = "tools"
 
@@ -31,7 +31,7 @@ class LimitConfig(BaseModel):
 
     max: Number | None = Field(default=None, allow_inf_nan=False)
     min: Number | None = Field(default=None, allow_inf_nan=False)
-    one_of: list[Plain] | None = None
+    one_of: list[Scalar] | None = None
     pattern: str | None = None
     """A pattern that the whole of a text matches."""
     optional: bool = False

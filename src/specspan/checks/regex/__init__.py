@@ -1,1 +1,1 @@
-"""Python's regular expressions, carried out by RE2 in linear time."""
+"""Regular expressions of Python, run by RE2 in linear time."""

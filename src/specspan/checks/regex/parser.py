@@ -1,6 +1,6 @@
-"""From the source of a pattern to its tree, read by Python's own parser.
+"""Parser of patterns, built on the parser of Python's `re`.
 
-The only module that knows the inside of `re`. What its parser accepts and RE2 cannot carry out is refused here.
+No other module uses the private parts of `re`. A pattern that `re` accepts and RE2 cannot run is refused here.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from specspan.checks.regex import syntax_tree as charset
+from specspan.checks.regex import charset
+from specspan.checks.regex.charset import CharSet
 from specspan.checks.regex.syntax_tree import (
     At,
     Chars,
-    CharSet,
     Choice,
     Concatenation,
     Node,
@@ -27,23 +27,22 @@ from specspan.checks.regex.syntax_tree import (
 )
 
 if sys.version_info >= (3, 11):
-    from re import _constants as _words  # type: ignore[attr-defined]
-    from re import _parser
+    from re import _constants, _parser  # type: ignore[attr-defined]
 else:
-    import sre_constants as _words
+    import sre_constants as _constants
     import sre_parse as _parser
 
 MAX_REPEAT = 1000
-"""How often RE2 repeats a thing at most, where there is a limit at all."""
+"""Largest count in a repeat that RE2 takes."""
 
 MAX_DEPTH = 50
-"""So deep that nobody writes it, and not so deep that walking the tree runs out of stack."""
+"""Largest depth of a tree: deeper than patterns are, and shallow enough to walk without running out of stack."""
 
 _TYPE_FLAGS = re.ASCII | re.UNICODE | re.LOCALE
 
 
-class Refused(ValueError):
-    """A pattern that is none, or that cannot be carried out in linear time."""
+class PatternError(ValueError):
+    """Pattern that is invalid, or that cannot run in linear time."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -52,10 +51,10 @@ class Refused(ValueError):
 
 
 def parse(source: str) -> Node:
-    """The tree of ``source``.
+    """Return the syntax tree of ``source``.
 
     Raises:
-        Refused: it is not a regular expression, or needs backtracking.
+        PatternError: ``source`` is not a regular expression, or needs backtracking.
     """
     try:
         parsed = _parser.parse(source, 0)
@@ -63,9 +62,9 @@ def parse(source: str) -> Node:
         if depth(node) > MAX_DEPTH:
             raise _too_deep()
     except re.error as error:
-        raise Refused(f"it is not a regular expression: {error}", "Write it as Python's `re` takes it.") from None
+        raise PatternError(f"it is not a regular expression: {error}", "Write it as Python's `re` takes it.") from None
     except OverflowError as error:
-        raise Refused(f"it is too large to be read ({error})", "Split it into several patterns.") from None
+        raise PatternError(f"it is too large to be read ({error})", "Split it into several patterns.") from None
     except RecursionError:
         raise _too_deep() from None
     _refuse_after_end(node, last=True)
@@ -73,15 +72,15 @@ def parse(source: str) -> Node:
     return node
 
 
-def _too_deep() -> Refused:
-    return Refused(f"its groups and repeats are nested more than {MAX_DEPTH} deep", "Nest fewer.")
+def _too_deep() -> PatternError:
+    return PatternError(f"its groups and repeats are nested more than {MAX_DEPTH} deep", "Nest fewer.")
 
 
 def _refuse_after_end(node: Node, *, last: bool) -> None:
-    """`$` looks at a last newline without consuming it, which RE2 cannot, except where nothing follows."""
+    """Refuse a `$` before other nodes: `$` tests for a last newline without consuming it, which RE2 cannot do there."""
     match node:
         case At(Place.END_OR_LAST_NEWLINE) if not last:
-            raise Refused(
+            raise PatternError(
                 "something can follow its `$`", r"Write \Z for the end of the text, or (?m) and $ for that of a line."
             )
         case Concatenation(items):
@@ -97,9 +96,9 @@ def _refuse_after_end(node: Node, *, last: bool) -> None:
 
 
 def _refuse_empty_rounds(node: Node) -> None:
-    """Where a round that is empty is tried before others, RE2 and `re` can disagree on where the match ends."""
+    """Refuse repeats that try an empty round before others: RE2 and `re` can disagree on where such a match ends."""
     if isinstance(node, Repeat) and node.most != 1 and min_width(node.item) == 0 and _tries_empty_early(node.item):
-        raise Refused(
+        raise PatternError(
             "it repeats something that can be empty before all else was tried, such as (?:a*|b)+ or (?:a??)+",
             "Let what is repeated need at least one character, such as (?:a|b)+.",
         )
@@ -126,11 +125,11 @@ def _sequence(parsed: Any, flags: int) -> Node:
 
 
 def _literal(_: Any, point: int, flags: int) -> Node:
-    return Chars(_charset(((_words.LITERAL, point),), flags))
+    return Chars(_charset(((_constants.LITERAL, point),), flags))
 
 
 def _not_literal(_: Any, point: int, flags: int) -> Node:
-    return Chars(charset.complement(_charset(((_words.LITERAL, point),), flags)))
+    return Chars(charset.complement(_charset(((_constants.LITERAL, point),), flags)))
 
 
 def _any(_: Any, __: Any, flags: int) -> Node:
@@ -138,15 +137,15 @@ def _any(_: Any, __: Any, flags: int) -> Node:
 
 
 def _class(_: Any, items: list[tuple[Any, Any]], flags: int) -> Node:
-    if items[0][0] is _words.NEGATE:
+    if items[0][0] is _constants.NEGATE:
         return Chars(charset.complement(_charset(tuple(items[1:]), flags)))
     return Chars(_charset(tuple(items), flags))
 
 
 def _at(_: Any, place: Any, flags: int) -> Node:
     by_line = bool(flags & re.MULTILINE)
-    if place in (_words.AT_BOUNDARY, _words.AT_NON_BOUNDARY) and flags & re.ASCII:
-        raise Refused(r"it uses \b or \B under the flag (?a)", r"Leave out (?a), or write the ends as classes.")
+    if place in (_constants.AT_BOUNDARY, _constants.AT_NON_BOUNDARY) and flags & re.ASCII:
+        raise PatternError(r"it uses \b or \B under the flag (?a)", r"Leave out (?a), or write the ends as classes.")
     return At(_PLACES[place, by_line])
 
 
@@ -163,83 +162,83 @@ def _group(_: Any, argument: tuple[Any, int, int, Any], flags: int) -> Node:
 
 def _repeat(operator: Any, argument: tuple[int, Any, Any], flags: int) -> Node:
     least, most, inside = argument
-    unlimited = most is _words.MAXREPEAT
+    unlimited = most is _constants.MAXREPEAT
     if max(least, 0 if unlimited else most) > MAX_REPEAT:
-        raise Refused(
+        raise PatternError(
             f"it repeats something more than {MAX_REPEAT} times", f"Use a count up to {MAX_REPEAT}, or none: {{5,}}."
         )
     if most == 0:
         return Concatenation(())
-    greedy = operator is _words.MAX_REPEAT
+    greedy = operator is _constants.MAX_REPEAT
     return Repeat(_sequence(inside, flags), int(least), None if unlimited else int(most), greedy)
 
 
 def _refuse(operator: Any, _: Any, __: int) -> Node:
     what, remedy = _BACKTRACKING.get(str(operator), (f"`{operator}`", "Write it without."))
-    raise Refused(f"{what} needs backtracking, which cannot run in linear time", remedy)
+    raise PatternError(f"{what} needs backtracking, which cannot run in linear time", remedy)
 
 
 @functools.lru_cache(4096)
 def _charset(items: tuple[tuple[Any, Any], ...], flags: int) -> CharSet:
-    found = charset.union(*(_member(operator, argument, flags) for operator, argument in items))
+    characters = charset.union(*(_member(operator, argument, flags) for operator, argument in items))
     if not flags & re.IGNORECASE:
-        return found
-    characters = f"[{''.join(_source(operator, argument) for operator, argument in items)}]"
-    return charset.in_any_case(found, characters, re.IGNORECASE | (flags & re.ASCII))
+        return characters
+    pattern = f"[{''.join(_source(operator, argument) for operator, argument in items)}]"
+    return charset.in_any_case(characters, pattern, re.IGNORECASE | (flags & re.ASCII))
 
 
 def _member(operator: Any, argument: Any, flags: int) -> CharSet:
-    if operator is _words.CATEGORY:
-        letter, among = _CATEGORIES[argument]
-        found = charset.category(letter, ascii_only=bool(flags & re.ASCII))
-        return found if among else charset.complement(found)
-    return (argument,) if operator is _words.RANGE else ((argument, argument),)
+    if operator is _constants.CATEGORY:
+        letter, is_negated = _CATEGORIES[argument]
+        characters = charset.category(letter, ascii_only=bool(flags & re.ASCII))
+        return charset.complement(characters) if is_negated else characters
+    return (argument,) if operator is _constants.RANGE else ((argument, argument),)
 
 
 def _source(operator: Any, argument: Any) -> str:
-    if operator is _words.CATEGORY:
-        letter, among = _CATEGORIES[argument]
-        return f"\\{letter if among else letter.upper()}"
-    return "-".join(f"\\U{point:08x}" for point in (argument if operator is _words.RANGE else (argument,)))
+    if operator is _constants.CATEGORY:
+        letter, is_negated = _CATEGORIES[argument]
+        return f"\\{letter.upper() if is_negated else letter}"
+    return "-".join(f"\\U{point:08x}" for point in (argument if operator is _constants.RANGE else (argument,)))
 
 
 _READERS: dict[Any, Callable[[Any, Any, int], Node]] = {
-    _words.LITERAL: _literal,
-    _words.NOT_LITERAL: _not_literal,
-    _words.ANY: _any,
-    _words.IN: _class,
-    _words.AT: _at,
-    _words.BRANCH: _branch,
-    _words.SUBPATTERN: _group,
-    _words.MAX_REPEAT: _repeat,
-    _words.MIN_REPEAT: _repeat,
+    _constants.LITERAL: _literal,
+    _constants.NOT_LITERAL: _not_literal,
+    _constants.ANY: _any,
+    _constants.IN: _class,
+    _constants.AT: _at,
+    _constants.BRANCH: _branch,
+    _constants.SUBPATTERN: _group,
+    _constants.MAX_REPEAT: _repeat,
+    _constants.MIN_REPEAT: _repeat,
 }
 
 _PLACES = {
-    (_words.AT_BEGINNING, False): Place.START,
-    (_words.AT_BEGINNING, True): Place.LINE_START,
-    (_words.AT_END, False): Place.END_OR_LAST_NEWLINE,
-    (_words.AT_END, True): Place.LINE_END,
+    (_constants.AT_BEGINNING, False): Place.START,
+    (_constants.AT_BEGINNING, True): Place.LINE_START,
+    (_constants.AT_END, False): Place.END_OR_LAST_NEWLINE,
+    (_constants.AT_END, True): Place.LINE_END,
     **{
         (place, by_line): node
         for by_line in (False, True)
         for place, node in (
-            (_words.AT_BEGINNING_STRING, Place.START),
-            (_words.AT_END_STRING, Place.END),
-            (_words.AT_BOUNDARY, Place.BOUNDARY),
-            (_words.AT_NON_BOUNDARY, Place.NOT_BOUNDARY),
+            (_constants.AT_BEGINNING_STRING, Place.START),
+            (_constants.AT_END_STRING, Place.END),
+            (_constants.AT_BOUNDARY, Place.BOUNDARY),
+            (_constants.AT_NON_BOUNDARY, Place.NOT_BOUNDARY),
         )
     },
 }
 
 
 _CATEGORIES: dict[Any, tuple[str, bool]] = {
-    _words.CATEGORY_WORD: ("w", True),
-    _words.CATEGORY_NOT_WORD: ("w", False),
-    _words.CATEGORY_DIGIT: ("d", True),
-    _words.CATEGORY_NOT_DIGIT: ("d", False),
-    _words.CATEGORY_SPACE: ("s", True),
-    _words.CATEGORY_NOT_SPACE: ("s", False),
+    _constants.CATEGORY_WORD: ("w", False),
+    _constants.CATEGORY_NOT_WORD: ("w", True),
+    _constants.CATEGORY_DIGIT: ("d", False),
+    _constants.CATEGORY_NOT_DIGIT: ("d", True),
+    _constants.CATEGORY_SPACE: ("s", False),
+    _constants.CATEGORY_NOT_SPACE: ("s", True),
 }
 
 _LOOK = "Match the text itself, with what may stand around it as part of the pattern."

@@ -1,57 +1,57 @@
-"""A pattern's tree in RE2's syntax, for texts in one alphabet."""
+r"""RE2 syntax of a pattern's tree, and the two encodings of texts for RE2.
+
+To RE2 only ASCII letters, digits and the underscore are word characters, so its ``\b`` is wrong beside an ``é``. An
+encoding writes texts so that ``\b`` is right, and patterns are written for the same encoding:
+
+- `Plain`, for ASCII texts, leaves every character as it is.
+- `Framed`, for all texts, puts a frame around each word character beyond ASCII: ``é`` becomes ``ZéZZ``. The frame
+  begins and ends with a word character, and RE2's ``\b`` tests for nothing else. ``Z`` itself becomes ``ZªªZZ``, so
+  that every ``Z`` belongs to a frame, and a single one opens it. Every other character stays as it is.
+
+In the framed encoding ``\w`` needs no table of all letters: a framed character is a word character, any other beyond
+ASCII is not.
+"""
 
 from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
 
-from specspan.checks.regex import syntax_tree as charset
-from specspan.checks.regex.syntax_tree import At, Chars, CharSet, Choice, Concatenation, Node, Place, Repeat, min_width
-
-# MERGED alphabet: How characters stand in the bytes that RE2 reads.
-#
-# To RE2 only ASCII letters, digits and the underscore are word characters, so its ``\b`` is wrong beside an ``é``. The
-# alphabet decides how a text is written down so that ``\b`` is right, and a pattern is written in the same alphabet:
-#
-# - `Plain`, for ASCII texts: every character stands for itself.
-# - `Framed`, for all texts: a word character beyond ASCII stands in a frame: ``é`` is ``ZéZZ``. Seen from outside it
-#   begins and ends with a word character, which is all that ``\b`` looks at. A ``Z`` itself is written ``ZªªZZ``, so
-#   every ``Z`` belongs to a frame, and a lone one opens it. Every other character stands for itself.
-#
-# In the framed alphabet ``\w`` needs no table of all letters: what is framed is a word character, what is not is none.
-
+from specspan.checks.regex import charset
+from specspan.checks.regex.charset import CharSet
+from specspan.checks.regex.syntax_tree import At, Chars, Choice, Concatenation, Node, Place, Repeat, min_width
 
 _SIGN = "ª"
 _FRAMED_Z = f"Z{_SIGN}{_SIGN}ZZ"  # two letters, where a letter of the text is framed alone
-_FEW = 24  # letters up to which framing one after the other is quicker than going through the text once
+_FEW = 24  # up to so many letters, replacing one after the other is faster than one `str.translate`
 _ASCII_BYTES = bytes(range(0x80))
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 
 
-class Alphabet(ABC):
-    """A way to write texts and patterns."""
+class Encoding(ABC):
+    """Encoding of texts and patterns for RE2."""
 
     @staticmethod
     @abstractmethod
-    def write(text: str) -> bytes:
-        """A text, as RE2 reads it."""
+    def encode(text: str) -> bytes:
+        """Return a text as RE2 reads it."""
 
     @staticmethod
     @abstractmethod
     def one_of(characters: CharSet, *, first: bool) -> str:
-        """RE2's syntax for one character of a set; ``first`` if a match can begin with it."""
+        """Return RE2's syntax for one character of a set; ``first`` if a match can begin with it."""
 
     @staticmethod
     @abstractmethod
     def length(data: bytes) -> int:
-        """How many code points of the text ``data`` are, a piece of what was written between two characters."""
+        """Return the number of code points of a text that encodes to ``data``."""
 
 
-class Plain(Alphabet):
-    """For ASCII texts."""
+class Plain(Encoding):
+    """Encoding of ASCII texts as they are."""
 
     @staticmethod
-    def write(text: str) -> bytes:
+    def encode(text: str) -> bytes:
         return text.encode("ascii")
 
     @staticmethod
@@ -64,17 +64,17 @@ class Plain(Alphabet):
         return len(data)
 
 
-class Framed(Alphabet):
-    """For all texts, lone surrogates among them."""
+class Framed(Encoding):
+    """Encoding of all texts, also with lone surrogates, by frames around word characters beyond ASCII."""
 
     @staticmethod
-    def write(text: str) -> bytes:
+    def encode(text: str) -> bytes:
         data = text.encode("utf-8", "surrogatepass")
         beyond = data.translate(None, _ASCII_BYTES)
         if len(beyond) * 2 < len(text):
             letters = {letter for letter in set(beyond.decode("utf-8", "ignore")) if letter.isalnum()}
             if len(letters) <= _FEW and _SIGN not in letters:
-                return _with_frames(data, letters)
+                return _frame_letters(data, letters)
         return text.translate(_frames).encode("utf-8", "surrogatepass")
 
     @staticmethod
@@ -84,10 +84,10 @@ class Framed(Alphabet):
         if _is_beyond_ascii(characters):
             bare, letters = charset.difference(bare, _letters()), charset.intersection(characters, _letters())
             if not first:  # then no letter inside a frame can be mistaken for a bare one
-                bare = charset.simplest(bare, _letters())
+                bare = charset.simplify(bare, _letters())
         options = [_FRAMED_Z] if charset.intersection(characters, _Z) else []
         if letters:
-            options.append(f"Z{_class(charset.simplest(letters, _never_framed()))}ZZ")
+            options.append(f"Z{_class(charset.simplify(letters, _never_framed()))}ZZ")
         if bare or not options:
             options.append(_class(bare))
         return options[0] if len(options) == 1 else f"(?:{'|'.join(options)})"
@@ -98,7 +98,7 @@ class Framed(Alphabet):
         return len(data.translate(None, _CONTINUATION_BYTES)) - in_frames
 
 
-def _with_frames(data: bytes, letters: set[str]) -> bytes:
+def _frame_letters(data: bytes, letters: set[str]) -> bytes:
     data = data.replace(b"Z", _FRAMED_Z.encode())
     for letter in letters:
         data = data.replace(letter.encode(), f"Z{letter}ZZ".encode())
@@ -106,17 +106,17 @@ def _with_frames(data: bytes, letters: set[str]) -> bytes:
 
 
 class _Frames(dict[int, str]):
-    """What stands for each code point, as `str.translate` asks for it."""
+    """Table for `str.translate` of each code point in its frame, filled on demand."""
 
     def __missing__(self, point: int) -> str:
         character = chr(point)
         framed = f"Z{character}ZZ" if point > 0x7F and character.isalnum() else character
-        if len(self) < _KEPT:
+        if len(self) < _MAX_FRAMES:
             self[point] = framed
         return framed
 
 
-_KEPT = 20_000
+_MAX_FRAMES = 20_000
 _frames = _Frames({ord("Z"): _FRAMED_Z})
 _Z: CharSet = ((ord("Z"), ord("Z")),)
 
@@ -151,7 +151,7 @@ _PLACES = {
     Place.START: r"\A",
     Place.LINE_START: "(?m:^)",
     Place.END: r"\z",
-    # RE2 cannot look at a newline without consuming it; it is taken off the end of the match by its group.
+    # RE2 cannot test for a newline without consuming it; the group of the newline tells to take it off the match.
     Place.END_OR_LAST_NEWLINE: r"(?:(\n)\z|\z)",
     Place.LINE_END: "(?m:$)",
     Place.BOUNDARY: r"\b",
@@ -159,38 +159,38 @@ _PLACES = {
 }
 
 
-def emit(node: Node, alphabet: type[Alphabet], *, first: bool = True) -> str:
-    """``node`` in RE2's syntax; ``first`` if a match can begin inside it."""
+def emit(node: Node, encoding: type[Encoding], *, first: bool = True) -> str:
+    """Return ``node`` in RE2's syntax; ``first`` if a match can begin inside it."""
     match node:
         case Chars(characters):
-            return alphabet.one_of(characters, first=first)
+            return encoding.one_of(characters, first=first)
         case At(place):
             return _PLACES[place]
         case Choice(options):
-            return f"(?:{'|'.join(emit(option, alphabet, first=first) for option in options)})"
+            return f"(?:{'|'.join(emit(option, encoding, first=first) for option in options)})"
         case Concatenation(items):
-            return _sequence(items, alphabet, first=first)
+            return _sequence(items, encoding, first=first)
         case Repeat():
-            return _repeat(node, alphabet, first=first)
+            return _repeat(node, encoding, first=first)
 
 
-def _sequence(items: tuple[Node, ...], alphabet: type[Alphabet], *, first: bool) -> str:
-    written = []
+def _sequence(items: tuple[Node, ...], encoding: type[Encoding], *, first: bool) -> str:
+    parts = []
     for item in items:
-        written.append(emit(item, alphabet, first=first))
+        parts.append(emit(item, encoding, first=first))
         first = first and min_width(item) == 0
-    return "".join(written)
+    return "".join(parts)
 
 
-def _repeat(node: Repeat, alphabet: type[Alphabet], *, first: bool) -> str:
-    item = emit(node.item, alphabet, first=first)
+def _repeat(node: Repeat, encoding: type[Encoding], *, first: bool) -> str:
+    item = emit(node.item, encoding, first=first)
     if first and node.most != 1 and min_width(node.item) > 0:
-        return _first_and_more(node, item, emit(node.item, alphabet, first=False))
+        return _first_and_more(node, item, emit(node.item, encoding, first=False))
     return f"(?:{item}){_times(node.least, node.most, node.greedy)}"
 
 
 def _first_and_more(node: Repeat, item: str, later: str) -> str:
-    """Only the first round can begin a match: the others are written shorter, where there is a difference."""
+    """Return a repeat whose later rounds, which cannot begin a match, are written in a shorter way."""
     if item == later:
         return f"(?:{item}){_times(node.least, node.most, node.greedy)}"
     more = _times(max(node.least - 1, 0), None if node.most is None else node.most - 1, node.greedy)

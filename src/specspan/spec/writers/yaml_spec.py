@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from specspan.documents.yaml import resolve
+from specspan.documents.yaml import parse_scalar
 from specspan.spec.spec import Spec
 from specspan.spec.spec_json import spec_to_mapping
 
@@ -34,7 +34,7 @@ class _Dumper(_BASE):  # type: ignore[misc]  # PyYAML's stubs do not say which o
 
 
 def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
-    style = None if resolve(text) == text else "'"
+    style = None if parse_scalar(text) == text else "'"
     if "\n" in text:
         style = "|" if _BLOCK.fullmatch(text) else '"'
     return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)

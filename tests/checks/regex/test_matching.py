@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from specspan.checks.regex import matching as many
-from specspan.checks.regex.matching import Many, Program, Wanted, factor, has_gap
+from specspan.checks.regex import matching
+from specspan.checks.regex.matching import PatternSet, Program, SetMember, has_gap, required_part
 from specspan.checks.regex.parser import parse
 from specspan.checks.regex.re2_syntax import Plain
 
@@ -18,9 +18,11 @@ LONG = " ".join(random.Random(1).choices(WORDS[:15], k=20_000)).encode()
 EXPECTED = [*range(15), *range(20, 35)]
 
 
-def look_for(clock_ns: Callable[[], int] = lambda: 0) -> Many:
+def look_for(clock_ns: Callable[[], int] = lambda: 0) -> PatternSet:
     nodes = [parse(source) for source in SOURCES]
-    return Many([Wanted(index, node, Program(node, Plain)) for index, node in enumerate(nodes)], Plain, clock_ns)
+    return PatternSet(
+        [SetMember(index, node, Program(node, Plain)) for index, node in enumerate(nodes)], Plain, clock_ns
+    )
 
 
 def test_hits_are_found_in_one_pass() -> None:
@@ -62,7 +64,7 @@ def test_a_short_text_is_never_probed() -> None:
 
 def test_what_does_not_fit_one_set_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the memory budget there are several passes, with the same result."""
-    monkeypatch.setattr(many, "_SET_MEM_BYTES", 1 << 14)
+    monkeypatch.setattr(matching, "_SET_MEM_BYTES", 1 << 14)
     searched = look_for()
     assert len(searched._passes) > 1
     assert sorted(searched.hits(LONG)) == EXPECTED
@@ -97,7 +99,7 @@ def test_a_set_out_of_memory_is_not_taken_for_no_hit() -> None:
 )
 def test_the_most_telling_part_without_a_gap_is_looked_for(source: str, expected: str | None) -> None:
     """A pattern with a gap is stood for by what must be there in any case; too little is not looked for."""
-    assert factor(parse(source)) == (None if expected is None else parse(expected))
+    assert required_part(parse(source)) == (None if expected is None else parse(expected))
 
 
 @pytest.mark.parametrize(

@@ -25,19 +25,19 @@ def framed(text: str) -> str:
 @given(texts)
 def test_letters_beyond_ascii_stand_in_frames(text: str) -> None:
     """However many there are, and whichever way is taken to write them."""
-    assert Framed.write(text) == framed(text).encode("utf-8", "surrogatepass")
+    assert Framed.encode(text) == framed(text).encode("utf-8", "surrogatepass")
 
 
 @given(texts)
 def test_what_is_written_is_as_long_as_the_text(text: str) -> None:
     """Code points are counted, frames are not."""
-    assert Framed.length(Framed.write(text)) == len(text)
+    assert Framed.length(Framed.encode(text)) == len(text)
 
 
 @given(texts)
 def test_what_is_written_can_be_read_again(text: str) -> None:
     """No two texts are written alike."""
-    written = Framed.write(text).decode("utf-8", "surrogatepass")
+    written = Framed.encode(text).decode("utf-8", "surrogatepass")
     assert re.sub("Z(?:(ªª)|(.))ZZ", lambda frame: "Z" if frame[1] else frame[2], written) == text
 
 
@@ -45,6 +45,6 @@ def test_what_is_written_can_be_read_again(text: str) -> None:
 def test_a_frame_begins_and_ends_with_what_re2_takes_for_a_letter(text: str) -> None:
     r"""So RE2's `\b` stands where Python's does."""
     ends = {match.start() for match in re.finditer(r"\b", text)}
-    written = Framed.write(text)
-    places = {len(Framed.write(text[:i])) for i in range(len(text) + 1)}
+    written = Framed.encode(text)
+    places = {len(Framed.encode(text[:i])) for i in range(len(text) + 1)}
     assert {Framed.length(written[:i]) for i in places if re.search(rb"\A.{%d}\b" % i, written, re.DOTALL)} == ends

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scopes import scopes
 
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
-from specspan.scope.text import as_json, canonical, digest, of_json
+from specspan.scope.text import canonical_json, digest, scope_from_json, scope_to_json
 
 WHOLE = ScopeOfAutonomy(
     ("search", "refund"),
@@ -26,8 +26,8 @@ WHOLE = ScopeOfAutonomy(
 
 def test_it_is_written_compactly() -> None:
     """What bounds nothing takes no room."""
-    assert canonical(as_json(ScopeOfAutonomy())) == "{}"
-    assert as_json(WHOLE) == {
+    assert canonical_json(scope_to_json(ScopeOfAutonomy())) == "{}"
+    assert scope_to_json(WHOLE) == {
         "tools": ["refund", "search"],
         "limits": {"refund": {"amount": {"max": 50, "min": 0.5}, "force": {"forbidden": True}}},
         "deadline_us": 1798761600123456,
@@ -39,7 +39,7 @@ def test_it_is_written_compactly() -> None:
 @given(scopes)
 def test_a_round_trip_loses_nothing(scope: ScopeOfAutonomy) -> None:
     """What is read is what was written."""
-    assert of_json(json.loads(canonical(as_json(scope)))) == scope
+    assert scope_from_json(json.loads(canonical_json(scope_to_json(scope)))) == scope
 
 
 def test_a_digest_tells_scopes_apart() -> None:
@@ -78,7 +78,7 @@ def test_a_digest_tells_scopes_apart() -> None:
 def test_what_is_not_understood_is_refused(written: Any) -> None:
     """A bound that cannot be read cannot be kept: nothing is made of the rest."""
     with pytest.raises(ValueError):
-        of_json(written)
+        scope_from_json(written)
 
 
 json_values = st.recursive(
@@ -91,7 +91,7 @@ json_values = st.recursive(
 def test_anything_is_read_or_refused(written: Any) -> None:
     """Whatever arrives, it is a scope or a ValueError."""
     try:
-        read = of_json(written)
+        read = scope_from_json(written)
     except ValueError:
         return
     assert isinstance(read, ScopeOfAutonomy)

@@ -1,4 +1,4 @@
-"""Narrowing: what two scopes allow together, whoever narrowed first."""
+"""Intersection of two scopes, the same in either order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from scopes import allows, scopes, tool_calls
 
 from specspan.call import ToolCall
-from specspan.scope.narrowing import narrow
+from specspan.scope.narrowing import intersect_scopes
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy
 
 EARLY, LATE = datetime(2027, 1, 1, tzinfo=timezone.utc), datetime(2028, 1, 1, tzinfo=timezone.utc)
@@ -25,20 +25,25 @@ def binding(scope: ScopeOfAutonomy) -> ScopeOfAutonomy:
 @given(scopes, scopes, tool_calls)
 def test_both_must_allow_it(one: ScopeOfAutonomy, other: ScopeOfAutonomy, tool: ToolCall) -> None:
     """A tool call is within both together exactly when it is within each: never wider, and no narrower than need be."""
-    assert allows(narrow(one, other), tool) == (allows(one, tool) and allows(other, tool))
+    assert allows(intersect_scopes(one, other), tool) == (allows(one, tool) and allows(other, tool))
 
 
 @given(scopes, scopes, scopes)
 def test_order_does_not_matter(one: ScopeOfAutonomy, two: ScopeOfAutonomy, three: ScopeOfAutonomy) -> None:
     """It is commutative and associative on all that binds, and associative on the rest."""
-    assert binding(narrow(one, two)) == binding(narrow(two, one))
-    assert narrow(narrow(one, two), three) == narrow(one, narrow(two, three))
+    assert binding(intersect_scopes(one, two)) == binding(intersect_scopes(two, one))
+    assert intersect_scopes(intersect_scopes(one, two), three) == intersect_scopes(one, intersect_scopes(two, three))
 
 
 @given(scopes)
 def test_nothing_is_lost_by_itself(scope: ScopeOfAutonomy) -> None:
     """Narrowed by itself, or by a scope that bounds nothing, a scope is the same."""
-    assert narrow(scope, scope) == narrow(scope, ScopeOfAutonomy()) == narrow(ScopeOfAutonomy(), scope) == scope
+    assert (
+        intersect_scopes(scope, scope)
+        == intersect_scopes(scope, ScopeOfAutonomy())
+        == intersect_scopes(ScopeOfAutonomy(), scope)
+        == scope
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_nothing_is_lost_by_itself(scope: ScopeOfAutonomy) -> None:
 )
 def test_the_tightest_holds(one: ScopeOfAutonomy, other: ScopeOfAutonomy, both: ScopeOfAutonomy) -> None:
     """The earliest deadline, the lowest limits; of two currencies nothing; details of who spoke first."""
-    assert narrow(one, other) == both
+    assert intersect_scopes(one, other) == both
 
 
 def test_what_is_both_wanted_and_forbidden_cannot_be() -> None:
@@ -75,4 +80,4 @@ def test_what_is_both_wanted_and_forbidden_cannot_be() -> None:
     calls = [ToolCall("t", {}), ToolCall("t", {"x": 1}), ToolCall("t", {"x": None})]
     assert [allows(wanted, call) for call in calls] == [False, True, True]
     assert [allows(forbidden, call) for call in calls] == [True, False, False]
-    assert not any(allows(narrow(wanted, forbidden), call) for call in calls)
+    assert not any(allows(intersect_scopes(wanted, forbidden), call) for call in calls)
