@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 from specspan.bridges.attribute_values import as_mapping, as_strings, first_str, is_any_true, parse_json, read_usage
 from specspan.bridges.dialect import Attributes, Event, RecordedSpan
-from specspan.bridges.messages import read_message, read_messages, read_parts
 from specspan.bridges.recorded_content import NOT_RECORDED, ContentReader, content_gaps, finish_reasons
+from specspan.bridges.recorded_messages import read_message, read_messages, read_parts
 from specspan.call import Message, ModelCall, Request, Response
 from specspan.record import conventions
 from specspan.record import foreign_conventions as names

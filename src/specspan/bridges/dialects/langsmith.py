@@ -10,8 +10,8 @@ from dataclasses import replace
 from specspan.bridges.attribute_values import as_mapping, first_str, read_usage
 from specspan.bridges.call_reader import ATTRIBUTE_READERS, read_call, read_tools
 from specspan.bridges.dialect import Attributes, Dialect, RecordedSpan
-from specspan.bridges.messages import read_input, read_output
 from specspan.bridges.recorded_content import ContentReader
+from specspan.bridges.recorded_messages import read_input, read_output
 from specspan.call import NOT_COUNTED, Message, ModelCall, Usage
 from specspan.record import conventions
 from specspan.record import foreign_conventions as names

@@ -10,8 +10,8 @@ from __future__ import annotations
 from specspan.bridges.attribute_values import as_mapping, first_str, is_any_true
 from specspan.bridges.call_reader import ATTRIBUTE_READERS, EVENTS_ATTRIBUTE_READERS, read_call
 from specspan.bridges.dialect import Dialect, RecordedSpan, response_id
-from specspan.bridges.messages import read_input, read_output
 from specspan.bridges.recorded_content import ContentReader
+from specspan.bridges.recorded_messages import read_input, read_output
 from specspan.call import Message, ModelCall
 from specspan.record import conventions
 from specspan.record import foreign_conventions as names

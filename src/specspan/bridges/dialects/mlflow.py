@@ -7,7 +7,7 @@ Source: https://mlflow.org/docs/latest/genai/tracing/opentelemetry/
 
 from __future__ import annotations
 
-from specspan.bridges import messages as bodies
+from specspan.bridges import recorded_messages as bodies
 from specspan.bridges.attribute_values import as_mapping, first_str, parse_json, read_usage
 from specspan.bridges.call_reader import read_tools
 from specspan.bridges.dialect import Attributes, Dialect, RecordedSpan

@@ -11,8 +11,8 @@ from typing import Any
 from specspan.bridges.attribute_values import first_str, item_prefixes, parse_json
 from specspan.bridges.call_reader import ATTRIBUTE_READERS, MessageReader, read_call
 from specspan.bridges.dialect import Attributes, Dialect, RecordedSpan
-from specspan.bridges.messages import read_message
 from specspan.bridges.recorded_content import ContentReader
+from specspan.bridges.recorded_messages import read_message
 from specspan.call import Message, ModelCall
 from specspan.record import foreign_conventions as names
 
