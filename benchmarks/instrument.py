@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
 from specspan.instrument.decorators import observe
-from specspan.instrument.pipeline import Pipeline, activate
+from specspan.instrument.gate import Pipeline, activate
 from specspan.instrument.providers.openai import ADAPTERS
 from specspan.instrument.wrapper import wrap_client_method
 from specspan.record.recorder import Recorder

@@ -22,7 +22,7 @@ from specspan.call import ModelCall
 from specspan.checks.check import TextAt
 from specspan.decision import Mode
 from specspan.errors import ConfigurationError
-from specspan.instrument.pipeline import active
+from specspan.instrument.gate import active
 from specspan.scope.scope import ScopeOfAutonomy
 
 

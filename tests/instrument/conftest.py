@@ -12,8 +12,8 @@ from generated_words import Words
 from openai_responses import Respond, respond_async, respond_sync
 from openai_wire import Ask, ask_async, ask_sync
 
+from specspan.instrument.gate import Pipeline, activate
 from specspan.instrument.install import instrument, uninstrument
-from specspan.instrument.pipeline import Pipeline, activate
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Content, Settings
 

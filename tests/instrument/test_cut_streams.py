@@ -11,8 +11,8 @@ from specspan.call import Message, Request, Response, Text
 from specspan.decision import Action
 from specspan.engine.waiting import run_sync
 from specspan.instrument.adapter import Adapter, Invocation, Streaming
+from specspan.instrument.gate import active
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.pipeline import active
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
 from specspan.instrument.streamed_call import StreamedCall
 from specspan.testing.memory import recorded

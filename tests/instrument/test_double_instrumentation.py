@@ -13,8 +13,8 @@ from policies import bound, pattern, policy
 
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.engine import Engine
+from specspan.instrument.gate import Pipeline, activate
 from specspan.instrument.install import instrument, uninstrument
-from specspan.instrument.pipeline import Pipeline, activate
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 

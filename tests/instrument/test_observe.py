@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.instrument.decorators import observe
-from specspan.instrument.pipeline import activate
+from specspan.instrument.gate import activate
 
 setting: ContextVar[str] = ContextVar("setting", default="outside")
 

@@ -19,7 +19,7 @@ from specspan.call import CallContext
 from specspan.errors import ConfigurationError
 from specspan.instrument import scope_propagation
 from specspan.instrument.context import context, current_context, spend
-from specspan.instrument.pipeline import activate
+from specspan.instrument.gate import activate
 from specspan.instrument.scope_propagation import BAGGAGE_ENTRY, MAX_BAGGAGE_BYTES, ScopeKeys, encode_token
 from specspan.scope.narrowing import Standing, Trust
 from specspan.scope.scope import ArgumentLimit, Cost, ScopeOfAutonomy

@@ -16,7 +16,7 @@ from policies import bound, pattern, policy, says
 import specspan
 from specspan.checks.registry import kinds
 from specspan.decision import Action, Mode, Outcome, Stage
-from specspan.instrument.pipeline import Pipeline, activate
+from specspan.instrument.gate import Pipeline, activate
 from specspan.policy.policy import Policy
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings

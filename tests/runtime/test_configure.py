@@ -20,7 +20,7 @@ from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.decision import Mode
 from specspan.engine.waiting import run_sync
 from specspan.errors import ConfigurationError, MissingDependency, PolicyError
-from specspan.instrument.pipeline import Pipeline, active
+from specspan.instrument.gate import Pipeline, active
 from specspan.record.call_end import Ending, EndKind, Timing
 from specspan_exporter_sqlite import Reader
 

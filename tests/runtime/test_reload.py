@@ -24,7 +24,7 @@ from specspan.decision import Decision, Mode
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
 from specspan.errors import ConfigurationError
-from specspan.instrument.pipeline import active
+from specspan.instrument.gate import active
 from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
 from specspan.record.policy_reloads import PolicyReloadMetrics

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import specspan
-from specspan.instrument.pipeline import active
+from specspan.instrument.gate import active
 from specspan.testing import FakeClock, FakeDecisionIds, MemoryDecisions, recorded
 
 SPEC = "# Manners {#manners}\n\n## Be kind {#be_kind authority=user}\n\nSay nothing rude.\n"

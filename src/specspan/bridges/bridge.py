@@ -33,7 +33,7 @@ from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
 from specspan.instrument.coexistence import active_call_in, is_claimed, is_model_call, measuring_scope, shared_metrics
 from specspan.instrument.context import current_context, current_overrides
-from specspan.instrument.pipeline import Pipeline, active
+from specspan.instrument.gate import Pipeline, active
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord, EndKind, Timing
 from specspan.record.conventions import DECISION_ID, ERROR_TYPE, INSTRUMENTATION_NAME, OTHER

@@ -18,9 +18,8 @@ from specspan.engine.waiting import Steps, run_async, run_sync
 from specspan.instrument.block_base import Block, BlockUse, Function
 from specspan.instrument.context import restore
 from specspan.instrument.decided_span import DecidedSpan
-from specspan.instrument.gate import pipeline_for_call
+from specspan.instrument.gate import Pipeline, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
-from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.work_span import WorkBlock
 from specspan.record import conventions as names
 from specspan.record.attributes import safe_text, span_name

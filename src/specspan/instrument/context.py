@@ -20,7 +20,7 @@ from specspan._support.guard import guard
 from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
 from specspan.instrument.block_base import Block, BlockUse
-from specspan.instrument.pipeline import active
+from specspan.instrument.gate import active
 from specspan.instrument.scope_propagation import (
     BAGGAGE_KEY,
     combine_scopes,

@@ -23,9 +23,8 @@ from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.coexistence import ActiveCall, claim_enclosing_span, context_during
 from specspan.instrument.context import current_context, current_overrides
+from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import ending_of
-from specspan.instrument.pipeline import Pipeline
-from specspan.instrument.work_span import once_flag
 from specspan.record.call_end import Ending, EndKind, Timing
 
 
@@ -34,8 +33,8 @@ class DecidedSpan:
 
     __slots__ = (
         "_active_call",
+        "_ends",
         "_failure",
-        "_first",
         "_recorder",
         "asks",
         "call",
@@ -64,7 +63,7 @@ class DecidedSpan:
             package: the package of the client that makes the call; None for a tool's run.
             gateway: True where calls of other clients are part of this call.
         """
-        self._first = once_flag()
+        self._ends = iter((True,))  # stepping an iterator is atomic
         self._recorder = pipeline.recorder
         self._failure = PROCEED  # the ruling on a failure before the input stage
         self.evaluation: Evaluation | None = None
@@ -176,7 +175,7 @@ class DecidedSpan:
 
     def end(self, ending: Ending) -> None:
         """Decide, record and end the span; only the first ending counts."""
-        if not self._first():
+        if not next(self._ends, False):
             return
         self.ended = True
         duration_s = time.perf_counter() - self.started_s

@@ -16,9 +16,9 @@ from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.block_base import Function, decorate, plain_function
 from specspan.instrument.dispatch import dispatch, is_generator_function
+from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import GeneratorBody, drive, name_after, start_async_generator
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.stream_proxies import pull, pull_async
 from specspan.instrument.streamed_call import StreamedCall
 from specspan.instrument.work_span import WorkBlock

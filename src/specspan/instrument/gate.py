@@ -1,15 +1,41 @@
-"""Gate into a call: the one place that knows which calls are left alone."""
+"""Gate into a call: the pipeline in force, and the one place that knows which calls are left alone."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from opentelemetry import context as otel_context
 
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.call import ToolCall
+from specspan.engine.engine import Engine
 from specspan.instrument.coexistence import ActiveCall, active_call_in
-from specspan.instrument.pipeline import Pipeline, active
+from specspan.record.recorder import Recorder
 
 _SUPPRESSED = (SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Recorder of calls, and the engine that decides them."""
+
+    recorder: Recorder
+    engine: Engine | None = None
+    """None: spans without decisions."""
+
+
+_active: Pipeline | None = None  # until `specspan.configure`
+
+
+def active() -> Pipeline | None:
+    """Return the pipeline in force; None, and every wrapper passes straight through, until one is activated."""
+    return _active
+
+
+def activate(pipeline: Pipeline | None) -> None:
+    """Put ``pipeline`` in force for calls that start from now on."""
+    global _active
+    _active = pipeline
 
 
 def pipeline_for_call(*, package: str | None = None, tool: ToolCall | None = None) -> Pipeline | None:

@@ -17,8 +17,8 @@ from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL
 from specspan.engine.waiting import Steps
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.decided_span import DecidedSpan
+from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import COMPLETED
-from specspan.instrument.pipeline import Pipeline
 
 
 class LiveCall(DecidedSpan):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from types import TracebackType
 
 from opentelemetry import context as otel_context
@@ -20,18 +19,13 @@ from specspan.record.call_end import Ending
 from specspan.record.recorder import Recorder
 
 
-def once_flag() -> Callable[[], bool]:
-    """Return a function that returns True the first time it is called, on whichever thread that is."""
-    return partial(next, iter((True,)), False)  # noqa: FBT003 - stepping an iterator is atomic
-
-
 class WorkSpan(BlockUse):
     """Span of one piece of work: current inside, and ended exactly once."""
 
-    __slots__ = ("_attributes", "_first", "_name", "_recorder", "_span", "_token")
+    __slots__ = ("_attributes", "_ends", "_name", "_recorder", "_span", "_token")
 
     def __init__(self, recorder: Recorder, name: str, attributes: Mapping[str, Attribute]) -> None:
-        self._first = once_flag()
+        self._ends = iter((True,))  # stepping an iterator is atomic
         self._recorder = recorder
         self._name = name
         self._attributes = attributes
@@ -58,7 +52,7 @@ class WorkSpan(BlockUse):
 
     def end(self, ending: Ending) -> None:
         """End the span; only the first ending counts."""
-        if self._first():
+        if next(self._ends, False):
             with guard("instrument.end_work"):
                 self._recorder.end_work(self._span, ending)
 

@@ -19,10 +19,9 @@ from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.block_base import Function, Wrapper
 from specspan.instrument.context import restore
 from specspan.instrument.dispatch import dispatch
-from specspan.instrument.gate import pipeline_for_call
+from specspan.instrument.gate import Pipeline, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.pipeline import Pipeline
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
 from specspan.instrument.streamed_call import StreamedCall

@@ -22,7 +22,7 @@ from specspan.engine.engine import Engine
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.context import OverrideBlock, context
-from specspan.instrument.pipeline import Pipeline
+from specspan.instrument.gate import Pipeline
 from specspan.instrument.wrapper import run_call
 from specspan.policy.policy import Policy
 from specspan.policy_tests.case import Conversation, build_response

@@ -63,6 +63,7 @@ class Recorder:
             decision_exporters: where decision records go; they are shut down with the recorder.
         """
         self._settings = settings if settings is not None else Settings.from_env()
+        self._is_content_on_spans = self._settings.content.on_spans
         self._tracer = trace.get_tracer(
             conventions.INSTRUMENTATION_NAME, __version__, tracer_provider, conventions.SCHEMA_URL
         )
@@ -235,7 +236,7 @@ class Recorder:
         end_attributes = attributes.at_end(
             record.call.response, decision, record.kind, record.error_type, record.timing
         )
-        if self._settings.content.on_spans:
+        if self._is_content_on_spans:
             end_attributes = _content_attributes(record.call) | end_attributes
         if decision is not None:
             self._add_events(span, decision, end_attributes)
@@ -255,7 +256,7 @@ class Recorder:
     def _add_events(self, span: Span, decision: Decision, span_attributes: attributes.Attributes) -> None:
         findings = attributes.findings_for_events(decision, self._settings.finding_events)
         for finding in findings[: attributes.MAX_EVENTS]:
-            values = attributes.finding_attributes(finding, with_explanation=self._settings.content.on_spans)
+            values = attributes.finding_attributes(finding, with_explanation=self._is_content_on_spans)
             span.add_event(conventions.EVENT_FINDING, values | {conventions.DECISION_ID: decision.id})
         dropped = len(findings) - attributes.MAX_EVENTS
         if dropped > 0:
@@ -273,7 +274,7 @@ class Recorder:
 
     def _description(self, error_type: str, error: BaseException | None) -> str:
         """Return the status description: without content only the error's name, as its message may quote a prompt."""
-        if error is None or not self._settings.content.on_spans:
+        if error is None or not self._is_content_on_spans:
             return error_type
         try:
             return f"{error_type}: {attributes.safe_text(str(error))}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from specspan._support import process
 from specspan._support.guard import guard
 from specspan.engine.engine import Engine
-from specspan.instrument.pipeline import Pipeline, activate
+from specspan.instrument.gate import Pipeline, activate
 from specspan.record.recorder import Recorder
 from specspan.runtime.reload import PollingThread
 

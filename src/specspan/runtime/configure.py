@@ -18,7 +18,7 @@ from specspan._support.guard import guard
 from specspan.decision import Mode
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError, Problem
-from specspan.instrument.pipeline import Pipeline
+from specspan.instrument.gate import Pipeline
 from specspan.policy.policy import Policy
 from specspan.record.export import DecisionExporter
 from specspan.record.recorder import Recorder

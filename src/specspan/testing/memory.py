@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from specspan.decision import Mode
 from specspan.engine.engine import Engine
-from specspan.instrument.pipeline import Pipeline, activate, active
+from specspan.instrument.gate import Pipeline, activate, active
 from specspan.policy.policy import Policy
 from specspan.record.recorder import Recorder
 from specspan.runtime.configure import resolve_policy

@@ -25,7 +25,7 @@ from tool_scopes import SEARCH, rules
 import specspan
 from specspan.decision import Action, Mode
 from specspan.engine.engine import Engine
-from specspan.instrument.pipeline import Pipeline, activate
+from specspan.instrument.gate import Pipeline, activate
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 from specspan.testing import recorded

@@ -17,8 +17,8 @@ from specspan._support import drop_counts
 from specspan.decision import Action, Mode, Stage
 from specspan.engine.engine import Engine
 from specspan.errors import Blocked
+from specspan.instrument.gate import Pipeline, activate
 from specspan.instrument.install import instrument, uninstrument
-from specspan.instrument.pipeline import Pipeline, activate
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 

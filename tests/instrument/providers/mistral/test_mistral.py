@@ -24,8 +24,8 @@ from specspan._support import drop_counts
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
+from specspan.instrument.gate import Pipeline, activate
 from specspan.instrument.patches import find_method
-from specspan.instrument.pipeline import Pipeline, activate
 from specspan.instrument.providers.mistral import chat as mistral
 from specspan.record.recorder import Recorder
 from specspan.testing.memory import recorded

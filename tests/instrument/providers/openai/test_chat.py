@@ -29,7 +29,7 @@ from specspan.call import (
 )
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.formats.openai_chat import read_message
-from specspan.instrument.pipeline import activate
+from specspan.instrument.gate import activate
 from specspan.instrument.providers import openai as provider
 from specspan.testing.memory import recorded
 
