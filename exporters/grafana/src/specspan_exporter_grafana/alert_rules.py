@@ -20,39 +20,39 @@ from specspan_exporter_prometheus.alerts import Alert
 from specspan_exporter_prometheus.clauses import clause_alerts
 from specspan_exporter_prometheus.health import health_alerts
 from specspan_exporter_prometheus.links import Links
-from specspan_exporter_prometheus.recording import as_counted
+from specspan_exporter_prometheus.recording import count_anew
 from specspan_exporter_prometheus.windows import Pace
 
 ALERT_LABEL: Final = "specspan_alert"
-"""The label that has the alert's name: in Grafana ``alertname`` is the title of a rule, which names its clause, too."""
+"""Label of the alert's name: in Grafana ``alertname`` is the title of a rule, which names its clause, too."""
 
 _QUERY, _CONDITION = "A", "B"
 _EXPRESSIONS = "__expr__"
-_LOOKED_BACK_S = 600
-_OF_THE_GROUP = {"orgID", "folderUID", "ruleGroup"}
-"""What Grafana's API says of each rule, and a provisioned file of their group."""
-_OFTEN, _SELDOM = "30s", "2m"
+_LOOKBACK_S = 600
+_GROUP_KEYS = {"orgID", "folderUID", "ruleGroup"}
+"""Keys that Grafana's API gives to each rule, and a provisioned file to their group."""
+_PAGE_INTERVAL, _TICKET_INTERVAL = "30s", "2m"
 
 
 def alert_rules_of(
     policy: Policy, links: Links | None = None, naming: Naming | None = None, *, prometheus_uid: str | None = None
 ) -> dict[str, Any]:
-    """Groups of alert rules, as Grafana's provisioning reads them.
+    """Return groups of alert rules, as Grafana's provisioning reads them.
 
     Args:
-        policy: which clauses have objectives or are critical.
-        links: where runbooks and traces are.
-        naming: what uids begin with; the folder's title.
-        prometheus_uid: the data source asked; by default the one that `provisioning_of` names.
+        policy: the clauses, with their objectives and severities.
+        links: addresses of runbooks and traces.
+        naming: the start of uids, and the folder's title.
+        prometheus_uid: the data source that is queried; by default the one that `provisioning_of` names.
     """
     links, naming = links or Links(), naming or Naming()
     uid = prometheus_uid or naming.uid("prometheus")
-    about_clauses = list(clause_alerts(policy, links, Pace(), as_counted))
+    alerts_of_clauses = list(clause_alerts(policy, links, Pace(), count_anew))
     groups = {
-        ("clauses", _OFTEN): [each for each in about_clauses if each.labels["urgency"] == "page"],
-        # windows of days change slowly and are dear to read
-        ("clauses-tickets", _SELDOM): [each for each in about_clauses if each.labels["urgency"] != "page"],
-        ("health", _OFTEN): list(health_alerts(links, Pace())),
+        ("clauses", _PAGE_INTERVAL): [each for each in alerts_of_clauses if each.labels["urgency"] == "page"],
+        # windows of days change slowly and are expensive to read
+        ("clauses-tickets", _TICKET_INTERVAL): [each for each in alerts_of_clauses if each.labels["urgency"] != "page"],
+        ("health", _PAGE_INTERVAL): list(health_alerts(links, Pace())),
     }
     return {
         "apiVersion": 1,
@@ -74,21 +74,24 @@ def _rules(alerts: Iterable[Alert], naming: Naming, prometheus_uid: str) -> Iter
     for alert in alerts:
         clause = () if "spec" not in alert.labels else (alert.labels["clause"],)
         built = (
-            alerting.Rule(_escaped(naming.title(alert.name, *clause)))
+            alerting.Rule(_escape_dollars(naming.title(alert.name, *clause)))
             .uid(naming.uid(alert.name, *clause))
             .condition(_CONDITION)
             .with_query(_query(alert.expr, prometheus_uid))
-            .with_query(_any_value())
-            .for_val(alert.held or "0s")
+            .with_query(_is_present())
+            .for_val(alert.duration or "0s")
             .no_data_state("OK")  # no series above a threshold is what a quiet service looks like
             .exec_err_state("Error")
             .labels(
-                {name: _escaped(_template(text)) for name, text in {**alert.labels, ALERT_LABEL: alert.name}.items()}
+                {
+                    name: _escape_dollars(_template(text))
+                    for name, text in {**alert.labels, ALERT_LABEL: alert.name}.items()
+                }
             )
-            .annotations({name: _braced(_template(text)) for name, text in _annotations(alert).items()})
+            .annotations({name: _escape_braces(_template(text)) for name, text in _annotations(alert).items()})
         )
         rule = json.loads(json.dumps(built.build(), cls=JSONEncoder))
-        yield {key: value for key, value in rule.items() if key not in _OF_THE_GROUP}
+        yield {key: value for key, value in rule.items() if key not in _GROUP_KEYS}
 
 
 def _annotations(alert: Alert) -> dict[str, str]:
@@ -98,11 +101,11 @@ def _annotations(alert: Alert) -> dict[str, str]:
 def _query(promql: str, prometheus_uid: str) -> alerting.Query:
     source = DataSourceRef(type_val="prometheus", uid=prometheus_uid)
     model = prometheus.Dataquery().ref_id(_QUERY).datasource(source).expr(promql).instant()
-    return _asked(_QUERY, prometheus_uid, model)
+    return _query_of(_QUERY, prometheus_uid, model)
 
 
-def _any_value() -> alerting.Query:
-    """Whether the query found anything: what it finds is above the alert's threshold, and above 0."""
+def _is_present() -> alerting.Query:
+    """Return the condition that the query has a result, which is above the alert's threshold and so above 0."""
     above = expr.ExprTypeThresholdConditionsEvaluator().type("gt").params([0])
     condition = expr.ExprTypeThresholdConditions().evaluator(above)
     model = (
@@ -112,25 +115,25 @@ def _any_value() -> alerting.Query:
         .expression(_QUERY)
         .conditions([condition])
     )
-    return _asked(_CONDITION, _EXPRESSIONS, model)
+    return _query_of(_CONDITION, _EXPRESSIONS, model)
 
 
-def _asked(ref: str, source_uid: str, model: Builder[Dataquery]) -> alerting.Query:
-    looked_back = RelativeTimeRange(from_val=_LOOKED_BACK_S, to=0)
-    query: alerting.Query = alerting.Query(ref).datasource_uid(source_uid).model(model).relative_time_range(looked_back)
+def _query_of(ref: str, source_uid: str, model: Builder[Dataquery]) -> alerting.Query:
+    time_range = RelativeTimeRange(from_val=_LOOKBACK_S, to=0)
+    query: alerting.Query = alerting.Query(ref).datasource_uid(source_uid).model(model).relative_time_range(time_range)
     return query
 
 
 def _template(text: str) -> str:
-    """A template of Prometheus' as one of Grafana's, where ``$value`` is the text of all values."""
+    """Return a template of Prometheus as one of Grafana, where ``$value`` is the text of all values."""
     return re.sub(r"\{\{ \$value\b", f"{{{{ $values.{_QUERY}.Value", text)
 
 
-def _escaped(text: str) -> str:
-    """Text in which Grafana's provisioning puts the values of environment variables, unless ``$`` stands twice."""
+def _escape_dollars(text: str) -> str:
+    """Return a text with ``$`` twice: Grafana's provisioning replaces a single one and a name by a variable."""
     return text.replace("$", "$$")
 
 
-def _braced(text: str) -> str:
-    """Text in which it does so for ``${name}`` alone: the annotations of a rule."""
+def _escape_braces(text: str) -> str:
+    """Return the text of an annotation, in which provisioning replaces ``${name}`` alone."""
     return text.replace("${", '{{ "$" }}{')

@@ -1,4 +1,4 @@
-"""The page of one clause: how often it is violated, what is left of its error budget, and the traces that show it."""
+"""Dashboard of one clause: its violations, the rest of its error budget, and the traces that show it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from datetime import timedelta
 from specspan.decision import Outcome
 from specspan.policy.policy import ClausePolicy, Objective, Policy
 from specspan.record import conventions
-from specspan_exporter_grafana.pages import CLAUSES, Page, latest, log_records
-from specspan_exporter_grafana.panels import PERCENT, WHOLE, Kind, Panel, stat_of
+from specspan_exporter_grafana.pages import CLAUSES, Page, latest_traces, log_records
+from specspan_exporter_grafana.panels import PERCENT, WHOLE, Kind, Panel, stat_panel
 from specspan_exporter_grafana.promql import ASSESSED, RANGE, RATE, STEP, findings, share
-from specspan_exporter_grafana.queries import Prom, named
+from specspan_exporter_grafana.queries import Prom, legend_of
 from specspan_exporter_prometheus import promql
 from specspan_exporter_prometheus.clauses import spec_of, thresholds
-from specspan_exporter_prometheus.promql import grown
-from specspan_exporter_prometheus.windows import HOUR_S, Pace, name_of
+from specspan_exporter_prometheus.promql import increase_over
+from specspan_exporter_prometheus.windows import HOUR_S, Pace, window_name
 
 _MAX_TEXT = 2_000
 
 
 def clause_page(policy: Policy, name: str, bound: ClausePolicy, logs: bool) -> Page:
-    """The page of a clause that has checks."""
+    """Return the page of a clause that has checks."""
     violated = str(Outcome.VIOLATED)
     rows = [("The clause", (_text(policy, name, bound), *_now(name))), ("Violations", _violations(name))]
     if bound.objective is not None and bound.objective.target < 1:
         rows.append(("Error budget", _budget(name, bound.objective)))
     rows.append(("What was found", (_table(name),)))
-    rows.append(("Latest violations", latest("Violations", ((conventions.CLAUSE_PREFIX + name, violated),))))
+    rows.append(("Latest violations", latest_traces("Violations", ((conventions.CLAUSE_PREFIX + name, violated),))))
     if logs:
         attributes = ((conventions.FINDING_CLAUSE, name), (conventions.FINDING_OUTCOME, violated))
         rows.append(log_records("Violations", attributes))
@@ -35,8 +35,8 @@ def clause_page(policy: Policy, name: str, bound: ClausePolicy, logs: bool) -> P
 
 def _text(policy: Policy, name: str, bound: ClausePolicy) -> Panel:
     spec = spec_of(policy, name)
-    said = bound.clause.text
-    shown = said if len(said) <= _MAX_TEXT else said[:_MAX_TEXT] + " …"
+    text = bound.clause.text
+    shown = text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + " …"
     objective = (
         "none"
         if bound.objective is None
@@ -60,13 +60,13 @@ def _assessed(name: str) -> str:
 
 def _now(name: str) -> tuple[Panel, ...]:
     return (
-        stat_of("Violations", "Within the time range.", Prom(grown(_violated(name), RANGE), instant=True)),
-        stat_of(
+        stat_panel("Violations", "Within the time range.", Prom(increase_over(_violated(name), RANGE), instant=True)),
+        stat_panel(
             "Assessed",
             "Calls on which it was found complied or violated.",
-            Prom(grown(_assessed(name), RANGE), instant=True),
+            Prom(increase_over(_assessed(name), RANGE), instant=True),
         ),
-        stat_of(
+        stat_panel(
             "Violated share",
             "Of the calls it was assessed on.",
             Prom(share(_violated(name), _assessed(name), RANGE), instant=True),
@@ -76,20 +76,20 @@ def _now(name: str) -> tuple[Panel, ...]:
 
 
 def _violations(name: str) -> tuple[Panel, ...]:
-    outcomes = grown(findings(clause=name), STEP, by=promql.OUTCOME)
+    outcomes = increase_over(findings(clause=name), STEP, by=promql.OUTCOME)
     shares = share(_violated(name), _assessed(name), RATE, by="job")
     return (
         Panel(
             "Findings by outcome",
             "How many in each bar; points are traces, where exemplars reach Prometheus.",
             Kind.BARS,
-            (Prom(outcomes, named(promql.OUTCOME), exemplars=True),),
+            (Prom(outcomes, legend_of(promql.OUTCOME), exemplars=True),),
         ),
         Panel(
             "Violated share",
             "Of the calls it was assessed on, by service.",
             Kind.LINES,
-            (Prom(shares, named("job")),),
+            (Prom(shares, legend_of("job")),),
             PERCENT,
         ),
     )
@@ -99,11 +99,11 @@ def _budget(name: str, objective: Objective) -> tuple[Panel, ...]:
     window = Pace().duration(objective.window.total_seconds())
     allowed = f"{1 - objective.target:.10g}"
     left = f"1 - {share(_violated(name), _assessed(name), window, by='job')} / {allowed}"
-    lasting = f"Of {_words(objective.window)}; below 0, the objective is missed."
-    course = (Prom(left, named("job")),)
+    description = f"Of {_words(objective.window)}; below 0, the objective is missed."
+    over_time = (Prom(left, legend_of("job")),)
     return (
-        stat_of("Budget left", lasting, Prom(left, named("job"), instant=True), PERCENT),
-        Panel("Budget left", lasting, Kind.LINES, course, PERCENT, (20, 8), dear=True, below_zero=True),
+        stat_panel("Budget left", description, Prom(left, legend_of("job"), instant=True), PERCENT),
+        Panel("Budget left", description, Kind.LINES, over_time, PERCENT, (20, 8), is_expensive=True, below_zero=True),
         _burn(name, objective, allowed),
     )
 
@@ -114,22 +114,24 @@ def _burn(name: str, objective: Objective, allowed: str) -> Panel:
     queries = tuple(
         Prom(
             f"{share(_violated(name), _assessed(name), Pace().duration(each), by='job')} / {allowed}",
-            f"{named('job')} {name_of(each)}",
+            f"{legend_of('job')} {window_name(each)}",
         )
         for each in windows_s
     )
-    alerting = "; ".join(f"{burn.factor:g} × over {name_of(burn.long_s)} and {name_of(burn.short_s)}" for burn in burns)
-    told = f"1: the budget lasts exactly as long as the objective's window. Alerts: {alerting or 'none'}."
-    return Panel("Burn rate", told, Kind.LINES, queries, size=WHOLE, dear=True)
+    alerting = "; ".join(
+        f"{burn.factor:g} × over {window_name(burn.long_s)} and {window_name(burn.short_s)}" for burn in burns
+    )
+    description = f"1: the budget lasts exactly as long as the objective's window. Alerts: {alerting or 'none'}."
+    return Panel("Burn rate", description, Kind.LINES, queries, size=WHOLE, is_expensive=True)
 
 
 def _table(name: str) -> Panel:
     columns = f"{promql.OUTCOME}, {promql.CHECK_KIND}, {promql.SPEC_VERSION}, {promql.SEVERITY}, job"
-    counted = f"{grown(findings(clause=name), RANGE, by=columns)} > 0"
+    counted = f"{increase_over(findings(clause=name), RANGE, by=columns)} > 0"
     return Panel(
         "Findings", "Within the time range.", Kind.TABLE, (Prom(counted, instant=True, table=True),), size=WHOLE
     )
 
 
 def _words(window: timedelta) -> str:
-    return name_of(round(window.total_seconds()))
+    return window_name(round(window.total_seconds()))

@@ -1,4 +1,4 @@
-"""`specspan grafana`: dashboards, alert rules and the tree that Grafana reads them from."""
+"""`specspan grafana`: dashboards, alert rules and the tree of files that Grafana reads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import click
 
 from specspan.cli.options import environment_option, import_option
 from specspan_exporter_grafana.naming import Naming
-from specspan_exporter_grafana.writing import NotOurs, write_tree
-from specspan_exporter_prometheus.files import loaded, write
+from specspan_exporter_grafana.writing import ForeignFiles, write_tree
+from specspan_exporter_prometheus.files import load_with_checks, write_file
 from specspan_exporter_prometheus.links import JAEGER, Links
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,12 +20,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _naming(_context: click.Context, _option: click.Parameter, name: str) -> Naming:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", name):
-        raise click.BadParameter(f"{name!r} is not of letters, digits, '_' and '-', at most 20 of them.")
+        raise click.BadParameter(f"invalid name {name!r}. Use at most 20 letters, digits, '_' and '-'.")
     return Naming(name)
 
 
-def _from_policy(command: F) -> F:
-    """What every command takes: the policy, how it is loaded, and what things are called."""
+def _policy_options(command: F) -> F:
+    """Add the options of every command: the policy, its checks and environment, and the name."""
     for decorate in (
         click.option(
             "--name",
@@ -43,8 +43,8 @@ def _from_policy(command: F) -> F:
     return command
 
 
-def _alerting(command: F) -> F:
-    """Where alerts lead, and whom they ask."""
+def _alert_options(command: F) -> F:
+    """Add the options of alerts: their links and their data source."""
     for decorate in (
         click.option("--prometheus-uid", metavar="UID", help="A Prometheus data source that Grafana has already."),
         click.option("--traces-url", default=JAEGER, show_default=True, help="Traces of a {clause} in a {service}."),
@@ -63,7 +63,7 @@ def command() -> None:
 
 
 @command.command("dashboards")
-@_from_policy
+@_policy_options
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--loki", is_flag=True, help="With findings as log records.")
 @_force
@@ -79,14 +79,14 @@ def dashboards(
     """Write dashboards for the policy in POLICY into FOLDER."""
     from specspan_exporter_grafana.dashboards import dashboards_of
 
-    made = dashboards_of(loaded(policy, environment, modules), naming, logs=loki)
-    _write(folder, naming, made, force)
+    files = dashboards_of(load_with_checks(policy, environment, modules), naming, logs=loki)
+    _write(folder, naming, files, force)
 
 
 @command.command("alerts")
-@_from_policy
+@_policy_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file, in place of what it holds.")
-@_alerting
+@_alert_options
 def alerts(
     policy: Path,
     output: Path | None,
@@ -101,15 +101,15 @@ def alerts(
     from specspan_exporter_grafana.provisioning import alerts_text
 
     links = Links(runbook_url, traces_url)
-    text = alerts_text(loaded(policy, environment, modules), links, naming, prometheus_uid)
+    text = alerts_text(load_with_checks(policy, environment, modules), links, naming, prometheus_uid)
     if output is None:
         click.echo(text, nl=False)
     else:
-        write(output, text)
+        write_file(output, text)
 
 
 @command.command("provision")
-@_from_policy
+@_policy_options
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--prometheus-url", default="http://localhost:9090", show_default=True, help="Empty: no such data source."
@@ -119,7 +119,7 @@ def alerts(
 @click.option("--loki-url", help="With findings as log records.")
 @click.option("--seen-at", default="/etc/grafana/provisioning", show_default=True, help="FOLDER, as Grafana sees it.")
 @_force
-@_alerting
+@_alert_options
 def provision(
     policy: Path,
     folder: Path,
@@ -138,15 +138,15 @@ def provision(
 
     addresses = Addresses(**{name.removesuffix("_url"): url or None for name, url in urls.items()})
     links = Links(runbook_url, traces_url)
-    of_policy = loaded(policy, environment, modules)
-    made = provisioning_of(of_policy, addresses, links, naming, prometheus_uid=prometheus_uid, seen_at=seen_at)
-    _write(folder, naming, made, force)
+    loaded = load_with_checks(policy, environment, modules)
+    files = provisioning_of(loaded, addresses, links, naming, prometheus_uid=prometheus_uid, seen_at=seen_at)
+    _write(folder, naming, files, force)
 
 
 def _write(folder: Path, naming: Naming, files: Mapping[str, str], force: bool) -> None:
     try:
-        written = write_tree(folder, naming.name, files, force=force)
-    except NotOurs as refused:
+        result = write_tree(folder, naming.name, files, force=force)
+    except ForeignFiles as refused:
         listed = "\n".join(f"  {folder / path}" for path in refused.paths)
         raise click.ClickException(
             f"these files were not written by `specspan grafana`, or were changed since:\n{listed}\n"
@@ -154,5 +154,5 @@ def _write(folder: Path, naming: Naming, files: Mapping[str, str], force: bool) 
         ) from refused
     except OSError as error:
         raise click.ClickException(f"{error.filename or folder} cannot be written: {error.strerror}.") from error
-    taken = f", {len(written.removed)} taken away" if written.removed else ""
-    click.echo(f"Wrote {written.files} files to {folder}{taken}.", err=True)
+    removed = f", {len(result.removed)} taken away" if result.removed else ""
+    click.echo(f"Wrote {result.files} files to {folder}{removed}.", err=True)

@@ -1,4 +1,4 @@
-"""Every dashboard of a policy."""
+"""Dashboards of a policy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from specspan_exporter_grafana.versions import versions
 
 
 def dashboards_of(policy: Policy, naming: Naming | None = None, *, logs: bool = False) -> dict[str, str]:
-    """JSON by file name: an overview, a page for every clause that has checks, versions of the spec, the checks.
+    """Return JSON by file name: an overview, a page for every clause that has checks, versions of the spec, the checks.
 
     Args:
-        policy: which clauses there are, and their objectives.
-        naming: what uids and files begin with.
-        logs: with findings as log records, from Loki.
+        policy: the clauses and their objectives.
+        naming: the start of uids and file names.
+        logs: True adds findings as log records, from Loki.
     """
     naming = naming or Naming()
     return {f"{naming.uid(*page.id)}.json": dashboard_of(page, naming) for page in _pages(policy, logs)}

@@ -1,4 +1,4 @@
-"""What dashboards, folders and rules are called in Grafana."""
+"""Names of dashboards, folders and rules in Grafana."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 _MAX_UID: Final = 40
-"""Grafana's own limit."""
+"""Characters that Grafana allows in a uid."""
 _MAX_TITLE: Final = 190
-"""Of an alert rule."""
+"""Characters that Grafana allows in the title of an alert rule."""
 _DIGITS = 10
 
 
@@ -22,7 +22,7 @@ class Naming:
     """Letters, digits, ``_`` and ``-``: it begins every uid and file, and is the title of the folder."""
 
     def uid(self, *parts: str) -> str:
-        """An identifier that stays the same from one making to the next."""
+        """Return an identifier that stays the same each time the files are made."""
         whole = "-".join((self.name, *parts))
         if len(whole) <= _MAX_UID and not re.search(r"[^A-Za-z0-9_-]", whole):
             return whole
@@ -31,7 +31,7 @@ class Naming:
         return f"{plain}-{digest}"
 
     def title(self, *parts: str) -> str:
-        """The title of an alert rule."""
+        """Return the title of an alert rule."""
         whole = " ".join(parts)
         if len(whole) <= _MAX_TITLE:
             return whole

@@ -1,4 +1,4 @@
-"""A page of panels in rows, and the dashboard that Grafana reads."""
+"""Pages of panels in rows, and the dashboard that Grafana reads for each."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from specspan_exporter_grafana.queries import JaegerSearch, LogQL, TraceQL
 from specspan_exporter_grafana.sources import Source, services
 
 CLAUSES: Final = "clauses"
-"""What the tag of the clauses' pages ends in."""
+"""End of the tag of the clauses' pages."""
 _SINCE = "now-6h"
 _REFRESH = "5m"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One dashboard, before it is Grafana's."""
+    """Dashboard as rows of panels, before it is built for Grafana."""
 
     id: tuple[str, ...]
-    """What tells it apart from the others of one policy."""
+    """Parts of its uid, different for each page of a policy."""
     title: str
     description: str
     rows: tuple[tuple[str, tuple[Panel, ...]], ...]
     """Titled rows of panels."""
     variables: tuple[QueryVariable, ...] = ()
-    """Besides data sources and services."""
+    """Variables beside the data sources and the services."""
     tags: tuple[str, ...] = ()
 
     def sources(self) -> Iterator[Source]:
-        """The data sources it reads."""
+        """Return the data sources that the page reads."""
         used = {query.source for _, row in self.rows for panel in row for query in panel.queries}
         return (source for source in Source if source in used or source is Source.PROMETHEUS)
 
 
-def latest(what: str, attributes: tuple[tuple[str, str], ...]) -> tuple[Panel, ...]:
-    """Traces with a span that has these attributes, from either store of traces."""
+def latest_traces(what: str, attributes: tuple[tuple[str, str], ...]) -> tuple[Panel, ...]:
+    """Return panels of the latest traces with a span that has these attributes, from Tempo and from Jaeger."""
     return (
         Panel(f"{what} (Tempo)", "The latest calls; each leads to its trace.", Kind.TRACES, (TraceQL(attributes),)),
         Panel(f"{what} (Jaeger)", "The same, of one service.", Kind.TRACES, (JaegerSearch(attributes),)),
@@ -52,12 +52,12 @@ def latest(what: str, attributes: tuple[tuple[str, str], ...]) -> tuple[Panel, .
 
 
 def log_records(what: str, attributes: tuple[tuple[str, str], ...]) -> tuple[str, tuple[Panel, ...]]:
-    """A row of the log records that findings are, where Loki has them."""
+    """Return a row of findings as log records, from Loki."""
     return "Log records", (Panel(what, "Findings, as log records.", Kind.LOGS, (LogQL(attributes),), size=WHOLE),)
 
 
 def dashboard_of(page: Page, naming: Naming) -> str:
-    """The page as JSON, the same for the same page."""
+    """Return the page as JSON, equal for equal pages."""
     built = (
         Dashboard(page.title)
         .uid(naming.uid(*page.id))

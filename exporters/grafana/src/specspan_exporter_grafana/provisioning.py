@@ -1,4 +1,4 @@
-"""The tree of files that Grafana reads at its start: data sources, dashboards and where they are, alert rules."""
+"""Tree of files that Grafana reads at its start: data sources, dashboards, alert rules."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from specspan_exporter_grafana.dashboards import dashboards_of
 from specspan_exporter_grafana.naming import Naming
 from specspan_exporter_grafana.sources import Source
 from specspan_exporter_prometheus.links import Links
-from specspan_exporter_prometheus.yaml_text import yaml_of
+from specspan_exporter_prometheus.yaml_text import to_yaml
 
 SEEN_AT: Final = "/etc/grafana/provisioning"
-"""Where Grafana's packages and images look for the tree."""
+"""Folder in which Grafana's packages and images look for the tree."""
 _HEAD = "# Made by `specspan grafana` from the policy {digest}. Make it anew to change it.\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where Grafana reaches the data sources; one without an address is left out."""
+    """Addresses of the data sources, as Grafana reaches them; one that is None is left out."""
 
     prometheus: str | None = "http://localhost:9090"
     tempo: str | None = "http://localhost:3200"
@@ -29,9 +29,9 @@ class Addresses:
     loki: str | None = None
 
     def of(self, source: Source) -> str | None:
-        """The address of a data source."""
-        found: str | None = getattr(self, source.value)
-        return found
+        """Return the address of a data source."""
+        address: str | None = getattr(self, source.value)
+        return address
 
 
 def provisioning_of(
@@ -43,15 +43,15 @@ def provisioning_of(
     prometheus_uid: str | None = None,
     seen_at: str = SEEN_AT,
 ) -> dict[str, str]:
-    """The files, by their paths in the tree.
+    """Return the files by their paths in the tree.
 
     Args:
-        policy: what dashboards and alerts are made from.
-        addresses: of the data sources.
-        links: where runbooks and traces are.
-        naming: what uids and files begin with.
-        prometheus_uid: a data source that Grafana has already, for alerts to ask.
-        seen_at: the folder, as Grafana sees it.
+        policy: the clauses and their objectives.
+        addresses: addresses of the data sources.
+        links: addresses of runbooks and traces.
+        naming: the start of uids and file names.
+        prometheus_uid: a data source that Grafana has already, which alerts query.
+        seen_at: the path of the folder for Grafana.
     """
     addresses, naming = addresses or Addresses(), naming or Naming()
     dashboards = PurePosixPath("dashboards", naming.name)
@@ -69,12 +69,12 @@ def provisioning_of(
 
 
 def alerts_text(policy: Policy, links: Links, naming: Naming, prometheus_uid: str | None) -> str:
-    """The file of alert rules alone."""
+    """Return the text of the file of alert rules."""
     return _text(alert_rules_of(policy, links, naming, prometheus_uid=prometheus_uid), policy)
 
 
 def _text(content: dict[str, Any], policy: Policy) -> str:
-    return _HEAD.format(digest=policy.digest) + yaml_of(content)
+    return _HEAD.format(digest=policy.digest) + to_yaml(content)
 
 
 def _provider(naming: Naming, path: str) -> dict[str, Any]:
@@ -105,11 +105,11 @@ def _data_sources(addresses: Addresses, naming: Naming) -> list[dict[str, Any]]:
 
 
 def _settings(source: Source, addresses: Addresses, naming: Naming) -> dict[str, Any]:
-    """The ways from one data source to another: from a metric's exemplar, or a log record, to its trace."""
+    """Return the links between data sources: from a metric's exemplar, or a log record, to its trace."""
     traces = next((each for each in (Source.TEMPO, Source.JAEGER) if addresses.of(each)), None)
     if source is Source.PROMETHEUS:
-        ways = [] if traces is None else [{"name": "trace_id", "datasourceUid": naming.uid(traces.value)}]
-        return {"httpMethod": "POST", "exemplarTraceIdDestinations": ways}
+        links = [] if traces is None else [{"name": "trace_id", "datasourceUid": naming.uid(traces.value)}]
+        return {"httpMethod": "POST", "exemplarTraceIdDestinations": links}
     if source is Source.LOKI:
         field = {"name": "trace", "matcherType": "label", "matcherRegex": "trace_id", "url": "$${__value.raw}"}
         return {} if traces is None else {"derivedFields": [field | {"datasourceUid": naming.uid(traces.value)}]}

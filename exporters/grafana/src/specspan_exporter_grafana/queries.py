@@ -1,4 +1,4 @@
-"""What a panel asks, in the language of each data source."""
+"""Queries of panels, in the language of each data source."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from specspan.record import conventions
 from specspan_exporter_grafana.sources import SERVICE, Source
 
 _LATEST = 20
-"""How many traces a panel lists."""
+"""Traces that a panel lists."""
 _COLUMNS = (conventions.DECISION_ACTION, conventions.DECISION_GOVERNING_CLAUSE, conventions.SPEC_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
 class Prom:
-    """PromQL."""
+    """Query of Prometheus in PromQL."""
 
     expr: str
     legend: str = ""
     instant: bool = False
-    """One value at the end of the time range, in place of its course."""
+    """True for one value, at the end of the time range."""
     table: bool = False
     exemplars: bool = False
-    """Whether traces behind the values are shown on them."""
+    """True where the traces behind the values are shown."""
 
     source = Source.PROMETHEUS
 
     def build(self, ref: str) -> Builder[Dataquery]:
-        """As Grafana has it."""
+        """Return the query's builder of the SDK."""
         query = prometheus.Dataquery()
-        query.ref_id(ref).datasource(self.source.chosen).expr(self.expr).legend_format(self.legend or "__auto")
+        query.ref_id(ref).datasource(self.source.reference).expr(self.expr).legend_format(self.legend or "__auto")
         query.instant() if self.instant else query.range()
         if self.table:
             query.format(PromQueryFormat("table"))
@@ -51,7 +51,7 @@ class Prom:
 
 @dataclass(frozen=True, slots=True)
 class TraceQL:
-    """Spans of the services looked at that have all these attributes, the latest first."""
+    """Query of Tempo for the latest spans of the dashboard's services that have all these attributes."""
 
     attributes: tuple[tuple[str, str], ...]
 
@@ -59,17 +59,17 @@ class TraceQL:
 
     @property
     def text(self) -> str:
-        """The query."""
+        """Return the query in TraceQL."""
         conditions = [f'resource.service.name =~ "${SERVICE}"']
         conditions += [f"{_attribute(name)} = {_quoted(value)}" for name, value in self.attributes]
         return f"{{ {' && '.join(conditions)} }} | select({', '.join(_attribute(name) for name in _COLUMNS)})"
 
     def build(self, ref: str) -> Builder[Dataquery]:
-        """As Grafana has it."""
+        """Return the query's builder of the SDK."""
         query: tempo.TempoQuery = (
             tempo.TempoQuery()
             .ref_id(ref)
-            .datasource(self.source.chosen)
+            .datasource(self.source.reference)
             .query_type("traceql")
             .query(self.text)
             .table_type(SearchTableType.SPANS)
@@ -80,18 +80,18 @@ class TraceQL:
 
 @dataclass(frozen=True, slots=True)
 class JaegerSearch:
-    """Traces of one service with a span that has all these tags."""
+    """Query of Jaeger for the traces of one service with a span that has all these tags."""
 
     tags: tuple[tuple[str, str], ...]
 
     source = Source.JAEGER
 
     def build(self, ref: str) -> Builder[Dataquery]:
-        """As Grafana has it; the SDK knows no queries of Jaeger."""
-        return _Made(
+        """Return the query as a fixed value, as the SDK has no queries of Jaeger."""
+        return _FixedQuery(
             {
                 "refId": ref,
-                "datasource": self.source.chosen.to_json(),
+                "datasource": self.source.reference.to_json(),
                 "queryType": "search",
                 "service": f"${SERVICE}",
                 "tags": " ".join(f"{name}={_logfmt(value)}" for name, value in self.tags),
@@ -102,40 +102,40 @@ class JaegerSearch:
 
 @dataclass(frozen=True, slots=True)
 class LogQL:
-    """Log records of the services looked at, with these attributes."""
+    """Query of Loki for the log records of the dashboard's services with these attributes."""
 
     attributes: tuple[tuple[str, str], ...]
 
     source = Source.LOKI
 
     def build(self, ref: str) -> Builder[Dataquery]:
-        """As Grafana has it; of OpenTelemetry's log records Loki keeps attributes as metadata, dots as underscores."""
+        """Return the query's builder. Loki keeps OpenTelemetry's attributes as metadata, dots as underscores."""
         filters = "".join(f" | {name.replace('.', '_')}={_quoted(value)}" for name, value in self.attributes)
         text = f'{{service_name=~"${SERVICE}"}}{filters}'
-        query: loki.Dataquery = loki.Dataquery().ref_id(ref).datasource(self.source.chosen).expr(text)
+        query: loki.Dataquery = loki.Dataquery().ref_id(ref).datasource(self.source.reference).expr(text)
         return query
 
 
 Query: TypeAlias = Prom | TraceQL | JaegerSearch | LogQL
 
 
-def named(*labels: str) -> str:
-    """A legend that is the values of labels."""
+def legend_of(*labels: str) -> str:
+    """Return a legend that shows the values of labels."""
     return " ".join(f"{{{{{label}}}}}" for label in labels)
 
 
-class _Made(Builder[Dataquery]):
-    """A query that is made already."""
+class _FixedQuery(Builder[Dataquery]):
+    """Query that needs no building."""
 
-    def __init__(self, made: dict[str, object]) -> None:
-        self._made = made
+    def __init__(self, query: dict[str, object]) -> None:
+        self._query = query
 
     def build(self) -> Dataquery:
-        return UnknownDataquery(self._made)
+        return UnknownDataquery(self._query)
 
 
 def _attribute(name: str) -> str:
-    """An attribute of a span in TraceQL: in quotes where it is no plain name."""
+    """Return an attribute of a span in TraceQL, in quotes unless the name is plain."""
     return f"span.{name}" if re.fullmatch(r"[A-Za-z0-9_.]+", name) else f"span.{_quoted(name)}"
 
 

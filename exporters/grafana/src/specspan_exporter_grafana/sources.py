@@ -1,4 +1,4 @@
-"""Where dashboards read: data sources as variables of a dashboard, chosen by whoever looks at it."""
+"""Data sources as variables of a dashboard, which its reader chooses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableOptio
 from specspan_exporter_grafana.promql import JOBS
 
 SERVICE: Final = "service"
-"""The variable of the services looked at: ``service.name``, which of a job's name is what follows its namespace."""
+"""Variable of the services: ``service.name``, which follows the namespace in the name of a job."""
 
 _LABEL_VALUES = 1
-"""What Grafana's editor of variables calls such a query."""
+"""Type of such a query in Grafana's editor of variables."""
 
 
 class Source(str, Enum):
-    """A kind of data source, called as Grafana calls it; the variable has the same name."""
+    """Kind of data source, by Grafana's name for it, which is also the name of its variable."""
 
     PROMETHEUS = "prometheus"
     TEMPO = "tempo"
@@ -26,20 +26,20 @@ class Source(str, Enum):
     LOKI = "loki"
 
     @property
-    def chosen(self) -> DataSourceRef:
-        """The one that the dashboard's variable names."""
+    def reference(self) -> DataSourceRef:
+        """Return the reference to the data source that the variable names."""
         return DataSourceRef(type_val=self.value, uid=f"${{{self.value}}}")
 
     @property
     def variable(self) -> DatasourceVariable:
-        """The dashboard's variable."""
-        made: DatasourceVariable = DatasourceVariable(self.value).label(self.value.capitalize()).type(self.value)
-        return made
+        """Return the dashboard's variable of this data source."""
+        variable: DatasourceVariable = DatasourceVariable(self.value).label(self.value.capitalize()).type(self.value)
+        return variable
 
 
 def services() -> QueryVariable:
-    """The variable `SERVICE`: one, several or all."""
-    made: QueryVariable = (
+    """Return the variable `SERVICE`: one service, several or all."""
+    variable: QueryVariable = (
         labels(SERVICE, "Service", f"label_values({JOBS})", VariableSort.ALPHABETICAL_ASC)
         .regex(r"/^(?:.*\/)?([^\/]+)$/")
         .multi(True)
@@ -47,17 +47,17 @@ def services() -> QueryVariable:
         .all_value(".*")
         .current(VariableOption(text="All", value="$__all"))
     )
-    return made
+    return variable
 
 
 def labels(name: str, title: str, query: str, sort: VariableSort) -> QueryVariable:
-    """A variable of the values of a label, read again whenever the time range changes."""
-    made: QueryVariable = (
+    """Return a variable of the values of a label, which are read again when the time range changes."""
+    variable: QueryVariable = (
         QueryVariable(name)
         .label(title)
-        .datasource(Source.PROMETHEUS.chosen)
+        .datasource(Source.PROMETHEUS.reference)
         .query({"qryType": _LABEL_VALUES, "query": query, "refId": name})
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(sort)
     )
-    return made
+    return variable

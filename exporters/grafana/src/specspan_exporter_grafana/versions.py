@@ -1,4 +1,4 @@
-"""The page that compares two versions of a spec: what is violated more, what less, what is looked at no more."""
+"""Dashboard that compares two versions of a spec by violations and unassessed calls."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from grafana_foundation_sdk.models.dashboard import VariableSort
 
 from specspan.decision import Outcome, Verdict
 from specspan.record import conventions
-from specspan_exporter_grafana.pages import Page, latest
-from specspan_exporter_grafana.panels import COUNT, PERCENT, WHOLE, Kind, Panel, stat_of
+from specspan_exporter_grafana.pages import Page, latest_traces
+from specspan_exporter_grafana.panels import COUNT, PERCENT, WHOLE, Kind, Panel, stat_panel
 from specspan_exporter_grafana.promql import ASSESSED, JOBS, RANGE, RATE, STEP, decisions, equal, findings, share
-from specspan_exporter_grafana.queries import Prom, named
+from specspan_exporter_grafana.queries import Prom, legend_of
 from specspan_exporter_grafana.sources import labels
 from specspan_exporter_prometheus import promql
-from specspan_exporter_prometheus.promql import grown
+from specspan_exporter_prometheus.promql import increase_over
 
 _OLD, _NEW = "old", "new"
-_LEGEND = named(promql.SPEC_VERSION)
+_LEGEND = legend_of(promql.SPEC_VERSION)
 
 
 def versions() -> Page:
-    """The comparison; by default of the first and the last version, as text sorts them."""
-    asked = f"label_values({JOBS.split(',')[0]}, {promql.SPEC_VERSION})"
+    """Return the page; by default it compares the first and the last version, sorted as text."""
+    query = f"label_values({JOBS.split(',')[0]}, {promql.SPEC_VERSION})"
     return Page(
         ("versions",),
         "specspan: versions of the spec",
@@ -29,11 +29,11 @@ def versions() -> Page:
             ("Two versions", _two()),
             ("By clause", _by_clause()),
             ("All versions", _all()),
-            ("Violations under the new one", latest("Violations", _of_new())),
+            ("Violations under the new one", latest_traces("Violations", _of_new())),
         ),
         (
-            labels(_OLD, "Old version", asked, VariableSort.ALPHABETICAL_ASC),
-            labels(_NEW, "New version", asked, VariableSort.ALPHABETICAL_DESC),
+            labels(_OLD, "Old version", query, VariableSort.ALPHABETICAL_ASC),
+            labels(_NEW, "New version", query, VariableSort.ALPHABETICAL_DESC),
         ),
     )
 
@@ -43,7 +43,7 @@ def _of_new() -> tuple[tuple[str, str], ...]:
 
 
 def _under(version: str) -> str:
-    """A matcher of the version that a variable names."""
+    """Return a matcher of the version that a variable names."""
     return f'{promql.SPEC_VERSION}="${version}"'
 
 
@@ -54,10 +54,15 @@ def _violating(version: str) -> str:
 
 def _two() -> tuple[Panel, ...]:
     return tuple(
-        stat_of(title, description, Prom(expr, instant=True), unit)
+        stat_panel(title, description, Prom(expr, instant=True), unit)
         for version in (_OLD, _NEW)
         for title, description, expr, unit in (
-            (f"Calls under ${version}", "Within the time range.", grown(decisions(_under(version)), RANGE), COUNT),
+            (
+                f"Calls under ${version}",
+                "Within the time range.",
+                increase_over(decisions(_under(version)), RANGE),
+                COUNT,
+            ),
             (f"Violating under ${version}", "Share of its calls.", _violating(version), PERCENT),
         )
     )
@@ -88,7 +93,7 @@ def _by_clause() -> tuple[Panel, ...]:
 
 
 def _all() -> tuple[Panel, ...]:
-    calls = grown(decisions(), STEP, by=promql.SPEC_VERSION)
+    calls = increase_over(decisions(), STEP, by=promql.SPEC_VERSION)
     violating, unassessed = (
         share(decisions(equal(promql.VERDICT, str(verdict))), decisions(), RATE, by=promql.SPEC_VERSION)
         for verdict in (Verdict.VIOLATED, Verdict.UNASSESSED)

@@ -1,4 +1,4 @@
-"""Writing a tree of files that one may write again: what somebody else wrote, or changed since, is left alone.
+"""Writer of a tree of files that can be written again; files of others, or changed since, are left alone.
 
 A manifest beside the files has the digest of each as it was written. A file is ours while it has that digest.
 """
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 
-class NotOurs(Exception):
-    """Files stand in the way that were not written by specspan, or were changed since."""
+class ForeignFiles(Exception):
+    """Refusal to write over files that were not written by specspan, or were changed since."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
         self.paths = paths
@@ -22,60 +22,64 @@ class NotOurs(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What was done."""
+class WriteResult:
+    """Result of writing a tree of files."""
 
     files: int
-    """How many the tree has."""
+    """Number of files in the tree."""
     removed: tuple[str, ...]
-    """Files of ours that the tree has no longer."""
+    """Files of an earlier run that the tree has no longer."""
 
 
-def write_tree(folder: Path, name: str, files: Mapping[str, str], *, force: bool = False) -> Written:
-    """Write files under ``folder`` and take away those written before that are none of them.
+def write_tree(folder: Path, name: str, files: Mapping[str, str], *, force: bool = False) -> WriteResult:
+    """Write files under ``folder`` and remove those written before that are not among them.
 
     Args:
-        folder: made where it is not there.
-        name: of the tree; several may stand in one folder.
+        folder: the folder, which is made where it is absent.
+        name: the name of the tree; several may stand in one folder.
         files: texts by paths.
-        force: write over whatever is there.
+        force: True writes over files of others, too.
 
     Raises:
-        NotOurs: a file stands in the way; nothing was written.
+        ForeignFiles: a file stands in the way; nothing was written.
         OSError: a file cannot be read or written.
     """
-    manifest = folder / f"{name}.manifest"  # no .json: Grafana would take it for a dashboard, where that is the folder
-    ours = _read(manifest)
-    there = {path: _digest((folder / path).read_bytes()) for path in {*files, *ours} if (folder / path).exists()}
-    wanted = {path: _digest(text.encode()) for path, text in sorted(files.items())}
+    manifest = (
+        folder / f"{name}.manifest"
+    )  # without .json: Grafana would take the manifest for a dashboard where the folder is that of dashboards
+    ours = _read_manifest(manifest)
+    existing = {path: _digest((folder / path).read_bytes()) for path in {*files, *ours} if (folder / path).exists()}
+    digests = {path: _digest(text.encode()) for path, text in sorted(files.items())}
     if not force:
-        _refuse(there, ours, wanted)
+        _require_own(existing, ours, digests)
     for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        if there.get(path) != wanted[path]:
+        if existing.get(path) != digests[path]:
             target.write_text(text, encoding="utf-8", newline="\n")
-    gone = tuple(sorted(path for path in ours if path not in wanted and path in there))
-    for path in gone:
+    removed = tuple(sorted(path for path in ours if path not in digests and path in existing))
+    for path in removed:
         (folder / path).unlink()
-    manifest.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8", newline="\n")
-    return Written(len(files), gone)
+    manifest.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8", newline="\n")
+    return WriteResult(len(files), removed)
 
 
-def _refuse(there: Mapping[str, str], ours: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    others = tuple(sorted(path for path, digest in there.items() if digest not in (ours.get(path), wanted.get(path))))
+def _require_own(existing: Mapping[str, str], ours: Mapping[str, str], digests: Mapping[str, str]) -> None:
+    others = tuple(
+        sorted(path for path, digest in existing.items() if digest not in (ours.get(path), digests.get(path)))
+    )
     if others:
-        raise NotOurs(others)
+        raise ForeignFiles(others)
 
 
-def _read(manifest: Path) -> dict[str, str]:
-    """What a manifest says of files within the tree; nothing where there is none, or where it is no manifest."""
+def _read_manifest(manifest: Path) -> dict[str, str]:
+    """Return the digests in a manifest by path; none where the manifest is absent or unreadable."""
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        content = json.loads(manifest.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    listed = found.items() if isinstance(found, dict) else ()
-    return {path: digest for path, digest in listed if isinstance(digest, str) and _is_within(PurePosixPath(path))}
+    entries = content.items() if isinstance(content, dict) else ()
+    return {path: digest for path, digest in entries if isinstance(digest, str) and _is_within(PurePosixPath(path))}
 
 
 def _is_within(path: PurePosixPath) -> bool:

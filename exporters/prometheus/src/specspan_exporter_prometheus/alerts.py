@@ -1,4 +1,4 @@
-"""An alert, as a rule file has it."""
+"""Alerting rules, as a rule file of Prometheus holds them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alerting rule."""
+    """Alerting rule of Prometheus."""
 
     name: str
     expr: str
@@ -17,16 +17,16 @@ class Alert:
     summary: str
     description: str
     links: Mapping[str, str] = field(default_factory=dict)
-    """``runbook_url``, ``traces_url``."""
-    held: str | None = None
-    """How long it must hold before it fires."""
+    """``runbook_url`` and ``traces_url``."""
+    duration: str | None = None
+    """Time for which the expression must hold before the alert fires."""
 
-    def as_rule(self) -> dict[str, Any]:
-        """As YAML has it."""
+    def to_rule(self) -> dict[str, Any]:
+        """Return the rule as it stands in the file."""
         return {
             "alert": self.name,
             "expr": self.expr,
-            **({} if self.held is None else {"for": self.held}),
+            **({} if self.duration is None else {"for": self.duration}),
             "labels": dict(self.labels),
             "annotations": {"summary": self.summary, "description": self.description, **self.links},
         }

@@ -1,4 +1,4 @@
-"""`specspan prometheus`: rules and runbooks from a policy."""
+"""`specspan prometheus`: rules and runbooks for a policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from specspan.cli.options import environment_option, import_option
-from specspan_exporter_prometheus.files import loaded, write
+from specspan_exporter_prometheus.files import load_with_checks, write_file
 from specspan_exporter_prometheus.links import JAEGER, Links
 from specspan_exporter_prometheus.rules import rules_of
 from specspan_exporter_prometheus.runbooks import runbooks_of
@@ -44,11 +44,11 @@ def rules(
 ) -> None:
     """Write recording and alerting rules for the policy in POLICY."""
     links = Links(runbook_url, traces_url)
-    text = rules_of(loaded(policy, environment, modules), links, Pace(test_intervals)).text
+    text = rules_of(load_with_checks(policy, environment, modules), links, Pace(test_intervals)).text
     if output is None:
         click.echo(text, nl=False)
     else:
-        write(output, text)
+        write_file(output, text)
 
 
 @command.command("runbooks")
@@ -58,11 +58,11 @@ def rules(
 @import_option
 def runbooks(policy: Path, folder: Path, environment: str | None, modules: tuple[str, ...]) -> None:
     """Write a page for every clause that alerts into FOLDER."""
-    pages = runbooks_of(loaded(policy, environment, modules))
+    pages = runbooks_of(load_with_checks(policy, environment, modules))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be made: {error.strerror}.") from error
     for name, text in pages.items():
-        write(folder / name, text)
+        write_file(folder / name, text)
     click.echo(f"Wrote {len(pages)} pages to {folder}.", err=True)

@@ -1,4 +1,4 @@
-"""What a command that makes files from a policy reads and writes."""
+"""Files that a command reads and writes: the policy, and what is made from it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
 
 
-def loaded(policy: Path, environment: str | None, modules: tuple[str, ...]) -> Policy:
-    """The policy, with the user's own checks."""
+def load_with_checks(policy: Path, environment: str | None, modules: tuple[str, ...]) -> Policy:
+    """Return the policy, with the user's own checks imported."""
     with import_modules(modules):
         return load_policy(policy, environment=environment)
 
 
-def write(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
     """Write a file, in place of what it holds.
 
     Raises:
-        ClickException: it cannot be written.
+        ClickException: the file cannot be written.
     """
     try:
         path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""Alerts about the watching itself: checks that fail or fall silent, overrides refused, records lost."""
+"""Alerts about specspan itself: checks that fail or fall silent, overrides refused, records lost."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from specspan_exporter_prometheus.links import HEALTH, Links
 from specspan_exporter_prometheus.windows import DAY_S, HOUR_S, MINUTE_S, Pace
 
 _ASSESSED = (Outcome.COMPLIED, Outcome.VIOLATED, Outcome.UNCERTAIN, Outcome.NOT_APPLICABLE)
-_FAILING_SHARE, _FAILING_LEAST = 0.1, 2
-_UNASSESSED_SHARE, _UNASSESSED_LEAST = 0.5, 10
-_LOST = "decision|decision_on_span|measurement|log_record|internal|scope|cost"
+_FAILING_SHARE, _MIN_FAILING = 0.1, 2
+_UNASSESSED_SHARE, _MIN_UNASSESSED = 0.5, 10
+_DROPPED_KINDS = "decision|decision_on_span|measurement|log_record|internal|scope|cost"
 _QUARTER_S = 15 * MINUTE_S
 
 
 def health_alerts(links: Links, pace: Pace) -> Iterator[Alert]:
-    """Every alert that is about no single clause of the policy."""
+    """Yield the alerts that are not about a single clause of the policy."""
     runbook = {"runbook_url": links.runbook(HEALTH)}
     yield _absent(runbook, pace)
     yield _gone(runbook, pace)
@@ -60,8 +60,8 @@ def _gone(runbook: dict[str, str], pace: Pace) -> Alert:
 
 
 def _silent(runbook: dict[str, str], pace: Pace) -> Alert:
-    decided = promql.counted(promql.DECISIONS, HOUR_S, "job", pace)
-    assessed = promql.counted(_findings(*_ASSESSED), HOUR_S, "job", pace)
+    decided = promql.increase(promql.DECISIONS, HOUR_S, "job", pace)
+    assessed = promql.increase(_findings(*_ASSESSED), HOUR_S, "job", pace)
     return Alert(
         "SpecspanChecksSilent",
         f"{decided} > 0\nunless {assessed} > 0",
@@ -76,12 +76,12 @@ def _silent(runbook: dict[str, str], pace: Pace) -> Alert:
 
 def _failing(runbook: dict[str, str], pace: Pace) -> Alert:
     by = f"job, {promql.CLAUSE}"
-    failed = promql.counted(_findings(Outcome.ERROR), HOUR_S, by, pace)
-    tried = promql.counted(_findings(Outcome.ERROR, *_ASSESSED), HOUR_S, by, pace)
+    failed = promql.increase(_findings(Outcome.ERROR), HOUR_S, by, pace)
+    tried = promql.increase(_findings(Outcome.ERROR, *_ASSESSED), HOUR_S, by, pace)
     clause = f"{{{{ $labels.{promql.CLAUSE} }}}}"
     return Alert(
         "SpecspanChecksFailing",
-        f"{failed} / {tried} > {_FAILING_SHARE}\nand {failed} >= {_FAILING_LEAST}",
+        f"{failed} / {tried} > {_FAILING_SHARE}\nand {failed} >= {_MIN_FAILING}",
         _labels("ticket", clause=clause),
         f"Checks of {clause} fail",
         f"In {{{{ $labels.job }}}}, {{{{ $value | humanizePercentage }}}} of the checks of {clause} failed within an"
@@ -91,12 +91,12 @@ def _failing(runbook: dict[str, str], pace: Pace) -> Alert:
 
 
 def _unassessed(runbook: dict[str, str], pace: Pace) -> Alert:
-    unassessed = promql.matching(promql.DECISIONS, **{promql.VERDICT: str(Verdict.UNASSESSED)})
-    none = promql.counted(unassessed, HOUR_S, "job", pace)
-    every = promql.counted(promql.DECISIONS, HOUR_S, "job", pace)
+    unassessed = promql.select(promql.DECISIONS, **{promql.VERDICT: str(Verdict.UNASSESSED)})
+    none = promql.increase(unassessed, HOUR_S, "job", pace)
+    every = promql.increase(promql.DECISIONS, HOUR_S, "job", pace)
     return Alert(
         "SpecspanUnassessed",
-        f"{none} / {every} > {_UNASSESSED_SHARE}\nand {none} >= {_UNASSESSED_LEAST}",
+        f"{none} / {every} > {_UNASSESSED_SHARE}\nand {none} >= {_MIN_UNASSESSED}",
         _labels("ticket"),
         "Many calls of {{ $labels.job }} are unassessed",
         "Of {{ $value | humanizePercentage }} of the calls within an hour no check could say anything.",
@@ -108,10 +108,10 @@ def _unassessed(runbook: dict[str, str], pace: Pace) -> Alert:
 def _refused(runbook: dict[str, str], pace: Pace) -> Alert:
     by = f"job, {promql.OVERRIDE_CLAUSE}, {promql.OVERRIDE_LEVEL}"
     clause, level = (f"{{{{ $labels.{each} }}}}" for each in (promql.OVERRIDE_CLAUSE, promql.OVERRIDE_LEVEL))
-    series = promql.matching(promql.OVERRIDES, **{promql.OVERRIDE_RULING: "refused"})
+    series = promql.select(promql.OVERRIDES, **{promql.OVERRIDE_RULING: "refused"})
     return Alert(
         "SpecspanOverrideRefused",
-        promql.counted(series, _QUARTER_S, by, pace) + " > 0",
+        promql.increase(series, _QUARTER_S, by, pace) + " > 0",
         _labels("ticket", clause=clause, authority=level),
         f"An override of {clause} was refused",
         f"In {{{{ $labels.job }}}}, {level} asked to set {clause} aside and may not.",
@@ -122,10 +122,10 @@ def _refused(runbook: dict[str, str], pace: Pace) -> Alert:
 def _dropped(runbook: dict[str, str], pace: Pace) -> Alert:
     by = f"job, {promql.DROPPED_WHAT}, {promql.DROPPED_REASON}"
     what, reason = (f"{{{{ $labels.{each} }}}}" for each in (promql.DROPPED_WHAT, promql.DROPPED_REASON))
-    series = f'{promql.DROPPED}{{{promql.DROPPED_WHAT}=~"{_LOST}"}}'
+    series = f'{promql.DROPPED}{{{promql.DROPPED_WHAT}=~"{_DROPPED_KINDS}"}}'
     return Alert(
         "SpecspanRecordsDropped",
-        promql.counted(series, _QUARTER_S, by, pace) + " > 0",
+        promql.increase(series, _QUARTER_S, by, pace) + " > 0",
         _labels("ticket"),
         "{{ $labels.job }} loses what it should record",
         f"Within 15 minutes, {{{{ $value | humanize }}}} of kind {what} were lost: {reason}.",

@@ -1,4 +1,4 @@
-"""Links of an alert: to the runbook of its clause, to the traces that show it."""
+"""Links of an alert to the runbook of its clause and to the traces that show it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JAEGER = (
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where runbooks and traces are served."""
+    """Addresses of runbooks and traces."""
 
     runbooks: str = "runbooks"
     """URL of the folder that ``specspan prometheus runbooks`` wrote."""
@@ -26,23 +26,23 @@ class Links:
     """``{service}`` and ``{clause}`` are replaced."""
 
     def runbook(self, clause: str) -> str:
-        """The page of a clause."""
+        """Return the address of a clause's runbook."""
         return f"{self.runbooks.rstrip('/')}/{page_name(clause)}"
 
     def traces_of(self, clause: str) -> str:
-        """Traces in which a clause was violated."""
+        """Return the address of the traces in which a clause was violated."""
         service = "{{ $labels.job | reReplaceAll `^.*/` `` }}"  # of "namespace/name", as OTLP makes it, the name
-        return self.traces.replace("{clause}", literal(quote(clause, safe=""))).replace("{service}", service)
+        return self.traces.replace("{clause}", escape_template(quote(clause, safe=""))).replace("{service}", service)
 
 
 def page_name(clause: str) -> str:
-    """The file of a clause's runbook: its id, told apart by a digest where a file cannot be called that."""
+    """Return the file name of a clause's runbook: its id, or part of it and a digest where that is not a file name."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "-", clause)
     if plain == clause and not clause.startswith("."):
         return f"{clause}.md"
     return f"{plain.lstrip('.')}-{hashlib.sha256(clause.encode()).hexdigest()[:8]}.md"
 
 
-def literal(text: str) -> str:
-    """``text`` as Prometheus' templates leave it, whatever a clause is called."""
+def escape_template(text: str) -> str:
+    """Return a text with braces escaped, so that Prometheus' templates leave it as it is."""
     return text.replace("{{", '{{ "{{" }}')

@@ -1,4 +1,4 @@
-"""PromQL over specspan's metrics: their names as Prometheus has them, and counts that miss no first appearance.
+"""PromQL over specspan's metrics: their names in Prometheus, and counts that miss no first appearance.
 
 The mapping from OpenTelemetry (specification 1.50, "Prometheus and OpenMetrics Compatibility") is the same for
 ``opentelemetry-exporter-prometheus`` and for the Collector's exporter: dots become underscores, units in braces are
@@ -15,7 +15,7 @@ from specspan_exporter_prometheus.windows import Pace
 
 
 def label(attribute: str) -> str:
-    """An attribute's name as a label."""
+    """Return the label of an attribute."""
     return attribute.replace(".", "_")
 
 
@@ -46,33 +46,33 @@ DROPPED_WHAT: Final = label(conventions.DROPPED_WHAT)
 DROPPED_REASON: Final = label(conventions.DROPPED_REASON)
 RELOAD_RESULT: Final = label(conventions.RELOAD_RESULT)
 
-_BLIND_S = 3600
-"""How long a counter may be out of sight and still be the one that was there before."""
+_MAX_ABSENCE_S = 3600
+"""Time for which a counter may be absent and still count as the one that was there before."""
 
 
-def quoted(text: str) -> str:
-    """A string of PromQL."""
+def quote(text: str) -> str:
+    """Return a text as a string of PromQL."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def matching(metric: str, **equal: str) -> str:
-    """A selector of series whose labels equal these."""
-    return metric + "{" + ",".join(f"{name}={quoted(value)}" for name, value in equal.items()) + "}"
+def select(metric: str, **equal: str) -> str:
+    """Return a selector of the series whose labels equal these."""
+    return metric + "{" + ",".join(f"{name}={quote(value)}" for name, value in equal.items()) + "}"
 
 
 def findings(outcome: str, clause: str | None = None) -> str:
-    """A selector of findings by a matcher of their outcome, of one clause or of all."""
-    of_clause = "" if clause is None else f",{CLAUSE}={quoted(clause)}"
+    """Return a selector of findings by a matcher of their outcome, of one clause or of all."""
+    of_clause = "" if clause is None else f",{CLAUSE}={quote(clause)}"
     return f"{FINDINGS}{{{outcome}{of_clause}}}"
 
 
-def counted(series: str, window_s: float, by: str, pace: Pace) -> str:
-    """How much counters grew within a window, one that first appeared within it counted from nothing."""
-    return grown(series, pace.duration(window_s), pace.duration(_BLIND_S), by)
+def increase(series: str, window_s: float, by: str, pace: Pace) -> str:
+    """Return the increase of counters within a window, where one that first appeared within it counts from 0."""
+    return increase_over(series, pace.duration(window_s), pace.duration(_MAX_ABSENCE_S), by)
 
 
-def grown(series: str, window: str, before: str = f"{_BLIND_S}s", by: str = "") -> str:
-    """The same, of a window that PromQL or Grafana names.
+def increase_over(series: str, window: str, before: str = f"{_MAX_ABSENCE_S}s", by: str = "") -> str:
+    """Return the increase of counters within a window that PromQL or Grafana names.
 
     ``increase`` alone takes a counter's first value for its starting point: a violation before the first scrape of a
     new process would never be seen. It does see to restarts within a series.

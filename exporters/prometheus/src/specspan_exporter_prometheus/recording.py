@@ -1,4 +1,4 @@
-"""Recording rules: how often each clause was assessed and violated, by window."""
+"""Recording rules: counts of assessments and violations of each clause, by window."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Final, TypeAlias
 
 from specspan.decision import Outcome
 from specspan_exporter_prometheus import promql
-from specspan_exporter_prometheus.windows import HOUR_S, WINDOWS_S, Pace, name_of
+from specspan_exporter_prometheus.windows import HOUR_S, WINDOWS_S, Pace, window_name
 
 ASSESSED: Final = "specspan:clause_assessed"
 VIOLATED: Final = "specspan:clause_violated"
 
 Counts: TypeAlias = Callable[[str, str, int], str]
-"""PromQL for how often a clause was `ASSESSED` or `VIOLATED` within seconds: by service and clause."""
+"""Function that returns PromQL for the count of `ASSESSED` or `VIOLATED` of a clause within seconds, by service."""
 
 _OUTCOMES = {
     ASSESSED: f'{promql.OUTCOME}=~"{Outcome.COMPLIED}|{Outcome.VIOLATED}"',
@@ -23,23 +23,23 @@ _BY = f"job, {promql.CLAUSE}"
 _OFTEN_S, _SELDOM_S = 30, 120  # a window of days changes slowly and is dear to read; both below the lookback of 5 min
 
 
-def recorded(what: str, window_s: int) -> str:
-    """The name of a recorded count."""
-    return f"{what}:increase{name_of(window_s)}"
+def record_name(what: str, window_s: int) -> str:
+    """Return the name of a recorded count."""
+    return f"{what}:increase{window_name(window_s)}"
 
 
-def as_recorded(what: str, clause: str, window_s: int) -> str:
-    """`Counts` that read what the rules here recorded."""
-    return promql.matching(recorded(what, window_s), **{promql.CLAUSE: clause})
+def read_recorded(what: str, clause: str, window_s: int) -> str:
+    """Return PromQL that reads a count which the rules here recorded."""
+    return promql.select(record_name(what, window_s), **{promql.CLAUSE: clause})
 
 
-def as_counted(what: str, clause: str, window_s: int) -> str:
-    """`Counts` that need no recording rules, and count anew each time."""
-    return promql.counted(promql.findings(_OUTCOMES[what], clause), window_s, _BY, Pace())
+def count_anew(what: str, clause: str, window_s: int) -> str:
+    """Return PromQL that counts anew each time and needs no recording rules."""
+    return promql.increase(promql.findings(_OUTCOMES[what], clause), window_s, _BY, Pace())
 
 
 def recording_groups(pace: Pace) -> list[dict[str, Any]]:
-    """The groups that record, short windows apart from long ones."""
+    """Return the groups of recording rules, short windows apart from long ones."""
     return [
         _group("specspan-short-windows", [each for each in WINDOWS_S if each <= HOUR_S], _OFTEN_S, pace),
         _group("specspan-long-windows", [each for each in WINDOWS_S if each > HOUR_S], _SELDOM_S, pace),
@@ -48,7 +48,7 @@ def recording_groups(pace: Pace) -> list[dict[str, Any]]:
 
 def _group(name: str, windows_s: list[int], interval_s: float, pace: Pace) -> dict[str, Any]:
     rules = [
-        {"record": recorded(what, window_s), "expr": promql.counted(promql.findings(outcome), window_s, _BY, pace)}
+        {"record": record_name(what, window_s), "expr": promql.increase(promql.findings(outcome), window_s, _BY, pace)}
         for window_s in windows_s
         for what, outcome in _OUTCOMES.items()
     ]

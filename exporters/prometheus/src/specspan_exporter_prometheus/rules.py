@@ -1,4 +1,4 @@
-"""A rule file from a policy."""
+"""Rule file of Prometheus for a policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from specspan_exporter_prometheus.health import health_alerts
 from specspan_exporter_prometheus.links import Links
 from specspan_exporter_prometheus.recording import recording_groups
 from specspan_exporter_prometheus.windows import Pace
-from specspan_exporter_prometheus.yaml_text import yaml_of
+from specspan_exporter_prometheus.yaml_text import to_yaml
 
 _ALERTS_S = 30
 
@@ -25,20 +25,20 @@ class Rules:
 
     @property
     def text(self) -> str:
-        """The file."""
+        """Return the text of the rule file."""
         head = (
             f"# Made by `specspan prometheus rules` from the policy {self.policy_digest}. Make it anew to change it.\n"
         )
-        return head + yaml_of({"groups": list(self.groups)})
+        return head + to_yaml({"groups": list(self.groups)})
 
 
 def rules_of(policy: Policy, links: Links | None = None, pace: Pace | None = None) -> Rules:
-    """Recording and alerting rules for every objective and critical clause of a policy, and for specspan itself."""
+    """Return recording and alerting rules for the clauses of a policy, and for specspan itself."""
     links, pace = links or Links(), pace or Pace()
     groups = (
         *recording_groups(pace),
-        _group("specspan-clauses", [alert.as_rule() for alert in clause_alerts(policy, links, pace)], pace),
-        _group("specspan-health", [alert.as_rule() for alert in health_alerts(links, pace)], pace),
+        _group("specspan-clauses", [alert.to_rule() for alert in clause_alerts(policy, links, pace)], pace),
+        _group("specspan-health", [alert.to_rule() for alert in health_alerts(links, pace)], pace),
     )
     return Rules(tuple(group for group in groups if group["rules"]), policy.digest)
 

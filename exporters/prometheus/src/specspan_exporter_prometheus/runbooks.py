@@ -1,4 +1,4 @@
-"""Runbooks: a page for every clause that may wake somebody, and one about specspan itself."""
+"""Runbooks: a page for every clause that alerts, and one about specspan itself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from specspan.decision import Severity
 from specspan.policy.policy import ClausePolicy, Policy
 from specspan_exporter_prometheus.clauses import spec_of, thresholds
 from specspan_exporter_prometheus.links import HEALTH, page_name
-from specspan_exporter_prometheus.windows import name_of
+from specspan_exporter_prometheus.windows import window_name
 
 
 def runbooks_of(policy: Policy) -> dict[str, str]:
-    """Pages by file name."""
+    """Return the pages by file name."""
     pages = {
         page_name(name): _page(policy, name, bound)
         for name, bound in policy.clauses.items()
@@ -49,8 +49,9 @@ def _occasions(bound: ClausePolicy) -> Iterator[str]:
     for urgency in ("page", "ticket"):
         for burn, share in thresholds(bound.objective, urgency):
             yield (
-                f"- A {urgency}: {share * 100:.6g} % or more violate it, over {name_of(burn.long_s)} and over"
-                f" {name_of(burn.short_s)} ({burn.factor:g} × the error budget); at least {burn.min_violations} calls."
+                f"- A {urgency}: {share * 100:.6g} % or more violate it, over {window_name(burn.long_s)} and over"
+                f" {window_name(burn.short_s)} ({burn.factor:g} × the error budget);"
+                f" at least {burn.min_violations} calls."
             )
 
 

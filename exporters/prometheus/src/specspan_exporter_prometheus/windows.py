@@ -1,4 +1,4 @@
-"""The windows over which an objective is watched.
+"""Windows over which an objective is watched.
 
 Source: Google, The Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts": a long window for
 significance, a short one so that the alert ends soon after its cause does.
@@ -16,7 +16,7 @@ DAY_S: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """One pair of windows, and how fast the error budget burns where it alerts."""
+    """Pair of windows, and the rate of burning the error budget at which it alerts."""
 
     factor: float
     """1: the budget is used up exactly at the end of the objective's window."""
@@ -25,8 +25,8 @@ class Burn:
     urgency: str
     """``page`` or ``ticket``."""
     min_violations: int
-    """In the long window. Where there are a few calls an hour, one violation is a high rate, and no reason to wake
-    somebody."""
+    """Least number of violations in the long window. Where there are a few calls an hour, one violation is a high
+    rate, and no reason to wake somebody."""
 
 
 BURNS: Final = (
@@ -41,23 +41,23 @@ WINDOWS_S: Final = tuple(sorted({each for burn in BURNS for each in (burn.long_s
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long windows and waits are. Tests divide them all, so that hours pass in seconds."""
+    """Length of windows and waits, which tests divide, so that hours pass in seconds."""
 
     divisor: float = 1
     least_interval_s: float = 0.2
 
     def duration(self, seconds: float) -> str:
-        """A duration as Prometheus writes it."""
+        """Return a duration as Prometheus writes it."""
         millis = max(1, round(seconds * 1000 / self.divisor))
         return f"{millis // 1000}s" if millis % 1000 == 0 else f"{millis}ms"
 
     def interval(self, seconds: float) -> str:
-        """How often a group is evaluated."""
+        """Return the interval at which a group is evaluated."""
         return self.duration(max(seconds, self.least_interval_s * self.divisor))
 
 
-def name_of(seconds: int) -> str:
-    """A window as people write it, such as ``5m``."""
+def window_name(seconds: int) -> str:
+    """Return a window as people write it, such as ``5m``."""
     for unit_s, unit in ((DAY_S, "d"), (HOUR_S, "h")):
         if seconds % unit_s == 0:
             return f"{seconds // unit_s}{unit}"

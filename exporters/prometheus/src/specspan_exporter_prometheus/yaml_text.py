@@ -1,4 +1,4 @@
-"""YAML that people can read: text of several lines stands as a block."""
+"""YAML in which text of several lines stands as a block."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import yaml
 
 
-def yaml_of(content: Any) -> str:
-    """The text of a file."""
+def to_yaml(content: Any) -> str:
+    """Return a value as YAML."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block."""
+    """Dumper that writes text of several lines as a block."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
