@@ -1,1 +1,1 @@
-"""Ratios against a hand-written span, measured in one run: `make bench`."""
+"""Benchmarks as ratios to a hand-written span, measured in one run: `make bench`."""

@@ -1,4 +1,4 @@
-"""Run every module here that has ``main``, and print one table: ``make bench``, or with names ``… benchmarks NAME``."""
+"""Runner of the benchmarks: ``make bench``, or ``python -m benchmarks NAME ...`` for some of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from specspan._support import plugins
 
 
 def main(names: list[str]) -> None:
-    """``main()`` of a module gives its rows; a module is left out when others are named."""
+    """Run ``main()`` of each module that has one, or of those named, and print its rows in one table."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("work")
     for column in ("µs", "compared with", "ratio", "limit"):

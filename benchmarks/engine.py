@@ -1,4 +1,4 @@
-"""What deciding costs, against a span written by hand: the engine alone, without recording."""
+"""Cost of deciding against a span written by hand: the engine alone, without recording."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FOREIGN = ("Die Bestellung verließ unser Lager am Montag – sie müsste bald 
 
 @dataclass(frozen=True)
 class _Trivial:
-    """A check that is a trivial function on the caller's thread."""
+    """Check that is a trivial function on the caller's thread."""
 
     ref: CheckRef
     traits: CheckTraits = field(default=CheckTraits(Stage.OUTPUT))
@@ -34,7 +34,7 @@ class _Trivial:
 
 
 def main() -> list[Row]:
-    """100 clauses: 60 with a pattern, 30 with a trivial function, 10 without a check; and streams."""
+    """Measure 100 clauses: 60 with a pattern, 30 with a trivial function, 10 without a check; and streams."""
     provider = provider_to_nowhere()
     works: dict[str, Callable[[], object]] = {
         HAND_WRITTEN: hand_written_span(provider),
@@ -71,7 +71,7 @@ _LIMITS = {
     "a chunk, 5 patterns": 2 / 22.6,
     "a decision's id": 2 / 22.6,
 }
-"""The times wanted, each over the hand-written span's where both were first measured."""
+"""Ratios of the target times to the hand-written span where both were first measured."""
 
 
 def _checking(engine: Engine, text: str) -> Callable[[], object]:
@@ -92,7 +92,7 @@ def _deciding(engine: Engine, text: str) -> Callable[[], object]:
 
 
 def _feeding(engine: Engine) -> Callable[[], object]:
-    """One chunk of an answer of about 4 kB, in chunks of five characters."""
+    """Return work on one chunk of an answer of about 4 kB, in chunks of five characters."""
     chunks = [_PLAIN[at : at + 5] for at in range(0, 2000, 5)] * 2
 
     check, left = _opened(engine), list(chunks)

@@ -1,4 +1,4 @@
-"""What instrumentation adds: to a decorated function, to an OpenAI call, to a chunk of a stream; and when it is off."""
+"""Cost that instrumentation adds to a decorated function, an OpenAI call and a chunk of a stream, on and off."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from specspan.record.settings import Settings
 
 _CHUNKS = 1000
 _SPAN_US = 22.6
-"""The hand-written span on the machine on which limits in µs were set."""
-_ASKED: dict[str, Any] = {
+"""Time of the hand-written span on the machine on which limits in µs were set."""
+_REQUEST: dict[str, Any] = {
     "model": "gpt-5",
     "messages": [{"role": "user", "content": "What is my order's status?"}],
     "temperature": 0.2,
@@ -29,7 +29,7 @@ _ASKED: dict[str, Any] = {
 
 
 def main() -> list[Row]:
-    """Rows of the table, measured in one run."""
+    """Return the rows of the table, measured in one run."""
     provider = provider_to_nowhere()
     on = _on(Pipeline(Recorder(Settings(), tracer_provider=provider)))
     ask, answered, stream = _asking(), _answered(), _streaming()
@@ -39,12 +39,12 @@ def main() -> list[Row]:
         "off": lambda: _observed(1),
         "decorated": on(lambda: _observed(1)),
         "generator": on(lambda: list(_generated())),
-        "call": lambda: ask.create(**_ASKED),
-        "call, traced": on(lambda: ask.traced(**_ASKED)),
-        "answer": lambda: answered.create(**_ASKED),
-        "answer, traced": on(lambda: answered.traced(**_ASKED)),
-        "stream": lambda: list(stream.create(**_ASKED)),
-        "stream, traced": on(lambda: list(stream.traced(**_ASKED))),
+        "call": lambda: ask.create(**_REQUEST),
+        "call, traced": on(lambda: ask.traced(**_REQUEST)),
+        "answer": lambda: answered.create(**_REQUEST),
+        "answer, traced": on(lambda: answered.traced(**_REQUEST)),
+        "stream": lambda: list(stream.create(**_REQUEST)),
+        "stream, traced": on(lambda: list(stream.traced(**_REQUEST))),
     }
     times = medians_us(works)
     span = times[HAND_WRITTEN]
@@ -93,7 +93,7 @@ _passed_through = wrapt.FunctionWrapper(lambda number: number, _pass_through)
 
 
 class _Completions:
-    """Stands where the client's own class does, over whatever answers."""
+    """Stand-in for the client's own class, over any function that answers."""
 
     def __init__(self, client: OpenAI, answer: Callable[..., Any]) -> None:
         self._client = client
@@ -116,19 +116,19 @@ _ANSWER = {
 
 
 def _asking() -> _Completions:
-    """The whole way to the transport and back."""
+    """Return a client that goes the whole way to the transport and back."""
     client = _client(lambda _: httpx2.Response(200, json=_ANSWER))
     return _Completions(client, client.chat.completions.create)
 
 
 def _answered() -> _Completions:
-    """An answer that was parsed before: what is added to a call is little beside what the client itself takes."""
+    """Return a function with an answer parsed before, as the client itself takes far longer than what is added."""
     answer = ChatCompletion.model_validate(_ANSWER)
     return _Completions(_client(lambda _: httpx2.Response(200)), lambda **_: answer)
 
 
 def _streaming() -> _Completions:
-    """Chunks that were parsed before: of a stream, only what reading it costs."""
+    """Return a function with chunks parsed before, so that only reading the stream is measured."""
     client = _client(lambda _: httpx2.Response(200))
     chunks = [_chunk("word ") for _ in range(_CHUNKS)] + [_chunk(None, "stop")]
     response = httpx2.Response(200)

@@ -1,4 +1,4 @@
-"""How everything here is measured: side by side in one run, medians, as a ratio to the hand-written span."""
+"""Measurement of the benchmarks: side by side in one run, by medians, as a ratio to the hand-written span."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from opentelemetry.trace import SpanKind
 
 _ROUNDS = 200
 _ROUND_S = 0.001
-"""About how long one round of one piece of work takes: shorter than a slice of a busy machine."""
+"""Target time of one round of one piece of work: shorter than a slice of a busy machine."""
 _WARM_UP_CALLS = 20
 HAND_WRITTEN = "span by hand, 10 attributes"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """Row of the table of results."""
 
     name: str
     median_us: float
     base_us: float
-    """What it is compared with, measured in the same rounds."""
+    """Time of the work it is compared with, measured in the same rounds."""
     limit: float | None = None
-    """The ratio it should stay under; None where there is none."""
+    """Ratio that the row should stay under; None without a limit."""
 
     @property
     def ratio(self) -> float:
-        """How many times the base."""
+        """Return the time as a multiple of the base."""
         return self.median_us / self.base_us
 
 
@@ -43,9 +43,9 @@ def medians_us(
     rounds: int = _ROUNDS,
     settle: Callable[[], object] = lambda: None,
 ) -> dict[str, float]:
-    """The median time of one call of each, in µs. Rounds take turns, so that a busy moment strikes all alike.
+    """Return the median time of one call of each, in µs. Rounds take turns, so that a busy moment strikes all alike.
 
-    ``settle`` is called before each round, untimed: what earlier calls left for background threads is done by then.
+    ``settle`` is called before each round, untimed, to finish what earlier calls left for background threads.
     """
     calls = {name: _calls_a_round(work) for name, work in works.items()}
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -64,7 +64,7 @@ def medians_us(
 def rows_of(
     works: Mapping[str, Callable[[], object]], provider: TracerProvider, limits: Mapping[str, float]
 ) -> list[Row]:
-    """Rows for works of which one is the hand-written span; its provider is shut down."""
+    """Return rows for works of which one is the hand-written span, and shut its provider down."""
     try:
         medians = medians_us(works)
     finally:
@@ -76,7 +76,7 @@ def rows_of(
 def added_us(
     work: Callable[[], object], bare: Callable[[], object], *, settle: Callable[[], object], pairs: int = 1000
 ) -> float:
-    """What ``work`` takes longer than ``bare``, in µs: the median over pairs of single calls, one right after another.
+    """Return the time that ``work`` takes longer than ``bare``, in µs, as the median over pairs of single calls.
 
     Where both take far longer than they differ, two medians would differ by their noise.
     """
@@ -92,7 +92,7 @@ def added_us(
 
 
 def best_us(work: Callable[[], object], times: int = 3) -> float:
-    """The least CPU time of a few runs, in µs: for work of a tenth of a second and more."""
+    """Return the least CPU time of a few runs, in µs, for work of a tenth of a second and more."""
     taken = []
     for _ in range(times):
         start = time.process_time()
@@ -102,7 +102,7 @@ def best_us(work: Callable[[], object], times: int = 3) -> float:
 
 
 def cpu_us(work: Callable[[], object], *, settle: Callable[[], object], calls: int = 2000) -> float:
-    """CPU time of the whole process for one call, in µs, with all that it leaves for background threads."""
+    """Return the CPU time of the process for one call, in µs, with what the call leaves for background threads."""
     settle()
     start = time.process_time()
     for _ in range(calls):
@@ -112,9 +112,9 @@ def cpu_us(work: Callable[[], object], *, settle: Callable[[], object], calls: i
 
 
 def hand_written_span(provider: TracerProvider) -> Callable[[], None]:
-    """The floor: what an engineer writes by hand around a model call, exported by a batch processor to nowhere."""
+    """Return the span that an engineer writes by hand around a model call, exported by a batch processor to nowhere."""
     tracer: Any = provider.get_tracer("benchmark")
-    tracer.start_span = tracer.start_span  # as it is now: instrumenting a client wraps it for the whole process
+    tracer.start_span = tracer.start_span  # the method as of now: instrumenting a client wraps it for the whole process
     attributes = {f"gen_ai.request.attribute_{number}": f"value {number}" for number in range(10)}
 
     def call() -> None:
@@ -125,7 +125,7 @@ def hand_written_span(provider: TracerProvider) -> Callable[[], None]:
 
 
 def provider_to_nowhere() -> TracerProvider:
-    """A tracer provider whose spans are batched and then dropped."""
+    """Return a tracer provider whose spans are batched and then dropped."""
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(_Nowhere()))
     return provider
@@ -145,7 +145,7 @@ def _calls_a_round(work: Callable[[], object]) -> int:
 
 
 def _undisturbed_s(work: Callable[[], object], calls: int) -> float:
-    """The least of a few times: a moment in which a background thread was busy would make rounds of too few calls."""
+    """Return the least of a few times, as a busy background thread would make rounds of too few calls."""
     return min(_time_s(work, calls) for _ in range(5))
 
 

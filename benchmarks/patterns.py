@@ -1,4 +1,4 @@
-"""What looking for 100 patterns in one text costs, against a span written by hand."""
+"""Cost of a search for 100 patterns in one text, against a span written by hand."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _TEXTS = {
     "Russian": "Заказ покинул наш склад в понедельник и должен быть у вас к концу недели. ",
     "Chinese": "订单已于周一离开我们的仓库，预计本周末前送达您手中。如有任何问题，请随时与我们联系。",
 }
-_HAND_WRITTEN_SPAN_US = 22.6  # where the times wanted were first measured
+_HAND_WRITTEN_SPAN_US = 22.6  # where the target times were first measured
 _LIMITS = {"2 kB, ASCII": 6 / _HAND_WRITTEN_SPAN_US}
 
 
 def main() -> list[Row]:
-    """2 kB and 100 kB of UTF-8 in several scripts; and the same by `re`, one pattern after the other."""
+    """Measure 2 kB and 100 kB of UTF-8 in several scripts, and 2 kB by `re`, one pattern after the other."""
     patterns = MultiPattern(_SOURCES)
     provider = provider_to_nowhere()
     works: dict[str, Callable[[], object]] = {HAND_WRITTEN: hand_written_span(provider)}
     for size_bytes, size in ((2000, "2 kB"), (100_000, "100 kB")):
         for name, piece in _TEXTS.items():
-            works[f"{size}, {name}"] = _looking(patterns, _text(piece, size_bytes))
+            works[f"{size}, {name}"] = _search(patterns, _text(piece, size_bytes))
     works["2 kB, ASCII, by re one at a time"] = _by_re(_text(_TEXTS["ASCII"], 2000))
     return rows_of(works, provider, _LIMITS)
 
@@ -45,7 +45,7 @@ def _text(piece: str, size_bytes: int) -> str:
     return whole.encode()[:size_bytes].decode(errors="ignore")
 
 
-def _looking(patterns: MultiPattern, text: str) -> Callable[[], object]:
+def _search(patterns: MultiPattern, text: str) -> Callable[[], object]:
     return lambda: patterns.hits(text)
 
 

@@ -1,4 +1,4 @@
-"""Reading, comparing and looking at specs: twice the text must take about twice the time, however it repeats itself."""
+"""Time of reading and comparing specs: twice the text must take about twice the time, however it repeats itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHAPES: dict[str, Callable[[int], str]] = {
 
 
 def main() -> Iterator[Row]:
-    """A row a shape: 2 MB against 1 MB; then a word diff of 200 kB against one of 100 kB."""
+    """Measure each shape at 2 MB against 1 MB; then a word diff of 200 kB against one of 100 kB."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in _SHAPES.items():
             small, large = (_read_us(Path(folder), text(chars)) for chars in (_CHARS, 2 * _CHARS))

@@ -1,4 +1,4 @@
-"""What recording costs: a whole call with 100 clauses beside a hand-written span of 10 attributes."""
+"""Cost of recording: a whole call with 100 clauses beside a hand-written span of 10 attributes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 
 _BUDGET_US = 20.0
-"""What a whole call may cost the caller over the hand-written span."""
+"""Budget of a whole call over the hand-written span."""
 _ENDING = Ending(EndKind.COMPLETED)
 _TIMING = Timing(1.0, None, {"input": 5_000, "output": 9_000})
 _CONTEXT = CallContext("c-1", "u-1")
@@ -50,7 +50,7 @@ class _Nowhere:
 
 
 def main() -> Iterator[Row]:
-    """Rows of the table; the limit of the first is the budget as a ratio of this run."""
+    """Return the rows of the table; the limit of the first is the budget as a ratio of this run."""
     provider = provider_to_nowhere()
     meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
     spans = Recorder(Settings(), tracer_provider=provider)

@@ -1,7 +1,7 @@
-"""Whether sampling loses what matters: 100,000 calls, 1 % kept by chance, one in 1,000 violating a clause.
+"""Test of sampling under load: 100,000 calls, 1 % kept by chance, one in 1,000 violating a clause.
 
-Run it with ``python -m benchmarks.sampling``: it says what it found, and ends with an error if a violating trace is not
-whole, a call was not counted, or more memory was held than allowed.
+Run this module with ``python -m benchmarks.sampling``. The run prints its totals, and ends with an error if a violating
+trace is not whole, a call was not counted, or more memory was held than allowed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from specspan.record.sampling import tail
 from specspan.record.sampling.tail import TailSamplingProcessor
 
 SPANS_A_TRACE = 3
-_AT_ONCE = 200
-"""Traces under way at any moment."""
+_OPEN_TRACES = 200
+"""Traces that are open at any moment."""
 _SPEC = "# Manners {#manners}\n\n## Be kind {#be_kind authority=user}\n\nSay nothing rude.\n"
 _POLICY = """
 spec: manners.md
@@ -37,28 +37,28 @@ clauses:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What came of a run."""
+class Totals:
+    """Totals of a run."""
 
     calls: int
     violating: int
     """Traces in which a call violated the clause, by the decision records."""
     broken: int
-    """Of those, the ones of which not every span was exported."""
+    """Violating traces of which not every span was exported."""
     kept: int
-    """All traces that were exported."""
+    """Traces that were exported."""
     torn: int
-    """Of those, the ones of which not every span was."""
+    """Exported traces of which some span is missing."""
     counted: int
     """Calls in the counter ``specspan.decisions``."""
     recorded: int
     """Decision records."""
     peak_bytes: int
-    """The most that was held, as specspan estimates it."""
+    """Largest amount of memory that was held, as specspan estimates it."""
     lost: Mapping[tuple[str, str], int]
 
     def complaints(self, max_bytes: int) -> list[str]:
-        """Everything that must not be."""
+        """Return a message for each total that must not be so."""
         wrong = {
             f"{self.broken} of {self.violating} violating traces are not whole": self.broken,
             f"{self.torn} exported traces are not whole": self.torn,
@@ -113,7 +113,7 @@ async def _answer(question: str) -> str:
     return said
 
 
-def run(sampling: specspan.Sampling, calls: int, one_violates_in: int) -> Found:
+def run(sampling: specspan.Sampling, calls: int, one_violates_in: int) -> Totals:
     """Serve ``calls`` calls, each in a trace of its own with two spans around it."""
     spans, decisions, reader = _Spans(), _Decisions(), InMemoryMetricReader()
     before = Counter(drop_counts.totals())
@@ -136,7 +136,7 @@ def run(sampling: specspan.Sampling, calls: int, one_violates_in: int) -> Found:
     specspan.shutdown()
     tracers.shutdown()
     meters.shutdown()
-    return Found(
+    return Totals(
         calls,
         violating=len(decisions.violating),
         broken=sum(spans.by_trace[trace_id] != SPANS_A_TRACE for trace_id in decisions.violating),
@@ -150,7 +150,7 @@ def run(sampling: specspan.Sampling, calls: int, one_violates_in: int) -> Found:
 
 
 async def _serve(processor: SpanProcessor, calls: int, one_violates_in: int) -> int:
-    """The most that was held at any time."""
+    """Serve the calls and return the largest amount of memory that was held, in bytes."""
     assert isinstance(processor, TailSamplingProcessor)
     numbers = iter(range(calls))
     peak_bytes = 0
@@ -161,7 +161,7 @@ async def _serve(processor: SpanProcessor, calls: int, one_violates_in: int) -> 
             await _answer("bad" if number % one_violates_in == 0 else "good")
             peak_bytes = max(peak_bytes, processor.pending_bytes)
 
-    await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+    await asyncio.gather(*(work() for _ in range(_OPEN_TRACES)))
     return peak_bytes
 
 

@@ -1,4 +1,4 @@
-"""Large specs: 10,000 clauses load in two seconds, and those that no check is bound to cost a call nothing."""
+"""Time of large specs: 10,000 clauses load in two seconds, and those without a check cost a call nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CALL = ModelCall(
 
 
 def main() -> Iterator[Row]:
-    """A row a format beside the two seconds allowed; then one call under 10,000 clauses beside one under 100."""
+    """Measure each format beside the two seconds allowed; then one call under 10,000 clauses beside one under 100."""
     with tempfile.TemporaryDirectory() as folder:
         markdown = Path(folder) / "spec.md"
         markdown.write_text(_spec(_CLAUSES), encoding="utf-8")
@@ -45,7 +45,7 @@ def _spec(clauses: int) -> str:
 
 
 def _deciding(folder: Path, clauses: int) -> Callable[[], object]:
-    """One call under a spec of so many clauses, of which the first hundred are checked."""
+    """Return one call under a spec of so many clauses, of which the first hundred are checked."""
     (folder / f"{clauses}.md").write_text(_spec(clauses), encoding="utf-8")
     bound = "".join(rf"  c{n}: {{checks: [{{pattern: '\bword{n}\b'}}]}}" + "\n" for n in range(_BOUND))
     policy = folder / f"{clauses}.yaml"

@@ -1,4 +1,4 @@
-"""A whole call, as an application has it: configured from files, 100 clauses, 2 kB asked and 2 kB answered.
+"""Cost of a whole call in an application: configured from files, 100 clauses, a prompt and an answer of 2 kB each.
 
 60 clauses have two patterns, 30 a trivial function, 10 a limit on tools. Spans are batched, decision records made, and
 both thrown away. What the caller waits for is measured with the background threads at rest, as between the calls of an
@@ -25,11 +25,11 @@ _DENSE = (" ".join(f"word{number}a key-{number}-12" for number in range(60)) * 4
 _FOREIGN = ("Die Bestellung verließ unser Lager am Montag – sie müsste bald da sein, größtenteils. " * 24)[:2000]
 
 _FIRST_LIMIT = 4.0
-"""How many times the hand-written span a whole call may take."""
+"""Limit of a whole call as a multiple of the hand-written span."""
 
 
 def main() -> Iterator[Row]:
-    """Rows of the table. What a client's call takes by itself is measured in the same rounds, and taken off."""
+    """Return the rows. The time of the client's call by itself is measured in the same rounds, and subtracted."""
     with _prepared() as (works, base):
         medians = medians_us({HAND_WRITTEN: base, **works}, settle=specspan.force_flush)
         added = added_us(works["client"], works["bare client"], settle=specspan.force_flush)
@@ -100,7 +100,7 @@ class _Nowhere:
 
 
 def _written(folder: Path) -> Path:
-    """The policy's path, once it and its spec are written."""
+    """Write the policy and its spec, and return the path of the policy."""
     clauses = [f"clause_{number}" for number in range(100)]
     sections = (f"## Clause {{#{clause} authority=user}}\n\nDo as it says.\n" for clause in clauses)
     (folder / "spec.md").write_text("# Spec {#spec}\n\n" + "\n".join(sections))

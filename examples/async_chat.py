@@ -1,4 +1,4 @@
-"""Many streamed conversations at once: each has a context, a trace and decisions of its own."""
+"""Streamed conversations side by side: each has a context, a trace and decisions of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ specspan.instrument("openai")
 
 @specspan.observe
 async def stream(client: openai.AsyncOpenAI, question: str) -> AsyncIterator[str]:
-    """The answer as it grows. The span ends when the reader is done, however that comes about."""
+    """Yield the answer in pieces. The span ends when the reader stops, for whatever reason."""
     chunks = await client.chat.completions.create(
         model="gpt-5-mini", messages=[{"role": "user", "content": question}], stream=True
     )
@@ -26,13 +26,13 @@ async def stream(client: openai.AsyncOpenAI, question: str) -> AsyncIterator[str
 
 
 async def converse(client: openai.AsyncOpenAI, name: str, question: str) -> str:
-    """One conversation."""
+    """Hold one conversation and print it."""
     with specspan.context(conversation=name):
         return f"{name}: " + "".join([piece async for piece in stream(client, question)])
 
 
 async def main() -> None:
-    """All of them, side by side."""
+    """Hold all conversations side by side."""
     questions = {"ann": "When does the early train leave?", "ben": "Is there a sleeper?"}
     async with openai.AsyncOpenAI() as client:
         for line in await asyncio.gather(*(converse(client, *each) for each in questions.items())):

@@ -1,4 +1,4 @@
-"""Tools within limits: a call beyond them is stopped before any tool runs, and a person is asked."""
+"""Tools within limits: a call beyond them is stopped before any tool runs, and a person decides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ client = openai.OpenAI()
 
 @specspan.observe
 def book(train: str, price: float) -> str:
-    """A tool; its span stands below that of the function that used it."""
+    """Book a train; the span of this tool stands below that of the function that used it."""
     return f"{train} is booked for {price}."
 
 

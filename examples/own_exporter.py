@@ -1,4 +1,4 @@
-"""Decision records on their way to a place of your own: here one line of JSON each, on standard output."""
+"""Exporter of decision records of your own: here one line of JSON each, on standard output."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import specspan
 
 
 class Lines:
-    """Called in batches, from a thread of specspan's own; what it raises is tried again, then counted as lost."""
+    """Exporter that a thread calls with batches; a batch that fails is tried again, then counted as lost."""
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Print decisions; other records (which policy came into force) are left out."""
+        """Print decisions, without other records, such as the policy that came into force."""
         for record in records:
             if record["type"] == "decision":
                 print(json.dumps({name: record[name] for name in ("verdict", "action", "governing_clause")}))
 
     def shutdown(self) -> None:
-        """Nothing to close."""
+        """Do nothing, as standard output stays open."""
 
 
 specspan.configure(policy=Path(__file__).with_name("policy.yaml"), decision_exporters=[Lines()])

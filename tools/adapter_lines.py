@@ -28,7 +28,7 @@ def lines_of_folder(folder: Path) -> dict[str, int]:
 
 
 def count_lines(path: Path) -> int:
-    """Count the lines of a module, comments and docstrings included: they are to be read, too."""
+    """Return the number of lines of a module, comments and docstrings included: they are read, too."""
     return len(path.read_text(encoding="utf-8").splitlines())
 
 

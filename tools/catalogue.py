@@ -1,4 +1,4 @@
-"""Write the catalogue of published specs anew: python tools/catalogue.py FOLDER, where the texts are by version.
+"""Writer of the catalogue of published specs: python tools/catalogue.py FOLDER, where the texts are by version.
 
 It keeps facts only: digests, ids and levels of authority, no text.
 """
@@ -26,7 +26,7 @@ TARGET = Path(__file__).parents[1] / "src" / "specspan" / "spec" / "published"
 
 
 def text(folder: Path, version: str) -> str:
-    """One edition as its file holds it."""
+    """Return the text of the file of one edition."""
     path = folder / f"{version}.md"
     url = f"openai/model_spec/{COMMITS[version]}/model_spec.md"
     size_bytes = path.stat().st_size

@@ -1,4 +1,4 @@
-"""Find code that stands twice: python tools/duplicates.py FOLDER... Exit code 1 where there is any.
+"""Finder of duplicated code: python tools/duplicates.py FOLDER... Exit code 1 where code stands twice.
 
 Line-by-line finders miss the commonest copy, a function beside its async twin: every line that awaits differs. So code
 is compared as it reads without ``async`` and ``await``, within one module and between modules, its docstrings, comments
@@ -17,16 +17,16 @@ from itertools import takewhile
 from pathlib import Path
 
 MIN_LINES = 7
-"""Of code, as `ast.unparse` lays it out, in one function: fewer are the idiom, as a ``try`` around two calls is."""
+"""Least number of shared lines, as `ast.unparse` lays code out: fewer are an idiom, as a ``try`` around two calls."""
 MIN_LINES_OF_TWINS = 14
-"""Of a function and one that awaits: up to here it may be the thin driver that has to exist twice."""
+"""Least number for a function and its async twin: fewer may be the thin driver that has to exist twice."""
 _ASYNC = re.compile(r"(?<![a-z])a(?=enter__|exit__|iter__|next__)|(?<=[a-z])_async\b|\bAsync(?=[A-Z])|\bSync(?=[A-Z])")
 _NAMES = {"arun": "run", "asend": "send", "athrow": "throw", "aclose": "close", "StopAsyncIteration": "StopIteration"}
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One function's body, without what makes it async."""
+    """Body of one function, without what makes it async."""
 
     place: str
     is_async: bool
@@ -34,8 +34,8 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Twice:
-    """A run of lines that two bodies share."""
+class Duplicate:
+    """Run of lines that two bodies share."""
 
     first: str
     second: str
@@ -46,8 +46,8 @@ class Twice:
         return f"{self.first} and {self.second} share {len(self.lines)} lines:\n{shared}"
 
 
-class _Waitless(ast.NodeTransformer):
-    """The same code where nothing is awaited."""
+class _SyncTransformer(ast.NodeTransformer):
+    """Transformer of async code to the code of its synchronous twin."""
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
         return self.generic_visit(node).value  # type: ignore[attr-defined,no-any-return]  # it is the same node
@@ -63,16 +63,16 @@ class _Waitless(ast.NodeTransformer):
 
 
 def bodies(source: str, name: str) -> Iterator[Body]:
-    """Every function in a module."""
+    """Yield the body of each function in a module."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield Body(f"{name}:{node.lineno} {node.name}", isinstance(node, ast.AsyncFunctionDef), tuple(_lines(node)))
 
 
-def duplicates(found: Sequence[Body]) -> list[Twice]:
-    """Every run that stands in two places and is long enough to be a copy."""
+def duplicates(functions: Sequence[Body]) -> list[Duplicate]:
+    """Return each run of lines that stands in two places and is long enough to be a copy."""
     places = defaultdict(list)
-    for number, body in enumerate(found):
+    for number, body in enumerate(functions):
         for start in range(len(body.lines) - MIN_LINES + 1):
             places[body.lines[start : start + MIN_LINES]].append((number, start))
     starts = {(a, b) for same in places.values() for a in same for b in same if a[0] < b[0]}
@@ -80,15 +80,15 @@ def duplicates(found: Sequence[Body]) -> list[Twice]:
         shared
         for (one, i), (other, j) in sorted(starts)
         if ((one, i - 1), (other, j - 1)) not in starts  # runs that go on are one
-        if (shared := _shared(found[one], i, found[other], j)) is not None
+        if (shared := _shared(functions[one], i, functions[other], j)) is not None
     ]
 
 
-def _shared(one: Body, i: int, other: Body, j: int) -> Twice | None:
+def _shared(one: Body, i: int, other: Body, j: int) -> Duplicate | None:
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one.lines[i:], other.lines[j:], strict=False))
     lines = tuple(line for line, _ in pairs)
-    enough = MIN_LINES if one.is_async == other.is_async else MIN_LINES_OF_TWINS
-    return Twice(one.place, other.place, lines) if len(lines) >= enough else None
+    min_lines = MIN_LINES if one.is_async == other.is_async else MIN_LINES_OF_TWINS
+    return Duplicate(one.place, other.place, lines) if len(lines) >= min_lines else None
 
 
 def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
@@ -96,12 +96,14 @@ def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue  # has its own turn
         if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
-            yield from _waitless(ast.unparse(ast.fix_missing_locations(_Waitless().visit(statement)))).splitlines()
+            yield from _with_sync_names(
+                ast.unparse(ast.fix_missing_locations(_SyncTransformer().visit(statement)))
+            ).splitlines()
 
 
-def _waitless(code: str) -> str:
-    without = _ASYNC.sub("", code)
-    return re.sub(rf"\b({'|'.join(_NAMES)})\b", lambda name: _NAMES[name[1]], without)
+def _with_sync_names(code: str) -> str:
+    code = _ASYNC.sub("", code)
+    return re.sub(rf"\b({'|'.join(_NAMES)})\b", lambda match: _NAMES[match[1]], code)
 
 
 def _sources(folders: Iterable[str]) -> Iterator[Body]:
@@ -111,7 +113,7 @@ def _sources(folders: Iterable[str]) -> Iterator[Body]:
 
 
 if __name__ == "__main__":
-    twice = duplicates(list(_sources(sys.argv[1:])))
-    print(*twice, sep="\n\n", end="\n" if twice else "")
-    print(f"code that stands twice: {len(twice)} pieces")
-    sys.exit(bool(twice))
+    copies = duplicates(list(_sources(sys.argv[1:])))
+    print(*copies, sep="\n\n", end="\n" if copies else "")
+    print(f"code that stands twice: {len(copies)} pieces")
+    sys.exit(bool(copies))

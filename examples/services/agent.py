@@ -1,6 +1,6 @@
-"""The agent: takes questions from the queue, and answers them with a model and with tools that another service runs.
+"""Agent that takes questions from a queue and answers them with a model and with tools that another service runs.
 
-It has never heard of a scope: the one that the gateway declared came with the question, and goes on to the tools.
+Its code does not mention a scope: the one that the gateway declares comes with the question, and goes on to the tools.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import openai
 from message_queue import MessageQueue
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolUnionParam
 from opentelemetry import propagate
-from telemetry import begin, told_to_stop
+from telemetry import begin, stop_event
 
 import specspan
 
 INSTRUCTIONS = "You are the desk for orders and refunds of a shop. Use your tools, and be brief."
-MOST_TURNS = 6
+MAX_TURNS = 6
 
 
-def described(name: str, description: str, **properties: str) -> ChatCompletionToolUnionParam:
-    """A tool, as a model is told about it."""
+def tool_definition(name: str, description: str, **properties: str) -> ChatCompletionToolUnionParam:
+    """Return the definition of a tool for a model."""
     parameters: dict[str, object] = {
         "type": "object",
         "properties": {argument: {"type": kind} for argument, kind in properties.items()},
@@ -34,15 +34,15 @@ def described(name: str, description: str, **properties: str) -> ChatCompletionT
 
 
 TOOLS = [
-    described("find_order", "What is known about an order", order="string"),
-    described("find_payment", "How an order was paid", order="string"),
-    described("issue_refund", "Pay money back for an order", order="string", amount="number"),
+    tool_definition("find_order", "What is known about an order", order="string"),
+    tool_definition("find_payment", "How an order was paid", order="string"),
+    tool_definition("issue_refund", "Pay money back for an order", order="string", amount="number"),
 ]
 
 
 @specspan.observe
 def use(tool: str, arguments: dict[str, Any]) -> str:
-    """Have the tool service run a tool. What goes with the request is OpenTelemetry's to say, scope included."""
+    """Have the tool service run a tool. OpenTelemetry's propagators write the trace and the scope into the request."""
     headers = {"Content-Type": "application/json"}
     propagate.inject(headers)
     call = Request(f"{os.environ['SHOP_TOOLS']}/{tool}", json.dumps(arguments).encode(), headers)
@@ -55,28 +55,28 @@ def use(tool: str, arguments: dict[str, Any]) -> str:
 
 @specspan.agent("refund desk")
 def answer(question: str, client: openai.OpenAI) -> str:
-    """What the customer hears."""
+    """Return the answer to a customer."""
     messages: list[ChatCompletionMessageParam] = [
         {"role": "developer", "content": INSTRUCTIONS},
         {"role": "user", "content": question},
     ]
-    for _ in range(MOST_TURNS):
+    for _ in range(MAX_TURNS):
         completion = client.chat.completions.create(
             model=os.environ.get("OPENAI_MODEL", "gpt-5-mini"), messages=messages, tools=TOOLS
         )
-        said = completion.choices[0].message
-        if not said.tool_calls:
-            return said.content or ""
-        messages.append(said.model_dump(exclude_none=True))  # type: ignore[arg-type]  # the client's own form
-        for wish in said.tool_calls:
-            if wish.type == "function":
-                result = use(wish.function.name, json.loads(wish.function.arguments))
-                messages.append({"role": "tool", "tool_call_id": wish.id, "content": result})
+        message = completion.choices[0].message
+        if not message.tool_calls:
+            return message.content or ""
+        messages.append(message.model_dump(exclude_none=True))  # type: ignore[arg-type]  # the client's own form
+        for tool_call in message.tool_calls:
+            if tool_call.type == "function":
+                result = use(tool_call.function.name, json.loads(tool_call.function.arguments))
+                messages.append({"role": "tool", "tool_call_id": tool_call.id, "content": result})
     return "A colleague will answer you today."
 
 
-def answered(question: str, client: openai.OpenAI) -> str:
-    """The same, or what is said in place of an answer that the policy stopped."""
+def answer_or_apology(question: str, client: openai.OpenAI) -> str:
+    """Return the answer to a customer, or an apology in place of one that the policy stopped."""
     try:
         return answer(question, client)
     except specspan.Blocked as stopped:
@@ -84,7 +84,7 @@ def answered(question: str, client: openai.OpenAI) -> str:
 
 
 if __name__ == "__main__":
-    stop = told_to_stop()
+    stop = stop_event()
     begin("agent")
     specspan.instrument("openai")
     queue = MessageQueue(os.environ["SHOP_QUEUE"])
@@ -92,5 +92,5 @@ if __name__ == "__main__":
         while not stop.is_set():
             with queue.receive("questions", stop) as message:
                 if message is not None:
-                    queue.send("answers", {"text": answered(message.body["question"], client)})
+                    queue.send("answers", {"text": answer_or_apology(message.body["question"], client)})
     queue.close()

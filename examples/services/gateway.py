@@ -1,6 +1,6 @@
-"""The gateway: sorts a question with a model, hands it to the agent by the queue, and waits for the answer.
+"""Gateway that sorts a question with a model, sends it to the agent by a queue, and waits for the answer.
 
-What the agent may do for this customer is said here, and nowhere else.
+The scope of the agent for this customer is declared here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import openai
 from message_queue import MessageQueue
 from opentelemetry import trace
-from telemetry import begin, told_to_stop
+from telemetry import begin, stop_event
 
 import specspan
 
@@ -25,27 +25,27 @@ SCOPE = specspan.ScopeOfAutonomy(
 
 @specspan.check("names_a_desk", stage="output", version="1")
 def names_a_desk(call: specspan.ModelCall) -> bool:
-    """Decide `only_sort`."""
+    """Return whether the answer names a desk, for the clause `only_sort`."""
     return call.output_text.strip().lower() in DESKS
 
 
 def desk_for(question: str) -> str:
-    """Ask a model where the question belongs."""
-    told = f"Name the desk for this question: {', '.join(DESKS)}. One word."
+    """Ask a model which desk a question is for."""
+    instructions = f"Name the desk for this question: {', '.join(DESKS)}. One word."
     try:
         with openai.OpenAI() as client:
             completion = client.chat.completions.create(
                 model=os.environ.get("OPENAI_MODEL", "gpt-5-mini"),
-                messages=[{"role": "developer", "content": told}, {"role": "user", "content": question}],
+                messages=[{"role": "developer", "content": instructions}, {"role": "user", "content": question}],
             )
-    except specspan.Blocked:  # it named none
+    except specspan.Blocked:  # the model named none
         return "other"
     return (completion.choices[0].message.content or "other").strip()
 
 
 @specspan.workflow("customer question")
 def handle(question: str, queue: MessageQueue) -> str:
-    """The answer; the id of its trace is printed before it."""
+    """Return the answer; the id of its trace is printed before."""
     print(f"{trace.get_current_span().get_span_context().trace_id:032x}", flush=True)
     queue.send("questions", {"desk": desk_for(question), "question": question})
     with queue.receive("answers", stop) as answer:
@@ -55,7 +55,7 @@ def handle(question: str, queue: MessageQueue) -> str:
 
 
 if __name__ == "__main__":
-    stop = told_to_stop()
+    stop = stop_event()
     begin("gateway")
     specspan.instrument("openai")
     questions = MessageQueue(os.environ["SHOP_QUEUE"])

@@ -1,7 +1,7 @@
-"""A queue of messages between processes, in one SQLite file: no server, and nothing is lost when a process is.
+"""Queue of messages between processes, in one SQLite file: without a server, and safe when a process is lost.
 
-What a message is sent with, OpenTelemetry's propagators write into its headers: the trace, and the scope of autonomy
-that is in force. Spans follow the conventions of messaging:
+OpenTelemetry's propagators write the trace and the scope of autonomy in force into the headers of a message.
+Spans follow the conventions of messaging:
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 """
 
@@ -30,7 +30,7 @@ _tracer = trace.get_tracer("shop.message_queue")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One that was taken."""
+    """Message that a consumer has taken."""
 
     id: str
     destination: str
@@ -39,7 +39,7 @@ class Message:
 
 
 class MessageQueue:
-    """Messages wait, are taken by one consumer, and are done; one that a lost consumer had taken can be told."""
+    """Queue whose messages are waiting, taken, done or failed; one that a lost consumer had taken stays taken."""
 
     def __init__(self, path: str | Path) -> None:
         self._file = sqlite3.connect(path, timeout=10, isolation_level=None)
@@ -47,7 +47,7 @@ class MessageQueue:
         self._file.execute(_SCHEMA)
 
     def send(self, destination: str, body: Mapping[str, Any]) -> str:
-        """Put a message at the end of the queue ``destination``; its id."""
+        """Put a message at the end of the queue ``destination`` and return its id."""
         id_ = f"m-{uuid.uuid4().hex[:8]}"
         with _tracer.start_as_current_span(
             f"send {destination}", kind=SpanKind.PRODUCER, attributes=_attributes("send", destination, id_)
@@ -60,9 +60,9 @@ class MessageQueue:
 
     @contextmanager
     def receive(self, destination: str, stop: threading.Event) -> Iterator[Message | None]:
-        """Take the first message, and be at work on it inside the block; None when ``stop`` was set before one came.
+        """Take the first message and yield it; yield None when ``stop`` was set before one came.
 
-        When the block ends the message is done; when it raises, failed.
+        When the block ends the message is done; when the block raises, the message has failed.
         """
         message = self._next(destination, stop)
         if message is None:
@@ -77,13 +77,13 @@ class MessageQueue:
             self._file.execute("UPDATE message SET state = ? WHERE id = ?", (state, message.id))
 
     def unfinished(self) -> list[tuple[str, str, str]]:
-        """Id, destination and state of every message that is not done, in the order they were sent."""
+        """Return the id, destination and state of each message that is not done, in the order of sending."""
         return self._file.execute(
             "SELECT id, destination, state FROM message WHERE state != 'done' ORDER BY place"
         ).fetchall()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file of the queue."""
         self._file.close()
 
     def _next(self, destination: str, stop: threading.Event) -> Message | None:
@@ -110,13 +110,13 @@ class MessageQueue:
 
 @contextmanager
 def _processing(message: Message) -> Iterator[None]:
-    """The span of one message's processing, always linked to the sender's.
+    """Start the span of one message's processing, which is linked to the sender's.
 
-    Where nothing else is going on, it is also below the sender's, and what came with the message is in force.
+    Without a span around, the new span is also below the sender's, and the context of the message is in force.
     """
     sent = propagate.extract(message.headers)
-    at_work = trace.get_current_span().get_span_context().is_valid
-    token = context.attach(context.get_current() if at_work else sent)
+    is_in_span = trace.get_current_span().get_span_context().is_valid
+    token = context.attach(context.get_current() if is_in_span else sent)
     try:
         with _tracer.start_as_current_span(
             f"process {message.destination}",

@@ -1,11 +1,11 @@
-"""The model's part where there is none: what a scripted one answers, mistakes included."""
+"""Answers of a scripted model, mistakes included, for a run without a real one."""
 
 from __future__ import annotations
 
 from specspan.call import ToolCall
 from specspan.testing import Prompt, Reply
 
-_WISHES = (
+_TOOL_CALLS = (
     ToolCall("find_order", {"order": "A-1"}),
     ToolCall("issue_refund", {"order": "A-1", "amount": 80}),
     ToolCall("find_payment", {"order": "A-1"}),
@@ -13,10 +13,10 @@ _WISHES = (
 
 
 def script(prompt: Prompt) -> Reply | str:
-    """Sort for the gateway; for the agent use one tool after another, then say more than it may."""
+    """Return the next answer: a desk for the gateway; tool calls, then a forbidden answer, for the agent."""
     if not prompt.tools:
         return "refunds"
     used = len(prompt.tool_results)
-    if used < len(_WISHES):
-        return Reply(tool_calls=(_WISHES[used],))
+    if used < len(_TOOL_CALLS):
+        return Reply(tool_calls=(_TOOL_CALLS[used],))
     return "The refund needs a colleague. You paid with your Visa card, 4111 1111 1111 1111."

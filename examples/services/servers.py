@@ -1,4 +1,4 @@
-"""The backends that are there: found where `make backends` puts them, started on loopback, asked what arrived."""
+"""Backends of the example: those that `make backends` installed are started on loopback and queried."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from crew import Crew
+from processes import ProcessGroup
 
 from specspan_exporter_sqlite import StoredSpan
 
 EXPORTERS = Path(__file__).resolve().parents[2] / "exporters"
 READY_S = 30.0
 DECISION_WAIT = "5s"
-"""From a trace's first span to the Collector's decision: longer than the whole trace takes."""
+"""Time from a trace's first span to the Collector's decision: longer than the whole trace takes."""
 DECISIONS = "last_over_time(specspan_decisions_total[1h])"  # also when the services have ended
 SERVICES = ("tools", "agent", "gateway")  # as they are started: each needs those before it
 
 
-class Absent(Exception):
-    """A backend that is not here, and how to get it."""
+class BackendAbsent(Exception):
+    """Absence of a backend; the message says how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What SQLite holds of a trace: what every backend is compared with."""
+class StoredTrace:
+    """Trace as SQLite holds it, which each backend is compared with."""
 
     trace_id: str
     spans: Sequence[StoredSpan]
@@ -41,27 +41,27 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One that runs."""
+    """Backend that is running."""
 
     address: str
-    takes: str
-    """What comes to it, and to do what with."""
-    holds: Callable[[Stored], str | None]
-    """What has arrived of a trace; None while that is not all of it."""
+    receives: str
+    """Telemetry that the backend receives, and its use."""
+    find_trace: Callable[[StoredTrace], str | None]
+    """Function that describes what has arrived of a trace; None while something is missing."""
     page: str
-    """Where to look, with places for ``{trace_id}`` and ``{span_id}`` where it is about one trace; empty: nowhere."""
+    """Address of its page, with ``{trace_id}`` and ``{span_id}`` for one trace; empty without a page."""
     grpc: str = ""
-    """Where it takes OTLP over gRPC."""
+    """Address for OTLP over gRPC."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What every service is told, so that it arrives there."""
-    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """What one service alone is told."""
-    seen: Callable[[float], bool] = lambda _since_unix_s: True
-    """Whether it has come for what happened before ``since_unix_s``, where it comes and fetches."""
+    """Variables of every service, which make it send there."""
+    service_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Variables of single services."""
+    has_fetched_since: Callable[[float], bool] = lambda _since_unix_s: True
+    """Function that says whether a backend that scrapes has fetched everything from before a time."""
 
 
-def jaeger(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Backend:
-    """Traces, under the configuration of `exporters/jaeger`."""
+def jaeger(processes: ProcessGroup, folder: Path, _started: Mapping[str, Backend]) -> Backend:
+    """Start Jaeger for traces, with the configuration in `exporters/jaeger`."""
     program = _program("jaeger")
     ui, otlp, health, *rest = (f"127.0.0.1:{_free_port()}" for _ in range(6))
     settings = {
@@ -77,61 +77,61 @@ def jaeger(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Backend
         settings["extensions.jaeger_query.ui.assets_path"] = str(files)
     command: list[str | Path] = [program, "--config", EXPORTERS / "jaeger" / "jaeger.yaml"]
     command += [f"--set={key}={value}" for key, value in settings.items()]
-    crew.server("Jaeger", command, folder / "jaeger.log")
-    crew.until(lambda: _answers(f"http://{health}/status"), READY_S)
+    processes.start_server("Jaeger", command, folder / "jaeger.log")
+    processes.wait_for(lambda: _answers(f"http://{health}/status"), READY_S)
 
-    def holds(stored: Stored) -> str | None:
-        found = (_json(f"http://{ui}/api/traces/{stored.trace_id}") or {}).get("data") or [{"spans": []}]
-        spans = {span["spanID"] for span in found[0]["spans"]}
+    def find_trace(stored: StoredTrace) -> str | None:
+        traces = (_json(f"http://{ui}/api/traces/{stored.trace_id}") or {}).get("data") or [{"spans": []}]
+        spans = {span["spanID"] for span in traces[0]["spans"]}
         return f"all {len(spans)} spans" if spans >= {span.span_id for span in stored.spans} else None
 
     return Backend(
         f"http://{ui}",
         "spans",
-        holds,
+        find_trace,
         page=f"http://{ui}/trace/{{trace_id}}?uiFind={{span_id}}",
         grpc=rest[1],
         variables={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{otlp}/v1/traces"},
     )
 
 
-def collector(crew: Crew, folder: Path, started: Mapping[str, Backend]) -> Backend:
-    """Tail sampling between the services and Jaeger, under the configuration of `exporters/otlp`."""
+def collector(processes: ProcessGroup, folder: Path, started: Mapping[str, Backend]) -> Backend:
+    """Start a Collector that samples traces on their way to Jaeger, with the configuration in `exporters/otlp`."""
     program = _program("otelcol", "collector")
     if "Jaeger" not in started:
-        raise Absent("make backends, for a Jaeger that it can pass traces on to")
+        raise BackendAbsent("make backends, for a Jaeger that it can pass traces on to")
     http, grpc, health = (f"127.0.0.1:{_free_port()}" for _ in range(3))
-    here = {
+    configuration = {
         "receivers": {"otlp": {"protocols": {"http": {"endpoint": http}, "grpc": {"endpoint": grpc}}}},
         "processors": {"tail_sampling": {"decision_wait": DECISION_WAIT}},
         "exporters": {"otlp_grpc": {"endpoint": started["Jaeger"].grpc, "tls": {"insecure": True}}},
         "extensions": {"health_check": {"endpoint": health}},
         "service": {"extensions": ["health_check"], "telemetry": {"metrics": {"level": "none"}}},
     }
-    (folder / "collector.yaml").write_text(json.dumps(here))
+    (folder / "collector.yaml").write_text(json.dumps(configuration))
     shipped = EXPORTERS / "otlp" / "tail-sampling.yaml"
-    crew.server(
+    processes.start_server(
         "Collector", [program, "--config", shipped, "--config", folder / "collector.yaml"], folder / "otelcol.log"
     )
-    crew.until(lambda: _answers(f"http://{health}/"), READY_S)
+    processes.wait_for(lambda: _answers(f"http://{health}/"), READY_S)
 
-    def holds(stored: Stored) -> str | None:
-        arrived = started["Jaeger"].holds(stored)
+    def find_trace(stored: StoredTrace) -> str | None:
+        arrived = started["Jaeger"].find_trace(stored)
         return arrived and f"kept the trace whole: {arrived} passed on"
 
     return Backend(
         f"http://{http}",
         "spans, and passes on what is worth keeping",
-        holds,
+        find_trace,
         page="",
         variables={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{http}/v1/traces"},
     )
 
 
-def prometheus(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Backend:
-    """Metrics, scraped from every service."""
+def prometheus(processes: ProcessGroup, folder: Path, _started: Mapping[str, Backend]) -> Backend:
+    """Start Prometheus, which scrapes metrics from every service."""
     program = _program("prometheus")
-    _needs("opentelemetry.exporter.prometheus", "opentelemetry-exporter-prometheus")
+    _require_module("opentelemetry.exporter.prometheus", "opentelemetry-exporter-prometheus")
     port, scrapes = _free_port(), {service: _free_port() for service in SERVICES}
     jobs = [
         {"job_name": service, "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}]}
@@ -146,39 +146,41 @@ def prometheus(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Bac
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     address = f"http://127.0.0.1:{port}"
-    crew.server("Prometheus", command, folder / "prometheus.log")
-    crew.until(lambda: _answers(f"{address}/-/ready"), READY_S)
+    processes.start_server("Prometheus", command, folder / "prometheus.log")
+    processes.wait_for(lambda: _answers(f"{address}/-/ready"), READY_S)
 
-    def at(query: str) -> str:
+    def url_of(query: str) -> str:
         return f"{address}/api/v1/query?{urlencode({'query': query})}"
 
-    def asked(query: str) -> list[dict[str, Any]]:
-        answer = _json(at(query))
+    def run_query(query: str) -> list[dict[str, Any]]:
+        answer = _json(url_of(query))
         return list(answer["data"]["result"]) if answer else []
 
-    def seen(since_unix_s: float) -> bool:
-        fetched = [float(each["value"][1]) for each in asked("timestamp(up) and up == 1")]
+    def has_fetched_since(since_unix_s: float) -> bool:
+        fetched = [float(each["value"][1]) for each in run_query("timestamp(up) and up == 1")]
         return len(fetched) == len(SERVICES) and min(fetched) > since_unix_s
 
-    def holds(stored: Stored) -> str | None:
-        counted = sum(int(each["value"][1]) for each in asked(DECISIONS))
+    def find_trace(stored: StoredTrace) -> str | None:
+        counted = sum(int(each["value"][1]) for each in run_query(DECISIONS))
         return f"all {counted} decisions" if counted == len(stored.decisions) else None
 
     return Backend(
         address,
         "metrics",
-        holds,
-        page=at(DECISIONS),
+        find_trace,
+        page=url_of(DECISIONS),
         variables={"OTEL_METRICS_EXPORTER": "prometheus", "OTEL_EXPORTER_PROMETHEUS_HOST": "127.0.0.1"},
-        own={service: {"OTEL_EXPORTER_PROMETHEUS_PORT": str(scraped)} for service, scraped in scrapes.items()},
-        seen=seen,
+        service_variables={
+            service: {"OTEL_EXPORTER_PROMETHEUS_PORT": str(scraped)} for service, scraped in scrapes.items()
+        },
+        has_fetched_since=has_fetched_since,
     )
 
 
-def alertmanager(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> Backend:
-    """Alerts, which the services post to it themselves."""
+def alertmanager(processes: ProcessGroup, folder: Path, _started: Mapping[str, Backend]) -> Backend:
+    """Start Alertmanager, to which the services send alerts."""
     program = _program("alertmanager")
-    _needs("specspan_exporter_alerts", "specspan-exporter-alerts")
+    _require_module("specspan_exporter_alerts", "specspan-exporter-alerts")
     routes = {"route": {"receiver": "page"}, "receivers": [{"name": "page"}]}
     (folder / "alertmanager.yaml").write_text(json.dumps(routes))
     address = f"http://127.0.0.1:{_free_port()}"
@@ -189,11 +191,11 @@ def alertmanager(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> B
         f"--web.listen-address={address.removeprefix('http://')}",
         "--cluster.listen-address=",
     ]
-    crew.server("Alertmanager", command, folder / "alertmanager.log")
-    crew.until(lambda: _answers(f"{address}/-/ready"), READY_S)
+    processes.start_server("Alertmanager", command, folder / "alertmanager.log")
+    processes.wait_for(lambda: _answers(f"{address}/-/ready"), READY_S)
 
-    def holds(stored: Stored) -> str | None:
-        told = {
+    def find_trace(stored: StoredTrace) -> str | None:
+        sent = {
             (alert["labels"]["service"], alert["labels"]["clause"])
             for alert in _json(f"{address}/api/v2/alerts") or []
             if alert["annotations"]["trace_id"] == stored.trace_id
@@ -204,13 +206,13 @@ def alertmanager(crew: Crew, folder: Path, _started: Mapping[str, Backend]) -> B
             for finding in decision["findings"]
             if finding["outcome"] == "violated"
         }
-        return ", ".join(f"{clause} ({service})" for service, clause in sorted(told)) if told == wanted else None
+        return ", ".join(f"{clause} ({service})" for service, clause in sorted(sent)) if sent == wanted else None
 
     variables = {"SPECSPAN_DECISION_EXPORTER": "sqlite,alertmanager", "SPECSPAN_ALERTMANAGER_URL": address}
-    return Backend(address, "alerts", holds, page=f"{address}/api/v2/alerts", variables=variables)
+    return Backend(address, "alerts", find_trace, page=f"{address}/api/v2/alerts", variables=variables)
 
 
-ALL: Mapping[str, Callable[[Crew, Path, Mapping[str, Backend]], Backend]] = {
+ALL: Mapping[str, Callable[[ProcessGroup, Path, Mapping[str, Backend]], Backend]] = {
     "Jaeger": jaeger,
     "Collector": collector,  # after Jaeger, whose place it takes where services send their spans
     "Prometheus": prometheus,
@@ -220,16 +222,16 @@ ALL: Mapping[str, Callable[[Crew, Path, Mapping[str, Backend]], Backend]] = {
 
 def _program(name: str, backend: str | None = None) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specspan-backends"
-    kept = sorted(cache.glob(f"{backend or name}-*/bin/{name}"))
-    found = kept[-1] if kept else shutil.which(name)
-    if found is None:
-        raise Absent("make backends")
-    return Path(found)
+    installed = sorted(cache.glob(f"{backend or name}-*/bin/{name}"))
+    program = installed[-1] if installed else shutil.which(name)
+    if program is None:
+        raise BackendAbsent("make backends")
+    return Path(program)
 
 
-def _needs(module: str, package: str) -> None:
+def _require_module(module: str, package: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise Absent(f"pip install {package}")
+        raise BackendAbsent(f"pip install {package}")
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""What every service begins and ends with: OpenTelemetry as any program sets it up, specspan on top of it."""
+"""Start and end of every service: OpenTelemetry as any program sets it up, and specspan on top of it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ HERE = Path(__file__).parent
 
 
 def begin(service: str) -> None:
-    """Have this process record as ``service`` and decide by its policy.
+    """Configure this process to record as ``service`` and to decide by the policy of that name.
 
-    Spans of its own, those of its queue included, go the same ways as specspan's, so the provider is the program's.
-    Everything else is said by variables: where traces go besides SQLite, where metrics go, who is told of violations.
+    The provider is the program's, so that spans of its own, such as those of its queue, are exported with specspan's.
+    Variables say everything else: exporters of traces beside SQLite, of metrics, and of alerts.
     """
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service}))
     provider.add_span_processor(BatchSpanProcessor(SQLiteSpanExporter()))
@@ -33,8 +33,8 @@ def begin(service: str) -> None:
     specspan.configure(HERE / f"{service}.yaml", service_name=service)
 
 
-def told_to_stop() -> threading.Event:
-    """Set when standard input ends: a service ends with whoever started it, however that came about."""
+def stop_event() -> threading.Event:
+    """Return an event that is set when standard input ends, so that a service ends with the process that started it."""
     stop = threading.Event()
 
     def wait() -> None:

@@ -1,6 +1,6 @@
-"""The tool service: runs tools for whoever asks, within the scope that they were given, and no further.
+"""Service that runs tools within the scope that comes with each request.
 
-It prints its port, and ends when its standard input does: with whoever started it.
+The service prints its port, and ends with the process that started it, when its standard input ends.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry import context, propagate
-from telemetry import begin, told_to_stop
+from telemetry import begin, stop_event
 
 import specspan
 
@@ -25,13 +25,13 @@ TOOLS: dict[str, Callable[..., str]] = {
 
 
 class Tools(BaseHTTPRequestHandler):
-    """``POST /<tool>``, its arguments as JSON."""
+    """Handler of ``POST /<tool>``, with arguments as JSON."""
 
     def do_POST(self) -> None:
-        """Run a tool under what arrived with the request: its trace, and its scope."""
+        """Run a tool in the trace and the scope that came with the request."""
         arguments = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        arrived = propagate.extract({name.lower(): value for name, value in self.headers.items()})
-        token = context.attach(arrived)
+        context_of_request = propagate.extract({name.lower(): value for name, value in self.headers.items()})
+        token = context.attach(context_of_request)
         try:
             self._answer(*run(self.path.strip("/"), arguments))
         finally:
@@ -45,11 +45,11 @@ class Tools(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """The trace says it all."""
+        """Log nothing, as each request has a span."""
 
 
 def run(tool: str, arguments: dict[str, Any]) -> tuple[int, str]:
-    """The status and the answer."""
+    """Run a tool and return the HTTP status and the answer."""
     try:
         with specspan.tool_call(tool, arguments):
             return 200, TOOLS[tool](**arguments)
@@ -58,7 +58,7 @@ def run(tool: str, arguments: dict[str, Any]) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    stop = told_to_stop()
+    stop = stop_event()
     begin("tools")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Tools)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -97,7 +97,7 @@ def test_a_name_that_is_none_is_refused(repository: Path) -> None:
     found = environments(repository, "newest")
 
     assert found.returncode == 1
-    assert "no environment 'newest': tests/environments has oldest" in found.stderr
+    assert "unknown environment 'newest': tests/environments has oldest" in found.stderr
 
 
 def test_one_without_tests_is_refused(repository: Path) -> None:

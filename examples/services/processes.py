@@ -1,4 +1,4 @@
-"""Processes that live and die together: when one is lost the rest are stopped, and at the end none is left over."""
+"""Group of processes that are stopped together: at the end of the group, or when one of them is lost."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 POLL_S = 0.05
 STOP_S = 10.0
-_AS_A_SERVER = 'exec 3<&0; { cat <&3; kill $$; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
-"""A server reads no standard input; this ends it, as the services end themselves, when that does."""
+_SERVER_SCRIPT = 'exec 3<&0; { cat <&3; kill $$; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
+"""Shell script that ends a server when standard input ends, as the server itself does not read it."""
 
 
-class Lost(Exception):
-    """A process ended that nobody had asked to."""
+class ProcessLost(Exception):
+    """End of a process that was not stopped."""
 
 
 @final
-class Crew:
-    """Processes started and stopped as one; leaving the block stops them, the last started first.
+class ProcessGroup:
+    """Processes that the end of the ``with`` block stops, the last started first.
 
-    Each has a pipe for its standard input. When the process that started them is gone, however that came about, the
-    pipe ends, and so do they. They are in sessions of their own: Ctrl-C reaches the one that started them alone.
+    Each process has a pipe for its standard input. When the process that started the group is gone, the pipe ends, and
+    so does the group. Each process is in a session of its own: Ctrl-C reaches the starting process alone.
     """
 
     def __init__(self) -> None:
@@ -37,58 +37,58 @@ class Crew:
         self._lines: dict[str, queue.Queue[str]] = {}
         self._logs: dict[str, Path] = {}
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> ProcessGroup:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop(*self._running)
 
-    def service(self, name: str, command: Sequence[str | Path], variables: Mapping[str, str]) -> int:
-        """Start a service, which ends when its standard input does; its process id."""
+    def start_service(self, name: str, command: Sequence[str | Path], variables: Mapping[str, str]) -> int:
+        """Start a service, which ends with its standard input, and return its process id."""
         running = self._start(name, command, variables, None)
-        said: queue.Queue[str] = queue.Queue()
-        self._lines[name] = said
-        threading.Thread(target=_listen, args=(running, said), daemon=True).start()
+        lines: queue.Queue[str] = queue.Queue()
+        self._lines[name] = lines
+        threading.Thread(target=_read_lines, args=(running, lines), daemon=True).start()
         return running.pid
 
-    def server(self, name: str, command: Sequence[str | Path], log: Path) -> None:
-        """Start somebody else's server, which writes to ``log``."""
+    def start_server(self, name: str, command: Sequence[str | Path], log: Path) -> None:
+        """Start a server of another project, which writes to ``log``."""
         self._logs[name] = log
         with log.open("wb") as output:
-            self._start(name, ["sh", "-c", _AS_A_SERVER, name, *command], None, output)
+            self._start(name, ["sh", "-c", _SERVER_SCRIPT, name, *command], None, output)
 
-    def said(self, name: str, timeout_s: float = float("inf")) -> str:
-        """The next line that a service prints.
+    def read_line(self, name: str, timeout_s: float = float("inf")) -> str:
+        """Return the next line that a service prints.
 
         Raises:
-            Lost: a process ended before.
-            TimeoutError: there was none within ``timeout_s``.
+            ProcessLost: a process ended before.
+            TimeoutError: no line came within ``timeout_s``.
         """
         lines = self._lines[name]
-        return self.until(lambda: None if lines.empty() else lines.get(), timeout_s)
+        return self.wait_for(lambda: None if lines.empty() else lines.get(), timeout_s)
 
-    def until(self, asked: Callable[[], T | None], timeout_s: float = float("inf")) -> T:
-        """The first answer, asked again and again.
+    def wait_for(self, poll: Callable[[], T | None], timeout_s: float = float("inf")) -> T:
+        """Return the first result of ``poll`` that is not None, calling it again and again.
 
         Raises:
-            Lost: a process ended before.
-            TimeoutError: there was none within ``timeout_s``.
+            ProcessLost: a process ended before.
+            TimeoutError: no result came within ``timeout_s``.
         """
         deadline_s = time.monotonic() + timeout_s
         while True:
-            answer = asked()
+            answer = poll()
             if answer is not None:
                 return answer
             for name, running in self._running.items():
                 code = running.poll()
                 if code is not None:
-                    raise Lost(f"{name} {_ended(code)}{self._last_words(name)}")
+                    raise ProcessLost(f"{name} {_describe_end(code)}{self._last_words(name)}")
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"there was no answer within {timeout_s:g} s")
             time.sleep(POLL_S)
 
     def stop(self, *names: str) -> None:
-        """End some of them, one after another, so that the last started can still hand over to those before it."""
+        """Stop processes one after another, the last of ``names`` first, which may still send to those before it."""
         for name in reversed(names):
             running = self._running.pop(name)
             if running.stdin is not None:
@@ -115,20 +115,20 @@ class Crew:
         return running
 
 
-def _listen(running: subprocess.Popen[str], said: queue.Queue[str]) -> None:
+def _read_lines(running: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
     for line in running.stdout or ():
-        said.put(line.strip())
+        lines.put(line.strip())
 
 
 def _wait_for(running: subprocess.Popen[str]) -> None:
-    """Until it has ended; one that does not is made to."""
-    for insist in (running.terminate, running.kill):
+    """Wait for the end of a process; one that does not end is terminated, then killed."""
+    for stop in (running.terminate, running.kill):
         try:
             running.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            insist()
+            stop()
     running.wait()
 
 
-def _ended(code: int) -> str:
+def _describe_end(code: int) -> str:
     return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
