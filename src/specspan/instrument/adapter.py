@@ -34,7 +34,7 @@ class Accumulator(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the model said of every choice why it stopped."""
+        """Whether the answer seems complete: the model said of every choice why it stopped, and nothing came since."""
 
     def add(self, chunk: Any) -> None:
         """Take in the next chunk."""

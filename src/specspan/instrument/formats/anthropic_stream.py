@@ -32,17 +32,14 @@ class MessageAccumulator:
     Token counts are cumulative: the last value of each is the total.
     """
 
-    __slots__ = ("_blocks", "_message", "_stop_reason", "_usage")
+    __slots__ = ("_blocks", "_message", "_stop_reason", "_usage", "finished")
 
     def __init__(self, request: Request) -> None:
         self._message: Fields = {}
         self._blocks: dict[int, _StreamedBlock] = {}
         self._stop_reason: Any = None
         self._usage: dict[str, Any] = {}
-
-    @property
-    def finished(self) -> bool:
-        return self._stop_reason is not None
+        self.finished = False
 
     @property
     def output_tokens_at_start(self) -> int:
@@ -53,10 +50,13 @@ class MessageAccumulator:
         fields = event if event.__class__ is dict else vars(event)
         kind = fields.get("type")
         if kind == "content_block_delta":
+            self.finished = False
             self._append_delta(fields)
         elif kind == "content_block_start":
+            self.finished = False
             self._blocks[self._block_index(fields)] = _StreamedBlock(as_mapping(fields.get("content_block")))
         elif kind == "message_start":
+            self.finished = False
             self._message = dict(as_mapping(fields.get("message")))
             # the first event's output tokens are placeholders
             usage = as_mapping(self._message.get("usage"))
@@ -65,6 +65,7 @@ class MessageAccumulator:
                 self._blocks[index] = _StreamedBlock(as_mapping(block))
         elif kind == "message_delta":
             self._stop_reason = as_mapping(fields.get("delta")).get("stop_reason") or self._stop_reason
+            self.finished = bool(self._stop_reason)
             usage = as_mapping(fields.get("usage"))
             self._usage |= {name: count for name, count in usage.items() if count is not None}
         elif kind not in _IGNORED_EVENTS:

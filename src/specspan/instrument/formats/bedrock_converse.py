@@ -204,23 +204,22 @@ class ConverseAccumulator:
     ``merges_texts`` is for services that start a new block for every piece of a text.
     """
 
-    __slots__ = ("_blocks", "_merges_texts", "_rest", "_role")
+    __slots__ = ("_blocks", "_merges_texts", "_rest", "_role", "finished")
 
     def __init__(self, request: Request, *, merges_texts: bool = False) -> None:
         self._blocks: dict[int, _StreamedBlock] = {}
         self._merges_texts = merges_texts  # if the service starts a block for every piece of a text
         self._role: Any = None
         self._rest: dict[str, Any] = {}
-
-    @property
-    def finished(self) -> bool:
-        return self._rest.get("stopReason") is not None
+        self.finished = False
 
     def add(self, event: Any) -> None:
         for kind, value in as_mapping(event).items():
             if kind == "contentBlockDelta":
+                self.finished = False
                 self._append_delta(as_mapping(value))
             elif kind == "contentBlockStart":
+                self.finished = False
                 self._start_block(as_mapping(value))
             elif kind in _HEADER_EVENTS:
                 self._read_header(kind, as_mapping(value))
@@ -233,7 +232,9 @@ class ConverseAccumulator:
 
     def _read_header(self, kind: str, fields: Fields) -> None:
         if kind == "messageStart":
-            self._role = fields.get("role")
+            self._role, self.finished = fields.get("role"), False
+        elif fields.get("stopReason"):
+            self.finished = True
         self._rest.update({name: fields[name] for name in _HEADER_EVENTS[kind] if name in fields})
 
     def _start_block(self, fields: Fields) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from specspan.call import Media, Message, Part, Reasoning, Refusal, Request, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import Edits
+from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import (
     Fields,
     ReplaceText,
@@ -160,17 +161,16 @@ def _read_function_call(function: Fields, call_id: str | None = None) -> ToolCal
 class ChatAccumulator:
     """Accumulator that builds a chat completion from the chunks of a stream."""
 
-    __slots__ = ("_choices", "_id", "_model", "_unfinished", "_usage")
+    __slots__ = ("_choices", "_ended", "_id", "_model", "_usage")
 
     def __init__(self, request: Request) -> None:
-        count = request.parameters.get("choice.count", 1)
-        self._unfinished = count if isinstance(count, int) else 1
+        self._ended = EndedChoices(request)
         self._choices: dict[int, _StreamedChoice] = {}
         self._id = self._model = self._usage = None
 
     @property
     def finished(self) -> bool:
-        return self._unfinished <= 0
+        return self._ended.are_all_of(len(self._choices))
 
     def add(self, chunk: Any) -> None:
         if not self._id:  # the first chunk may come from a filter in front of the model
@@ -182,16 +182,23 @@ class ChatAccumulator:
             streamed = self._choices.get(choice.index)
             if streamed is None:
                 streamed = self._choices[choice.index] = _StreamedChoice()
-            delta = choice.delta
+            delta, has_grown = choice.delta, False
             if delta is not None:
                 fields, extra = _delta_fields(delta), delta.__pydantic_extra__
                 if content := fields.get("content"):
                     streamed.content.append(content)
+                    has_grown = True
                 if extra or fields.get("tool_calls") or fields.get("refusal") or read_reasoning(fields):
-                    _append_rare_fields(streamed, fields, extra or {})
-            if choice.finish_reason is not None and streamed.finish_reason is None:
+                    has_grown = _append_rare_fields(streamed, fields, extra or {}) or has_grown
+            if choice.finish_reason or self._ended:
+                self._note_end(choice, streamed, has_grown=has_grown)
+
+    def _note_end(self, choice: Any, streamed: _StreamedChoice, *, has_grown: bool) -> None:
+        if choice.finish_reason:  # some servers say "" until they know
+            if self._ended.end(choice.index):
                 streamed.finish_reason = choice.finish_reason
-                self._unfinished -= 1
+        elif has_grown:
+            self._ended.reopen(choice.index)
 
     def result(self) -> Any:
         choices = [self._choices[index].to_choice() for index in sorted(self._choices)]
@@ -209,16 +216,19 @@ def _delta_fields(delta: Any) -> Fields:
     return attributes if "content" in attributes else as_mapping(delta)
 
 
-def _append_rare_fields(streamed: _StreamedChoice, fields: Fields, extra: Fields) -> None:
-    """Append refusal, reasoning and tool calls, which few chunks have."""
-    streamed.refusal.append(fields.get("refusal") or "")
-    streamed.reasoning.append(read_reasoning(extra) or read_reasoning(fields) or "")
-    for piece in fields.get("tool_calls") or ():
+def _append_rare_fields(streamed: _StreamedChoice, fields: Fields, extra: Fields) -> bool:
+    """Append refusal, reasoning and tool calls, which few chunks have. Returns whether there were any."""
+    refusal, calls = fields.get("refusal") or "", fields.get("tool_calls") or ()
+    reasoning = read_reasoning(extra) or read_reasoning(fields) or ""
+    streamed.refusal.append(refusal)
+    streamed.reasoning.append(reasoning)
+    for piece in calls:
         call = streamed.calls.setdefault(piece.index, _StreamedToolCall())
         call.id = piece.id or call.id
         if piece.function is not None:
             call.name += piece.function.name or ""
             call.arguments.append(piece.function.arguments or "")
+    return bool(refusal or reasoning or calls)
 
 
 class _StreamedChoice:

@@ -169,9 +169,11 @@ class ResponsesAccumulator:
     def add(self, event: Any) -> None:
         kind = event.type
         if kind in _LIST_DELTAS or kind in _FIELD_DELTAS:
+            self.finished = False
             place = getattr(event, "content_index", None) or getattr(event, "summary_index", None) or 0
             self._item(event.output_index).pieces.setdefault((kind, place), []).append(event.delta)
         elif kind in _ITEM_EVENTS:
+            self.finished = False
             item = self._item(event.output_index)
             if event.item is not None and not item.is_complete:
                 item.item, item.is_complete = event.item, kind.endswith(".done")

@@ -11,6 +11,7 @@ from typing import Any
 from specspan.call import Media, Request, Response, Text, ToolCall, ToolCallResponse, Usage
 from specspan.instrument.adapter import Edits
 from specspan.instrument.formats.bodies import EditablePart, JsonPath, Turn, edit_parts, edit_turns, replace_at
+from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import (
     Fields,
     as_count,
@@ -137,24 +138,27 @@ class TextAccumulator:
     Token counts are cumulative: the last value of each is the total.
     """
 
-    __slots__ = ("_choices", "_expected", "_reasons", "_rest")
+    __slots__ = ("_choices", "_ended", "_reasons", "_rest")
 
     def __init__(self, request: Request) -> None:
-        expected = request.parameters.get("choice.count", 1)
-        self._expected = expected if isinstance(expected, int) else 1
+        self._ended = EndedChoices(request)
         self._choices: dict[int, list[str]] = {}
         self._reasons: dict[int, Any] = {}
         self._rest: dict[str, Any] = {}
 
     @property
     def finished(self) -> bool:
-        return len(self._reasons) >= self._expected
+        return self._ended.are_all_of(len(self._choices))
 
     def add(self, piece: Fields) -> None:
         for number, item in _number_choices(piece):
-            self._choices.setdefault(number, []).append(as_str(_first_value(item, _TEXT_FIELDS)) or "")
-            if (reason := _first_value(item, _REASON_FIELDS)) is not None:
-                self._reasons.setdefault(number, reason)
+            text = as_str(_first_value(item, _TEXT_FIELDS)) or ""
+            self._choices.setdefault(number, []).append(text)
+            if reason := _first_value(item, _REASON_FIELDS):
+                if self._ended.end(number):
+                    self._reasons[number] = reason
+            elif text or "tool_calls" in piece:
+                self._ended.reopen(number)
         for fields in (as_mapping(piece.get("response")), piece):
             self._rest.update({name: fields[name] for name in _HEADER_FIELDS if fields.get(name) is not None})
 

@@ -109,8 +109,9 @@ class ChatAccumulator:
         if kind == "message-end":
             self._end, self.finished = as_mapping(fields.get("delta")), True
         elif kind == "message-start":
-            self._id = fields.get("id")
+            self._id, self.finished = fields.get("id"), False
         else:
+            self.finished = False
             self._append_delta(fields, _delta_message(fields))
 
     def _append_delta(self, fields: Fields, message: Fields) -> None:

@@ -128,6 +128,9 @@ def _edit_response(answer: Any, edits: Edits) -> Any:
     return edit_answer(answer, edit)
 
 
+_GROWING_EVENTS = ("text-generation", "tool-calls-generation", "stream-start")
+
+
 class ChatV1Accumulator:
     """Accumulator that builds an answer from the events of a stream; the last event repeats the whole answer."""
 
@@ -143,6 +146,7 @@ class ChatV1Accumulator:
     def add(self, event: Any) -> None:
         fields = as_mapping(event)
         kind = fields.get("event_type")
+        self.finished = kind == "stream-end" or (self.finished and kind not in _GROWING_EVENTS)
         if kind == "text-generation":
             self._texts.append(as_str(fields.get("text")) or "")
         elif kind == "tool-calls-generation":
@@ -151,7 +155,6 @@ class ChatV1Accumulator:
             self._id = fields.get("generation_id")
         elif kind == "stream-end":
             self._end = {**as_mapping(fields.get("response")), "finish_reason": fields.get("finish_reason")}
-            self.finished = True
 
     def result(self) -> dict[str, Any]:
         head = {"generation_id": self._id, "tool_calls": self._calls}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Request
+from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
 from specspan.instrument.providers.google.content import get_field
 
@@ -16,18 +17,18 @@ class GenerateAccumulator:
     Token counts are cumulative: the last value of each is the total.
     """
 
-    __slots__ = ("_candidates", "_header", "_unfinished", "_usage")
+    __slots__ = ("_candidates", "_ended", "_header", "_is_refused", "_usage")
 
     def __init__(self, request: Request) -> None:
-        count = request.parameters.get("choice.count", 1)
-        self._unfinished = count if isinstance(count, int) else 1
+        self._ended = EndedChoices(request)
+        self._is_refused = False
         self._candidates: dict[int, _StreamedCandidate] = {}
         self._header: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
 
     @property
     def finished(self) -> bool:
-        return self._unfinished <= 0
+        return self._is_refused or self._ended.are_all_of(len(self._candidates))
 
     def add(self, chunk: Any) -> None:
         for name in ("response_id", "model_version", "prompt_feedback"):
@@ -35,19 +36,23 @@ class GenerateAccumulator:
             if value is not None:
                 self._header[name] = value
         self._usage |= {name: n for name, n in as_mapping(get_field(chunk, "usage_metadata")).items() if n is not None}
-        if get_field(self._header.get("prompt_feedback"), "block_reason") is not None:
-            self._unfinished = 0
+        if get_field(get_field(chunk, "prompt_feedback"), "block_reason") is not None:
+            self._is_refused = True
         for candidate in as_list(get_field(chunk, "candidates")):
             self._add_candidate(candidate)
 
     def _add_candidate(self, candidate: Any) -> None:
-        streamed = self._candidates.setdefault(candidate_index(candidate), _StreamedCandidate())
-        for part in as_list(get_field(get_field(candidate, "content"), "parts")):
+        index = candidate_index(candidate)
+        streamed = self._candidates.setdefault(index, _StreamedCandidate())
+        parts = as_list(get_field(get_field(candidate, "content"), "parts"))
+        for part in parts:
             streamed.add(part)
-        reason = get_field(candidate, "finish_reason")
-        if reason is not None and streamed.finish_reason is None:
-            streamed.finish_reason = reason
-            self._unfinished -= 1
+        if reason := get_field(candidate, "finish_reason"):
+            if self._ended.end(index):
+                streamed.finish_reason = reason
+        elif parts:
+            self._is_refused = False
+            self._ended.reopen(index)
 
     def result(self) -> dict[str, Any]:
         candidates = [self._candidates[index].to_candidate() for index in sorted(self._candidates)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, Text
 from specspan.instrument.adapter import Edits, Invocation
+from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import Fields, as_finish_reason, as_list, as_mapping, as_str, cleared, copy_with
 from specspan.instrument.providers.openai.chat import read_parameters
 from specspan.instrument.providers.openai.client import Service, read_usage
@@ -68,18 +69,17 @@ def edit_response(answer: Any, edits: Edits) -> Any:
 class TextAccumulator:
     """Accumulator that builds a text completion from the chunks of a stream."""
 
-    __slots__ = ("_choices", "_head", "_unfinished", "_usage")
+    __slots__ = ("_choices", "_ended", "_head", "_usage")
 
     def __init__(self, request: Request) -> None:
-        count = request.parameters.get("choice.count", 1)
-        self._unfinished = count if isinstance(count, int) else 1
+        self._ended = EndedChoices(request)
         self._choices: dict[int, tuple[list[str], list[str]]] = {}
         self._head: Any = None
         self._usage: Any = None
 
     @property
     def finished(self) -> bool:
-        return self._unfinished <= 0
+        return self._ended.are_all_of(len(self._choices))
 
     def add(self, chunk: Any) -> None:
         self._head = self._head or chunk
@@ -87,14 +87,16 @@ class TextAccumulator:
         for choice in chunk.choices or ():
             texts, reasons = self._choices.setdefault(choice.index, ([], []))
             texts.append(choice.text or "")
-            if choice.finish_reason is not None:
-                self._unfinished -= not reasons
-                reasons.append(choice.finish_reason)
+            if choice.finish_reason:
+                if self._ended.end(choice.index):
+                    reasons.append(choice.finish_reason)
+            elif choice.text:
+                self._ended.reopen(choice.index)
 
     def result(self) -> Any:
         head: Mapping[str, Any] = as_mapping(self._head)
         choices = [
-            {"text": "".join(texts), "finish_reason": reasons[0] if reasons else None}
+            {"text": "".join(texts), "finish_reason": reasons[-1] if reasons else None}
             for _, (texts, reasons) in sorted(self._choices.items())
         ]
         return SimpleNamespace(id=head.get("id"), model=head.get("model"), usage=self._usage, choices=choices)

@@ -122,11 +122,16 @@ class OllamaAccumulator:
 
     def add(self, chunk: Any) -> None:
         message = as_mapping(_answer_message(chunk))
-        self._texts.append(as_str(message.get("content")) or "")
-        self._thoughts.append(as_str(read_reasoning(message)) or "")
-        self._calls.extend(as_list(message.get("tool_calls")))
+        text, thought = as_str(message.get("content")) or "", as_str(read_reasoning(message)) or ""
+        calls = as_list(message.get("tool_calls"))
+        self._texts.append(text)
+        self._thoughts.append(thought)
+        self._calls.extend(calls)
         self._last = chunk
-        self.finished = self.finished or bool(as_mapping(chunk).get("done"))
+        if as_mapping(chunk).get("done"):
+            self.finished = True
+        elif text or thought or calls:
+            self.finished = False
 
     def result(self) -> Any:
         """Return the last chunk, which has all other fields, with the whole message."""
