@@ -20,7 +20,7 @@ from specspan.engine.override_sources import override_sources
 from specspan.engine.plan import MAX_CACHED_PLANS, Plan, compile_plan
 from specspan.engine.workers import WORKERS, Workers
 from specspan.policy.overrides import OverrideSource, rule_overrides
-from specspan.policy.policy import ALWAYS, Policy
+from specspan.policy.policy import ALWAYS, OnError, Policy
 
 UnmetConditions: TypeAlias = "tuple[str | None, ...]"
 """By condition that a clause has, the reason for which it is not met; None where it is."""
@@ -127,6 +127,13 @@ class Engine:
         decision_id = self._new_id()
         plan = plan.for_sample(sampling_value(decision_id))
         return Evaluation(plan, self._workers, self._now_ns, lambda: decision_id, call)
+
+    @property
+    def fails_closed(self) -> bool:
+        """True if any clause stops a call where specspan itself fails."""
+        chain = self._plan.chain
+        enforced = (on_error for id_, on_error in chain.on_error.items() if id_ not in chain.observed_clauses)
+        return self.policy.mode is Mode.ENFORCE and any(on_error is not OnError.OPEN for on_error in enforced)
 
     def open_plain(self, call: ModelCall) -> Evaluation:
         """Begin to evaluate a call for which `open` failed: under no override, with every clause and every check."""

@@ -29,8 +29,14 @@ Steps: TypeAlias = Generator[Job, None, T]
 def run_sync(steps: Steps[T]) -> T:
     """Run ``steps`` to their result, waiting on this thread."""
     try:
+        job = next(steps)
         while True:
-            next(steps).wait()
+            try:
+                job.wait()
+            except Exception as error:  # a failure of specspan's own, for the steps to rule on
+                job = steps.throw(error)
+            else:
+                job = next(steps)
     except StopIteration as stop:
         result: T = stop.value
         return result
@@ -44,8 +50,14 @@ async def run_async(steps: Steps[T]) -> T:
     Cancellation ends the steps where they stand and is passed on.
     """
     try:
+        job = next(steps)
         while True:
-            await next(steps).wait_async()
+            try:
+                await job.wait_async()
+            except Exception as error:  # a failure of specspan's own, for the steps to rule on
+                job = steps.throw(error)
+            else:
+                job = next(steps)
     except StopIteration as stop:
         result: T = stop.value
         return result

@@ -7,7 +7,6 @@ threads are daemons, so none of them delays the interpreter's exit.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
 import threading
@@ -19,6 +18,7 @@ from typing import Any
 
 from specspan._support import process
 from specspan._support.guard import guard
+from specspan.engine.event_loops import make_alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +70,12 @@ class Batch:
 
     async def wait_async(self) -> None:
         """Wait as `wait` does, without blocking the event loop."""
-        loop = asyncio.get_running_loop()
-        changed: asyncio.Future[None] = loop.create_future()
-
-        def resolve() -> None:
-            if not changed.done():
-                changed.set_result(None)
-
-        def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(resolve)
-
+        alarm = make_alarm()
         with self._changed:
-            self._wake = wake
+            self._wake = alarm.ring
         try:
             while left_s := self._left_s():
-                await asyncio.wait((changed,), timeout=left_s)
-                if changed.done():
-                    changed = loop.create_future()
+                await alarm.wait(left_s)
         finally:
             with self._changed:
                 self._caller_waits = False

@@ -165,6 +165,8 @@ class StreamedCall:
 
     def closed(self) -> Steps[None]:
         """Take in that the consumer closed the stream. What was handed over is decided."""
+        if self._live.ended:
+            return
         is_finished = self._is_finished()
         try:
             yield from self._decide_handed_over(is_whole=is_finished)
@@ -173,10 +175,13 @@ class StreamedCall:
 
     def fail(self, error: BaseException) -> None:
         """Take in that ``error`` broke the stream off."""
-        self._break_off(self._ending_of(error), is_whole=self._is_finished())
+        if not self._live.ended:
+            self._break_off(self._ending_of(error), is_whole=self._is_finished())
 
     def abandoned(self) -> None:
         """Take in that the consumer let go of the stream."""
+        if self._live.ended:
+            return
         is_finished = self._is_finished()
         self._break_off(COMPLETED if is_finished else ABANDONED, is_whole=is_finished)
 

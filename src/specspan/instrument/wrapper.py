@@ -53,7 +53,8 @@ def wrap_model_call(adapter: Adapter, run: CallRunner) -> Wrapper:
             chosen = adapter if adapter.choose is None else adapter.choose(instance, args, kwargs)
         except Exception as error:
             contain("instrument.choose", error)
-            chosen = _unreadable(adapter, error)
+            fails_closed = pipeline.engine is not None and pipeline.engine.fails_closed
+            chosen = _unreadable(adapter, error) if fails_closed else None  # it may be no model call
         if chosen is None:
             return wrapped(*args, **kwargs)
         return run(chosen, pipeline, wrapped, chosen.prepare(Invocation(instance, args, kwargs)))
