@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
 from policies import bound, pattern, policy
 from stream_cases import Body, ProviderStream, streams
+from wrapt import FunctionWrapper
 
-from specspan.call import Request
+from specspan.call import Message, Request, Response, Text
 from specspan.decision import Action, Stage
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.stream_check import StreamCheck
 from specspan.errors import Blocked
-from specspan.instrument.adapter import Accumulator, Adapter, Invocation
+from specspan.instrument import install
+from specspan.instrument.adapter import Accumulator, Adapter, Invocation, Streaming
 from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.pipeline import Pipeline
+from specspan.instrument.pipeline import Pipeline, active
+from specspan.instrument.wrapper import run_call, run_call_async, wrap_client_method
 from specspan.policy.policy import OnError, Policy
 from specspan.testing.memory import Recorded, recorded
 
@@ -52,18 +56,39 @@ class Part:
         return self.name if self.owner is None else f"{self.owner.__name__}.{self.name}"
 
 
+NOT_BETWEEN = {
+    "load": "raises only what the client's own objects raise",
+    "prepare": "raises only what the application's own objects raise",
+    "choose": "tells model calls from others: see below",
+    "source": "finds what to close once the stream was cut",
+    "is_last": "is asked only where the span is somebody else's: see below",
+    "keep": "is for answers that are not streamed: see below",
+    "edit_response": "is for answers that are not streamed: see below",
+}
+"""Functions that do not stand between a clause and the text of a stream, with the reason."""
+EDITS = ("cut", "edit_request")
+"""Functions that change what the policy rewrites."""
+AFTER_THE_CUT = ("closing_events", "__deepcopy__")
+"""What fails when the cut was decided already."""
+ACCUMULATOR = ("add", "result", "finished", "__deepcopy__")
+
+
+def functions(of: type) -> set[str]:
+    """Return the names of the functions that an adapter has."""
+    return {each.name for each in fields(of) if "Callable" in str(each.type) or "Choose" in str(each.type)}
+
+
 PARTS = (
-    *map(Part, ("request", "response", "accumulator", "deltas", "stream_in", "put_stream")),
+    *(
+        Part(name, is_edit=name in EDITS)
+        for name in sorted((functions(Adapter) | functions(Streaming)) - {*NOT_BETWEEN, *AFTER_THE_CUT})
+    ),
     *map(Part, ("add", "result", "finished")),
-    Part("cut", is_edit=True),
     Part("open", Engine),
     *(Part(name, Evaluation) for name in ("input", "output", "stream")),
     Part("feed", StreamCheck),
 )
 """What stands between a clause and the text of a stream."""
-AFTER_THE_CUT = (Part("closing", is_edit=True), Part("__deepcopy__", is_edit=True))
-"""What fails when the cut was decided already."""
-ACCUMULATOR = ("add", "result", "finished", "__deepcopy__")
 
 
 class BrokenAccumulator:
@@ -86,20 +111,25 @@ class BrokenAccumulator:
 
 def broken_adapter(adapter: Adapter, name: str) -> Adapter:
     """Return the adapter with one function that raises."""
-    if name not in ACCUMULATOR:
-        changes: dict[str, Any] = {name: fail}
+    changes: dict[str, Any] = {name: fail}
+    streaming = adapter.streaming
+    if name in functions(Adapter) or streaming is None:
         return replace(adapter, **changes)
-
-    def accumulator(request: Request) -> Any:
-        return BrokenAccumulator(adapter.accumulator(request), name)
-
-    return replace(adapter, accumulator=accumulator)
+    if name in ACCUMULATOR:
+        begin = streaming.accumulator
+        changes = {"accumulator": lambda request: BrokenAccumulator(begin(request), name)}
+    return replace(adapter, streaming=replace(streaming, **changes))
 
 
 @pytest.fixture
-def break_part(monkeypatch: pytest.MonkeyPatch) -> Callable[[Part], None]:
-    """Has one function fail in every call, as in production: counted and logged, and not raised."""
+def in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures of specspan's own are counted and logged, and not raised."""
     monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS")
+
+
+@pytest.fixture
+def break_part(monkeypatch: pytest.MonkeyPatch, in_production: None) -> Callable[[Part], None]:
+    """Has one function fail in every call."""
 
     def break_(part: Part) -> None:
         if part.owner is not None:
@@ -124,10 +154,11 @@ def case(request: pytest.FixtureRequest) -> Iterator[ProviderStream]:
 
 
 def rules(case: ProviderStream, part: Part, on_error: OnError, *, forbidden: bool) -> Policy:
-    """Return a policy of one clause over both sides, which the answer violates or not."""
-    word = case.text.split()[1] if forbidden else "nobody-says-this"
+    """Return a policy of one clause over both sides, which the answer violates or not, or the request."""
+    word = case.text.split()[1] if forbidden and part.name != "edit_request" else "nobody-says-this"
+    asked = "hi" if forbidden and part.name == "edit_request" else "nobody-asks-this"
     action = Action.REDACT if part.is_edit else Action.BLOCK
-    checks = (pattern(word, reason="word"), pattern("nobody-asks-this", stage=Stage.INPUT))
+    checks = (pattern(word, reason="word"), pattern(asked, stage=Stage.INPUT, reason="word"))
     return policy(bound("quiet", *checks, action=action, on_error=on_error))
 
 
@@ -197,11 +228,12 @@ def test_everything_passes_where_the_clause_fails_open(
 
 
 @pytest.mark.parametrize("on_error", [OnError.OPEN, OnError.CLOSED])
-@pytest.mark.parametrize("part", AFTER_THE_CUT, ids=str)
+@pytest.mark.parametrize("name", AFTER_THE_CUT)
 def test_what_fails_after_the_cut_undoes_nothing(
-    case: ProviderStream, part: Part, on_error: OnError, break_part: Callable[[Part], None]
+    case: ProviderStream, name: str, on_error: OnError, break_part: Callable[[Part], None]
 ) -> None:
     """The chunk at which the policy cuts a stream is not handed over, whatever fails from then on."""
+    part = Part(name, is_edit=True)
     break_part(part)
     with recorded(rules(case, part, on_error, forbidden=True)) as record:
         said, is_blocked = read(case, Body(case.pieces))
@@ -209,3 +241,77 @@ def test_what_fails_after_the_cut_undoes_nothing(
     for decision in decisions(record):
         assert decision["verdict"] == "violated"
         assert decision["action"] == ("block" if is_blocked else "redact")
+
+
+ADAPTERS = [part for _, parts in install._registered() for part in parts if isinstance(part, Adapter)]
+ANSWER = object()
+
+
+def plain_adapter(adapter: Adapter, name: str) -> Adapter:
+    """Return the adapter of a provider for an answer of the word ``two``, with one function that raises."""
+    readable = replace(
+        adapter,
+        request=lambda _: Request("test", input=(Message("user", (Text("hi"),)),)),
+        response=lambda _: Response(output=(Message("assistant", (Text("two"),)),)),
+        edit_request=lambda invocation, _: invocation,
+        edit_response=lambda _, edits: edits["/output/0/parts/0"],
+        prepare=lambda invocation: invocation,
+        choose=None,
+        load=None,
+        keep=None,
+        streaming=None,
+    )
+    changes: dict[str, Any] = {name: fail}
+    return replace(readable, **changes)
+
+
+def ask_plain(adapter: Adapter, *, is_async: bool) -> Any:
+    """Return what comes of a call, or the error that comes in its place."""
+    pipeline = active()
+    assert pipeline is not None
+    invocation = Invocation(None, (), {})
+
+    async def answer() -> Any:
+        return ANSWER
+
+    try:
+        if is_async:
+            return asyncio.run(run_call_async(adapter, pipeline, answer, invocation))
+        return run_call(adapter, pipeline, lambda: ANSWER, invocation)
+    except Blocked as error:
+        return error
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("name", ["request", "response", "keep", "edit_request", "edit_response"])
+@pytest.mark.parametrize("on_error", [OnError.OPEN, OnError.CLOSED])
+@pytest.mark.usefixtures("in_production")
+def test_an_answer_that_is_not_streamed(on_error: OnError, name: str, *, is_async: bool) -> None:
+    """Of every adapter, a function that fails lets the answer through or blocks it, as the clause says."""
+    word, asked = {"edit_response": ("two", "ho"), "edit_request": ("one", "hi")}.get(name, ("one", "ho"))
+    checks = (pattern(word), pattern(asked, stage=Stage.INPUT))
+    rules = policy(bound("quiet", *checks, action=Action.REDACT, on_error=on_error))
+    for adapter in ADAPTERS:
+        with recorded(rules) as record:
+            result = ask_plain(plain_adapter(adapter, name), is_async=is_async)
+        (decision,) = record.decisions
+        assert decision["verdict"] == "error"
+        if on_error is OnError.OPEN:
+            assert (result, decision["action"]) == (ANSWER, "allow")
+        else:
+            assert isinstance(result, Blocked)
+            assert decision["action"] == "block"
+
+
+@pytest.mark.usefixtures("in_production")
+@pytest.mark.parametrize(("on_error", "sent"), [(OnError.OPEN, 1), (OnError.CLOSED, 0)])
+def test_a_choice_that_fails(on_error: OnError, sent: int) -> None:
+    """A call that cannot be told from one that is no model's is made, unless a clause fails closed."""
+    made: list[None] = []
+    wrapped = FunctionWrapper(
+        lambda: made.append(None), wrap_client_method(Adapter("test", fail, fail, fail, fail, choose=fail), fail)
+    )
+    checks = (pattern("one"), pattern("ho", stage=Stage.INPUT))
+    with recorded(policy(bound("quiet", *checks, on_error=on_error))), suppress(Blocked):
+        wrapped()
+    assert len(made) == sent
