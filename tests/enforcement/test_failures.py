@@ -156,7 +156,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[ProviderStream]:
 def rules(case: ProviderStream, part: Part, on_error: OnError, *, forbidden: bool) -> Policy:
     """Return a policy of one clause over both sides, which the answer violates or not, or the request."""
     word = case.text.split()[1] if forbidden and part.name != "edit_request" else "nobody-says-this"
-    asked = "hi" if forbidden and part.name == "edit_request" else "nobody-asks-this"
+    asked = "[a-z]" if forbidden and part.name == "edit_request" else "nobody-asks-this"
     action = Action.REDACT if part.is_edit else Action.BLOCK
     checks = (pattern(word, reason="word"), pattern(asked, stage=Stage.INPUT, reason="word"))
     return policy(bound("quiet", *checks, action=action, on_error=on_error))
