@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
-from policies import bound, pattern, policy
+from policies import bound, pattern, policy, says
 from stream_cases import Body, ProviderStream, streams
 from wrapt import FunctionWrapper
 
@@ -23,6 +23,7 @@ from specspan.decision import Action, Stage
 from specspan.engine.engine import Engine
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.stream_check import StreamCheck
+from specspan.engine.workers import Batch
 from specspan.errors import Blocked
 from specspan.instrument import install
 from specspan.instrument.adapter import Accumulator, Adapter, Invocation, Streaming
@@ -247,8 +248,8 @@ ADAPTERS = [part for _, parts in install._registered() for part in parts if isin
 ANSWER = object()
 
 
-def plain_adapter(adapter: Adapter, name: str) -> Adapter:
-    """Return the adapter of a provider for an answer of the word ``two``, with one function that raises."""
+def plain_adapter(adapter: Adapter, name: str = "") -> Adapter:
+    """Return the adapter of a provider for an answer of the word ``two``, with a function that raises, or with none."""
     readable = replace(
         adapter,
         request=lambda _: Request("test", input=(Message("user", (Text("hi"),)),)),
@@ -261,7 +262,7 @@ def plain_adapter(adapter: Adapter, name: str) -> Adapter:
         keep=None,
         streaming=None,
     )
-    changes: dict[str, Any] = {name: fail}
+    changes: dict[str, Any] = {name: fail} if name else {}
     return replace(readable, **changes)
 
 
@@ -315,3 +316,17 @@ def test_a_choice_that_fails(on_error: OnError, sent: int) -> None:
     with recorded(policy(bound("quiet", *checks, on_error=on_error))), suppress(Blocked):
         wrapped()
     assert len(made) == sent
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("on_error", [OnError.OPEN, OnError.CLOSED])
+@pytest.mark.usefixtures("in_production")
+def test_a_wait_that_fails(monkeypatch: pytest.MonkeyPatch, on_error: OnError, *, is_async: bool) -> None:
+    """Nothing of it reaches the application but what the clause says."""
+    monkeypatch.setattr(Batch, "wait", fail)
+    monkeypatch.setattr(Batch, "wait_async", fail)
+    with recorded(policy(bound("slow", says(True, timeout_s=5.0), on_error=on_error))) as record:
+        result = ask_plain(plain_adapter(ADAPTERS[0]), is_async=is_async)
+    (decision,) = record.decisions
+    assert decision["verdict"] == "error"
+    assert (result is ANSWER) is (on_error is OnError.OPEN)

@@ -28,15 +28,15 @@ Steps: TypeAlias = Generator[Job, None, T]
 
 def run_sync(steps: Steps[T]) -> T:
     """Run ``steps`` to their result, waiting on this thread."""
+    failure: Exception | None = None
     try:
-        job = next(steps)
         while True:
+            job = _resume(steps, failure)
+            failure = None
             try:
                 job.wait()
-            except Exception as error:  # a failure of specspan's own, for the steps to rule on
-                job = steps.throw(error)
-            else:
-                job = next(steps)
+            except Exception as error:
+                failure = error
     except StopIteration as stop:
         result: T = stop.value
         return result
@@ -49,17 +49,26 @@ async def run_async(steps: Steps[T]) -> T:
 
     Cancellation ends the steps where they stand and is passed on.
     """
+    failure = None
     try:
-        job = next(steps)
         while True:
-            try:
-                await job.wait_async()
-            except Exception as error:  # a failure of specspan's own, for the steps to rule on
-                job = steps.throw(error)
-            else:
-                job = next(steps)
+            failure = await _wait(_resume(steps, failure))
     except StopIteration as stop:
         result: T = stop.value
         return result
     finally:
         steps.close()
+
+
+async def _wait(job: Job) -> Exception | None:
+    """Wait for a job, and return the error with which the wait failed."""
+    try:
+        await job.wait_async()
+    except Exception as error:
+        return error
+    return None
+
+
+def _resume(steps: Steps[T], failure: Exception | None) -> Job:
+    """Run ``steps`` to the next job. A wait that failed is a failure of specspan's own, for the steps to rule on."""
+    return next(steps) if failure is None else steps.throw(failure)
