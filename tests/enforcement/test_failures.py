@@ -27,6 +27,7 @@ from specspan.engine.workers import Batch
 from specspan.errors import Blocked
 from specspan.instrument import install
 from specspan.instrument.adapter import Accumulator, Adapter, Invocation, Streaming
+from specspan.instrument.blocks import tool_call
 from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.pipeline import Pipeline, active
@@ -330,3 +331,17 @@ def test_a_wait_that_fails(monkeypatch: pytest.MonkeyPatch, on_error: OnError, *
     (decision,) = record.decisions
     assert decision["verdict"] == "error"
     assert (result is ANSWER) is (on_error is OnError.OPEN)
+
+
+@pytest.mark.parametrize("on_error", [OnError.OPEN, OnError.CLOSED])
+@pytest.mark.parametrize(("owner", "name"), [(Engine, "open"), (Evaluation, "output")])
+@pytest.mark.usefixtures("in_production")
+def test_a_tool(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, on_error: OnError) -> None:
+    """A tool whose run cannot be decided runs only where no clause fails closed."""
+    monkeypatch.setattr(owner, name, fail)
+    ran: list[None] = []
+    rules = policy(bound("quiet", pattern("one", stage=Stage.TOOL_CALL), on_error=on_error))
+    with recorded(rules) as record, suppress(Blocked), tool_call("refund", {"amount": 1}):
+        ran.append(None)
+    assert bool(ran) is (on_error is OnError.OPEN)
+    assert [decision["verdict"] for decision in record.decisions] == ["error"]

@@ -61,11 +61,10 @@ def test_other_calls_are_left_alone(met: Callable[..., Any], spans: Spans) -> No
 
 @pytest.mark.usefixtures("in_production")
 def test_a_choice_that_fails(met: Callable[..., Any], spans: Spans) -> None:
-    """A call of which nothing can be known is made and recorded all the same; the failure is counted."""
+    """A call that may be no model's is made without a span, where no clause fails closed; the failure is counted."""
     before = drop_counts.totals().get(("internal", "instrument.choose"), 0)
     assert met(operation="chat").read() == b"chat done"
-    (span,) = spans.all
-    assert (span.name, spans.ending(span.name)) == ("chat", "completed")
+    assert spans.all == ()
     assert drop_counts.totals()["internal", "instrument.choose"] == before + 1
 
 

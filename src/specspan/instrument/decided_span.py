@@ -119,6 +119,8 @@ class DecidedSpan:
         Raises:
             Blocked: the policy hands nothing over.
         """
+        if self._failure.action.stops:
+            raise self.block()
         try:
             self.call = ModelCall(self.call.request, read(), self.call.context)
             if self.evaluation is None or not self._is_answered:
