@@ -28,9 +28,9 @@ from specspan.errors import Blocked
 from specspan.instrument import install
 from specspan.instrument.adapter import Accumulator, Adapter, Invocation, Streaming
 from specspan.instrument.blocks import tool_call
+from specspan.instrument.gate import Pipeline, active
 from specspan.instrument.install import instrument, uninstrument
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.pipeline import Pipeline, active
 from specspan.instrument.wrapper import run_call, run_call_async, wrap_client_method
 from specspan.policy.policy import OnError, Policy
 from specspan.testing.memory import Recorded, recorded
