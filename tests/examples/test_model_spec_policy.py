@@ -18,8 +18,7 @@ from specspan.policy.load import load_policy
 from specspan.spec.catalogue import find_edition
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Clause, Spec
-from specspan.spec_examples.calls import load_policy_for
-from specspan.spec_examples.evaluate import evaluate
+from specspan.spec_examples.evaluate import evaluate, load_policy_for
 from specspan.spec_examples.results import Match
 
 FOLDER = ROOT / "examples" / "model_spec"

@@ -93,7 +93,7 @@ def test_a_policy_may_assume_facts_of_one_environment() -> None:
     [
         (
             "clauses: {be_brief: {when: {child: }}}\n",
-            "policy.yaml:2: clauses.be_brief.when.child: nothing is no fact. Write true, false, a number or text.",
+            "policy.yaml:2: clauses.be_brief.when.child: nothing is not a fact. Write true, false, a number or text.",
         ),
         (
             "clauses: {be_brief: {when: {child: []}}}\n",
@@ -105,7 +105,7 @@ def test_a_policy_may_assume_facts_of_one_environment() -> None:
         ),
         (
             "context: {child: [true]}\n",
-            "policy.yaml:2: context.child: a list is no fact. Write true, false, a number or text.",
+            "policy.yaml:2: context.child: a list is not a fact. Write true, false, a number or text.",
         ),
     ],
 )

@@ -71,7 +71,7 @@ def test_keys_are_names_as_written(read: Read) -> None:
     [
         ("", "p.yaml: is empty. Write a policy; `specspan policy init SPEC` gives a first one."),
         ("# nothing\n", "p.yaml: is empty. Write a policy; `specspan policy init SPEC` gives a first one."),
-        ("- a\n", "p.yaml:1: the top is no mapping. Start with 'spec:' and 'clauses:'."),
+        ("- a\n", "p.yaml:1: the top is not a mapping. Start with 'spec:' and 'clauses:'."),
         ("a: 1\na: 2\n", "p.yaml:2: a: 'a' stands here a second time, first on line 1. Keep one of the two."),
         (
             "a:\n  b: {c: 1, 'c': 2}\n",

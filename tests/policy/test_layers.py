@@ -130,7 +130,7 @@ def test_an_environment_that_is_not_there_is_refused() -> None:
     """A misspelt environment would silently be another policy; the nearest name is offered."""
     write(base=BASE, shop=SHOP)
     assert refused("shop.yaml", "prodction") == (
-        "shop.yaml:11: environments: 'prodction' is none of the environments here, 'production' and 'staging'. "
+        "shop.yaml:11: environments: unknown environment 'prodction', the known ones are 'production' and 'staging'. "
         "Did you mean 'production'?"
     )
     assert "Add it here, with nothing under it where nothing differs." in refused("shop.yaml", "zzz")
@@ -192,7 +192,7 @@ def test_every_problem_is_told_in_the_file_it_stands_in() -> None:
         ),
     )
     assert refused("shop.yaml").splitlines() == [
-        "shop.yaml:6: clauses.lock_door.checks+[0]: 'patern' is no kind of check. Did you mean 'pattern'?",
+        "shop.yaml:6: clauses.lock_door.checks+[0]: unknown kind of check 'patern'. Did you mean 'pattern'?",
         (
             "shop.yaml:10: environments.production.clauses.be_breif: house has no clause 'be_breif'. "
             "Did you mean 'be_brief'?"
@@ -228,13 +228,16 @@ REFUSALS = {
     ),
     "itself": (
         {"top": "extends: ./top.yaml\n"},
-        "top.yaml:1: extends: goes round in a circle: top.yaml extends top.yaml. Remove one 'extends'.",
+        (
+            "top.yaml:1: extends: the files extend one another in a circle: top.yaml extends top.yaml. "
+            "Remove one 'extends'."
+        ),
     ),
     "a circle": (
         {"top": "extends: mid.yaml\n", "mid": "spec: house.md\nextends: top.yaml\n"},
         (
-            "mid.yaml:2: extends: goes round in a circle: top.yaml extends mid.yaml extends top.yaml. "
-            "Remove one 'extends'."
+            "mid.yaml:2: extends: the files extend one another in a circle: "
+            "top.yaml extends mid.yaml extends top.yaml. Remove one 'extends'."
         ),
     ),
     "no path": (
@@ -243,7 +246,7 @@ REFUSALS = {
     ),
     "a path that no file has": (
         {"top": 'spec: house.md\nextends: "a\\0b"\n'},
-        "top.yaml:2: extends: 'a\\x00b' is no text of one line. Write one line, at least a character long.",
+        "top.yaml:2: extends: 'a\\x00b' is not one line of text. Write one line, at least a character long.",
     ),
     "nobody names a spec": (
         {"top": "extends: low.yaml\n", "low": "mode: observe\n"},
@@ -252,8 +255,8 @@ REFUSALS = {
     "both lists": (
         {"top": "spec: house.md\nclauses:\n  lock_door:\n    checks: []\n    checks+: []\n"},
         (
-            "top.yaml:3: clauses.lock_door: here stand both 'checks', in place of what it builds on, and 'checks+', "
-            "besides it. Keep one of the two."
+            "top.yaml:3: clauses.lock_door: 'checks', which replaces, and 'checks+', which adds, are both given. "
+            "Keep one of the two."
         ),
     ),
     "a spec of an environment": (
@@ -287,7 +290,7 @@ def test_a_link_is_no_way_around_the_circle(house: Path) -> None:
     """A file under another name is still the same file."""
     write(top="extends: link.yaml\n")
     (house / "link.yaml").symlink_to(house / "top.yaml")
-    assert "goes round in a circle" in refused("top.yaml")
+    assert "the files extend one another in a circle" in refused("top.yaml")
 
 
 _SETTINGS: dict[str, list[Any]] = {

@@ -79,19 +79,21 @@ REFUSALS = {
     "pattern: {any: [x], sample: 0}": (
         "pattern.sample: the share 0 is not above 0 and at most 1. Write a share such as 99.9% or 0.999."
     ),
-    "pattern: {any: [x], sample: often}": "pattern.sample: 'often' is no share. Write a share such as 99.9% or 0.999.",
+    "pattern: {any: [x], sample: often}": (
+        "pattern.sample: 'often' is not a share. Write a share such as 99.9% or 0.999."
+    ),
     "pattern: {any: [x], timeout: 1s}": (
         "pattern.timeout: patterns are matched in linear time, on the caller's thread, and need no time limit. "
         "Remove it."
     ),
     "code: {name: 'limits_checks:polite', timeout: 500}": (
-        "code.timeout: 500 is no time limit. Write a number and ms, s or m, such as 500ms."
+        "code.timeout: 500 is not a time limit. Write a number and ms, s or m, such as 500ms."
     ),
     "code: {name: 'limits_checks:polite', timeout: 0ms}": (
-        "code.timeout: '0ms' is no time limit. Write a number and ms, s or m, such as 500ms."
+        "code.timeout: '0ms' is not a time limit. Write a number and ms, s or m, such as 500ms."
     ),
     "code: {name: 'limits_checks:polite', timeout: 1s, timeout_s: 1}": (
-        "code.timeout: here stand both 'timeout' and 'timeout_s'. Keep one of the two."
+        "code.timeout: 'timeout' and 'timeout_s' are both given. Keep one of the two."
     ),
     "pattern: {any: [x], smaple: 0.1}": "pattern.smaple: unknown key 'smaple'. Did you mean 'sample'?",
 }

@@ -87,7 +87,7 @@ REFUSALS = {
     "no spec": ("mode: observe\n", "policy.yaml:1: spec: 'spec' is missing. Add 'spec: …'."),
     "empty spec": (
         "spec:\n",
-        "policy.yaml:1: spec: nothing is no path. Write the path of the spec's file.",
+        "policy.yaml:1: spec: nothing is not a path. Write the path of the spec's file.",
     ),
     "spec file absent": (
         "mode: observe\nspec: hause.md\n",
@@ -96,21 +96,21 @@ REFUSALS = {
     "malformed digest": (
         "spec: {path: house.md, digest: 123abc}\n",
         (
-            "policy.yaml:1: spec.digest: '123abc' is no digest. "
+            "policy.yaml:1: spec.digest: invalid digest '123abc'. "
             "Write 'sha256:' and 64 hexadecimal digits, in small letters."
         ),
     ),
     "path of two lines": (
         'spec: "house\\nmd"\n',
-        "policy.yaml:1: spec.path: 'house\\nmd' is no text of one line. Write one line, at least a character long.",
+        "policy.yaml:1: spec.path: 'house\\nmd' is not one line of text. Write one line, at least a character long.",
     ),
     "unknown kind of check": (
         CLAUSE + "checks:\n      - patern: x\n",
-        "policy.yaml:5: clauses.greet_people.checks[0]: 'patern' is no kind of check. Did you mean 'pattern'?",
+        "policy.yaml:5: clauses.greet_people.checks[0]: unknown kind of check 'patern'. Did you mean 'pattern'?",
     ),
     "unknown kind, none near": (
         CLAUSE + "checks: [{divination: x}]\n",
-        "policy.yaml:4: clauses.greet_people.checks[0]: 'divination' is no kind of check. KINDS",
+        "policy.yaml:4: clauses.greet_people.checks[0]: unknown kind of check 'divination'. KINDS",
     ),
     "two kinds in one check": (
         CLAUSE + "checks:\n      - pattern: x\n        reason: y\n",
@@ -151,14 +151,14 @@ REFUSALS = {
     "share of nothing": (
         CLAUSE + "objective: {target: most, window: 30d}\n",
         (
-            "policy.yaml:4: clauses.greet_people.objective.target: 'most' is no share. "
+            "policy.yaml:4: clauses.greet_people.objective.target: 'most' is not a share. "
             "Write a share such as 99.9% or 0.999."
         ),
     ),
     "window without a unit": (
         CLAUSE + "objective: {target: 99%, window: 30}\n",
         (
-            "policy.yaml:4: clauses.greet_people.objective.window: 30 is no time span. "
+            "policy.yaml:4: clauses.greet_people.objective.window: 30 is not a time span. "
             "Write a number and m, h, d or w, such as 30d; at most a year."
         ),
     ),
@@ -191,14 +191,14 @@ REFUSALS = {
     "override by an unknown level": (
         OVERRIDE + "{clause: greet_people, by: root, reason: party}\n",
         (
-            "policy.yaml:3: overrides[0].by: 'root' is no level of house; its ladder is owner, tenant, guest. "
+            "policy.yaml:3: overrides[0].by: unknown level 'root' of house; its ladder is owner, tenant, guest. "
             "This clause takes 'owner' or 'tenant'."
         ),
     ),
     "override by a misspelt level": (
         OVERRIDE + "{clause: greet_people, by: tennant, reason: party}\n",
         (
-            "policy.yaml:3: overrides[0].by: 'tennant' is no level of house; its ladder is owner, tenant, guest. "
+            "policy.yaml:3: overrides[0].by: unknown level 'tennant' of house; its ladder is owner, tenant, guest. "
             "Did you mean 'tenant'?"
         ),
     ),
@@ -219,15 +219,15 @@ REFUSALS = {
     ),
     "override with an empty reason": (
         OVERRIDE + "{clause: be_brief, by: guest, reason: ''}\n",
-        "policy.yaml:3: overrides[0].reason: '' is no text of one line. Write one line, at least a character long.",
+        "policy.yaml:3: overrides[0].reason: '' is not one line of text. Write one line, at least a character long.",
     ),
     "override until no day": (
         OVERRIDE + "{clause: be_brief, by: guest, reason: party, until: 2027-02-30}\n",
-        "policy.yaml:3: overrides[0].until: '2027-02-30' is no date. Write it as YYYY-MM-DD.",
+        "policy.yaml:3: overrides[0].until: '2027-02-30' is not a date. Write it as YYYY-MM-DD.",
     ),
     "override until a number": (
         OVERRIDE + "{clause: be_brief, by: guest, reason: party, until: '86400'}\n",
-        "policy.yaml:3: overrides[0].until: '86400' is no date. Write it as YYYY-MM-DD.",
+        "policy.yaml:3: overrides[0].until: '86400' is not a date. Write it as YYYY-MM-DD.",
     ),
 }
 

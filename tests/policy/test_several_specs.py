@@ -71,7 +71,7 @@ def test_the_order_ranks_levels_of_both() -> None:
     authority = load(SPECS + ORDER).authority
     ranks = [authority.rank(level) for level in ("owner", "board", "house.tenant", "club.tenant", "guest", "visitor")]
     assert ranks == [0, 1, 2, 2, 3, 4]
-    with pytest.raises(ValueError, match="'tenant' is no level of house and club"):
+    with pytest.raises(ValueError, match="unknown level 'tenant' of house and club"):
         authority.rank("tenant")
 
 
@@ -149,11 +149,11 @@ REFUSALS = {
     ),
     "level twice": (
         SPECS + ORDER.replace("guest,", "guest, owner,"),
-        "policy.yaml:2: order[4]: 'owner' stands here a second time. Keep one of the two.",
+        "policy.yaml:2: order[4]: duplicate level 'owner'. Keep one of the two.",
     ),
     "unknown level": (
         SPECS + ORDER.replace("guest", "gest"),
-        "policy.yaml:2: order[3]: 'gest' is no level. Did you mean 'guest'?",
+        "policy.yaml:2: order[3]: unknown level 'gest'. Did you mean 'guest'?",
     ),
     "level of both": (
         SPECS + ORDER.replace("house.tenant", "tenant"),
@@ -181,7 +181,7 @@ REFUSALS = {
     ),
     "level that is no name": (
         SPECS + "order: [owner, {a: b}]\n",
-        "policy.yaml:2: order[1]: a mapping is no level. Write a name, or a list of names of equal levels.",
+        "policy.yaml:2: order[1]: a mapping is not a level. Write a name, or a list of names of equal levels.",
     ),
     "clause of both": (
         SPECS + ORDER + "clauses:\n  lock_door:\n",
@@ -196,7 +196,7 @@ REFUSALS = {
     ),
     "clause under two names": (
         SPECS + ORDER + "clauses:\n  sign_book:\n  club:sign_book:\n",
-        "policy.yaml:5: clauses.'club:sign_book': is the clause 'sign_book' a second time. Keep one of the two.",
+        "policy.yaml:5: clauses.'club:sign_book': names the clause 'sign_book' again. Keep one of the two.",
     ),
     "override by a level of both": (
         SPECS + ORDER + "overrides: [{clause: sign_book, by: tenant, reason: x}]\n",
@@ -214,11 +214,11 @@ REFUSALS = {
     ),
     "one spec twice": (
         "specs: [house.md, house.md]\n",
-        "policy.yaml:1: specs[1]: is 'house', as another one is. Give one of the two another id.",
+        "policy.yaml:1: specs[1]: duplicate spec id 'house'. Give one of the two another id.",
     ),
     "both keys": (
         "spec: house.md\n" + SPECS + ORDER,
-        "policy.yaml:1: spec: stands beside 'specs'. Keep one of the two.",
+        "policy.yaml:1: spec: 'spec' and 'specs' are both given. Keep one of the two.",
     ),
     "no specs": ("specs: []\n", "policy.yaml:1: specs: names no spec. Write a list of paths."),
     "absent spec": (

@@ -127,7 +127,10 @@ def test_the_policy_is_found_beside_the_tests(tmp_path: Path, monkeypatch: pytes
         ("  - {name: a, output: x}\n", "tests.yaml:3: tests[0].expect: 'expect' is missing."),
         ("  - {name: a, output: x, expect: {}}\n", "nothing is expected, so this test cannot fail. Add"),
         ("  - {name: a, output: x, expect: {findings: {}}}\n", "nothing is expected"),
-        ("  - {name: a, expect: {verdict: complied}}\n", "there is no conversation. Add 'input: …' or 'output: …'."),
+        (
+            "  - {name: a, expect: {verdict: complied}}\n",
+            "the test has no conversation. Add 'input: …' or 'output: …'.",
+        ),
         ("  - {name: a, output: x, stream: y, expect: {verdict: complied}}\n", "'output' and 'stream' are both given"),
         (
             "  - {name: a, output: x, expect: {verdict: null}}\n",
@@ -142,12 +145,12 @@ def test_the_policy_is_found_beside_the_tests(tmp_path: Path, monkeypatch: pytes
         ("  - {name: a, output: x, expect: {findings: {be_shor: complied}}}\n", "Did you mean 'be_short'?"),
         ("  - {name: a, output: x, expect: {governing_clause: nobody}}\n", "desk has no clause 'nobody'"),
         ("  - {name: a, output: x, expect: {governing_clause: desk}}\n", "carries no level, so it binds nobody"),
-        ("  - {name: a, output: x, context: {age: [1]}, expect: {verdict: complied}}\n", "a list is no plain value"),
+        ("  - {name: a, output: x, context: {age: [1]}, expect: {verdict: complied}}\n", "a list is not a plain value"),
         (
             "  - {name: a, output: x, context: {scope: {limits: {t: {a: {one_of: [[1]]}}}}}, expect: {action: flag}}\n",
-            "tests[0].context.scope: this is no scope: ",
+            "tests[0].context.scope: invalid scope: ",
         ),
-        ("  - {name: a, output: x, date: soon, expect: {verdict: complied}}\n", "'soon' is no date. Write it as"),
+        ("  - {name: a, output: x, date: soon, expect: {verdict: complied}}\n", "'soon' is not a date. Write it as"),
         (
             "  - {name: a, messages: [{role: bot}], expect: {verdict: complied}}\n",
             "unknown value 'bot', not one of system, developer",
@@ -164,7 +167,7 @@ def test_a_broken_table_is_refused(tests: str, said: str) -> None:
     assert told.startswith("tests.yaml:")
 
 
-@pytest.mark.parametrize(("text", "said"), [("", "the top is no mapping"), ("- a", "the top is no mapping")])
+@pytest.mark.parametrize(("text", "said"), [("", "the top is not a mapping"), ("- a", "the top is not a mapping")])
 def test_a_file_that_is_no_table_is_refused(text: str, said: str) -> None:
     """An empty file and a list say where to start."""
     path = write_table("")

@@ -1,1 +1,1 @@
-"""What this application does about the clauses of a spec."""
+"""Policies: their files, their chain of command, and their fit with a spec."""

@@ -1,4 +1,4 @@
-"""Which clauses of its specs a policy has checked, by what and when, and which it never does."""
+"""Coverage of specs by a policy: the clauses that are checked, how and when, and the clauses that never are."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from specspan.policy.policy import Policy
 from specspan.spec.spec import Clause
 
 KindAndStage = tuple[CheckMechanism, Stage]
-"""One way of looking: a mechanism of checks at a stage."""
+"""Kind of a check, and the stage at which it runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseCoverage:
-    """How one binding clause is looked at."""
+    """Coverage of one binding clause."""
 
     clause: Clause
     named: bool
-    """Whether the policy names it; then severity and action are decided for it, checked or not."""
+    """True where the policy names the clause; then severity and action are decided for it, checked or not."""
     check_counts: tuple[tuple[KindAndStage, int], ...] = ()
-    """Each kind and stage, and how many checks look so. Empty: it is unassessed on every call, never complied."""
+    """Number of checks of each kind and stage. Without any, the clause is unassessed on every call, never complied."""
 
     @property
     def checked(self) -> bool:
-        """Whether any check check_counts at all."""
+        """Return whether the clause has a check."""
         return bool(self.check_counts)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How a policy covers its specs."""
+    """Coverage of all specs of a policy."""
 
     policy: Policy
     clauses: tuple[ClauseCoverage, ...]
-    """Every clause that binds, in the order of the specs and of their documents."""
+    """Every binding clause, in the order of the specs and of their documents."""
 
     @property
     def checked(self) -> tuple[ClauseCoverage, ...]:
-        """The clauses that a check check_counts at."""
+        """Return the clauses that have a check."""
         return tuple(clause for clause in self.clauses if clause.checked)
 
     @property
     def unassessed(self) -> tuple[ClauseCoverage, ...]:
-        """The clauses that none check_counts at."""
+        """Return the clauses that have none."""
         return tuple(clause for clause in self.clauses if not clause.checked)
 
     def by_level(self) -> dict[str, tuple[int, int]]:
-        """For each level of the ladder, how many clauses are checked and how many there are."""
+        """Return the number of checked clauses and of all clauses for each level of the ladder."""
         total = Counter(clause.clause.authority for clause in self.clauses)
         checked = Counter(clause.clause.authority for clause in self.checked)
         return {level: (checked[level], total[level]) for level in self.policy.authority.ladder}
 
     def by_kind_and_stage(self) -> dict[KindAndStage, int]:
-        """For each kind and stage, how many clauses are looked at so."""
+        """Return the number of clauses with a check of each kind and stage."""
         return dict(Counter(look for clause in self.clauses for look, _ in clause.check_counts))
 
 
 def measure_coverage(policy: Policy) -> Coverage:
-    """How ``policy`` covers its specs."""
+    """Return how ``policy`` covers its specs."""
     return Coverage(policy, tuple(_clause(policy, clause) for clause in policy.authority.binding))
 
 

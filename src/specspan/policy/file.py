@@ -1,4 +1,7 @@
-"""A policy file as it is written: YAML of which every value knows its line."""
+"""One file of a policy: read as YAML with lines, validated, its checks built, and checked against the specs.
+
+Problems are reported with the file's own lines, whichever files it builds on.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,18 @@ from specspan.spec.spec import Spec
 
 MAX_BYTES = 1 << 20
 LIMITS = Limits(max_weight=4_000_000)
+ENVIRONMENTS = "environments"
+_CHECKS = ("checks", "checks+")
+AddProblem = Callable[[PathTo, str, str], None]
+"""Callback that takes the path to a problem, the message and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """A file that was read."""
+    """Policy file that was read."""
 
     root: Node
-    """A mapping."""
+    """Mapping at the top of the file."""
     digest: str
     """``sha256:`` and the hex digest of the file's bytes."""
     source: str
@@ -43,7 +50,7 @@ def read_document(path: Path) -> PolicyDocument:
     """Read a YAML file whose top is a mapping.
 
     Raises:
-        PolicyError: it cannot be opened, is no UTF-8 text or no YAML, or uses what is not read here.
+        PolicyError: the file cannot be opened, is not UTF-8 or not YAML, or uses a feature that is not read here.
     """
     file = read_text_file(path, what="policy", max_bytes=MAX_BYTES, error=PolicyError)
     root = read_yaml(file.source, file.text, error=PolicyError, limits=LIMITS)
@@ -52,17 +59,130 @@ def read_document(path: Path) -> PolicyDocument:
         raise PolicyError(file.source, Problem("is empty", remedy))
     if not isinstance(root.value, dict):
         raise PolicyError(
-            file.source, Problem("the top is no mapping", "Start with 'spec:' and 'clauses:'.", root.line)
+            file.source, Problem("the top is not a mapping", "Start with 'spec:' and 'clauses:'.", root.line)
         )
     return PolicyDocument(root, file.digest, file.source)
 
 
-AddProblem = Callable[[PathTo, str, str], None]
-"""Takes the path to what is wrong, the message and the remedy."""
+@dataclass(frozen=True, slots=True)
+class LayerPart:
+    """Settings of one file for all environments, or for one of them."""
+
+    entry: EnvironmentEntry
+    checks: Mapping[str, tuple[CheckBinding, ...]]
+    """Checks by clause, those under ``checks`` or ``checks+``, of which only one is given."""
+
+
+class LayerReader:
+    """Reader of one file that reports problems and goes on with the rest."""
+
+    def __init__(
+        self, document: PolicyDocument, kinds: Mapping[str, CheckKindModule], problems: Problems, top: str
+    ) -> None:
+        """Read a document. ``problems`` belong to all files of the policy; ``top`` is the path of the named file."""
+        self.document = document
+        self._root = document.root
+        self._source = None if document.source == top else document.source
+        self._problems = problems
+        self._builder = CheckBuilder(document.root, kinds, self.add_problem)
+        self._invalid_paths: list[PathTo] = []
+        self.file = self._validate()
+        """File as its models see it; None when they refuse it."""
+        self._checks = {part: self._build_checks(part) for part in self._parts()}
+
+    def has_key(self, *keys: str) -> bool:
+        """Return whether the file has one of these keys at the top."""
+        return any(key in self._root.children for key in keys)
+
+    def environments(self) -> Iterator[str]:
+        """Return the environments in which the file differs."""
+        return self._keys_under((ENVIRONMENTS,))
+
+    def part(self, environment: str | None = None) -> LayerPart | None:
+        """Return the settings for all environments or, of a file without problems, for the one that is named."""
+        if self.file is None:
+            return None
+        if environment is None:
+            return LayerPart(self.file, self._checks[()])
+        entry = self.file.environments.get(environment)
+        return None if entry is None else LayerPart(entry, self._checks[ENVIRONMENTS, environment])
+
+    def order(self, specs: Sequence[Spec]) -> Order | None:
+        """Return the order of the levels of ``specs``, empty where the file gives none; None where it is wrong."""
+        if not self.is_valid(("order",)):
+            return None
+        entries = self._root.value.get("order", [])
+        problems = list(order_problems(specs, entries))
+        for below, message, remedy in problems:
+            self.add_problem(("order", *below), message, remedy)
+        return None if problems else build_order(specs, entries)
+
+    def check_against(self, authority: Authority) -> None:
+        """Report settings that contradict the specs, in whichever environment."""
+        for part in self._parts():
+            self._check_clauses(authority, (*part, "clauses"))
+            for key in ("overrides", "overrides+"):
+                self._check_overrides(authority, (*part, key))
+
+    def is_valid(self, path: PathTo) -> bool:
+        """Return whether the models found no problem at ``path`` or below it."""
+        return not any(
+            invalid[: len(path)] == path or path[: len(invalid)] == invalid for invalid in self._invalid_paths
+        )
+
+    def add_problem(self, path: PathTo, message: str, remedy: str) -> None:
+        """Report a problem at ``path``."""
+        line = self._root.at(path).line if path else None
+        self._problems.add(Problem(message, remedy, line, key_of(path), self._source))
+
+    def _validate(self) -> PolicyFile | None:
+        try:
+            return PolicyFile.model_validate_json(json.dumps(self._root.value))
+        except ValidationError as error:
+            for path, message, remedy in describe_errors(error, PolicyFile.model_json_schema()):
+                self._invalid_paths.append(path)
+                self.add_problem(path, message, remedy)
+        return None
+
+    def _parts(self) -> list[PathTo]:
+        return [(), *((ENVIRONMENTS, name) for name in self.environments())]
+
+    def _build_checks(self, part: PathTo) -> dict[str, tuple[CheckBinding, ...]]:
+        clauses = (*part, "clauses")
+        return {
+            clause_id: tuple(
+                check for key in _CHECKS for check in self._builder.build(clause_id, (*clauses, clause_id, key))
+            )
+            for clause_id in self._keys_under(clauses)
+        }
+
+    def _check_clauses(self, authority: Authority, path: PathTo) -> None:
+        seen = dict[str, str]()
+        for written in self._keys_under(path):
+            problem = clause_problem(authority, written)
+            if problem is None:
+                first = seen.setdefault(authority.find_clauses(written)[0], written)
+                problem = None if first == written else (f"names the clause {first!r} again", "Keep one of the two.")
+            if problem is not None:
+                self.add_problem((*path, written), *problem)
+
+    def _check_overrides(self, authority: Authority, path: PathTo) -> None:
+        entries = self._root.find(path)
+        for index, node in entries.children.items() if entries is not None else ():
+            if self.is_valid((*path, index)):
+                override = OverrideEntry.model_validate_json(json.dumps(node.value)).override
+                if problem := override_problem(authority, override):
+                    key, message, remedy = problem
+                    self.add_problem((*path, index, key), message, remedy)
+
+    def _keys_under(self, path: PathTo) -> Iterator[str]:
+        """Return the keys of the mapping at ``path``; none where the value has another shape."""
+        node = self._root.find(path)
+        return iter(node.value if node is not None and isinstance(node.value, dict) else ())
 
 
 class CheckBuilder:
-    """Builds checks with the kinds there are, and notes what cannot be built."""
+    """Builder of checks of the known kinds; it reports those that cannot be built."""
 
     def __init__(self, root: Node, kinds: Mapping[str, CheckKindModule], add_problem: AddProblem) -> None:
         self._root = root
@@ -70,14 +190,14 @@ class CheckBuilder:
         self._add_problem = add_problem
 
     def build(self, clause_id: str, path: PathTo) -> tuple[CheckBinding, ...]:
-        """The checks of one clause that stand at ``path``. What is no list of mappings is left to the schema."""
+        """Return the checks of one clause at ``path``. The schema reports a value that is not a list of mappings."""
         entries = self._root.find(path)
         if entries is None or not isinstance(entries.value, list):
             return ()
-        built = [self._entry(clause_id, (*path, index), node) for index, node in entries.children.items()]
+        built = [self._build_entry(clause_id, (*path, index), node) for index, node in entries.children.items()]
         return tuple(check for check in built if check is not None)
 
-    def _entry(self, clause_id: str, path: PathTo, node: Node) -> CheckBinding | None:
+    def _build_entry(self, clause_id: str, path: PathTo, node: Node) -> CheckBinding | None:
         if not isinstance(node.value, dict):
             return None
         kind, configuration = next(iter(node.value.items()), ("", None))
@@ -88,16 +208,18 @@ class CheckBuilder:
             )
         elif kind not in self._kinds:
             remedy = did_you_mean(kind, self._kinds, f"The kinds are {quoted_list(sorted(self._kinds))}.")
-            self._add_problem(path, f"{format_value(kind)} is no kind of check", remedy)
+            self._add_problem(path, f"unknown kind of check {format_value(kind)}", remedy)
         else:
-            return self._built(self._kinds[kind], clause_id, (*path, kind), configuration)
+            return self._build_one(self._kinds[kind], clause_id, (*path, kind), configuration)
         return None
 
-    def _built(self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any) -> CheckBinding | None:
+    def _build_one(
+        self, kind: CheckKindModule, clause_id: str, path: PathTo, configuration: Any
+    ) -> CheckBinding | None:
         try:
             ours, configuration = _split_limits(kind, configuration)
             if "timeout" in ours and "timeout_s" in configuration:
-                raise CheckConfigError("here stand both 'timeout' and 'timeout_s'", "keep one of the two", "timeout")
+                raise CheckConfigError("'timeout' and 'timeout_s' are both given", "keep one of the two", "timeout")
             return bind(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
         except CheckConfigError as error:
             self._add_problem((*path, *_parse_path(error.key)), error.message, as_sentence(error.remedy))
@@ -112,7 +234,7 @@ class CheckBuilder:
 
 
 def _split_limits(kind: CheckKindModule, configuration: Any) -> tuple[dict[str, Any], Any]:
-    """The limits in a check's configuration, and what is the kind's: also a limit that it knows itself."""
+    """Return the limits in a check's configuration, and the rest. A limit that the kind itself knows is the kind's."""
     if not isinstance(configuration, dict):
         return {}, configuration
     ours = LimitsEntry.model_fields.keys() - set(keys_at(kind.SCHEMA, ()))
@@ -123,133 +245,10 @@ def _split_limits(kind: CheckKindModule, configuration: Any) -> tuple[dict[str, 
 
 
 def _with_limits(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema of a kind, for messages that name the keys there are."""
+    """Return the schema of a kind with the limits, for messages that name the known keys."""
     return {**schema, "anyOf": [*schema.get("anyOf", ()), LimitsEntry.model_json_schema()]}
 
 
 def _parse_path(key: str | None) -> PathTo:
-    """``any[2]`` or ``any.2`` as a path."""
+    """Return ``any[2]`` or ``any.2`` as a path."""
     return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", key or ""))
-
-
-ENVIRONMENTS = "environments"
-_CHECKS = ("checks", "checks+")
-
-
-@dataclass(frozen=True, slots=True)
-class LayerPart:
-    """What one file says for all environments, or for one of them."""
-
-    entry: EnvironmentEntry
-    checks: Mapping[str, tuple[CheckBinding, ...]]
-    """By clause, those under ``checks`` or ``checks+``, of which only one stands there."""
-
-
-class LayerReader:
-    """One file on its way. What is wrong is noted, and the rest is looked at all the same."""
-
-    def __init__(
-        self, document: PolicyDocument, kinds: Mapping[str, CheckKindModule], problems: Problems, top: str
-    ) -> None:
-        """``problems`` are those of all files of the policy; ``top`` is the one that was named."""
-        self.document = document
-        self._root = document.root
-        self._source = None if document.source == top else document.source
-        self._problems = problems
-        self._builder = CheckBuilder(document.root, kinds, self.add_problem)
-        self._invalid_paths: list[PathTo] = []
-        self.file = self._file()
-        """The file as its models see it; None when they refuse it."""
-        self._checks = {part: self._built(part) for part in self._parts()}
-
-    def has_key(self, *keys: str) -> bool:
-        """Whether it has one of these keys at the top."""
-        return any(key in self._root.children for key in keys)
-
-    def environments(self) -> Iterator[str]:
-        """The environments in which it says something else."""
-        return self._keys_under((ENVIRONMENTS,))
-
-    def part(self, environment: str | None = None) -> LayerPart | None:
-        """What it says for all environments or, of a file without problems, for the one that is named."""
-        if self.file is None:
-            return None
-        if environment is None:
-            return LayerPart(self.file, self._checks[()])
-        entry = self.file.environments.get(environment)
-        return None if entry is None else LayerPart(entry, self._checks[ENVIRONMENTS, environment])
-
-    def order(self, specs: Sequence[Spec]) -> Order | None:
-        """How the levels of ``specs`` stand together, empty where the file does not say; None, and noted, if wrong."""
-        if not self.is_valid(("order",)):
-            return None
-        entries = self._root.value.get("order", [])
-        problems = list(order_problems(specs, entries))
-        for below, message, remedy in problems:
-            self.add_problem(("order", *below), message, remedy)
-        return None if problems else build_order(specs, entries)
-
-    def check_against(self, authority: Authority) -> None:
-        """Note what the file says of the specs that cannot be, in whichever environment."""
-        for part in self._parts():
-            self._clauses(authority, (*part, "clauses"))
-            for key in ("overrides", "overrides+"):
-                self._overrides(authority, (*part, key))
-
-    def is_valid(self, path: PathTo) -> bool:
-        """Whether the models found nothing wrong at ``path`` or below it."""
-        return not any(
-            invalid[: len(path)] == path or path[: len(invalid)] == invalid for invalid in self._invalid_paths
-        )
-
-    def add_problem(self, path: PathTo, message: str, remedy: str) -> None:
-        """Note a problem with what stands at ``path``."""
-        line = self._root.at(path).line if path else None
-        self._problems.add(Problem(message, remedy, line, key_of(path), self._source))
-
-    def _file(self) -> PolicyFile | None:
-        try:
-            return PolicyFile.model_validate_json(json.dumps(self._root.value))
-        except ValidationError as error:
-            for path, message, remedy in describe_errors(error, PolicyFile.model_json_schema()):
-                self._invalid_paths.append(path)
-                self.add_problem(path, message, remedy)
-        return None
-
-    def _parts(self) -> list[PathTo]:
-        return [(), *((ENVIRONMENTS, name) for name in self.environments())]
-
-    def _built(self, part: PathTo) -> dict[str, tuple[CheckBinding, ...]]:
-        clauses = (*part, "clauses")
-        return {
-            clause_id: tuple(
-                check for key in _CHECKS for check in self._builder.build(clause_id, (*clauses, clause_id, key))
-            )
-            for clause_id in self._keys_under(clauses)
-        }
-
-    def _clauses(self, authority: Authority, path: PathTo) -> None:
-        seen = dict[str, str]()
-        for written in self._keys_under(path):
-            problem = clause_problem(authority, written)
-            if problem is None:
-                first = seen.setdefault(authority.find_clauses(written)[0], written)
-                problem = (
-                    None if first == written else (f"is the clause {first!r} a second time", "Keep one of the two.")
-                )
-            if problem is not None:
-                self.add_problem((*path, written), *problem)
-
-    def _overrides(self, authority: Authority, path: PathTo) -> None:
-        entries = self._root.find(path)
-        for index, node in entries.children.items() if entries is not None else ():
-            if self.is_valid((*path, index)):
-                override = OverrideEntry.model_validate_json(json.dumps(node.value)).override
-                if problem := override_problem(authority, override):
-                    key, message, remedy = problem
-                    self.add_problem((*path, index, key), message, remedy)
-
-    def _keys_under(self, path: PathTo) -> Iterator[str]:
-        """The keys of the mapping at ``path``; none when it is no mapping."""
-        node = self._root.find(path)
-        return iter(node.value if node is not None and isinstance(node.value, dict) else ())

@@ -1,4 +1,9 @@
-"""From a policy file to a `Policy`: everything checked against its specs, every check built, or every problem named."""
+"""Loading of a policy: files, environments and specs become a `Policy`, or every problem is named.
+
+Several files, and their parts for one environment, are merged. A later word replaces an earlier one; clauses and
+defaults are merged key by key; lists and objectives are replaced as a whole. A list under a key that ends in ``+`` is
+appended to the one before it.
+"""
 
 from __future__ import annotations
 
@@ -36,48 +41,8 @@ from specspan.spec.catalogue import find_edition
 from specspan.spec.spec import Clause, Spec
 
 E = TypeVar("E", bound=BaseModel)
-
-
-@dataclass(slots=True)
-class MergedParts:
-    """What holds."""
-
-    mode: Mode = Mode.OBSERVE
-    defaults: DefaultsEntry = field(default_factory=DefaultsEntry)
-    clauses: dict[str, ClauseEntry] = field(default_factory=dict)
-    checks: dict[str, tuple[CheckBinding, ...]] = field(default_factory=dict)
-    """By clause, for each that is named."""
-    overrides: tuple[OverrideEntry, ...] = ()
-    context: dict[str, Scalar] = field(default_factory=dict)
-
-
-def merge_parts(parts: Iterable[LayerPart], called: Callable[[str], str]) -> MergedParts:
-    """What the last of ``parts`` make of those before them; ``called`` tells what a clause goes by, however written."""
-    whole = MergedParts()
-    for part in parts:
-        entry = part.entry
-        whole.mode = entry.mode or whole.mode
-        whole.defaults = _overlay(whole.defaults, entry.defaults)
-        if entry.overrides is not None:
-            whole.overrides = ()
-        whole.overrides += (*(entry.overrides or ()), *(entry.more_overrides or ()))
-        whole.context |= entry.context
-        for written, clause in entry.clauses.items():
-            clause_id = called(written)
-            whole.clauses[clause_id] = _overlay(whole.clauses.get(clause_id, ClauseEntry()), clause)
-            before = whole.checks.get(clause_id, ()) if clause.checks is None else ()
-            whole.checks[clause_id] = (*before, *part.checks[written])
-    return whole
-
-
-def _overlay(below: E, above: E) -> E:
-    """What ``above`` says, and where it says nothing, what ``below`` does."""
-    said = {name: value for name in above.model_fields_set if (value := getattr(above, name)) is not None}
-    return below.model_copy(update=said)
-
-
 DEFAULT_REPLACEMENT = "[withheld]"
-"""What stands in place of a text under ``action: replace`` when the policy gives no ``replacement``."""
+"""Text handed over under ``action: replace`` when the policy gives no ``replacement``."""
 
 
 def load_policy(
@@ -93,19 +58,19 @@ def load_policy(
         path: the policy file.
         kinds: kinds of check by their key; None for every one that is registered.
         spec: a version to load it with in place of the one it names, pinned or not; of several, the one of its id.
-        environment: where it is to hold; None for what holds without one. It counts only where the files tell
-            environments apart, and is then one of theirs.
+        environment: the environment to load it for; None for the settings of all. It counts only where the files tell
+            environments apart, and must then be one of theirs.
 
     Raises:
-        PolicyError: the policy is refused. It names every problem with file, line, key and remedy, also those under
-            environments that it is not loaded for.
+        PolicyError: the policy is refused. Every problem is named with file, line, key and remedy, also those under
+            other environments.
     """
     documents = read_layers(Path(path))
     return _Loader(documents, registered_kinds() if kinds is None else kinds, spec, environment).load()
 
 
 class _Loader:
-    """The files of one policy on their way. What is wrong is noted, and the rest is looked at all the same."""
+    """Loader of one policy that gathers problems and goes on with the rest."""
 
     def __init__(
         self,
@@ -135,12 +100,12 @@ class _Loader:
         return _assemble(self._layers, self._naming.file, authority, environment)
 
     def _known_environment(self) -> str | None:
-        """The environment, where the files tell environments apart."""
+        """Return the environment, or None where the files tell no environments apart."""
         known = list(dict.fromkeys(name for layer in self._layers for name in layer.environments()))
         if not known or self._environment is None:
             return None
         if self._environment not in known:
-            message = f"{format_value(self._environment)} is none of the environments here, {quoted_list(known)}"
+            message = f"unknown environment {format_value(self._environment)}, the known ones are {quoted_list(known)}"
             add = "Add it here, with nothing under it where nothing differs."
             self._top.add_problem((ENVIRONMENTS,), message, did_you_mean(self._environment, known, add))
         return self._environment
@@ -151,12 +116,12 @@ class _Loader:
             self._top.add_problem(("spec",), "'spec' is missing", "Add 'spec: …'.")
             return None if self._given is None else (self._given,)
         document = layer.document
-        return SpecLoader(document.root, Path(document.source).parent, layer.add_problem, layer.is_valid).read(
+        return SpecLoader(document.root, Path(document.source).parent, layer.add_problem, layer.is_valid).load(
             self._given
         )
 
     def _authority(self, specs: tuple[Spec, ...]) -> Authority | None:
-        """The chain of command; None when it is not known. An order says nothing of specs that are named above it."""
+        """Return the chain of command, or None. An order says nothing of specs that are named above it."""
         naming = self._naming or self._top
         above = self._layers[self._layers.index(naming) :]
         order = next((layer for layer in reversed(above) if layer.has_key("order")), naming).order(specs)
@@ -200,8 +165,8 @@ def _pins(naming: PolicyFile, specs: Sequence[Spec]) -> dict[str, str]:
 
 
 def _edition_digest(reference: str) -> str | None:
-    """The digest that ``name@version`` of the catalogue stands for; None for a path."""
-    with suppress(SpecError):  # no such version: told where the spec is looked for
+    """Return the digest that ``name@version`` of the catalogue stands for; None for a path."""
+    with suppress(SpecError):  # an unknown version is reported where the spec is loaded
         edition = find_edition(reference)
         return None if edition is None else edition.digest
     return None
@@ -221,3 +186,44 @@ def _bind(
         objective=None if entry.objective is None else Objective(entry.objective.target, entry.objective.window),
         when=condition_from_tags(clause.tags) if entry.when is None else condition_from_facts(entry.when),
     )
+
+
+@dataclass(slots=True)
+class MergedParts:
+    """Settings that remain after merging."""
+
+    mode: Mode = Mode.OBSERVE
+    defaults: DefaultsEntry = field(default_factory=DefaultsEntry)
+    clauses: dict[str, ClauseEntry] = field(default_factory=dict)
+    checks: dict[str, tuple[CheckBinding, ...]] = field(default_factory=dict)
+    """Checks of each clause that is named."""
+    overrides: tuple[OverrideEntry, ...] = ()
+    context: dict[str, Scalar] = field(default_factory=dict)
+
+
+def merge_parts(parts: Iterable[LayerPart], clause_name: Callable[[str], str]) -> MergedParts:
+    """Return ``parts`` merged, the last ones overruling those before them.
+
+    ``clause_name`` returns the one name of a clause, however it is written.
+    """
+    whole = MergedParts()
+    for part in parts:
+        entry = part.entry
+        whole.mode = entry.mode or whole.mode
+        whole.defaults = _overlay(whole.defaults, entry.defaults)
+        if entry.overrides is not None:
+            whole.overrides = ()
+        whole.overrides += (*(entry.overrides or ()), *(entry.more_overrides or ()))
+        whole.context |= entry.context
+        for written, clause in entry.clauses.items():
+            clause_id = clause_name(written)
+            whole.clauses[clause_id] = _overlay(whole.clauses.get(clause_id, ClauseEntry()), clause)
+            before = whole.checks.get(clause_id, ()) if clause.checks is None else ()
+            whole.checks[clause_id] = (*before, *part.checks[written])
+    return whole
+
+
+def _overlay(below: E, above: E) -> E:
+    """Return ``above``, with the values of ``below`` where ``above`` has none."""
+    given = {name: value for name in above.model_fields_set if (value := getattr(above, name)) is not None}
+    return below.model_copy(update=given)

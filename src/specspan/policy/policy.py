@@ -1,4 +1,4 @@
-"""A policy as the engine takes it: loaded, checked against its spec, every check built."""
+"""Policy, the model that the engine takes: loaded, checked against its spec, every check built."""
 
 from __future__ import annotations
 
@@ -15,23 +15,36 @@ from specspan.policy.authority import Authority, Order, build_authority
 from specspan.spec.spec import Clause, Spec
 
 OTHER_CONTEXT = "other_context"
-"""Not applicable: the circumstances are others than the clause is for."""
+"""Reason of a clause that is not applicable because the circumstances are others than the clause is for."""
 UNKNOWN_CONTEXT = "unknown_context"
-"""Not applicable: nobody says that the circumstances are those the clause is for."""
-
+"""Reason of a clause that is not applicable because nobody says that the circumstances are those the clause is for."""
 REQUEST_FACTS = ("operation", "provider", "model")
-"""What is known of every call without the application saying so."""
+"""Facts that are known of every call, whatever the application says."""
+
+
+class OnError(str, Enum):
+    """Effect of a failing check in enforce mode."""
+
+    OPEN = "open"
+    """The call goes on; the outcome is still ``error``."""
+    CLOSED = "closed"
+    """The call is blocked."""
+    ESCALATE = "escalate"
+    """The call is stopped and a person is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Circumstances, all of which have to be given."""
+    """Circumstances under which a clause has a bearing on a call; all of them have to be given."""
 
     facts: tuple[tuple[str, tuple[Scalar, ...]], ...] = ()
-    """The values that each fact may have. Of `REQUEST`, ``*`` in a value stands for anything."""
+    """Values that each fact may have. In a value of `REQUEST_FACTS`, ``*`` stands for anything."""
 
     def unmet_reason(self, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> str | None:
-        """Why the clause has no bearing on ``call``; None where it has. ``assumed`` is what holds unless said."""
+        """Return the reason why the clause has no bearing on ``call``; None where it has.
+
+        ``assumed`` are facts that hold where the application says nothing else.
+        """
         reason = None
         for name, values in self.facts:
             fact = _fact_value(name, call, assumed)
@@ -45,61 +58,12 @@ class Condition:
 ALWAYS = Condition()
 
 
-def condition_from_facts(when: Mapping[str, Scalar | Sequence[Scalar]]) -> Condition:
-    """The condition that a policy file writes so: a value or a list of them for each fact."""
-    listed = (
-        (name, (values,) if isinstance(values, (str, bool, int, float)) else values) for name, values in when.items()
-    )
-    return Condition(tuple((name, tuple(values)) for name, values in listed))
-
-
-def condition_from_tags(tags: Sequence[str]) -> Condition:
-    """The condition of a clause with these tags: that each of them is so."""
-    return Condition(tuple((tag, (True,)) for tag in tags))
-
-
-def _fact_value(name: str, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> Scalar | None:
-    if call is not None:
-        if name in REQUEST_FACTS:
-            said: Scalar | None = getattr(call.request, name)
-            return said
-        if name in call.context.attributes:
-            return call.context.attributes[name]
-    return assumed.get(name)
-
-
-def _matches_wildcard(name: str, fact: Scalar, values: Sequence[Scalar]) -> bool:
-    if name not in REQUEST_FACTS:
-        return False
-    return any(isinstance(value, str) and "*" in value and fnmatchcase(str(fact), value) for value in values)
-
-
-class OnError(str, Enum):
-    """What a failing check means in enforce mode."""
-
-    OPEN = "open"
-    """The call goes on; the outcome is still ``error``."""
-    CLOSED = "closed"
-    """The call is blocked."""
-    ESCALATE = "escalate"
-    """The call is stopped and a person is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One file of a policy."""
-
-    source: str
-    digest: str
-    """``sha256:`` and the hex digest of its bytes."""
-
-
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """How much of the traffic must comply."""
+    """Share of the traffic that must comply with a clause."""
 
     target: float
-    """A share between 0 and 1, such as 0.999."""
+    """Share between 0 and 1, such as 0.999."""
     window: timedelta
 
 
@@ -121,7 +85,7 @@ class CheckBinding:
 
 @dataclass(frozen=True, slots=True)
 class ClausePolicy:
-    """What this application does about one clause."""
+    """Severity, action and checks of one clause in this application."""
 
     clause: Clause
     severity: Severity
@@ -129,40 +93,49 @@ class ClausePolicy:
     on_error: OnError
     checks: tuple[CheckBinding, ...] = ()
     replacement: str = ""
-    """What stands in place of a text under `Action.REPLACE`."""
+    """Text that replaces a violating one under `Action.REPLACE`."""
     objective: Objective | None = None
     when: Condition = ALWAYS
-    """The calls it has a bearing on."""
+    """Condition that a call meets for the clause to have a bearing on it."""
     mode: Mode = Mode.ENFORCE
-    """`Mode.OBSERVE` where it is only watched, whatever the policy's own mode is."""
+    """`Mode.OBSERVE` where the clause is only watched, whatever the policy's own mode is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """File of a policy."""
+
+    source: str
+    digest: str
+    """``sha256:`` and the hex digest of the file's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one application does about a spec, or about several."""
+    """Policy of one application about one spec or several."""
 
     specs: tuple[Spec, ...]
-    """At least one, with ids of their own."""
+    """Specs, at least one, each with an id of its own."""
     mode: Mode
     digest: str
-    """``sha256:`` and hexadecimal digits: of the file's bytes or, where several files or an environment make it, as
-    `specspan.policy.sources.digest_of` puts them together."""
+    """``sha256:`` and the hex digest of the file's bytes or, where several files or an environment make the policy, of
+    what `specspan.policy.sources.digest_of` combines."""
     clauses: Mapping[str, ClausePolicy]
-    """The clauses the file names, by their names in `authority`. Other clauses are considered, and unassessed."""
+    """Bound clauses by their names in `authority`. Clauses that the file does not name are unassessed."""
     overrides: tuple[Override, ...] = ()
     source: str = ""
     pins: Mapping[str, str] = field(default_factory=dict)
-    """By a spec's id, the digest of the one text that the file admits; absent where it admits any."""
+    """Digest of the one text that the file admits, by spec id; absent where the file admits any text."""
     layers: tuple[Layer, ...] = ()
-    """The files it was made of, each holding over those before it."""
+    """Files of the policy, each overruling those before it."""
     environment: str | None = None
-    """The environment it was made for; None for all, or where its files make no difference between them."""
+    """Environment that the policy was loaded for; None without one, or where its files tell no environments apart."""
     order: Order = ()
-    """The levels of all specs, strongest first; not needed with one spec."""
+    """Levels of all specs, strongest first; not needed with one spec."""
     context: Mapping[str, Scalar] = field(default_factory=dict)
-    """Facts that hold of calls of which the application does not say otherwise."""
+    """Facts that hold of calls of which the application says nothing else."""
     authority: Authority = field(init=False, repr=False, compare=False)
-    """The chain of command of all specs."""
+    """Chain of command of all specs."""
 
     def __post_init__(self) -> None:
         """Build the chain of command.
@@ -174,7 +147,7 @@ class Policy:
 
     @property
     def spec(self) -> Spec:
-        """The first spec, which of most policies is the only one."""
+        """Return the first spec, which is the only one of most policies."""
         return self.specs[0]
 
     def without_sampling(self) -> Policy:
@@ -186,6 +159,35 @@ class Policy:
         return replace(self, clauses=clauses)
 
     def mode_of(self, clause_id: str) -> Mode:
-        """The mode of a clause: enforced where both the policy and the clause are."""
+        """Return the mode of a clause: enforced where both the policy and the clause are."""
         bound = self.clauses.get(clause_id)
         return self.mode if bound is None or bound.mode is Mode.ENFORCE else Mode.OBSERVE
+
+
+def condition_from_facts(when: Mapping[str, Scalar | Sequence[Scalar]]) -> Condition:
+    """Return the condition that a policy file writes as a value, or a list of values, for each fact."""
+    values_by_fact = (
+        (name, (values,) if isinstance(values, (str, bool, int, float)) else values) for name, values in when.items()
+    )
+    return Condition(tuple((name, tuple(values)) for name, values in values_by_fact))
+
+
+def condition_from_tags(tags: Sequence[str]) -> Condition:
+    """Return the condition of a clause with these tags: each of them is a fact that has to be true."""
+    return Condition(tuple((tag, (True,)) for tag in tags))
+
+
+def _fact_value(name: str, call: ModelCall | None, assumed: Mapping[str, Scalar]) -> Scalar | None:
+    if call is not None:
+        if name in REQUEST_FACTS:
+            value: Scalar | None = getattr(call.request, name)
+            return value
+        if name in call.context.attributes:
+            return call.context.attributes[name]
+    return assumed.get(name)
+
+
+def _matches_wildcard(name: str, fact: Scalar, values: Sequence[Scalar]) -> bool:
+    if name not in REQUEST_FACTS:
+        return False
+    return any(isinstance(value, str) and "*" in value and fnmatchcase(str(fact), value) for value in values)

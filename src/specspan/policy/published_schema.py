@@ -1,6 +1,6 @@
-"""The JSON Schema of a policy file, for editors; `policy.schema.json` is its published copy, with our kinds of check.
+"""JSON Schema of a policy file, for editors; `policy.schema.json` is its published copy, with the built-in checks.
 
-What the models say, and what they read beyond: a path alone for a spec, a key with nothing under it.
+Beside the models it describes what they read beyond: a path alone for a spec, a key with nothing under it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from specspan.documents.json_schema import Schema, map_schemas, prefix_definitio
 from specspan.policy.schema import LimitsEntry, PolicyFile
 
 SCHEMA_FILE = "policy.schema.json"
-"""The name of the file that a first policy names for editors."""
+"""Name of the file that a first policy refers editors to."""
 
 _EMPTY_ALLOWED = ("ClauseEntry", "DefaultsEntry", "EnvironmentEntry")
 _EMPTY_KEYS = ("clauses", "context", "environments")
 
 
 def schema_text(kinds: Mapping[str, CheckKindModule]) -> str:
-    """The text of the schema, with these kinds of check."""
+    """Return the text of the schema, with these kinds of check."""
     return json.dumps(policy_schema(kinds), indent=2, sort_keys=True) + "\n"
 
 
 def policy_schema(kinds: Mapping[str, CheckKindModule]) -> Schema:
-    """The schema, with these kinds of check."""
+    """Return the schema, with these kinds of check."""
     schema = map_schemas(PolicyFile.model_json_schema(), _strip_noise)
     definitions = schema["$defs"]
     definitions["SpecEntry"] = {"anyOf": [{"type": "string"}, definitions["SpecEntry"]]}
@@ -45,7 +45,7 @@ def policy_schema(kinds: Mapping[str, CheckKindModule]) -> Schema:
 
 
 def _strip_noise(schema: Schema) -> Schema:
-    """Without what an editor would only get in the way with: titles made of names, and defaults that say nothing."""
+    """Remove what gets in an editor's way: titles made of names, and defaults of null."""
     schema.pop("title", None)
     if schema.get("default", ...) is None:
         del schema["default"]
@@ -58,7 +58,7 @@ def _allow_null(schema: Schema) -> None:
 
 
 def _check_definitions(kinds: Mapping[str, CheckKindModule]) -> Schema:
-    """A check by its kind, and what may stand under each kind."""
+    """Return the definitions of a check by its kind, and of the configuration of each kind."""
     definitions: Schema = {
         "Check": {
             "description": "One kind of check, and its configuration.",
@@ -78,7 +78,7 @@ def _check_definitions(kinds: Mapping[str, CheckKindModule]) -> Schema:
 
 
 def _add_limits(schema: Schema, limits: Schema) -> Schema:
-    """The configuration of a kind, or each of the forms it has, with the limits that any check may have."""
+    """Add the limits that any check may have to the configuration of a kind, or to each of its forms."""
     for form in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         if "properties" in form:
             form["properties"] = {**limits, **form["properties"]}

@@ -1,6 +1,6 @@
-"""The policy file as it is written. Every model is strict and takes no key it does not know.
+"""Schema of a policy file. Every model is strict and refuses unknown keys.
 
-Validated as JSON: there pydantic's strict mode still reads words and dates from text, and nothing else from text.
+Files are validated as JSON: there pydantic's strict mode still reads words and dates from text, and nothing else.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ _LEVELS: dict[str, Any] = {"type": ["string", "array"], "items": {"type": "strin
 
 
 def invalid_value(message: str, remedy: str) -> PydanticCustomError:
-    """What is raised over a value that is no good, in the words of the message."""
+    """Return the error about a value, with the words of the message."""
     return PydanticCustomError("policy", "{message}", {"message": message, "remedy": remedy})
 
 
 def parse_share(value: Any) -> Any:
-    """``99.9%`` or 0.999 as a share."""
+    """Return ``99.9%`` or 0.999 as a share."""
     remedy = "Write a share such as 99.9% or 0.999."
     match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%", value) if isinstance(value, str) else None
     if match:
         value = float(Decimal(match[1]) / 100)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise invalid_value(f"{format_value(value)} is no share", remedy)
+        raise invalid_value(f"{format_value(value)} is not a share", remedy)
     if not 0 < value <= 1:
         raise invalid_value(f"the share {format_value(value)} is not above 0 and at most 1", remedy)
     return float(value)
 
 
 def _parse_window(value: Any) -> Any:
-    """``30d`` as a time span."""
+    """Return ``30d`` as a time span."""
     remedy = "Write a number and m, h, d or w, such as 30d; at most a year."
     match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", value) if isinstance(value, str) else None
     if not match:
-        raise invalid_value(f"{format_value(value)} is no time span", remedy)
+        raise invalid_value(f"{format_value(value)} is not a time span", remedy)
     window = timedelta(**{_WINDOW_UNITS[match[2]]: int(match[1])})
     if window > _MAX_WINDOW:
         raise invalid_value(f"{value!r} is longer than a year", remedy)
@@ -66,62 +66,64 @@ def _parse_window(value: Any) -> Any:
 
 
 def _parse_date(value: Any) -> Any:
-    """``2027-01-01``; pydantic alone would also take a number of seconds written as text."""
+    """Return ``2027-01-01`` as a date; pydantic alone would also take a number of seconds written as text."""
     try:
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             return date.fromisoformat(value)
     except (TypeError, ValueError):
         pass
-    raise invalid_value(f"{format_value(value)} is no date", "Write it as YYYY-MM-DD.")
+    raise invalid_value(f"{format_value(value)} is not a date", "Write it as YYYY-MM-DD.")
 
 
 def _parse_spec(value: Any) -> Any:
-    """A path alone, or a path and more."""
+    """Return a path alone as a mapping with that path."""
     if isinstance(value, str):
         return {"path": value}
     if not isinstance(value, dict):
-        raise invalid_value(f"{format_value(value)} is no path", "Write the path of the spec's file.")
+        raise invalid_value(f"{format_value(value)} is not a path", "Write the path of the spec's file.")
     return value
 
 
 def _check_digest(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
         raise invalid_value(
-            f"{format_value(value)} is no digest", "Write 'sha256:' and 64 hexadecimal digits, in small letters."
+            f"invalid digest {format_value(value)}", "Write 'sha256:' and 64 hexadecimal digits, in small letters."
         )
     return value
 
 
 def is_line(text: str) -> bool:
-    """Whether it is one line, and nothing that a terminal or a file system would take for more than text."""
+    """Return whether a text is one line, without characters that a terminal or a file system would interpret."""
     return re.fullmatch(r"[^\x00-\x1f\x7f]+", text) is not None
 
 
 def _check_line(value: str) -> str:
     if not is_line(value):
         raise invalid_value(
-            f"{format_value(value)} is no text of one line", "Write one line, at least a character long."
+            f"{format_value(value)} is not one line of text", "Write one line, at least a character long."
         )
     return value
 
 
 def _check_levels(value: Any) -> Any:
-    """The name of a level, or a list of such names."""
+    """Return the name of a level, or a list of such names."""
     names = value if isinstance(value, list) and value else [value]
     if not all(isinstance(name, str) and name for name in names):
-        raise invalid_value(f"{format_value(value)} is no level", "Write a name, or a list of names of equal levels.")
+        raise invalid_value(
+            f"{format_value(value)} is not a level", "Write a name, or a list of names of equal levels."
+        )
     return value
 
 
 def _check_fact(value: Any) -> Any:
-    """True, false, a number or text."""
+    """Return true, false, a number or text."""
     if not isinstance(value, (bool, int, float, str)):
-        raise invalid_value(f"{format_value(value)} is no fact", "Write true, false, a number or text.")
+        raise invalid_value(f"{format_value(value)} is not a fact", "Write true, false, a number or text.")
     return value
 
 
 def _check_facts(value: Any) -> Any:
-    """A fact, or a list of those it may be."""
+    """Return a fact, or a list of its possible values."""
     if not isinstance(value, list):
         return _check_fact(value)
     if not value:
@@ -130,13 +132,13 @@ def _check_facts(value: Any) -> Any:
 
 
 def _empty_if_null(empty: type[Any]) -> BeforeValidator:
-    """A key with nothing under it, as when all of it is commented out, is an empty one."""
+    """Return a validator that replaces null, as when everything under a key is commented out, by an empty value."""
     return BeforeValidator(lambda value: empty() if value is None else value)
 
 
 def _refuse_both(entry: E, key: str) -> E:
     if getattr(entry, key) is not None and getattr(entry, f"more_{key}") is not None:
-        message = f"here stand both '{key}', in place of what it builds on, and '{key}+', besides it"
+        message = f"'{key}', which replaces, and '{key}+', which adds, are both given"
         raise invalid_value(message, "Keep one of the two.")
     return entry
 
@@ -145,21 +147,21 @@ Line = Annotated[str, AfterValidator(_check_line)]
 """Text of one line."""
 
 Day = Annotated[date | None, BeforeValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})]
-"""A day, written as ``2027-01-01``."""
+"""Date, written as ``2027-01-01``."""
 
 
 Fact = Annotated[Any, BeforeValidator(_check_fact), WithJsonSchema(_FACT)]
-"""What a fact about a call may be: true, false, a number or text."""
+"""Fact about a call: true, false, a number or text."""
 
 
 class Entry(BaseModel):
-    """A mapping in the file."""
+    """Mapping in the file."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class SpecEntry(Entry):
-    """Which spec, and by choice which bytes of it."""
+    """Spec of the policy, and optionally the digest of its bytes."""
 
     path: Line
     """Relative to the policy file."""
@@ -168,7 +170,7 @@ class SpecEntry(Entry):
 
 
 class DefaultsEntry(Entry):
-    """What holds for every clause that does not say otherwise."""
+    """Settings of every clause that does not say otherwise."""
 
     severity: Severity = Severity.MEDIUM
     action: Action = Action.FLAG
@@ -177,7 +179,7 @@ class DefaultsEntry(Entry):
 
 
 class ObjectiveEntry(Entry):
-    """How much of the traffic must comply, over which time."""
+    """Share of the traffic that must comply, and the time it is counted over."""
 
     target: Annotated[float, BeforeValidator(parse_share), WithJsonSchema({"type": ["string", "number"]})]
     """A share, such as ``99.9%`` or ``0.999``."""
@@ -186,31 +188,31 @@ class ObjectiveEntry(Entry):
 
 
 Checks = list[dict[str, Any]]
-"""Each a mapping of one key, the kind of check, to its configuration."""
+"""Checks, each a mapping of one key, the kind of check, to its configuration."""
 
 
 class ClauseEntry(Entry):
-    """What this application does about one clause."""
+    """Settings of this application for one clause."""
 
     severity: Severity | None = None
-    """How bad a violation is to this application."""
+    """Severity of a violation to this application."""
     action: Action | None = None
-    """What is done when it is violated."""
+    """Action on a violation."""
     mode: Mode | None = None
     """``observe`` for a clause that is watched while the rest of the policy is enforced."""
     on_error: OnError | None = None
-    """What a failing check means in enforce mode."""
+    """Effect of a failing check in enforce mode."""
     replacement: str | None = None
-    """What stands in place of a text under ``action: replace``."""
+    """Text that replaces a violating one under ``action: replace``."""
     objective: ObjectiveEntry | None = None
-    """How much of the traffic must comply, over which time."""
+    """Share of the traffic that must comply, and the time it is counted over."""
     when: dict[str, Annotated[Any, BeforeValidator(_check_facts), WithJsonSchema(_FACTS)]] | None = None
-    """The calls it has a bearing on: a value, or a list of those it may have, for each fact. Without it, the clause's
-    tags say so: each is a fact that has to be true."""
+    """Calls that the clause has a bearing on: a value, or a list of possible values, for each fact. Without it, the
+    clause's tags say so: each is a fact that has to be true."""
     checks: Checks | None = None
-    """Each of one kind; in place of those in the file it builds on."""
+    """Checks, each of one kind, in place of those in the file it builds on."""
     more_checks: Checks | None = Field(default=None, alias="checks+")
-    """Each of one kind; besides those in the file it builds on."""
+    """Checks, each of one kind, in addition to those in the file it builds on."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ClauseEntry:
@@ -218,39 +220,39 @@ class ClauseEntry(Entry):
 
 
 class OverrideEntry(Entry):
-    """A declared exception to one clause."""
+    """Declared exception to one clause."""
 
     clause: str
     by: Line
-    """The level that declares it."""
+    """Level that declares the override."""
     reason: Line
     until: Day = None
-    """The last day it holds (UTC)."""
+    """Last day of the override (UTC)."""
     kind: OverrideKind = OverrideKind.EXPLICIT
 
     @property
     def override(self) -> Override:
-        """As the engine takes it, with names as they are written."""
+        """Return the override as the engine takes it, with names as they are written."""
         return Override(self.clause, self.by, self.reason, self.until, self.kind)
 
 
 class EnvironmentEntry(Entry):
-    """What holds in one environment, or in all of them."""
+    """Settings for one environment, or for all of them."""
 
     mode: Mode | None = None
-    """``observe`` records what ``enforce`` would do."""
+    """``observe`` records the action that ``enforce`` would take."""
     defaults: Annotated[DefaultsEntry, _empty_if_null(dict)] = DefaultsEntry()
-    """What holds for every clause that does not say otherwise."""
+    """Settings of every clause that does not say otherwise."""
     context: Annotated[dict[str, Fact], _empty_if_null(dict)] = Field(default_factory=dict)
-    """Facts that hold of calls of which the application does not say otherwise."""
+    """Facts that hold of calls of which the application says nothing else."""
     clauses: Annotated[dict[str, Annotated[ClauseEntry, _empty_if_null(dict)]], _empty_if_null(dict)] = Field(
         default_factory=dict
     )
-    """What is done about each clause, by its id."""
+    """Settings of each clause, by its id."""
     overrides: list[OverrideEntry] | None = None
-    """Exceptions that this application declares; in place of those in the file it builds on."""
+    """Exceptions that this application declares, in place of those in the file it builds on."""
     more_overrides: list[OverrideEntry] | None = Field(default=None, alias="overrides+")
-    """Exceptions that this application declares; besides those in the file it builds on."""
+    """Exceptions that this application declares, in addition to those in the file it builds on."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> EnvironmentEntry:
@@ -258,36 +260,38 @@ class EnvironmentEntry(Entry):
 
 
 class PolicyFile(EnvironmentEntry):
-    """The whole file."""
+    """Policy file as a whole."""
 
     extends: Line | None = None
-    """The file this one builds on, relative to it."""
+    """Path of the file this one builds on, relative to it."""
     spec: Annotated[SpecEntry | None, BeforeValidator(_parse_spec)] = None
     """Path of the spec, seen from this file, or a published edition such as ``openai-model-spec@2025-12-18``."""
     specs: list[Annotated[SpecEntry, BeforeValidator(_parse_spec)]] | None = None
-    """Several, in place of one ``spec``."""
+    """Several specs in place of one ``spec``."""
     order: list[Annotated[Any, BeforeValidator(_check_levels), WithJsonSchema(_LEVELS)]] | None = None
     """The levels of all specs, strongest first; a list within it is of equals."""
     environments: Annotated[
         dict[Line, Annotated[EnvironmentEntry, _empty_if_null(dict)]],
         _empty_if_null(dict),
     ] = Field(default_factory=dict)
-    """By name, what is different there."""
+    """Differences of each environment, by its name."""
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-def _seconds(value: Any) -> Any:
-    """``500ms`` as seconds."""
+def _parse_seconds(value: Any) -> Any:
+    """Return ``500ms`` as seconds."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m)", value) if isinstance(value, str) else None
     if not match or not float(match[1]):
-        raise invalid_value(f"{format_value(value)} is no time limit", "Write a number and ms, s or m, such as 500ms.")
+        raise invalid_value(
+            f"{format_value(value)} is not a time limit", "Write a number and ms, s or m, such as 500ms."
+        )
     return float(match[1]) * _UNITS[match[2]]
 
 
 class LimitsEntry(Entry):
-    """What may stand in the configuration of a check of any kind, beside what the kind itself knows."""
+    """Limits that any kind of check may have in its configuration, beside the keys of the kind."""
 
     sample: Annotated[
         float | None,
@@ -296,7 +300,7 @@ class LimitsEntry(Entry):
     ] = None
     """The share of calls it looks at; on the others the clause is unassessed."""
     timeout: Annotated[
-        float | None, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "examples": ["500ms", "2s"]})
+        float | None, BeforeValidator(_parse_seconds), WithJsonSchema({"type": "string", "examples": ["500ms", "2s"]})
     ] = None
     """How long it may take; out of time, its outcome is ``error``."""
 

@@ -1,4 +1,4 @@
-"""The files of a policy: the one that was named, and those that it builds on with ``extends``."""
+"""Sources of a policy: the named file, the files below it that ``extends`` names, and the specs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from specspan.spec.read import find_spec, load_spec
 from specspan.spec.spec import Spec
 
 MAX_LAYERS = 8
-"""Whoever wants to know what is in force has to read them all."""
+"""Number of files that may extend one another: to know what is in force, a person has to read them all."""
 
 
 def read_layers(path: Path) -> tuple[PolicyDocument, ...]:
-    """The files of a policy, the one at ``path`` last: each holds over those before it.
+    """Return the files of a policy, the one at ``path`` last: each overrules those before it.
 
     Raises:
-        PolicyError: one of them cannot be read, or they go round in a circle, or there are too many.
+        PolicyError: one of them cannot be read, they extend one another in a circle, or there are too many.
     """
     documents = [read_document(path)]
     while base := _base_path(documents[-1]):
@@ -38,10 +38,10 @@ def read_layers(path: Path) -> tuple[PolicyDocument, ...]:
 
 
 def digest_of(layers: Sequence[Layer], environment: str | None) -> str:
-    """What names the policy that these files make in an environment.
+    """Return the digest of the policy that these files make in an environment.
 
-    One file that makes no difference between environments: its own digest. Else the SHA-256 of a line for each layer,
-    its digest, the weakest first, and then the line ``environment: NAME`` where one was chosen.
+    One file without differences between environments has its own digest. Otherwise it is the SHA-256 of a line for each
+    layer, its digest, the weakest first, and then the line ``environment: NAME`` where one was chosen.
     """
     if len(layers) == 1 and environment is None:
         return layers[0].digest
@@ -51,23 +51,23 @@ def digest_of(layers: Sequence[Layer], environment: str | None) -> str:
 
 
 def _base_path(document: PolicyDocument) -> Path | None:
-    """The file that a document extends; None where it says nothing, or nothing that could be a path."""
+    """Return the file that a document extends; None where it names none, or nothing that could be a path."""
     extends = document.root.value.get("extends")
     return Path(document.source).parent / extends if isinstance(extends, str) and is_line(extends) else None
 
 
 def _refuse_circle(documents: Sequence[PolicyDocument], base: Path) -> None:
-    way = [document.source for document in documents]
-    if os.path.realpath(base) in map(os.path.realpath, way):
-        message = f"goes round in a circle: {' extends '.join([*way, os.fspath(base)])}"
-        raise PolicyError(way[0], _extends_problem(documents, message, "Remove one 'extends'."))
+    sources = [document.source for document in documents]
+    if os.path.realpath(base) in map(os.path.realpath, sources):
+        message = f"the files extend one another in a circle: {' extends '.join([*sources, os.fspath(base)])}"
+        raise PolicyError(sources[0], _extends_problem(documents, message, "Remove one 'extends'."))
     if len(documents) == MAX_LAYERS:
         message = f"a policy has at most {MAX_LAYERS} files that extend one another, and this is one more"
-        raise PolicyError(way[0], _extends_problem(documents, message, "Put some of them together."))
+        raise PolicyError(sources[0], _extends_problem(documents, message, "Put some of them together."))
 
 
 def _base_problems(documents: Sequence[PolicyDocument], error: PolicyError) -> Iterable[Problem]:
-    """What is wrong in a base is told where it stands; that all of it cannot be read, where it is extended."""
+    """Yield the problems of a base where they stand; a base that cannot be read is reported where it is extended."""
     for problem in error.problems:
         if problem.line is None:
             yield _extends_problem(documents, f"{error.source}: {problem.message}", problem.remedy)
@@ -82,48 +82,50 @@ def _extends_problem(documents: Sequence[PolicyDocument], message: str, remedy: 
 
 
 class SpecLoader:
-    """Reads what stands under ``spec`` or ``specs``."""
+    """Loader of the specs under ``spec`` or ``specs``: pinned texts are compared, and ids told apart."""
 
     def __init__(self, root: Node, folder: Path, add_problem: AddProblem, is_valid: Callable[[PathTo], bool]) -> None:
-        """``folder``: where paths start. ``sound``: whether nothing was found wrong at a path."""
+        """Take the document and two callbacks of its layer.
+
+        ``folder`` is where paths start. ``is_valid`` returns whether no problem was found at a path.
+        """
         self._root = root
         self._folder = folder
         self._add_problem = add_problem
         self._is_valid = is_valid
 
-    def read(self, given: Spec | None) -> tuple[Spec, ...] | None:
-        """The specs; None when one is wrong. ``given`` takes the place of the only one, or of the one of its id."""
+    def load(self, given: Spec | None) -> tuple[Spec, ...] | None:
+        """Return the specs, or None when one is wrong. ``given`` replaces the only one, or the one of its id."""
         top = self._root.children
         if "specs" not in top:
-            return self._in_place_of_one(given) if given is not None else self._all((("spec",),))
+            if given is None:
+                return self._load_all((("spec",),))
+            return (given,) if self._is_valid(("spec",)) else None
         if "spec" in top:
-            self._add_problem(("spec",), "stands beside 'specs'", "Keep one of the two.")
-        specs = self._all([("specs", index) for index in top["specs"].children])
-        return specs if specs is None or given is None else self._in_place_of_its_id(given, specs)
+            self._add_problem(("spec",), "'spec' and 'specs' are both given", "Keep one of the two.")
+        specs = self._load_all([("specs", index) for index in top["specs"].children])
+        return specs if specs is None or given is None else self._replace(given, specs)
 
-    def _in_place_of_one(self, given: Spec) -> tuple[Spec, ...] | None:
-        return (given,) if self._is_valid(("spec",)) else None
-
-    def _in_place_of_its_id(self, given: Spec, specs: Sequence[Spec]) -> tuple[Spec, ...]:
+    def _replace(self, given: Spec, specs: Sequence[Spec]) -> tuple[Spec, ...]:
         if given.id not in {spec.id for spec in specs}:
             self._add_problem(("specs",), f"names no spec {given.id!r}", f"Add the path of {given.id!r}.")
         return tuple(given if spec.id == given.id else spec for spec in specs)
 
-    def _all(self, paths: Sequence[PathTo]) -> tuple[Spec, ...] | None:
+    def _load_all(self, paths: Sequence[PathTo]) -> tuple[Spec, ...] | None:
         if not paths:
             if self._is_valid(("specs",)):
                 self._add_problem(("specs",), "names no spec", "Write a list of paths.")
             return None
-        found = [(path, self._one(path)) for path in paths]
+        loaded = [(path, self._load_one(path)) for path in paths]
         specs: dict[str, Spec] = {}
-        for path, spec in found:
+        for path, spec in loaded:
             if spec is not None and spec.id in specs:
-                self._add_problem(path, f"is {spec.id!r}, as another one is", "Give one of the two another id.")
+                self._add_problem(path, f"duplicate spec id {spec.id!r}", "Give one of the two another id.")
             elif spec is not None:
                 specs[spec.id] = spec
-        return tuple(specs.values()) if len(specs) == len(found) else None
+        return tuple(specs.values()) if len(specs) == len(loaded) else None
 
-    def _one(self, path: PathTo) -> Spec | None:
+    def _load_one(self, path: PathTo) -> Spec | None:
         if not self._is_valid(path):
             return None
         file, digest = _path_and_digest(self._root.at(path).value)
@@ -141,5 +143,5 @@ class SpecLoader:
 
 
 def _path_and_digest(value: Any) -> tuple[str, str | None]:
-    """A path, and the digest of the text it is to have."""
+    """Return a path, and the digest that its text must have."""
     return (value, None) if isinstance(value, str) else (value["path"], value.get("digest"))

@@ -1,4 +1,4 @@
-"""What a policy may say about its specs: which names it may use, and which overrides they permit."""
+"""Problems between a policy and its specs: names that the policy may not use, and overrides that the specs forbid."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from specspan.spec.spec import Clause
 
 
 def clause_problem(authority: Authority, name: str) -> tuple[str, str] | None:
-    """Why a policy cannot bind the clause of this name, and the remedy; None when it can."""
-    called = authority.find_clauses(name)
-    if len(called) > 1:
-        return f"more than one spec has a clause {format_value(name)}", f"Write {quoted_list(called, 'or')}."
-    if not called:
+    """Return why a policy cannot bind the clause of this name, and the remedy; None when it can."""
+    names = authority.find_clauses(name)
+    if len(names) > 1:
+        return f"more than one spec has a clause {format_value(name)}", f"Write {quoted_list(names, 'or')}."
+    if not names:
         binding = (clause.id for clause in authority.binding)
         sources = " or ".join(f"`specspan spec show {spec.source}`" for spec in authority.specs)
         verb = "has" if len(authority.specs) == 1 else "have"
         return f"{authority.title} {verb} no clause {format_value(name)}", did_you_mean(
             name, binding, f"{sources} lists the clauses."
         )
-    clause = authority.clauses[called[0]]
+    clause = authority.clauses[names[0]]
     if clause.authority is None:
         within = list(
             islice(
@@ -38,7 +38,7 @@ def clause_problem(authority: Authority, name: str) -> tuple[str, str] | None:
 
 
 def enclosing_sections(clauses: Mapping[str, Clause], clause: Clause) -> Iterator[Clause]:
-    """The sections that a clause stands in, from the inside out."""
+    """Yield the sections around a clause, from the inside out."""
     seen = {clause.id}
     section = clauses.get(clause.parent or "")
     while section is not None and section.id not in seen:
@@ -48,7 +48,7 @@ def enclosing_sections(clauses: Mapping[str, Clause], clause: Clause) -> Iterato
 
 
 def override_problem(authority: Authority, override: Override) -> tuple[str, str, str] | None:
-    """The key at which an override is wrong, why, and the remedy; None when its level permits it on some day."""
+    """Return the key at which an override is wrong, why, and the remedy; None when its level permits it on some day."""
     if problem := clause_problem(authority, override.clause):
         return "clause", *problem
     refusal = rule_override(authority, override, date.min).refusal
@@ -69,13 +69,13 @@ def override_problem(authority: Authority, override: Override) -> tuple[str, str
 
 
 def _level_problem(authority: Authority, name: str, permitted: Sequence[str]) -> tuple[str, str]:
-    """Why the name of a level is refused."""
-    called = authority.find_levels(name)
-    if called:
-        return f"{format_value(name)} is a level of more than one spec", f"Write {quoted_list(called, 'or')}."
+    """Return why the name of a level is refused, and the remedy."""
+    names = authority.find_levels(name)
+    if names:
+        return f"{format_value(name)} is a level of more than one spec", f"Write {quoted_list(names, 'or')}."
     single = len(authority.specs) == 1
     known = (
         f"its ladder is {', '.join(authority.ladder)}" if single else f"the levels are {', '.join(authority.ladder)}"
     )
     remedy = did_you_mean(name, permitted, f"This clause takes {quoted_list(permitted, 'or')}.")
-    return f"{format_value(name)} is no level of {authority.title}; {known}", remedy
+    return f"unknown level {format_value(name)} of {authority.title}; {known}", remedy

@@ -1,4 +1,4 @@
-"""A first policy for any spec: it loads as it is, does nothing but observe, and shows where to write what."""
+"""First policy for a spec: it loads as it is, only observes, and shows where to write what."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MAX_ID_COLUMN = 46
 
 
 def starting_policy(spec: Spec, spec_path: str, kinds: Mapping[str, CheckKindModule]) -> str:
-    """The text of a policy that names every binding clause of ``spec`` in the order of the document.
+    """Return the text of a policy that names every binding clause of ``spec`` in the order of the document.
 
     Args:
         spec: the spec.
-        spec_path: where it is, as seen from the policy file.
-        kinds: the kinds of check to show an example of, where their schema has one.
+        spec_path: path of the spec as seen from the policy file.
+        kinds: kinds of check to show an example of, where their schema has one.
     """
     return "\n".join([*_head(spec, spec_path), *_examples(kinds), *_clauses(spec), *_overrides(spec)]) + "\n"
 
@@ -52,7 +52,7 @@ def _head(spec: Spec, spec_path: str) -> Iterator[str]:
 
 
 def _examples(kinds: Mapping[str, CheckKindModule]) -> Iterator[str]:
-    """One clause with everything in it, commented out."""
+    """Yield one clause with everything in it, commented out."""
     yield "# What a clause can say. Copy the lines you need below the clause they are about."
     yield "#"
     yield "#   some_clause:"
@@ -103,7 +103,7 @@ def _clause(spec: Spec, clause: Clause, id_column: int, level_column: int) -> It
 
 
 def _severity(spec: Spec, clause: Clause) -> str | None:
-    """The top of the ladder weighs more than the rest and its lowest level less; what is between, as the defaults."""
+    """Return a severity for the top level and for the lowest one; those between have the default."""
     levels = len(spec.ladder)
     rank = spec.rank(clause.authority or "")
     if levels > 1 and rank == 0:
@@ -121,24 +121,24 @@ def _overrides(spec: Spec) -> Iterator[str]:
 
 
 def _comment_text(text: str) -> str:
-    """Text that stays in its comment: one line, without control characters."""
+    """Return text that stays in its comment: one line, without control characters."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]", "", " ".join(text.split()))
 
 
 def _scalar(text: str) -> str:
-    """Text as YAML reads it back: bare where that is safe, else in single quotes."""
+    """Return text as YAML reads it back: bare where that is safe, else in single quotes."""
     if re.fullmatch(r"[A-Za-z_./][\w./-]*", text, re.ASCII) and text.lower() not in ("true", "false", "null"):
         return text
     return "'" + text.replace("'", "''") + "'"
 
 
 def _flow(value: Any) -> str:
-    """A value in one line of YAML, every text that is no mere word in single quotes."""
+    """Return a value in one line of YAML, with every text that is not a mere word in single quotes."""
     return yaml.dump(value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=10_000).strip()
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes as a person would: a backslash stands for itself in single quotes, so patterns can be copied."""
+    """YAML dumper that quotes as a person would: a backslash stands for itself, so patterns can be copied."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -1,1 +1,1 @@
-"""Tests of a policy: a table of conversations, and what is expected to be decided about each."""
+"""Tests of a policy: a table of conversations, and the decision expected on each."""

@@ -1,4 +1,4 @@
-"""What a test of a policy is: a conversation, and what is expected of the decision about it."""
+"""Test of a policy: a conversation, and the expected decision on it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from specspan.policy.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One model call: what is sent, what the model answers, and what the application says about it."""
+    """Model call as a test writes it: the request, the model's answer, and the application's context."""
 
     request: Request
     answer: tuple[str | ToolCall, ...] = ()
-    """What the model answers, in chunks where the request is streamed."""
+    """Text and tool calls of the model, in chunks where the request is streamed."""
     context: CallContext = field(default_factory=CallContext)
     overrides: tuple[Override, ...] = ()
-    """Declared by the application, outermost first."""
+    """Overrides that the application declares, outermost first."""
     date: date | None = None
-    """The day (UTC) it is held on; None: today."""
+    """Day (UTC) of the call; None for today."""
 
     @property
     def call(self) -> ModelCall:
-        """The call as nobody changed it; evidence points into it."""
+        """Return the call before any edit; evidence points into it."""
         return ModelCall(self.request, build_response(self.answer), self.context)
 
 
 def build_response(chunks: Iterable[str | ToolCall]) -> Response:
-    """The answer that text and tool calls come to; without either, there is no message in it."""
+    """Return the response that text and tool calls make; without either, it has no message."""
     seen = list(chunks)
     text = "".join(chunk for chunk in seen if isinstance(chunk, str))
     calls = (chunk for chunk in seen if isinstance(chunk, ToolCall))
@@ -41,39 +41,39 @@ def build_response(chunks: Iterable[str | ToolCall]) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFinding:
-    """What is to become of one clause."""
+    """Expected outcome of one clause."""
 
     outcome: Outcome
     reason: str | None = None
-    """None: any."""
+    """Expected reason; None for any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is expected; whatever is not mentioned may be anything."""
+    """Expected decision; whatever it does not mention may be anything."""
 
     facts: Mapping[str, str | None] = field(default_factory=dict)
-    """By name: ``verdict``, ``action``, ``would``, ``governing_clause``, ``reason``, ``handed_over``."""
+    """Values by name: ``verdict``, ``action``, ``would``, ``governing_clause``, ``reason``, ``handed_over``."""
     findings: Mapping[str, ExpectedFinding] = field(default_factory=dict)
-    """By clause."""
+    """Expected findings by clause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test."""
+    """Test of one conversation."""
 
     name: str
     line: int
-    """Where it stands in its file."""
+    """Line of the test in its file."""
     conversation: Conversation
     expected: Expected
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One file of tests."""
+    """Cases of one file, and their policy."""
 
     source: str
     policy: Policy
-    """Under the mode that the file asks for."""
+    """Policy under the mode that the file asks for."""
     cases: tuple[Case, ...]

@@ -1,6 +1,6 @@
-"""Holding a conversation that is written down: every step of a real call, but for the model.
+"""Replay of a written conversation: every step of a real call but the model.
 
-The adapter is between `specspan.call` and itself, so instrumentation, engine and recorder do all they do for an
+The adapter translates `specspan.call` into itself, so that instrumentation, engine and recorder do all they do for an
 application: what a policy lets through here is what it lets through there.
 """
 
@@ -34,15 +34,15 @@ _Chunk: TypeAlias = "str | ToolCall"
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """A conversation that was held."""
+    """Result of one conversation."""
 
     decision: Decision
     handed_over: str | None
-    """The text that reached the application; None where none did."""
+    """Text that reached the application; None where none did."""
 
 
 class Replay:
-    """Where conversations are held under one policy."""
+    """Replay of conversations under one policy."""
 
     def __init__(self, policy: Policy) -> None:
         self._date: date | None = None
@@ -50,21 +50,21 @@ class Replay:
         self._pipeline = Pipeline(self._recorder, Engine(policy.without_sampling(), now_ns=self._now_ns))
 
     def run(self, conversation: Conversation) -> ReplayResult:
-        """Hold one conversation, on the day it is dated.
+        """Replay one conversation on its date.
 
         Raises:
-            RuntimeError: specspan failed inside, so that nothing was decided.
+            RuntimeError: an internal error, after which there is no decision.
         """
         self._date = conversation.date
-        with ExitStack() as said:
-            said.enter_context(_enter_context(conversation))
+        with ExitStack() as stack:
+            stack.enter_context(_build_context(conversation))
             for each in conversation.overrides:
-                said.enter_context(OverrideBlock(each))
+                stack.enter_context(OverrideBlock(each))
             handed_over = _run_call(self._pipeline, conversation)
         return ReplayResult(self._recorder.take_decision(), handed_over)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Shut the recorder down."""
         self._recorder.shutdown()
 
     def _now_ns(self) -> int:
@@ -75,7 +75,7 @@ class Replay:
 
 
 class _DecisionRecorder(Recorder):
-    """Records nothing and keeps the last decision."""
+    """Recorder that exports nothing and keeps the last decision."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -86,7 +86,7 @@ class _DecisionRecorder(Recorder):
         self._decision: Decision | None = None
 
     def take_decision(self) -> Decision:
-        """The last decision, once."""
+        """Return the last decision, once."""
         decision, self._decision = self._decision, None
         if decision is None:
             raise RuntimeError("nothing was decided; the log says why")
@@ -105,27 +105,27 @@ class _DecisionRecorder(Recorder):
         super().end_call(span, call, decision, ending, timing, shared_with)
 
 
-def _enter_context(conversation: Conversation) -> context:
-    said = conversation.context
-    return context(conversation=said.conversation, user=said.user, scope=said.scope, **said.attributes)
+def _build_context(conversation: Conversation) -> context:
+    declared = conversation.context
+    return context(conversation=declared.conversation, user=declared.user, scope=declared.scope, **declared.attributes)
 
 
 def _run_call(pipeline: Pipeline, conversation: Conversation) -> str | None:
-    """What the application hears."""
-    heard: list[str] = []
+    """Return the text that the application receives, None where it is blocked before any."""
+    received: list[str] = []
     try:
         answer = run_call(_ADAPTER, pipeline, _model(conversation), Invocation(None, (conversation.request,), {}))
         if isinstance(answer, Response):
-            heard.append(ModelCall(conversation.request, answer).output_text)
+            received.append(ModelCall(conversation.request, answer).output_text)
         else:
-            heard.extend(chunk for chunk in answer if isinstance(chunk, str))
+            received.extend(chunk for chunk in answer if isinstance(chunk, str))
     except Blocked:
-        return "".join(heard) or None
-    return "".join(heard)
+        return "".join(received) or None
+    return "".join(received)
 
 
 def _model(conversation: Conversation) -> Callable[[Request], Response | Iterator[_Chunk]]:
-    """What answers as it is written."""
+    """Return a model that answers as the conversation is written."""
 
     def answer(request: Request) -> Response | Iterator[_Chunk]:
         return (chunk for chunk in conversation.answer) if request.streaming else build_response(conversation.answer)
@@ -134,7 +134,7 @@ def _model(conversation: Conversation) -> Callable[[Request], Response | Iterato
 
 
 class _Accumulator:
-    """Makes an answer of its chunks."""
+    """Accumulator that builds a response from its chunks."""
 
     finished = False  # that it is over, it says by ending
 

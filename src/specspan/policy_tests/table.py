@@ -1,4 +1,4 @@
-"""From a file of tests to cases that can be run, or every problem named."""
+"""Loading of a file of tests: cases that can be run, or every problem named."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def load_tests(path: str | os.PathLike[str]) -> Table:
 
     Raises:
         PolicyError: the policy is refused.
-        ConfigurationError: the file is; every problem is named with line, key and remedy.
+        ConfigurationError: the file is refused; every problem is named with line, key and remedy.
     """
     text = read_text_file(path, what="table of tests", max_bytes=MAX_BYTES, error=ConfigurationError)
     problems = Problems(text.source, ConfigurationError)
     root = read_yaml(text.source, text.text, error=ConfigurationError, limits=LIMITS)
     if root is None or not isinstance(root.value, dict):
         line = None if root is None else root.line
-        raise problems.error(Problem("the top is no mapping", "Start with 'policy:' and 'tests:'.", line))
+        raise problems.error(Problem("the top is not a mapping", "Start with 'policy:' and 'tests:'.", line))
     file = validate(TestsFile, root, problems)
     if file is None:
         raise problems.error()
@@ -63,12 +63,12 @@ def load_tests(path: str | os.PathLike[str]) -> Table:
 
 
 def _check_names(tests: Sequence[CaseEntry], root: Node, policy: Policy, problems: Problems) -> None:
-    """Note names that stand twice, and clauses that the policy's spec does not have."""
+    """Report duplicate names of tests, and clauses that the policy's specs lack."""
     lines: dict[str, int] = {}
     for index, test in enumerate(tests):
         line = root.at(("tests", index)).line
         if (first := lines.setdefault(test.name, line)) != line:
-            message = f"{test.name!r} stands here a second time, first on line {first}"
+            message = f"duplicate name {test.name!r}, first on line {first}"
             problems.add(Problem(message, "Give each test a name of its own.", line, key_of(("tests", index, "name"))))
         for path, clause in _clauses_in(test.expect):
             if problem := clause_problem(policy.authority, clause):
@@ -77,17 +77,17 @@ def _check_names(tests: Sequence[CaseEntry], root: Node, policy: Policy, problem
 
 
 def _clauses_in(expect: ExpectEntry) -> Iterable[tuple[tuple[str, ...], str]]:
-    """Every clause that is named, and where."""
+    """Yield the path and the name of each clause that is mentioned."""
     yield from ((("findings", clause), clause) for clause in expect.findings)
     if expect.governing_clause is not None:
         yield ("governing_clause",), expect.governing_clause
 
 
 def _build_case(entry: CaseEntry, line: int, authority: Authority) -> Case:
-    said = entry.stream if entry.stream is not None else filter(None, [entry.output])
+    answer = entry.stream if entry.stream is not None else filter(None, [entry.output])
     conversation = Conversation(
         request=_build_request(entry),
-        answer=(*said, *map(_build_tool_call, entry.tool_calls)),
+        answer=(*answer, *map(_build_tool_call, entry.tool_calls)),
         context=_build_context(entry.context),
         overrides=tuple(each.override for each in entry.overrides),
         date=entry.date,
@@ -96,21 +96,21 @@ def _build_case(entry: CaseEntry, line: int, authority: Authority) -> Case:
 
 
 def _build_request(entry: CaseEntry) -> Request:
-    asked = () if entry.input is None else (Message("user", (Text(entry.input),)),)
+    last = () if entry.input is None else (Message("user", (Text(entry.input),)),)
     return Request(
         entry.provider,
         entry.operation,
         entry.model,
-        input=(*map(_build_message, entry.messages), *asked),
+        input=(*map(_build_message, entry.messages), *last),
         streaming=entry.stream is not None,
     )
 
 
 def _build_message(entry: MessageEntry) -> Message:
-    said: tuple[Part, ...] = (Text(entry.content),) if entry.content else ()
+    parts: tuple[Part, ...] = (Text(entry.content),) if entry.content else ()
     if entry.role == "tool":
-        said = (ToolCallResponse(entry.content, entry.tool_call_id),)
-    return Message(entry.role, (*said, *map(_build_tool_call, entry.tool_calls)))
+        parts = (ToolCallResponse(entry.content, entry.tool_call_id),)
+    return Message(entry.role, (*parts, *map(_build_tool_call, entry.tool_calls)))
 
 
 def _build_tool_call(entry: ToolCallEntry) -> ToolCall:
@@ -123,7 +123,7 @@ def _build_context(entry: ContextEntry) -> CallContext:
 
 
 def _build_expected(entry: ExpectEntry, authority: Authority) -> Expected:
-    """What is expected, clauses by the names that findings have for them."""
+    """Return the expected decision, with clauses under the names that findings have for them."""
     facts = {name: getattr(entry, name) for name in _FACTS if name in entry.model_fields_set}
     if entry.governing_clause is not None:
         facts["governing_clause"] = authority.find_clauses(entry.governing_clause)[0]

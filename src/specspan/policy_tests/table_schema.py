@@ -1,4 +1,4 @@
-"""A file of policy tests as it is written. Every model is strict and takes no key it does not know."""
+"""Schema of a file of policy tests. Every model is strict and refuses unknown keys."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from specspan.policy.schema import Day, Entry, Line, OverrideEntry, invalid_valu
 from specspan.scope.scope import ArgumentLimit, ScopeOfAutonomy
 
 _UNSET: Any = None
-"""Default of a key that takes no null: pydantic leaves defaults unchecked."""
+"""Default of a key that does not accept null: pydantic leaves defaults unchecked."""
 
 
 def _split_chunks(value: Any) -> Any:
-    """A text alone comes word by word."""
+    """Return a text alone as its words."""
     return re.findall(r"\S*\s+|\S+", value) if isinstance(value, str) else value
 
 
 def _parse_finding(value: Any) -> Any:
-    """An outcome alone, or an outcome and more."""
+    """Return an outcome alone as a mapping with that outcome."""
     return value if isinstance(value, dict) else {"outcome": value}
 
 
 def _check_scalar(value: Any) -> Scalar:
     if not isinstance(value, (str, bool, int, float)):
-        raise invalid_value(f"{format_value(value)} is no plain value", "Write text, a number, true or false.")
+        raise invalid_value(f"{format_value(value)} is not a plain value", "Write text, a number, true or false.")
     return value
 
 
 class ToolCallEntry(Entry):
-    """A model's wish to call a tool."""
+    """Tool call of a model."""
 
     name: Line
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -42,17 +42,17 @@ class ToolCallEntry(Entry):
 
 
 class MessageEntry(Entry):
-    """One message that is sent."""
+    """Message of the conversation so far."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str = ""
-    """For the role ``tool``: what the tool answered."""
+    """Text of the message; for the role ``tool``, the answer of the tool."""
     tool_calls: list[ToolCallEntry] = Field(default_factory=list)
     tool_call_id: str | None = None
 
 
 class LimitEntry(Entry):
-    """What one argument of one tool must be."""
+    """Limit on one argument of one tool."""
 
     max: int | float | None = None
     min: int | float | None = None
@@ -63,21 +63,21 @@ class LimitEntry(Entry):
 
     @property
     def limit(self) -> ArgumentLimit:
-        """As the engine takes it."""
+        """Return the limit as the engine takes it."""
         one_of = None if self.one_of is None else tuple(self.one_of)
         return ArgumentLimit(self.max, self.min, one_of, tuple(self.patterns), self.optional, self.forbidden)
 
 
 class ScopeEntry(Entry):
-    """What an agent may do on its own."""
+    """Scope of an agent's autonomy."""
 
     allowed_tools: list[str] | None = None
     limits: dict[str, dict[str, LimitEntry]] = Field(default_factory=dict)
-    """By tool and argument."""
+    """Limits by tool and argument."""
 
     @property
     def scope(self) -> ScopeOfAutonomy:
-        """As `specspan.context` takes it."""
+        """Return the scope as `specspan.context` takes it."""
         return ScopeOfAutonomy(
             None if self.allowed_tools is None else tuple(self.allowed_tools),
             {tool: {name: each.limit for name, each in limits.items()} for tool, limits in self.limits.items()},
@@ -88,12 +88,12 @@ class ScopeEntry(Entry):
         try:
             _ = self.scope
         except (TypeError, ValueError) as error:
-            raise invalid_value(f"this is no scope: {error}", "Correct the limits.") from error
+            raise invalid_value(f"invalid scope: {error}", "Correct the limits.") from error
         return self
 
 
 class ContextEntry(BaseModel):
-    """What the application says about the call; keys of its own are attributes, such as ``under_18``."""
+    """Context that the application declares; other keys are attributes, such as ``under_18``."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     __pydantic_extra__: dict[
@@ -106,27 +106,27 @@ class ContextEntry(BaseModel):
 
 
 class FindingEntry(Entry):
-    """What is to become of one clause."""
+    """Expected outcome of one clause."""
 
     outcome: Outcome
     reason: str | None = None
 
 
 class ExpectEntry(Entry):
-    """What is expected of the decision; whatever is not mentioned may be anything."""
+    """Expected decision; whatever it does not mention may be anything."""
 
     verdict: Verdict = cast(Verdict, _UNSET)
     action: Action = cast(Action, _UNSET)
-    """What is done."""
+    """Action that is taken."""
     would: Action | None = None
-    """What enforce mode would do, where the mode is to observe."""
+    """Action of enforce mode, where the mode is to observe."""
     governing_clause: str | None = None
-    """Null: none governs."""
+    """Governing clause; null where there is none."""
     reason: str | None = None
     handed_over: str | None = None
-    """The text that reaches the application; null: none does."""
+    """Text that reaches the application; null where none does."""
     findings: dict[str, Annotated[FindingEntry, BeforeValidator(_parse_finding)]] = Field(default_factory=dict)
-    """By clause: an outcome, or an outcome and a reason."""
+    """Findings by clause: an outcome, or an outcome and a reason."""
 
     @model_validator(mode="after")
     def _says_something(self) -> ExpectEntry:
@@ -136,25 +136,25 @@ class ExpectEntry(Entry):
 
 
 class CaseEntry(Entry):
-    """One test."""
+    """Test of one conversation."""
 
     name: Line
     messages: list[MessageEntry] = Field(default_factory=list)
     input: str | None = None
-    """What the user says, after ``messages``."""
+    """Text of the user, after ``messages``."""
     output: str | None = None
-    """What the model answers."""
+    """Answer of the model."""
     stream: Annotated[
         list[str] | None, BeforeValidator(_split_chunks), WithJsonSchema({"type": ["string", "array"]})
     ] = None
-    """In place of ``output``: what it answers chunk by chunk; a text alone comes word by word."""
+    """Answer chunk by chunk, in place of ``output``; a text alone comes word by word."""
     tool_calls: list[ToolCallEntry] = Field(default_factory=list)
-    """What it wishes to call."""
+    """Tool calls in the answer."""
     context: ContextEntry = Field(default_factory=lambda: ContextEntry.model_validate({}))
     overrides: list[OverrideEntry] = Field(default_factory=list)
-    """Declared by the application around the call, outermost first."""
+    """Overrides that the application declares around the call, outermost first."""
     date: Day = None
-    """The day (UTC) it is held on; today where none is given."""
+    """Day (UTC) of the call; today where none is given."""
     model: str | None = None
     provider: str = "test"
     operation: str = "chat"
@@ -165,19 +165,19 @@ class CaseEntry(Entry):
         if self.output is not None and self.stream is not None:
             raise invalid_value("'output' and 'stream' are both given", "Keep one: an answer is streamed or it is not.")
         if not (self.messages or self.input or self.output or self.stream or self.tool_calls):
-            raise invalid_value("there is no conversation", "Add 'input: …' or 'output: …'.")
+            raise invalid_value("the test has no conversation", "Add 'input: …' or 'output: …'.")
         return self
 
 
 class TestsFile(Entry):
-    """The whole file."""
+    """Whole file of tests."""
 
     __test__ = False  # pytest would take it for a class of tests
 
     policy: Line
     """Path of the policy, relative to this file."""
     mode: Mode | None = None
-    """In place of what the policy says."""
+    """Mode in place of the policy's own."""
     environment: Line | None = None
-    """One of the policy's; without it, what holds without one, whatever ``SPECSPAN_ENV`` says."""
+    """Environment of the policy; without it, the settings of all, whatever ``SPECSPAN_ENV`` says."""
     tests: Annotated[list[CaseEntry], Field(min_length=1)]

@@ -61,7 +61,7 @@ class VerdictEntry(_Entry):
     reason: Text | None = None
     condition: Text | None = None
     charged: Id | None = None
-    """Another clause that the answer is charged against."""
+    """Id of another clause that the answer is charged against."""
 
 
 class AnswerEntry(_Entry):
@@ -75,7 +75,7 @@ class ComparisonEntry(_Entry):
     """Answers to one conversation, side by side."""
 
     turn: Annotated[int, Field(ge=0)] = 0
-    """How many of the example's turns come before it."""
+    """Number of the example's turns before the comparison."""
     answers: list[AnswerEntry]
 
 
@@ -84,7 +84,7 @@ class ExampleEntry(_Entry):
 
     title: Line
     line: int = 0
-    """Where it stood in another file; not read."""
+    """Line in the file it came from; not read."""
     turns: list[TurnEntry] = Field(default_factory=list)
     comparisons: list[ComparisonEntry] = Field(default_factory=list)
 
@@ -95,17 +95,17 @@ class ClauseEntry(_Entry):
     id: Id
     title: Line = ""
     authority: Word | None = None
-    """A level of the ladder; without it the section binds nobody."""
+    """Level of the ladder; without it the section binds nobody."""
     parent: Id | None = None
     level: Annotated[int, Field(ge=1, le=6)] | None = None
-    """Depth of its heading; without it, one below its parent's."""
+    """Depth of the heading; without it, one below the parent's."""
     tags: list[Tag] = Field(default_factory=list)
     text: Prose = ""
     commentary: Prose = ""
     references: list[Id] = Field(default_factory=list)
     examples: list[ExampleEntry] = Field(default_factory=list)
     line: int = 0
-    """Where it stood in another file; not read."""
+    """Line in the file it came from; not read."""
 
 
 class HeaderEntry(_Entry):
@@ -118,7 +118,7 @@ class HeaderEntry(_Entry):
     ladder: Annotated[list[Word], Field(min_length=1)] | None = None
     """Levels of authority, strongest first."""
     digest: Any = None
-    """Of the file it was read from; not read, like the next two."""
+    """Digest of the file it came from; not read, like the next two."""
     source: Any = None
     counts: Any = None
 
@@ -134,10 +134,10 @@ class LineEntry(ClauseEntry):
 
     text: Prose
     type: Literal["clause", "section"]
-    """``section`` binds nobody."""
+    """Kind of the line; a ``section`` binds nobody."""
     authority: Word | None = Field(alias="authority_level")
     parent: Id | None = Field(alias="section")
-    """The section it stands in."""
+    """Id of the section around the clause."""
     references: list[Id] = Field(alias="related_statements")
 
 
@@ -151,5 +151,5 @@ class BareLineEntry(BaseModel):
     authority_level: Word | None
     type: Line | None = None
     section: Line | None = None
-    """A title, or the id of another line."""
+    """Title of the section, or the id of another line."""
     related_statements: list[Id] = Field(default_factory=list)

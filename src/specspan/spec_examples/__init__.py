@@ -1,1 +1,1 @@
-"""How far a policy's checks agree with what its spec says of its own examples."""
+"""Examples of a spec as tests of a policy: how far the checks agree with the spec's own verdicts."""

@@ -1,12 +1,9 @@
-"""An answer of an example as the model calls that would have given it."""
+"""Model calls that an example's answer stands for, and excerpts of them for a person to read."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from os import PathLike
 from typing import Any
 
 from specspan.call import (
@@ -24,47 +21,42 @@ from specspan.call import (
 from specspan.checks.texts import texts
 from specspan.decision import Finding
 from specspan.documents.yaml import parse_scalar
-from specspan.errors import PolicyError
-from specspan.policy.authority import build_authority
-from specspan.policy.load import load_policy
-from specspan.policy.policy import Policy
-from specspan.policy.spec_problems import clause_problem, override_problem
 from specspan.spec.conversation import split_content
-from specspan.spec.spec import Answer, Comparison, Example, Spec, Turn
+from specspan.spec.spec import Answer, Comparison, Example, Turn
 
 PROVIDER = "example"
 """Provider of these calls, for checks that look at it."""
 
 _SENT_ROLES = frozenset(("system", "developer", "user", "tool", "untrusted"))
-"""Roles of messages that are sent to a model; whatever else a document calls a speaker is the model."""
+"""Roles of messages that are sent to a model; any other speaker in a document is the model."""
 _FUNCTIONS_PREFIX = "functions."
-"""What the Model Spec puts before the name of a tool that a developer defined."""
+"""Prefix of the Model Spec before the name of a tool that a developer defined."""
 
 
 def build_calls(example: Example, compared: int, answer: Answer) -> tuple[ModelCall, ...]:
-    """One call for each message of the model in ``answer``, with all that came before it as input.
+    """Return one call for each message of the model in ``answer``, with everything before it as input.
 
     ``compared`` is the index of the comparison that the answer stands in.
 
     - Text quoted as untrusted is a message of its own, with the role ``untrusted``.
-    - ``settings`` are facts of the call's context, such as ``under_18``, and no text.
+    - ``settings`` are facts of the call's context, such as ``under_18``, and not text.
     - A message to a ``recipient`` is a tool call.
-    - The calls are streamed ones, so that checks which look only while an answer grows look at it too.
+    - The calls are streamed ones, so that checks of growing answers run too.
     """
     before = tuple(_preceding_turns(example, compared))
     context = CallContext(attributes=dict(_setting_facts(before)))
-    said = [message for turn in before for message in _messages(turn)]
-    made = []
+    messages = [message for turn in before for message in _messages(turn)]
+    calls = []
     for turn in answer.turns:
         if turn.role and turn.role not in _SENT_ROLES:
-            request = Request(PROVIDER, input=tuple(said), streaming=True)
-            made.append(ModelCall(request, Response(output=(_reply(turn),)), context))
-        said += _messages(turn)
-    return tuple(made)
+            request = Request(PROVIDER, input=tuple(messages), streaming=True)
+            calls.append(ModelCall(request, Response(output=(_reply(turn),)), context))
+        messages += _messages(turn)
+    return tuple(calls)
 
 
 def _preceding_turns(example: Example, compared: int) -> Iterator[Turn]:
-    """The conversation up to the answers compared. It went on from a good answer wherever answers stand earlier."""
+    """Yield the conversation before the answers compared; earlier comparisons continue with a good answer."""
     comparisons = example.comparisons
     for place, turn in enumerate((*example.turns[: comparisons[compared].turn], None)):
         for earlier in comparisons[:compared]:
@@ -75,13 +67,13 @@ def _preceding_turns(example: Example, compared: int) -> Iterator[Turn]:
 
 
 def _first_good_answer(comparison: Comparison) -> tuple[Turn, ...]:
-    """The first answer of a comparison that is not bad; none where all are."""
+    """Return the first answer of a comparison that is not bad; empty where all are."""
     labelled = (answer for answer in comparison.answers if answer.verdict is not None)
     return next((answer.turns for answer in labelled if answer.verdict and answer.verdict.label != "BAD"), ())
 
 
 def _messages(turn: Turn) -> Iterator[Message]:
-    """A turn as messages. Text between the turns, such as where some are left out, is none."""
+    """Yield a turn as messages. Text between the turns, such as where some are left out, is skipped."""
     if turn.role == "tool":
         yield Message("tool", (ToolCallResponse(turn.content),), name=turn.attributes.get("name"))
     elif turn.role in _SENT_ROLES:
@@ -108,13 +100,13 @@ def _arguments(text: str) -> Any:
 
 
 def _setting_facts(turns: Iterable[Turn]) -> Iterator[tuple[str, Scalar]]:
-    """What the ``settings`` of a conversation say, a line each: ``under_18: true``. Later ones hold."""
+    """Yield the facts in the ``settings`` of a conversation, a line each: ``under_18: true``. Later ones overrule."""
     for turn in turns:
         for inner in turn.inner:
             if inner.role == "settings":
                 for line in inner.content.splitlines():
-                    name, colon, said = line.partition(":")
-                    value = parse_scalar(said.strip())
+                    name, colon, written = line.partition(":")
+                    value = parse_scalar(written.strip())
                     if colon and name.strip() and value is not None:
                         yield name.strip(), value
 
@@ -123,7 +115,7 @@ _BEFORE_CHARS = 30
 
 
 def excerpt(call: ModelCall, finding: Finding, max_chars: int) -> str:
-    """The text around the first place that a finding points at; empty where it points nowhere."""
+    """Return the text around the first place that a finding points at; empty where it points nowhere."""
     by_pointer = {text.pointer: text.text for text in texts(call, finding.stage)}
     for place in finding.evidence:
         if place.pointer in by_pointer:
@@ -134,40 +126,16 @@ def excerpt(call: ModelCall, finding: Finding, max_chars: int) -> str:
 
 
 def answer_text(calls: Sequence[ModelCall], max_chars: int) -> str:
-    """The beginning of an answer, tool calls by name and arguments."""
-    said = [part for call in calls for part in (call.output_text, *(_tool_call_texts(call)))]
-    return shorten(" ".join(filter(None, said)), max_chars)
+    """Return the beginning of an answer, tool calls by name and arguments."""
+    texts_of_answer = [part for call in calls for part in (call.output_text, *(_tool_call_texts(call)))]
+    return shorten(" ".join(filter(None, texts_of_answer)), max_chars)
 
 
 def shorten(text: str, max_chars: int) -> str:
-    """A text on one line, cut where it is longer."""
+    """Return a text on one line, cut where it is longer."""
     line = " ".join(text[: 4 * max_chars].split())
     return line if len(line) <= max_chars and len(text) <= 4 * max_chars else f"{line[: max_chars - 1]}…"
 
 
 def _tool_call_texts(call: ModelCall) -> Sequence[str]:
     return [f"{part.name}({part.arguments})" for part in call.tool_calls]
-
-
-def load_policy_for(path: str | PathLike[str], spec: Spec) -> tuple[Policy, tuple[str, ...]]:
-    """A policy loaded with ``spec`` in place of the one it names, and the ids that ``spec`` has no clause for.
-
-    Raises:
-        PolicyError: it is refused with ``spec``, and also with its own, or it has others beside it.
-    """
-    try:
-        return load_policy(path, spec=spec), ()
-    except PolicyError:
-        with suppress(PolicyError):
-            policy = load_policy(path)
-            if len(policy.specs) == 1:
-                return _bind_to(policy, spec)
-        raise
-
-
-def _bind_to(policy: Policy, spec: Spec) -> tuple[Policy, tuple[str, ...]]:
-    authority = build_authority((spec,))
-    unbound = tuple(id_ for id_ in policy.clauses if clause_problem(authority, id_) is not None)
-    bound = {id_: replace(each, clause=spec.clauses[id_]) for id_, each in policy.clauses.items() if id_ not in unbound}
-    overrides = tuple(each for each in policy.overrides if override_problem(authority, each) is None)
-    return replace(policy, specs=(spec,), order=(), clauses=bound, overrides=overrides), unbound

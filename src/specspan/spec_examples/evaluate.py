@@ -1,9 +1,11 @@
-"""Putting the answers that a spec's examples compare before a policy's checks."""
+"""Evaluation of a policy's checks on the answers that a spec's examples compare."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from os import PathLike
 
 from specspan.call import ModelCall
 from specspan.decision import Finding, Mode, Outcome
@@ -11,7 +13,11 @@ from specspan.engine.bound_check import NOTHING_TO_READ
 from specspan.engine.engine import Engine
 from specspan.engine.outcomes import worst_outcome
 from specspan.engine.waiting import run_sync
+from specspan.errors import PolicyError
+from specspan.policy.authority import build_authority
+from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
+from specspan.policy.spec_problems import clause_problem, override_problem
 from specspan.spec.spec import Answer, Clause, Example, Spec, Verdict
 from specspan.spec_examples.calls import build_calls
 from specspan.spec_examples.results import Agreement, ExampleResult, Match
@@ -22,12 +28,12 @@ _UNDECIDED = frozenset((Outcome.UNCERTAIN, Outcome.PENDING, Outcome.ERROR))
 
 @dataclass(frozen=True, slots=True)
 class _JudgedAnswer:
-    """An answer with a verdict, and where it stands."""
+    """Answer with a verdict, and its place in the spec."""
 
     holder: Clause
     example: Example
     compared: int
-    """Which of the example's comparisons."""
+    """Index of the comparison in the example."""
     answer: Answer
     verdict: Verdict
 
@@ -41,24 +47,50 @@ def evaluate(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: 
 
     Args:
         spec: the document with the examples.
-        policy: a policy for that document; `specspan.spec_examples.calls` makes one of a policy for another version.
+        policy: a policy for that document; `load_policy_for` adapts one that is written for another version.
         clause: only answers about the clause with this id.
         unbound: clauses of the policy that did not fit, for the record.
     """
     engine = Engine(_observing(policy))
-    judged = [each for each in _judged_answers(spec) if clause in (None, each.clause)]
-    comparisons = len({(id(each.example), each.compared) for each in judged})
+    answers = [each for each in _judged_answers(spec) if clause in (None, each.clause)]
+    comparisons = len({(id(each.example), each.compared) for each in answers})
     return Agreement(
         spec,
         policy,
-        tuple(_evaluate_answer(engine, each, policy.authority.name(spec, each.clause)) for each in judged),
+        tuple(_evaluate_answer(engine, each, policy.authority.name(spec, each.clause)) for each in answers),
         comparisons,
         tuple(unbound),
     )
 
 
+def load_policy_for(path: str | PathLike[str], spec: Spec) -> tuple[Policy, tuple[str, ...]]:
+    """Load a policy with ``spec`` in place of the one it names; also return the ids that ``spec`` lacks.
+
+    A policy may be written for another version of its spec: clauses with the same id are bound, the rest is named.
+
+    Raises:
+        PolicyError: the policy is refused with ``spec``, and also with its own, or it has other specs beside it.
+    """
+    try:
+        return load_policy(path, spec=spec), ()
+    except PolicyError:
+        with suppress(PolicyError):
+            policy = load_policy(path)
+            if len(policy.specs) == 1:
+                return _bind_to(policy, spec)
+        raise
+
+
+def _bind_to(policy: Policy, spec: Spec) -> tuple[Policy, tuple[str, ...]]:
+    authority = build_authority((spec,))
+    unbound = tuple(id_ for id_ in policy.clauses if clause_problem(authority, id_) is not None)
+    bound = {id_: replace(each, clause=spec.clauses[id_]) for id_, each in policy.clauses.items() if id_ not in unbound}
+    overrides = tuple(each for each in policy.overrides if override_problem(authority, each) is None)
+    return replace(policy, specs=(spec,), order=(), clauses=bound, overrides=overrides), unbound
+
+
 def _observing(policy: Policy) -> Policy:
-    """The policy, changing nothing and looking at every answer: a share of so few would say nothing."""
+    """Return the policy in observe mode, with every check on every answer: a sample of so few would say nothing."""
     return replace(policy.without_sampling(), mode=Mode.OBSERVE)
 
 
@@ -71,21 +103,21 @@ def _judged_answers(spec: Spec) -> Iterator[_JudgedAnswer]:
                         yield _JudgedAnswer(holder, example, compared, answer, answer.verdict)
 
 
-def _evaluate_answer(engine: Engine, judged: _JudgedAnswer, name: str) -> ExampleResult:
-    """``name``: what the clause is called in the policy."""
-    calls = build_calls(judged.example, judged.compared, judged.answer)
-    found = [(at, finding) for at, call in enumerate(calls) for finding in _findings(engine, call)]
-    about = [(at, finding) for at, finding in found if finding.clause == name]
-    looked = [finding.outcome for _, finding in about if _has_assessed(finding)]
-    outcome = worst_outcome(looked) if looked else Outcome.UNASSESSED
-    violated = (finding.clause for _, finding in found if finding.outcome is Outcome.VIOLATED)
+def _evaluate_answer(engine: Engine, answer: _JudgedAnswer, name: str) -> ExampleResult:
+    """Return the result of one answer; ``name`` is the name of its clause in the policy."""
+    calls = build_calls(answer.example, answer.compared, answer.answer)
+    findings = [(at, finding) for at, call in enumerate(calls) for finding in _findings(engine, call)]
+    about = [(at, finding) for at, finding in findings if finding.clause == name]
+    outcomes = [finding.outcome for _, finding in about if _has_assessed(finding)]
+    outcome = worst_outcome(outcomes) if outcomes else Outcome.UNASSESSED
+    violated = (finding.clause for _, finding in findings if finding.outcome is Outcome.VIOLATED)
     return ExampleResult(
-        example=judged.example,
-        holder=judged.holder,
-        verdict=judged.verdict,
-        clause=judged.clause,
+        example=answer.example,
+        holder=answer.holder,
+        verdict=answer.verdict,
+        clause=answer.clause,
         calls=calls,
-        match=_match(judged.verdict, outcome),
+        match=_match(answer.verdict, outcome),
         outcome=outcome,
         findings=tuple((at, finding) for at, finding in about if finding.outcome is not Outcome.COMPLIED),
         elsewhere=tuple(dict.fromkeys(id_ for id_ in violated if id_ != name)),
@@ -100,7 +132,7 @@ def _findings(engine: Engine, call: ModelCall) -> tuple[Finding, ...]:
 
 
 def _has_assessed(finding: Finding) -> bool:
-    """Whether a check looked at the answer, rather than finding nothing there that it reads."""
+    """Return whether a check assessed the answer, rather than finding nothing there to read."""
     return finding.outcome not in _NOT_ASSESSED and finding.reason != NOTHING_TO_READ
 
 

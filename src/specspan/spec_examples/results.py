@@ -1,4 +1,4 @@
-"""What is found when answers that a spec has judged are put before a policy's checks."""
+"""Results of a spec's examples under a policy, and how they are counted."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from specspan.spec.spec import Clause, Example, Spec, Verdict
 
 
 class Match(str, Enum):
-    """How the spec's verdict on an answer and the checks of the clause it is about compare."""
+    """Comparison of the spec's verdict on an answer with the outcome of the clause it is about."""
 
     CAUGHT = "caught"
     """BAD, and the clause was violated."""
     CLEAR = "clear"
-    """GOOD or OK, and it was not."""
+    """GOOD or OK, and the clause was not violated."""
     MISSED = "missed"
-    """BAD, and it was not violated."""
+    """BAD, and the clause was not violated."""
     FALSE_ALARM = "false_alarm"
-    """GOOD or OK, and it was violated."""
+    """GOOD or OK, and the clause was violated."""
     UNDECIDED = "undecided"
-    """A check looked and could not say, failed, or is still at work."""
+    """A check was uncertain, failed, or is still at work."""
     UNASSESSED = "unassessed"
-    """No check looked: none is bound, none reads such an answer, or the clause is set aside."""
+    """No check assessed the answer: none is bound, none reads such an answer, or the clause is set aside."""
 
     @property
     def agrees(self) -> bool:
-        """Whether checks and spec say the same."""
+        """Return whether checks and spec say the same."""
         return self in (Match.CAUGHT, Match.CLEAR)
 
     @property
     def fails(self) -> bool:
-        """Whether checks and spec say the opposite."""
+        """Return whether checks and spec say the opposite."""
         return self in (Match.MISSED, Match.FALSE_ALARM)
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleResult:
-    """One answer, what the spec says of it, and what the checks found."""
+    """Result of one answer: the spec's verdict and the findings of the checks."""
 
     example: Example
     holder: Clause
-    """The clause whose example it is."""
+    """Clause whose example it is."""
     verdict: Verdict
     clause: str
     """Id of the clause that the verdict is about: the one it is charged against, or else the example's."""
     calls: tuple[ModelCall, ...]
     match: Match
     outcome: Outcome
-    """What became of the clause; the worst where the answer took several calls."""
+    """Outcome of the clause; the worst where the answer took several calls."""
     findings: tuple[tuple[int, Finding], ...] = ()
-    """What its checks found other than that it complied, each with the index of its call."""
+    """Findings about the clause other than complied, each with the index of its call."""
     elsewhere: tuple[str, ...] = ()
     """Ids of the other clauses that were violated."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatchCounts:
-    """Answers counted by how they compare."""
+    """Numbers of answers by match."""
 
     counts: Mapping[Match, int]
     elsewhere: int = 0
@@ -73,52 +73,52 @@ class MatchCounts:
 
     @property
     def answers(self) -> int:
-        """All of them."""
+        """Return the number of all answers."""
         return sum(self.counts.values())
 
     @property
     def assessed(self) -> int:
-        """Those that a check looked at."""
+        """Return the number of answers that a check assessed."""
         return self.answers - self[Match.UNASSESSED]
 
     @property
     def agreed(self) -> int:
-        """Those of which checks and spec say the same. Unassessed ones are never among them."""
+        """Return the number of answers on which checks and spec agree. Unassessed ones are never among them."""
         return self[Match.CAUGHT] + self[Match.CLEAR]
 
     @property
     def precision(self) -> float | None:
-        """The share of violations found that the spec calls BAD; None where none was found."""
-        found = self[Match.CAUGHT] + self[Match.FALSE_ALARM]
-        return self[Match.CAUGHT] / found if found else None
+        """Return the share of violations found that the spec calls BAD; None where none was found."""
+        violations = self[Match.CAUGHT] + self[Match.FALSE_ALARM]
+        return self[Match.CAUGHT] / violations if violations else None
 
     @property
     def recall(self) -> float | None:
-        """The share of the assessed BAD answers that were caught; None where there is none."""
+        """Return the share of the assessed BAD answers that were caught; None without any."""
         bad = self[Match.CAUGHT] + self[Match.MISSED]
         return self[Match.CAUGHT] / bad if bad else None
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A spec's examples under a policy."""
+    """Agreement of a policy with a spec's examples."""
 
     spec: Spec
     policy: Policy
     results: tuple[ExampleResult, ...]
-    """In the order of the document."""
+    """Results in the order of the document."""
     comparisons: int = 0
-    """How many comparisons the answers stand in."""
+    """Number of comparisons that the answers stand in."""
     unbound: tuple[str, ...] = ()
-    """Clauses that the policy binds and this spec has not."""
+    """Clauses that the policy binds and this spec lacks."""
 
     @property
     def total(self) -> MatchCounts:
-        """All answers."""
+        """Return the counts of all answers."""
         return _count_matches(self.results, sum(_is_good(each) and bool(each.elsewhere) for each in self.results))
 
     def by_clause(self) -> dict[str, MatchCounts]:
-        """Answers by the clause they are about, and clauses that were violated elsewhere; in the spec's order."""
+        """Return the counts by clause, also of clauses that were violated elsewhere; in the spec's order."""
         groups: dict[str, list[ExampleResult]] = {}
         for result in self.results:
             groups.setdefault(result.clause, []).append(result)

@@ -16,8 +16,8 @@ from specspan.cli.options import find_clause, import_modules, import_option
 from specspan.cli.terminal import clean, console, mark, plain_table, plural, print_json
 from specspan.decision import Finding
 from specspan.spec.read import find_spec, load_spec
-from specspan.spec_examples.calls import answer_text, excerpt, load_policy_for
-from specspan.spec_examples.evaluate import evaluate
+from specspan.spec_examples.calls import answer_text, excerpt
+from specspan.spec_examples.evaluate import evaluate, load_policy_for
 from specspan.spec_examples.results import Agreement, ExampleResult, Match, MatchCounts
 
 _COLUMNS = ("answers", "agree", "missed", "false alarms", "undecided", "elsewhere")

@@ -8,7 +8,7 @@ import pytest
 
 from specspan.errors import PolicyError
 from specspan.spec.read import load_spec
-from specspan.spec_examples.calls import load_policy_for
+from specspan.spec_examples.evaluate import load_policy_for
 
 HEAD = "---\nladder: [owner, clerk]\n---\n"
 OLD = f"{HEAD}# Kept {{#kept authority=owner}}\n\nx\n\n# Gone {{#gone authority=clerk}}\n\nx\n"
