@@ -216,7 +216,7 @@ def test_what_is_bound_is_also_json() -> None:
         "sample": 1.0,
         "timeout_s": None,
     }
-    assert (secrets["mode"], secrets["on_error"]) == ("enforce", "open")
+    assert (secrets["mode"], secrets["on_error"], secrets["on_unread"]) == ("enforce", "open", "open")
     assert (polite["authority"], polite["checks"], polite["objective"]) == ("clerk", [], None)
     assert bound["overrides"][0] == {
         "clause": "be_polite",

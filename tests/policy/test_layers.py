@@ -298,6 +298,7 @@ _SETTINGS: dict[str, list[Any]] = {
     "action": ["flag", "block"],
     "mode": ["observe", "enforce"],
     "on_error": ["open", "closed"],
+    "on_unread": ["open", "closed"],
     "replacement": ["no", "never"],
     "checks": [[], [{"pattern": {"any": ["x"], "reason": "x"}}], [{"pattern": {"any": ["y"], "reason": "y"}}]],
 }

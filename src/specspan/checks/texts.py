@@ -8,16 +8,29 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from specspan._support import drop_counts
-from specspan.call import UNKNOWN_ARGUMENTS, Message, ModelCall, Part, Refusal, Text, ToolCall, ToolCallResponse
+from specspan.call import (
+    UNKNOWN_ARGUMENTS,
+    Message,
+    ModelCall,
+    Part,
+    Refusal,
+    Request,
+    Side,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Unknown,
+)
 from specspan.checks.check import TextAt
 from specspan.decision import Stage
 
 TextFields = Mapping[type, str]
 """Field that holds the text of a part, by the part's type; parts of other types have no text."""
 
+_SYSTEM = "system"
 _WORDS: TextFields = {Text: "content", Refusal: "content"}
 _SOURCES: Mapping[Stage, tuple[str, TextFields]] = {
     Stage.INPUT: ("input", {**_WORDS, ToolCallResponse: "response"}),
@@ -43,6 +56,31 @@ def texts(call: ModelCall, stage: Stage) -> tuple[TextAt, ...]:
         instructions = call.request.system_instructions
         return (*_instruction_texts(instructions), *of_messages) if instructions else tuple(of_messages)
     return tuple(_message_texts(side, call.output, fields))
+
+
+UnreadRoles: TypeAlias = Mapping[Side, frozenset[str]]
+"""By side of a call that holds a part which was not understood, the roles of the messages with such parts."""
+
+_ALL_READ: UnreadRoles = {}
+_NO_ROLES: frozenset[str] = frozenset()
+_ANSWER_SIDES = (Side.OUTPUT, Side.TOOL_CALLS, Side.ARGUMENTS)
+
+
+def unread_roles_of_request(request: Request) -> UnreadRoles:
+    """Return the roles of the messages and instructions of a request with a part that was not understood."""
+    roles = _roles_with_unknown(request.input)
+    if request.system_instructions and any(part.__class__ is Unknown for part in request.system_instructions):
+        roles |= {_SYSTEM}
+    return {Side.INPUT: roles} if roles else _ALL_READ
+
+
+def unread_roles_of_answer(output: Sequence[Message]) -> UnreadRoles:
+    """Return the roles of the messages of an answer with a part that was not understood.
+
+    Such a part may be anything: words, a tool call, or its arguments.
+    """
+    roles = _roles_with_unknown(output)
+    return dict.fromkeys(_ANSWER_SIDES, roles) if roles else _ALL_READ
 
 
 def as_text(value: Any) -> str:
@@ -74,10 +112,19 @@ def _pointer(side: str, i: int, j: int) -> str:
     return f"/{side}/{i}/parts/{j}"
 
 
+def _roles_with_unknown(messages: Sequence[Message]) -> frozenset[str]:
+    for message in messages:
+        for part in message.parts:
+            if part.__class__ is Unknown:
+                unread = (each for each in messages if any(part.__class__ is Unknown for part in each.parts))
+                return frozenset(each.role for each in unread)
+    return _NO_ROLES
+
+
 def _instruction_texts(parts: Sequence[Part]) -> Iterator[TextAt]:
     for j, part in enumerate(parts):
         if isinstance(part, Text):
-            yield TextAt(f"/system_instructions/{j}", "system", part.content)
+            yield TextAt(f"/system_instructions/{j}", _SYSTEM, part.content)
 
 
 def _strings_in(value: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from specspan.call import ModelCall
 from specspan.checks.check import CheckTraits, InvalidResult, TextAt, as_finding
+from specspan.checks.texts import UnreadRoles
 from specspan.decision import CheckRef, Finding, Outcome
 from specspan.policy.policy import CheckBinding, ClausePolicy
 
@@ -20,6 +21,8 @@ NOT_REACHED = "not_reached"
 """Unassessed: the call ended before the check's stage, or the check was not waited for."""
 INCOMPLETE_ANSWER = "incomplete_answer"
 """Unassessed: the answer was cut short, by its consumer or by an error, and the check found nothing in what came."""
+NOT_UNDERSTOOD = "content_not_understood"
+"""Unassessed: the call holds a part that this version cannot read, and the check found nothing in what it read."""
 NOT_SAMPLED = "not_sampled"
 """Unassessed: the check runs on a share of the calls, and this call is not in it."""
 NOTHING_TO_READ = "nothing_to_read"
@@ -41,7 +44,8 @@ NOTABLE_NS = 100_000
 """Duration below which a check that found nothing amiss shares its finding with all others; its duration reads 0."""
 
 _NEED_REASON = frozenset((Outcome.VIOLATED, Outcome.UNCERTAIN))
-_NOTHING_AMISS = frozenset((Outcome.COMPLIED, Outcome.NOT_APPLICABLE))
+NOTHING_AMISS = frozenset((Outcome.COMPLIED, Outcome.NOT_APPLICABLE))
+"""Outcomes that a check cannot vouch for where it did not see all that it needs."""
 _EXPLANATION_CHARS = 500
 _SAMPLING_VALUES = 1 << 64
 
@@ -77,8 +81,17 @@ class BoundCheck:
         """Return this check for calls of which not everything was seen: it can still find a violation in what was,
         but the clause cannot comply.
         """
-        gap = self.complete(Finding(Outcome.UNASSESSED, reason))
+        gap = self.gap_finding(reason)
         return replace(self, complied=gap, not_applicable=gap, unassessed=gap, gap=gap)
+
+    def gap_finding(self, reason: str) -> Finding:
+        """Return the finding of this check where it did not see all that it needs."""
+        return self.complete(Finding(Outcome.UNASSESSED, reason))
+
+    def misses(self, unread: UnreadRoles) -> bool:
+        """Return whether the check needs a message of which a part was not understood."""
+        sides = self.traits.needed_sides
+        return any(side in sides and any(map(self.traits.reads, roles)) for side, roles in unread.items())
 
     def complete(self, finding: Finding, duration_ns: int = 0) -> Finding:
         """Return ``finding`` with everything that the check could not know."""
@@ -116,7 +129,7 @@ class BoundCheck:
             finding = as_finding(result)
         except InvalidResult as error:
             return self.error_finding(NONSENSE, str(error), duration_ns)
-        if self.gap is not None and finding.outcome in _NOTHING_AMISS:
+        if self.gap is not None and finding.outcome in NOTHING_AMISS:
             return self.gap
         return self.complete(finding, duration_ns)
 

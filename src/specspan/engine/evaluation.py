@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request, Side
+from specspan.checks.texts import UnreadRoles, unread_roles_of_answer, unread_roles_of_request
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
-from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, BoundCheck
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, NOT_UNDERSTOOD, BoundCheck
 from specspan.engine.enforcement import Reversibility, action_over, rule
 from specspan.engine.outcomes import Outcomes, worst_outcome
 from specspan.engine.plan import STAGES, Plan
@@ -17,6 +18,7 @@ from specspan.engine.precedence import (
     Conclusion,
     action_in_mode,
     conclude,
+    conclude_unread,
     milder_action,
     strictest_action,
 )
@@ -43,6 +45,7 @@ class Evaluation:
         "_call",
         "_decision",
         "_failures",
+        "_has_unread",
         "_is_cut_short",
         "_new_id",
         "_now_ns",
@@ -53,6 +56,7 @@ class Evaluation:
         "_runs",
         "_stream",
         "_unedited",
+        "_unread_input",
         "_workers",
         "overhead_ns",
     )
@@ -83,6 +87,8 @@ class Evaluation:
         self._failures: dict[int, Finding] = {}  # where specspan failed; a violation that was found stands
         self._unedited: dict[int, Finding] = {}  # whose rewriting failed: nothing was done about the violation
         self._before_ruling = (self._action, self._requested, self._redacted)  # as before the latest ruling
+        self._unread_input: UnreadRoles | None = None  # None as long as no check needed the request
+        self._has_unread = False  # a part that a check needs was not understood
 
     @property
     def reads_input(self) -> bool:
@@ -195,12 +201,29 @@ class Evaluation:
             for stage in unfinished:
                 yield from self._finish_stage(stage)
         except BaseException:
+            self._withhold_compliance(call)
             self._note_untaken_action(self._runs_with_deviations(stages))
             raise
+        self._withhold_compliance(call)
         if is_awaited:
             return self._rule(stages)
         self._note_untaken_action(self._runs_with_deviations(stages))
         return PROCEED
+
+    def _withhold_compliance(self, call: ModelCall) -> None:
+        """Let no clause comply of which a check needs a part of the call that was not understood."""
+        unread = self._unread_input
+        if unread is None:
+            unread = self._unread_input = unread_roles_of_request(call.request) if self._plan.needs_input else {}
+        if call.output and (of_answer := unread_roles_of_answer(call.output)):
+            unread = {**unread, **of_answer}
+        if unread:
+            checks = [check for plan in self._plan.stages.values() for check in plan.checks]
+            clauses = {check.clause_id for check in checks if check.misses(unread)}
+            self._has_unread = bool(clauses)
+            for check in checks:
+                if check.clause_id in clauses and (run := self._runs.get(check.traits.stage)) is not None:
+                    run.withhold_compliance(check, NOT_UNDERSTOOD)
 
     def _finish_stage(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
@@ -254,6 +277,8 @@ class Evaluation:
         deviations = self._deviations()
         outcomes = plan.baseline(reached).with_findings(deviations)
         conclusion = conclude(deviations.values(), plan.chain, assessed=outcomes.complied > 0)
+        if self._has_unread:
+            conclusion = conclude_unread(conclusion, deviations.values(), plan.chain)
         if self._is_cut_short:
             conclusion = _conclude_cut_short(conclusion, outcomes)
         action = self._action if cut is None else strictest_action((self._action, cut.action))
@@ -294,7 +319,7 @@ class Evaluation:
         gaps = self._call.gaps
         if verdict is not Verdict.UNASSESSED:
             return None
-        reasons = {INCOMPLETE_ANSWER}
+        reasons = {INCOMPLETE_ANSWER, NOT_UNDERSTOOD}
         if gaps is not WHOLE:
             reasons |= {reason for side in Side if (reason := gaps.reason_for((side,)))}
         return next((finding.reason for finding in findings if finding.reason in reasons), None)

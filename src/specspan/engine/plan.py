@@ -142,6 +142,8 @@ class Plan:
     specs: tuple[SpecRef, ...]
     considered: int
     """Number of clauses in the specs that bind somebody."""
+    needs_input: bool = True
+    """True if a check needs what was sent to the model."""
     rulings: tuple[OverrideRuling, ...] = ()
     set_aside: tuple[Finding, ...] = ()
     """A finding for each clause whose checks do not run: it is not applicable, or a granted override applies."""
@@ -312,6 +314,7 @@ def compile_plan(policy: Policy) -> Plan:
         stream=stream_plan(checks),
         specs=tuple(spec.ref for spec in policy.specs),
         considered=sum(1 for _ in policy.authority.binding),
+        needs_input=any(Side.INPUT in check.traits.needed_sides for check in checks),
         samples=tuple({check.sample for check in checks if check.sample < 1}),
     )
 

@@ -6,11 +6,12 @@ Everything here is pure, and the order in which findings come never matters.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from specspan.decision import Action, Finding, Mode, Outcome, Stage, Verdict
+from specspan.engine.bound_check import NOT_UNDERSTOOD
 from specspan.engine.outcomes import worst_outcome
-from specspan.policy.policy import OnError, Policy
+from specspan.policy.policy import OnError, OnUnread, Policy
 
 REWRITES = frozenset((Action.REDACT, Action.REPLACE))
 """Actions that change a text."""
@@ -40,18 +41,29 @@ class CommandChain:
     observed_clauses: frozenset[str] = frozenset()
     """Clauses that are only observed, whatever the policy's mode is."""
 
+    on_unread: Mapping[str, OnUnread] = field(default_factory=dict)
+    """By clause that a check is bound to, where that is not `OnUnread.OPEN`."""
+
     def requested_action(self, finding: Finding) -> Action:
         """Return the action over this finding alone, as if its clause were enforced."""
         if finding.outcome is Outcome.VIOLATED:
             return _action_at_stage(finding.action, finding.stage)
         if finding.outcome is Outcome.ERROR:
             return _ON_ERROR[self.on_error[finding.clause]]
+        if finding.reason == NOT_UNDERSTOOD and finding.outcome is Outcome.UNASSESSED:
+            return self._action_over_unread(finding)
         return Action.FLAG if finding.outcome is Outcome.UNCERTAIN else Action.ALLOW
 
     def effective_action(self, finding: Finding) -> Action:
         """Return the action that enforce mode takes over this finding alone: at most a flag for an observed clause."""
         action = self.requested_action(finding)
         return milder_action(action, Action.FLAG) if finding.clause in self.observed_clauses else action
+
+    def _action_over_unread(self, finding: Finding) -> Action:
+        on_unread = self.on_unread.get(finding.clause, OnUnread.OPEN)
+        if on_unread is OnUnread.CLOSED:
+            return Action.BLOCK if finding.action in REWRITES else finding.action
+        return Action.ESCALATE if on_unread is OnUnread.ESCALATE else Action.ALLOW
 
     def precedence(self, finding: Finding) -> tuple[object, ...]:
         """Return a key that sorts the governing finding first.
@@ -107,7 +119,8 @@ def command_chain(policy: Policy) -> CommandChain:
             )
     on_error = {id_: clause.on_error for id_, clause in checked.items()}
     observed = frozenset(id_ for id_, clause in checked.items() if clause.mode is Mode.OBSERVE)
-    return CommandChain(level_ranks, authority.tops, clause_order, on_error, observed)
+    on_unread = {id_: clause.on_unread for id_, clause in checked.items() if clause.on_unread is not OnUnread.OPEN}
+    return CommandChain(level_ranks, authority.tops, clause_order, on_error, observed, on_unread)
 
 
 def conclude(findings: Iterable[Finding], chain: CommandChain, *, assessed: bool) -> Conclusion:
@@ -123,6 +136,21 @@ def conclude(findings: Iterable[Finding], chain: CommandChain, *, assessed: bool
             governing = min((finding for finding in findings if finding.outcome is worst), key=chain.precedence)
             return Conclusion(verdict, governing, governing.reason)
     return _COMPLIED if assessed else _UNASSESSED
+
+
+def conclude_unread(conclusion: Conclusion, findings: Iterable[Finding], chain: CommandChain) -> Conclusion:
+    """Return the conclusion on a call of which a part was not understood.
+
+    Where nothing worse was found, nobody can say that the call complied; a clause that acts over what it cannot read
+    governs.
+    """
+    if conclusion.verdict not in (Verdict.COMPLIED, Verdict.UNASSESSED):
+        return conclusion
+    unread = [finding for finding in findings if finding.reason == NOT_UNDERSTOOD]
+    if not unread:
+        return conclusion
+    acting = [finding for finding in unread if chain.requested_action(finding) is not Action.ALLOW]
+    return Conclusion(Verdict.UNASSESSED, min(acting, key=chain.precedence, default=None), NOT_UNDERSTOOD)
 
 
 def action_in_mode(action: Action, mode: Mode) -> Action:

@@ -12,7 +12,7 @@ from specspan.call import ModelCall
 from specspan.checks.check import TextAt
 from specspan.checks.texts import texts
 from specspan.decision import Finding, Stage
-from specspan.engine.bound_check import INTERNAL, TIMEOUT, WORKERS_EXHAUSTED, BoundCheck, run_check
+from specspan.engine.bound_check import INTERNAL, NOTHING_AMISS, TIMEOUT, WORKERS_EXHAUSTED, BoundCheck, run_check
 from specspan.engine.plan import Matcher, StageChecks, StagePlan
 from specspan.engine.waiting import Steps
 from specspan.engine.workers import Task, Workers
@@ -38,6 +38,13 @@ class StageRun:
         """Store what a check found, unless it is the default finding."""
         if finding is not self.checks.default_findings[check.position]:
             self.deviations[check.position] = finding
+
+    def withhold_compliance(self, check: BoundCheck, reason: str) -> None:
+        """Replace the finding of a check of this stage that found nothing amiss, since it did not see all it needs."""
+        default = self.checks.default_findings.get(check.position)
+        finding = self.deviations.get(check.position, default)
+        if finding is not None and finding.outcome in NOTHING_AMISS:
+            self.deviations[check.position] = check.gap_finding(reason)
 
 
 def run_stage(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:

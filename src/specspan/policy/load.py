@@ -180,6 +180,7 @@ def _bind(
         severity=entry.severity or defaults.severity,
         action=entry.action or defaults.action,
         on_error=entry.on_error or defaults.on_error,
+        on_unread=entry.on_unread or defaults.on_unread,
         mode=entry.mode or defaults.mode,
         checks=checks,
         replacement=DEFAULT_REPLACEMENT if entry.replacement is None else entry.replacement,

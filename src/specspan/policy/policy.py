@@ -33,6 +33,17 @@ class OnError(str, Enum):
     """The call is stopped and a person is asked."""
 
 
+class OnUnread(str, Enum):
+    """Effect of content that a check cannot read, in enforce mode and where the rest holds no violation."""
+
+    OPEN = "open"
+    """The call goes on; the outcome is still ``unassessed``."""
+    CLOSED = "closed"
+    """The clause's action is taken as over a violation; what would be rewritten is blocked."""
+    ESCALATE = "escalate"
+    """The call is stopped and a person is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """Circumstances under which a clause has a bearing on a call; all of them have to be given."""
@@ -99,6 +110,7 @@ class ClausePolicy:
     """Condition that a call meets for the clause to have a bearing on it."""
     mode: Mode = Mode.ENFORCE
     """`Mode.OBSERVE` where the clause is only watched, whatever the policy's own mode is."""
+    on_unread: OnUnread = OnUnread.OPEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 from specspan._support.messages import format_value
 from specspan.checks.check import Check, CheckConfigError
 from specspan.decision import Action, Mode, Override, OverrideKind, Severity
-from specspan.policy.policy import CheckBinding, OnError
+from specspan.policy.policy import CheckBinding, OnError, OnUnread
 
 E = TypeVar("E", bound=BaseModel)
 
@@ -176,6 +176,7 @@ class DefaultsEntry(Entry):
     action: Action = Action.FLAG
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.OPEN
+    on_unread: OnUnread = OnUnread.OPEN
 
 
 class ObjectiveEntry(Entry):
@@ -202,6 +203,8 @@ class ClauseEntry(Entry):
     """``observe`` for a clause that is watched while the rest of the policy is enforced."""
     on_error: OnError | None = None
     """Effect of a failing check in enforce mode."""
+    on_unread: OnUnread | None = None
+    """Effect of content that a check cannot read, in enforce mode."""
     replacement: str | None = None
     """Text that replaces a violating one under ``action: replace``."""
     objective: ObjectiveEntry | None = None

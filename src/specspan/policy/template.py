@@ -48,6 +48,7 @@ def _head(spec: Spec, spec_path: str) -> Iterator[str]:
     yield "  severity: medium    # low, medium, high, critical"
     yield "  action: flag        # when violated: allow, flag, redact, replace, block, escalate"
     yield "  on_error: open      # when a check fails: open (the call goes on), closed (it is blocked), escalate"
+    yield "  on_unread: open     # when content cannot be read: open, closed (as a violation), escalate"
     yield ""
 
 

@@ -219,6 +219,7 @@ def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
         "action": clause.action,
         "mode": clause.mode,
         "on_error": clause.on_error,
+        "on_unread": clause.on_unread,
         "when": {name: list(values) for name, values in clause.when.facts},
         "objective": None
         if objective is None
