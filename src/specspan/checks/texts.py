@@ -66,9 +66,18 @@ _NO_ROLES: frozenset[str] = frozenset()
 _ANSWER_SIDES = (Side.OUTPUT, Side.TOOL_CALLS, Side.ARGUMENTS)
 
 
+def has_unknown_part(messages: Sequence[Message]) -> bool:
+    """Return whether a part of some messages was not understood."""
+    for message in messages:
+        for part in message.parts:
+            if part.__class__ is Unknown:
+                return True
+    return False
+
+
 def unread_roles_of_request(request: Request) -> UnreadRoles:
     """Return the roles of the messages and instructions of a request with a part that was not understood."""
-    roles = _roles_with_unknown(request.input)
+    roles = _roles_with_unknown(request.input) if has_unknown_part(request.input) else _NO_ROLES
     if request.system_instructions and any(part.__class__ is Unknown for part in request.system_instructions):
         roles |= {_SYSTEM}
     return {Side.INPUT: roles} if roles else _ALL_READ
@@ -79,8 +88,7 @@ def unread_roles_of_answer(output: Sequence[Message]) -> UnreadRoles:
 
     Such a part may be anything: words, a tool call, or its arguments.
     """
-    roles = _roles_with_unknown(output)
-    return dict.fromkeys(_ANSWER_SIDES, roles) if roles else _ALL_READ
+    return dict.fromkeys(_ANSWER_SIDES, _roles_with_unknown(output)) if has_unknown_part(output) else _ALL_READ
 
 
 def as_text(value: Any) -> str:
@@ -113,12 +121,7 @@ def _pointer(side: str, i: int, j: int) -> str:
 
 
 def _roles_with_unknown(messages: Sequence[Message]) -> frozenset[str]:
-    for message in messages:
-        for part in message.parts:
-            if part.__class__ is Unknown:
-                unread = (each for each in messages if any(part.__class__ is Unknown for part in each.parts))
-                return frozenset(each.role for each in unread)
-    return _NO_ROLES
+    return frozenset(message.role for message in messages if has_unknown_part((message,)))
 
 
 def _instruction_texts(parts: Sequence[Part]) -> Iterator[TextAt]:

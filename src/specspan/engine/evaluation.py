@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request, Side
-from specspan.checks.texts import UnreadRoles, unread_roles_of_answer, unread_roles_of_request
+from specspan.checks.texts import UnreadRoles, has_unknown_part, unread_roles_of_answer, unread_roles_of_request
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, NOT_UNDERSTOOD, BoundCheck
 from specspan.engine.enforcement import Reversibility, action_over, rule
@@ -201,29 +201,29 @@ class Evaluation:
             for stage in unfinished:
                 yield from self._finish_stage(stage)
         except BaseException:
-            self._withhold_compliance(call)
+            self._withhold_unread(call)
             self._note_untaken_action(self._runs_with_deviations(stages))
             raise
-        self._withhold_compliance(call)
+        self._withhold_unread(call)
         if is_awaited:
             return self._rule(stages)
         self._note_untaken_action(self._runs_with_deviations(stages))
         return PROCEED
 
-    def _withhold_compliance(self, call: ModelCall) -> None:
+    def _withhold_unread(self, call: ModelCall) -> None:
         """Let no clause comply of which a check needs a part of the call that was not understood."""
-        unread = self._unread_input
-        if unread is None:
-            unread = self._unread_input = unread_roles_of_request(call.request) if self._plan.needs_input else {}
-        if call.output and (of_answer := unread_roles_of_answer(call.output)):
-            unread = {**unread, **of_answer}
-        if unread:
-            checks = [check for plan in self._plan.stages.values() for check in plan.checks]
-            clauses = {check.clause_id for check in checks if check.misses(unread)}
-            self._has_unread = bool(clauses)
-            for check in checks:
-                if check.clause_id in clauses and (run := self._runs.get(check.traits.stage)) is not None:
-                    run.withhold_compliance(check, NOT_UNDERSTOOD)
+        if self._unread_input is None:
+            self._unread_input = unread_roles_of_request(call.request) if self._plan.needs_input else {}
+        if self._unread_input or has_unknown_part(call.output):
+            self._withhold_compliance({**self._unread_input, **unread_roles_of_answer(call.output)})
+
+    def _withhold_compliance(self, unread: UnreadRoles) -> None:
+        checks = [check for plan in self._plan.stages.values() for check in plan.checks]
+        clauses = {check.clause_id for check in checks if check.misses(unread)}
+        self._has_unread = bool(clauses)
+        for check in checks:
+            if check.clause_id in clauses and (run := self._runs.get(check.traits.stage)) is not None:
+                run.withhold_compliance(check, NOT_UNDERSTOOD)
 
     def _finish_stage(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
