@@ -13,7 +13,7 @@ help:
 	@echo "make test    set up and run the tests"
 	@echo "make environments  set up and run the tests that need other versions (ENVIRONMENTS=name for one)"
 	@echo "make backends  fetch the real servers that tests talk to"
-	@echo "make check   lint, types, import contract, copies, lines per adapter, public names"
+	@echo "make check   lint, types, import contract, copies, prose, sizes and names, public names"
 	@echo "make bench   ratios against a hand-written span"
 	@echo "make format  rewrite the source in the house format"
 
@@ -63,6 +63,8 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/duplicates.py src exporters/sqlite/src
+	$(BIN)/python tools/prose.py src exporters/*/src tools benchmarks examples
+	$(BIN)/python tools/house.py --check
 	$(BIN)/python tools/adapter_lines.py src/specspan/instrument
 	$(BIN)/python -m pytest -q tests/test_public_api.py
 

@@ -311,7 +311,7 @@ class _NothingSeen:
     finished = False
 
     def add(self, chunk: Any) -> None:
-        """Take nothing in."""
+        """Take in no chunk at all."""
 
     def result(self) -> Any:
         raise LookupError("the chunks of this stream could not be read")
