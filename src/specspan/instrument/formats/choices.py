@@ -12,26 +12,24 @@ class EndedChoices:
     and some answer with more choices than the request asked for by name.
     """
 
-    __slots__ = ("_ended", "_expected")
+    __slots__ = ("_expected", "indexes")
 
     def __init__(self, request: Request) -> None:
         count = request.parameters.get("choice.count", 1)
         self._expected = count if isinstance(count, int) else 1
-        self._ended: set[int] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._ended)
+        self.indexes: set[int] = set()
+        """Indexes of the choices."""
 
     def are_all_of(self, number: int) -> bool:
         """Return whether all choices that were asked for ended, and all of the ``number`` that came."""
-        return len(self._ended) >= self._expected and len(self._ended) >= number
+        return len(self.indexes) >= self._expected and len(self.indexes) >= number
 
     def end(self, index: int) -> bool:
         """Note that a choice ended. Returns False where that was known."""
-        is_news = index not in self._ended
-        self._ended.add(index)
+        is_news = index not in self.indexes
+        self.indexes.add(index)
         return is_news
 
     def reopen(self, index: int) -> None:
         """Note that more of a choice came."""
-        self._ended.discard(index)
+        self.indexes.discard(index)

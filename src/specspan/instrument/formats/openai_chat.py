@@ -170,7 +170,7 @@ class ChatAccumulator:
 
     @property
     def finished(self) -> bool:
-        return self._ended.are_all_of(len(self._choices))
+        return bool(self._ended.indexes) and self._ended.are_all_of(len(self._choices))
 
     def add(self, chunk: Any) -> None:
         if not self._id:  # the first chunk may come from a filter in front of the model
@@ -190,7 +190,7 @@ class ChatAccumulator:
                     has_grown = True
                 if extra or fields.get("tool_calls") or fields.get("refusal") or read_reasoning(fields):
                     has_grown = _append_rare_fields(streamed, fields, extra or {}) or has_grown
-            if choice.finish_reason or self._ended:
+            if choice.finish_reason or self._ended.indexes:
                 self._note_end(choice, streamed, has_grown=has_grown)
 
     def _note_end(self, choice: Any, streamed: _StreamedChoice, *, has_grown: bool) -> None:
