@@ -32,10 +32,11 @@ TextFields = Mapping[type, str]
 
 _SYSTEM = "system"
 _WORDS: TextFields = {Text: "content", Refusal: "content"}
+_WORDS_AND_RESULTS: TextFields = {**_WORDS, ToolCallResponse: "response"}
 _SOURCES: Mapping[Stage, tuple[str, TextFields]] = {
-    Stage.INPUT: ("input", {**_WORDS, ToolCallResponse: "response"}),
-    Stage.OUTPUT: ("output", _WORDS),
-    Stage.STREAM: ("output", _WORDS),
+    Stage.INPUT: ("input", _WORDS_AND_RESULTS),
+    Stage.OUTPUT: ("output", _WORDS_AND_RESULTS),
+    Stage.STREAM: ("output", _WORDS_AND_RESULTS),
     Stage.TOOL_CALL: ("output", {ToolCall: "arguments"}),
 }
 
@@ -45,7 +46,7 @@ def texts(call: ModelCall, stage: Stage) -> tuple[TextAt, ...]:
 
     - ``input``: system instructions (``/system_instructions/<j>``, role ``system``), then the words of the messages
       and of the tools' answers;
-    - ``output`` and ``stream``: the model's words, refusals included;
+    - ``output`` and ``stream``: the model's words, refusals included, and the results of tools that the service ran;
     - ``tool_call``: the arguments of each tool call, as JSON text.
 
     Offsets of evidence count in these texts: a tool's answer that is not a string is its JSON text.

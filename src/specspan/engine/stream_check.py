@@ -211,7 +211,10 @@ class StreamCheck:
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
     def feed(self, choice: int, text: str) -> Cut | None:
-        """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over."""
+        """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over.
+
+        A negative number ``~n`` stands for texts beside those of choice ``n``, which do not read on with them.
+        """
         if self.cut is not None:
             return Cut(self.cut.action)
         started_ns = time.perf_counter_ns()
@@ -225,7 +228,7 @@ class StreamCheck:
         if answer.length >= answer.code_due:
             found += self._coded(answer)
         if found:
-            self.choice = choice
+            self.choice = choice if choice >= 0 else ~choice
             self.cut = self._cut(found, answer, text)
             self._cut_by = tuple(each.check for each in found if each.asks in REWRITES)
         if self.cut is None:
@@ -252,7 +255,8 @@ class StreamCheck:
 
     def _begin(self, choice: int) -> _Answer:
         due = CODE_CHARS if self._plan.code else sys.maxsize
-        answer = self._answers[choice] = _Answer(f"/output/{choice}/parts/0", code_due=due)
+        message = choice if choice >= 0 else ~choice
+        answer = self._answers[choice] = _Answer(f"/output/{message}/parts/0", code_due=due)
         return answer
 
     def _matched(self, tail: Tail, hits: Sequence[int], end: str, answer: _Answer) -> Iterator[_Found]:

@@ -66,7 +66,8 @@ class Streaming:
     accumulator: Callable[[Request], Accumulator]
     """Returns a new accumulator; `Adapter.response` reads its result."""
     deltas: Callable[[Any], Iterable[tuple[int, str]]]
-    """Returns the text in a chunk, by choice."""
+    """Returns the text in a chunk, by choice; by ``~choice``, text that stands beside that of a choice, such as sources
+    and results of tools."""
     cut: Callable[[Any, int, str], Any]
     """Returns a last chunk like the given one, with another text for one choice."""
     find_stream: Callable[[Any], Any | None]

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Request
+from specspan.instrument.formats.anthropic_messages import texts_beside
 from specspan.instrument.formats.fields import (
     Fields,
     as_list,
     as_mapping,
-    as_str,
     copy_with,
     count_not_understood,
     parse_arguments,
+    read_text,
     unknown_part,
 )
+from specspan.instrument.formats.indexed_parts import IndexedParts
 
-_DELTA_FIELDS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+_DELTA_FIELDS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "partial_json",
+    "compaction_delta": "content",
+}
 """Field of a delta that holds the next piece of its block."""
-_BLOCK_TYPES = {"text": "text", "thinking": "thinking", "partial_json": "tool_use"}
+_BLOCK_TYPES = {"text": "text", "thinking": "thinking", "partial_json": "tool_use", "content": "compaction"}
 """Type of a block whose start event was lost, by the field of its delta."""
-_DELTAS_WITHOUT_TEXT = ("signature_delta", "citations_delta", "compaction_delta")
+_DELTAS_WITHOUT_TEXT = ("signature_delta",)
 _IGNORED_EVENTS = ("content_block_stop", "message_stop", "ping")
 
 
@@ -32,11 +40,12 @@ class MessageAccumulator:
     Token counts are cumulative: the last value of each is the total.
     """
 
-    __slots__ = ("_blocks", "_message", "_stop_reason", "_usage", "finished")
+    __slots__ = ("_blocks", "_message", "_stop_reason", "_unknown_kinds", "_usage", "finished")
 
     def __init__(self, request: Request) -> None:
         self._message: Fields = {}
-        self._blocks: dict[int, _StreamedBlock] = {}
+        self._blocks: IndexedParts[_StreamedBlock] = IndexedParts()
+        self._unknown_kinds: dict[str, None] = {}
         self._stop_reason: Any = None
         self._usage: dict[str, Any] = {}
         self.finished = False
@@ -47,22 +56,17 @@ class MessageAccumulator:
         return as_mapping(self._message.get("usage")).get("output_tokens") or 0
 
     def add(self, event: Any) -> None:
-        fields = event if event.__class__ is dict else vars(event)
+        fields = event if event.__class__ is dict else as_mapping(event)
         kind = fields.get("type")
         if kind == "content_block_delta":
             self.finished = False
             self._append_delta(fields)
         elif kind == "content_block_start":
             self.finished = False
-            self._blocks[self._block_index(fields)] = _StreamedBlock(as_mapping(fields.get("content_block")))
+            self._blocks.start(fields.get("index"), _StreamedBlock(fields.get("content_block")))
         elif kind == "message_start":
             self.finished = False
-            self._message = dict(as_mapping(fields.get("message")))
-            # the first event's output tokens are placeholders
-            usage = as_mapping(self._message.get("usage"))
-            self._usage |= {name: count for name, count in usage.items() if not name.startswith("output_tokens")}
-            for index, block in enumerate(as_list(self._message.get("content"))):
-                self._blocks[index] = _StreamedBlock(as_mapping(block))
+            self._start_message(as_mapping(fields.get("message")))
         elif kind == "message_delta":
             self._stop_reason = as_mapping(fields.get("delta")).get("stop_reason") or self._stop_reason
             self.finished = bool(self._stop_reason)
@@ -72,51 +76,74 @@ class MessageAccumulator:
             unknown_part(kind)
 
     def result(self) -> dict[str, Any]:
+        unknown = [{"type": kind} for kind in self._unknown_kinds]
         return {
             **self._message,
-            "content": [self._blocks[index].to_block() for index in sorted(self._blocks)],
+            "content": [*(block.to_block() for block in self._blocks), *unknown],
             "stop_reason": self._stop_reason,
             "usage": self._usage,
         }
+
+    def _start_message(self, message: Fields) -> None:
+        self._message = dict(message)
+        # the first event's output tokens are placeholders
+        usage = as_mapping(message.get("usage"))
+        self._usage |= {name: count for name, count in usage.items() if not str(name).startswith("output_tokens")}
+        content = message.get("content")
+        for index, block in enumerate([content] if isinstance(content, str) and content else as_list(content)):
+            self._blocks.start(index, _StreamedBlock(block))
 
     def _append_delta(self, fields: Fields) -> None:
         delta = fields.get("delta")
         piece = getattr(delta, "__dict__", None) or as_mapping(delta)  # a client's object has a __dict__
         kind = piece.get("type")
-        field = _DELTA_FIELDS.get(kind) if kind.__class__ is str else None
-        if field is None:
-            if kind not in _DELTAS_WITHOUT_TEXT:
-                unknown_part(kind)
-            return
+        field = _DELTA_FIELDS.get(kind) if kind.__class__ is str else _untyped_field(piece)
         index = fields.get("index")
-        if index.__class__ is not int:
-            index = self._block_index(fields)
-        block = self._blocks.get(index)
+        block = self._blocks.by_index.get(index) if index.__class__ is int else self._blocks.find(index)
+        if field is None:
+            self._append_rare_delta(kind, piece, block)
+            return
         if block is None:
             count_not_understood()
-            block = self._blocks[self._block_index(fields)] = _StreamedBlock({"type": _BLOCK_TYPES[field]})
+            block = self._blocks.start(index, _StreamedBlock({"type": _BLOCK_TYPES[field]}))
         text = piece.get(field)
         if text.__class__ is str:
             block.pieces[field].append(text)
         else:
-            count_not_understood()
+            self._append_odd_piece(block, field, text)
 
-    def _block_index(self, fields: Fields) -> int:
-        index = fields.get("index")
-        if isinstance(index, int):
-            return index
+    def _append_rare_delta(self, kind: Any, piece: Fields, block: _StreamedBlock | None) -> None:
+        if kind == "citations_delta" and block is not None:
+            block.citations.append(piece.get("citation"))
+        elif kind not in _DELTAS_WITHOUT_TEXT:
+            self._unknown_kinds[str(kind)] = None
+
+    def _append_odd_piece(self, block: _StreamedBlock, field: str, value: Any) -> None:
+        """Append the text in a piece that is not a text itself."""
         count_not_understood()
-        return max(self._blocks, default=0)
+        text = json.dumps(value) if field == "partial_json" and value is not None else read_text(value)
+        if text is not None:
+            block.pieces[field].append(text)
+        elif value:
+            self._unknown_kinds[field] = None
+
+
+def _untyped_field(piece: Fields) -> str | None:
+    """Return the field of a delta that does not have a type, if it holds a text."""
+    return next((field for field in _BLOCK_TYPES if isinstance(piece.get(field), str)), None)
 
 
 class _StreamedBlock:
     """Accumulated pieces of one content block."""
 
-    __slots__ = ("pieces", "start")
+    __slots__ = ("citations", "pieces", "start")
 
-    def __init__(self, start: Fields) -> None:
-        self.start = dict(start)  # applications add the pieces to the first event's own block
+    def __init__(self, start: Any) -> None:
+        is_text = isinstance(start, str)
+        # a copy, because applications add the pieces to the first event's own block
+        self.start = {"type": "text", "text": start} if is_text else dict(as_mapping(start))
         self.pieces: dict[str, list[str]] = defaultdict(list)
+        self.citations: list[Any] = []
 
     def to_block(self) -> dict[str, Any]:
         """Return the block as an unstreamed message has it."""
@@ -125,26 +152,84 @@ class _StreamedBlock:
             if field == "partial_json":
                 block["input"] = parse_arguments("".join(pieces)) or block.get("input")
             else:
-                block[field] = (as_str(block.get(field)) or "") + "".join(pieces)
+                block[field] = (read_text(block.get(field)) or "") + "".join(pieces)
+        if self.citations:
+            block["citations"] = [*as_list(block.get("citations")), *self.citations]
         return block
 
 
-_TEXT_HOLDERS = {"content_block_delta": "delta", "content_block_start": "content_block"}
+BESIDE = -1
+"""Number under which `deltas` yields texts that stand beside those of the answer: sources and results of tools."""
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in an event, without reasoning."""
+    """Yield the answer's text in an event, without reasoning, and under `BESIDE` what else a person reads in it."""
     fields = as_mapping(event)
-    holder = as_mapping(fields.get(_TEXT_HOLDERS.get(str(fields.get("type")), "")))
-    text = holder.get("text")
-    if isinstance(text, str) and text:
+    kind = fields.get("type")
+    if kind == "content_block_delta":
+        delta = as_mapping(fields.get("delta"))
+        text = delta.get("text")
+        if text.__class__ is str:
+            if text:
+                yield 0, text
+        else:
+            yield from _block_deltas(_as_block(delta))
+    elif kind == "content_block_start":
+        yield from _block_deltas(fields.get("content_block"))
+    elif kind == "message_start":
+        content = as_mapping(fields.get("message")).get("content")
+        for block in [content] if isinstance(content, str) else as_list(content):
+            yield from _block_deltas(block)
+
+
+def _as_block(delta: Fields) -> dict[str, Any]:
+    """Return a delta as the block that it would be by itself."""
+    kind = delta.get("type")
+    if kind == "citations_delta":
+        return {"type": "text", "text": "", "citations": [delta.get("citation")]}
+    if kind == "compaction_delta":
+        return {"type": "compaction", "content": delta.get("content")}
+    return {"type": "text" if kind == "text_delta" else kind, "text": delta.get("text")}
+
+
+def _block_deltas(block: Any) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a block that is there as a whole."""
+    if isinstance(block, str):
+        if block:
+            yield 0, block
+        return
+    fields = as_mapping(block)
+    kind = fields.get("type")
+    text = read_text(fields.get("content" if kind == "compaction" else "text"))
+    if text and kind in ("text", "compaction", None):
         yield 0, text
+    for value in texts_beside(block):
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        yield BESIDE, f"{text}\n\n"
 
 
 def cut(event: Any, choice: int, text: str) -> Any:
     """Return the event at which a stream is cut, with ``text`` in place of its own."""
-    holder = _TEXT_HOLDERS[as_mapping(event)["type"]]
-    return copy_with(event, **{holder: copy_with(as_mapping(event)[holder], text=text)})
+    fields = as_mapping(event)
+    if fields["type"] == "message_start":
+        return _copy_event(event, message=_with_text_block(fields["message"], text))
+    if fields["type"] == "content_block_start":
+        return _copy_event(event, content_block={"type": "text", "text": text, "citations": None})
+    delta = fields["delta"]
+    if isinstance(as_mapping(delta).get("text"), str):
+        return copy_with(event, delta=copy_with(delta, text=text))
+    return _copy_event(event, delta={"type": "text_delta", "text": text})
+
+
+def _with_text_block(message: Any, text: str) -> Any:
+    return {**as_mapping(message), "content": [{"type": "text", "text": text, "citations": None}]}
+
+
+def _copy_event(event: Any, **changes: Any) -> Any:
+    """Return a copy of an event with other values, which are dicts, in the given fields."""
+    if isinstance(event, dict):
+        return {**event, **changes}
+    return type(event).model_validate({**as_mapping(event), **changes})
 
 
 def closing_events(accumulator: MessageAccumulator, event: Any) -> list[Any]:
@@ -158,6 +243,8 @@ def closing_events(accumulator: MessageAccumulator, event: Any) -> list[Any]:
         },
         {"type": "message_stop"},
     ]
+    if as_mapping(event).get("type") == "message_start":
+        ends = ends[1:]
     return ends if isinstance(event, dict) else [_as_client_event(event, end) for end in ends]
 
 

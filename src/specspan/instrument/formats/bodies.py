@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from specspan.call import Message, Part
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats.fields import ReplaceText, copy_with
+from specspan.instrument.formats.fields import ReplaceText, copy_with, replace_part
 
 JsonPath: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the outermost object inwards."""
@@ -64,7 +64,5 @@ def edit_turns(body: Any, turns: Iterable[Turn], side: str, edits: Edits) -> Any
 def edit_parts(body: Any, places: Iterable[EditablePart], prefix: str, edits: Edits) -> Any:
     """Return a copy of ``body`` with the texts that ``edits`` has for pointers starting with ``prefix``."""
     for number, (_, replace) in enumerate(places):
-        text = edits.get(f"{prefix}{number}")
-        if text is not None and replace is not None:
-            body = replace(body, text)
+        body = replace_part(body, replace, edits.get(f"{prefix}{number}"))
     return body

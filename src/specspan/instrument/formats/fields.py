@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from specspan._support import drop_counts
-from specspan.call import Part, Unknown
+from specspan.call import Part, Text, Unknown
 
 Fields: TypeAlias = Mapping[str, Any]
 ReplaceText: TypeAlias = Callable[[Any, str], Any]
@@ -85,6 +85,8 @@ def as_count(value: Any) -> int | None:
     if value is None or value.__class__ is int:
         number: int | None = value
         return number
+    if value.__class__ is float and value.is_integer():  # some services write every number so
+        return int(value)
     count_not_understood()
     return None
 
@@ -97,15 +99,61 @@ def as_str(value: Any) -> str | None:
     return None
 
 
+_MAX_TEXT_DEPTH = 8
+
+
+def read_text(value: Any, depth: int = 0) -> str | None:
+    """Return the text in a value that should be one, or None if it holds no text.
+
+    Some services write a list of texts, or an object with a text, in place of a text.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bytes, bool, int, float)) or depth > _MAX_TEXT_DEPTH:
+        return None
+    if isinstance(value, (list, tuple)):
+        texts = [text for each in value if (text := read_text(each, depth + 1)) is not None]
+        return "".join(texts) if texts else None
+    return read_text(as_mapping(value).get("text"), depth + 1)
+
+
+def read_name(value: Any) -> str:
+    """Return a name, which is empty where none can be read."""
+    if not isinstance(value, str):
+        count_not_understood()
+    return read_text(value) or ""
+
+
+def text_part(value: Any, kind: str, make: Callable[[str], Part] = Text) -> Part:
+    """Return the part for a value that should be a text, or an unknown part of this kind if it holds something else."""
+    text = read_text(value)
+    if text is not None and value.__class__ is str:
+        return make(text)
+    count_not_understood()
+    return make(text or "") if text is not None or not value else Unknown(kind)
+
+
 def replace_texts(value: Any, places: Callable[[Fields], EditableParts], texts: Iterable[str | None]) -> Any:
     """Return a copy of ``value`` with the given texts in place of those of its parts.
 
     One item of ``texts`` is taken for each part; None keeps the part as it is.
     """
     for (_, replace), text in zip(places(as_mapping(value)), texts):  # noqa: B905 - there may be more texts
-        if text is not None and replace is not None:
-            value = replace(value, text)
+        value = replace_part(value, replace, text)
     return value
+
+
+def replace_part(value: Any, replace: ReplaceText | None, text: str | None) -> Any:
+    """Return a copy of ``value`` with another text in one of its parts, or ``value`` itself if ``text`` is None.
+
+    Raises:
+        LookupError: the text of this part cannot be replaced.
+    """
+    if text is None:
+        return value
+    if replace is None:
+        raise LookupError("the text of this part cannot be replaced")
+    return replace(value, text)
 
 
 def replace_in_list(name: str, index: int, field: str, **rest: Any) -> ReplaceText:
@@ -124,7 +172,8 @@ def replace_in_list(name: str, index: int, field: str, **rest: Any) -> ReplaceTe
     return replace
 
 
-_BINARY_FIELDS = ("data", "encrypted_content", "encrypted_index", "encrypted_stdout")
+_ENCRYPTED_FIELDS = ("encrypted_content", "encrypted_index", "encrypted_stdout")
+_BINARY_FIELDS = ("data", *_ENCRYPTED_FIELDS)
 
 
 def to_plain_data(value: Any) -> Any:
@@ -132,8 +181,9 @@ def to_plain_data(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [to_plain_data(each) for each in value]
     if isinstance(value, Mapping) or hasattr(value, "model_fields_set"):
-        items = as_mapping(value).items()
-        return {name: to_plain_data(each) for name, each in items if each is not None and name not in _BINARY_FIELDS}
+        fields = as_mapping(value)
+        omitted = _ENCRYPTED_FIELDS if fields.get("type") == "text" else _BINARY_FIELDS
+        return {name: to_plain_data(each) for name, each in fields.items() if each is not None and name not in omitted}
     return value
 
 

@@ -113,12 +113,16 @@ class EventBody:
         self._buffer = b""
         self._cast_to = answer._parse()._cast_to  # the client's stream, which is not read, knows the type of its chunks
         self._build_chunk = answer._client._process_response_data
+        self._build_error = answer._client._make_status_error
         self._latest: tuple[Any, bytes] = (None, b"")
+        self.reported_error: Exception | None = None
+        """Error that the service reported in an event. It ends the iteration over chunks, after the last of them."""
 
     def __iter__(self) -> Iterator[Any]:
         for received in self.source.iter_bytes():
             yield from self._chunks(received)
         yield from self._last_event()
+        self._raise_reported_error()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         async for received in self.source.aiter_bytes():
@@ -126,6 +130,11 @@ class EventBody:
                 yield chunk
         for chunk in self._last_event():
             yield chunk
+        self._raise_reported_error()
+
+    def _raise_reported_error(self) -> None:
+        if self.reported_error is not None:
+            raise self.reported_error
 
     def bytes_of(self, chunk: Any) -> bytes:
         """Return the bytes of a chunk: the received ones, or those the service would send for a chunk made here."""
@@ -151,6 +160,8 @@ class EventBody:
             chunk = self._build_chunk(data=data, cast_to=self._cast_to, response=self.source)
             self._latest, self.tail = (chunk, self.tail), b""
             yield chunk
+        elif isinstance(data, dict):
+            self.reported_error = self._build_error(str(data["error"]), body=data, response=self.source)
 
     def _last_event(self) -> Iterator[Any]:
         """Yield the chunk of a last event without a closing blank line; an incomplete chunk is dropped."""
@@ -197,15 +208,10 @@ def _byte_stream(library: str) -> Any:
             return self._watched.source.elapsed
 
         def __iter__(self) -> Iterator[bytes]:
-            for chunk in self._watched:
-                yield self._watched.bytes_of(chunk)
-            yield from _as_chunks(self._watched.tail)
+            return _read_bytes(self._watched)
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            async for chunk in self._watched:
-                yield self._watched.bytes_of(chunk)
-            for rest in _as_chunks(self._watched.tail):
-                yield rest
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return _read_bytes_async(self._watched)
 
         def close(self) -> None:
             self._watched.close()
@@ -214,6 +220,31 @@ def _byte_stream(library: str) -> Any:
             await self._watched.close()
 
     return Bytes
+
+
+def _read_bytes(watched: Any) -> Iterator[bytes]:
+    try:
+        for chunk in watched:
+            yield watched.bytes_of(chunk)
+    except Exception as error:
+        _raise_unless_reported(error, watched)
+    yield from _as_chunks(watched.tail)
+
+
+async def _read_bytes_async(watched: Any) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in watched:
+            yield watched.bytes_of(chunk)
+    except Exception as error:
+        _raise_unless_reported(error, watched)
+    for rest in _as_chunks(watched.tail):
+        yield rest
+
+
+def _raise_unless_reported(error: Exception, watched: Any) -> None:
+    """Raise an error, except for one that the application reads as an event among the bytes."""
+    if error is not watched.reported_error:
+        raise error
 
 
 def _as_chunks(rest: bytes) -> tuple[bytes, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from specspan.instrument.formats.fields import (
     Fields,
     as_count,
     as_finish_reason,
+    as_list,
     as_mapping,
     as_str,
     copy_with,
@@ -101,6 +103,15 @@ def read_message_response(message: Any) -> Response:
 
 
 def _read_usage(usage: Fields) -> Usage:
+    """Read token counts; those of compactions are not in the totals of the service."""
+    counts = _read_counts(usage)
+    for iteration in map(as_mapping, as_list(usage.get("iterations"))):
+        if iteration.get("type") == "compaction":
+            counts = _add_counts(counts, _read_counts(iteration))
+    return counts
+
+
+def _read_counts(usage: Fields) -> Usage:
     fresh, read, written = (
         as_count(usage.get(name)) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     )
@@ -113,6 +124,14 @@ def _read_usage(usage: Fields) -> Usage:
         cache_write_input_tokens=written,
         reasoning_output_tokens=as_count(as_mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
     )
+
+
+def _add_counts(usage: Usage, more: Usage) -> Usage:
+    sums = {
+        each.name: None if (count := getattr(usage, each.name)) is None else count + (getattr(more, each.name) or 0)
+        for each in dataclasses.fields(usage)
+    }
+    return Usage(**sums)
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:

@@ -168,7 +168,7 @@ def test_results_of_the_services_own_tools(content_spans: Spans) -> None:
             "id": "srv_1",
             "response": [{"type": "web_search_result", "title": "A", "url": "https://a.example"}],
         },
-        {"type": "redacted_thinking"},
+        {"type": "reasoning", "content": ""},
     ]
 
 
@@ -294,7 +294,6 @@ STREAM = events(["one ", "two"], tool_use("search", {"q": "x"}))
 BROKEN_STREAMS: dict[str, list[dict[str, Any]]] = {
     "a delta before its block": [STREAM[0], *STREAM[2:]],
     "an unknown event": [*STREAM[:2], {"type": "weather", "sun": True}, *STREAM[2:]],
-    "an unknown delta": [*STREAM[:3], {**STREAM[2], "delta": {"type": "smell_delta", "smell": "?"}}, *STREAM[3:]],
     "null for a text": [*STREAM[:3], {**STREAM[2], "delta": {"type": "text_delta", "text": None}}, *STREAM[3:]],
     "no index": [*STREAM[:2], {**STREAM[2], "index": None}, *STREAM[3:]],
 }
@@ -312,6 +311,14 @@ def test_a_stream_that_is_out_of_order(content_spans: Spans, said: list[dict[str
     met = ask(wire, "stream")
     uninstrument()
     assert met == ask(wire, "stream")
+
+
+def test_a_delta_of_an_unknown_type(content_spans: Spans) -> None:
+    """A delta that cannot be read is counted, and stands in the message as a part of its type."""
+    odd = {**STREAM[2], "delta": {"type": "smell_delta", "smell": "?"}}
+    wire = Wire("".join(sse([*STREAM[:3], odd, *STREAM[3:]])))
+    assert misunderstood(lambda: ask(wire, "stream")) == 1
+    assert output(content_spans)[-1] == {"type": "smell_delta"}
 
 
 def test_a_stream_without_its_last_events(content_spans: Spans) -> None:
