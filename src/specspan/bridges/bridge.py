@@ -7,7 +7,6 @@ bridge reads and decides it. A call that is over can only be observed, whatever 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from specspan.bridges.processors import (
 )
 from specspan.call import CallContext
 from specspan.decision import Mode, Override
+from specspan.engine.bound_check import IS_IN_CHECK
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
 from specspan.instrument.coexistence import active_call_in, is_claimed, is_model_call, measuring_scope, shared_metrics
@@ -121,7 +121,7 @@ class Bridge:
         call = _call_key(span, dialect.call_id(recorded_span))
         if scope == INSTRUMENTATION_NAME or DECISION_ID in attributes or is_claimed(context):
             self._decided.setdefault(call, lambda: True)
-        elif not (is_instrumented or call in self._decided or _is_own_thread()):
+        elif not (is_instrumented or call in self._decided or IS_IN_CHECK.get()):
             self._queue(span, recorded_span, dialect, context, provider)
 
     def on_log(self, span: SpanKey, event: Event) -> None:
@@ -233,8 +233,3 @@ def _error_type(span: RecordedSpan) -> str | None:
         return None
     error_type = span.attributes.get(ERROR_TYPE)
     return error_type if isinstance(error_type, str) else OTHER
-
-
-def _is_own_thread() -> bool:
-    """Return whether the current thread runs a check, whose own model call must not be decided by the same check."""
-    return threading.current_thread().name.startswith("specspan-")

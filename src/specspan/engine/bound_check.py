@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -40,6 +41,8 @@ WORKERS_EXHAUSTED = "workers_exhausted"
 INTERNAL = "internal"
 """Error: specspan itself failed before the check could run."""
 
+IS_IN_CHECK: ContextVar[bool] = ContextVar("specspan.is_in_check", default=False)
+"""Whether a check runs here: a model call that a check makes is not judged by checks."""
 NOTABLE_NS = 100_000
 """Duration below which a check that found nothing amiss shares its finding with all others; its duration reads 0."""
 
@@ -165,12 +168,15 @@ def run_check(
 ) -> Finding:
     """Run a check and return its finding. Exceptions become findings, but for those in ``passes``."""
     started_ns = time.perf_counter_ns()
+    token = IS_IN_CHECK.set(True)
     try:
         result = check.decide(call, texts)
     except passes:
         raise
     except BaseException as error:
         return check.exception_finding(error, time.perf_counter_ns() - started_ns)
+    finally:
+        IS_IN_CHECK.reset(token)
     return check.finding_from(result, time.perf_counter_ns() - started_ns)
 
 
@@ -201,15 +207,19 @@ class InlineChecks:
 
     def _run_untimed(self, call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[BoundCheck, Finding]]:
         findings: list[tuple[BoundCheck, Finding]] = []
-        for check, function in self._checks_with_functions:
-            try:
-                result = check.decide(call, texts) if function is None else function(call)
-                if result is not True:
-                    findings.append((check, check.finding_from(result)))
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:
-                findings.append((check, check.exception_finding(error)))
+        token = IS_IN_CHECK.set(True)
+        try:
+            for check, function in self._checks_with_functions:
+                try:
+                    result = check.decide(call, texts) if function is None else function(call)
+                    if result is not True:
+                        findings.append((check, check.finding_from(result)))
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as error:
+                    findings.append((check, check.exception_finding(error)))
+        finally:
+            IS_IN_CHECK.reset(token)
         return findings
 
 

@@ -18,7 +18,7 @@ from specspan.engine.waiting import Steps, run_async, run_sync
 from specspan.instrument.block_base import Block, BlockUse, Function
 from specspan.instrument.context import restore
 from specspan.instrument.decided_span import DecidedSpan
-from specspan.instrument.gate import Pipeline, pipeline_for_call
+from specspan.instrument.gate import Pipeline, active, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
 from specspan.instrument.work_span import WorkBlock
 from specspan.record import conventions as names
@@ -57,7 +57,7 @@ class tool_call(Block):
     def _use_for_call(
         self, function: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> BlockUse | None:
-        if pipeline_for_call() is None:
+        if active() is None:
             return None
         return _run_of(ToolCall(self._tool.name, _named_arguments(function, args, kwargs)))
 

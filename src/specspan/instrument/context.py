@@ -19,6 +19,7 @@ from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
+from specspan.engine.bound_check import IS_IN_CHECK
 from specspan.instrument.block_base import Block, BlockUse
 from specspan.instrument.gate import active
 from specspan.instrument.scope_propagation import (
@@ -61,11 +62,13 @@ class AmbientState:
     overrides: tuple[Override, ...] = ()
     telemetry: otel_context.Context = field(default_factory=otel_context.Context)
     """OpenTelemetry's context: the current span, and baggage."""
+    is_in_check: bool = False
+    """Whether a check runs there."""
 
     @classmethod
     def capture(cls) -> AmbientState:
         """Return the state in force for the caller."""
-        return cls(_context.get(), _overrides.get(), otel_context.get_current())
+        return cls(_context.get(), _overrides.get(), otel_context.get_current(), IS_IN_CHECK.get())
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call ``function`` with this state in force, in place of the caller's."""
@@ -77,7 +80,12 @@ class AmbientState:
 
     def activate(self) -> tuple[Any, ...]:
         """Put the state in force. Returns what `restore` takes to undo that, innermost last."""
-        return _context.set(self.context), _overrides.set(self.overrides), otel_context.attach(self.telemetry)
+        return (
+            _context.set(self.context),
+            _overrides.set(self.overrides),
+            IS_IN_CHECK.set(self.is_in_check),
+            otel_context.attach(self.telemetry),
+        )
 
 
 EMPTY = AmbientState()

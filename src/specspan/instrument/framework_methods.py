@@ -18,7 +18,7 @@ from typing import Any, Literal
 from specspan._support.guard import contain, guard
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.block_base import Block, BlockUse, Function, UseRunner, Wrapper, runner_for, wrap_inside
-from specspan.instrument.gate import pipeline_for_call
+from specspan.instrument.gate import active
 from specspan.instrument.generators import ABANDONED, COMPLETED, ending_of
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.work_span import WorkSpan
@@ -66,7 +66,7 @@ def wrap_method(activity: Activity, method: Function) -> Wrapper:
 def _use_for_call(
     activity: Activity, function: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> BlockUse | None:
-    pipeline = pipeline_for_call()
+    pipeline = active()
     if pipeline is None:
         return None
     invocation = Invocation(instance, args, kwargs)

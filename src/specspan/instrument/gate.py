@@ -1,18 +1,45 @@
-"""Gate into a call: the pipeline in force, and the one place that knows which calls are left alone."""
+"""Gate into a call: the pipeline in force, and the one place that knows which calls are not decided.
+
+A call is not decided before `specspan.configure`, inside a check, and where it is part of another call. Where recording
+is suppressed, switched off or shut down, a policy in enforce mode is enforced all the same, unless the application says
+otherwise. Each call that loses its record or its decision in this way is counted, and the first one is logged.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 
+from specspan._support import drop_counts
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.call import ToolCall
+from specspan.decision import Mode
+from specspan.engine.bound_check import IS_IN_CHECK
 from specspan.engine.engine import Engine
 from specspan.instrument.coexistence import ActiveCall, active_call_in
 from specspan.record.recorder import Recorder
 
+_log = logging.getLogger("specspan")
 _SUPPRESSED = (SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+
+
+class Unrecorded(Enum):
+    """Reason for which calls are not recorded, as `specspan.dropped` counts it."""
+
+    SUPPRESSED = "suppressed"
+    DISABLED = "disabled"
+    SHUTDOWN = "shutdown"
+
+
+_CAUSES = {
+    Unrecorded.SUPPRESSED: "OpenTelemetry's instrumentation is suppressed",
+    Unrecorded.DISABLED: "OTEL_SDK_DISABLED is set",
+    Unrecorded.SHUTDOWN: "specspan is shut down",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +49,34 @@ class Pipeline:
     recorder: Recorder
     engine: Engine | None = None
     """None: spans without decisions."""
+    unrecorded: Unrecorded | None = None
+    """Reason for which the recorder writes nothing; None: it writes."""
+    always_enforces: bool = True
+    """Whether a policy in enforce mode is enforced where nothing is recorded, too."""
+
+    @property
+    def enforces(self) -> bool:
+        """Return whether the policy is in enforce mode."""
+        return enforces(self.engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """State after a configuration that left no pipeline in force."""
+
+    reason: Unrecorded
+    lifts_enforcement: bool
+    """Whether a policy in enforce mode would be in force otherwise."""
+
+
+def enforces(engine: Engine | None) -> bool:
+    """Return whether an engine has a policy in enforce mode."""
+    return engine is not None and engine.policy.mode is Mode.ENFORCE
 
 
 _active: Pipeline | None = None  # until `specspan.configure`
+_absence: Absence | None = None
+_logged: set[str] = set()
 
 
 def active() -> Pipeline | None:
@@ -32,34 +84,83 @@ def active() -> Pipeline | None:
     return _active
 
 
-def activate(pipeline: Pipeline | None) -> None:
-    """Put ``pipeline`` in force for calls that start from now on."""
-    global _active
-    _active = pipeline
+def activate(pipeline: Pipeline | None, absence: Absence | None = None) -> None:
+    """Put ``pipeline`` in force for calls that start from now on; ``absence`` says why it is None."""
+    global _active, _absence
+    is_reload = pipeline is not None and _active is not None and pipeline.recorder is _active.recorder
+    _active, _absence = pipeline, absence
+    if not is_reload:
+        _logged.clear()
 
 
 def pipeline_for_call(*, package: str | None = None, tool: ToolCall | None = None) -> Pipeline | None:
-    """Return the pipeline for a call that starts here; None where the call is to be left alone.
+    """Return the pipeline for a model call or a tool's run that starts here; None where it is to be left alone.
 
-    It is left alone until a pipeline is active, where OpenTelemetry's instrumentation is suppressed, and where it is
-    part of a call that is already decided.
+    It is left alone until a pipeline is active, and where it is part of a call that is already decided. Inside a check
+    it is recorded and not decided. Where OpenTelemetry's instrumentation is suppressed, it is enforced without a span
+    under a policy in enforce mode, and else left alone.
 
     Args:
         package: the package of the client that makes the call; None for everything else.
         tool: the tool call that is about to be carried out, of a tool's run.
     """
-    pipeline = active()
+    pipeline = _active
     if pipeline is None:
+        if _absence is not None:
+            count_unrecorded(_absence.reason, lifts=_absence.lifts_enforcement, enforces=False)
         return None
     context = otel_context.get_current()
-    if not context:
-        return pipeline
-    if any(context.get(key) for key in _SUPPRESSED):
-        return None
-    outer = active_call_in(context)
-    if outer is not None and (outer.contains(package) or _is_same_run(outer, tool)):
-        return None
-    return pipeline
+    if context:
+        outer = active_call_in(context)
+        if outer is not None and (outer.contains(package) or _is_same_run(outer, tool)):
+            return None
+        if _is_suppressed(context):
+            return None if IS_IN_CHECK.get() else _suppressed(pipeline)
+    if pipeline.unrecorded is not None:
+        count_unrecorded(pipeline.unrecorded, lifts=False, enforces=pipeline.enforces)
+    return replace(pipeline, engine=None) if IS_IN_CHECK.get() else pipeline
+
+
+def recorder_for_work() -> Recorder | None:
+    """Return the recorder for work that makes a span and is never decided; None where it is to be left alone."""
+    pipeline = _active
+    return None if pipeline is None or _is_suppressed(otel_context.get_current()) else pipeline.recorder
+
+
+def count_unrecorded(reason: Unrecorded, *, lifts: bool, enforces: bool) -> None:
+    """Count a call that is not recorded, and log the first one.
+
+    Args:
+        reason: what keeps the call from being recorded.
+        lifts: True where a policy in enforce mode is not enforced on the call.
+        enforces: True where a policy in enforce mode is enforced on the call.
+    """
+    drop_counts.count("enforcement" if lifts else "call", reason.value)
+    log_unrecorded(reason, lifts=lifts, enforces=enforces)
+
+
+def log_unrecorded(reason: Unrecorded, *, lifts: bool, enforces: bool) -> None:
+    """Log once that calls are not recorded: as a warning where a policy is in enforce mode."""
+    effect = "neither recorded nor decided"
+    if lifts:
+        effect = "neither recorded nor enforced"
+    elif enforces:
+        effect = "enforced, and make no spans"
+    message = f"{_CAUSES[reason]}: model calls are {effect} (see docs/enforcement.md)"
+    if message not in _logged:
+        _logged.add(message)
+        _log.log(logging.WARNING if lifts or enforces else logging.INFO, "%s", message)
+
+
+def _is_suppressed(context: Context) -> bool:
+    return any(context.get(key) for key in _SUPPRESSED)
+
+
+def _suppressed(pipeline: Pipeline) -> Pipeline | None:
+    """Return the pipeline for a call where instrumentation is suppressed: one without spans, or None."""
+    enforces = pipeline.enforces and pipeline.always_enforces
+    count_unrecorded(Unrecorded.SUPPRESSED, lifts=pipeline.enforces and not enforces, enforces=enforces)
+    return replace(pipeline, recorder=pipeline.recorder.without_spans()) if enforces else None
 
 
 def _is_same_run(outer: ActiveCall, tool: ToolCall | None) -> bool:

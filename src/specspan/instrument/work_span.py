@@ -13,7 +13,7 @@ from specspan._support.guard import guard
 from specspan.call import Attribute
 from specspan.instrument.block_base import Block, BlockUse
 from specspan.instrument.context import current_context, restore
-from specspan.instrument.gate import pipeline_for_call
+from specspan.instrument.gate import recorder_for_work
 from specspan.instrument.generators import ending_of
 from specspan.record.call_end import Ending
 from specspan.record.recorder import Recorder
@@ -67,5 +67,5 @@ class WorkBlock(Block):
         self._attributes = attributes
 
     def new_use(self) -> WorkSpan | None:
-        pipeline = pipeline_for_call()
-        return None if pipeline is None else WorkSpan(pipeline.recorder, self._name, self._attributes)
+        recorder = recorder_for_work()
+        return None if recorder is None else WorkSpan(recorder, self._name, self._attributes)

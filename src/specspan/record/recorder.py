@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,12 @@ class Recorder:
         except Exception as error:
             contain("record.start_call", error)
             return trace.INVALID_SPAN
+
+    def without_spans(self) -> Recorder:
+        """Return a recorder that makes no spans, and hands everything else over as this one does."""
+        spanless = copy.copy(self)
+        spanless._tracer = trace.NoOpTracer()
+        return spanless
 
     def can_write_on(self, span: Span) -> bool:
         """Return whether a span of any instrumentation goes to our span processor and can still be written on."""

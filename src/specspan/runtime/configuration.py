@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from specspan._support import process
 from specspan._support.guard import guard
 from specspan.engine.engine import Engine
-from specspan.instrument.gate import Pipeline, activate
+from specspan.instrument.gate import Absence, Pipeline, Unrecorded, activate
 from specspan.record.recorder import Recorder
 from specspan.runtime.reload import PollingThread
 
@@ -73,15 +73,41 @@ def current_configuration() -> Configuration | None:
     return _current.configuration
 
 
-def install_configuration(configuration: Configuration | None) -> None:
-    """Put another configuration in force, or none, and shut the one before it down."""
+def install_configuration(configuration: Configuration | None, absence: Absence | None = None) -> None:
+    """Put another configuration in force, or none, and shut the one before it down.
+
+    ``absence`` says why there is none, where a configuration was asked for.
+    """
     with _current.lock:
         before, _current.configuration = _current.configuration, configuration
-        activate(configuration.pipeline if configuration is not None else None)
+        if configuration is not None:
+            activate(configuration.pipeline)
+        elif absence is not None:
+            activate(None, absence)
+        elif before is not None:
+            activate(None, Absence(Unrecorded.SHUTDOWN, lifts_enforcement=before.pipeline.enforces))
     if before is not None:
         before.shutdown()
     if configuration is not None and configuration.watcher is not None:
         configuration.watcher.start()
+
+
+def shut_down_at_exit() -> None:
+    """Shut the configuration down at the end of the process, where threads may still make calls.
+
+    A policy in enforce mode is enforced to the very end; decisions that come too late to be written are counted.
+    """
+    with _current.lock:
+        before, _current.configuration = _current.configuration, None
+        if before is None:
+            return
+        pipeline = before.pipeline
+        if pipeline.enforces and pipeline.always_enforces:
+            spanless = pipeline.recorder.without_spans()
+            activate(replace(pipeline, recorder=spanless, unrecorded=Unrecorded.SHUTDOWN))
+        else:
+            activate(None, Absence(Unrecorded.SHUTDOWN, lifts_enforcement=pipeline.enforces))
+    before.shutdown()
 
 
 def swap_engine(recorder: Recorder, engine: Engine) -> None:

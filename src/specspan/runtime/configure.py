@@ -18,7 +18,7 @@ from specspan._support.guard import guard
 from specspan.decision import Mode
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError, Problem
-from specspan.instrument.gate import Pipeline
+from specspan.instrument.gate import Absence, Pipeline, Unrecorded, enforces, log_unrecorded
 from specspan.policy.policy import Policy
 from specspan.record.export import DecisionExporter
 from specspan.record.recorder import Recorder
@@ -29,6 +29,7 @@ from specspan.runtime.configuration import (
     Configuration,
     current_configuration,
     install_configuration,
+    shut_down_at_exit,
     swap_engine,
 )
 from specspan.runtime.reload import Digests, PollingThread
@@ -78,7 +79,8 @@ def configure(
         decision_exporters: where decision records go; by default what ``SPECSPAN_DECISION_EXPORTER`` names, which is
             SQLite unless set. They are shut down when this configuration is.
 
-    ``OTEL_SDK_DISABLED=true`` switches all recording off; a policy in enforce mode is still enforced.
+    ``OTEL_SDK_DISABLED=true`` switches all recording off, and the log says so; a policy in enforce mode is still
+    enforced, unless ``SPECSPAN_WHEN_SUPPRESSED`` is ``leave``.
 
     Raises:
         PolicyError: the policy, or the spec it names, was refused.
@@ -101,12 +103,18 @@ def configure(
         policy_loaded = options.load()
     _shut_down_at_exit()
     engine = Engine(policy_loaded) if policy_loaded is not None else None
-    configuration = (
-        _assemble_unrecorded(options, engine) if options.environment.disabled else _assemble(options, engine)
-    )
+    absence = None
+    if options.environment.disabled:
+        configuration = _assemble_unrecorded(options, engine)
+        absence = Absence(Unrecorded.DISABLED, lifts_enforcement=enforces(engine))
+    else:
+        configuration = _assemble(options, engine)
     if configuration is not None and options.reload_s is not None:
         configuration = _add_reloading(configuration, options.load, read, options.reload_s)
-    install_configuration(configuration)
+    install_configuration(configuration, absence)
+    if absence is not None:
+        lifts = configuration is None and absence.lifts_enforcement
+        log_unrecorded(absence.reason, lifts=lifts, enforces=absence.lifts_enforcement)
 
 
 def force_flush(timeout_s: float = 5.0) -> bool:
@@ -120,7 +128,11 @@ def force_flush(timeout_s: float = 5.0) -> bool:
 
 
 def shutdown() -> None:
-    """Flush, and record and decide nothing until specspan is configured again. Called by itself at exit."""
+    """Flush, and record, decide and enforce nothing until specspan is configured again.
+
+    Calls that are left alone after it are counted, and the first one is logged. At the end of the process everything is
+    flushed by itself; there, a policy in enforce mode stays in force.
+    """
     install_configuration(None)
 
 
@@ -231,7 +243,7 @@ def _assemble(options: _Options, engine: Engine | None) -> Configuration:
     providers = otel_providers.resolve_providers(
         variables, options.providers, service_name=options.service_name, db=options.db
     )
-    configuration = _with_recorder(engine, providers, decision_exporters)
+    configuration = _with_recorder(options, engine, providers, decision_exporters)
     if not variables.bridges:
         return configuration
     return attach_bridge(configuration, options.bridged_providers)
@@ -239,15 +251,18 @@ def _assemble(options: _Options, engine: Engine | None) -> Configuration:
 
 def _assemble_unrecorded(options: _Options, engine: Engine | None) -> Configuration | None:
     """Return None, unless a policy is enforced or may come to be: switching telemetry off does not lift it."""
-    if engine is None or not (options.reload_s is not None or engine.policy.mode is Mode.ENFORCE):
+    if engine is None or not options.environment.always_enforces:
+        return None
+    if options.reload_s is None and not enforces(engine):
         return None
     from specspan.runtime import otel_providers
 
-    return _with_recorder(engine, otel_providers.no_op_providers(), ())
+    configuration = _with_recorder(options, engine, otel_providers.no_op_providers(), ())
+    return replace(configuration, pipeline=replace(configuration.pipeline, unrecorded=Unrecorded.DISABLED))
 
 
 def _with_recorder(
-    engine: Engine | None, providers: Providers, decision_exporters: Sequence[DecisionExporter]
+    options: _Options, engine: Engine | None, providers: Providers, decision_exporters: Sequence[DecisionExporter]
 ) -> Configuration:
     recorder = Recorder(
         tracer_provider=providers.tracer,
@@ -258,7 +273,8 @@ def _with_recorder(
     )
     if engine is not None:
         recorder.record_policy(engine.policy)
-    return Configuration(Pipeline(recorder, engine), providers)
+    pipeline = Pipeline(recorder, engine, always_enforces=options.environment.always_enforces)
+    return Configuration(pipeline, providers)
 
 
 def _add_reloading(
@@ -294,7 +310,7 @@ def _sampling(sampling: float | Sampling) -> Sampling:
 
 @cache
 def _shut_down_at_exit() -> None:
-    process.at_exit(shutdown)
+    process.at_exit(shut_down_at_exit)
 
 
 def _mode(mode: str) -> Mode:

@@ -18,6 +18,7 @@ RELOAD_S = 2.0
 """Time between polls of a policy's files where none is given."""
 MAX_RELOAD_S = 86_400.0
 _RELOAD = "SPECSPAN_POLICY_RELOAD"
+_WHEN_SUPPRESSED = "SPECSPAN_WHEN_SUPPRESSED"
 _RATIO, _KEEP = "SPECSPAN_SAMPLING_RATIO", "SPECSPAN_SAMPLING_KEEP"
 _YES, _NO = ("true", "on", "yes"), ("false", "off", "no")
 _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
@@ -29,6 +30,8 @@ class Environment:
 
     disabled: bool
     """``OTEL_SDK_DISABLED``: True for no telemetry of any kind."""
+    always_enforces: bool
+    """``SPECSPAN_WHEN_SUPPRESSED``: True (``enforce``) to enforce also where nothing is recorded."""
     policy: str | None
     """``SPECSPAN_POLICY``: a path."""
     mode: str | None
@@ -61,11 +64,12 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
     """Return the variables; an empty one counts as unset, as OpenTelemetry has it.
 
     Raises:
-        ConfigurationError: an unknown OTLP protocol, or an invalid time, switch or share of traces.
+        ConfigurationError: an unknown word or OTLP protocol, or an invalid time, switch or share of traces.
     """
     variables = {name: value.strip() for name, value in environ.items() if value.strip()}
     return Environment(
         disabled=variables.get("OTEL_SDK_DISABLED", "").casefold() == "true",
+        always_enforces=_always_enforces(variables.get(_WHEN_SUPPRESSED, "enforce")),
         policy=variables.get("SPECSPAN_POLICY"),
         mode=variables.get("SPECSPAN_MODE"),
         policy_environment=variables.get("SPECSPAN_ENV"),
@@ -86,6 +90,13 @@ def _switch(variables: Mapping[str, str], name: str) -> bool:
     if word in (*_NO, "0"):
         return False
     raise ConfigurationError(name, Problem(f"invalid switch {variables[name]!r}", "Use true or false."))
+
+
+def _always_enforces(word: str) -> bool:
+    if word.casefold() not in ("enforce", "leave"):
+        problem = Problem(f"unknown word {word!r}", "Use enforce or leave.")
+        raise ConfigurationError(_WHEN_SUPPRESSED, problem)
+    return word.casefold() == "enforce"
 
 
 def check_interval(interval_s: float, source: str) -> float:
