@@ -34,6 +34,10 @@ class TextAt:
     framed: bytes | None = field(default=None, init=False, repr=False, compare=False)
     """The text as `specspan.checks.patterns` last wrote it for RE2, kept so that it is written once."""
 
+    def evidence(self, start: int, end: int) -> tuple[Evidence, ...]:
+        """Return the places in the call of the characters ``start`` to ``end`` of this text."""
+        return (Evidence(self.pointer, start, end),)
+
 
 class PartialFindings(Enum):
     """Findings of a check that hold when the check is given only a part of what it reads."""

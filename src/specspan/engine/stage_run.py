@@ -10,6 +10,7 @@ from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.call import ModelCall
 from specspan.checks.check import TextAt
+from specspan.checks.readings import are_joined, readings
 from specspan.checks.texts import texts
 from specspan.decision import Finding, Stage
 from specspan.engine.bound_check import INTERNAL, NOTHING_AMISS, TIMEOUT, WORKERS_EXHAUSTED, BoundCheck, run_check
@@ -53,7 +54,7 @@ def run_stage(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:
     Where specspan itself fails, every check of the stage has an error, so that no clause looks as if it complied.
     """
     try:
-        return _run_inline_checks(plan, call, texts(call, stage))
+        return _run_inline_checks(plan, call, stage)
     except Exception:
         with guard("engine.look"):
             raise
@@ -80,17 +81,18 @@ def run_timed_checks(run: StageRun, workers: Workers) -> Steps[None]:
             run.add(late, late.error_finding(TIMEOUT, duration_ns=int((late.timeout_s or 0) * 1e9)))
 
 
-def _run_inline_checks(plan: StagePlan, call: ModelCall, texts: Sequence[TextAt]) -> StageRun:
-    checks = plan.checks_for(texts)
-    run = StageRun(call, checks, texts)
+def _run_inline_checks(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:
+    stage_texts = texts(call, stage)
+    checks = plan.checks_for(stage_texts)
+    run = StageRun(call, checks, stage_texts)
     if not checks.applicable:
         return run
-    for check, finding in checks.inline.run(call, texts):
+    for check, finding in checks.inline.run(call, stage_texts):
         run.add(check, finding)
     for check in checks.role_filtered:
         run.add(check, run_check(check, call, run.texts_read_by(check)))
     run.unfinished += checks.timed
-    for check in _checks_with_match(plan, run):
+    for check in _checks_with_match(plan, run, stage):
         if check.timeout_s is None:
             run.add(check, run_check(check, call, run.texts_read_by(check)))
         else:
@@ -99,12 +101,13 @@ def _run_inline_checks(plan: StagePlan, call: ModelCall, texts: Sequence[TextAt]
     return run
 
 
-def _checks_with_match(plan: StagePlan, run: StageRun) -> list[BoundCheck]:
-    """Return the checks with a pattern that matches in a text they read, in order."""
+def _checks_with_match(plan: StagePlan, run: StageRun, stage: Stage) -> list[BoundCheck]:
+    """Return the checks with a pattern that matches in a text they read, or in a further reading of it, in order."""
     if plan.matcher is None:
         return []
     applicable, positions = run.checks.applicable, set[int]()
-    for text in run.texts:
+    further = readings(run.texts, is_joined=are_joined(stage))
+    for text in (*run.texts, *further) if further else run.texts:
         for position in _matching_positions(plan.matcher, text):
             if position in applicable and run.checks.is_read(position, text.role):
                 positions.add(position)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from specspan.call import Message, ModelCall, Response, Text
 from specspan.checks.check import PartialFindings, TextAt
 from specspan.checks.patterns import MultiPattern, Pattern
+from specspan.checks.readings import MAX_PENDING_CHARS, GrowingReading
 from specspan.decision import Action, Evidence, Finding, Mode, Outcome, Stage
 from specspan.engine.bound_check import BoundCheck, run_check
 from specspan.engine.precedence import REWRITES, CommandChain, strictest_action
@@ -171,6 +172,7 @@ class _Answer:
     length: int = 0
     end: str = ""
     """As much of its end as patterns look at."""
+    reading: GrowingReading = field(default_factory=GrowingReading)
 
     def grow(self, chunk: str, keep_chars: int) -> None:
         self.chunks.append(chunk)
@@ -225,6 +227,9 @@ class StreamCheck:
             end = answer.end[-(tail.reach_chars + len(text)) :]
             if hits := tail.patterns.hits(end):
                 found += self._matched(tail, hits, end, answer)
+        read_end = answer.reading.grow(text, answer.end, self._keep_chars)
+        if read_end is not None:
+            found += self._matched_in_reading(read_end, text, answer)
         if answer.length >= answer.code_due:
             found += self._coded(answer)
         if found:
@@ -263,6 +268,15 @@ class StreamCheck:
         for check in tail.owners_of(hits, whole=len(end) == answer.length):
             if check.position in self._plan.positions:
                 yield from self._violated(check, tail, end, answer)
+
+    def _matched_in_reading(self, read_end: str, chunk: str, answer: _Answer) -> Iterator[_Found]:
+        """Yield the violations in the text so far as it reads with its escapes decoded."""
+        for tail in self._plan.tails:
+            end = read_end[-(tail.reach_chars + len(chunk) + MAX_PENDING_CHARS) :]
+            for check in tail.owners_of(tail.patterns.hits(end), whole=len(answer.end) == answer.length):
+                if check.position in self._plan.positions:
+                    text = TextAt(answer.pointer, ROLE, answer.whole())
+                    yield from self._worth(check, run_check(check, self._call, (text,)))
 
     def _violated(self, check: BoundCheck, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
         """What a hit in the end of the text is worth.

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from specspan.call import ModelCall, Side
 from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, PartialFindings, TextAt
 from specspan.checks.patterns import Pattern
-from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.checks.readings import are_joined, readings
+from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Stage
 from specspan.documents.json_schema import hoist_definitions
 
 KIND = "pattern"
@@ -83,16 +84,17 @@ class ForbiddenPatterns:
     """Low-cardinality code of a violation."""
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
-        """Look for every pattern in every text."""
-        evidence = tuple(
-            Evidence(text.pointer, start, end)
-            for text in texts
+        """Look for every pattern in every text and its further readings."""
+        evidence = dict.fromkeys(
+            place
+            for text in (*texts, *readings(texts, is_joined=are_joined(self.traits.stage)))
             for pattern in self.patterns
             for start, end in pattern.find(text)
+            for place in text.evidence(start, end)
         )
         if not evidence:
             return True
-        return Finding(Outcome.VIOLATED, self.reason, evidence=evidence[:MAX_EVIDENCE])
+        return Finding(Outcome.VIOLATED, self.reason, evidence=tuple(evidence)[:MAX_EVIDENCE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,16 @@ class RequiredPatterns:
     """Low-cardinality code of a violation."""
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
-        """Look for every pattern in the texts of each message."""
+        """Look for every pattern in the texts of each message and their further readings."""
         messages: dict[str, list[TextAt]] = defaultdict(list)
         for text in texts:
             messages[text.pointer.partition("/parts/")[0]].append(text)
         for parts in messages.values():
-            if not all(any(map(pattern.matches, parts)) for pattern in self.patterns):
-                return Finding(Outcome.VIOLATED, self.reason)
+            absent = [pattern for pattern in self.patterns if not any(map(pattern.matches, parts))]
+            if absent:
+                further = tuple(readings(parts, is_joined=are_joined(self.traits.stage)))
+                if not all(any(map(pattern.matches, further)) for pattern in absent):
+                    return Finding(Outcome.VIOLATED, self.reason)
         return True
 
 

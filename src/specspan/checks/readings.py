@@ -1,0 +1,207 @@
+"""Further readings of texts, in which a pattern finds what the texts as they stand hide.
+
+A text is read as it stands, and besides: joined with the other texts of its message, and with the escapes of JSON
+decoded. Evidence found in a reading points into the texts as they stand. Most texts have no further reading, and cost
+next to nothing to ask.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+
+from specspan.checks.check import TextAt
+from specspan.decision import Evidence, Stage
+
+_JSON_START = re.compile(r"[\s\ufeff]*(?:[\[{\"]|```)")
+_FENCE = "``"  # what may still become a fence
+_HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_ESCAPE = rf"{_HIGH}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}|\\u[0-9a-fA-F]{{4}}|\\[\"\\/bfnrt]"
+_ESCAPES = re.compile(_ESCAPE)
+_GROWING_ESCAPES = re.compile(rf"({_HIGH}(?:\\(?:u[0-9a-fA-F]{{0,3}})?)?\Z)|{_ESCAPE}|(\\(?:u[0-9a-fA-F]{{0,3}})?\Z)")
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+MAX_PENDING_CHARS = 11
+"""Most characters of an escape that a chunk may leave for the next one to complete."""
+_NO_CHARACTER = "\ufffd"
+
+
+def readings(texts: Sequence[TextAt], *, is_joined: bool = True) -> Iterable[TextAt]:
+    """Return the further readings of ``texts``, those of one message after another.
+
+    ``is_joined``: whether the texts of one message read as one, see `are_joined`.
+    """
+    if len(texts) == 1 and "\\" not in texts[0].text:
+        return ()
+    return _readings(texts, is_joined=is_joined)
+
+
+def _readings(texts: Sequence[TextAt], *, is_joined: bool) -> Iterator[TextAt]:
+    if is_joined and len(texts) > 1:
+        joined = tuple(_join_messages(texts))
+        yield from joined
+        texts = (*texts, *joined)
+    for text in texts:
+        if "\\" in text.text and is_json_start(text.text):
+            decoded = rewrite(text, _ESCAPES, _decode_escape)
+            if decoded is not None:
+                yield decoded
+
+
+def are_joined(stage: Stage) -> bool:
+    """Return whether the texts of one message read as one text at ``stage``: words do, arguments of tools do not."""
+    return stage is not Stage.TOOL_CALL
+
+
+def is_json_start(text: str) -> bool:
+    """Return whether ``text`` starts as JSON does: an object, a list, a string, or a fence around one of them."""
+    return _JSON_START.match(text) is not None
+
+
+class JoinedText(TextAt):
+    """Texts of one message, one after the other, as a stream hands them over."""
+
+    __slots__ = ("_starts", "_texts")
+
+    _starts: Sequence[int]
+    _texts: Sequence[TextAt]
+
+    def __init__(self, texts: Sequence[TextAt]) -> None:
+        super().__init__(texts[0].pointer, texts[0].role, "".join([text.text for text in texts]))
+        starts, length = list[int](), 0
+        for text in texts:
+            starts.append(length)
+            length += len(text.text)
+        object.__setattr__(self, "_texts", texts)
+        object.__setattr__(self, "_starts", starts)
+
+    def evidence(self, start: int, end: int) -> tuple[Evidence, ...]:
+        """Return a place in each of the joined texts that has some of the characters."""
+        first = bisect_right(self._starts, start) - 1
+        last = max(bisect_right(self._starts, end - 1) - 1, first)
+        places: list[Evidence] = []
+        for index in range(first, last + 1):
+            text, offset = self._texts[index], self._starts[index]
+            if text.text:
+                places += text.evidence(max(start - offset, 0), min(end - offset, len(text.text)))
+        return tuple(places)
+
+
+class RewrittenText(TextAt):
+    """Text with some stretches written differently."""
+
+    __slots__ = ("_ends", "_origin", "_origin_ends", "_origin_starts", "_starts")
+
+    _origin: TextAt
+    _origin_starts: Sequence[int]
+    _origin_ends: Sequence[int]
+    _starts: Sequence[int]
+    _ends: Sequence[int]
+
+    def __init__(self, origin: TextAt, text: str, stretches: Sequence[tuple[int, int, int, int]]) -> None:
+        """Index the stretches.
+
+        ``stretches``: start and end in ``origin``, then start and end in ``text``, in order.
+        """
+        super().__init__(origin.pointer, origin.role, text)
+        object.__setattr__(self, "_origin", origin)
+        names = ("_origin_starts", "_origin_ends", "_starts", "_ends")
+        for name, values in zip(names, zip(*stretches, strict=True), strict=True):
+            object.__setattr__(self, name, values)
+
+    def evidence(self, start: int, end: int) -> tuple[Evidence, ...]:
+        """Return the places of the characters as they stand, a rewritten stretch as a whole."""
+        return self._origin.evidence(self._origin_span(start)[0], self._origin_span(end - 1)[1])
+
+    def _origin_span(self, position: int) -> tuple[int, int]:
+        """Return start and end of what the character at ``position`` was rewritten from."""
+        index = bisect_right(self._starts, position) - 1
+        if index >= 0 and position < self._ends[index]:
+            return self._origin_starts[index], self._origin_ends[index]
+        start = position if index < 0 else self._origin_ends[index] + position - self._ends[index]
+        return start, start + 1
+
+
+def rewrite(origin: TextAt, pattern: re.Pattern[str], substitute: Callable[[str], str]) -> RewrittenText | None:
+    """Return a text with every match of ``pattern`` substituted; None if that changes nothing."""
+    pieces: list[str] = []
+    stretches: list[tuple[int, int, int, int]] = []
+    position = length = 0
+    for match in pattern.finditer(origin.text):
+        written, read = match[0], substitute(match[0])
+        if read != written:
+            start, end = match.span()
+            pieces += (origin.text[position:start], read)
+            length += start - position
+            stretches.append((start, end, length, length + len(read)))
+            length += len(read)
+            position = end
+    if not stretches:
+        return None
+    return RewrittenText(origin, "".join((*pieces, origin.text[position:])), stretches)
+
+
+class GrowingReading:
+    """Further reading of one text that grows chunk by chunk."""
+
+    __slots__ = ("_end", "_head", "_is_json", "_pending")
+
+    def __init__(self) -> None:
+        self._is_json: bool | None = None  # None as long as the start tells neither
+        self._head = ""
+        self._pending = ""  # start of an escape that the next chunk may complete
+        self._end: str | None = None
+
+    def grow(self, chunk: str, end: str, keep_chars: int) -> str | None:
+        """Take in the next chunk and return the end of the text as it reads; None while that is as it stands.
+
+        Args:
+            chunk: more of the text.
+            end: end of the text as it stands, ``chunk`` included.
+            keep_chars: number of characters before the chunk that are of interest.
+        """
+        if self._is_json is None:
+            self._head = (self._head + chunk).lstrip().lstrip("\ufeff").lstrip()
+            if self._head and not _FENCE.startswith(self._head):
+                self._is_json = is_json_start(self._head)
+        if not self._is_json or (self._end is None and "\\" not in chunk):
+            return None
+        if self._end is None:
+            self._end = end[: len(end) - len(chunk)]
+        read = self._decode(chunk)
+        self._end = self._end[-keep_chars:] + read
+        return self._end
+
+    def _decode(self, chunk: str) -> str:
+        pieces, position = list[str](), 0
+        chunk, self._pending = self._pending + chunk, ""
+        for match in _GROWING_ESCAPES.finditer(chunk):
+            pieces.append(chunk[position : match.start()])
+            position = match.end()
+            if match.lastindex is None:
+                pieces.append(_decode_escape(match[0]))
+            else:
+                self._pending = match[0]
+        return "".join((*pieces, chunk[position:]))
+
+
+def _join_messages(texts: Sequence[TextAt]) -> Iterator[TextAt]:
+    for _, of_message in groupby(texts, _message_pointer):
+        parts = tuple(of_message)
+        if len(parts) > 1:
+            yield JoinedText(parts)
+
+
+def _message_pointer(text: TextAt) -> str:
+    return text.pointer.rpartition("/")[0]
+
+
+def _decode_escape(escape: str) -> str:
+    kind = escape[1]
+    if kind != "u":
+        return _CONTROLS.get(kind, kind)
+    if len(escape) == 12:
+        return chr(0x10000 + (int(escape[2:6], 16) - 0xD800) * 0x400 + int(escape[8:], 16) - 0xDC00)
+    code = int(escape[2:6], 16)
+    return _NO_CHARACTER if 0xD800 <= code < 0xE000 else chr(code)
