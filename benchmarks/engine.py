@@ -95,18 +95,18 @@ def _feeding(engine: Engine) -> Callable[[], object]:
     """Return work on one chunk of an answer of about 4 kB, in chunks of five characters."""
     chunks = [_PLAIN[at : at + 5] for at in range(0, 2000, 5)] * 2
 
-    check, left = _opened(engine), list(chunks)
+    check, left = _open_stream(engine), list(chunks)
 
     def feed() -> None:
         nonlocal check, left
         if not left:
-            check, left = _opened(engine), list(chunks)
+            check, left = _open_stream(engine), list(chunks)
         check.feed(0, left.pop())
 
     return feed
 
 
-def _opened(engine: Engine) -> StreamCheck:
+def _open_stream(engine: Engine) -> StreamCheck:
     check = engine.open().stream()
     assert check is not None
     return check

@@ -32,13 +32,13 @@ def main() -> list[Row]:
     """Return the rows of the table, measured in one run."""
     provider = provider_to_nowhere()
     on = _on(Pipeline(Recorder(Settings(), tracer_provider=provider)))
-    ask, answered, stream = _asking(), _answered(), _streaming()
+    ask, answered, stream = _client_with_transport(), _client_with_answer(), _client_with_chunks()
     works = {
         HAND_WRITTEN: hand_written_span(provider),
-        "through wrapt": lambda: _passed_through(1),
-        "off": lambda: _observed(1),
-        "decorated": on(lambda: _observed(1)),
-        "generator": on(lambda: list(_generated())),
+        "through wrapt": lambda: _plain_wrapper(1),
+        "off": lambda: _traced_function(1),
+        "decorated": on(lambda: _traced_function(1)),
+        "generator": on(lambda: list(_traced_generator())),
         "call": lambda: ask.create(**_REQUEST),
         "call, traced": on(lambda: ask.traced(**_REQUEST)),
         "answer": lambda: answered.create(**_REQUEST),
@@ -74,12 +74,12 @@ def _on(pipeline: Pipeline) -> Callable[[Callable[[], object]], Callable[[], Non
 
 
 @observe
-def _observed(number: int) -> int:
+def _traced_function(number: int) -> int:
     return number
 
 
 @observe
-def _generated() -> Iterator[int]:
+def _traced_generator() -> Iterator[int]:
     yield 1
     yield 2
     yield 3
@@ -89,7 +89,7 @@ def _pass_through(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs:
     return wrapped(*args, **kwargs)
 
 
-_passed_through = wrapt.FunctionWrapper(lambda number: number, _pass_through)
+_plain_wrapper = wrapt.FunctionWrapper(lambda number: number, _pass_through)
 
 
 class _Completions:
@@ -99,8 +99,8 @@ class _Completions:
         self._client = client
         self._answer = answer
 
-    def create(self, **asked: Any) -> Any:
-        return self._answer(**asked)
+    def create(self, **request: Any) -> Any:
+        return self._answer(**request)
 
     traced = wrapt.FunctionWrapper(create, wrap_client_method(ADAPTERS[0], create))
 
@@ -115,20 +115,20 @@ _ANSWER = {
 }
 
 
-def _asking() -> _Completions:
+def _client_with_transport() -> _Completions:
     """Return a client that goes the whole way to the transport and back."""
     client = _client(lambda _: httpx2.Response(200, json=_ANSWER))
     return _Completions(client, client.chat.completions.create)
 
 
-def _answered() -> _Completions:
-    """Return a function with an answer parsed before, as the client itself takes far longer than what is added."""
+def _client_with_answer() -> _Completions:
+    """Return a client with an answer parsed before, as the client itself takes far longer than what is added."""
     answer = ChatCompletion.model_validate(_ANSWER)
     return _Completions(_client(lambda _: httpx2.Response(200)), lambda **_: answer)
 
 
-def _streaming() -> _Completions:
-    """Return a function with chunks parsed before, so that only reading the stream is measured."""
+def _client_with_chunks() -> _Completions:
+    """Return a client with chunks parsed before, so that only reading the stream is measured."""
     client = _client(lambda _: httpx2.Response(200))
     chunks = [_chunk("word ") for _ in range(_CHUNKS)] + [_chunk(None, "stop")]
     response = httpx2.Response(200)

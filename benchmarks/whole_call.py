@@ -30,7 +30,7 @@ _FIRST_LIMIT = 4.0
 
 def main() -> Iterator[Row]:
     """Return the rows. The time of the client's call by itself is measured in the same rounds, and subtracted."""
-    with _prepared() as (works, base):
+    with _prepare() as (works, base):
         medians = medians_us({HAND_WRITTEN: base, **works}, settle=specspan.force_flush)
         added = added_us(works["client"], works["bare client"], settle=specspan.force_flush)
         cpu_base_us = cpu_us(base, settle=specspan.force_flush)
@@ -45,14 +45,14 @@ def main() -> Iterator[Row]:
 
 
 @contextmanager
-def _prepared() -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], object]]]:
+def _prepare() -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], object]]]:
     provider = provider_to_nowhere()
     base = hand_written_span(provider)  # before anything is instrumented
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         client = stack.enter_context(_client())
         bare = client.chat.completions.create  # bound before it is wrapped
-        specspan.configure(_written(folder), tracer_provider=provider, decision_exporters=[_Nowhere()])
+        specspan.configure(_write_policy(folder), tracer_provider=provider, decision_exporters=[_Nowhere()])
         stack.callback(provider.shutdown)
         stack.callback(specspan.shutdown)
         specspan.instrument("openai")
@@ -99,7 +99,7 @@ class _Nowhere:
         return
 
 
-def _written(folder: Path) -> Path:
+def _write_policy(folder: Path) -> Path:
     """Write the policy and its spec, and return the path of the policy."""
     clauses = [f"clause_{number}" for number in range(100)]
     sections = (f"## Clause {{#{clause} authority=user}}\n\nDo as it says.\n" for clause in clauses)

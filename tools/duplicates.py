@@ -80,11 +80,11 @@ def duplicates(functions: Sequence[Body]) -> list[Duplicate]:
         shared
         for (one, i), (other, j) in sorted(starts)
         if ((one, i - 1), (other, j - 1)) not in starts  # runs that go on are one
-        if (shared := _shared(functions[one], i, functions[other], j)) is not None
+        if (shared := _shared_lines(functions[one], i, functions[other], j)) is not None
     ]
 
 
-def _shared(one: Body, i: int, other: Body, j: int) -> Duplicate | None:
+def _shared_lines(one: Body, i: int, other: Body, j: int) -> Duplicate | None:
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one.lines[i:], other.lines[j:], strict=False))
     lines = tuple(line for line, _ in pairs)
     min_lines = MIN_LINES if one.is_async == other.is_async else MIN_LINES_OF_TWINS

@@ -37,7 +37,7 @@ def main() -> int:
     arguments.add_argument("--keep", action="store_true", help="leave the backends up until Ctrl-C")
     keep = arguments.parse_args().keep
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what is in its background with the first ignored
-        signal.signal(number, _interrupted)
+        signal.signal(number, _raise_interrupt)
     with TemporaryDirectory(prefix="specspan-services-") as path, model() as model_variables:
         folder = Path(path)
         try:
@@ -173,7 +173,7 @@ def say(name: str, what: str) -> None:
     print(f"{name:<13}{what}", flush=True)
 
 
-def _interrupted(_signal: int, _frame: object) -> NoReturn:
+def _raise_interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

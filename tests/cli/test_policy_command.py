@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specspan.checks.registry import kinds
-from specspan.cli.commands import policy as module
+from specspan.cli.commands import policy_group as module
 
 SPEC = """\
 ---

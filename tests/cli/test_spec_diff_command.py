@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from specspan.cli.spec_commands.diff import diff_view
+from specspan.cli.spec_commands.spec_diff import diff_view
 from specspan.spec.diff import diff
 from specspan.spec.read import load_spec
 

@@ -55,7 +55,7 @@ def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterat
     yield headline(record)
     if rows:
         yield _findings_table(rows)
-    unassessed = _unassessed(record, findings, policies)
+    unassessed = _unassessed_clauses(record, findings, policies)
     lines["unassessed"] += unassessed or []
     yield from (_outcome_line(outcome, clauses) for outcome, clauses in lines.items() if clauses)
     if unassessed is None:
@@ -109,7 +109,7 @@ def _finding_text(finding: Record) -> Text:
     return ground
 
 
-def _unassessed(record: Record, findings: Sequence[Record], policies: Sequence[Record]) -> list[str] | None:
+def _unassessed_clauses(record: Record, findings: Sequence[Record], policies: Sequence[Record]) -> list[str] | None:
     """Return the clauses in force without a finding, as no check is bound to them; None where they are not recorded."""
     policy = policy_in_force(record, policies)
     if policy is None:

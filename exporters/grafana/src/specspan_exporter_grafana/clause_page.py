@@ -50,26 +50,28 @@ def _text(policy: Policy, name: str, bound: ClausePolicy) -> Panel:
     return Panel(bound.clause.title, "", Kind.TEXT, size=(12, 4), text=f"{facts}\n\n{quoted}\n")
 
 
-def _violated(name: str) -> str:
+def _violations_of(name: str) -> str:
     return findings(Outcome.VIOLATED, clause=name)
 
 
-def _assessed(name: str) -> str:
+def _assessments_of(name: str) -> str:
     return findings(*ASSESSED, clause=name)
 
 
 def _now(name: str) -> tuple[Panel, ...]:
     return (
-        stat_panel("Violations", "Within the time range.", Prom(increase_over(_violated(name), RANGE), instant=True)),
+        stat_panel(
+            "Violations", "Within the time range.", Prom(increase_over(_violations_of(name), RANGE), instant=True)
+        ),
         stat_panel(
             "Assessed",
             "Calls on which it was found complied or violated.",
-            Prom(increase_over(_assessed(name), RANGE), instant=True),
+            Prom(increase_over(_assessments_of(name), RANGE), instant=True),
         ),
         stat_panel(
             "Violated share",
             "Of the calls it was assessed on.",
-            Prom(share(_violated(name), _assessed(name), RANGE), instant=True),
+            Prom(share(_violations_of(name), _assessments_of(name), RANGE), instant=True),
             PERCENT,
         ),
     )
@@ -77,7 +79,7 @@ def _now(name: str) -> tuple[Panel, ...]:
 
 def _violations(name: str) -> tuple[Panel, ...]:
     outcomes = increase_over(findings(clause=name), STEP, by=promql.OUTCOME)
-    shares = share(_violated(name), _assessed(name), RATE, by="job")
+    shares = share(_violations_of(name), _assessments_of(name), RATE, by="job")
     return (
         Panel(
             "Findings by outcome",
@@ -98,7 +100,7 @@ def _violations(name: str) -> tuple[Panel, ...]:
 def _budget(name: str, objective: Objective) -> tuple[Panel, ...]:
     window = Pace().duration(objective.window.total_seconds())
     allowed = f"{1 - objective.target:.10g}"
-    left = f"1 - {share(_violated(name), _assessed(name), window, by='job')} / {allowed}"
+    left = f"1 - {share(_violations_of(name), _assessments_of(name), window, by='job')} / {allowed}"
     description = f"Of {_words(objective.window)}; below 0, the objective is missed."
     over_time = (Prom(left, legend_of("job")),)
     return (
@@ -113,7 +115,7 @@ def _burn(name: str, objective: Objective, allowed: str) -> Panel:
     windows_s = sorted({each for burn in burns for each in (burn.long_s, burn.short_s)} or {HOUR_S})
     queries = tuple(
         Prom(
-            f"{share(_violated(name), _assessed(name), Pace().duration(each), by='job')} / {allowed}",
+            f"{share(_violations_of(name), _assessments_of(name), Pace().duration(each), by='job')} / {allowed}",
             f"{legend_of('job')} {window_name(each)}",
         )
         for each in windows_s

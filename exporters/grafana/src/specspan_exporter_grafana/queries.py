@@ -61,7 +61,7 @@ class TraceQL:
     def text(self) -> str:
         """Return the query in TraceQL."""
         conditions = [f'resource.service.name =~ "${SERVICE}"']
-        conditions += [f"{_attribute(name)} = {_quoted(value)}" for name, value in self.attributes]
+        conditions += [f"{_attribute(name)} = {_quote(value)}" for name, value in self.attributes]
         return f"{{ {' && '.join(conditions)} }} | select({', '.join(_attribute(name) for name in _COLUMNS)})"
 
     def build(self, ref: str) -> Builder[Dataquery]:
@@ -110,7 +110,7 @@ class LogQL:
 
     def build(self, ref: str) -> Builder[Dataquery]:
         """Return the query's builder. Loki keeps OpenTelemetry's attributes as metadata, dots as underscores."""
-        filters = "".join(f" | {name.replace('.', '_')}={_quoted(value)}" for name, value in self.attributes)
+        filters = "".join(f" | {name.replace('.', '_')}={_quote(value)}" for name, value in self.attributes)
         text = f'{{service_name=~"${SERVICE}"}}{filters}'
         query: loki.Dataquery = loki.Dataquery().ref_id(ref).datasource(self.source.reference).expr(text)
         return query
@@ -136,12 +136,12 @@ class _FixedQuery(Builder[Dataquery]):
 
 def _attribute(name: str) -> str:
     """Return an attribute of a span in TraceQL, in quotes unless the name is plain."""
-    return f"span.{name}" if re.fullmatch(r"[A-Za-z0-9_.]+", name) else f"span.{_quoted(name)}"
+    return f"span.{name}" if re.fullmatch(r"[A-Za-z0-9_.]+", name) else f"span.{_quote(name)}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
 def _logfmt(value: str) -> str:
-    return value if shlex.quote(value) == value or value.startswith("$") else _quoted(value)
+    return value if shlex.quote(value) == value or value.startswith("$") else _quote(value)

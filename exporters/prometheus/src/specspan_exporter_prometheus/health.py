@@ -20,21 +20,21 @@ _QUARTER_S = 15 * MINUTE_S
 def health_alerts(links: Links, pace: Pace) -> Iterator[Alert]:
     """Yield the alerts that are not about a single clause of the policy."""
     runbook = {"runbook_url": links.runbook(HEALTH)}
-    yield _absent(runbook, pace)
-    yield _gone(runbook, pace)
-    yield _silent(runbook, pace)
-    yield _failing(runbook, pace)
-    yield _unassessed(runbook, pace)
-    yield _refused(runbook, pace)
-    yield _dropped(runbook, pace)
-    yield _stale(runbook, pace)
+    yield _absent_alert(runbook, pace)
+    yield _gone_alert(runbook, pace)
+    yield _silent_alert(runbook, pace)
+    yield _failing_alert(runbook, pace)
+    yield _unassessed_alert(runbook, pace)
+    yield _refused_alert(runbook, pace)
+    yield _dropped_alert(runbook, pace)
+    yield _stale_alert(runbook, pace)
 
 
 def _labels(urgency: str, **more: str) -> dict[str, str]:
     return {"severity": "high" if urgency == "page" else "medium", "urgency": urgency, **more}
 
 
-def _absent(runbook: dict[str, str], pace: Pace) -> Alert:
+def _absent_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     return Alert(
         "SpecspanAbsent",
         f"absent_over_time({promql.FINDINGS}[{pace.duration(_QUARTER_S)}])",
@@ -45,7 +45,7 @@ def _absent(runbook: dict[str, str], pace: Pace) -> Alert:
     )
 
 
-def _gone(runbook: dict[str, str], pace: Pace) -> Alert:
+def _gone_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     day, quarter = pace.duration(DAY_S), pace.duration(_QUARTER_S)
     seen = f"sum by (job) (present_over_time({promql.FINDINGS}[{{}}]))"
     return Alert(
@@ -59,7 +59,7 @@ def _gone(runbook: dict[str, str], pace: Pace) -> Alert:
     )
 
 
-def _silent(runbook: dict[str, str], pace: Pace) -> Alert:
+def _silent_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     decided = promql.increase(promql.DECISIONS, HOUR_S, "job", pace)
     assessed = promql.increase(_findings(*_ASSESSED), HOUR_S, "job", pace)
     return Alert(
@@ -74,7 +74,7 @@ def _silent(runbook: dict[str, str], pace: Pace) -> Alert:
     )
 
 
-def _failing(runbook: dict[str, str], pace: Pace) -> Alert:
+def _failing_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     by = f"job, {promql.CLAUSE}"
     failed = promql.increase(_findings(Outcome.ERROR), HOUR_S, by, pace)
     tried = promql.increase(_findings(Outcome.ERROR, *_ASSESSED), HOUR_S, by, pace)
@@ -90,7 +90,7 @@ def _failing(runbook: dict[str, str], pace: Pace) -> Alert:
     )
 
 
-def _unassessed(runbook: dict[str, str], pace: Pace) -> Alert:
+def _unassessed_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     unassessed = promql.select(promql.DECISIONS, **{promql.VERDICT: str(Verdict.UNASSESSED)})
     none = promql.increase(unassessed, HOUR_S, "job", pace)
     every = promql.increase(promql.DECISIONS, HOUR_S, "job", pace)
@@ -105,7 +105,7 @@ def _unassessed(runbook: dict[str, str], pace: Pace) -> Alert:
     )
 
 
-def _refused(runbook: dict[str, str], pace: Pace) -> Alert:
+def _refused_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     by = f"job, {promql.OVERRIDE_CLAUSE}, {promql.OVERRIDE_LEVEL}"
     clause, level = (f"{{{{ $labels.{each} }}}}" for each in (promql.OVERRIDE_CLAUSE, promql.OVERRIDE_LEVEL))
     series = promql.select(promql.OVERRIDES, **{promql.OVERRIDE_RULING: "refused"})
@@ -119,7 +119,7 @@ def _refused(runbook: dict[str, str], pace: Pace) -> Alert:
     )
 
 
-def _dropped(runbook: dict[str, str], pace: Pace) -> Alert:
+def _dropped_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     by = f"job, {promql.DROPPED_WHAT}, {promql.DROPPED_REASON}"
     what, reason = (f"{{{{ $labels.{each} }}}}" for each in (promql.DROPPED_WHAT, promql.DROPPED_REASON))
     series = f'{promql.DROPPED}{{{promql.DROPPED_WHAT}=~"{_DROPPED_KINDS}"}}'
@@ -133,7 +133,7 @@ def _dropped(runbook: dict[str, str], pace: Pace) -> Alert:
     )
 
 
-def _stale(runbook: dict[str, str], pace: Pace) -> Alert:
+def _stale_alert(runbook: dict[str, str], pace: Pace) -> Alert:
     return Alert(
         "SpecspanPolicyStale",
         f"max by (job) ({promql.STALE}) > 0",

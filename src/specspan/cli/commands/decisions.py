@@ -86,17 +86,17 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     """Yield the call that a decision is about, and the texts it was made under: enough to decide the call again."""
     yield "decision", clean(record["id"])
     yield "time", format_local(record["time_unix_nano"])
-    yield "service", _joined(_mapping(record, "service"), "name", "version")
-    yield "call", _joined(_mapping(record, "call"), "provider", "operation", "model", "tool")
+    yield "service", _join_fields(_mapping(record, "service"), "name", "version")
+    yield "call", _join_fields(_mapping(record, "call"), "provider", "operation", "model", "tool")
     if _mapping(_mapping(record, "call"), "scope"):
-        yield "scope", _joined(_mapping(_mapping(record, "call"), "scope"), "trust", "digest")
+        yield "scope", _join_fields(_mapping(_mapping(record, "call"), "scope"), "trust", "digest")
     yield "trace", f"{clean(record.get('trace_id'))} span {clean(record.get('span_id'))}"
     for spec in record.get("spec") or ():
-        yield "spec", _joined(spec, "id", "version", "digest")
-    yield "policy", _joined(_mapping(record, "policy"), "digest")
+        yield "spec", _join_fields(spec, "id", "version", "digest")
+    yield "policy", _join_fields(_mapping(record, "policy"), "digest")
 
 
-def _joined(record: Record, *keys: str) -> str:
+def _join_fields(record: Record, *keys: str) -> str:
     return " ".join(clean(record[key]) for key in keys if record.get(key))
 
 

@@ -159,7 +159,7 @@ def conversation_view(number: int, result: ConversationResult, trace: Renderable
     rows.add_row("asked", clean(result.conversation.question))
     rows.add_row("heard", _answer_text(result))
     title = Rule(f"[bold]{number}  {result.conversation.title}", align="left", style="dim")
-    return Group(Text(), title, _indented(rows), _indented(trace))
+    return Group(Text(), title, _indent(rows), _indent(trace))
 
 
 def closing(decisions: Sequence[Record], db: Path) -> RenderableType:
@@ -167,7 +167,7 @@ def closing(decisions: Sequence[Record], db: Path) -> RenderableType:
     return Group(Text(), Rule(style="dim"), *_totals(decisions), Text(), *_next_steps(db))
 
 
-def _indented(part: RenderableType) -> RenderableType:
+def _indent(part: RenderableType) -> RenderableType:
     return Padding(part, (0, 0, 0, 3), expand=False)
 
 

@@ -40,7 +40,7 @@ def command(file: str, policy: Path | None, strict: bool, modules: tuple[str, ..
     findings = list(linted.findings)
     if policy is not None and linted.spec is not None:
         with import_modules(modules):
-            findings = sorted([*findings, *_unchecked(linted.spec, policy)], key=lambda lint: lint.line or 0)
+            findings = sorted([*findings, *_unchecked_clauses(linted.spec, policy)], key=lambda lint: lint.line or 0)
     if as_json:
         print_json(
             {"source": linted.source, "counts": _counts(findings), "findings": [asdict(lint) for lint in findings]}
@@ -52,7 +52,7 @@ def command(file: str, policy: Path | None, strict: bool, modules: tuple[str, ..
         raise click.exceptions.Exit(1)
 
 
-def _unchecked(spec: Spec, policy: Path) -> Iterator[LintFinding]:
+def _unchecked_clauses(spec: Spec, policy: Path) -> Iterator[LintFinding]:
     """Yield the clauses that a policy leaves unchecked, as warnings where nobody can override them."""
     loaded = load_policy(policy, spec=spec)
     for covered in measure_coverage(loaded).unassessed:

@@ -122,7 +122,7 @@ def _parts(spec_diff: SpecDiff, impact: Impact | None, colours: bool) -> Iterato
     for entry in in_document_order(spec_diff):
         yield Text()
         if isinstance(entry, ClauseChange):
-            yield from _changed(spec_diff, entry, colours)
+            yield from _changed_clause(spec_diff, entry, colours)
         else:
             yield _one_sided(spec_diff, entry, alike.get(entry.id))
     if impact is not None:
@@ -173,7 +173,7 @@ def _heading(spec: Spec, clause: Clause, edit: Edit) -> Text:
     return line
 
 
-def _changed(spec_diff: SpecDiff, change: ClauseChange, colours: bool) -> Iterator[RenderableType]:
+def _changed_clause(spec_diff: SpecDiff, change: ClauseChange, colours: bool) -> Iterator[RenderableType]:
     yield _heading(spec_diff.new, change.new, Edit.SAME)
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)

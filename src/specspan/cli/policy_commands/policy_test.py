@@ -88,7 +88,7 @@ def _comparison_table(result: Result) -> Grid:
     for header in ("", "", "expected", "got"):
         grid.add_column(header, overflow="fold", no_wrap=not header)
     for each in result.comparisons:
-        grid.add_row(_sign(each), clean(each.what), _expected(each), _got(each, result.case.conversation))
+        grid.add_row(_sign(each), clean(each.what), _expected_text(each), _decided_text(each, result.case.conversation))
     return grid
 
 
@@ -98,13 +98,13 @@ def _sign(each: Comparison) -> Text:
     return Text("  ✔", "green") if each.agrees else Text("  ✘", "bold red")
 
 
-def _expected(each: Comparison) -> Text:
+def _expected_text(each: Comparison) -> Text:
     if not each.mentioned:
         return Text("not mentioned", "dim")
     return _value(each.expected, filter(None, [each.expected_reason]))
 
 
-def _got(each: Comparison, conversation: Conversation) -> Text:
+def _decided_text(each: Comparison, conversation: Conversation) -> Text:
     """Return the decided value and, where it was not expected, the findings it rests on."""
     got = _value(each.got, each.reasons)
     if each.agrees and each.mentioned:
