@@ -21,6 +21,7 @@ def test_a_plug_in_adds_a_command_to_a_group(group: str, monkeypatch: pytest.Mon
     """Another distribution's command stands in the group it is registered for, beside our own."""
     registered = {f"specspan_{group}_commands": [("greet", greet)]}
     monkeypatch.setattr(plugins, "iter_plugins", lambda name: registered.get(name, []))
+    monkeypatch.setattr(cli, "commands", {})  # put back afterwards: plug-ins of later tests are others
     found = cli.get_command(click.Context(cli), group)
     assert isinstance(found, click.Group)
     monkeypatch.setattr(found, "commands", {})
