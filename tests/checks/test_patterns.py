@@ -85,6 +85,47 @@ def test_one_pass_finds_what_each_pattern_finds(candidates: list[str], many: lis
         assert sorted(together.hits(text)) == [i for i, source in enumerate(wanted) if re.search(source, text)]
 
 
+words = st.sampled_from(
+    (
+        *("secret", "STRASSE", "straße", "ſafe word", "KELVIN", "\u212aelvin", "İstanbul", "ısı ışık", "ΣΊΣΥΦΟΣ"),
+        *("σίσυφος", "Ǆungla", "ǆungla", "ﬀort", "ẞ and ß", "שלום עולם", "中文字词", "naïve ZZ", "Zürich", "ªºZ"),
+        *(
+            "\U00010400\U00010428x",
+            "a\ud800b",
+            "👩\u200d🔬 lab",
+            "e\u0301tude",
+            "tab\tend",
+            "nul\x00nul",
+            "078-05-1120",
+        ),
+    )
+)
+phrases = words.flatmap(
+    lambda word: st.sampled_from([word, word.upper(), word.lower(), word.title(), word.swapcase(), word.casefold()])
+)
+literal_sources = st.tuples(
+    st.sampled_from(["", "(?i)", "(?s)", "(?is)", "(?im)^", r"\b", r"(?i)\b", r"\A"]),
+    words.map(re.escape),
+    st.sampled_from([".*", r"\b.*\b", "[^,]*", r"(?:.*|\w+\s)", r"\s+\w+\b.*"]),
+    st.one_of(words.map(re.escape), st.tuples(words, words).map(lambda two: f"(?:{'|'.join(map(re.escape, two))})")),
+    st.sampled_from(["", r"\b", "$", r"\Z", "(?:,.*)?"]),
+).map("".join)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(literal_sources, min_size=2, max_size=12),
+    st.lists(
+        st.lists(phrases | st.sampled_from([",", "\n", "é", "x"]), max_size=8).map(" ".join), min_size=3, max_size=6
+    ),
+)
+def test_one_pass_finds_literals_of_every_script_around_gaps(wanted: list[str], many: list[str]) -> None:
+    """Letters with odd cases, frames and surrogates among the literals: the hits are those of `re`."""
+    together = MultiPattern(wanted)
+    for text in many:
+        assert sorted(together.hits(text)) == [i for i, source in enumerate(wanted) if re.search(source, text)]
+
+
 @settings(max_examples=150, deadline=None)
 @given(sources, texts.filter(bool))
 def test_a_whole_pattern_matches_what_fullmatch_matches(source: str, text: str) -> None:

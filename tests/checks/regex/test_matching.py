@@ -1,21 +1,28 @@
-"""The one pass over many patterns, and what it does when it would be slow or run out of memory."""
+"""Search for many patterns in one pass, also where the pass is slow or runs out of memory."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+import re2
 
 from specspan.checks.regex import matching
 from specspan.checks.regex.matching import PatternSet, Program, SetMember, has_gap, required_part
 from specspan.checks.regex.parser import parse
-from specspan.checks.regex.re2_syntax import Plain
+from specspan.checks.regex.re2_syntax import Encoding, Framed, Plain
 
 WORDS = [f"{first}{last}" for first in ("al", "be", "ca", "du") for last in ("na", "ro", "ti", "vu", "we")]
 SOURCES = [rf"\b{word}\b" for word in WORDS] + [f"{word}.*{word}" for word in WORDS]
 LONG = " ".join(random.Random(1).choices(WORDS[:15], k=20_000)).encode()
 EXPECTED = [*range(15), *range(20, 35)]
+
+
+def pattern_set(sources: Sequence[str], encoding: type[Encoding] = Plain) -> PatternSet:
+    nodes = [parse(source) for source in sources]
+    members = [SetMember(index, node, Program(node, encoding)) for index, node in enumerate(nodes)]
+    return PatternSet(members, encoding)
 
 
 def look_for(clock_ns: Callable[[], int] = lambda: 0) -> PatternSet:
@@ -76,6 +83,39 @@ def test_a_set_out_of_memory_is_not_taken_for_no_hit() -> None:
     for each in searched._passes:
         each._set = Spy(lambda _: None, [])
     assert sorted(searched.hits(LONG)) == EXPECTED
+
+
+@pytest.mark.parametrize("encoding", [Plain, Framed])
+def test_filter_holds_only_patterns_with_telling_literals(encoding: type[Encoding]) -> None:
+    """Patterns that the filter would run over every text are searched for one by one; all of them hit."""
+    sources = ["secret.*token", r"[A-Z]{2}\d\d.*\d{4}", r"\w\w\d.*[a-f]{3}x", "confidential.*secret"]
+    searched = pattern_set(sources, encoding)
+    assert [each._confirmation._filtered for each in searched._passes] == [{0, 3}]
+    text = "a confidential AB12 secret 9999 token abcx"
+    assert sorted(searched.hits(encoding.encode(text))) == [0, 1, 2, 3]
+    assert searched.hits(encoding.encode("token, secret")) == []
+
+
+def test_patterns_whose_literals_are_too_many_for_a_filter_are_searched_for_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RE2 refuses to compile a filter of more than some hundred thousand letters; the patterns still hit."""
+
+    def refuse(_: re2.Filter) -> None:
+        raise re2.error("failed to compile Filter")
+
+    monkeypatch.setattr(re2.Filter, "Compile", refuse)
+    searched = pattern_set(["secret.*token", "confidential.*secret"])
+    assert sorted(searched.hits(b"confidential secret token")) == [0, 1]
+
+
+def test_filter_whose_automaton_outgrows_its_memory_misses_nothing() -> None:
+    """The literals have more states than fit RE2's memory for a filter, and a text goes through all of them."""
+    letters = random.Random(3)
+    literals = ["".join(letters.choices("abcdef", k=1000)) for _ in range(80)]
+    searched = pattern_set([f"{literal}.*end" for literal in literals])
+    assert [len(each._confirmation._filtered) for each in searched._passes] == [80]
+    assert sorted(searched.hits(f"{' '.join(literals)} end".encode())) == list(range(80))
 
 
 @pytest.mark.parametrize(
