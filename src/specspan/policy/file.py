@@ -226,7 +226,7 @@ class CheckBuilder:
         except ValidationError as error:
             for below, message, remedy in describe_errors(error, _with_limits(kind.SCHEMA)):
                 self._add_problem((*path, *below), message, remedy)
-        except Exception as error:  # a kind from a plug-in: whatever it raises, the policy is what is refused
+        except Exception as error:  # a kind from a plug-in may raise anything: it refuses the policy
             self._add_problem(
                 path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it."
             )

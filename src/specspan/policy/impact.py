@@ -90,7 +90,7 @@ def assess_impact(policy: Policy, spec_diff: SpecDiff) -> Impact:
     broken = list(_order_attention(policy, specs))
     after = build_authority(specs, policy.order)
     attention = (*_pin_attention(policy, spec_diff), *broken, *_clause_attention(policy, spec_diff, after))
-    if not broken:  # else no override can be ruled on
+    if not broken:  # overrides cannot be ruled on without an order
         attention = (*attention, *_override_attention(policy, spec_diff, after))
     unbound = (clause for clause in spec_diff.added if clause.authority)
     return Impact(

@@ -83,11 +83,16 @@ class _Loader:
         self._problems = Problems(top, PolicyError)
         self._layers = [LayerReader(document, kinds, self._problems, top) for document in documents]
         self._top = self._layers[-1]
-        self._naming = next((layer for layer in reversed(self._layers) if layer.has_key("spec", "specs")), None)
+        self._spec_layer = next((layer for layer in reversed(self._layers) if layer.has_key("spec", "specs")), None)
         self._given = given
         self._environment = environment
 
     def load(self) -> Policy:
+        """Return the policy.
+
+        Raises:
+            PolicyError: naming every problem.
+        """
         environment = self._known_environment()
         specs = self._specs()
         authority = None if specs is None else self._authority(specs)
@@ -95,9 +100,9 @@ class _Loader:
             for layer in self._layers:
                 layer.check_against(authority)
         self._problems.raise_if_any()
-        if authority is None or self._naming is None or self._naming.file is None:
+        if authority is None or self._spec_layer is None or self._spec_layer.file is None:
             raise self._problems.error()
-        return _assemble(self._layers, self._naming.file, authority, environment)
+        return _assemble(self._layers, self._spec_layer.file, authority, environment)
 
     def _known_environment(self) -> str | None:
         """Return the environment, or None where the files tell no environments apart."""
@@ -106,40 +111,40 @@ class _Loader:
             return None
         if self._environment not in known:
             message = f"unknown environment {format_value(self._environment)}, the known ones are {quoted_list(known)}"
-            add = "Add it here, with nothing under it where nothing differs."
-            self._top.add_problem((ENVIRONMENTS,), message, did_you_mean(self._environment, known, add))
+            remedy = "Add it here, with nothing under it where nothing differs."
+            self._top.add_problem((ENVIRONMENTS,), message, did_you_mean(self._environment, known, remedy))
         return self._environment
 
     def _specs(self) -> tuple[Spec, ...] | None:
-        layer = self._naming
+        layer = self._spec_layer
         if layer is None:
             self._top.add_problem(("spec",), "'spec' is missing", "Add 'spec: …'.")
             return None if self._given is None else (self._given,)
-        document = layer.document
-        return SpecLoader(document.root, Path(document.source).parent, layer.add_problem, layer.is_valid).load(
-            self._given
-        )
+        folder = Path(layer.document.source).parent
+        loader = SpecLoader(layer.document.root, folder, layer.add_problem, layer.is_valid)
+        return loader.load(self._given)
 
     def _authority(self, specs: tuple[Spec, ...]) -> Authority | None:
         """Return the chain of command, or None. An order says nothing of specs that are named above it."""
-        naming = self._naming or self._top
-        above = self._layers[self._layers.index(naming) :]
-        order = next((layer for layer in reversed(above) if layer.has_key("order")), naming).order(specs)
+        spec_layer = self._spec_layer or self._top
+        above = self._layers[self._layers.index(spec_layer) :]
+        order = next((layer for layer in reversed(above) if layer.has_key("order")), spec_layer).order(specs)
         try:
             return None if order is None else build_authority(specs, order)
         except ValueError as error:
-            naming.add_problem(("specs",), str(error), "Then every clause has a name of its own.")
+            spec_layer.add_problem(("specs",), str(error), "Then every clause has a name of its own.")
             return None
 
 
 def _assemble(
-    readings: Sequence[LayerReader], naming: PolicyFile, authority: Authority, environment: str | None
+    readers: Sequence[LayerReader], spec_file: PolicyFile, authority: Authority, environment: str | None
 ) -> Policy:
-    general = (reading.part() for reading in readings)
-    special = (reading.part(environment) for reading in readings if environment is not None)
+    """Return the policy of files without problems; ``spec_file`` is the one that names the specs."""
+    general = (reader.part() for reader in readers)
+    special = (reader.part(environment) for reader in readers if environment is not None)
     parts = (part for part in (*general, *special) if part is not None)
     whole = merge_parts(parts, lambda written: authority.find_clauses(written)[0])
-    layers = tuple(Layer(reading.document.source, reading.document.digest) for reading in readings)
+    layers = tuple(Layer(reader.document.source, reader.document.digest) for reader in readers)
     return Policy(
         specs=authority.specs,
         mode=whole.mode,
@@ -150,7 +155,7 @@ def _assemble(
         },
         overrides=tuple(rule_override(authority, entry.override, date.min).override for entry in whole.overrides),
         source=layers[-1].source,
-        pins=_pins(naming, authority.specs),
+        pins=_pins(spec_file, authority.specs),
         layers=layers,
         environment=environment,
         order=authority.order,
@@ -158,8 +163,8 @@ def _assemble(
     )
 
 
-def _pins(naming: PolicyFile, specs: Sequence[Spec]) -> dict[str, str]:
-    entries = naming.specs or [entry for entry in (naming.spec,) if entry is not None]
+def _pins(spec_file: PolicyFile, specs: Sequence[Spec]) -> dict[str, str]:
+    entries = spec_file.specs or [entry for entry in (spec_file.spec,) if entry is not None]
     pins = {spec.id: entry.digest or _edition_digest(entry.path) for spec, entry in zip(specs, entries, strict=True)}
     return {id_: pin for id_, pin in pins.items() if pin is not None}
 

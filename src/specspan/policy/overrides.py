@@ -105,7 +105,7 @@ def _refusal(
 
 def _level_refusal(authority: Authority, override: Override, level: str, source: OverrideSource | None) -> str | None:
     if override.kind is OverrideKind.REVOKE:
-        return None  # it takes nothing from the clause; whether it ends an override is for `_settle`
+        return None  # it takes nothing from the clause; whether it ends an override is for `_refuse_contradicted`
     if _effective_rank(authority, override, source) > authority.ranks[level]:
         return INSUFFICIENT_AUTHORITY
     implied = override.kind is OverrideKind.IMPLICIT
@@ -121,7 +121,7 @@ def _source_refusal(authority: Authority, source: OverrideSource | None) -> str 
 
 
 def _effective_rank(authority: Authority, override: Override, source: OverrideSource | None) -> int:
-    """Return the rank of an override: that of its level, and no stronger than the message that source for it."""
+    """Return the rank of an override: that of its level, and no stronger than the message that asked for it."""
     source_level = authority.level_of_role(source.role) if source is not None else None
     return max(authority.ranks[level] for level in (override.by, source_level) if level is not None)
 

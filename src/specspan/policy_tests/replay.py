@@ -136,7 +136,7 @@ def _model(conversation: Conversation) -> Callable[[Request], Response | Iterato
 class _Accumulator:
     """Accumulator that builds a response from its chunks."""
 
-    finished = False  # that it is over, it says by ending
+    finished = False  # the stream simply ends
 
     def __init__(self) -> None:
         self._chunks: list[_Chunk] = []

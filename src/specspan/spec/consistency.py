@@ -93,7 +93,7 @@ def _parent_circles(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
             circle = [*chain][[*chain].index(at.id) :]
             shown = " in ".join(map(repr, [*circle[:5], *(["…"] if len(circle) > 5 else []), at.id]))
             yield Problem(f"sections stand in one another: {shown}", "Let one of them have no parent.", at.line)
-        sound.update(chain)  # '|=' with keys would copy all of it, for every clause
+        sound.update(chain)  # '|=' with the keys would copy the set once a clause
 
 
 def _fill_levels(clause: Clause, clauses: Mapping[str, Clause], levels: dict[str, int]) -> None:

@@ -23,7 +23,7 @@ from typing import TypeAlias
 from specspan.errors import Problem
 from specspan.spec.spec import Answer, Comparison, Example, Turn, Verdict
 
-# At most 32 attributes: what matches a group over and over is remembered for each round of it.
+# At most 32 attributes: the regular expression engine keeps every repetition of a group in memory.
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z_][\w.-]*)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\"){0,32})\s*>")
 _ATTRIBUTE = re.compile(r"([\w.-]+)=\"([^\"]*)\"")
 _COMMENT = re.compile(r"[ \t]*<!--")
@@ -31,7 +31,7 @@ _VERDICT = re.compile(
     r"(?P<label>GOOD|BAD|OK)(?:\[#(?P<charged>[\w.:-]+)\])?(?:,(?P<condition>[^:]*))?(?::(?P<reason>.*))?", re.DOTALL
 )
 _INNER = re.compile(r"<(?P<name>untrusted|settings)(?P<attributes>(?:\s+[\w.-]+=\"[^\"]*\"){0,32})\s*>")
-# A message's own text has '&lt;' for '<': where one of these stands alone on a line, the message was not closed.
+# A message's own text has '&lt;' for '<': where one of these begins a line, the message was not closed.
 _UNCLOSED = re.compile(r"^[ \t*]*</?(?:system|developer|user|assistant|tool|comparison)\b[^>\n]*>", re.MULTILINE)
 _EDGES = " \t\n*"
 """Characters that are no part of text between messages."""

@@ -17,9 +17,12 @@ from specspan.spec.spec import Clause, Example, Spec
 
 LEAST_SIMILARITY = 0.75
 """Similarity from which two clauses are suggested as one."""
-_RUN_WORDS = 3  # words that must stand together in both for two clauses to be compared at all
-_SKETCH_RUNS = 48  # of how many such runs, the ones with the smallest hashes
-_MAX_SHARED_PAIRS = 64  # pairs that share one run: beyond, it is a phrase of the house and tells nothing
+_RUN_WORDS = 3
+"""Number of adjacent words that two clauses must share to be compared at all."""
+_SKETCH_RUNS = 48
+"""Number of runs that stand for a clause, those with the smallest hashes."""
+_MAX_SHARED_PAIRS = 64
+"""Number of pairs beyond which a shared run is a common phrase and does not make candidates."""
 _WORD = re.compile(r"\w+")
 Value = TypeVar("Value")
 

@@ -71,7 +71,7 @@ def lint_file(path: str | os.PathLike[str]) -> LintResult:
         spec = load_spec(path)
     except SpecError as error:
         if all(problem.line is None for problem in error.problems):
-            raise  # not this or that line: it is no spec
+            raise  # the whole file is refused, not some lines of it
         return LintResult(error.source, _sorted_by_line(_refusal(problem) for problem in error.problems), None)
     return LintResult(spec.source, lint_spec(spec, text), spec)
 
@@ -119,7 +119,7 @@ def _label_findings(spec: Spec, clause: Clause, *, opens_chapter: bool) -> Itera
     """Yield a label that is missing, or one that is stronger than that of the section around it."""
     if clause.authority is None:
         if _INSTRUCTS.search(clause.text):
-            # What opens a chapter speaks of the sections in it, which have levels of their own: often meant so.
+            # The opening of a chapter is often about its sections, which have levels of their own.
             grade = LintGrade.NOTE if opens_chapter else LintGrade.WARNING
             message = f"{clause.id!r} gives instructions but has no authority, so it binds nobody"
             yield LintFinding(grade, "unlabelled", message, "Give it one if it is to bind.", clause.line, clause.id)

@@ -184,7 +184,7 @@ def _candidate_files(folders: list[Path], edition: Edition) -> Iterator[Path]:
             try:
                 yield from sorted(islice(inner.glob("*.md"), _MAX_FILES))
             except OSError:
-                continue  # a folder that cannot be read holds nothing for us
+                continue  # a folder that cannot be read has no candidates
 
 
 def _holds_edition(edition: Edition, file: Path) -> bool:

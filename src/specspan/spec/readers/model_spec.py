@@ -29,7 +29,7 @@ from specspan.spec.read import Origin, TextKind, classify_text, has_heading_ids
 from specspan.spec.sections import build_clauses, build_sections, read_heading
 from specspan.spec.spec import Clause, Spec, default_id, default_version, derive_ladder
 
-# The published text says of itself, in its first paragraph, what it is. Which edition, only the digest tells.
+# The first paragraph of the published text. It does not tell the edition; the digest does.
 _PUBLISHED = "The Model Spec outlines the intended behavior for the models that power OpenAI's products"
 _PUBLISHED_ID = "openai-model-spec"
 

@@ -14,7 +14,7 @@ from specspan.spec.spec_json import spec_to_mapping
 FORMAT = "yaml"
 
 _WIDTH = 120
-# A block keeps its text as it is; space at the edges and control characters are safer between quotes.
+# A block keeps its text unchanged; space at the edges and control characters are safer between quotes.
 _BLOCK = re.compile(
     r"(?:[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*)(?:\n+[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+)+"
 )
