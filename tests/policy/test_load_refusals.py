@@ -48,7 +48,10 @@ REFUSALS = {
     ),
     "unknown key, none near": (
         "spec: house.md\ndefaults: {x: 1}\n",
-        "policy.yaml:2: defaults.x: unknown key 'x'. Known here: 'action', 'mode', 'on_error' and 'severity'.",
+        (
+            "policy.yaml:2: defaults.x: unknown key 'x'. "
+            "Known here: 'action', 'mode', 'on_error', 'on_unread' and 'severity'."
+        ),
     ),
     "unknown word": (
         CLAUSE + "severity: hihg\n",
