@@ -88,7 +88,7 @@ class _Loader:
         self._environment = environment
 
     def load(self) -> Policy:
-        """Return the policy.
+        """Return the policy of the files, once nothing is wrong with them.
 
         Raises:
             PolicyError: naming every problem.
