@@ -282,3 +282,5 @@ class Decision:
     """JSON pointers of the parts that were redacted or replaced."""
     released_chars: int | None = None
     """Characters the consumer had already seen when a stream was cut; None when none was."""
+    reads_reasoning: bool = False
+    """True if a check of a stage that the call reached reads a model's reasoning."""

@@ -77,7 +77,7 @@ def test_what_is_remembered_of_calls_is_bounded() -> None:
         run_sync(evaluation.input(ModelCall(Request("test", input=(message,)))))
         evaluation.decide()
     stage = engine._plan.stages[Stage.INPUT]
-    assert max(len(engine._plans), len(stage._by_roles), len(engine._plan._baselines)) <= 64
+    assert max(len(engine._plans), len(stage._by_sources), len(engine._plan._baselines)) <= 64
 
 
 def test_a_policy_without_conditions_asks_nothing_of_the_context() -> None:

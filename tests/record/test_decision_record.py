@@ -12,7 +12,7 @@ from typing import Any
 
 from recording import CALL, CONTEXT, KIND, REQUEST, RESPONSE, SSN, Recording, decision
 
-from specspan.call import Message, ModelCall, Request, Text, ToolCall
+from specspan.call import Message, ModelCall, Reasoning, Request, Response, Text, ToolCall, Unknown
 from specspan.decision import Action, Mode, Override, OverrideRuling, Severity
 from specspan.policy.policy import CheckBinding, ClausePolicy, Layer, OnError, Policy
 from specspan.record.settings import Settings
@@ -234,3 +234,18 @@ def test_a_record_is_json(record: Record) -> None:
     assert json.loads(json.dumps(found)) == found
     assert type(found["verdict"]) is str
     assert CALL.output_text not in json.dumps(found)
+
+
+def test_parts_that_no_check_read_are_counted(record: Record) -> None:
+    """Reasoning counts unless a check asked for it; a call that was read whole says nothing."""
+    answer = Message("assistant", (Reasoning("hm"), Text("Yes."), Unknown("hologram")))
+    call = replace(CALL, response=Response(output=(answer, Message("assistant", (Reasoning("hm"),)))))
+
+    def unread(call: ModelCall, *, reads_reasoning: bool = False) -> Any:
+        recording = record()
+        recording.call(replace(decision(KIND), reads_reasoning=reads_reasoning), call=call)
+        return recording.records[0]["call"].get("unread")
+
+    assert unread(call) == {"reasoning": 2, "not_understood": 1}
+    assert unread(call, reads_reasoning=True) == {"not_understood": 1}
+    assert unread(CALL) is None

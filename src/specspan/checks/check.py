@@ -31,6 +31,8 @@ class TextAt:
     role: str
     """Role of its message."""
     text: str
+    is_reasoning: bool = False
+    """True for a model's reasoning, which only a check that asks for it reads."""
     framed: bytes | None = field(default=None, init=False, repr=False, compare=False)
     """The text as `specspan.checks.patterns` last wrote it for RE2, kept so that it is written once."""
 
@@ -78,6 +80,8 @@ class CheckTraits:
     reads_roles: frozenset[str] | None = None
     """Roles of the messages whose texts are read; None reads every role. With nothing to read, the clause is not
     applicable."""
+    reads_reasoning: bool = False
+    """True where a model's reasoning is read as well. Nothing of it is rewritten: an action that would is to block."""
     needs: frozenset[Side] | None = None
     """Sides of a call without which the check cannot say that the clause complied; None means all that is there at
     its stage."""
@@ -95,8 +99,10 @@ class CheckTraits:
         if self.finds_in_part is PartialFindings.MATCHES and not self.prefilter:
             raise ValueError("a check that finds matches in a part needs the patterns that match, as its prefilter")
 
-    def reads(self, role: str) -> bool:
-        """Return whether the check reads the texts of messages with ``role``."""
+    def reads(self, role: str, *, is_reasoning: bool = False) -> bool:
+        """Return whether the check reads the texts, or the reasoning, of messages with ``role``."""
+        if is_reasoning and not self.reads_reasoning:
+            return False
         return self.reads_roles is None or role in self.reads_roles
 
     @property

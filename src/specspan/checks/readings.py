@@ -68,7 +68,7 @@ class JoinedText(TextAt):
     _texts: Sequence[TextAt]
 
     def __init__(self, texts: Sequence[TextAt]) -> None:
-        super().__init__(texts[0].pointer, texts[0].role, "".join([text.text for text in texts]))
+        super().__init__(texts[0].pointer, texts[0].role, "".join([text.text for text in texts]), texts[0].is_reasoning)
         starts, length = list[int](), 0
         for text in texts:
             starts.append(length)
@@ -104,7 +104,7 @@ class RewrittenText(TextAt):
 
         ``stretches``: start and end in ``origin``, then start and end in ``text``, in order.
         """
-        super().__init__(origin.pointer, origin.role, text)
+        super().__init__(origin.pointer, origin.role, text, origin.is_reasoning)
         object.__setattr__(self, "_origin", origin)
         names = ("_origin_starts", "_origin_ends", "_starts", "_ends")
         for name, values in zip(names, zip(*stretches, strict=True), strict=True):
@@ -187,10 +187,11 @@ class GrowingReading:
 
 
 def _join_messages(texts: Sequence[TextAt]) -> Iterator[TextAt]:
-    for _, of_message in groupby(texts, _message_pointer):
-        parts = tuple(of_message)
-        if len(parts) > 1:
-            yield JoinedText(parts)
+    for is_reasoning in (False, True):
+        for _, of_message in groupby([text for text in texts if text.is_reasoning is is_reasoning], _message_pointer):
+            parts = tuple(of_message)
+            if len(parts) > 1:
+                yield JoinedText(parts)
 
 
 def _message_pointer(text: TextAt) -> str:

@@ -1,6 +1,6 @@
 """Texts of a call that checks of one stage read, and where each stands.
 
-A model's reasoning is not read, because it is not handed to the user. Media have no text.
+A model's reasoning is read only by checks that ask for it, because it is not handed to the user. Media have no text.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from specspan.call import (
     Message,
     ModelCall,
     Part,
+    Reasoning,
     Refusal,
     Request,
     Side,
@@ -41,7 +42,7 @@ _SOURCES: Mapping[Stage, tuple[str, TextFields]] = {
 }
 
 
-def texts(call: ModelCall, stage: Stage) -> tuple[TextAt, ...]:
+def texts(call: ModelCall, stage: Stage, *, with_reasoning: bool = False) -> tuple[TextAt, ...]:
     """Return the texts of ``stage``, in the order of the call. Never raises, whatever a tool answered.
 
     - ``input``: system instructions (``/system_instructions/<j>``, role ``system``), then the words of the messages
@@ -49,9 +50,13 @@ def texts(call: ModelCall, stage: Stage) -> tuple[TextAt, ...]:
     - ``output`` and ``stream``: the model's words, refusals included, and the results of tools that the service ran;
     - ``tool_call``: the arguments of each tool call, as JSON text.
 
+    ``with_reasoning``: whether a model's reasoning is among the texts of the messages.
+
     Offsets of evidence count in these texts: a tool's answer that is not a string is its JSON text.
     """
     side, fields = _SOURCES[stage]
+    if with_reasoning:
+        fields = {**fields, Reasoning: "content"}
     if side == "input":
         of_messages = _message_texts(side, call.request.input, fields)
         instructions = call.request.system_instructions
@@ -112,7 +117,7 @@ def _message_texts(side: str, messages: Sequence[Message], fields: TextFields) -
             if field is not None:
                 value = getattr(part, field)
                 text = value if value.__class__ is str else as_text(value)
-                found.append(TextAt(_pointer(side, i, j), message.role, text))
+                found.append(TextAt(_pointer(side, i, j), message.role, text, part.__class__ is Reasoning))
     return found
 
 

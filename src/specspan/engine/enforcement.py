@@ -90,7 +90,9 @@ def with_all_evidence(check: BoundCheck, finding: Finding, call: ModelCall, text
 
 def _action_over(finding: Finding, run: StageRun, action_of: ActionRule, reversibility: Reversibility) -> Action:
     action = _possible_action(action_of(finding), finding.stage, reversibility)
-    return Action.BLOCK if action in REWRITES and _points_elsewhere(finding, run) else action
+    if action not in REWRITES:
+        return action
+    return Action.BLOCK if _points_elsewhere(finding, run) or _is_about_reasoning(finding, run) else action
 
 
 def _possible_action(action: Action, stage: Stage, reversibility: Reversibility) -> Action:
@@ -109,6 +111,14 @@ def _points_elsewhere(finding: Finding, run: StageRun) -> bool:
     return any(
         evidence.pointer.startswith("/output/") and evidence.pointer not in pointers for evidence in finding.evidence
     )
+
+
+def _is_about_reasoning(finding: Finding, run: StageRun) -> bool:
+    """Return whether a finding is about a model's reasoning, of which nothing is rewritten: providers sign it."""
+    reasoning = {text.pointer for text in run.texts if text.is_reasoning}
+    if not reasoning or finding.evidence:
+        return any(evidence.pointer in reasoning for evidence in finding.evidence)
+    return any(check.ref == finding.check and check.traits.reads_reasoning for check in run.checks.applicable.values())
 
 
 def _rewrite(position: int, finding: Finding, run: StageRun) -> Rewrite:
@@ -132,7 +142,7 @@ def _without_spans(text: TextAt, spans: Iterable[tuple[int, int]]) -> TextAt:
     """Return a text with ``spans`` blanked; everything else stands where it stood."""
     inside = ((start, min(end, len(text.text)), "") for start, end in spans)
     blanked = replace_spans(text.text, inside, lambda start, end, _: _BLANK * (end - start))
-    return TextAt(text.pointer, text.role, blanked)
+    return TextAt(text.pointer, text.role, blanked, text.is_reasoning)
 
 
 def _as_evidence(spans: _SpansByPointer) -> tuple[Evidence, ...]:

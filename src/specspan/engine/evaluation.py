@@ -296,6 +296,7 @@ class Evaluation:
             findings=outcomes.findings,
             summary=outcomes.summary,
             overrides=plan.rulings,
+            reads_reasoning=any(plan.stages[stage].reads_reasoning for stage in runs if stage in plan.stages),
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
@@ -356,7 +357,7 @@ class Evaluation:
         cut, choice = self._stream.cut, f"/output/{self._stream.choice}/"
         if cut.action in REWRITES:
             texts = self._runs[Stage.OUTPUT].texts if Stage.OUTPUT in self._runs else ()
-            parts = (text.pointer for text in texts if text.pointer.startswith(choice))
+            parts = (each.pointer for each in texts if each.pointer.startswith(choice) and not each.is_reasoning)
             self._redacted |= {next(parts, f"{choice}parts/0")}
         if self._released_chars is None:
             self._released_chars = self._stream.released_chars

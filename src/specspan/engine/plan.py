@@ -52,14 +52,23 @@ class Matcher:
         return {self.owners[index] for index in hits} if hits else set()
 
 
+Source: TypeAlias = "str | tuple[str, bool]"
+"""Role of the message of a text; of a text that is reasoning, the role and True."""
+
+
+def source_of(text: TextAt) -> Source:
+    """Return the source of a text, by which checks read it or not."""
+    return (text.role, True) if text.is_reasoning else text.role
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StageChecks:
     """Checks of one stage, sorted by how they run on calls whose texts have certain roles."""
 
     applicable: Mapping[int, BoundCheck]
     """By position, the checks that read something."""
-    roles: Mapping[int, frozenset[str] | None]
-    """By position of an applicable check, the roles it reads of those that occur; None means all of them."""
+    sources: Mapping[int, frozenset[Source] | None]
+    """By position of an applicable check, the sources it reads of those that occur; None means all of them."""
     inline: InlineChecks
     """Checks that always run, on the caller's thread, and read all texts."""
     role_filtered: tuple[BoundCheck, ...]
@@ -69,15 +78,15 @@ class StageChecks:
     default_findings: Mapping[int, Finding]
     """By position, the shared finding that each check of the stage has unless it finds something else."""
 
-    def is_read(self, position: int, role: str) -> bool:
-        """Return whether the applicable check at ``position`` reads texts of ``role``, which is one that occurs."""
-        roles = self.roles[position]
-        return roles is None or role in roles
+    def is_read(self, position: int, text: TextAt) -> bool:
+        """Return whether the applicable check at ``position`` reads ``text``, whose source is one that occurs."""
+        sources = self.sources[position]
+        return sources is None or source_of(text) in sources
 
     def texts_read_by(self, check: BoundCheck, texts: Sequence[TextAt]) -> Sequence[TextAt]:
         """Return those of ``texts`` that an applicable check reads."""
-        roles = self.roles[check.position]
-        return texts if roles is None else tuple(text for text in texts if text.role in roles)
+        sources = self.sources[check.position]
+        return texts if sources is None else tuple(text for text in texts if source_of(text) in sources)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +96,12 @@ class StagePlan:
     checks: tuple[BoundCheck, ...]
     """All checks but those of clauses that are set aside."""
     matcher: Matcher | None
-    _by_roles: BoundedCache[frozenset[str], StageChecks] = field(init=False, default_factory=_plan_cache)
+    reads_reasoning: bool = field(init=False)
+    """True if a check reads a model's reasoning."""
+    _by_sources: BoundedCache[frozenset[Source], StageChecks] = field(init=False, default_factory=_plan_cache)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads_reasoning", any(check.traits.reads_reasoning for check in self.checks))
 
     def without(self, clauses: Container[str]) -> StagePlan:
         """Return the plan without the checks of some clauses."""
@@ -117,11 +131,15 @@ class StagePlan:
 
     def checks_for(self, texts: Sequence[TextAt]) -> StageChecks:
         """Return the checks of the stage, sorted by how they run on ``texts``."""
-        roles = frozenset([text.role for text in texts])
-        stage_checks = self._by_roles.get(roles)
+        sources: frozenset[Source] = (
+            frozenset([source_of(text) for text in texts])
+            if self.reads_reasoning
+            else frozenset([text.role for text in texts])
+        )
+        stage_checks = self._by_sources.get(sources)
         if stage_checks is None:
-            stage_checks = _stage_checks(self.checks, roles)
-            self._by_roles[roles] = stage_checks
+            stage_checks = _stage_checks(self.checks, sources)
+            self._by_sources[sources] = stage_checks
         return stage_checks
 
 
@@ -326,15 +344,15 @@ def _matcher(checks: Sequence[BoundCheck]) -> Matcher | None:
     return Matcher(MultiPattern([pattern for pattern, _ in owned]), tuple(position for _, position in owned))
 
 
-def _stage_checks(checks: Sequence[BoundCheck], roles: frozenset[str]) -> StageChecks:
-    read = {check.position: frozenset(filter(check.traits.reads, roles)) for check in checks}
+def _stage_checks(checks: Sequence[BoundCheck], sources: frozenset[Source]) -> StageChecks:
+    read = {check.position: frozenset(source for source in sources if _reads(check, source)) for check in checks}
     applicable = [check for check in checks if read[check.position]]
-    filtered = {check for check in applicable if len(read[check.position]) < len(roles)}
+    filtered = {check for check in applicable if len(read[check.position]) < len(sources)}
     always_run = [check for check in applicable if not check.traits.prefilter]
     inline = [check for check in always_run if check.timeout_s is None]
     return StageChecks(
         applicable={check.position: check for check in applicable},
-        roles={check.position: read[check.position] if check in filtered else None for check in applicable},
+        sources={check.position: read[check.position] if check in filtered else None for check in applicable},
         inline=InlineChecks([check for check in inline if check not in filtered]),
         role_filtered=tuple(check for check in inline if check in filtered),
         timed=tuple(check for check in always_run if check.timeout_s is not None),
@@ -342,8 +360,14 @@ def _stage_checks(checks: Sequence[BoundCheck], roles: frozenset[str]) -> StageC
     )
 
 
-def _default_finding(check: BoundCheck, roles: Collection[str]) -> Finding:
-    if not roles:
+def _reads(check: BoundCheck, source: Source) -> bool:
+    if isinstance(source, tuple):
+        return check.traits.reads(source[0], is_reasoning=source[1])
+    return check.traits.reads(source)
+
+
+def _default_finding(check: BoundCheck, sources: Collection[Source]) -> Finding:
+    if not sources:
         return check.gap or replace(check.not_applicable, reason=NOTHING_TO_READ)
     is_waited_for = check.timeout_s is not None and not check.traits.prefilter
     return check.unassessed if is_waited_for else check.complied

@@ -82,7 +82,7 @@ def run_timed_checks(run: StageRun, workers: Workers) -> Steps[None]:
 
 
 def _run_inline_checks(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:
-    stage_texts = texts(call, stage)
+    stage_texts = texts(call, stage, with_reasoning=plan.reads_reasoning)
     checks = plan.checks_for(stage_texts)
     run = StageRun(call, checks, stage_texts)
     if not checks.applicable:
@@ -109,7 +109,7 @@ def _checks_with_match(plan: StagePlan, run: StageRun, stage: Stage) -> list[Bou
     further = readings(run.texts, is_joined=are_joined(stage))
     for text in (*run.texts, *further) if further else run.texts:
         for position in _matching_positions(plan.matcher, text):
-            if position in applicable and run.checks.is_read(position, text.role):
+            if position in applicable and run.checks.is_read(position, text):
                 positions.add(position)
     return [applicable[position] for position in sorted(positions)] if positions else []
 

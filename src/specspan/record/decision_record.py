@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from specspan._support.caches import IdentityCache
-from specspan.call import CallContext, Message, ModelCall, Response, Side, Usage
+from specspan.call import CallContext, Message, ModelCall, Reasoning, Response, Side, Unknown, Usage
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.policy import Policy
 from specspan.record import content
@@ -82,7 +82,8 @@ class RecordBuilder:
             "spec": [_spec(spec) for spec in decision.specs],
             "policy": {"digest": decision.policy_digest},
             "call": self._call(call_record.call)
-            | ({} if call_record.dialect is None else {"dialect": call_record.dialect}),
+            | ({} if call_record.dialect is None else {"dialect": call_record.dialect})
+            | _unread(call_record.call, decision),
             **_ruling(decision),
             "findings": self._findings(decision.findings),
             "counts": {
@@ -198,6 +199,17 @@ def _scope(context: CallContext) -> Record | None:
         return None
     values = scope_attributes(context)
     return {"digest": values.get(names.SCOPE_DIGEST), "trust": values.get(names.SCOPE_TRUST)}
+
+
+def _unread(call: ModelCall, decision: Decision) -> Record:
+    """Return the number of parts that no check could read, or asked for; nothing where there are none."""
+    classes = [part.__class__ for message in (*call.input, *call.output) for part in message.parts]
+    counts = {
+        "reasoning": 0 if decision.reads_reasoning else classes.count(Reasoning),
+        "not_understood": classes.count(Unknown),
+    }
+    counts = {kind: count for kind, count in counts.items() if count}
+    return {"unread": counts} if counts else {}
 
 
 def _usage(response: Response | None) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,6 +44,8 @@ class PatternConfig(BaseModel):
     ignore_case: bool = False
     roles: list[str] | None = Field(default=None, min_length=1)
     """Roles of the messages to read; by default ``user`` and ``tool`` on input, every role elsewhere."""
+    parts: list[Literal["text", "reasoning"]] = Field(default=["text"], min_length=1)
+    """Parts of the messages to read: text, which is always read, and a model's reasoning."""
     name: str | None = None
     version: str = "1"
 
@@ -127,6 +129,10 @@ def _refuse_contradictions(config: PatternConfig) -> None:
             "a pattern check needs either `any` or `require`",
             "name the patterns under one of the two; write two checks for both",
         )
+    if config.stage is Stage.TOOL_CALL and "reasoning" in config.parts:
+        raise CheckConfigError(
+            "the stage `tool_call` has no reasoning", "use the stage `output`, or leave `parts` out", "parts"
+        )
     if config.require and config.stage is Stage.STREAM:
         raise CheckConfigError(
             "`require` at the stage `stream` is violated as long as the text has not come",
@@ -140,6 +146,7 @@ def _traits(config: PatternConfig, forbidden: tuple[str, ...] = ()) -> CheckTrai
         config.stage,
         prefilter=forbidden,
         reads_roles=_roles(config),
+        reads_reasoning="reasoning" in config.parts,
         needs=_NEEDED_SIDES[config.stage],
         finds_in_part=PartialFindings.MATCHES if forbidden else PartialFindings.NONE,
         accepts_timeout=False,
