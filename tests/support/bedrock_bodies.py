@@ -35,6 +35,45 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any], Facts]] = {
         {"completion": "So.", "stop_reason": "stop_sequence", "stop": "\n\nHuman:"},
         known("text_completion", texts=("So.",)),
     ),
+    "anthropic before messages, with a type": (
+        {"prompt": "\n\nHuman: hi\n\nAssistant:", "max_tokens_to_sample": 9},
+        {"type": "completion", "completion": "So.", "stop_reason": "stop_sequence", "stop": "\n\nHuman:"},
+        known("text_completion", texts=("So.",)),
+    ),
+    "jurassic": (
+        {"prompt": "hi", "maxTokens": 9},
+        {
+            "id": 1234,
+            "prompt": {"text": "hi", "tokens": []},
+            "completions": [
+                {
+                    "data": {"text": "So.", "tokens": []},
+                    "finishReason": {"reason": "endoftext"},
+                }
+            ],
+        },
+        known("text_completion", response_id="1234", texts=("So.",)),
+    ),
+    "jamba": (
+        {"messages": HI, "max_tokens": 9},
+        {
+            "id": "chat-1",
+            "model": "jamba-1.5",
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "So."}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10},
+        },
+        known(response_id="chat-1", response_model="jamba-1.5", texts=("So.",)),
+    ),
+    "counts written as floats": (
+        {"prompt": "hi"},
+        {"generation": "So.", "prompt_token_count": 30.0, "generation_token_count": 70.0, "stop_reason": "stop"},
+        known("text_completion", texts=("So.",), usage=Usage(30, 70)),
+    ),
+    "one count of two": (
+        {"prompt": "hi"},
+        {"generation": "So.", "prompt_token_count": 30, "generation_token_count": None, "stop_reason": "stop"},
+        known("text_completion", texts=("So.",), usage=Usage(30, 7)),
+    ),
     "nova": (
         NOVA_ASKED,
         {

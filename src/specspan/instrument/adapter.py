@@ -18,6 +18,11 @@ Edits = Mapping[str, str]
 """New text by JSON pointer of the part it stands in, such as ``/output/0/parts/0``."""
 
 
+BESIDE = -1
+"""Number under which `Streaming.deltas` yields text that stands beside that of choice 0, such as sources and results of
+tools. For choice ``n`` it is ``~n``."""
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -66,8 +71,7 @@ class Streaming:
     accumulator: Callable[[Request], Accumulator]
     """Returns a new accumulator; `Adapter.response` reads its result."""
     deltas: Callable[[Any], Iterable[tuple[int, str]]]
-    """Returns the text in a chunk, by choice; by ``~choice``, text that stands beside that of a choice, such as sources
-    and results of tools."""
+    """Returns the text in a chunk, by choice; see `BESIDE` for text that stands beside that of a choice."""
     cut: Callable[[Any, int, str], Any]
     """Returns a last chunk like the given one, with another text for one choice."""
     find_stream: Callable[[Any], Any | None]

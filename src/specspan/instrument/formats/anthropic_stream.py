@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Request
+from specspan.instrument.adapter import BESIDE
 from specspan.instrument.formats.anthropic_messages import texts_beside
 from specspan.instrument.formats.fields import (
     Fields,
@@ -125,7 +126,7 @@ class MessageAccumulator:
         if text is not None:
             block.pieces[field].append(text)
         elif value:
-            self._unknown_kinds[field] = None
+            self._unknown_kinds[f"unread_{field}"] = None
 
 
 def _untyped_field(piece: Fields) -> str | None:
@@ -156,10 +157,6 @@ class _StreamedBlock:
         if self.citations:
             block["citations"] = [*as_list(block.get("citations")), *self.citations]
         return block
-
-
-BESIDE = -1
-"""Number under which `deltas` yields texts that stand beside those of the answer: sources and results of tools."""
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:

@@ -44,6 +44,11 @@ def replace_block_at(*path: str | int) -> ReplaceText:
     return lambda body, text: _copy_with_value(path, body, {"text": text})
 
 
+def replace_value(body: Any, path: JsonPath, value: Any) -> Any:
+    """Return a copy of ``body`` with another value at the end of ``path``."""
+    return _copy_with_value(path, body, value)
+
+
 def _copy_with_value(path: JsonPath, body: Any, value: Any) -> Any:
     """Return a copy of ``body`` with ``value`` at the end of ``path``."""
     key, rest = path[0], path[1:]

@@ -7,12 +7,12 @@ counted (``content``, ``not_understood``).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from specspan._support import drop_counts
-from specspan.call import Part, Text, Unknown
+from specspan.call import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse, Unknown
 
 Fields: TypeAlias = Mapping[str, Any]
 ReplaceText: TypeAlias = Callable[[Any, str], Any]
@@ -72,7 +72,15 @@ def as_list(value: Any) -> Iterable[Any]:
 def unknown_part(kind: object) -> Unknown:
     """Return the part that stands for an unknown kind of content, and count it."""
     count_not_understood()
-    return Unknown(str(kind))
+    return _as_unknown(kind)
+
+
+_PART_TYPES = frozenset(each.type for each in (Text, Reasoning, Refusal, ToolCall, ToolCallResponse, Media))
+
+
+def _as_unknown(kind: object) -> Unknown:
+    name = str(kind)
+    return Unknown(f"unread_{name}" if name in _PART_TYPES else name)
 
 
 def count_not_understood() -> None:
@@ -109,12 +117,26 @@ def read_text(value: Any, depth: int = 0) -> str | None:
     """
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, (bytes, bool, int, float)) or depth > _MAX_TEXT_DEPTH:
+    if isinstance(value, (bytes, bool)) or depth > _MAX_TEXT_DEPTH:
         return None
+    if isinstance(value, (int, float)):
+        return str(value)
     if isinstance(value, (list, tuple)):
         texts = [text for each in value if (text := read_text(each, depth + 1)) is not None]
         return "".join(texts) if texts else None
     return read_text(as_mapping(value).get("text"), depth + 1)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text in dicts, lists and a client's objects, at any depth."""
+    if isinstance(value, str):
+        if value:
+            yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from texts_in(each)
+    elif isinstance(value, Mapping) or hasattr(value, "model_fields_set"):
+        yield from texts_in(list(as_mapping(value).values()))
 
 
 def read_name(value: Any) -> str:
@@ -130,7 +152,7 @@ def text_part(value: Any, kind: str, make: Callable[[str], Part] = Text) -> Part
     if text is not None and value.__class__ is str:
         return make(text)
     count_not_understood()
-    return make(text or "") if text is not None or not value else Unknown(kind)
+    return make(text or "") if text is not None or not value else _as_unknown(kind)
 
 
 def replace_texts(value: Any, places: Callable[[Fields], EditableParts], texts: Iterable[str | None]) -> Any:
@@ -203,7 +225,7 @@ def media_reference(uri: Any) -> tuple[str | None, str | None]:
 
 
 _FINISH_REASONS: Mapping[str, tuple[str, ...]] = {
-    "stop": ("end_turn", "stop_sequence", "complete", "eos", "finish", "finished", "stop_criteria_met"),
+    "stop": ("end_turn", "stop_sequence", "complete", "eos", "finish", "finished", "stop_criteria_met", "endoftext"),
     "length": ("max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"),
     "tool_calls": ("tool_use", "tool_call"),
     "content_filter": ("refusal", "content_filtered", "guardrail_intervened", "safety", "recitation", "error_toxic"),

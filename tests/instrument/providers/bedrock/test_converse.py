@@ -81,12 +81,19 @@ def test_a_call_says_what_was_asked(content_spans: Spans) -> None:
         ),
         (
             {"document": {"format": "pdf", "name": "a", "source": {"bytes": b"..."}}},
-            [{"type": "uri", "modality": "file"}],
+            [{"type": "uri", "modality": "file"}, {"type": "tool_call_response", "response": "a"}],
         ),
-        ({"document": {"name": "a", "source": {"text": "So."}}}, [{"type": "text", "content": "So."}]),
+        (
+            {"document": {"name": "a", "source": {"text": "So."}}},
+            [{"type": "text", "content": "So."}, {"type": "tool_call_response", "response": "a"}],
+        ),
         (
             {"document": {"name": "a", "source": {"content": [{"text": "So."}, {"text": "And."}]}}},
-            [{"type": "text", "content": "So."}, {"type": "text", "content": "And."}],
+            [
+                {"type": "text", "content": "So."},
+                {"type": "text", "content": "And."},
+                {"type": "tool_call_response", "response": "a"},
+            ],
         ),
         (
             {"toolUse": {"toolUseId": "t", "name": "search", "input": {"q": "x"}}},
@@ -103,12 +110,12 @@ def test_a_call_says_what_was_asked(content_spans: Spans) -> None:
             {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}},
             [{"type": "reasoning", "content": "Hm."}],
         ),
-        ({"reasoningContent": {"redactedContent": b"x"}}, [{"type": "reasoningContent"}]),
+        ({"reasoningContent": {"redactedContent": b"x"}}, [{"type": "reasoning", "content": ""}]),
         ({"guardContent": {"text": {"text": "Watch."}}}, [{"type": "text", "content": "Watch."}]),
         ({"citationsContent": {"content": [{"text": "So."}]}}, [{"type": "text", "content": "So."}]),
         (
             {"searchResult": {"source": "u", "title": "t", "content": [{"text": "Found."}]}},
-            [{"type": "tool_call_response", "response": "Found."}],
+            [{"type": "tool_call_response", "response": "Found."}, {"type": "tool_call_response", "response": "t"}],
         ),
         ({"cachePoint": {"type": "default"}}, []),
     ],
@@ -195,6 +202,7 @@ def test_a_stream_is_read_as_its_answer_would_be(content_spans: Spans) -> None:
         {"type": "reasoning", "content": "Hm."},
         {"type": "text", "content": "Wait."},
         {"type": "tool_call", "id": "t1", "name": "search", "arguments": {"q": "x"}},
+        {"type": "tool_call_response", "response": "T"},
     ]
     found = content_spans.attributes(SPAN)
     assert found["gen_ai.response.finish_reasons"] == ("tool_calls",)
@@ -251,7 +259,7 @@ def test_a_damaged_stream(damage: str, content_spans: Spans) -> None:
     before = counted()
     assert list(stream(*talk)) == expected
     assert "one two" in "".join(part.get("content", "") for part in parts(content_spans, "output"))
-    assert (counted() > before) == (damage in ("no_index", "unknown"))
+    assert (counted() > before) == (damage in ("no_index", "no_start", "unknown"))
 
 
 def test_an_error_in_a_stream(spans: Spans) -> None:

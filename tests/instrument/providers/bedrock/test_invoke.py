@@ -19,6 +19,7 @@ from replays import Facts, told
 
 import specspan
 from specspan._support import drop_counts
+from specspan.instrument.providers.bedrock import text_models
 
 pytestmark = pytest.mark.usefixtures("bedrock_instrumented")
 
@@ -266,8 +267,33 @@ def test_pieces_that_are_none_of_a_models(content_spans: Spans) -> None:
     before = counted()
     said: Any = [{"generation": "So."}, ["?"], {"generation": 7}, {"generation": " Yes.", "stop_reason": "stop"}]
     assert [json.loads(event["chunk"]["bytes"]) for event in stream({"prompt": "hi"}, *said)] == said
-    assert told(content_spans.named("text_completion m")).texts == ("So. Yes.",)
+    assert told(content_spans.named("text_completion m")).texts == ("So.7 Yes.",)
     assert counted() == before + 2
+
+
+@pytest.mark.parametrize("body", [["So."], {"result": {"generation": "So."}}, {"hologram": "So."}])
+def test_a_body_of_an_unknown_shape(body: Any, content_spans: Spans) -> None:
+    """A body that cannot be read stands in the answer as an unknown part, and is counted."""
+    before = counted()
+    ask(body)
+    (message,) = json.loads(content_spans.attributes("text_completion m")["gen_ai.output.messages"])
+    assert message["parts"] == [{"type": "body"}]
+    assert counted() == before + 1
+
+
+def test_counts_that_cannot_be_used(content_spans: Spans) -> None:
+    """Counts that are no numbers are absent where the service sends no headers, and never nought."""
+    said = {"results": [{"tokenCount": "many", "outputText": "So."}], "inputTextTokenCount": "some"}
+    ask(said, wire=Wire(said))
+    found = content_spans.attributes("text_completion m")
+    assert not [name for name in found if name.startswith("gen_ai.usage.")]
+
+
+def test_tokens_that_repeat_an_edited_text() -> None:
+    """The tokens of a Jurassic answer go with the text that they repeat."""
+    body = {"completions": [{"data": {"text": "So.", "tokens": [{"generatedToken": {"token": "So."}}]}}]}
+    (answer,) = text_models.edit_response(body, {"/output/0/parts/0": "No."})["completions"]
+    assert answer["data"] == {"text": "No.", "tokens": []}
 
 
 def test_a_stream_in_a_shape_that_changes(content_spans: Spans) -> None:

@@ -15,6 +15,7 @@ from specspan.instrument.formats.fields import (
     as_mapping,
     as_str,
     count_not_understood,
+    read_text,
 )
 from specspan.instrument.formats.openai_chat import edit_messages, read_message
 from specspan.instrument.providers.openai.client import read_usage
@@ -91,7 +92,10 @@ def _as_openai_delta(message: Fields) -> _AttributeDict:
         for function in [as_mapping(call.get("function"))]
     ]
     more = {"reasoning_content": as_str(message.get("reasoning_content"))}
-    return _AttributeDict(content=as_str(message.get("content")), tool_calls=calls, __pydantic_extra__=more)
+    delta = _AttributeDict(content=read_text(message.get("content")), tool_calls=calls, __pydantic_extra__=more)
+    if function := message.get("function_call"):
+        delta["function_call"] = _AttributeDict(as_mapping(function))
+    return delta
 
 
 def _read_index(fields: Fields) -> int:

@@ -32,7 +32,7 @@ _PARAMETERS = {
     "seed": ("seed",),
 }
 _STOP_NAMES = ("stopSequences", "stop_sequences", "stop")
-_CHOICE_COUNT_NAMES = ("num_generations", "n")
+_CHOICE_COUNT_NAMES = ("num_generations", "n", "numResults")
 
 
 class CommonFields(TypedDict):

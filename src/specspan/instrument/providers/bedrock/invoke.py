@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from specspan.call import NOT_COUNTED, Request, Response, Usage
+from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Accumulator, Adapter, Edits, Invocation, Streaming
-from specspan.instrument.formats.fields import Fields, as_list, as_mapping, count_not_understood
+from specspan.instrument.formats.fields import Fields, as_count, as_list, as_mapping, count_not_understood
 from specspan.instrument.providers.bedrock.body_streams import (
     buffer_body,
     buffered_bytes,
@@ -27,6 +27,8 @@ from specspan.instrument.providers.bedrock.client import (
 from specspan.instrument.providers.bedrock.models import request_format, response_format
 
 _METRICS = "amazon-bedrock-invocationMetrics"
+_UNREAD = "has_unread_pieces"
+"""Field in which the accumulator notes that a piece of the answer could not be read."""
 
 
 def _buffer_request(invocation: Invocation) -> Invocation:
@@ -62,31 +64,52 @@ def _read_response(answer: Any) -> Response | None:
     body = _answer_body(answer)
     if body is None:
         return None
+    if not isinstance(body, dict):
+        count_not_understood()
+        part = Text(body) if isinstance(body, str) else Unknown("body")
+        return Response(output=(Message("assistant", (part,)),), usage=_metered_usage(answer, {}))
     response = response_format(body).response(body)
-    return response if response.usage != NOT_COUNTED else replace(response, usage=_metered_usage(answer, body))
+    if answer.get(_UNREAD):
+        response = replace(response, output=(*response.output, Message("assistant", (Unknown("chunk"),))))
+    return replace(response, usage=_read_usage(answer, body, response))
+
+
+def _read_usage(answer: Any, body: Fields, response: Response) -> Usage:
+    """Return the token counts of a response, and those of the service where the model's own cannot be used."""
+    usage, metered = response.usage, _metered_usage(answer, body)
+    if usage.input_tokens is None:
+        usage = replace(usage, input_tokens=metered.input_tokens)
+    if usage.output_tokens is None and response.output:  # an embedding has none
+        usage = replace(usage, output_tokens=metered.output_tokens)
+    return usage
 
 
 def _edit_response(answer: Any, edits: Edits) -> Any:
     body = json.loads(buffered_bytes(answer["body"]) or "")
-    return {
-        **answer,
-        "body": with_bytes(answer["body"], _to_json_bytes(response_format(body).edit_response(body, edits))),
-    }
+    edited = edits["/output/0/parts/0"] if isinstance(body, str) else response_format(body).edit_response(body, edits)
+    return {**answer, "body": with_bytes(answer["body"], _to_json_bytes(edited))}
 
 
-def _answer_body(answer: Any) -> dict[str, Any] | None:
-    """Return the body of an answer: parsed from its bytes, or built by an accumulator."""
+def _answer_body(answer: Any) -> Any:
+    """Return the body of an answer: parsed from its bytes, or built by an accumulator; None if it is not JSON."""
     body = answer.get("body")
-    return body if isinstance(body, dict) else _parse_object(buffered_bytes(body))
+    return body if isinstance(body, dict) else _parse(buffered_bytes(body))
 
 
-def _parse_object(data: Any) -> dict[str, Any] | None:
-    """Return a JSON object, or None for anything else."""
+def _parse(data: Any) -> Any:
     try:
         value = json.loads(data)
     except (TypeError, ValueError, RecursionError):
         value = None
-    if isinstance(value, dict):
+    if value is None:
+        count_not_understood()
+    return value
+
+
+def _parse_object(data: Any) -> dict[str, Any] | None:
+    """Return a JSON object, or None for anything else."""
+    value = _parse(data)
+    if value is None or isinstance(value, dict):
         return value
     count_not_understood()
     return None
@@ -107,7 +130,7 @@ def _metered_usage(answer: Any, body: Fields) -> Usage:
 
 
 def _as_int(value: Any) -> int | None:
-    return int(value) if str(value).isdigit() else None
+    return int(value) if isinstance(value, str) and value.isdecimal() else as_count(value)
 
 
 def _buffer_answer(answer: Any) -> Any:
@@ -125,11 +148,13 @@ def _event_object(event: Any) -> dict[str, Any] | None:
 class InvokeAccumulator:
     """Accumulator that builds an answer from stream events, in the body format of the first one."""
 
-    __slots__ = ("_format_name", "_metrics", "_request", "_seen")
+    __slots__ = ("_format_name", "_has_text", "_is_unread", "_metrics", "_request", "_seen")
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._format_name = ""
+        self._has_text = False
+        self._is_unread = False
         self._seen: Accumulator | None = None
         self._metrics: Fields = {}
 
@@ -140,16 +165,19 @@ class InvokeAccumulator:
     def add(self, event: Any) -> None:
         piece = _event_object(event)
         if piece is None:
+            self._is_unread = self._is_unread or "chunk" in event
             return
-        if self._seen is None:
-            shape = response_format(piece)
+        shape = response_format(piece)
+        if self._seen is None or (shape.name != self._format_name and not self._has_text):
             self._format_name, self._seen = shape.name, shape.accumulator(self._request)
         self._metrics = piece.pop(_METRICS, self._metrics)
+        self._has_text = self._has_text or any(shape.deltas(piece))
+        self._is_unread = self._is_unread or shape.name != self._format_name
         self._seen.add(piece)
 
     def result(self) -> dict[str, Any]:
         body = None if self._seen is None else {**as_mapping(self._seen.result()), _METRICS: self._metrics}
-        return {"body": body}
+        return {"body": body, _UNREAD: self._is_unread}
 
     def closing_events(self, piece: Fields) -> Iterator[Any]:
         """Yield the pieces that follow the one at which a stream was cut."""

@@ -70,7 +70,7 @@ def _content_blocks(content: Any) -> Iterable[Any]:
 
 def response_format(answer: Fields) -> BodyFormat:
     """Return the format of a response body, or of a piece of one."""
-    if "type" in answer:
+    if "type" in answer and answer["type"] != "completion":  # Claude's text completions have this type
         return ANTHROPIC
     if "choices" in answer:
         return CHAT

@@ -1,16 +1,25 @@
-"""InvokeModel bodies of text completion: Titan, Llama, Mistral, Cohere's Command, and Claude's older API.
+"""InvokeModel bodies of text completion: Titan, Llama, Mistral, Cohere's Command, Jurassic, and Claude's older API.
 
 The makers name the same few fields differently, and use the same names in a response as in a piece of a stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from specspan.call import Media, Request, Response, Text, ToolCall, ToolCallResponse, Usage
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats.bodies import EditablePart, JsonPath, Turn, edit_parts, edit_turns, replace_at
+from specspan.instrument.formats.bodies import (
+    EditablePart,
+    JsonPath,
+    Turn,
+    edit_parts,
+    edit_turns,
+    replace_at,
+    replace_value,
+)
 from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import (
     Fields,
@@ -20,17 +29,25 @@ from specspan.instrument.formats.fields import (
     as_mapping,
     as_str,
     count_not_understood,
+    read_name,
+    read_text,
+    text_part,
+    unknown_part,
 )
 
 _PROMPT_FIELDS = ("prompt", "inputText", "message")
-_CHOICE_FIELDS = ("results", "outputs", "generations")
+_CHOICE_FIELDS = ("results", "outputs", "generations", "completions")
 _TEXT_FIELDS = ("outputText", "text", "generation", "completion")
-_REASON_FIELDS = ("completionReason", "stop_reason", "finish_reason")
+_REASON_FIELDS = ("completionReason", "stop_reason", "finish_reason", "finishReason")
 _ID_FIELDS = ("response_id", "id", "generation_id")
 _INPUT_COUNT_FIELDS = ("inputTextTokenCount", "prompt_token_count")
 _OUTPUT_COUNT_FIELDS = ("totalOutputTextTokenCount", "generation_token_count")
 _ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
-_FIELDS_WITHOUT_TEXT = frozenset(("embedding", "embeddings", "embeddingsByType", "event_type", "is_finished"))
+_FIELDS_WITHOUT_TEXT = frozenset(
+    ("embedding", "embeddings", "embeddingsByType", "event_type", "is_finished", "relevance_score", "artifacts")
+)
+_UNREAD_PIECES = "unread_pieces"
+"""Field in which the accumulator notes that a piece of a choice could not be read."""
 
 
 def input_turns(body: Fields) -> list[Turn]:
@@ -42,9 +59,10 @@ def input_turns(body: Fields) -> list[Turn]:
         if isinstance(body.get(name), str)
     ]
     results = [ToolCallResponse(as_mapping(each).get("outputs")) for each in as_list(body.get("tool_results"))]
-    texts = [(Text(each), replace_at("texts", i)) for i, each in enumerate(as_list(body.get("texts")))]
+    texts = [(text_part(each, "texts"), replace_at("texts", i)) for i, each in enumerate(as_list(body.get("texts")))]
     turns += [Turn("tool", tuple((result, None) for result in results))] if results else []
-    return turns + ([Turn("user", tuple(texts))] if texts else [])
+    turns += [Turn("user", tuple(texts))] if texts else []
+    return turns or ([Turn("user", ((unknown_part("body"), None),))] if body and not system_parts(body) else [])
 
 
 def _history_turn(message: Fields, i: int) -> Turn:
@@ -66,14 +84,26 @@ def edit_request(body: Any, edits: Edits) -> Any:
 
 def read_response(body: Fields) -> Response:
     """Read a response body."""
-    reasons = [as_finish_reason(_first_value(item, _REASON_FIELDS)) for _, item in _locate_choices(body)]
+    reasons = [as_finish_reason(_read_reason(item)) for _, item in _locate_choices(body)]
     answers = zip(_output_turns(body), reasons)  # noqa: B905 - as many
     return Response(
-        id=as_str(_first_value(body, _ID_FIELDS)),
+        id=_read_id(body),
+        model=as_str(body.get("model")),
         output=tuple([turn.to_message(reason) for turn, reason in answers if turn.parts or reason]),
         finish_reasons=tuple([reason for reason in reasons if reason]),
         usage=_read_usage(body),
     )
+
+
+def _read_reason(item: Fields) -> Any:
+    """Return why a choice ended; Jurassic's reason is an object."""
+    reason = _first_value(item, _REASON_FIELDS)
+    return reason.get("reason") if isinstance(reason, Mapping) else reason
+
+
+def _read_id(body: Fields) -> str | None:
+    number = _first_value(body, _ID_FIELDS)
+    return str(number) if number.__class__ is int else as_str(number)
 
 
 def edit_response(body: Any, edits: Edits) -> Any:
@@ -103,30 +133,58 @@ def _locate_choices(body: Fields) -> list[tuple[JsonPath, Fields]]:
 
 
 def _choice_parts(item: Fields, at: JsonPath) -> Iterator[EditablePart]:
-    for name in _TEXT_FIELDS:
-        if text := item.get(name):
-            yield Text(as_str(text) or ""), replace_at(*at, name)
-            break
-    else:
-        if _FIELDS_WITHOUT_TEXT.isdisjoint(item) and not _first_value(item, (*_REASON_FIELDS, "tool_calls", "images")):
-            count_not_understood()
+    path, text = _locate_text(item)
+    if text is not None or item.get(_UNREAD_PIECES):
+        if text:
+            yield text_part(text, path[-1]), partial(_replace_text, (*at, *path))
+        if item.get(_UNREAD_PIECES):
+            yield unknown_part(path[-1]), None
+    elif _FIELDS_WITHOUT_TEXT.isdisjoint(item) and not _first_value(item, (*_REASON_FIELDS, "tool_calls", "images")):
+        yield unknown_part("body"), None
     for call in map(as_mapping, as_list(item.get("tool_calls"))):
-        yield ToolCall(as_str(call.get("name")) or "", call.get("parameters")), None
+        yield ToolCall(read_name(call.get("name")), call.get("parameters")), None
     for _ in as_list(item.get("images")):
         yield Media("image"), None
 
 
+def _locate_text(item: Fields) -> tuple[tuple[str, ...], Any]:
+    """Return the text of a choice with its path; Jurassic's choices hold it in an object of their own."""
+    for name in _TEXT_FIELDS:
+        if item.get(name):
+            return (name,), item[name]
+    data = item.get("data")
+    if isinstance(data, Mapping) and "text" in data:
+        return ("data", "text"), data["text"]
+    return (_TEXT_FIELDS[1],), _first_value(item, _TEXT_FIELDS)
+
+
+def _replace_text(at: JsonPath, body: Any, text: str) -> Any:
+    edited = replace_at(*at)(body, text)
+    if at[-2:] != ("data", "text"):
+        return edited
+    return replace_value(edited, (*at[:-1], "tokens"), [])  # the tokens repeat the text
+
+
 def _read_usage(body: Fields) -> Usage:
-    counts = [as_mapping(each).get("tokenCount") for each in as_list(body.get("results"))]
-    written = (
-        sum(each for each in counts if isinstance(each, int)) if counts else _first_value(body, _OUTPUT_COUNT_FIELDS)
-    )
-    return Usage(as_count(_first_value(body, _INPUT_COUNT_FIELDS)), as_count(written))
+    results = as_list(body.get("results"))
+    counts = [as_count(as_mapping(each).get("tokenCount")) for each in results]
+    known = [each for each in counts if each is not None]
+    if counts and len(known) == len(counts):
+        written: int | None = sum(known)
+    else:
+        written = as_count(_first_value(body, _OUTPUT_COUNT_FIELDS))
+    return Usage(as_count(_first_value(body, _INPUT_COUNT_FIELDS)), written)
 
 
 def _first_value(fields: Fields, names: tuple[str, ...]) -> Any:
     """Return the first value that is not None under the given names."""
     return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def _is_known_piece(item: Fields) -> bool:
+    """Return whether a piece without text is one of the kinds that have none."""
+    known = (*_TEXT_FIELDS, *_REASON_FIELDS, *_HEADER_FIELDS, *_FIELDS_WITHOUT_TEXT, "data")
+    return not item or any(name in item for name in known)
 
 
 _HEADER_FIELDS = (*_ID_FIELDS, *_INPUT_COUNT_FIELDS, *_OUTPUT_COUNT_FIELDS, "tool_calls")
@@ -138,11 +196,12 @@ class TextAccumulator:
     Token counts are cumulative: the last value of each is the total.
     """
 
-    __slots__ = ("_choices", "_ended", "_reasons", "_rest")
+    __slots__ = ("_choices", "_ended", "_reasons", "_rest", "_unread_choices")
 
     def __init__(self, request: Request) -> None:
         self._ended = EndedChoices(request)
         self._choices: dict[int, list[str]] = {}
+        self._unread_choices: set[int] = set()
         self._reasons: dict[int, Any] = {}
         self._rest: dict[str, Any] = {}
 
@@ -152,9 +211,9 @@ class TextAccumulator:
 
     def add(self, piece: Fields) -> None:
         for number, item in _number_choices(piece):
-            text = as_str(_first_value(item, _TEXT_FIELDS)) or ""
+            text = self._read_piece(number, item)
             self._choices.setdefault(number, []).append(text)
-            if reason := _first_value(item, _REASON_FIELDS):
+            if reason := _read_reason(item):
                 if self._ended.end(number):
                     self._reasons[number] = reason
             elif text or "tool_calls" in piece:
@@ -162,9 +221,23 @@ class TextAccumulator:
         for fields in (as_mapping(piece.get("response")), piece):
             self._rest.update({name: fields[name] for name in _HEADER_FIELDS if fields.get(name) is not None})
 
+    def _read_piece(self, number: int, item: Fields) -> str:
+        """Return the text in a piece of a choice, and note a piece that holds something else."""
+        _, value = _locate_text(item)
+        text = read_text(value)
+        if value is not None and not isinstance(value, str):
+            count_not_understood()
+        if (text is None and value) or (value is None and not _is_known_piece(item)):
+            self._unread_choices.add(number)
+        return text or ""
+
     def result(self) -> dict[str, Any]:
         choices = [
-            {"text": "".join(texts), "finish_reason": self._reasons.get(number)}
+            {
+                "text": "".join(texts),
+                "finish_reason": self._reasons.get(number),
+                _UNREAD_PIECES: number in self._unread_choices,
+            }
             for number, texts in sorted(self._choices.items())
         ]
         if choices and "tool_calls" in self._rest:
@@ -185,8 +258,8 @@ def _number_choices(piece: Fields) -> Iterator[tuple[int, Fields]]:
 def deltas(piece: Fields) -> Iterator[tuple[int, str]]:
     """Yield the text in a piece by choice."""
     for number, item in _number_choices(piece):
-        text = _first_value(item, _TEXT_FIELDS)
-        if isinstance(text, str) and text:
+        text = read_text(_locate_text(item)[1])
+        if text:
             yield number, text
 
 
@@ -196,8 +269,8 @@ def cut(piece: Any, choice: int, text: str) -> Any:
         [number for number, _ in _number_choices(piece)], _locate_choices(piece), strict=True
     ):
         key = next((name for name in _REASON_FIELDS if name in item), "finish_reason")
-        for name in _TEXT_FIELDS:
-            if item.get(name):
-                piece = replace_at(*at, name)(piece, text if number == choice else "")
+        path, value = _locate_text(item)
+        if value:
+            piece = _replace_text((*at, *path), piece, text if number == choice else "")
         piece = replace_at(*at, key)(piece, "CONTENT_FILTERED")
     return {**piece, "is_finished": True} if "is_finished" in piece else piece
