@@ -34,6 +34,7 @@ HOOKS = {
     "gevent.Greenlet.add_spawn_callback": "gevent.Greenlet.add_spawn_callback",
     "sys.set_asyncgen_hooks": "sys.set_asyncgen_hooks",
     "sys.path.insert": "sys.path.insert",
+    "sys.meta_path.insert": "sys.meta_path.insert",
 }
 """Calls that hook into the process, as the code and as the page writes them."""
 PROMISED_NEVER = re.compile(

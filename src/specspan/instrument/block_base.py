@@ -191,11 +191,11 @@ def plain_function(function: Any) -> Any:
 
 def decorate(function: F, wrapper: Wrapper) -> F:
     """Return ``function`` with every call of it made by ``wrapper``."""
-    return cast(F, _DecoratedFunction(function, wrapper))
+    return cast(F, WrappedFunction(function, wrapper))
 
 
-class _DecoratedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # generic only in later versions
-    """Decorated method of an object, pickled and copied like any method: by that object and its name."""
+class WrappedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # generic only in later versions
+    """Wrapped method of an object, pickled and copied like any method: by that object and its name."""
 
     def __reduce_ex__(self, protocol: object) -> Any:
         bound_to = getattr(self, "__self__", None)  # a static method is bound to nothing
@@ -211,10 +211,13 @@ class _DecoratedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  #
         return self if bound_to is None else getattr(copy.deepcopy(bound_to, memo), self.__name__)
 
 
-class _DecoratedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # as above
-    """Decorated function, pickled and copied like any function: by its name, and as itself."""
+class WrappedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # as above
+    """Wrapped function, pickled and copied like any function: by its name, and as itself.
 
-    __bound_function_wrapper__ = _DecoratedMethod
+    A function of a module may be the method of an object, such as of a client that the module makes.
+    """
+
+    __bound_function_wrapper__ = WrappedMethod
 
     def __reduce_ex__(self, protocol: object) -> Any:
         return self.__qualname__

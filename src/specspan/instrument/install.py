@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import distribution
 from importlib.util import find_spec
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import wrapt
 
@@ -38,10 +38,14 @@ _THREADS = "threading"
 _lock = threading.Lock()
 _undos: dict[str, list[Undo]] = {}
 """By the name of what is instrumented."""
+_wrapped: dict[str, set[tuple[Any, str]]] = {}
+"""By the same name, owner and name of every method that is wrapped. A client that is imported again has others."""
 _awaited: set[str] = set()
-"""Providers whose clients are instrumented when the application imports them."""
+"""Providers whose clients are instrumented whenever the application imports them."""
+_packages: dict[str, set[str]] = {}
+"""By package, the providers whose clients it has."""
 _import_hooks: set[tuple[str, str]] = set()
-"""Provider and package of every import hook. Hooks are never taken back: they ask `_awaited`."""
+"""Provider and package of every import hook that waits. Hooks are never taken back: they ask `_awaited`."""
 
 
 def instrument(*names: str) -> None:
@@ -65,8 +69,8 @@ def instrument(*names: str) -> None:
         _instrument(names, known)
     else:
         _instrument((_THREADS,), known)
-        for name, parts in known.items():
-            _instrument_on_import(name, parts)
+    for name in names or known:
+        _instrument_on_import(name, known[name])
 
 
 def uninstrument() -> None:
@@ -76,7 +80,10 @@ def uninstrument() -> None:
             for undo in reversed(undos):
                 undo()
         _undos.clear()
+        _wrapped.clear()
         _awaited.clear()
+        if _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
 
 
 def _instrument(names: Iterable[str], known: Mapping[str, tuple[Instrumentation, ...]]) -> None:
@@ -89,26 +96,54 @@ def _instrument(names: Iterable[str], known: Mapping[str, tuple[Instrumentation,
             missing = [part for part in known[name] if not _is_installed(part)]
             if missing:
                 raise _missing_dependency(name, missing[0])
-            if name not in _undos:
-                _undos[name] = [propagate_to_threads()] if name == _THREADS else list(_wrap_methods(known[name]))
+            if name != _THREADS:
+                _undos.setdefault(name, []).extend(_wrap_methods(known[name], _wrapped.setdefault(name, set())))
+            elif name not in _undos:
+                _undos[name] = [propagate_to_threads()]
 
 
 def _instrument_on_import(name: str, parts: tuple[Instrumentation, ...]) -> None:
     _awaited.add(name)
     packages = {part.package for part in parts if part.package is not None}
     if parts and not packages:
-        instrument(name)
+        _instrument((name,), {name: parts})
     for package in packages:
-        if package in sys.modules or (name, package) not in _import_hooks:
-            _import_hooks.add((name, package))
-            wrapt.register_post_import_hook(partial(_on_import, name), package)
+        _packages.setdefault(package, set()).add(name)
+        _hook_import(name, package)
+    if packages and _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)  # in front of the finder of `wrapt`, which was put there by the first hook
 
 
-def _on_import(name: str, module: object) -> None:
+def _hook_import(name: str, package: str) -> None:
+    """Have a client instrumented after the next import of its package, or now where the package is imported."""
+    if package in sys.modules or (name, package) not in _import_hooks:
+        _import_hooks.add((name, package))
+        wrapt.register_post_import_hook(partial(_on_import, name, package), package)
+
+
+def _on_import(name: str, package: str, module: object) -> None:
     """Instrument a client as part of an import of the application's, which nothing of ours may break."""
+    _import_hooks.discard((name, package))
     with guard("instrument.on_import"):
-        if name in _awaited and all(map(_is_installed, dict(_registered())[name])):
-            instrument(name)
+        known = dict(_registered())
+        if name in _awaited and all(map(_is_installed, known[name])):
+            _instrument((name,), known)
+
+
+class _ReimportFinder:
+    """Finder that finds nothing, and sets the hooks of a package again when the package is imported again.
+
+    `wrapt` calls a hook once. A test suite may drop a client from ``sys.modules`` and import it afresh.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Set the hooks of the package that is about to be imported."""
+        if name in _packages and name not in sys.modules:
+            for provider in _packages[name] & _awaited:
+                _hook_import(provider, name)
+
+
+_finder: Any = _ReimportFinder()
 
 
 def _registered() -> Iterator[tuple[str, tuple[Instrumentation, ...]]]:
@@ -151,9 +186,8 @@ def _missing_dependency(name: str, part: Instrumentation) -> MissingDependency:
     return MissingDependency("instrument()", problem)
 
 
-def _wrap_methods(parts: Iterable[Instrumentation]) -> Iterator[Undo]:
-    """Wrap every method that this version of the client has, and yield what undoes it."""
-    wrapped = set()
+def _wrap_methods(parts: Iterable[Instrumentation], wrapped: set[tuple[Any, str]]) -> Iterator[Undo]:
+    """Wrap every method that this version of the client has and ``wrapped`` has not, and yield what undoes it."""
     for part in parts:
         for method in part.methods:
             owner, attribute = find_method(method)

@@ -8,6 +8,8 @@ that somebody else has made since; what somebody holds where it cannot be taken 
 from __future__ import annotations
 
 import functools
+import inspect
+import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from operator import attrgetter
@@ -16,7 +18,7 @@ from typing import Any
 import wrapt
 
 from specspan._support.process import Undo
-from specspan.instrument.block_base import Function, Wrapper
+from specspan.instrument.block_base import Function, WrappedFunction, Wrapper
 
 PROCESS_PATCHES: Mapping[str, str] = {
     "opentelemetry.sdk.trace:Tracer.start_span": "instrument()",
@@ -74,16 +76,16 @@ def _owner_of(place: str) -> tuple[Any, str]:
     return attrgetter(owner_path)(module) if owner_path else module, attribute
 
 
-_FunctionWrapper: Any = wrapt.FunctionWrapper
-"""Generic to type checkers, and not yet in its oldest version."""
-
-
-class _MethodWrapper(_FunctionWrapper):  # type: ignore[misc]  # see there
+class _MethodWrapper(WrappedFunction):
     """Wrapper around a method. Once it is undone it passes through, wherever somebody still holds it."""
 
-    def __init__(self, wrapped: Any, wrapper: Callable[..., Any], undo: Undo) -> None:
+    def __init__(self, wrapped: Any, wrapper: Callable[..., Any], undo: Undo, place: str) -> None:
         super().__init__(wrapped, wrapper, enabled=lambda: not undo.is_done)
         self._self_undo = undo
+        self._self_place = place
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return pkgutil.resolve_name, (self._self_place,)
 
 
 def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper]) -> Undo:
@@ -95,7 +97,7 @@ def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper]) ->
     _drop_undone(owner, attribute)
     outer, original = _innermost(owner, attribute)
     undo = Undo()
-    wrapper = _MethodWrapper(original, make(original), undo)
+    wrapper = _MethodWrapper(original, make(original), undo, _place_of(owner, attribute))
     if outer is None:
         setattr(owner, attribute, wrapper)
     else:
@@ -110,6 +112,12 @@ def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper]) ->
 
     undo.add(take_away)
     return undo
+
+
+def _place_of(owner: Any, attribute: str) -> str:
+    if inspect.ismodule(owner):
+        return f"{owner.__name__}:{attribute}"
+    return f"{owner.__module__}:{owner.__qualname__}.{attribute}"
 
 
 def _wrappers(owner: Any, attribute: str) -> Iterator[Any]:

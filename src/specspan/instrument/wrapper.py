@@ -19,6 +19,7 @@ from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.block_base import Function, Wrapper
 from specspan.instrument.context import restore
 from specspan.instrument.dispatch import dispatch
+from specspan.instrument.formats.iterators import buffer_iterators
 from specspan.instrument.gate import Pipeline, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
 from specspan.instrument.live_call import LiveCall
@@ -39,11 +40,16 @@ def wrap_client_method(adapter: Adapter, method: Function) -> Wrapper:
         generator=run_call,
         async_generator=iterate_call_async,
     )
-    return wrap_model_call(adapter, make_context_manager if adapter.on_entry else run)
+    return wrap_model_call(adapter, make_context_manager if adapter.on_entry else run, buffer_iterators)
 
 
-def wrap_model_call(adapter: Adapter, run: CallRunner) -> Wrapper:
-    """Return a wrapper that has ``run`` make every call that is not to be left alone."""
+def wrap_model_call(
+    adapter: Adapter, run: CallRunner, buffer: Callable[[Invocation], Invocation] | None = None
+) -> Wrapper:
+    """Return a wrapper that has ``run`` make every call that is not to be left alone.
+
+    ``buffer`` returns a copy of a call whose arguments can all be read twice. None: the adapter reads none but texts.
+    """
 
     def wrapper(wrapped: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pipeline = pipeline_for_call(package=adapter.package)
@@ -57,7 +63,8 @@ def wrap_model_call(adapter: Adapter, run: CallRunner) -> Wrapper:
             chosen = _unreadable(adapter, error) if fails_closed else None  # it may be no model call
         if chosen is None:
             return wrapped(*args, **kwargs)
-        return run(chosen, pipeline, wrapped, chosen.prepare(Invocation(instance, args, kwargs)))
+        invocation = Invocation(instance, args, kwargs)
+        return run(chosen, pipeline, wrapped, chosen.prepare(invocation if buffer is None else buffer(invocation)))
 
     return wrapper
 

@@ -49,19 +49,6 @@ def unset_to_none(value: Any) -> Any:
     return value or None
 
 
-def buffer_iterators(*names: str) -> Callable[[Invocation], Invocation]:
-    """Return a ``prepare`` function that turns named parameters from iterators into lists, so that they can be read
-    twice.
-    """
-
-    def prepare(invocation: Invocation) -> Invocation:
-        arguments = invocation.kwargs
-        buffered = {name: list(arguments[name]) for name in names if hasattr(arguments.get(name), "__next__")}
-        return replace(invocation, kwargs={**arguments, **buffered}) if buffered else invocation
-
-    return prepare
-
-
 def name_arguments(*names: str) -> Callable[[Invocation], Invocation]:
     """Return a ``prepare`` function that names positional arguments.
 
@@ -74,8 +61,7 @@ def name_arguments(*names: str) -> Callable[[Invocation], Invocation]:
         arguments = {**invocation.kwargs, **placed}
         if len(arguments) < len(args) + len(invocation.kwargs):
             return invocation
-        buffered = {name: list(value) for name, value in arguments.items() if hasattr(value, "__next__")}
-        return replace(invocation, args=(), kwargs={**arguments, **buffered})
+        return replace(invocation, args=(), kwargs=arguments)
 
     return prepare
 

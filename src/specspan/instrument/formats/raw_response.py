@@ -16,7 +16,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 _BODY_HEADERS = frozenset(("content-length", "content-encoding", "transfer-encoding"))
@@ -69,21 +68,23 @@ def copy_response(before: Any, body: Any) -> Any:
     return after
 
 
-def find_stream(answer: Any, kinds: tuple[type, ...]) -> Any | None:
-    """Return the stream that an answer is or holds, if it is one of ``kinds``."""
+def find_stream(answer: Any, package: str) -> Any | None:
+    """Return the stream that an answer is or holds, if it is a stream of the client ``package``."""
     if is_raw(answer):
         if getattr(answer, "_is_sse_stream", False):
             return EventBody(answer)
         if getattr(answer, "_stream", False):
             answer = answer.parse()
-    return answer if isinstance(answer, kinds) else None
+    return answer if _is_stream_type(answer.__class__, package) else None
 
 
-@lru_cache(maxsize=16)
-def stream_types(package: str) -> tuple[type, ...]:
-    """Return the stream classes of a client."""
-    client: Any = import_module(package)
-    return client.Stream, client.AsyncStream
+@lru_cache(maxsize=256)
+def _is_stream_type(kind: type, package: str) -> bool:
+    """Return whether ``kind`` is a stream class of a client, which may have been imported more than once."""
+    return any(
+        base.__name__ in ("Stream", "AsyncStream") and base.__module__.partition(".")[0] == package
+        for base in kind.__mro__
+    )
 
 
 def put_stream(answer: Any, stream: Any) -> Any:

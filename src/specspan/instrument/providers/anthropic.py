@@ -23,7 +23,7 @@ from specspan.instrument.formats.fields import (
     copy_with,
     count_not_understood,
 )
-from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, server_of, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, server_of, unset_to_none
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
 _PROVIDERS = {"Bedrock": "aws.bedrock", "Vertex": "gcp.vertex_ai"}
@@ -144,14 +144,7 @@ def _edit_response(answer: Any, edits: Edits) -> Any:
 
 
 def _find_stream(answer: Any) -> Any | None:
-    return raw_response.find_stream(answer, _stream_types())
-
-
-@lru_cache(maxsize=1)
-def _stream_types() -> tuple[type, ...]:
-    from anthropic import AsyncStream, Stream
-
-    return Stream, AsyncStream
+    return raw_response.find_stream(answer, "anthropic")
 
 
 def _put_stream_in_manager(helper: Any, stream: Any) -> Any:
@@ -178,7 +171,6 @@ _CREATE = Adapter(
     package="anthropic",
     install="specspan[anthropic]",
     methods=method_paths(*_CLASSES, names=("create", "parse")),
-    prepare=buffer_iterators("messages", "tools", "system"),
     request=_build_request,
     response=_read_response,
     load=raw_response.load,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 _RAW_OPTIONS: dict[str, Any] = {"decode_content": False, "enforce_content_length": False}
@@ -93,7 +92,6 @@ def _as_raw_stream(read: _BufferedBytes, source: Any) -> Any:
     return raw
 
 
-@lru_cache(maxsize=1)
 def _streaming_body() -> type:
     from botocore.response import StreamingBody
 

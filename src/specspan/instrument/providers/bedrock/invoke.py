@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
@@ -211,7 +210,6 @@ def _find_stream(answer: Any) -> Any | None:
     return body if isinstance(body, _event_stream()) else None
 
 
-@lru_cache(maxsize=1)
 def _event_stream() -> type:
     from botocore.eventstream import EventStream
 

@@ -22,7 +22,7 @@ from specspan.instrument.formats.fields import (
     count_not_understood,
     to_plain_data,
 )
-from specspan.instrument.formats.generated_client import buffer_iterators, method_paths
+from specspan.instrument.formats.generated_client import method_paths
 from specspan.instrument.formats.openai_chat import edit_messages, read_message
 from specspan.instrument.providers.cohere import chat_v1, embeddings
 from specspan.instrument.providers.cohere.client import (
@@ -179,7 +179,6 @@ _CHAT = Adapter(
     package=PROVIDER,
     install=INSTALL,
     methods=method_paths(_CLIENT, names=("chat",)),
-    prepare=buffer_iterators("messages", "tools", "documents"),
     request=_build_request,
     response=_read_response,
     edit_request=_edit_request,

@@ -27,7 +27,7 @@ from specspan.instrument.formats.fields import (
     copy_with,
     to_plain_data,
 )
-from specspan.instrument.formats.generated_client import buffer_iterators, method_paths
+from specspan.instrument.formats.generated_client import method_paths
 from specspan.instrument.providers.cohere.client import (
     FILTERED_REASON,
     INSTALL,
@@ -191,7 +191,6 @@ _CHAT = Adapter(
     package=PROVIDER,
     install=INSTALL,
     methods=method_paths(_CLIENT, names=("chat",)),
-    prepare=buffer_iterators("chat_history", "tools", "tool_results", "documents"),
     request=_build_request,
     response=_read_response,
     edit_request=_edit_request,

@@ -10,7 +10,7 @@ from specspan.call import Media, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.formats.bodies import Turn, edit_turns, replace_at
 from specspan.instrument.formats.fields import Fields, as_list, as_mapping, media_reference
-from specspan.instrument.formats.generated_client import buffer_iterators, method_paths
+from specspan.instrument.formats.generated_client import method_paths
 from specspan.instrument.formats.openai_chat import edit_messages, read_message
 from specspan.instrument.providers.cohere.client import (
     INSTALL,
@@ -70,7 +70,6 @@ ADAPTER = Adapter(
     package=PROVIDER,
     install=INSTALL,
     methods=method_paths("cohere.v2.raw_client:RawV2Client", "cohere.raw_base_client:RawBaseCohere", names=("embed",)),
-    prepare=buffer_iterators("texts", "images", "inputs"),
     request=_build_request,
     response=_read_response,
     edit_request=_edit_request,

@@ -12,7 +12,6 @@ from typing import Any
 from specspan.call import Reasoning, Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_list, as_mapping, count_not_understood
-from specspan.instrument.formats.generated_client import buffer_iterators
 from specspan.instrument.formats.openai_chat import ChatAccumulator, edit_messages, read_message
 from specspan.instrument.formats.openai_chat import cut as cut_chunk
 from specspan.instrument.providers.mistral import responses
@@ -41,10 +40,7 @@ def _name_arguments(invocation: Invocation) -> Invocation:
         arguments = {"response_format": invocation.args[0], **invocation.kwargs}
         if len(invocation.args) == 1 and len(arguments) > len(invocation.kwargs):
             invocation = replace(invocation, args=(), kwargs=arguments)
-    return _buffer_iterators(invocation)
-
-
-_buffer_iterators = buffer_iterators("messages", "tools")
+    return invocation
 
 
 def _read_response(answer: Any) -> Response | None:
@@ -208,7 +204,6 @@ _EMBED = replace(
     _CHAT,
     operation=_EMBEDDINGS,
     methods=method_paths("client.embeddings:Embeddings", names=("create",)),
-    prepare=buffer_iterators("inputs"),
     request=_build_embeddings_request,
     response=_read_embeddings_response,
     edit_request=partial(openai_embeddings.edit_request, name="inputs"),

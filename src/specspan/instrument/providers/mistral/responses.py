@@ -9,7 +9,6 @@ from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Invocation, Streaming
 from specspan.instrument.formats import openai_responses as openai_events
 from specspan.instrument.formats.fields import as_mapping, copy_with, to_plain_data
-from specspan.instrument.formats.generated_client import buffer_iterators
 from specspan.instrument.formats.openai_responses import ResponsesAccumulator
 from specspan.instrument.providers.mistral.client import (
     INSTALL,
@@ -90,7 +89,6 @@ ADAPTER = Adapter(
     package=PACKAGE,
     install=INSTALL,
     methods=method_paths("client.responses:Responses", names=("create",)),
-    prepare=buffer_iterators("input", "tools"),
     request=_build_request,
     response=_read_response,
     edit_request=openai_responses.ADAPTER.edit_request,

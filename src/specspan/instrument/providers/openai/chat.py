@@ -9,7 +9,7 @@ from typing import Any
 from specspan.call import Attribute, Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, cleared, copy_with
-from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, unset_to_none
 from specspan.instrument.formats.openai_chat import ChatAccumulator, cut, deltas, edit_messages, read_message
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
@@ -119,7 +119,6 @@ ADAPTER = Adapter(
         "openai.resources.beta.chat.completions:Completions",
         names=("create", "parse"),
     ),
-    prepare=buffer_iterators("messages", "tools"),
     request=_build_openai_request,
     response=_read_response,
     edit_request=_edit_request,

@@ -41,4 +41,4 @@ def read_usage(usage: Any, read: str, written: str) -> Usage:
 
 def find_stream(answer: Any) -> Any | None:
     """Return the stream that an answer is or holds, or None."""
-    return raw_response.find_stream(answer, raw_response.stream_types("openai"))
+    return raw_response.find_stream(answer, "openai")

@@ -10,7 +10,7 @@ from specspan.call import Request
 from specspan.instrument.adapter import Accumulator, Adapter, Invocation
 from specspan.instrument.formats.generated_client import method_paths, server_of
 from specspan.instrument.formats.openai_chat import ChatAccumulator
-from specspan.instrument.formats.raw_response import find_stream, stream_types
+from specspan.instrument.formats.raw_response import find_stream
 from specspan.instrument.providers.openai import chat, embeddings
 from specspan.instrument.providers.openai.client import Service
 
@@ -19,7 +19,7 @@ def chat_adapter(package: str, owner: str, accumulator: Callable[[Request], Accu
     """Return the adapter for chat completions of the class ``owner`` and its async twin."""
 
     def stream_of(answer: Any) -> Any | None:
-        return find_stream(answer, stream_types(package))
+        return find_stream(answer, package)
 
     adapter = _for_package(chat.ADAPTER, package, owner, chat.build_request)
     return replace(adapter, streaming=replace(chat.STREAMING, find_stream=stream_of, accumulator=accumulator))

@@ -9,7 +9,7 @@ from typing import Any
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.formats.fields import as_count, as_mapping, as_str
-from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, unset_to_none
 from specspan.instrument.formats.raw_response import load, unwrap
 from specspan.instrument.providers.openai.client import Service, service_of
 
@@ -74,7 +74,6 @@ ADAPTER = Adapter(
     package="openai",
     install="specspan[openai]",
     methods=method_paths("openai.resources.embeddings:Embeddings", names=("create",)),
-    prepare=buffer_iterators("input"),
     request=_build_openai_request,
     response=_read_response,
     edit_request=edit_request,

@@ -9,7 +9,7 @@ from typing import Any
 from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with
-from specspan.instrument.formats.generated_client import buffer_iterators, method_paths, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, unset_to_none
 from specspan.instrument.formats.openai_responses import (
     ResponsesAccumulator,
     closing_events,
@@ -134,7 +134,6 @@ ADAPTER = Adapter(
         "openai.resources.beta.responses.responses:Responses",
         names=("create", "parse"),
     ),
-    prepare=buffer_iterators("input", "tools"),
     request=_build_openai_request,
     response=_read_response,
     edit_request=_edit_request,
