@@ -8,7 +8,7 @@ from typing import Any
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats import bedrock_converse
-from specspan.instrument.formats.bedrock_converse import ConverseAccumulator, closing_events, cut, deltas
+from specspan.instrument.formats.bedrock_converse_stream import ConverseAccumulator, closing_events, cut, deltas
 from specspan.instrument.formats.bodies import parts_only
 from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.providers.bedrock.client import (

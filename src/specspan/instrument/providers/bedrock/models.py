@@ -13,7 +13,13 @@ from typing import Any
 
 from specspan.call import Message, Part, Request, Response
 from specspan.instrument.adapter import Accumulator, Edits
-from specspan.instrument.formats import anthropic_messages, anthropic_stream, bedrock_converse, openai_chat
+from specspan.instrument.formats import (
+    anthropic_messages,
+    anthropic_stream,
+    bedrock_converse,
+    bedrock_converse_stream,
+    openai_chat,
+)
 from specspan.instrument.formats.bodies import Turn, parts_only
 from specspan.instrument.formats.fields import Fields, as_list, as_mapping
 from specspan.instrument.providers.anthropic import read_message_response
@@ -74,7 +80,7 @@ def response_format(answer: Fields) -> BodyFormat:
         return ANTHROPIC
     if "choices" in answer:
         return CHAT
-    return CONVERSE if "output" in answer or not bedrock_converse.EVENT_TYPES.isdisjoint(answer) else TEXT
+    return CONVERSE if "output" in answer or not bedrock_converse_stream.EVENT_TYPES.isdisjoint(answer) else TEXT
 
 
 def _read_messages(turns: Callable[[Fields], Iterable[Turn]], body: Fields) -> list[Message]:
@@ -113,10 +119,10 @@ CONVERSE = BodyFormat(
     edit_request=bedrock_converse.edit_request,
     response=bedrock_converse.read_response,
     edit_response=bedrock_converse.edit_response,
-    accumulator=partial(bedrock_converse.ConverseAccumulator, merges_texts=True),
-    deltas=bedrock_converse.deltas,
-    cut=bedrock_converse.cut,
-    closing_events=bedrock_converse.closing_events,
+    accumulator=partial(bedrock_converse_stream.ConverseAccumulator, merges_texts=True),
+    deltas=bedrock_converse_stream.deltas,
+    cut=bedrock_converse_stream.cut,
+    closing_events=bedrock_converse_stream.closing_events,
 )
 CHAT = BodyFormat(
     name="chat",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Message, Request, Response, ToolCallResponse
-from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
+from specspan.instrument.adapter import BESIDE, Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.bodies import EditablePart, edit_parts, parts_only, replace_at, replace_block_at
 from specspan.instrument.formats.fields import (
     Fields,
@@ -20,9 +21,12 @@ from specspan.instrument.formats.fields import (
     cleared,
     copy_with,
     count_not_understood,
+    read_text,
+    texts_in,
     to_plain_data,
 )
 from specspan.instrument.formats.generated_client import method_paths
+from specspan.instrument.formats.indexed_parts import IndexedParts
 from specspan.instrument.formats.openai_chat import edit_messages, read_message
 from specspan.instrument.providers.cohere import chat_v1, embeddings
 from specspan.instrument.providers.cohere.client import (
@@ -75,31 +79,92 @@ def _read_response(answer: Any) -> Response:
     reason = as_finish_reason(body.get("finish_reason"))
     return Response(
         id=as_str(body.get("id")),
-        output=(read_message(body.get("message"), reason),),
+        output=(_read_message(body.get("message"), reason),),
         finish_reasons=(reason,) if reason else (),
         usage=read_usage(body.get("usage")),
     )
 
 
+def _read_message(message: Any, reason: str | None) -> Message:
+    """Read a message; what its citations quote follows its other parts."""
+    read = read_message(message, reason)
+    citations = tuple(ToolCallResponse(_cited_text(each)) for each in as_list(as_mapping(message).get("citations")))
+    return replace(read, parts=(*read.parts, *citations)) if citations else read
+
+
+def _cited_text(citation: Any) -> str:
+    """Return what a citation quotes of the answer and of its sources."""
+    fields = as_mapping(citation)
+    sources = [as_mapping(each) for each in as_list(fields.get("sources"))]
+    quoted = [fields.get("text"), *([each.get("document"), each.get("tool_output")] for each in sources)]
+    return "\n".join(texts_in(to_plain_data(quoted)))
+
+
 def _edit_response(answer: Any, edits: Edits) -> Any:
     def edit(body: Any) -> Any:
-        (message,) = edit_messages([as_mapping(body)["message"]], "output", edits)
-        uncited = copy_with(message, **cleared(message, "citations"))  # citations quote the text
+        before = as_mapping(body)["message"]
+        (message,) = edit_messages([before], "output", edits)
+        # citations quote the text
+        uncited = copy_with(message, **(cleared(message, "citations") | _edited_citations(before, edits)))
         return copy_with(body, message=uncited, **cleared(body, "logprobs"))
 
     return edit_answer(answer, edit)
 
 
+def _edited_citations(message: Any, edits: Edits) -> dict[str, Any]:
+    """Return the citations that have other texts; the others go with the text that they quote."""
+    number = len(read_message(message).parts)
+    edited = [
+        _with_cited_text(each, text)
+        for i, each in enumerate(as_list(as_mapping(message).get("citations")))
+        if (text := edits.get(f"/output/0/parts/{number + i}")) is not None
+    ]
+    return {"citations": edited} if edited else {}
+
+
+def _with_cited_text(citation: Any, text: str) -> Any:
+    return copy_with(citation, text=text, **cleared(citation, "sources"))
+
+
+class _StreamedContent:
+    """Accumulated pieces of one item of the content."""
+
+    __slots__ = ("kind", "pieces")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.pieces: list[str] = []
+
+    def to_item(self) -> dict[str, Any]:
+        field = "thinking" if self.kind == "thinking" else "text"
+        return {"type": self.kind, **({field: "".join(self.pieces)} if self.pieces or self.kind == "text" else {})}
+
+
+class _StreamedCall:
+    """Accumulated pieces of one tool call."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id: Any = None
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def to_call(self) -> dict[str, Any]:
+        return {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
+
+
 class ChatAccumulator:
     """Accumulator that builds an answer from the events of a stream."""
 
-    __slots__ = ("_calls", "_content", "_end", "_id", "_plan", "finished")
+    __slots__ = ("_calls", "_citations", "_content", "_end", "_id", "_plan", "finished")
 
     def __init__(self, request: Request) -> None:
         self._id: Any = None
         self._plan: list[str] = []
-        self._content: dict[str, list[str]] = {"thinking": [], "text": []}
-        self._calls: dict[Any, dict[str, Any]] = {}
+        self._content: IndexedParts[_StreamedContent] = IndexedParts()
+        self._calls: IndexedParts[_StreamedCall] = IndexedParts()
+        self._citations: list[Any] = []
         self._end: Fields = {}
         self.finished = False
 
@@ -115,29 +180,50 @@ class ChatAccumulator:
             self._append_delta(fields, _delta_message(fields))
 
     def _append_delta(self, fields: Fields, message: Fields) -> None:
-        content = as_mapping(message.get("content"))
-        if content.get("type", "text") not in self._content:
-            count_not_understood()
-        for name, pieces in self._content.items():
-            pieces.append(as_str(content.get(name)) or "")
-        self._plan.append(as_str(message.get("tool_plan")) or "")
-        if call := message.get("tool_calls"):
-            self._append_tool_call(fields.get("index"), as_mapping(call))
+        kind, index = fields.get("type"), fields.get("index")
+        if (content := message.get("content")) is not None:
+            for item in content if isinstance(content, (list, tuple)) else (content,):
+                self._append_content(item, index, is_start=kind == "content-start")
+        if plan := read_text(message.get("tool_plan")):
+            self._plan.append(plan)
+        if calls := message.get("tool_calls"):
+            for call in calls if isinstance(calls, (list, tuple)) else (calls,):
+                self._append_tool_call(as_mapping(call), index, is_start=kind == "tool-call-start")
+        if citations := message.get("citations"):
+            self._citations.extend(citations if isinstance(citations, (list, tuple)) else (citations,))
 
-    def _append_tool_call(self, index: Any, piece: Fields) -> None:
-        call = self._calls.setdefault(index, {"id": None, "name": "", "arguments": []})
+    def _append_content(self, item: Any, index: Any, *, is_start: bool) -> None:
+        fields = {"text": item} if isinstance(item, str) else as_mapping(item)
+        field = "thinking" if fields.get("thinking") is not None else "text"
+        kind = str(fields.get("type") or field)
+        block = None if is_start else self._content.find(index)
+        if block is None or block.kind != kind:
+            block = self._content.start(index, _StreamedContent(kind))
+        text = read_text(fields.get(field))
+        if text is not None:
+            block.pieces.append(text)
+        elif fields.get(field) is not None:
+            count_not_understood()
+            self._content.start(None, _StreamedContent(f"{kind}-delta"))
+
+    def _append_tool_call(self, piece: Fields, index: Any, *, is_start: bool) -> None:
+        call = None if is_start else self._calls.find(index)
+        if call is None or (piece.get("id") and call.id and piece["id"] != call.id):
+            call = self._calls.start(index, _StreamedCall())
         function = as_mapping(piece.get("function"))
-        call["id"] = piece.get("id") or call["id"]
-        call["name"] += as_str(function.get("name")) or ""
-        call["arguments"].append(as_str(function.get("arguments")) or "")
+        call.id = piece.get("id") or call.id
+        call.name += read_text(function.get("name")) or ""
+        arguments = function.get("arguments")
+        call.arguments.append(json.dumps(arguments) if isinstance(arguments, dict) else read_text(arguments) or "")
 
     def result(self) -> dict[str, Any]:
-        content = [{"type": name, name: "".join(pieces)} for name, pieces in self._content.items() if any(pieces)]
-        calls = [
-            {"id": call["id"], "function": {"name": call["name"], "arguments": "".join(call["arguments"])}}
-            for call in self._calls.values()
-        ]
-        message = {"role": "assistant", "tool_plan": "".join(self._plan), "content": content, "tool_calls": calls}
+        message = {
+            "role": "assistant",
+            "tool_plan": "".join(self._plan),
+            "content": [each.to_item() for each in self._content],
+            "tool_calls": [each.to_call() for each in self._calls],
+            "citations": self._citations,
+        }
         return {"id": self._id, **self._end, "message": message}
 
 
@@ -146,14 +232,24 @@ def _delta_message(event: Fields) -> Fields:
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in an event, without thinking."""
-    text = as_mapping(_delta_message(as_mapping(event)).get("content")).get("text")
-    if isinstance(text, str) and text:
+    """Yield the answer's text in an event, without thinking, and under `BESIDE` what its citations quote."""
+    message = _delta_message(as_mapping(event))
+    content = message.get("content")
+    text = read_text(content if isinstance(content, (str, list)) else as_mapping(content).get("text"))
+    if text:
         yield 0, text
+    citations = message.get("citations")
+    for citation in citations if isinstance(citations, (list, tuple)) else (citations,):
+        if citation is not None and (cited := _cited_text(citation)):
+            yield BESIDE, f"{cited}\n\n"
 
 
 def cut(event: Any, choice: int, text: str) -> Any:
-    """Return the last text event of a cut stream."""
+    """Return the last event of a cut stream that has text."""
+    if choice == BESIDE:
+        before = event.delta.message
+        message = copy_with(before, citations=_with_cited_text(before.citations, text))
+        return copy_with(event, delta=copy_with(event.delta, message=message))
     return copy_with(replace_at("delta", "message", "content", "text")(event, text), **cleared(event, "logprobs"))
 
 
@@ -170,7 +266,9 @@ def closing_events(accumulator: Any, event: Any) -> Iterable[Any]:
 def _sibling_event_type(event: Any, kind: str) -> Any:
     """Return the event class of another kind, defined in the same module as that of ``event``."""
     event_type = type(event)
-    return getattr(sys.modules[event_type.__module__], re.sub("^Content(Start|Delta)", kind, event_type.__name__))
+    return getattr(
+        sys.modules[event_type.__module__], re.sub("^(Content|Citation)(Start|Delta)", kind, event_type.__name__)
+    )
 
 
 _CLIENT = "cohere.v2.raw_client:RawV2Client"

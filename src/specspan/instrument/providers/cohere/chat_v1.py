@@ -25,6 +25,9 @@ from specspan.instrument.formats.fields import (
     as_str,
     cleared,
     copy_with,
+    read_name,
+    read_text,
+    text_part,
     to_plain_data,
 )
 from specspan.instrument.formats.generated_client import method_paths
@@ -85,7 +88,7 @@ def _history_parts(turn: Fields, at: int) -> Iterator[EditablePart]:
 
 def _tool_calls(message: Fields) -> Iterator[Part]:
     for each in map(as_mapping, as_list(message.get("tool_calls"))):
-        yield ToolCall(as_str(each.get("name")) or "", to_plain_data(each.get("parameters")))
+        yield ToolCall(read_name(each.get("name")), to_plain_data(each.get("parameters")))
 
 
 def _tool_result_parts(message: Fields, path: JsonPath) -> Iterator[EditablePart]:
@@ -111,8 +114,7 @@ def _read_response(answer: Any) -> Response:
     reason = as_finish_reason(body.get("finish_reason"))
     if calls and reason == "stop":
         reason = "tool_calls"  # this API has no finish reason for tool calls
-    text = as_str(body.get("text"))
-    parts = (*([Text(text)] if text else ()), *calls)
+    parts = (*([text_part(body["text"], "text")] if body.get("text") else ()), *calls)
     return Response(
         id=as_str(body.get("response_id")) or as_str(body.get("generation_id")),
         output=(Message("assistant", parts, None, reason),),
@@ -148,7 +150,7 @@ class ChatV1Accumulator:
         kind = fields.get("event_type")
         self.finished = kind == "stream-end" or (self.finished and kind not in _GROWING_EVENTS)
         if kind == "text-generation":
-            self._texts.append(as_str(fields.get("text")) or "")
+            self._texts.append(read_text(fields.get("text")) or "")
         elif kind == "tool-calls-generation":
             self._calls = fields.get("tool_calls")
         elif kind == "stream-start":

@@ -125,6 +125,6 @@ def read_usage(usage: Any) -> Usage:
 
 
 def _as_whole_count(value: Any) -> int | None:
-    """Return a token count, which the client may have made a float, or -1 where it had none."""
-    number = as_count(int(value) if isinstance(value, float) and value.is_integer() else value)
+    """Return a token count, or None for the -1 that the client puts where it had none."""
+    number = as_count(value)
     return None if number == -1 else number

@@ -6,21 +6,28 @@ Requests and responses have this shape. Applications may write field names in ei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from specspan.call import Media, Part, Reasoning, Text, ToolCall, ToolCallResponse
-from specspan.instrument.formats.bodies import EditablePart, JsonPath, Turn, replace_at
+from specspan.instrument.formats.bodies import EditablePart, JsonPath, Turn, replace_at, replace_value
 from specspan.instrument.formats.fields import (
     as_list,
     as_mapping,
     as_str,
     count_not_understood,
+    read_text,
+    text_part,
+    texts_in,
     to_plain_data,
     unknown_part,
 )
 
 ROLES = {"model": "assistant", "function": "tool"}
+SOURCE_FIELDS = ("grounding_metadata", "citation_metadata")
+"""Fields of a candidate that quote or name the sources of its content."""
 _MEDIA = ("image", "audio", "video")
 _BOOKKEEPING_FIELDS = ("thought", "thought_signature", "thoughtSignature", "video_metadata", "videoMetadata")
 
@@ -78,18 +85,44 @@ def content_parts(content: Any, *path: str | int) -> list[EditablePart]:
     return [place for at, part in enumerate(as_list(parts)) for place in _read_part(part, (*path, "parts", at))]
 
 
+def parts_beside(candidate: Any, *path: str | int) -> Iterator[EditablePart]:
+    """Yield the sources of one candidate, which stand beside its content."""
+    for name in SOURCE_FIELDS:
+        if text := "\n".join(texts_in(to_plain_data(get_field(candidate, name)))):
+            yield ToolCallResponse(text), partial(_replace_sources, name, path)
+
+
+def _replace_sources(name: str, path: JsonPath, body: Any, text: str) -> Any:
+    from google.genai import types
+
+    sources: Any = (
+        types.CitationMetadata(citations=[types.Citation(title=text)])
+        if name == "citation_metadata"
+        else types.GroundingMetadata(grounding_chunks=[types.GroundingChunk(web=types.GroundingChunkWeb(title=text))])
+    )
+    return replace_value(body, (*path, name), sources)
+
+
 def join_texts(places: Iterable[EditablePart]) -> Iterator[EditablePart]:
-    """Yield the parts with consecutive texts joined, because readers of an answer see one text."""
+    """Yield the parts with consecutive texts joined, and so thoughts, because readers of an answer see one text."""
     pending: EditablePart | None = None
     for place in places:
-        if pending is not None and isinstance(pending[0], Text) and isinstance(place[0], Text):
-            pending = Text(pending[0].content + place[0].content), _replace_both(pending[1], place[1])
-            continue
-        if pending is not None:
+        joined = None if pending is None else _join(pending, place)
+        if pending is not None and joined is None:
             yield pending
-        pending = place
+        pending = joined or place
     if pending is not None:
         yield pending
+
+
+def _join(first: EditablePart, second: EditablePart) -> EditablePart | None:
+    """Return two parts as one, or None if they are not both texts or both thoughts."""
+    part, more = first[0], second[0]
+    if isinstance(part, Text) and isinstance(more, Text):
+        return Text(part.content + more.content), _replace_both(first[1], second[1])
+    if isinstance(part, Reasoning) and isinstance(more, Reasoning):
+        return Reasoning(part.content + more.content), None
+    return None
 
 
 def _replace_both(first: Any, second: Any) -> Any:
@@ -103,15 +136,19 @@ def _read_part(part: Any, path: JsonPath) -> Iterator[EditablePart]:
         return
     fields = as_mapping(part)
     text = fields.get("text")
-    if isinstance(text, str):
-        if text:
-            yield (Reasoning(text), None) if fields.get("thought") else (Text(text), replace_at(*path, "text"))
-        return
+    if text is not None and not isinstance(text, str):
+        yield text_part(text, "text"), replace_at(*path, "text")
+    elif text:
+        yield (Reasoning(text), None) if fields.get("thought") else (Text(text), replace_at(*path, "text"))
+    has_data = False
     for name, read in _PART_READERS.items():
         value = get_field(part, name)
         if value is not None:
+            has_data = True
             yield read(value), _response_writer(name, part, path)
-            return
+            yield from _data_texts(name, part, value, path)
+    if text is not None or has_data:
+        return
     uri = fields.get("uri")
     if isinstance(uri, str):  # an uploaded file
         yield media_part(part, uri), None
@@ -128,11 +165,36 @@ def _read_unnamed_part(part: Any, names: set[str]) -> Iterator[EditablePart]:
         count_not_understood()
 
 
+def _data_texts(name: str, part: Any, data: Any, path: JsonPath) -> Iterator[EditablePart]:
+    """Yield the name of a file, and the text in the bytes of a text file."""
+    if name not in ("inline_data", "file_data"):
+        return
+    key = _field_name(part, name)
+    if title := read_text(get_field(data, "display_name")):
+        yield ToolCallResponse(title), replace_at(*path, key, _field_name(data, "display_name"))
+    if name == "inline_data" and str(get_field(data, "mime_type")).startswith("text/"):
+        content = get_field(data, "data")
+        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else read_text(content)
+        if text:
+            yield ToolCallResponse(text), partial(_replace_data, (*path, key, "data"), content.__class__)
+
+
+def _replace_data(path: JsonPath, kind: type, body: Any, text: str) -> Any:
+    return replace_value(body, path, text.encode() if kind is bytes else text)
+
+
+def _field_name(thing: Any, name: str) -> str:
+    """Return the name under which a value has a field: in snake case or in camel case."""
+    if name in as_mapping(thing):
+        return name
+    return "".join(word.title() if i else word for i, word in enumerate(name.split("_")))
+
+
 def _response_writer(name: str, part: Any, path: JsonPath) -> Any:
     """Return the function that replaces the text of a tool response, or None for other parts."""
     if name not in ("function_response", "code_execution_result"):
         return None
-    key = name if name in as_mapping(part) else "".join(w.title() if i else w for i, w in enumerate(name.split("_")))
+    key = _field_name(part, name)
     if name == "code_execution_result":
         return replace_at(*path, key, "output")
     replace: Any = replace_at(*path, key, "response")
@@ -150,7 +212,41 @@ def _tool_call(call: Any) -> ToolCall:
     name = as_str(get_field(call, "name")) or as_str(
         getattr(get_field(call, "tool_type"), "value", get_field(call, "tool_type"))
     )
-    return ToolCall(name or "", to_plain_data(get_field(call, "args")), as_str(get_field(call, "id")))
+    return ToolCall(name or "", to_plain_data(_arguments(call)), as_str(get_field(call, "id")))
+
+
+def _arguments(call: Any) -> Any:
+    """Return the arguments of a call, which may come in pieces."""
+    pieces = get_field(call, "partial_args")
+    return fold_arguments(get_field(call, "args"), pieces) if pieces else get_field(call, "args")
+
+
+def fold_arguments(arguments: Any, pieces: Any) -> Any:
+    """Return arguments with the values that pieces add at their paths, such as ``$.query`` or ``$.items[0].name``."""
+    folded: Any = {"$": dict(as_mapping(arguments))}
+    for piece in as_list(pieces):
+        keys = ["$", *_PATH_KEYS.findall((read_text(get_field(piece, "json_path")) or "").removeprefix("$"))]
+        _add_value(folded, keys, _piece_value(piece))
+    return folded["$"]
+
+
+_PATH_KEYS = re.compile(r"[^.\[\]'\"]+")
+
+
+def _piece_value(piece: Any) -> Any:
+    values = (get_field(piece, f"{kind}_value") for kind in ("string", "number", "bool"))
+    return next((value for value in values if value is not None), None)
+
+
+def _add_value(holder: dict[str, Any], keys: list[str], value: Any) -> None:
+    """Put a value at the end of some keys; a text goes on where there is one already."""
+    *outer, last = keys
+    for key in outer:
+        inner = holder.get(key)
+        holder[key] = inner if isinstance(inner, dict) else {}
+        holder = holder[key]
+    before = holder.get(last)
+    holder[last] = before + value if isinstance(before, str) and isinstance(value, str) else value
 
 
 def _tool_response(answer: Any) -> ToolCallResponse:

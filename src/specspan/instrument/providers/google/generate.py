@@ -36,6 +36,7 @@ from specspan.instrument.providers.google.content import (
     content_parts,
     get_field,
     join_texts,
+    parts_beside,
     read_turns,
 )
 from specspan.instrument.providers.google.stream import GenerateAccumulator, cut, deltas
@@ -150,10 +151,8 @@ def _output_turns(answer: Any) -> Iterator[tuple[Any, Turn]]:
     for at, candidate in enumerate(as_list(get_field(answer, "candidates"))):
         content = get_field(candidate, "content")
         role = as_str(get_field(content, "role")) or "model"
-        yield (
-            candidate,
-            Turn(ROLES.get(role, role), tuple(join_texts(content_parts(content, "candidates", at, "content")))),
-        )
+        parts = join_texts(content_parts(content, "candidates", at, "content"))
+        yield candidate, Turn(ROLES.get(role, role), (*parts, *parts_beside(candidate, "candidates", at)))
 
 
 def _read_message(candidate: Any, turn: Turn) -> Message:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from specspan.call import Request
+from specspan.call import Request, ToolCallResponse
 from specspan.instrument.formats.choices import EndedChoices
-from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
-from specspan.instrument.providers.google.content import get_field
+from specspan.instrument.formats.fields import Fields, as_list, as_mapping, copy_with, read_text, texts_in
+from specspan.instrument.providers.google.content import SOURCE_FIELDS, content_parts, get_field, parts_beside
 
 
 class GenerateAccumulator:
@@ -44,9 +44,10 @@ class GenerateAccumulator:
     def _add_candidate(self, candidate: Any) -> None:
         index = candidate_index(candidate)
         streamed = self._candidates.setdefault(index, _StreamedCandidate())
-        parts = as_list(get_field(get_field(candidate, "content"), "parts"))
+        parts = _content_parts(candidate)
         for part in parts:
             streamed.add(part)
+        streamed.add_sources(candidate)
         if reason := get_field(candidate, "finish_reason"):
             if self._ended.end(index):
                 streamed.finish_reason = reason
@@ -62,26 +63,67 @@ class GenerateAccumulator:
 class _StreamedCandidate:
     """Accumulated parts of one candidate."""
 
-    __slots__ = ("finish_reason", "parts")
+    __slots__ = ("finish_reason", "open_call", "parts", "sources")
 
     def __init__(self) -> None:
         self.parts: list[Any] = []
+        self.open_call: dict[str, Any] | None = None
+        """Tool call whose arguments still come."""
+        self.sources: dict[str, list[Any]] = {}
         self.finish_reason: Any = None
 
     def add(self, part: Any) -> None:
         fields = as_mapping(part)
         text, thought = fields.get("text"), bool(fields.get("thought"))
-        if not isinstance(text, str):
+        call = get_field(part, "function_call")
+        if call is not None and (self.open_call is not None or _is_in_pieces(call)):
+            self._add_call(call)
+        elif not isinstance(text, str) or self._has_more(fields):
             self.parts.append(part)
         elif self.parts and self.parts[-1].__class__ is _StreamedText and self.parts[-1].thought is thought:
             self.parts[-1].pieces.append(text)
         elif text:
             self.parts.append(_StreamedText(text, thought))
 
+    def _has_more(self, fields: Fields) -> bool:
+        """Return whether a part with a text holds something else as well."""
+        return any(value is not None and name not in _FIELDS_OF_TEXT for name, value in fields.items())
+
+    def _add_call(self, call: Any) -> None:
+        """Add a piece of a tool call; one with a name of its own is another call."""
+        name, pieces = get_field(call, "name"), list(as_list(get_field(call, "partial_args")))
+        if self.open_call is None or (name and self.open_call["partial_args"]):
+            self.open_call = {"name": name, "id": get_field(call, "id"), "args": None, "partial_args": []}
+            self.parts.append({"function_call": self.open_call})
+        self.open_call["name"] = self.open_call["name"] or name
+        self.open_call["args"] = self.open_call["args"] or get_field(call, "args")
+        self.open_call["partial_args"] += pieces
+        if not get_field(call, "will_continue") and not pieces:
+            self.open_call = None
+
+    def add_sources(self, candidate: Any) -> None:
+        for name in SOURCE_FIELDS:
+            value = get_field(candidate, name)
+            if value is not None:
+                self.sources.setdefault(name, []).append(value)
+
     def to_candidate(self) -> dict[str, Any]:
         """Return the candidate as an unstreamed response has it."""
         parts = [part.to_part() if part.__class__ is _StreamedText else part for part in self.parts]
-        return {"content": {"role": "model", "parts": parts}, "finish_reason": self.finish_reason}
+        return {"content": {"role": "model", "parts": parts}, "finish_reason": self.finish_reason, **self.sources}
+
+
+_FIELDS_OF_TEXT = ("text", "thought", "thought_signature")
+
+
+def _is_in_pieces(call: Any) -> bool:
+    return bool(get_field(call, "will_continue") or get_field(call, "partial_args"))
+
+
+def _content_parts(candidate: Any) -> Iterable[Any]:
+    """Return the parts of a candidate's content, which may be one text."""
+    parts = get_field(get_field(candidate, "content"), "parts")
+    return ({"text": parts},) if isinstance(parts, str) else as_list(parts)
 
 
 class _StreamedText:
@@ -104,20 +146,35 @@ def candidate_index(candidate: Any) -> int:
 
 
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in a chunk by choice, without thoughts."""
+    """Yield the answer's text in a chunk by choice, without thoughts, and by ``~choice`` its sources and results."""
     for candidate in as_list(get_field(chunk, "candidates")):
-        for part in as_list(get_field(get_field(candidate, "content"), "parts")):
-            text = get_field(part, "text")
-            if isinstance(text, str) and text and not get_field(part, "thought"):
-                yield candidate_index(candidate), text
+        index = candidate_index(candidate)
+        for part in _content_parts(candidate):
+            fields = as_mapping(part)
+            text = fields.get("text")
+            if text and not fields.get("thought") and (read := read_text(text)):
+                yield index, read
+            if text is None and not isinstance(part, str):
+                yield from _beside(index, (place for place, _ in content_parts({"parts": [part]})))
+        yield from _beside(index, (part for part, _ in parts_beside(candidate)))
+
+
+def _beside(index: int, parts: Iterable[Any]) -> Iterator[tuple[int, str]]:
+    for part in parts:
+        if isinstance(part, ToolCallResponse) and (text := "\n".join(texts_in(part.response))):
+            yield ~index, f"{text}\n\n"
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """Return the last chunk of a cut stream, with ``text`` and the finish reason ``SAFETY``."""
-    from google.genai.types import FinishReason
+    from google.genai.types import Content, FinishReason, Part
 
-    candidate = next(each for each in chunk.candidates if candidate_index(each) == choice)
-    text_part = next(part for part in candidate.content.parts if part.text and not part.thought)
-    content = copy_with(candidate.content, parts=[copy_with(text_part, text=text)])
-    last = copy_with(candidate, content=content, finish_reason=FinishReason.SAFETY)
+    index = choice if choice >= 0 else ~choice
+    candidate = next(each for each in chunk.candidates if candidate_index(each) == index)
+    parts = (candidate.content and candidate.content.parts) or ()
+    before = next((part for part in parts if part.text and not part.thought), None)
+    part = Part(text=text) if before is None or choice < 0 else copy_with(before, text=text)
+    content = Content(role="model", parts=[part])
+    sources = dict.fromkeys(SOURCE_FIELDS)
+    last = copy_with(candidate, content=content, finish_reason=FinishReason.SAFETY, **sources)
     return copy_with(chunk, candidates=[last], parsed=None)

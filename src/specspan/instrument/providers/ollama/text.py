@@ -17,6 +17,7 @@ from specspan.instrument.formats.fields import (
     as_str,
     cleared,
     copy_with,
+    read_text,
 )
 from specspan.instrument.formats.generated_client import name_arguments
 from specspan.instrument.formats.openai_chat import edit_messages, read_message, read_reasoning
@@ -122,7 +123,7 @@ class OllamaAccumulator:
 
     def add(self, chunk: Any) -> None:
         message = as_mapping(_answer_message(chunk))
-        text, thought = as_str(message.get("content")) or "", as_str(read_reasoning(message)) or ""
+        text, thought = read_text(message.get("content")) or "", read_text(read_reasoning(message)) or ""
         calls = as_list(message.get("tool_calls"))
         self._texts.append(text)
         self._thoughts.append(thought)
@@ -140,7 +141,7 @@ class OllamaAccumulator:
 
 
 def _deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    text = as_mapping(_answer_message(chunk)).get("content")
+    text = read_text(as_mapping(_answer_message(chunk)).get("content"))
     if text:
         yield 0, text
 
