@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from specspan.call import Attribute, Message, Request, Response, Text
@@ -19,6 +20,7 @@ from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import GeneratorBody, drive, name_after, start_async_generator
 from specspan.instrument.live_call import LiveCall
+from specspan.instrument.returned_results import hand_over, hand_over_async
 from specspan.instrument.stream_proxies import pull, pull_async
 from specspan.instrument.streamed_call import StreamedCall
 from specspan.instrument.work_span import WorkBlock
@@ -57,7 +59,9 @@ def observe(
     With ``model`` the function *is* a model call, of a local model or through a client that specspan does not know:
     its arguments that are strings are the input, the string it returns, or the strings it yields, are the output, and
     the policy decides them as it does every model call. `Blocked` is raised before the body runs, or in place of the
-    result. ``provider`` and ``operation`` are those of OpenTelemetry's GenAI conventions.
+    result. The result counts, not the kind of function: an iterator, sync or async, that is returned is watched like a
+    generator, and what has to be awaited is decided once it is there. ``provider`` and ``operation`` are those of
+    OpenTelemetry's GenAI conventions.
 
     A generator's body runs in a copy of the `contextvars` context in which it was called: nothing that it sets there
     reaches its consumer. Its span starts with the first value asked for and ends with the body, however the body ends.
@@ -75,7 +79,7 @@ def observe(
             return WorkBlock(name or _qualified_name(plain), attributes or {})(function)
         adapter = text_adapter(model, provider, operation, plain)
         run = dispatch(
-            plain, sync=run_call, coroutine=_run_coroutine, generator=_run_generator, async_generator=_run_generator
+            plain, sync=_run_plain, coroutine=_run_coroutine, generator=_run_generator, async_generator=_run_generator
         )
         return decorate(function, wrap_model_call(adapter, run))
 
@@ -86,8 +90,13 @@ def _qualified_name(function: Function) -> str:
     return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
 
 
+def _run_plain(adapter: Adapter, pipeline: Pipeline, function: Function, invocation: Invocation) -> Any:
+    return run_call(adapter, pipeline, function, invocation, partial(hand_over, function))
+
+
 def _run_coroutine(adapter: Adapter, pipeline: Pipeline, function: Function, invocation: Invocation) -> Any:
-    return name_after(function, run_call_async(adapter, pipeline, function, invocation))
+    call = run_call_async(adapter, pipeline, function, invocation, partial(hand_over_async, function))
+    return name_after(function, call)
 
 
 def _run_generator(adapter: Adapter, pipeline: Pipeline, function: Function, invocation: Invocation) -> Any:

@@ -172,6 +172,15 @@ def drive(body: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs
     return name_after(function, driver)
 
 
+def drive_returned(body: Any, function: Callable[..., Any], returned: Any) -> Any:
+    """Return a generator that drives ``body`` over a generator, sync or async, that ``function`` has returned."""
+    generate: Any = generate_in_context_async if hasattr(returned, "asend") else generate_in_context
+    driver = generate(copy_context(), body)
+    body.body = returned
+    body.consumer.given(driver)
+    return name_after(function, driver)
+
+
 def name_after(function: Callable[..., Any], made: Any) -> Any:
     """Return a coroutine or generator of ours under the name of ``function``, for warnings and tracebacks."""
     made.__name__ = getattr(function, "__name__", made.__name__)

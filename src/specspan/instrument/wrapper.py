@@ -29,15 +29,19 @@ from specspan.instrument.streamed_call import StreamedCall
 
 CallRunner: TypeAlias = Callable[[Adapter, Pipeline, Function, Invocation], Any]
 """Makes one call of a function as a model call."""
+HandOver: TypeAlias = Callable[[LiveCall, Any], Any]
+"""Has the result of a call decided, and returns what the application gets."""
+AsyncHandOver: TypeAlias = Callable[[LiveCall, Any], Awaitable[Any]]
 
 
 def wrap_client_method(adapter: Adapter, method: Function) -> Wrapper:
     """Return a wrapper that makes every call of a client's method a model call."""
+    plain: CallRunner = run_call
     run: CallRunner = dispatch(
         inspect.unwrap(method),
-        sync=run_call,
+        sync=plain,
         coroutine=run_call_async,
-        generator=run_call,
+        generator=plain,
         async_generator=iterate_call_async,
     )
     return wrap_model_call(adapter, make_context_manager if adapter.on_entry else run, buffer_iterators)
@@ -87,8 +91,13 @@ def _unreadable(adapter: Adapter, error: Exception) -> Adapter:
     )
 
 
-def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation) -> Any:
+def run_call(
+    adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation, hand_over: HandOver | None = None
+) -> Any:
     """Make a model call and return its answer.
+
+    ``hand_over`` has the result decided and returns what the application gets of it: by default a client's answer, or
+    its stream.
 
     Raises:
         Blocked: the policy stops it.
@@ -101,18 +110,19 @@ def run_call(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation
             result = live.buffer_response(wrapped(*sent.args, **sent.kwargs))
         finally:
             restore(token)
-        streamed = _streamed(live, result, SyncStream)
-        if streamed is not None:
-            return streamed
-        if adapter.load is not None:
-            adapter.load(result)
-        return run_sync(live.output(result))
+        return (hand_over or _hand_over)(live, result)
     except BaseException as error:
         live.fail(error)
         raise
 
 
-async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Function, invocation: Invocation) -> Any:
+async def run_call_async(
+    adapter: Adapter,
+    pipeline: Pipeline,
+    wrapped: Function,
+    invocation: Invocation,
+    hand_over: AsyncHandOver | None = None,
+) -> Any:
     """Make a model call that is awaited, as `run_call` does."""
     live = LiveCall(adapter, pipeline, invocation)
     try:
@@ -122,16 +132,29 @@ async def run_call_async(adapter: Adapter, pipeline: Pipeline, wrapped: Function
             result = live.buffer_response(await wrapped(*sent.args, **sent.kwargs))
         finally:
             restore(token)
-        streamed = _streamed(live, result, AsyncStream)
-        if streamed is not None:
-            return streamed
-        loading = None if adapter.load is None else adapter.load(result)
-        if loading is not None:
-            await loading
-        return await run_async(live.output(result))
+        return await (hand_over or _hand_over_async)(live, result)
     except BaseException as error:
         live.fail(error)
         raise
+
+
+def _hand_over(live: LiveCall, result: Any) -> Any:
+    streamed = _streamed(live, result, SyncStream)
+    if streamed is not None:
+        return streamed
+    if live.adapter.load is not None:
+        live.adapter.load(result)
+    return run_sync(live.output(result))
+
+
+async def _hand_over_async(live: LiveCall, result: Any) -> Any:
+    streamed = _streamed(live, result, AsyncStream)
+    if streamed is not None:
+        return streamed
+    loading = None if live.adapter.load is None else live.adapter.load(result)
+    if loading is not None:
+        await loading
+    return await run_async(live.output(result))
 
 
 async def iterate_call_async(
