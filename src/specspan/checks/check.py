@@ -82,6 +82,8 @@ class CheckTraits:
     applicable."""
     reads_reasoning: bool = False
     """True where a model's reasoning is read as well. Nothing of it is rewritten: an action that would is to block."""
+    reads_normalised: bool = False
+    """True where the texts are also read in their normalised writing (`specspan.checks.normalisation`)."""
     needs: frozenset[Side] | None = None
     """Sides of a call without which the check cannot say that the clause complied; None means all that is there at
     its stage."""

@@ -1,18 +1,19 @@
 """Further readings of texts, in which a pattern finds what the texts as they stand hide.
 
-A text is read as it stands, and besides: joined with the other texts of its message, and with the escapes of JSON
-decoded. Evidence found in a reading points into the texts as they stand. Most texts have no further reading, and cost
-next to nothing to ask.
+A text is read as it stands, and besides: joined with the other texts of its message, with the escapes of JSON decoded,
+and, for checks that ask for it, in its normalised writing. Evidence found in a reading points into the texts as they
+stand. Most texts have no further reading, and cost next to nothing to ask.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from specspan.checks.check import TextAt
+from specspan.checks.normalisation import Stretch, normalise, normalised_stretches
 from specspan.decision import Evidence, Stage
 
 _JSON_START = re.compile(r"[\s\ufeff]*(?:[\[{\"]|```)")
@@ -22,19 +23,31 @@ _ESCAPE = rf"{_HIGH}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}|\\u[0-9a-fA-F]{{4}}|\\[\"\\/
 _ESCAPES = re.compile(_ESCAPE)
 _GROWING_ESCAPES = re.compile(rf"({_HIGH}(?:\\(?:u[0-9a-fA-F]{{0,3}})?)?\Z)|{_ESCAPE}|(\\(?:u[0-9a-fA-F]{{0,3}})?\Z)")
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-MAX_PENDING_CHARS = 11
-"""Most characters of an escape that a chunk may leave for the next one to complete."""
 _NO_CHARACTER = "\ufffd"
 
 
-def readings(texts: Sequence[TextAt], *, is_joined: bool = True) -> Iterable[TextAt]:
+def readings(texts: Sequence[TextAt], *, is_joined: bool = True, is_normalised: bool = False) -> Iterable[TextAt]:
     """Return the further readings of ``texts``, those of one message after another.
 
-    ``is_joined``: whether the texts of one message read as one, see `are_joined`.
+    Args:
+        texts: texts of one stage.
+        is_joined: whether the texts of one message read as one, see `are_joined`.
+        is_normalised: whether all of this is also read in its normalised writing.
     """
-    if len(texts) == 1 and "\\" not in texts[0].text:
+    if len(texts) == 1 and "\\" not in texts[0].text and not (is_normalised and not texts[0].text.isascii()):
         return ()
-    return _readings(texts, is_joined=is_joined)
+    further = _readings(texts, is_joined=is_joined)
+    return _with_normalised(texts, further) if is_normalised else further
+
+
+def _with_normalised(texts: Sequence[TextAt], further: Iterable[TextAt]) -> Iterator[TextAt]:
+    further = tuple(further)
+    yield from further
+    for text in (*texts, *further):
+        if not text.text.isascii():
+            normalised = rewrite(text, normalised_stretches(text.text))
+            if normalised is not None:
+                yield normalised
 
 
 def _readings(texts: Sequence[TextAt], *, is_joined: bool) -> Iterator[TextAt]:
@@ -44,7 +57,7 @@ def _readings(texts: Sequence[TextAt], *, is_joined: bool) -> Iterator[TextAt]:
         texts = (*texts, *joined)
     for text in texts:
         if "\\" in text.text and is_json_start(text.text):
-            decoded = rewrite(text, _ESCAPES, _decode_escape)
+            decoded = rewrite(text, _decoded_stretches(text.text))
             if decoded is not None:
                 yield decoded
 
@@ -123,20 +136,17 @@ class RewrittenText(TextAt):
         return start, start + 1
 
 
-def rewrite(origin: TextAt, pattern: re.Pattern[str], substitute: Callable[[str], str]) -> RewrittenText | None:
-    """Return a text with every match of ``pattern`` substituted; None if that changes nothing."""
+def rewrite(origin: TextAt, changes: Iterable[Stretch]) -> RewrittenText | None:
+    """Return a text with some stretches as they read; None if there are none. They are in order and apart."""
     pieces: list[str] = []
     stretches: list[tuple[int, int, int, int]] = []
     position = length = 0
-    for match in pattern.finditer(origin.text):
-        written, read = match[0], substitute(match[0])
-        if read != written:
-            start, end = match.span()
-            pieces += (origin.text[position:start], read)
-            length += start - position
-            stretches.append((start, end, length, length + len(read)))
-            length += len(read)
-            position = end
+    for start, end, read in changes:
+        pieces += (origin.text[position:start], read)
+        length += start - position
+        stretches.append((start, end, length, length + len(read)))
+        length += len(read)
+        position = end
     if not stretches:
         return None
     return RewrittenText(origin, "".join((*pieces, origin.text[position:])), stretches)
@@ -145,9 +155,10 @@ def rewrite(origin: TextAt, pattern: re.Pattern[str], substitute: Callable[[str]
 class GrowingReading:
     """Further reading of one text that grows chunk by chunk."""
 
-    __slots__ = ("_end", "_head", "_is_json", "_pending")
+    __slots__ = ("_end", "_head", "_is_json", "_is_normalised", "_pending")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_normalised: bool = False) -> None:
+        self._is_normalised = is_normalised
         self._is_json: bool | None = None  # None as long as the start tells neither
         self._head = ""
         self._pending = ""  # start of an escape that the next chunk may complete
@@ -165,13 +176,18 @@ class GrowingReading:
             self._head = (self._head + chunk).lstrip().lstrip("\ufeff").lstrip()
             if self._head and not _FENCE.startswith(self._head):
                 self._is_json = is_json_start(self._head)
-        if not self._is_json or (self._end is None and "\\" not in chunk):
-            return None
+        read = self._read(chunk)
         if self._end is None:
+            if read == chunk:
+                return None
             self._end = end[: len(end) - len(chunk)]
-        read = self._decode(chunk)
         self._end = self._end[-keep_chars:] + read
         return self._end
+
+    def _read(self, chunk: str) -> str:
+        if self._is_json and (self._pending or "\\" in chunk):
+            chunk = self._decode(chunk)
+        return normalise(chunk) if self._is_normalised else chunk
 
     def _decode(self, chunk: str) -> str:
         pieces, position = list[str](), 0
@@ -196,6 +212,10 @@ def _join_messages(texts: Sequence[TextAt]) -> Iterator[TextAt]:
 
 def _message_pointer(text: TextAt) -> str:
     return text.pointer.rpartition("/")[0]
+
+
+def _decoded_stretches(text: str) -> Iterator[Stretch]:
+    return ((*match.span(), _decode_escape(match[0])) for match in _ESCAPES.finditer(text))
 
 
 def _decode_escape(escape: str) -> str:

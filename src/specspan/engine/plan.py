@@ -45,6 +45,8 @@ class Matcher:
     patterns: MultiPattern
     owners: tuple[int, ...]
     """By index of a pattern, the position of the check that owns it."""
+    is_normalised: bool = False
+    """True if one of these checks reads texts in their normalised writing."""
 
     def matching_positions(self, text: TextAt) -> set[int]:
         """Return the positions of the checks of which a pattern matches somewhere in ``text``."""
@@ -341,7 +343,11 @@ def _matcher(checks: Sequence[BoundCheck]) -> Matcher | None:
     owned = [(pattern, check.position) for check in checks for pattern in check.traits.prefilter]
     if not owned:
         return None
-    return Matcher(MultiPattern([pattern for pattern, _ in owned]), tuple(position for _, position in owned))
+    return Matcher(
+        MultiPattern([pattern for pattern, _ in owned]),
+        tuple(position for _, position in owned),
+        is_normalised=any(check.traits.reads_normalised for check in checks),
+    )
 
 
 def _stage_checks(checks: Sequence[BoundCheck], sources: frozenset[Source]) -> StageChecks:

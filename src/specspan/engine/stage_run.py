@@ -106,7 +106,7 @@ def _checks_with_match(plan: StagePlan, run: StageRun, stage: Stage) -> list[Bou
     if plan.matcher is None:
         return []
     applicable, positions = run.checks.applicable, set[int]()
-    further = readings(run.texts, is_joined=are_joined(stage))
+    further = readings(run.texts, is_joined=are_joined(stage), is_normalised=plan.matcher.is_normalised)
     for text in (*run.texts, *further) if further else run.texts:
         for position in _matching_positions(plan.matcher, text):
             if position in applicable and run.checks.is_read(position, text):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from specspan.call import Message, ModelCall, Response, Text
 from specspan.checks.check import PartialFindings, TextAt
 from specspan.checks.patterns import MultiPattern, Pattern
-from specspan.checks.readings import MAX_PENDING_CHARS, GrowingReading
+from specspan.checks.readings import GrowingReading
 from specspan.decision import Action, Evidence, Finding, Mode, Outcome, Stage
 from specspan.engine.bound_check import BoundCheck, run_check
 from specspan.engine.precedence import REWRITES, CommandChain, strictest_action
@@ -172,7 +172,7 @@ class _Answer:
     length: int = 0
     end: str = ""
     """As much of its end as patterns look at."""
-    reading: GrowingReading = field(default_factory=GrowingReading)
+    readings: tuple[GrowingReading, ...] = ()
 
     def grow(self, chunk: str, keep_chars: int) -> None:
         self.chunks.append(chunk)
@@ -227,9 +227,10 @@ class StreamCheck:
             end = answer.end[-(tail.reach_chars + len(text)) :]
             if hits := tail.patterns.hits(end):
                 found += self._matched(tail, hits, end, answer)
-        read_end = answer.reading.grow(text, answer.end, self._keep_chars)
-        if read_end is not None:
-            found += self._matched_in_reading(read_end, text, answer)
+        for reading in answer.readings:
+            read_end = reading.grow(text, answer.end, self._keep_chars)
+            if read_end is not None:
+                found += self._matched_in_reading(read_end, answer)
         if answer.length >= answer.code_due:
             found += self._coded(answer)
         if found:
@@ -261,19 +262,25 @@ class StreamCheck:
     def _begin(self, choice: int) -> _Answer:
         due = CODE_CHARS if self._plan.code else sys.maxsize
         message = choice if choice >= 0 else ~choice
-        answer = self._answers[choice] = _Answer(f"/output/{message}/parts/0", code_due=due)
+        answer = _Answer(f"/output/{message}/parts/0", code_due=due, readings=self._new_readings())
+        self._answers[choice] = answer
         return answer
+
+    def _new_readings(self) -> tuple[GrowingReading, ...]:
+        owners = (check for tail in self._plan.tails for check in tail.owners)
+        if any(check.traits.reads_normalised for check in owners):
+            return (GrowingReading(), GrowingReading(is_normalised=True))
+        return (GrowingReading(),)
 
     def _matched(self, tail: Tail, hits: Sequence[int], end: str, answer: _Answer) -> Iterator[_Found]:
         for check in tail.owners_of(hits, whole=len(end) == answer.length):
             if check.position in self._plan.positions:
                 yield from self._violated(check, tail, end, answer)
 
-    def _matched_in_reading(self, read_end: str, chunk: str, answer: _Answer) -> Iterator[_Found]:
-        """Yield the violations in the text so far as it reads with its escapes decoded."""
+    def _matched_in_reading(self, read_end: str, answer: _Answer) -> Iterator[_Found]:
+        """Yield the violations in the text so far as it reads otherwise than it stands."""
         for tail in self._plan.tails:
-            end = read_end[-(tail.reach_chars + len(chunk) + MAX_PENDING_CHARS) :]
-            for check in tail.owners_of(tail.patterns.hits(end), whole=len(answer.end) == answer.length):
+            for check in tail.owners_of(tail.patterns.hits(read_end), whole=len(answer.end) == answer.length):
                 if check.position in self._plan.positions:
                     text = TextAt(answer.pointer, ROLE, answer.whole())
                     yield from self._worth(check, run_check(check, self._call, (text,)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from specspan.call import ModelCall, Side
 from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, PartialFindings, TextAt
+from specspan.checks.normalisation import look_alikes
 from specspan.checks.patterns import Pattern
 from specspan.checks.readings import are_joined, readings
 from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Stage
@@ -44,6 +45,8 @@ class PatternConfig(BaseModel):
     ignore_case: bool = False
     roles: list[str] | None = Field(default=None, min_length=1)
     """Roles of the messages to read; by default ``user`` and ``tool`` on input, every role elsewhere."""
+    normalise: bool = False
+    """Read the texts also without invisible characters, in NFKC, and with look-alikes as the ASCII they look like."""
     parts: list[Literal["text", "reasoning"]] = Field(default=["text"], min_length=1)
     """Parts of the messages to read: text, which is always read, and a model's reasoning."""
     name: str | None = None
@@ -66,6 +69,8 @@ def build(clause_id: str, configuration: Any) -> Check:
     """Build a check from the configuration under ``pattern`` in a policy file."""
     config = PatternConfig.model_validate({"any": [configuration]} if isinstance(configuration, str) else configuration)
     _refuse_contradictions(config)
+    if config.normalise:
+        _require_look_alikes()
     ref = CheckRef(config.name or config.reason or clause_id, CheckMechanism.PATTERN, config.version)
     if config.any:
         forbidden = _compile("any", config.any, config.ignore_case)
@@ -89,7 +94,7 @@ class ForbiddenPatterns:
         """Look for every pattern in every text and its further readings."""
         evidence = dict.fromkeys(
             place
-            for text in (*texts, *readings(texts, is_joined=are_joined(self.traits.stage)))
+            for text in (*texts, *further_readings(texts, self.traits))
             for pattern in self.patterns
             for start, end in pattern.find(text)
             for place in text.evidence(start, end)
@@ -117,10 +122,15 @@ class RequiredPatterns:
         for parts in messages.values():
             absent = [pattern for pattern in self.patterns if not any(map(pattern.matches, parts))]
             if absent:
-                further = tuple(readings(parts, is_joined=are_joined(self.traits.stage)))
+                further = tuple(further_readings(parts, self.traits))
                 if not all(any(map(pattern.matches, further)) for pattern in absent):
                     return Finding(Outcome.VIOLATED, self.reason)
         return True
+
+
+def further_readings(texts: Sequence[TextAt], traits: CheckTraits) -> Iterable[TextAt]:
+    """Return the readings of ``texts`` that a check with ``traits`` reads besides the texts as they stand."""
+    return readings(texts, is_joined=are_joined(traits.stage), is_normalised=traits.reads_normalised)
 
 
 def _refuse_contradictions(config: PatternConfig) -> None:
@@ -141,12 +151,24 @@ def _refuse_contradictions(config: PatternConfig) -> None:
         )
 
 
+def _require_look_alikes() -> None:
+    try:
+        look_alikes()
+    except ImportError:
+        raise CheckConfigError(
+            "`normalise` needs the package 'confusable-homoglyphs'",
+            "Run: pip install 'specspan[normalise]'",
+            "normalise",
+        ) from None
+
+
 def _traits(config: PatternConfig, forbidden: tuple[str, ...] = ()) -> CheckTraits:
     return CheckTraits(
         config.stage,
         prefilter=forbidden,
         reads_roles=_roles(config),
         reads_reasoning="reasoning" in config.parts,
+        reads_normalised=config.normalise,
         needs=_NEEDED_SIDES[config.stage],
         finds_in_part=PartialFindings.MATCHES if forbidden else PartialFindings.NONE,
         accepts_timeout=False,
