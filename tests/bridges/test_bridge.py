@@ -309,7 +309,7 @@ def test_nothing_is_done_without_a_policy() -> None:
         ('[{"role": "assistant", "parts": [null]}]', "content_not_understood"),
         ('[{"role": "assistant", "parts": [{"type": ["text"]}]}]', "content_not_understood"),
         ('[{"role": "assistant", "parts": [{"type": "text", "content": 7}]}]', "content_not_understood"),
-        ('[{"role": "assistant", "content": {"a": 1}}]', "content_not_recorded"),
+        ('[{"role": "assistant", "content": {"a": 1}}]', "content_not_understood"),
         ("[" * 100_000, "content_not_understood"),
         ("[]", "content_not_recorded"),
     ],

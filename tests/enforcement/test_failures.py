@@ -66,6 +66,8 @@ NOT_BETWEEN = {
     "is_last": "is asked only where the span is somebody else's: see below",
     "keep": "is for answers that are not streamed: see below",
     "edit_response": "is for answers that are not streamed: see below",
+    "answer_in": "is for errors that carry an answer: see the tests of parse",
+    "new_texts": "stands in place of deltas, and fails with it",
 }
 """Functions that do not stand between a clause and the text of a stream, with the reason."""
 EDITS = ("cut", "edit_request")
@@ -120,6 +122,8 @@ def broken_adapter(adapter: Adapter, name: str) -> Adapter:
     if name in ACCUMULATOR:
         begin = streaming.accumulator
         changes = {"accumulator": lambda request: BrokenAccumulator(begin(request), name)}
+    if name == "deltas" and streaming.new_texts is not None:
+        changes["new_texts"] = fail
     return replace(adapter, streaming=replace(streaming, **changes))
 
 

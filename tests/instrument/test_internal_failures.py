@@ -18,7 +18,7 @@ from specspan.engine.evaluation import Evaluation
 from specspan.engine.stream_check import StreamCheck
 from specspan.instrument import install
 from specspan.instrument.decorators import observe
-from specspan.instrument.formats import openai_chat as _chat_stream
+from specspan.instrument.formats import openai_chat_stream as _chat_stream
 from specspan.instrument.providers import openai as provider
 from specspan.record import attributes
 from specspan.record.recorder import Recorder

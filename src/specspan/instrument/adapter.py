@@ -81,6 +81,10 @@ class Streaming:
     closing_events: Callable[[Any, Any], Iterable[Any]] = _no_events
     """Returns the chunks after a cut that make a client see the end of the stream, from the accumulator of the released
     chunks and the last of them."""
+    new_texts: Callable[[Any, Any], Iterable[tuple[int, str]]] | None = None
+    """Returns the texts in a chunk that did not come before, from the accumulator of the stream and the chunk. Used in
+    place of `deltas` for services that repeat whole what came in deltas. The texts of the latest chunk are the same
+    before and after the accumulator took it in."""
     is_last: Callable[[Any], bool] | None = None
     """Returns whether a chunk is the very last, for services that mark it. Other instrumentation ends its span at that
     chunk, so a call that shares the span ends just before."""
@@ -114,6 +118,9 @@ class Adapter:
     keep: Callable[[Any], Any] | None = None
     """The answer, made so that what can be read of it only once is still there for the application to read. None: it
     can be read again."""
+    answer_in: Callable[[BaseException], Any | None] | None = None
+    """Returns the answer that an error of the client carries, or None if it carries none. The application gets the
+    error once the answer was decided. None: no error carries one."""
     choose: Choose | None = None
     """Where one method makes calls of many kinds: the adapter for one of them, by what it is bound to, args, kwargs.
     None: that is no model call, and left alone."""

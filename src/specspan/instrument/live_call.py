@@ -82,6 +82,34 @@ class LiveCall(DecidedSpan):
             self.rule_failure("instrument.keep", error, AFTER_CALL)
             return result
 
+    def answer_in(self, error: BaseException) -> Any | None:
+        """Return the answer that an error of the client carries; None if there is none to decide.
+
+        Raises:
+            Blocked: the error cannot be read, and a clause fails closed.
+        """
+        if self.adapter.answer_in is None or self.ended or not isinstance(error, Exception):
+            return None
+        try:
+            return self.adapter.answer_in(error)
+        except Exception as failure:
+            self.rule_failure("instrument.answer_in", failure, AFTER_CALL)
+            return None
+
+    def output_of_error(self, answer: Any, error: BaseException) -> Steps[None]:
+        """Have the answer decided that an error carries, and end the call with that error.
+
+        The text of an error cannot be edited: a clause that asks for an edit fails.
+
+        Raises:
+            Blocked: the policy hands nothing over.
+        """
+        ruling = yield from self.decide_output(partial(self.adapter.response, answer))
+        if ruling.edits and self.evaluation is not None:
+            failure = LookupError("the text of an error cannot be replaced")
+            self.rule_failure("instrument.answer_in", failure, AFTER_CALL, self.evaluation.fail_rewrite)
+        self.fail(error)
+
     def output(self, result: Any) -> Steps[Any]:
         """Have an answer decided, and end the call. Returns what to hand over.
 

@@ -14,10 +14,13 @@ import copy
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from specspan._support.guard import contain, guard
-from specspan.call import ModelCall, Refusal, Text
+from specspan.call import ModelCall
+from specspan.checks.texts import texts
+from specspan.decision import Stage
 from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
@@ -71,6 +74,7 @@ class StreamedCall:
         "_check",
         "_cut",
         "_decided_output",
+        "_deltas",
         "_early_decisions",
         "_ending_of",
         "_failure",
@@ -93,6 +97,7 @@ class StreamedCall:
         self._streaming = streaming
         self._ending_of = ending_of
         self._seen: Accumulator = _NothingSeen()
+        self._deltas: Callable[[Any], Iterable[tuple[int, str]]] = streaming.deltas
         self._check: StreamCheck | None = None
         self._cut: tuple[int, Cut] | None = None  # why the chunk at hand is withheld: the policy cuts the stream at it
         self._failure: Exception | None = None  # why it is withheld: it could not be watched
@@ -105,6 +110,8 @@ class StreamedCall:
         """What is still to be given out once the stream was cut; None as long as it was not."""
         try:
             self._seen = streaming.accumulator(live.call.request)
+            if streaming.new_texts is not None:
+                self._deltas = partial(streaming.new_texts, self._seen)
             if live.evaluation is not None:
                 self._check = live.evaluation.stream()
         except Exception as error:
@@ -134,7 +141,7 @@ class StreamedCall:
             live.first_chunk_s = time.perf_counter() - live.started_s
         try:
             if self._check is not None:
-                for choice, text in self._streaming.deltas(chunk):
+                for choice, text in self._deltas(chunk):
                     cut = self._check.feed(choice, text)
                     if cut is not None:
                         self._cut = choice, cut
@@ -261,7 +268,7 @@ class StreamedCall:
         if live.call.output == self._decided_output:
             return PROCEED
         self._decided_output = live.call.output
-        withheld_chars = 0 if withheld is END else sum(len(text) for _, text in self._streaming.deltas(withheld))
+        withheld_chars = 0 if withheld is END else sum(len(text) for _, text in self._deltas(withheld))
         released_chars = _chars(live.call) - withheld_chars
         return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
 
@@ -335,6 +342,4 @@ class _Closing:
 
 
 def _chars(call: ModelCall) -> int:
-    return sum(
-        len(part.content) for message in call.output for part in message.parts if isinstance(part, (Text, Refusal))
-    )
+    return sum(len(text.text) for text in texts(call, Stage.STREAM))

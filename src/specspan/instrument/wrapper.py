@@ -112,8 +112,16 @@ def run_call(
             restore(token)
         return (hand_over or _hand_over)(live, result)
     except BaseException as error:
-        live.fail(error)
-        raise
+        answer = live.answer_in(error)
+        if answer is None:
+            live.fail(error)
+            raise
+        carrier = error
+    try:  # outside of the clause, so that what blocks the call does not lead to the answer
+        run_sync(live.output_of_error(answer, carrier))
+        raise carrier
+    finally:
+        del carrier
 
 
 async def run_call_async(
@@ -134,8 +142,16 @@ async def run_call_async(
             restore(token)
         return await (hand_over or _hand_over_async)(live, result)
     except BaseException as error:
-        live.fail(error)
-        raise
+        answer = live.answer_in(error)
+        if answer is None:
+            live.fail(error)
+            raise
+        carrier = error
+    try:
+        await run_async(live.output_of_error(answer, carrier))
+        raise carrier
+    finally:
+        del carrier
 
 
 def _hand_over(live: LiveCall, result: Any) -> Any:

@@ -69,6 +69,15 @@ def as_list(value: Any) -> Iterable[Any]:
     return value
 
 
+def list_or_item(value: Any) -> Iterable[Any]:
+    """Return a list as it is, and one of a single item for a value that is not a list as it should be."""
+    if value.__class__ is list or (isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))):
+        items: Iterable[Any] = value
+        return items
+    count_not_understood()
+    return (value,)
+
+
 def unknown_part(kind: object) -> Unknown:
     """Return the part that stands for an unknown kind of content, and count it."""
     count_not_understood()
@@ -89,14 +98,47 @@ def count_not_understood() -> None:
 
 
 def as_count(value: Any) -> int | None:
-    """Return a number of tokens, or None if the service sent none."""
+    """Return a number of tokens, or None if the service sent none; some services write ``28.0`` for 28."""
     if value is None or value.__class__ is int:
         number: int | None = value
         return number
-    if value.__class__ is float and value.is_integer():  # some services write every number so
+    if value.__class__ is float and value.is_integer():
         return int(value)
     count_not_understood()
     return None
+
+
+_MAX_INDEX_DIGITS = 20
+
+
+def as_index(value: Any) -> int | None:
+    """Return the number of a choice, an item or a part; None where the service sent none that can be read."""
+    if value.__class__ is int:
+        number: int = value
+        return number
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isdecimal() and len(value) < _MAX_INDEX_DIGITS:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    count_not_understood()
+    return None
+
+
+def attributes_of(value: Any) -> Fields:
+    """Return the fields that a client declares for an object, or those of a dict; an empty mapping for anything else.
+
+    Cheaper than `as_mapping`, for what every chunk of a stream holds.
+    """
+    if value.__class__ is dict:
+        fields: Fields = value
+        return fields
+    try:
+        fields = value.__dict__
+    except AttributeError:
+        return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else fields
 
 
 def as_str(value: Any) -> str | None:
@@ -159,6 +201,9 @@ def replace_texts(value: Any, places: Callable[[Fields], EditableParts], texts: 
     """Return a copy of ``value`` with the given texts in place of those of its parts.
 
     One item of ``texts`` is taken for each part; None keeps the part as it is.
+
+    Raises:
+        LookupError: the text of a part cannot be replaced.
     """
     for (_, replace), text in zip(places(as_mapping(value)), texts):  # noqa: B905 - there may be more texts
         value = replace_part(value, replace, text)

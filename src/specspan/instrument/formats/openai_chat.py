@@ -1,28 +1,29 @@
-"""Messages and stream chunks in the shape of OpenAI's chat completions, as dicts or as a client's objects.
+"""Messages in the shape of OpenAI's chat completions, as dicts or as a client's objects.
 
-Requests and responses have this shape, and other providers use it as well.
+Requests and responses have this shape, and other providers use it as well. A value of another shape than it should
+have is read where it holds a text; where not, an `specspan.call.Unknown` part stands for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 
-from specspan.call import Media, Message, Part, Reasoning, Refusal, Request, Text, ToolCall, ToolCallResponse
+from specspan.call import Media, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats.choices import EndedChoices
+from specspan.instrument.formats.bodies import EditablePart
 from specspan.instrument.formats.fields import (
     Fields,
     ReplaceText,
-    as_list,
     as_mapping,
     as_str,
-    cleared,
     copy_with,
+    list_or_item,
     media_reference,
     parse_arguments,
+    read_text,
     replace_in_list,
     replace_texts,
     to_plain_data,
@@ -37,8 +38,10 @@ _MODALITIES = {
     "document_url": "file",
     "video_url": "video",
 }
-_CITATION_TYPES = ("reference",)
+_CITATION_TYPES = ("reference", "tool_reference")
 """Content items that name the source of the text beside them."""
+CITATION_FIELDS = ("title", "filename", "document_name")
+"""Fields of a citation that a person sees."""
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which services other than OpenAI send reasoning; some send two with the same text."""
 
@@ -63,26 +66,42 @@ def edit_messages(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]
     ]
 
 
-def _message_parts(fields: Fields) -> Iterator[tuple[Part, ReplaceText | None]]:
+def _message_parts(fields: Fields) -> Iterator[EditablePart]:
     """Yield the parts of a message, each with the function that replaces its text."""
-    if reasoning := read_reasoning(fields):
-        yield Reasoning(reasoning), _replace_reasoning
-    if plan := fields.get("tool_plan"):
-        yield Reasoning(plan), None
+    yield from _reasoning_parts(fields)
     content = fields.get("content")
     if isinstance(content, str):
         if content:
-            yield _text_part(fields, content), _replace_content
-    else:
-        for index, item in enumerate(map(as_mapping, as_list(content))):
-            if item.get("type") not in _CITATION_TYPES:
-                yield _content_part(fields, index, item)
+            yield _text_part(fields, content), _replace_field("content")
+    elif content:
+        yield from _content_parts(fields, content)
+    if audio := fields.get("audio"):
+        yield from _audio_parts(as_mapping(audio))
     if refusal := fields.get("refusal"):
-        yield Refusal(refusal), _replace_refusal
-    for call in as_list(fields.get("tool_calls")):
-        yield _read_tool_call(as_mapping(call)), None
+        yield _text_or_unknown(Refusal, refusal, "refusal"), _replace_field("refusal")
+    if calls := fields.get("tool_calls"):
+        yield from _tool_call_parts(calls)
     if function := fields.get("function_call"):
-        yield _read_function_call(as_mapping(function)), None
+        yield from _function_call_parts(as_mapping(function))
+    if annotations := fields.get("annotations"):
+        yield from _annotation_parts(annotations)
+
+
+def _reasoning_parts(fields: Fields) -> Iterator[EditablePart]:
+    if reasoning := read_reasoning(fields):
+        yield _text_or_unknown(Reasoning, reasoning, "reasoning"), _replace_reasoning
+    elif details := fields.get("reasoning_details"):
+        for detail in map(as_mapping, list_or_item(details)):
+            if text := read_text(detail.get("text")) or read_text(detail.get("summary")):
+                yield Reasoning(text), None
+    if plan := fields.get("tool_plan"):
+        yield _text_or_unknown(Reasoning, plan, "tool_plan"), None
+
+
+def _text_or_unknown(kind: Callable[[str], Part], value: Any, name: str) -> Part:
+    """Return a part with the text of ``value``, which may have an odd shape."""
+    text = read_text(value) if value else ""
+    return unknown_part(name) if text is None else kind(text)
 
 
 def _text_part(message: Fields, text: str) -> Part:
@@ -93,34 +112,58 @@ def _text_part(message: Fields, text: str) -> Part:
     )
 
 
-def _content_part(message: Fields, index: int, item: Fields) -> tuple[Part, ReplaceText | None]:
-    """Return one item of a content list."""
-    kind = str(item.get("type"))
-    text = item.get("text")
-    if isinstance(text, str):
-        return _text_part(message, text), replace_in_list("content", index, "text")
+def _content_parts(message: Fields, content: Any) -> Iterator[EditablePart]:
+    """Yield the parts of a content that is a list, or an item outside of a list."""
+    if isinstance(content, Mapping) or not isinstance(content, Iterable):
+        yield _content_part(message, as_mapping(content), partial(_put_content, content), type(content).__name__)
+        return
+    for index, item in enumerate(content):
+        if isinstance(item, str):
+            yield _text_part(message, item), partial(_replace_item, index)
+        elif item is not None:
+            fields, replace = as_mapping(item), partial(replace_in_list, "content", index)
+            if fields.get("type") not in _CITATION_TYPES:
+                yield _content_part(message, fields, replace)
+            for field in CITATION_FIELDS:
+                if isinstance(text := fields.get(field), str):
+                    yield ToolCallResponse(text), replace(field)
+            for text in list_or_item(fields.get("reference_ids") or ()):
+                if isinstance(text, str):
+                    yield ToolCallResponse(text), None
+
+
+def _put_content(content: Any, field: str) -> ReplaceText:
+    return lambda message, text: copy_with(message, content=copy_with(content, **{field: text}))
+
+
+def _replace_item(index: int, message: Any, text: str) -> Any:
+    items = list(as_mapping(message)["content"])
+    items[index] = text
+    return copy_with(message, content=items)
+
+
+def _content_part(
+    message: Fields, item: Fields, replace: Callable[[str], ReplaceText], default_kind: str = "None"
+) -> EditablePart:
+    """Return one item of a content; ``replace`` returns the function that replaces one of its fields."""
+    kind = str(item.get("type") or default_kind)
+    text = read_text(item.get("text"))
+    if text is not None:
+        return _text_part(message, text), replace("text")
     if kind == "refusal":
-        return Refusal(item.get("refusal") or ""), replace_in_list("content", index, "refusal")
+        return _text_or_unknown(Refusal, item.get("refusal"), kind), replace("refusal")
     if kind == "document":
         document = as_mapping(item.get(kind))
-        return ToolCallResponse(to_plain_data(document.get("data")), message.get("tool_call_id")), _replace_document(
-            index, document
-        )
+        response = ToolCallResponse(to_plain_data(document.get("data")), message.get("tool_call_id"))
+        return response, _replace_document(replace("document"), document)
     if kind == "thinking":
-        return Reasoning(_join_thinking(item.get(kind))), None
+        return Reasoning(read_text(item.get(kind)) or ""), None
     return (_media_part(kind, item) if kind in _MODALITIES else unknown_part(kind)), None
 
 
-def _replace_document(index: int, document: Fields) -> ReplaceText:
-    replace: Any = replace_in_list("content", index, "document")
-    return lambda message, text: replace(message, {**document, "data": {"text": text}})
-
-
-def _join_thinking(thinking: Any) -> str:
-    """Return the reasoning text of a thinking item, which holds a text or a list of texts."""
-    if isinstance(thinking, str):
-        return thinking
-    return "".join(as_str(as_mapping(each).get("text")) or "" for each in as_list(thinking))
+def _replace_document(replace: ReplaceText, document: Fields) -> ReplaceText:
+    put: Any = replace
+    return lambda message, text: put(message, {**document, "data": {"text": text}})
 
 
 def _media_part(kind: str, item: Fields) -> Media:
@@ -135,157 +178,78 @@ def _media_part(kind: str, item: Fields) -> Media:
     return Media(_MODALITIES[kind], *media_reference(fields.get("url") or fields.get("file_id") or item.get("file_id")))
 
 
-def _replace_content(message: Any, text: str) -> Any:
-    return copy_with(message, content=text)
+def _audio_parts(audio: Fields) -> Iterator[EditablePart]:
+    """Yield the transcript of a spoken answer. An edit removes the sound as well, which says the same."""
+    if transcript := audio.get("transcript"):
+        cleared_data = {"data": ""} if audio.get("data") else {}
+        yield (
+            _text_or_unknown(Text, transcript, "audio"),
+            lambda message, text: copy_with(
+                message, audio=copy_with(as_mapping(message)["audio"], transcript=text, **cleared_data)
+            ),
+        )
+
+
+def citation_texts(annotations: Any) -> list[str]:
+    """Return the texts of the sources that an answer cites."""
+    return [part.response for part, _ in _annotation_parts(annotations)]
+
+
+def _annotation_parts(annotations: Any) -> Iterator[tuple[ToolCallResponse, ReplaceText]]:
+    """Yield the titles of the sources that an answer cites, which a search found."""
+    for index, annotation in enumerate(map(as_mapping, list_or_item(annotations))):
+        kind = str(annotation.get("type"))
+        source = as_mapping(annotation.get(kind)) or annotation
+        for field in CITATION_FIELDS:
+            if text := read_text(source.get(field)):
+                nested = kind if annotation.get(kind) else None
+                yield ToolCallResponse(text), partial(_replace_annotation, index, nested, field)
+
+
+def _replace_annotation(index: int, kind: str | None, field: str, message: Any, text: str) -> Any:
+    annotations = list(as_mapping(message)["annotations"])
+    annotation = annotations[index]
+    change = {field: text} if kind is None else {kind: copy_with(as_mapping(annotation)[kind], **{field: text})}
+    annotations[index] = copy_with(annotation, **change)
+    return copy_with(message, annotations=annotations)
+
+
+def _replace_field(name: str) -> ReplaceText:
+    return lambda message, text: copy_with(message, **{name: text})
 
 
 def _replace_reasoning(message: Any, text: str) -> Any:
     return copy_with(message, **{name: text for name in _REASONING_FIELDS if as_mapping(message).get(name)})
 
 
-def _replace_refusal(message: Any, text: str) -> Any:
-    return copy_with(message, refusal=text)
+def _tool_call_parts(calls: Any) -> Iterator[EditablePart]:
+    for call in list_or_item(calls):
+        if call is not None:
+            yield _read_tool_call(call), None
 
 
-def _read_tool_call(call: Fields) -> ToolCall:
-    if custom := call.get("custom"):
-        fields = as_mapping(custom)
-        return ToolCall(str(fields.get("name")), fields.get("input"), call.get("id"))
-    return _read_function_call(as_mapping(call.get("function")), call.get("id"))
+def _read_tool_call(call: Any) -> Part:
+    """Return a tool call, or the part that stands for a kind of tool that this version does not know.
+
+    The type decides: some services fill the fields of all types, with empty values.
+    """
+    fields = as_mapping(call)
+    kind, call_id = fields.get("type"), as_str(fields.get("id"))
+    function, custom = fields.get("function"), as_mapping(fields.get("custom"))
+    if kind == "custom" or (kind is None and not function and custom):
+        return ToolCall(read_text(custom.get("name")) or "", to_plain_data(custom.get("input")), call_id)
+    if kind != "function" and not (function if kind is None else as_mapping(function).get("name")):
+        return unknown_part(kind or type(call).__name__)
+    if isinstance(function, str):
+        return ToolCall(function, None, call_id)
+    return _read_function_call(as_mapping(function), call_id)
+
+
+def _function_call_parts(function: Fields) -> Iterator[EditablePart]:
+    """Yield a call in the shape of before there were several; none where a service fills the field without a call."""
+    if function.get("name") or function.get("arguments"):
+        yield _read_function_call(function), None
 
 
 def _read_function_call(function: Fields, call_id: str | None = None) -> ToolCall:
-    return ToolCall(function.get("name") or "", parse_arguments(function.get("arguments")), call_id)
-
-
-class ChatAccumulator:
-    """Accumulator that builds a chat completion from the chunks of a stream."""
-
-    __slots__ = ("_choices", "_ended", "_id", "_model", "_usage")
-
-    def __init__(self, request: Request) -> None:
-        self._ended = EndedChoices(request)
-        self._choices: dict[int, _StreamedChoice] = {}
-        self._id = self._model = self._usage = None
-
-    @property
-    def finished(self) -> bool:
-        return bool(self._ended.indexes) and self._ended.are_all_of(len(self._choices))
-
-    def add(self, chunk: Any) -> None:
-        if not self._id:  # the first chunk may come from a filter in front of the model
-            self._id, self._model = chunk.id, chunk.model
-        usage = getattr(chunk, "usage", None)  # chunks of some clients lack the attribute until the last one
-        if usage is not None:
-            self._usage = usage
-        for choice in chunk.choices or ():
-            streamed = self._choices.get(choice.index)
-            if streamed is None:
-                streamed = self._choices[choice.index] = _StreamedChoice()
-            delta, has_grown = choice.delta, False
-            if delta is not None:
-                fields, extra = _delta_fields(delta), delta.__pydantic_extra__
-                if content := fields.get("content"):
-                    streamed.content.append(content)
-                    has_grown = True
-                if extra or fields.get("tool_calls") or fields.get("refusal") or read_reasoning(fields):
-                    has_grown = _append_rare_fields(streamed, fields, extra or {}) or has_grown
-            if choice.finish_reason or self._ended.indexes:
-                self._note_end(choice, streamed, has_grown=has_grown)
-
-    def _note_end(self, choice: Any, streamed: _StreamedChoice, *, has_grown: bool) -> None:
-        if choice.finish_reason:  # some servers say "" until they know
-            if self._ended.end(choice.index):
-                streamed.finish_reason = choice.finish_reason
-        elif has_grown:
-            self._ended.reopen(choice.index)
-
-    def result(self) -> Any:
-        choices = [self._choices[index].to_choice() for index in sorted(self._choices)]
-        return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
-
-
-def _delta_fields(delta: Any) -> Fields:
-    """Return the fields of a delta.
-
-    Some clients lack fields that OpenAI has, and keep them among the extra ones.
-    """
-    if isinstance(delta, dict):
-        return delta
-    attributes: Fields = delta.__dict__
-    return attributes if "content" in attributes else as_mapping(delta)
-
-
-def _append_rare_fields(streamed: _StreamedChoice, fields: Fields, extra: Fields) -> bool:
-    """Append refusal, reasoning and tool calls, which few chunks have. Returns whether there were any."""
-    refusal, calls = fields.get("refusal") or "", fields.get("tool_calls") or ()
-    reasoning = read_reasoning(extra) or read_reasoning(fields) or ""
-    streamed.refusal.append(refusal)
-    streamed.reasoning.append(reasoning)
-    for piece in calls:
-        call = streamed.calls.setdefault(piece.index, _StreamedToolCall())
-        call.id = piece.id or call.id
-        if piece.function is not None:
-            call.name += piece.function.name or ""
-            call.arguments.append(piece.function.arguments or "")
-    return bool(refusal or reasoning or calls)
-
-
-class _StreamedChoice:
-    """Accumulated pieces of one choice."""
-
-    __slots__ = ("calls", "content", "finish_reason", "reasoning", "refusal")
-
-    def __init__(self) -> None:
-        self.content: list[str] = []
-        self.refusal: list[str] = []
-        self.reasoning: list[str] = []
-        self.finish_reason: str | None = None
-        self.calls: dict[int, _StreamedToolCall] = {}
-
-    def to_choice(self) -> Any:
-        """Return the choice as an unstreamed chat completion has it."""
-        message = {
-            "role": "assistant",
-            "content": "".join(self.content),
-            "refusal": "".join(self.refusal),
-            "reasoning_content": "".join(self.reasoning),
-            "tool_calls": [call.to_tool_call() for _, call in sorted(self.calls.items())],
-        }
-        return SimpleNamespace(message=message, finish_reason=self.finish_reason)
-
-
-class _StreamedToolCall:
-    """Accumulated pieces of one tool call."""
-
-    __slots__ = ("arguments", "id", "name")
-
-    def __init__(self) -> None:
-        self.id: str | None = None
-        self.name = ""
-        self.arguments: list[str] = []
-
-    def to_tool_call(self) -> dict[str, Any]:
-        """Return the tool call as an unstreamed message has it."""
-        return {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
-
-
-def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    """Yield the text in a chunk by choice: answers and refusals, without reasoning."""
-    for choice in chunk.choices or ():
-        if choice.delta is not None:
-            fields = _delta_fields(choice.delta)
-            for text in (fields.get("content"), fields.get("refusal")):
-                if text:
-                    yield choice.index, text
-
-
-def cut(chunk: Any, choice: int, text: str) -> Any:
-    """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
-    (cut_off,) = [each for each in chunk.choices if each.index == choice]
-    delta = copy_with(cut_off.delta, content=text, **cleared(cut_off.delta, "refusal", "tool_calls"))
-    repeated_text = {"text": text} if as_mapping(cut_off).get("text") else {}  # some services repeat the text here
-    last = copy_with(
-        cut_off, delta=delta, finish_reason="content_filter", **repeated_text, **cleared(cut_off, "logprobs")
-    )
-    return chunk.model_copy(update={"choices": [last]})
+    return ToolCall(read_text(function.get("name")) or "", parse_arguments(function.get("arguments")), call_id)

@@ -31,8 +31,16 @@ def unwrap(answer: Any) -> Any:
     if not is_raw(answer):
         return answer
     if not _is_unread(answer):
-        return answer.parse()
+        return _parse(answer)
     return answer._parse() if answer.http_response.is_closed else None
+
+
+def _parse(answer: Any) -> Any:
+    """Return the object that a client makes of a body; the body itself if the client cannot make it."""
+    try:
+        return answer.parse()
+    except Exception:  # whatever the application's own validation raises: the application gets that from its own call
+        return answer.http_response.json()
 
 
 def load(answer: Any) -> Any:
@@ -160,6 +168,8 @@ class EventBody:
         if isinstance(data, dict) and not data.get("error"):
             chunk = self._build_chunk(data=data, cast_to=self._cast_to, response=self.source)
             self._latest, self.tail = (chunk, self.tail), b""
+            if data.get("type") == "error":
+                self.reported_error = self._build_error(str(data.get("message")), body=data, response=self.source)
             yield chunk
         elif isinstance(data, dict):
             self.reported_error = self._build_error(str(data["error"]), body=data, response=self.source)

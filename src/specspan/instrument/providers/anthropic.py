@@ -13,6 +13,7 @@ from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats import raw_response
 from specspan.instrument.formats.anthropic_messages import edit_content, edit_messages, read_message, read_parts
 from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing_events, cut, deltas
+from specspan.instrument.formats.carried_answers import answer_in_error
 from specspan.instrument.formats.fields import (
     Fields,
     as_count,
@@ -176,6 +177,7 @@ _CREATE = Adapter(
     load=raw_response.load,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    answer_in=answer_in_error,
     streaming=_STREAMING,
 )
 _STREAM = replace(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from specspan.instrument.formats.openai_chat import ChatAccumulator
+from specspan.instrument.formats.fields import as_mapping
+from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.providers.openai.compatible import chat_adapter, embeddings_adapter
 
 
@@ -15,9 +16,9 @@ class _Accumulator(ChatAccumulator):
 
     def add(self, chunk: Any) -> None:
         super().add(chunk)
-        own = chunk.x_groq
-        if own is not None and own.usage is not None:
-            self._usage = own.usage
+        usage = as_mapping(getattr(chunk, "x_groq", None)).get("usage")
+        if usage is not None:
+            self._usage = usage
 
 
 ADAPTERS = (

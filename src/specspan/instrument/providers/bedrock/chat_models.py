@@ -7,7 +7,7 @@ from typing import Any
 
 from specspan.call import Response
 from specspan.instrument.adapter import Edits
-from specspan.instrument.formats import openai_chat
+from specspan.instrument.formats import openai_chat_stream
 from specspan.instrument.formats.fields import (
     Fields,
     as_finish_reason,
@@ -58,7 +58,7 @@ def _read_finish_reason(choice: Fields) -> str | None:
     return as_finish_reason(choice.get("finish_reason") or choice.get("stop_reason"))
 
 
-class ChatBodyAccumulator(openai_chat.ChatAccumulator):
+class ChatBodyAccumulator(openai_chat_stream.ChatAccumulator):
     """Accumulator that builds a response body from the pieces of a stream."""
 
     def add(self, chunk: Any) -> None:
@@ -114,7 +114,7 @@ class _AttributeDict(dict[str, Any]):
 
 def deltas(chunk: Fields) -> Iterator[tuple[int, str]]:
     """Yield the text in a chunk by choice."""
-    return openai_chat.deltas(_as_openai_chunk(chunk))
+    return openai_chat_stream.deltas(_as_openai_chunk(chunk))
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:

@@ -14,8 +14,7 @@ from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
 from specspan.instrument.formats.generated_client import name_arguments
-from specspan.instrument.formats.openai_chat import ChatAccumulator
-from specspan.instrument.providers.litellm import text as text_completion
+from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.providers.litellm.client import (
     INSTALL,
     PROVIDER,
@@ -28,6 +27,9 @@ from specspan.instrument.providers.litellm.client import (
 )
 from specspan.instrument.providers.openai import (
     chat as openai_chat,
+)
+from specspan.instrument.providers.openai import (
+    completions as openai_completions,
 )
 from specspan.instrument.providers.openai import (
     embeddings as openai_embeddings,
@@ -54,7 +56,7 @@ class LiteLLMAccumulator(ChatAccumulator):
 
     def add(self, chunk: Any) -> None:
         super().add(chunk)
-        self._hidden = chunk._hidden_params
+        self._hidden = getattr(chunk, "_hidden_params", self._hidden)
 
     def result(self) -> Any:
         answer = super().result()
@@ -137,23 +139,15 @@ _CHAT = replace(
     edit_response=_edit_chat_response,
     streaming=replace(openai_chat.STREAMING, accumulator=LiteLLMAccumulator),
 )
-_TEXT = replace(
-    openai_chat.ADAPTER,
-    operation=text_completion.OPERATION,
-    response=text_completion.read_response,
-    edit_request=text_completion.edit_request,
-    edit_response=text_completion.edit_response,
-    streaming=replace(
-        openai_chat.STREAMING,
-        accumulator=text_completion.TextAccumulator,
-        deltas=text_completion.deltas,
-        cut=text_completion.cut,
-    ),
-)
 
 ADAPTERS = (
     _adapter(_CHAT, openai_chat.build_request, ("completion", "acompletion"), ("model", "messages")),
-    _adapter(_TEXT, text_completion.build_request, ("text_completion", "atext_completion"), ("prompt", "model")),
+    _adapter(
+        openai_completions.ADAPTER,
+        openai_completions.build_request,
+        ("text_completion", "atext_completion"),
+        ("prompt", "model"),
+    ),
     _adapter(openai_responses.ADAPTER, openai_responses.build_request, ("responses", "aresponses"), ("input", "model")),
     _adapter(
         openai_embeddings.ADAPTER, openai_embeddings.build_request, ("embedding", "aembedding"), ("model", "input")

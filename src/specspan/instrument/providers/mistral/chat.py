@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
-from specspan.call import Reasoning, Request, Response
+from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
+from specspan.instrument.formats.carried_answers import answer_in_frame
 from specspan.instrument.formats.fields import as_list, as_mapping, count_not_understood
-from specspan.instrument.formats.openai_chat import ChatAccumulator, edit_messages, read_message
-from specspan.instrument.formats.openai_chat import cut as cut_chunk
+from specspan.instrument.formats.openai_chat import edit_messages
+from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
+from specspan.instrument.formats.openai_chat_stream import cut as cut_chunk
+from specspan.instrument.formats.openai_chat_stream import deltas as chunk_deltas
 from specspan.instrument.providers.mistral import responses
 from specspan.instrument.providers.mistral.client import (
     INSTALL,
@@ -51,6 +52,14 @@ def _read_response(answer: Any) -> Response | None:
     return openai_chat.ADAPTER.response(body)
 
 
+def _answer_in_error(error: BaseException) -> Any | None:
+    """Return the answer that ``parse`` could not make an object of."""
+    for function in ("parse", "parse_async"):
+        if (answer := answer_in_frame(error, function, "response")) is not None:
+            return answer
+    return None
+
+
 def _fim_message(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message with the texts before and after the gap to be filled."""
     texts = [arguments.get(name) for name in ("prompt", "suffix")]
@@ -86,73 +95,20 @@ def _read_embeddings_response(answer: Any) -> Response | None:
 class MistralAccumulator(ChatAccumulator):
     """Accumulator that builds a chat completion from the events of a stream."""
 
-    __slots__ = ("_by_id", "_by_index")
-
-    def __init__(self, request: Request) -> None:
-        super().__init__(request)
-        self._by_id: dict[str, int] = {}
-        self._by_index: dict[tuple[int, int], int] = {}
+    __slots__ = ()
 
     def add(self, event: Any) -> None:
-        chunk = event.data
-        if any(each.delta.tool_calls or each.delta.content.__class__ is list for each in chunk.choices):
-            choices = [self._as_openai_choice(each) for each in chunk.choices]
-            chunk = SimpleNamespace(id=chunk.id, model=chunk.model, usage=chunk.usage, choices=choices)
-        super().add(chunk)
+        super().add(event.data)
 
     def result(self) -> Any:
         answer = super().result()
         answer.usage = without_defaults(answer.usage)
         return answer
 
-    def _as_openai_choice(self, choice: Any) -> Any:
-        """Return a choice in OpenAI's shape: text and reasoning apart, tool calls numbered."""
-        delta = choice.delta
-        delta_fields = {
-            "content": _join_text(delta.content),
-            "reasoning_content": _join_thinking(delta.content),
-            "tool_calls": [self._as_openai_tool_call(choice.index, piece) for piece in delta.tool_calls or ()],
-            "__pydantic_extra__": None,
-        }
-        return SimpleNamespace(
-            index=choice.index, delta=SimpleNamespace(**delta_fields), finish_reason=choice.finish_reason
-        )
-
-    def _as_openai_tool_call(self, choice: int, piece: Any) -> Any:
-        """Return a piece of a tool call with the number of its call.
-
-        A piece with an id of its own starts another call, because some models number all calls alike.
-        """
-        has_id = piece.id not in (None, "null")
-        if has_id:
-            self._by_index[choice, piece.index] = self._by_id.setdefault(piece.id, len(self._by_id))
-        arguments = piece.function.arguments
-        function = SimpleNamespace(
-            name=piece.function.name, arguments=arguments if isinstance(arguments, str) else json.dumps(arguments)
-        )
-        number = self._by_index.get((choice, piece.index), piece.index)
-        return SimpleNamespace(index=number, id=piece.id if has_id else None, function=function)
-
-
-def _join_thinking(content: Any) -> str:
-    """Return the reasoning text of a content list."""
-    parts = read_message({"content": content}).parts if isinstance(content, list) else ()
-    return "".join(part.content for part in parts if isinstance(part, Reasoning))
-
-
-def _join_text(content: Any) -> str:
-    """Return the text of a delta's content, which may be a list of blocks."""
-    if isinstance(content, str):
-        return content
-    texts = [as_mapping(each).get("text") for each in content] if isinstance(content, list) else []
-    return "".join(text for text in texts if isinstance(text, str))
-
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """Yield the answer's text in an event by choice, without reasoning."""
-    for choice in event.data.choices:
-        if text := _join_text(choice.delta.content):
-            yield choice.index, text
+    return chunk_deltas(event.data)
 
 
 def cut(event: Any, choice: int, text: str) -> Any:
@@ -192,6 +148,7 @@ _CHAT = Adapter(
     response=_read_response,
     edit_request=openai_chat.ADAPTER.edit_request,
     edit_response=openai_chat.ADAPTER.edit_response,
+    answer_in=_answer_in_error,
 )
 _FIM = replace(
     _CHAT,

@@ -7,9 +7,9 @@ from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Invocation, Streaming
-from specspan.instrument.formats import openai_responses as openai_events
+from specspan.instrument.formats import openai_responses_stream as openai_events
 from specspan.instrument.formats.fields import as_mapping, copy_with, to_plain_data
-from specspan.instrument.formats.openai_responses import ResponsesAccumulator
+from specspan.instrument.formats.openai_responses_stream import ResponsesAccumulator
 from specspan.instrument.providers.mistral.client import (
     INSTALL,
     PACKAGE,
@@ -45,6 +45,9 @@ class _Accumulator(ResponsesAccumulator):
     def add(self, frame: Any) -> None:
         super().add(frame.data)
 
+    def new_texts(self, event: Any) -> Iterator[tuple[int, str]]:
+        return super().new_texts(event.data)
+
     def result(self) -> dict[str, Any]:
         return {name: without_defaults(value) for name, value in as_mapping(super().result()).items()}
 
@@ -54,7 +57,12 @@ def _deltas(frame: Any) -> Iterator[tuple[int, str]]:
 
 
 def _cut(frame: Any, choice: int, text: str) -> Any:
-    return copy_with(frame, data=openai_events.cut(frame.data, choice, text))
+    if openai_events.is_text_delta(frame.data):
+        return copy_with(frame, data=openai_events.cut(frame.data, choice, text))
+    from mistralai.client.models import ResponsesStreamFrame
+
+    data = openai_events.cut_fields(frame.data, text)
+    return ResponsesStreamFrame.model_validate({"event": data["type"], "data": data})
 
 
 def _closing_events(accumulator: _Accumulator, frame: Any) -> Iterator[Any]:
@@ -99,5 +107,6 @@ ADAPTER = Adapter(
         cut=_cut,
         find_stream=_find_stream,
         closing_events=_closing_events,
+        new_texts=openai_events.new_texts,
     ),
 )

@@ -1,5 +1,5 @@
-"""OpenAI's clients: chat completions, responses and embeddings, on Azure and compatible servers as well."""
+"""OpenAI's clients: chat and text completions, responses and embeddings, on Azure and compatible servers too."""
 
-from specspan.instrument.providers.openai import chat, embeddings, responses
+from specspan.instrument.providers.openai import chat, completions, embeddings, responses
 
-ADAPTERS = (chat.ADAPTER, responses.ADAPTER, embeddings.ADAPTER)
+ADAPTERS = (chat.ADAPTER, completions.ADAPTER, responses.ADAPTER, embeddings.ADAPTER)

@@ -8,9 +8,19 @@ from typing import Any
 
 from specspan.call import Attribute, Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
-from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, cleared, copy_with
+from specspan.instrument.formats.carried_answers import answer_in_error
+from specspan.instrument.formats.fields import (
+    as_finish_reason,
+    as_list,
+    as_mapping,
+    as_str,
+    cleared,
+    copy_with,
+    list_or_item,
+)
 from specspan.instrument.formats.generated_client import method_paths, unset_to_none
-from specspan.instrument.formats.openai_chat import ChatAccumulator, cut, deltas, edit_messages, read_message
+from specspan.instrument.formats.openai_chat import edit_messages, read_message
+from specspan.instrument.formats.openai_chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
 
@@ -73,7 +83,7 @@ def _read_response(answer: Any) -> Response | None:
     if body is None:
         return None
     completion = as_mapping(body)
-    choices = [as_mapping(choice) for choice in as_list(completion.get("choices"))]
+    choices = [as_mapping(choice) for choice in list_or_item(completion.get("choices") or ())]
     reasons = [as_finish_reason(choice.get("finish_reason")) for choice in choices]
     return Response(
         id=as_str(completion.get("id")),
@@ -89,7 +99,7 @@ def _edit_response(answer: Any, edits: Edits) -> Any:
 
 
 def _edit_choices(choices: Any, edits: Edits) -> list[Any]:
-    before = [as_mapping(choice)["message"] for choice in choices]
+    before = [as_mapping(choice).get("message") for choice in choices]
     return [
         choice
         if message is old
@@ -124,5 +134,6 @@ ADAPTER = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
     load=load,
+    answer_in=answer_in_error,
     streaming=STREAMING,
 )

@@ -9,20 +9,28 @@ from typing import Any
 from specspan.call import Request
 from specspan.instrument.adapter import Accumulator, Adapter, Invocation
 from specspan.instrument.formats.generated_client import method_paths, server_of
-from specspan.instrument.formats.openai_chat import ChatAccumulator
+from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.formats.raw_response import find_stream
-from specspan.instrument.providers.openai import chat, embeddings
+from specspan.instrument.providers.openai import chat, completions, embeddings
 from specspan.instrument.providers.openai.client import Service
 
 
 def chat_adapter(package: str, owner: str, accumulator: Callable[[Request], Accumulator] = ChatAccumulator) -> Adapter:
     """Return the adapter for chat completions of the class ``owner`` and its async twin."""
-
-    def stream_of(answer: Any) -> Any | None:
-        return find_stream(answer, package)
-
     adapter = _for_package(chat.ADAPTER, package, owner, chat.build_request)
-    return replace(adapter, streaming=replace(chat.STREAMING, find_stream=stream_of, accumulator=accumulator))
+    streaming = replace(chat.STREAMING, find_stream=_finder(package), accumulator=accumulator)
+    return replace(adapter, streaming=streaming)
+
+
+def completions_adapter(package: str, owner: str) -> Adapter:
+    """Return the adapter for text completions of the class ``owner`` and its async twin."""
+    adapter = _for_package(completions.ADAPTER, package, owner, completions.build_request)
+    return replace(adapter, streaming=replace(completions.STREAMING, find_stream=_finder(package)))
+
+
+def _finder(package: str) -> Callable[[Any], Any | None]:
+    """Return the function that finds the stream in an answer of a client."""
+    return lambda answer: find_stream(answer, package)
 
 
 def embeddings_adapter(package: str, owner: str) -> Adapter:

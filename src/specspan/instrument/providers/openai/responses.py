@@ -8,17 +8,16 @@ from typing import Any
 
 from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
-from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with
+from specspan.instrument.formats.carried_answers import answer_in_error
+from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with, list_or_item
 from specspan.instrument.formats.generated_client import method_paths, unset_to_none
-from specspan.instrument.formats.openai_responses import (
+from specspan.instrument.formats.openai_responses import edit_input, edit_output, read_item, read_output
+from specspan.instrument.formats.openai_responses_stream import (
     ResponsesAccumulator,
     closing_events,
     cut,
     deltas,
-    edit_input,
-    edit_output,
-    read_item,
-    read_output,
+    new_texts,
 )
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
@@ -106,8 +105,8 @@ def _read_finish_reason(response: Mapping[str, Any]) -> str | None:
     """Return the finish reason, which this API expresses by status and details."""
     status = response.get("status")
     if status == "completed":
-        last = [as_mapping(item).get("type") for item in as_list(response.get("output"))][-1:]
-        return "tool_calls" if last and last[0] in _APPLICATION_TOOL_CALLS else "stop"
+        last = [as_mapping(item).get("type") for item in list_or_item(response.get("output") or ())][-1:]
+        return "tool_calls" if last and str(last[0]) in _APPLICATION_TOOL_CALLS else "stop"
     if status == "incomplete":
         reason = as_mapping(response.get("incomplete_details")).get("reason")
         return as_finish_reason(reason) or "incomplete"
@@ -139,6 +138,7 @@ ADAPTER = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
     load=load,
+    answer_in=answer_in_error,
     streaming=Streaming(
         accumulator=ResponsesAccumulator,
         deltas=deltas,
@@ -146,5 +146,6 @@ ADAPTER = Adapter(
         find_stream=find_stream,
         put_stream=put_stream,
         closing_events=closing_events,
+        new_texts=new_texts,
     ),
 )

@@ -1,0 +1,355 @@
+"""Stream chunks in the shape of OpenAI's chat completions: their deltas, what they add up to, and where they are cut.
+
+A choice of a chunk has a ``delta`` with pieces of a message's fields. Other providers use this shape as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from specspan.call import Request
+from specspan.instrument.formats.choices import EndedChoices
+from specspan.instrument.formats.fields import (
+    Fields,
+    as_index,
+    as_mapping,
+    attributes_of,
+    cleared,
+    copy_with,
+    list_or_item,
+    read_text,
+    to_plain_data,
+)
+from specspan.instrument.formats.openai_chat import citation_texts, read_reasoning
+
+_UNREAD_AFTER_A_CUT = ("refusal", "tool_calls", "function_call", "audio", "annotations")
+_TOOL_TYPES = (None, "function", "custom")
+
+
+class ChatAccumulator:
+    """Accumulator that builds a chat completion from the chunks of a stream."""
+
+    __slots__ = ("_choices", "_ended", "_id", "_model", "_usage")
+
+    def __init__(self, request: Request) -> None:
+        self._ended = EndedChoices(request)
+        self._choices: dict[int, _StreamedChoice] = {}
+        self._id = self._model = self._usage = None
+
+    @property
+    def finished(self) -> bool:
+        return bool(self._ended.indexes) and self._ended.are_all_of(len(self._choices))
+
+    def add(self, chunk: Any) -> None:
+        fields = attributes_of(chunk)
+        if not self._id:  # the first chunk may come from a filter in front of the model
+            self._id, self._model = fields.get("id"), fields.get("model")
+        usage = fields.get("usage") or getattr(chunk, "usage", None)  # some clients keep it elsewhere
+        if usage is not None:
+            self._usage = usage
+        for choice in choices_of(fields):
+            index = choice_index(choice)
+            streamed = self._choices.get(index)
+            if streamed is None:
+                streamed = self._choices[index] = _StreamedChoice()
+            has_grown = streamed.add(delta_fields(choice))
+            reason = choice.get("finish_reason")
+            if reason and isinstance(reason, str):  # some servers say "" until they know
+                if self._ended.end(index):
+                    streamed.finish_reason = reason
+            elif has_grown and self._ended.indexes:
+                self._ended.reopen(index)
+
+    def result(self) -> Any:
+        choices = [self._choices[index].to_choice() for index in sorted(self._choices)]
+        return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
+
+
+def choices_of(chunk: Fields) -> Iterator[Fields]:
+    """Yield the choices of a chunk that have fields."""
+    for choice in list_or_item(chunk.get("choices") or ()):
+        if fields := attributes_of(choice):
+            yield fields
+
+
+def choice_index(choice: Fields) -> int:
+    """Return the index of a choice; 0 where there is none that can be read."""
+    index = choice.get("index")
+    return index if index.__class__ is int else as_index(index) or 0
+
+
+def delta_fields(choice: Fields) -> Fields:
+    """Return the fields of a choice's delta, including those that a client does not declare."""
+    delta = choice.get("delta")
+    if delta.__class__ is str or delta.__class__ is list:
+        return {"content": delta}
+    fields = attributes_of(delta)
+    extra = getattr(delta, "__pydantic_extra__", None)
+    return {**fields, **extra} if extra else fields
+
+
+def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
+    """Yield the text in a chunk by choice: what a person sees or hears, without reasoning and tool calls."""
+    for choice in choices_of(attributes_of(chunk)):
+        fields = delta_fields(choice)
+        content = fields.get("content")
+        if content.__class__ is str:
+            if content:
+                yield choice_index(choice), content
+        elif content:
+            yield from ((choice_index(choice), text) for text in _content_texts(content) if text)
+        for name in ("refusal", "audio", "annotations"):
+            if value := fields.get(name):
+                yield from ((choice_index(choice), text) for text in _other_texts(name, value) if text)
+
+
+def _content_texts(content: Any) -> Iterator[str]:
+    for item in list_or_item(content):
+        fields = as_mapping(item)
+        yield read_text(item) or read_text(fields.get("refusal")) or ""
+
+
+def _other_texts(name: str, value: Any) -> Iterator[str]:
+    if name == "annotations":
+        yield from citation_texts(value)
+    else:
+        yield read_text(as_mapping(value).get("transcript") if name == "audio" else value) or ""
+
+
+def cut(chunk: Any, choice: int, text: str) -> Any:
+    """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
+    choices = list_or_item(attributes_of(chunk).get("choices"))
+    cut_off = next(each for each in choices if (fields := attributes_of(each)) and choice_index(fields) == choice)
+    delta = attributes_of(cut_off).get("delta")
+    if attributes_of(delta):
+        delta = copy_with(delta, content=text, **cleared(delta, *_UNREAD_AFTER_A_CUT))
+    else:
+        delta = {"content": text}
+    repeated_text = {"text": text} if as_mapping(cut_off).get("text") else {}  # some services repeat the text here
+    last = copy_with(
+        cut_off, delta=delta, finish_reason="content_filter", **repeated_text, **cleared(cut_off, "logprobs")
+    )
+    return copy_with(chunk, choices=[last])
+
+
+class _StreamedChoice:
+    """Accumulated pieces of one choice."""
+
+    __slots__ = ("annotations", "calls", "content", "details", "finish_reason", "function_call", "reasoning", "refusal",
+                 "transcript", "unread")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.content: list[Any] = []
+        self.refusal: list[str] = []
+        self.reasoning: list[str] = []
+        self.transcript: list[str] = []
+        self.annotations: list[Any] = []
+        self.details: list[Any] = []
+        self.finish_reason: str | None = None
+        self.calls = _StreamedToolCalls()
+        self.function_call = _StreamedToolCall()
+        self.unread: list[Any] = []
+
+    def add(self, fields: Fields) -> bool:
+        """Append a delta. Returns whether it holds anything."""
+        content = fields.get("content")
+        if content:
+            self.content.append(content)
+        rare = (
+            fields.get("tool_calls")
+            or read_reasoning(fields)
+            or fields.get("refusal")
+            or fields.get("function_call")
+            or fields.get("audio")
+            or fields.get("annotations")
+            or fields.get("reasoning_details")
+        )
+        if rare:
+            self._add_rare(fields)
+        return bool(content or rare)
+
+    def _add_rare(self, fields: Fields) -> None:
+        """Append what few chunks have."""
+        self.reasoning.append(self._text_of(read_reasoning(fields), "reasoning"))
+        self.refusal.append(self._text_of(fields.get("refusal"), "refusal"))
+        self.transcript.append(self._text_of(as_mapping(fields.get("audio")).get("transcript"), "audio"))
+        self.annotations.extend(list_or_item(fields.get("annotations") or ()))
+        self.details.extend(list_or_item(fields.get("reasoning_details") or ()))
+        for piece in list_or_item(fields.get("tool_calls") or ()):
+            if piece is not None:
+                self.calls.add(piece)
+        if function := fields.get("function_call"):
+            self.function_call.add_function(as_mapping(function))
+
+    def _text_of(self, value: Any, kind: str) -> str:
+        text = read_text(value) if value else ""
+        if text is None:
+            self.unread.append({"type": kind})
+        return text or ""
+
+    def to_choice(self) -> Any:
+        """Return the choice as an unstreamed chat completion has it."""
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": _join_content([*self.content, *([self.unread] if self.unread else ())]),
+            "refusal": "".join(self.refusal),
+            "reasoning_content": "".join(self.reasoning),
+            "tool_calls": self.calls.to_list(),
+        }
+        if transcript := "".join(self.transcript):
+            message["audio"] = {"transcript": transcript}
+        if self.function_call.kind:
+            message["function_call"] = self.function_call.to_function()
+        if self.annotations:
+            message["annotations"] = self.annotations
+        if self.details:
+            message["reasoning_details"] = [_join_details(self.details)]
+        return SimpleNamespace(message=message, finish_reason=self.finish_reason)
+
+
+def _join_details(details: list[Any]) -> dict[str, str]:
+    fields = [as_mapping(detail) for detail in details]
+    return {"text": "".join(read_text(each.get("text")) or read_text(each.get("summary")) or "" for each in fields)}
+
+
+def _join_content(pieces: list[Any]) -> Any:
+    """Return the content of a message: a text, or a list of items if some pieces are not texts."""
+    if all(piece.__class__ is str for piece in pieces):
+        return "".join(pieces)
+    items: list[dict[str, Any]] = []
+    for piece in pieces:
+        for item in [piece] if isinstance(piece, str) else list_or_item(piece):
+            _append_item(items, {"type": "text", "text": item} if isinstance(item, str) else as_mapping(item), item)
+    return items
+
+
+_JOINED_FIELDS = {"text": "text", "refusal": "refusal", "thinking": "thinking"}
+"""Field with the text of an item, by the item's type, for those that come in pieces."""
+
+
+def _append_item(items: list[dict[str, Any]], fields: Fields, item: Any) -> None:
+    """Append a piece of a content list: to the last item, if that is of the same type and has a text."""
+    if item is None:
+        return
+    kind = "text" if read_text(fields.get("text")) is not None else str(fields.get("type") or type(item).__name__)
+    field = _JOINED_FIELDS.get(kind)
+    text = read_text(fields.get(field)) if field else None
+    if field is None or text is None:
+        items.append({**fields, "type": kind})
+    elif items and items[-1].get("type") == kind and isinstance(items[-1].get(field), str):
+        items[-1] = {**items[-1], field: items[-1][field] + text}
+    else:
+        items.append({"type": kind, field: text})
+
+
+class _StreamedToolCalls:
+    """Accumulated tool calls of one choice.
+
+    A call is known by its id. Its index tells to which call a piece without an id belongs: to the latest with that
+    index. Some services number all calls alike, and some send no number.
+    """
+
+    __slots__ = ("_by_id", "_calls", "_latest")
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[int, _StreamedToolCall]] = []
+        self._by_id: dict[str, _StreamedToolCall] = {}
+        self._latest: dict[int | None, _StreamedToolCall] = {}
+
+    def add(self, piece: Any) -> None:
+        fields = attributes_of(piece)
+        extra = getattr(piece, "__pydantic_extra__", None)
+        if extra:
+            fields = {**fields, **extra}
+        call_id, index = fields.get("id"), fields.get("index")
+        call_id = call_id if call_id and isinstance(call_id, str) and call_id != "null" else None
+        self._call(call_id, index if index.__class__ is int else as_index(index), fields).add(fields, piece)
+
+    def _call(self, call_id: str | None, index: int | None, piece: Fields) -> _StreamedToolCall:
+        """Return the call that a piece belongs to, which may be a new one."""
+        call = self._by_id.get(call_id) if call_id else None
+        if call is None:
+            call = self._latest.get(index)
+            if call is None or (call_id and call.id) or (not call_id and call.is_followed_by(piece)):
+                call = _StreamedToolCall()
+                self._calls.append((len(self._calls) if index is None else index, call))
+            if call_id:
+                call.id = call_id
+                self._by_id[call_id] = call
+        self._latest[index] = self._latest[None] = call
+        return call
+
+    def to_list(self) -> list[Any]:
+        """Return the calls as an unstreamed message has them."""
+        return [call.to_tool_call() for _, call in sorted(self._calls, key=lambda each: each[0])]
+
+
+class _StreamedToolCall:
+    """Accumulated pieces of one tool call."""
+
+    __slots__ = ("arguments", "id", "kind", "name", "raw")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.kind: str | None = None
+        self.name = ""
+        self.arguments: list[str] = []
+        self.raw: Any = None
+        """A piece of a kind that is not known."""
+
+    def is_followed_by(self, piece: Fields) -> bool:
+        """Return whether a piece without an id starts the next call: it has a name, and this call is whole."""
+        name = read_text(as_mapping(piece.get("function")).get("name"))
+        return bool(name and self.arguments) and (name != self.name or _is_json("".join(self.arguments)))
+
+    def add(self, fields: Fields, piece: Any) -> None:
+        """Append a piece, with the ``fields`` that it has."""
+        kind, function, custom = fields.get("type"), fields.get("function"), fields.get("custom")
+        if custom and (kind == "custom" or (kind is None and not function)):
+            self.kind = "custom"
+            self._append(as_mapping(custom), "input")
+        elif function:
+            self.add_function({"name": function} if isinstance(function, str) else as_mapping(function))
+        elif not fields or kind not in _TOOL_TYPES:
+            self.raw = {"type": kind or type(piece).__name__}
+
+    def add_function(self, function: Fields) -> None:
+        """Append a piece of a call of a function; one that a service fills without a call is none."""
+        if function.get("name") or function.get("arguments"):
+            self.kind = "function"
+            self._append(function, "arguments")
+
+    def _append(self, fields: Fields, field: str) -> None:
+        name = read_text(fields.get("name"))
+        if name and not (self.arguments and name == self.name):  # some services repeat it
+            self.name += name
+        arguments = fields.get(field)
+        if isinstance(arguments, str):
+            if arguments:
+                self.arguments.append(arguments)
+        elif arguments is not None:
+            self.arguments.append(json.dumps(to_plain_data(arguments), default=str))
+
+    def to_function(self) -> dict[str, Any]:
+        """Return name and arguments of a function."""
+        return {"name": self.name, "arguments": "".join(self.arguments)}
+
+    def to_tool_call(self) -> dict[str, Any]:
+        """Return the tool call as an unstreamed message has it."""
+        if self.raw is not None and self.kind is None:
+            return {"id": self.id, **self.raw}
+        if self.kind == "custom":
+            custom = {"name": self.name, "input": "".join(self.arguments)}
+            return {"id": self.id, "type": "custom", "custom": custom}
+        return {"id": self.id, "function": self.to_function()}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
