@@ -313,6 +313,34 @@ def test_a_stream_that_is_out_of_order(content_spans: Spans, said: list[dict[str
     assert met == ask(wire, "stream")
 
 
+@pytest.mark.parametrize("way", ["beta", "stream"])
+def test_tokens_of_a_compaction(spans: Spans, way: str) -> None:
+    """Tokens of compactions are tokens of the call, which the service leaves out of its totals; floats are counts."""
+    steps = [
+        {"type": "compaction", "input_tokens": 100.0, "output_tokens": 50},
+        {"type": "message", "input_tokens": 10, "output_tokens": 7},
+    ]
+    usage = {"input_tokens": 10.0, "output_tokens": 7, "iterations": steps}
+    said = events(["Hi."])
+    said[-2]["usage"] = usage
+    wire = Wire("".join(sse(said))) if way == "stream" else Wire(message("Hi.", usage=usage))
+    ask(wire, way)
+    found = spans.attributes(SPAN)
+    cached = 7 if way == "stream" else 0
+    assert (found["gen_ai.usage.input_tokens"], found["gen_ai.usage.output_tokens"]) == (110 + cached, 57)
+
+
+def test_an_error_among_bytes(spans: Spans) -> None:
+    """An error event in a stream that is read as bytes is how the call ended; the application reads every byte."""
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+    body = "".join(sse([*events(["Hi."])[:3], error]))
+    asked: dict[str, Any] = {"model": "claude-test", "max_tokens": 9, "messages": [USER], "stream": True}
+    made = Wire(body).sync_client().messages.with_streaming_response.create(**asked)
+    with made as answer:
+        assert b"".join(answer.iter_bytes()).decode() == body
+    assert spans.ending(SPAN) == "APIStatusError"
+
+
 def test_a_delta_of_an_unknown_type(content_spans: Spans) -> None:
     """A delta that cannot be read is counted, and stands in the message as a part of its type."""
     odd = {**STREAM[2], "delta": {"type": "smell_delta", "smell": "?"}}

@@ -182,3 +182,29 @@ def test_a_raw_stream_is_cut_in_its_bytes(kind: str) -> None:
     assert [line for line in lines if "6789" in line or "Bye" in line] == []
     assert lines[-3:-1] == ["event: message_stop", 'data: {"type":"message_stop"}']
     assert found(record)["specspan.stream.released_chars"] == len("It is 123-45-")
+
+
+CITED = {"type": "char_location", "cited_text": SECRET, "document_index": 0, "document_title": "A title",
+         "start_char_index": 0, "end_char_index": 11}  # fmt: skip
+
+
+def test_a_redacted_citation() -> None:
+    """A citation is redacted where it stands; the text beside it is handed over as it is."""
+    cited = {"type": "text", "text": "It is so.", "citations": [CITED]}
+    with recorded(rule(Action.REDACT)) as record:
+        answer = ask(Wire(message(cited)))
+    (block,) = answer.content
+    assert block.text == "It is so."
+    assert block.citations[0].cited_text == f"A title\n{REDACTED}"
+    assert found(record)["specspan.redactions"] == ("/output/0/parts/1",)
+
+
+def test_a_stream_cut_at_a_citation() -> None:
+    """A citation that violates a clause is withheld, and a text says so in its place."""
+    said = events(["It is so."])
+    said.insert(3, {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": CITED}})
+    with recorded(rule(Action.REDACT)):
+        read = ask(Wire("".join(sse(said))), "stream")
+    assert SECRET not in repr(read)
+    assert REDACTED in repr(read)
+    assert read[-1].type == "message_stop"

@@ -327,6 +327,43 @@ def test_an_edited_answer_says_it_nowhere(is_async: bool) -> None:
     assert (found.id, old.generation_id) == ("c-1", "g-1")
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_redacted_citation(is_async: bool, version: int) -> None:
+    """A citation that violates a clause is redacted, and the text beside it stays."""
+    quoted = {"start": 0, "end": 2, "text": SECRET}
+    body = (
+        first("It is so.", citations=[quoted | {"document_ids": []}])
+        if version == 1
+        else answer("It is so.", citations=[quoted | {"sources": []}])
+    )
+    with recorded(_rule(Action.REDACT)):
+        found = ask(Wire(body), is_async=is_async, version=version)
+    assert SECRET not in found.model_dump_json()
+    message = found if version == 1 else found.message
+    assert [each.text for each in message.citations] == ["[redacted:ssn]"]
+    assert "It is so." in found.model_dump_json()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_stream_cut_at_a_citation(is_async: bool, version: int) -> None:
+    """A citation that violates a clause is withheld, and its redacted text stands in its place."""
+    quoted = {"start": 0, "end": 2, "text": SECRET}
+    if version == 1:
+        said = first_events("It is so.")
+        old = {"event_type": "citation-generation", "citations": [quoted | {"document_ids": []}], "is_finished": False}
+        said.insert(2, old)
+    else:
+        said = list(events("It is so."))
+        said.insert(3, event("citation-start", 0, citations=quoted | {"sources": []}))
+    with recorded(_rule(Action.REDACT)):
+        found = ask(
+            Wire(lines(*said) if version == 1 else sse(*said)), "chat_stream", is_async=is_async, version=version
+        )
+    assert SECRET not in repr(found)
+    assert "[redacted:ssn]" in repr(found)
+    assert "It is so." in repr(found)
+
+
 def test_an_edited_raw_response_says_it_nowhere() -> None:
     """Its body is edited like its object."""
     made = client(httpx.MockTransport(Wire(answer(f"It is {SECRET}."))))

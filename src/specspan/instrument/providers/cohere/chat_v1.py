@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from specspan.call import Message, Part, Request, Response, Text, ToolCall, ToolCallResponse
-from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
+from specspan.instrument.adapter import BESIDE, Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.bodies import (
     EditablePart,
     JsonPath,
@@ -28,6 +28,7 @@ from specspan.instrument.formats.fields import (
     read_name,
     read_text,
     text_part,
+    texts_in,
     to_plain_data,
 )
 from specspan.instrument.formats.generated_client import method_paths
@@ -45,8 +46,10 @@ from specspan.instrument.providers.cohere.client import (
 )
 
 _ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
-_FIELDS_QUOTING_TEXT = ("citations", "chat_history", "search_results")
-"""Fields of an answer that repeat its text or parts of it."""
+_FIELDS_QUOTING_TEXT = ("citations", "chat_history", "search_results", "documents")
+"""Fields of an answer that repeat its text, or quote what it was made of."""
+_SOURCE_FIELDS = ("citations", "documents", "search_results")
+"""Fields of an answer and of an event that hold sources."""
 
 
 def _build_request(invocation: Invocation) -> Request:
@@ -114,7 +117,12 @@ def _read_response(answer: Any) -> Response:
     reason = as_finish_reason(body.get("finish_reason"))
     if calls and reason == "stop":
         reason = "tool_calls"  # this API has no finish reason for tool calls
-    parts = (*([text_part(body["text"], "text")] if body.get("text") else ()), *calls)
+    sources = _source_text(body)
+    parts = (
+        *([text_part(body["text"], "text")] if body.get("text") else ()),
+        *calls,
+        *([ToolCallResponse(sources)] if sources else ()),
+    )
     return Response(
         id=as_str(body.get("response_id")) or as_str(body.get("generation_id")),
         output=(Message("assistant", parts, None, reason),),
@@ -123,24 +131,47 @@ def _read_response(answer: Any) -> Response:
     )
 
 
+def _source_text(body: Fields) -> str:
+    """Return what an answer or an event quotes and names as sources."""
+    return "\n".join(texts_in([to_plain_data(body.get(name)) for name in _SOURCE_FIELDS]))
+
+
 def _edit_response(answer: Any, edits: Edits) -> Any:
     def edit(body: Any) -> Any:
-        return copy_with(body, text=edits["/output/0/parts/0"], **cleared(body, *_FIELDS_QUOTING_TEXT))
+        fields = as_mapping(body)
+        changes = dict[str, Any](cleared(body, *_FIELDS_QUOTING_TEXT))
+        has_text = bool(fields.get("text"))
+        text = edits.get("/output/0/parts/0") if has_text else None
+        sources = edits.get(f"/output/0/parts/{has_text + len(tuple(_tool_calls(fields)))}")
+        if text is not None:
+            changes["text"] = text
+        if sources is not None:
+            changes["citations"] = [_citation(body, sources)]
+        return copy_with(body, **changes)
 
     return edit_answer(answer, edit)
 
 
-_GROWING_EVENTS = ("text-generation", "tool-calls-generation", "stream-start")
+def _citation(body: Any, text: str) -> Any:
+    """Return a citation like those in ``body``, a dict or the client's object."""
+    from cohere import ChatCitation
+
+    citation = ChatCitation(start=0, end=0, text=text, document_ids=[])
+    return citation.dict() if isinstance(body, Mapping) else citation
+
+
+_GROWING_EVENTS = ("text-generation", "tool-calls-generation", "citation-generation", "search-results", "stream-start")
 
 
 class ChatV1Accumulator:
     """Accumulator that builds an answer from the events of a stream; the last event repeats the whole answer."""
 
-    __slots__ = ("_calls", "_end", "_id", "_texts", "finished")
+    __slots__ = ("_calls", "_end", "_id", "_sources", "_texts", "finished")
 
     def __init__(self, request: Request) -> None:
         self._id: Any = None
         self._texts: list[str] = []
+        self._sources: dict[str, list[Any]] = {}
         self._calls: Any = None
         self._end: Fields = {}
         self.finished = False
@@ -153,6 +184,9 @@ class ChatV1Accumulator:
             self._texts.append(read_text(fields.get("text")) or "")
         elif kind == "tool-calls-generation":
             self._calls = fields.get("tool_calls")
+        elif kind in ("citation-generation", "search-results"):
+            for name in _SOURCE_FIELDS:
+                self._sources.setdefault(name, []).extend(as_list(fields.get(name)))
         elif kind == "stream-start":
             self._id = fields.get("generation_id")
         elif kind == "stream-end":
@@ -160,20 +194,32 @@ class ChatV1Accumulator:
 
     def result(self) -> dict[str, Any]:
         head = {"generation_id": self._id, "tool_calls": self._calls}
-        return {**head, **{name: value for name, value in self._end.items() if value}, "text": "".join(self._texts)}
+        return {
+            **head,
+            **self._sources,
+            **{name: value for name, value in self._end.items() if value},
+            "text": "".join(self._texts),
+        }
 
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in an event."""
+    """Yield the answer's text in an event, and under `BESIDE` its sources."""
     fields = as_mapping(event)
-    text = fields.get("text")
-    if fields.get("event_type") == "text-generation" and isinstance(text, str) and text:
-        yield 0, text
+    kind = fields.get("event_type")
+    if kind == "text-generation":
+        if text := read_text(fields.get("text")):
+            yield 0, text
+    elif kind in ("citation-generation", "search-results") and (sources := _source_text(fields)):
+        yield BESIDE, f"{sources}\n\n"
 
 
 def cut(event: Any, choice: int, text: str) -> Any:
-    """Return the last text event of a cut stream."""
-    return copy_with(event, text=text)
+    """Return the last event of a cut stream that has text."""
+    if choice != BESIDE:
+        return copy_with(event, text=text)
+    from cohere import CitationGenerationStreamedChatResponse
+
+    return CitationGenerationStreamedChatResponse(citations=[_citation(event, text)])
 
 
 def closing_events(accumulator: Any, event: Any) -> Iterable[Any]:
