@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from policies import answered, bound, policy
 
-from specspan.call import Message, ModelCall, Part, Reasoning, Response, Text
-from specspan.checks.check import CheckConfigError
+from specspan.call import Message, ModelCall, Part, Reasoning, Response, Text, ToolCall
 from specspan.checks.kinds.pattern import build
 from specspan.decision import Action, Decision, Evidence, Outcome, Verdict
 from specspan.engine.engine import Engine
@@ -85,10 +84,11 @@ def test_a_required_text_that_reasoning_lacks_too_is_blocked() -> None:
     assert decided(call, bound("rule", check, action=Action.REPLACE))[1].action is Action.BLOCK
 
 
-def test_tool_calls_have_no_reasoning() -> None:
-    """A check that could never read any is refused."""
-    with pytest.raises(CheckConfigError, match="no reasoning"):
-        build("rule", {"any": ["bad"], "stage": "tool_call", "parts": ["reasoning"]})
+def test_reasoning_is_no_argument_of_a_tool() -> None:
+    """One configuration may stand at several stages; the one of tool calls reads arguments alone."""
+    check = build("rule", {"any": ["bad"], "stage": "tool_call", "parts": BOTH})
+    decision, _ = decided(with_answer(Reasoning("bad"), ToolCall("search", {"q": "good"})), bound("rule", check))
+    assert (decision.verdict, decision.reads_reasoning) == (Verdict.COMPLIED, False)
 
 
 def test_a_cut_stream_names_the_text_and_not_the_reasoning_before_it() -> None:

@@ -139,10 +139,6 @@ def _refuse_contradictions(config: PatternConfig) -> None:
             "a pattern check needs either `any` or `require`",
             "name the patterns under one of the two; write two checks for both",
         )
-    if config.stage is Stage.TOOL_CALL and "reasoning" in config.parts:
-        raise CheckConfigError(
-            "the stage `tool_call` has no reasoning", "use the stage `output`, or leave `parts` out", "parts"
-        )
     if config.require and config.stage is Stage.STREAM:
         raise CheckConfigError(
             "`require` at the stage `stream` is violated as long as the text has not come",
@@ -167,7 +163,7 @@ def _traits(config: PatternConfig, forbidden: tuple[str, ...] = ()) -> CheckTrai
         config.stage,
         prefilter=forbidden,
         reads_roles=_roles(config),
-        reads_reasoning="reasoning" in config.parts,
+        reads_reasoning="reasoning" in config.parts and config.stage is not Stage.TOOL_CALL,
         reads_normalised=config.normalise,
         needs=_NEEDED_SIDES[config.stage],
         finds_in_part=PartialFindings.MATCHES if forbidden else PartialFindings.NONE,
