@@ -172,6 +172,8 @@ class GrowingReading:
             end: end of the text as it stands, ``chunk`` included.
             keep_chars: number of characters before the chunk that are of interest.
         """
+        if self._end is None and self._is_json is not None and "\\" not in chunk and not self._is_normalised:
+            return None
         if self._is_json is None:
             self._head = (self._head + chunk).lstrip().lstrip("\ufeff").lstrip()
             if self._head and not _FENCE.startswith(self._head):
