@@ -57,7 +57,7 @@ class MessageAccumulator:
         return as_mapping(self._message.get("usage")).get("output_tokens") or 0
 
     def add(self, event: Any) -> None:
-        fields = event if event.__class__ is dict else as_mapping(event)
+        fields = event if event.__class__ is dict else getattr(event, "__dict__", None) or as_mapping(event)
         kind = fields.get("type")
         if kind == "content_block_delta":
             self.finished = False

@@ -78,6 +78,9 @@ class ConverseAccumulator:
 
     def _append_delta(self, fields: Fields) -> None:
         for kind, piece in as_mapping(fields.get("delta")).items():
+            if piece.__class__ is str:
+                self._block(kind, fields).pieces.append(piece)
+                continue
             text = piece.get(_DELTA_TEXT_FIELDS.get(kind)) if isinstance(piece, Mapping) else piece
             if isinstance(text, str):
                 self._block(kind, fields).pieces.append(text)
@@ -102,7 +105,7 @@ class ConverseAccumulator:
     def _block(self, kind: str, fields: Fields) -> _StreamedBlock:
         """Return the block that a delta belongs to; a text block needs no start event."""
         index = fields.get("contentBlockIndex")
-        block = self._blocks.find(index)
+        block = self._blocks.by_index.get(index) if index.__class__ is int else self._blocks.find(index)
         if block is None and self._merges_texts:
             block = self._blocks.last()
         if block is None or block.kind != kind:
@@ -170,7 +173,12 @@ _DELTA_APPENDERS: Mapping[str, tuple[str, Callable[[_StreamedBlock, Any], None]]
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """Yield the answer's text in an event, without reasoning, and under `BESIDE` what else a person reads in it."""
     delta = as_mapping(as_mapping(as_mapping(event).get("contentBlockDelta")).get("delta"))
-    text = read_text(delta.get("text"))
+    text = delta.get("text")
+    if text.__class__ is str and len(delta) == 1:
+        if text:
+            yield 0, text
+        return
+    text = read_text(text)
     if text:
         yield 0, text
     for beside in (cited_text(delta.get("citation")), "\n".join(texts_in(delta.get("toolResult")))):

@@ -181,7 +181,10 @@ class ChatAccumulator:
 
     def _append_delta(self, fields: Fields, message: Fields) -> None:
         kind, index = fields.get("type"), fields.get("index")
-        if (content := message.get("content")) is not None:
+        content = message.get("content")
+        if kind == "content-delta" and len(message) == 1 and self._append_text(content, index):
+            return
+        if content is not None:
             for item in content if isinstance(content, (list, tuple)) else (content,):
                 self._append_content(item, index, is_start=kind == "content-start")
         if plan := read_text(message.get("tool_plan")):
@@ -191,6 +194,18 @@ class ChatAccumulator:
                 self._append_tool_call(as_mapping(call), index, is_start=kind == "tool-call-start")
         if citations := message.get("citations"):
             self._citations.extend(citations if isinstance(citations, (list, tuple)) else (citations,))
+
+    def _append_text(self, content: Any, index: Any) -> bool:
+        """Append a piece of a text that started, the most frequent of all pieces. Returns False for any other."""
+        block = self._content.by_index.get(index) if index.__class__ is int else None
+        if block is None or block.kind != "text" or content is None or isinstance(content, (str, list)):
+            return False
+        fields = as_mapping(content)
+        text = fields.get("text")
+        if text.__class__ is not str or fields.get("type") is not None or fields.get("thinking") is not None:
+            return False
+        block.pieces.append(text)
+        return True
 
     def _append_content(self, item: Any, index: Any, *, is_start: bool) -> None:
         fields = {"text": item} if isinstance(item, str) else as_mapping(item)
@@ -235,10 +250,12 @@ def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """Yield the answer's text in an event, without thinking, and under `BESIDE` what its citations quote."""
     message = _delta_message(as_mapping(event))
     content = message.get("content")
-    text = read_text(content if isinstance(content, (str, list)) else as_mapping(content).get("text"))
-    if text:
-        yield 0, text
+    text = content if isinstance(content, (str, list)) else as_mapping(content).get("text")
+    if text and (read := text if text.__class__ is str else read_text(text)):
+        yield 0, read
     citations = message.get("citations")
+    if citations is None:
+        return
     for citation in citations if isinstance(citations, (list, tuple)) else (citations,):
         if citation is not None and (cited := _cited_text(citation)):
             yield BESIDE, f"{cited}\n\n"

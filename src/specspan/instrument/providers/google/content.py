@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from specspan.call import Media, Part, Reasoning, Text, ToolCall, ToolCallResponse
@@ -36,10 +36,15 @@ def get_field(thing: Any, name: str) -> Any:
     """Return a field of a dict or an object, by its name in snake case or camel case."""
     fields = as_mapping(thing)
     value = fields.get(name)
-    if value is None and "_" in name:
-        first, *rest = name.split("_")
-        value = fields.get(first + "".join(each.title() for each in rest))
+    if value is None and fields and name not in fields:
+        return fields.get(_camel_case(name))
     return value
+
+
+@lru_cache(maxsize=256)
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(each.title() for each in rest)
 
 
 def read_turns(contents: Any, *path: str | int) -> list[Turn]:
@@ -88,7 +93,8 @@ def content_parts(content: Any, *path: str | int) -> list[EditablePart]:
 def parts_beside(candidate: Any, *path: str | int) -> Iterator[EditablePart]:
     """Yield the sources of one candidate, which stand beside its content."""
     for name in SOURCE_FIELDS:
-        if text := "\n".join(texts_in(to_plain_data(get_field(candidate, name)))):
+        sources = get_field(candidate, name)
+        if sources is not None and (text := "\n".join(texts_in(to_plain_data(sources)))):
             yield ToolCallResponse(text), partial(_replace_sources, name, path)
 
 
@@ -187,7 +193,7 @@ def _field_name(thing: Any, name: str) -> str:
     """Return the name under which a value has a field: in snake case or in camel case."""
     if name in as_mapping(thing):
         return name
-    return "".join(word.title() if i else word for i, word in enumerate(name.split("_")))
+    return _camel_case(name)
 
 
 def _response_writer(name: str, part: Any, path: JsonPath) -> Any:
