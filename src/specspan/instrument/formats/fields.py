@@ -138,7 +138,14 @@ def attributes_of(value: Any) -> Fields:
         fields = value.__dict__
     except AttributeError:
         return value if isinstance(value, Mapping) else {}
-    return value if isinstance(value, dict) else fields
+    return fields if fields or not isinstance(value, dict) else value
+
+
+def all_fields_of(value: Any) -> Fields:
+    """Return what `attributes_of` returns, with the fields that a client does not declare."""
+    fields = attributes_of(value)
+    extra = getattr(value, "__pydantic_extra__", None)
+    return {**fields, **extra} if extra else fields
 
 
 def as_str(value: Any) -> str | None:

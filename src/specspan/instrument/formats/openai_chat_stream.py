@@ -6,7 +6,7 @@ A choice of a chunk has a ``delta`` with pieces of a message's fields. Other pro
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +14,7 @@ from specspan.call import Request
 from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import (
     Fields,
+    all_fields_of,
     as_index,
     as_mapping,
     attributes_of,
@@ -47,9 +48,9 @@ class ChatAccumulator:
         fields = attributes_of(chunk)
         if not self._id:  # the first chunk may come from a filter in front of the model
             self._id, self._model = fields.get("id"), fields.get("model")
-        usage = fields.get("usage") or getattr(chunk, "usage", None)  # some clients keep it elsewhere
-        if usage is not None:
-            self._usage = usage
+        usage = fields.get("usage")
+        if usage is not None or "usage" not in fields:  # some clients keep it elsewhere
+            self._usage = getattr(chunk, "usage", None) or usage or self._usage
         for choice in choices_of(fields):
             index = choice_index(choice)
             streamed = self._choices.get(index)
@@ -68,11 +69,15 @@ class ChatAccumulator:
         return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
 
 
-def choices_of(chunk: Fields) -> Iterator[Fields]:
-    """Yield the choices of a chunk that have fields."""
-    for choice in list_or_item(chunk.get("choices") or ()):
-        if fields := attributes_of(choice):
-            yield fields
+def choices_of(chunk: Fields) -> Iterable[Fields]:
+    """Return the choices of a chunk that have fields."""
+    choices = chunk.get("choices")
+    if not choices:
+        return ()
+    if choices.__class__ is list and len(choices) == 1:  # most chunks
+        fields = attributes_of(choices[0])
+        return (fields,) if fields else ()
+    return [fields for choice in list_or_item(choices) if (fields := attributes_of(choice))]
 
 
 def choice_index(choice: Fields) -> int:
@@ -84,11 +89,9 @@ def choice_index(choice: Fields) -> int:
 def delta_fields(choice: Fields) -> Fields:
     """Return the fields of a choice's delta, including those that a client does not declare."""
     delta = choice.get("delta")
-    if delta.__class__ is str or delta.__class__ is list:
-        return {"content": delta}
-    fields = attributes_of(delta)
-    extra = getattr(delta, "__pydantic_extra__", None)
-    return {**fields, **extra} if extra else fields
+    if fields := all_fields_of(delta):
+        return fields
+    return {"content": delta} if isinstance(delta, (str, list)) else {}
 
 
 def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
@@ -101,8 +104,9 @@ def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
                 yield choice_index(choice), content
         elif content:
             yield from ((choice_index(choice), text) for text in _content_texts(content) if text)
-        for name in ("refusal", "audio", "annotations"):
-            if value := fields.get(name):
+        if fields.get("refusal") or fields.get("audio") or fields.get("annotations"):
+            for name in ("refusal", "audio", "annotations"):
+                value = fields.get(name) or ""
                 yield from ((choice_index(choice), text) for text in _other_texts(name, value) if text)
 
 
@@ -260,10 +264,7 @@ class _StreamedToolCalls:
         self._latest: dict[int | None, _StreamedToolCall] = {}
 
     def add(self, piece: Any) -> None:
-        fields = attributes_of(piece)
-        extra = getattr(piece, "__pydantic_extra__", None)
-        if extra:
-            fields = {**fields, **extra}
+        fields = all_fields_of(piece)
         call_id, index = fields.get("id"), fields.get("index")
         call_id = call_id if call_id and isinstance(call_id, str) and call_id != "null" else None
         self._call(call_id, index if index.__class__ is int else as_index(index), fields).add(fields, piece)

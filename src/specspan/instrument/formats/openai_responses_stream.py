@@ -13,9 +13,11 @@ from typing import Any
 from specspan.call import Part, Reasoning, Refusal, Request, Text, ToolCall, ToolCallResponse
 from specspan.instrument.formats.fields import (
     Fields,
+    all_fields_of,
     as_index,
     as_mapping,
     as_str,
+    attributes_of,
     copy_with,
     list_or_item,
     read_text,
@@ -55,7 +57,7 @@ _SOUND_DELTA = "response.audio.delta"
 class ResponsesAccumulator:
     """Accumulator that builds a response from the events of a stream."""
 
-    __slots__ = ("_head", "_is_final", "_items", "_latest_new", "_left_out", "_unknown", "_watched", "finished")
+    __slots__ = ("_head", "_is_final", "_items", "_latest", "_left_out", "_unknown", "_watched", "finished")
 
     def __init__(self, request: Request) -> None:
         self.finished = False
@@ -66,43 +68,44 @@ class ResponsesAccumulator:
         """Items of a former head that the latest one does not have."""
         self._unknown: dict[str, Any] = {}
         self._watched = WatchedTexts()
-        self._latest_new: tuple[Any, list[NewText]] = (None, [])
+        self._latest: tuple[Any, str, Fields, list[NewText]] = (None, "", {}, [])
 
     def new_texts(self, event: Any) -> Iterator[tuple[int, str]]:
         """Yield the texts in an event that did not come before, each with the sequence of texts that it continues.
 
         The answer for the latest event is the same after it was added.
         """
-        for sequence, text, _ in self._new(event):
+        for sequence, text, _ in self._read(event)[3]:
             yield sequence, text
 
-    def _new(self, event: Any) -> list[NewText]:
-        if self._latest_new[0] is not event:
-            self._latest_new = event, self._watched.find_new(event)
-        return self._latest_new[1]
+    def _read(self, event: Any) -> tuple[Any, str, Fields, list[NewText]]:
+        """Return an event with its type, its fields and its new texts; the latest event is read once."""
+        if self._latest[0] is not event:
+            fields = all_fields_of(event)
+            kind = event_kind(fields)
+            self._latest = event, kind, fields, self._watched.find_new(kind, fields)
+        return self._latest
 
     def add(self, event: Any) -> None:
-        kind = event_kind(event)
-        new = self._new(event)
+        _, kind, fields, new = self._read(event)
         if new:
             self._watched.add(new)
-        head = getattr(event, "response", None)
         if kind in _LIST_DELTAS or kind in _FIELD_DELTAS:
             self.finished = False
-            self._items.at(event).add_delta(kind, event)
+            self._items.at(fields).add_delta(kind, fields)
         elif kind in ITEM_EVENTS:
             self.finished = False
-            item = getattr(event, "item", None)
+            item = fields.get("item")
             if item is not None:
-                self._items.at(event, as_mapping(item).get("id")).add_item(item, kind)
+                self._items.at(fields, as_mapping(item).get("id")).add_item(item, kind)
         elif kind in DONE_EVENTS or kind in PART_EVENTS or kind == ANNOTATION_EVENT:
             self.finished = self.finished and not new
-            self._items.at(event).add_part(kind, event)
-        elif head is not None:
+            self._items.at(fields).add_part(kind, fields)
+        elif (head := fields.get("response")) is not None:
             self._take_head(head, is_final=kind in _FINAL_EVENTS)
         elif kind == "error":
             self._head, self.finished = SimpleNamespace(**{**as_mapping(self._head), "status": "failed"}), True
-        elif kind != _SOUND_DELTA and getattr(event, "delta", None):
+        elif kind != _SOUND_DELTA and fields.get("delta"):
             self._unknown.setdefault(kind, {"type": kind or "None"})
 
     def _take_head(self, head: Any, *, is_final: bool) -> None:
@@ -175,14 +178,14 @@ class _StreamedItems:
         self._by_id: dict[str, _StreamedItem] = {}
         self._latest: dict[int | None, _StreamedItem] = {}
 
-    def at(self, event: Any, item_id: Any = None) -> _StreamedItem:
+    def at(self, event: Fields, item_id: Any = None) -> _StreamedItem:
         """Return the item that an event is about, which may be a new one.
 
         ``item_id`` is the id of an item that the event holds.
         """
         is_start = item_id is not None
-        index = as_index(getattr(event, "output_index", None))
-        item_id = as_str(getattr(event, "item_id", None) if index is None and item_id is None else item_id)
+        index = as_index(event.get("output_index"))
+        item_id = as_str(event.get("item_id") if index is None and item_id is None else item_id)
         item = self._by_id.get(item_id) if item_id else None
         if item is None:
             item = self._latest.get(index)
@@ -221,10 +224,10 @@ class _StreamedItem:
         """Whether an event said what kind of item this is."""
         return bool(self._items)
 
-    def add_delta(self, kind: str, event: Any) -> None:
+    def add_delta(self, kind: str, event: Fields) -> None:
         """Append a piece of a text."""
-        place = as_index(getattr(event, "content_index", None)) or as_index(getattr(event, "summary_index", None)) or 0
-        delta = getattr(event, "delta", None)
+        place = as_index(event.get("content_index")) or as_index(event.get("summary_index")) or 0
+        delta = event.get("delta")
         text = read_text(delta)
         if text is None and delta is not None:
             self._parts.append({"type": unknown_part(type(delta).__name__).type})
@@ -235,16 +238,16 @@ class _StreamedItem:
         self._items.append(item)
         self._is_complete = self._is_complete or kind.endswith(".done")
 
-    def add_part(self, kind: str, event: Any) -> None:
+    def add_part(self, kind: str, event: Fields) -> None:
         """Take in a part that came whole, or an annotation of one."""
         if kind == ANNOTATION_EVENT:
-            self._annotations.append(getattr(event, "annotation", None))
+            self._annotations.append(event.get("annotation"))
         elif kind in DONE_EVENTS:
             field = DONE_EVENTS[kind]
-            text = read_text(getattr(event, field, None))
+            text = read_text(event.get(field))
             if text:
                 self._parts.append({"type": "refusal" if field == "refusal" else "output_text", field: text})
-        elif part := getattr(event, "part", None):
+        elif part := event.get("part"):
             fields = {"type": "output_text", "text": part} if isinstance(part, str) else as_mapping(part)
             if read_text(fields.get("text")) != "" or fields.get("annotations"):
                 self._parts.append(fields)
@@ -289,7 +292,7 @@ def _without_beginnings(items: Sequence[Any]) -> Iterator[Any]:
 
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """Yield the text in an event of a piece of text: answers, refusals and transcripts, without reasoning."""
-    if event_kind(event) in TEXT_DELTAS and (text := read_text(getattr(event, "delta", None))):
+    if event_kind(attributes_of(event)) in TEXT_DELTAS and (text := read_text(attributes_of(event).get("delta"))):
         yield 0, text
 
 
@@ -313,7 +316,7 @@ def cut_fields(event: Any, text: str) -> dict[str, Any]:
 
 def is_text_delta(event: Any) -> bool:
     """Return whether an event holds a piece of text, so that it is cut by an edit of that piece."""
-    return event_kind(event) in TEXT_DELTAS
+    return event_kind(attributes_of(event)) in TEXT_DELTAS
 
 
 def cut(event: Any, choice: int, text: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from specspan.call import Refusal, Text, ToolCallResponse
 from specspan.checks.texts import as_text
-from specspan.instrument.formats.fields import as_index, as_mapping, read_text
+from specspan.instrument.formats.fields import Fields, as_index, as_mapping, read_text
 from specspan.instrument.formats.openai_responses import annotation_texts, read_output
 
 ITEM_EVENTS = frozenset(("response.output_item.added", "response.output_item.done"))
@@ -30,9 +30,11 @@ NewText: TypeAlias = tuple[int, str, Hashable]
 """Number of the sequence of texts that a text continues, the text, and the place in the answer where it stands."""
 
 
-def event_kind(event: Any) -> str:
+def event_kind(event: Fields) -> str:
     """Return the type of an event; empty where there is none that can be read."""
-    kind = getattr(event, "type", None)
+    kind = event.get("type")
+    if kind.__class__ is str:
+        return str(kind)
     return str.__str__(kind) if isinstance(kind, str) else ""  # some clients have an enumeration
 
 
@@ -63,13 +65,13 @@ class WatchedTexts:
             if sequence == 0:
                 self._latest = place
 
-    def find_new(self, event: Any) -> list[NewText]:
+    def find_new(self, kind: str, event: Fields) -> list[NewText]:
         """Return the texts in an event that did not come before."""
-        if event_kind(event) in TEXT_DELTAS:
-            text = read_text(getattr(event, "delta", None))
-            return self._of_delta(_place_of(event), text) if text else []
+        if kind in TEXT_DELTAS:
+            text = read_text(event.get("delta"))
+            return self._of_delta(_place_of(kind, event), text) if text else []
         new: list[NewText] = []
-        for place, text in _whole_texts(event):
+        for place, text in _whole_texts(kind, event):
             if text and not self._is_known(text, new):
                 new.append(self._of_whole(place, text, len(self._sequences) + len(new)))
         return new
@@ -95,23 +97,21 @@ class WatchedTexts:
         return fresh, text, ("whole", fresh)
 
 
-def _place_of(event: Any) -> Hashable:
-    places = (getattr(event, name, None) for name in ("output_index", "content_index"))
-    return (event_kind(event), *(as_index(place) for place in places))
+def _place_of(kind: str, event: Fields) -> Hashable:
+    return kind, as_index(event.get("output_index")), as_index(event.get("content_index"))
 
 
-def _whole_texts(event: Any) -> Iterator[tuple[Hashable, str]]:
+def _whole_texts(kind: str, event: Fields) -> Iterator[tuple[Hashable, str]]:
     """Yield the texts that an event has whole, each with a place in the answer."""
-    kind = event_kind(event)
     if kind in DONE_EVENTS:
-        yield None, read_text(getattr(event, DONE_EVENTS[kind], None)) or ""
+        yield None, read_text(event.get(DONE_EVENTS[kind])) or ""
     elif kind in PART_EVENTS:
-        yield from _texts_of([{"type": "message", "content": [getattr(event, "part", None)]}])
+        yield from _texts_of([{"type": "message", "content": [event.get("part")]}])
     elif kind == ANNOTATION_EVENT:
-        yield from ((None, text) for _, text in annotation_texts(getattr(event, "annotation", None)))
+        yield from ((None, text) for _, text in annotation_texts(event.get("annotation")))
     elif kind in ITEM_EVENTS:
-        yield from _texts_of([getattr(event, "item", None)])
-    elif (head := getattr(event, "response", None)) is not None:
+        yield from _texts_of([event.get("item")])
+    elif (head := event.get("response")) is not None:
         yield from _texts_of(as_mapping(head).get("output") or ())
 
 
