@@ -44,6 +44,12 @@ def tally(request: pytest.FixtureRequest) -> Tally:
     return Tally(request.node.user_properties)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with groups that one worker runs: begun last, they would leave the other workers without work."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported out of every later collection: many tests ask for one, to see what is left over."""
     gc.collect()

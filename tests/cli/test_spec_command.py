@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import Ended, run_command
 
 from specspan.spec.read import load_spec
 from specspan.spec.spec_json import clause_to_json, spec_to_json
@@ -38,7 +39,12 @@ Text \x1b[2J \x9b31m.
 """
 
 
-def specspan(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def specspan(*arguments: str | Path, **environment: str) -> Ended:
+    """Run the command line in this process, with room for whole lines."""
+    return run_command(*arguments, **{"COLUMNS": "200", **environment})
+
+
+def run_apart(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", "from specspan.cli.main import main; main()", *map(str, arguments)],
@@ -131,7 +137,7 @@ def test_json_is_the_documented_form() -> None:
 @pytest.mark.parametrize("arguments", [(), ("keep_secrets",), ("--json",)])
 def test_output_that_is_not_utf8_is_no_error(arguments: tuple[str, ...]) -> None:
     """Where standard output cannot show every character, the rest is shown, and JSON stays whole."""
-    ran = specspan("spec", "show", HARBOUR, *arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    ran = run_apart("spec", "show", HARBOUR, *arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (ran.returncode, ran.stderr) == (0, "")
     if "--json" in arguments:
         assert json.loads(ran.stdout) == spec_to_json(load_spec(str(HARBOUR)))

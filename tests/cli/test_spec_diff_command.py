@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import Ended, run_command
 from rich.console import Console
 
 from specspan.cli.spec_commands.spec_diff import diff_view
@@ -59,15 +57,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`specspan spec diff ARGUMENTS` as a user runs it."""
-    return subprocess.run(
-        [sys.executable, "-c", "from specspan.cli.main import main; main()", "spec", "diff", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "150"},
-        check=False,
-    )
+def run(*arguments: str) -> Ended:
+    """Run `specspan spec diff ARGUMENTS` in this process."""
+    return run_command("spec", "diff", *arguments, COLUMNS="150")
 
 
 def lines(output: str) -> list[str]:

@@ -82,7 +82,8 @@ def model() -> Iterator[ScriptedModel]:
 def environment(model: ScriptedModel | None = None, **more: str) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPECSPAN_"))}
     exporters = {"OTEL_TRACES_EXPORTER": "specspan_sqlite", "OTEL_METRICS_EXPORTER": "none"}
-    alone = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "openai"}  # three others of that name are installed for tests
+    # Others that are installed for tests: three of the first name, and two that import clients nobody calls here.
+    alone = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "openai,botocore,aiobotocore"}
     url = {} if model is None else {"MODEL_URL": model.base_url}
     return {**plain, **exporters, **alone, **url, "OTEL_LOGS_EXPORTER": "none", "SPECSPAN_DB": "found.db", **more}
 
