@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from command_line import run_command
 
 from specspan.checks.registry import kinds
 from specspan.cli.commands import policy_group as module
@@ -267,9 +268,9 @@ def test_a_refusal_is_also_json() -> None:
     ids=["empty", "binary", "alias of itself", "open", "deep", "56 MB"],
 )
 def test_whatever_the_file_holds_there_is_no_traceback(content: bytes) -> None:
-    """As a user runs it: a message, exit code 2, and nothing of ours to read through."""
+    """A message, exit code 2, and nothing of ours to read through."""
     Path("policy.yaml").write_bytes(content)
-    result = run_apart("check", "policy.yaml")
+    result = run_command("policy", "check", "policy.yaml")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("policy.yaml")
     assert "Traceback" not in result.stderr
@@ -309,7 +310,7 @@ def test_a_file_of_another_folder_brings_its_checks() -> None:
     Path("elsewhere/shop_checks.py").write_text(MODULE)
     result = run_apart("check", "policy.yaml", "--import", "elsewhere/shop_checks.py")
     assert (result.returncode, result.stderr) == (0, "")
-    missing = run_apart("check", "policy.yaml", "--import", "elsewhere/none.py")
+    missing = run_command("policy", "check", "policy.yaml", "--import", "elsewhere/none.py")
     assert missing.returncode == 2
     assert "'elsewhere/none.py' cannot be imported: FileNotFoundError" in missing.stderr
 
@@ -373,7 +374,7 @@ def test_a_folder_that_is_not_there_is_named() -> None:
 def test_a_spec_that_cannot_be_read_is_told_without_a_traceback() -> None:
     """Exit code 2 and the reader's own message."""
     Path("broken.md").write_bytes(b"\xff\xfe")
-    result = run_apart("init", "broken.md")
+    result = run_command("policy", "init", "broken.md")
     assert result.returncode == 2
     assert "broken.md" in result.stderr
     assert "Traceback" not in result.stderr
