@@ -100,6 +100,12 @@ class Evaluation:
         self._call = call
         return self._run_stages(BEFORE_CALL, call)
 
+    @property
+    def enforces_output(self) -> bool:
+        """True if the policy is in enforce mode and a check reads the answer."""
+        is_read = not self._plan.stages.keys().isdisjoint(AFTER_CALL)
+        return is_read and self._plan.policy.mode is Mode.ENFORCE
+
     def stream(self) -> StreamCheck | None:
         """Return the check of the answer as it grows; None when nothing could cut it."""
         if self._plan.policy.mode is Mode.OBSERVE or not self._plan.stream:

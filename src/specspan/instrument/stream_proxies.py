@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from specspan.engine.waiting import run_async, run_sync
+from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.streamed_call import END, Close, StreamedCall
 
@@ -66,7 +67,16 @@ class _Stream(ObjectProxy):  # type: ignore[misc]  # see there
     @property
     def response(self) -> Any:
         """The HTTP response behind it: helpers of the provider close this one instead of the stream."""
-        return _Response(self.__wrapped__.response, self._self_call)
+        return self.guard_response(self.__wrapped__.response)
+
+    def guard_response(self, response: Any) -> Any:
+        """Return the HTTP response behind the stream, guarded: a policy in enforce mode lets nobody read from it."""
+        return _Response(response, self._self_call)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _INNER_STREAMS:
+            _refuse_unwatched(self._self_call, name)
+        return super().__getattr__(name)
 
 
 class SyncStream(_Stream):
@@ -155,12 +165,43 @@ def _async_close_of(source: Any) -> Close | None:
     return close or getattr(getattr(source, "response", None), "aclose", None)
 
 
+_INNER_STREAMS = frozenset(
+    ("completion_stream", "generator", "_event_generator", "_iterator", "_raw_stream", "_stream_iterator")
+)
+"""Attributes of clients' streams that hold the same chunks, unwatched."""
+_BODIES = frozenset(
+    f"{prefix}{name}" for name in ("iter_bytes", "iter_lines", "iter_raw", "iter_text", "read") for prefix in ("", "a")
+) | {"content", "json", "stream", "text"}
+"""Attributes of HTTP responses that give the body."""
+
+
+def _refuse_unwatched(call: StreamedCall, name: str) -> None:
+    """Let nobody read around a stream on which a policy is enforced: the call ends there.
+
+    Raises:
+        ConfigurationError: the policy is in enforce mode.
+    """
+    if call.is_enforced:
+        problem = Problem(
+            "a policy is enforced on this stream, and what is read here is not watched",
+            "Iterate over the stream itself, or read the bytes of 'with_streaming_response' where the client has it.",
+        )
+        error = ConfigurationError(f"{name!r} of a streamed answer", problem)
+        call.refuse(error)
+        raise error
+
+
 class _Response(ObjectProxy):  # type: ignore[misc]  # see there
-    """An HTTP response whose closing ends the stream that is read from it."""
+    """An HTTP response whose closing ends the stream that is read from it, and which is not read around the stream."""
 
     def __init__(self, response: Any, call: StreamedCall) -> None:
         super().__init__(response)
         self._self_call = call
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _BODIES:
+            _refuse_unwatched(self._self_call, name)
+        return super().__getattr__(name)
 
     def close(self) -> Any:
         try:

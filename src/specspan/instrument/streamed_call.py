@@ -124,6 +124,17 @@ class StreamedCall:
         except Blocked as blocked:
             self._failure = blocked
 
+    @property
+    def is_enforced(self) -> bool:
+        """Return whether a policy in enforce mode decides the stream."""
+        return self._live.evaluation is not None and self._live.evaluation.enforces_output
+
+    def refuse(self, error: Exception) -> None:
+        """Take in that ``error`` is raised to whoever reads around the stream, of which nothing more is handed over."""
+        if not self._live.ended:
+            self.fail(error)
+            self.remains = Release(error=error, is_last=True)
+
     def source(self, stream: Any) -> Any:
         """Return what is closed where the policy cuts ``stream``."""
         try:

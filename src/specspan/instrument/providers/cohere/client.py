@@ -109,6 +109,7 @@ def put_stream(answer: Any, stream: Any) -> Any:
     """Return a copy of a raw response with another stream."""
     after = copy.copy(answer)
     after._data = stream
+    after._response = stream.guard_response(answer._response)
     return after
 
 
