@@ -207,11 +207,11 @@ def _annotation_parts(annotations: Any) -> Iterator[tuple[ToolCallResponse, Repl
 
 
 def _replace_annotation(index: int, kind: str | None, field: str, message: Any, text: str) -> Any:
-    annotations = list(as_mapping(message)["annotations"])
-    annotation = annotations[index]
+    edited = list(as_mapping(message)["annotations"])
+    annotation = edited[index]
     change = {field: text} if kind is None else {kind: copy_with(as_mapping(annotation)[kind], **{field: text})}
-    annotations[index] = copy_with(annotation, **change)
-    return copy_with(message, annotations=annotations)
+    edited[index] = copy_with(annotation, **change)
+    return copy_with(message, annotations=edited)
 
 
 def _replace_field(name: str) -> ReplaceText:
