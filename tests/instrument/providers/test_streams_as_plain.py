@@ -367,6 +367,17 @@ def test_values_of_a_wrong_shape(name: str) -> None:
                 assert all(isinstance(part.type, str) for part in message.parts)
 
 
+@pytest.mark.parametrize("odd", [None, [], {}, "hologram"])
+def test_an_event_without_its_type(odd: Any) -> None:
+    """An event of Anthropic's that names no known type is read by its fields."""
+    adapter, events = STREAMS["anthropic"]
+    damaged = [each | {"type": odd} if "delta" in each and "usage" not in each else each for each in events]
+    assert streamed(adapter, damaged) == streamed(adapter, events)
+    assert [text for each in damaged for text in adapter.streaming.deltas(each)] == [
+        text for each in events for text in adapter.streaming.deltas(each)
+    ]
+
+
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (None, None), (1, 0), (0, 2**40), (0.0, 1.0)])
 def test_tool_calls_told_apart_by_their_start(first: Any, second: Any) -> None:
     """Two calls that start are two calls, whatever their indexes are."""

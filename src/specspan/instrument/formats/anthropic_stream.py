@@ -33,6 +33,7 @@ _BLOCK_TYPES = {"text": "text", "thinking": "thinking", "partial_json": "tool_us
 """Type of a block whose start event was lost, by the field of its delta."""
 _DELTAS_WITHOUT_TEXT = ("signature_delta",)
 _IGNORED_EVENTS = ("content_block_stop", "message_stop", "ping")
+_EVENTS_WITHOUT_TEXT = ("message_delta", *_IGNORED_EVENTS)
 
 
 class MessageAccumulator:
@@ -75,6 +76,8 @@ class MessageAccumulator:
             self._usage |= {name: count for name, count in usage.items() if count is not None}
         elif kind not in _IGNORED_EVENTS:
             unknown_part(kind)
+            if (guess := _guess_kind(fields)) is not None:
+                self.add({**fields, "type": guess})
 
     def result(self) -> dict[str, Any]:
         unknown = [{"type": kind} for kind in self._unknown_kinds]
@@ -159,6 +162,13 @@ class _StreamedBlock:
         return block
 
 
+def _guess_kind(fields: Fields) -> str | None:
+    """Return the type of an event that names none or an unknown one, by its fields."""
+    if fields.get("content_block") is not None:
+        return "content_block_start"
+    return "content_block_delta" if fields.get("delta") is not None and fields.get("usage") is None else None
+
+
 def deltas(event: Any) -> Iterator[tuple[int, str]]:
     """Yield the answer's text in an event, without reasoning, and under `BESIDE` what else a person reads in it."""
     fields = as_mapping(event)
@@ -177,6 +187,8 @@ def deltas(event: Any) -> Iterator[tuple[int, str]]:
         content = as_mapping(fields.get("message")).get("content")
         for block in [content] if isinstance(content, str) else as_list(content):
             yield from _block_deltas(block)
+    elif kind not in _EVENTS_WITHOUT_TEXT and (guess := _guess_kind(fields)) is not None:
+        yield from deltas({**fields, "type": guess})
 
 
 def _as_block(delta: Fields) -> dict[str, Any]:
@@ -208,9 +220,10 @@ def _block_deltas(block: Any) -> Iterator[tuple[int, str]]:
 def cut(event: Any, choice: int, text: str) -> Any:
     """Return the event at which a stream is cut, with ``text`` in place of its own."""
     fields = as_mapping(event)
-    if fields["type"] == "message_start":
+    kind = fields.get("type")
+    if kind == "message_start":
         return _copy_event(event, message=_with_text_block(fields["message"], text))
-    if fields["type"] == "content_block_start":
+    if kind == "content_block_start" or fields.get("content_block") is not None:
         return _copy_event(event, content_block={"type": "text", "text": text, "citations": None})
     delta = fields["delta"]
     if isinstance(as_mapping(delta).get("text"), str):
