@@ -33,7 +33,7 @@ from typed_requests import requests_with_generators
 import specspan
 from specspan.call import Message, ModelCall, Text
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.iterators import buffer_iterators
+from specspan.instrument.formats.fields import buffer_iterators
 from specspan.testing import recorded
 
 

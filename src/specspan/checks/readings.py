@@ -14,6 +14,7 @@ from itertools import groupby
 
 from specspan.checks.check import TextAt
 from specspan.checks.normalisation import Stretch, normalise, normalised_stretches
+from specspan.checks.texts import has_further_readings
 from specspan.decision import Evidence, Stage
 
 _JSON_START = re.compile(r"[\s\ufeff]*(?:[\[{\"]|```)")
@@ -34,7 +35,7 @@ def readings(texts: Sequence[TextAt], *, is_joined: bool = True, is_normalised: 
         is_joined: whether the texts of one message read as one, see `are_joined`.
         is_normalised: whether all of this is also read in its normalised writing.
     """
-    if len(texts) == 1 and "\\" not in texts[0].text and not (is_normalised and not texts[0].text.isascii()):
+    if not has_further_readings(texts, is_normalised=is_normalised):
         return ()
     further = _readings(texts, is_joined=is_joined)
     return _with_normalised(texts, further) if is_normalised else further

@@ -165,3 +165,11 @@ def _safe_str(value: Any) -> str:
     except Exception:  # whatever somebody else's __str__ raises
         drop_counts.count("text", "unreadable")
         return ""
+
+
+def has_further_readings(texts: Sequence[TextAt], *, is_normalised: bool) -> bool:
+    """Return whether ``texts`` may have other readings than as they stand, see `specspan.checks.readings`."""
+    if len(texts) != 1:
+        return bool(texts)
+    text = texts[0].text
+    return "\\" in text or (is_normalised and not text.isascii())

@@ -11,7 +11,7 @@ from specspan._support.guard import guard
 from specspan.call import ModelCall
 from specspan.checks.check import TextAt
 from specspan.checks.readings import are_joined, readings
-from specspan.checks.texts import texts
+from specspan.checks.texts import has_further_readings, texts
 from specspan.decision import Finding, Stage
 from specspan.engine.bound_check import INTERNAL, NOTHING_AMISS, TIMEOUT, WORKERS_EXHAUSTED, BoundCheck, run_check
 from specspan.engine.plan import Matcher, StageChecks, StagePlan
@@ -106,8 +106,10 @@ def _checks_with_match(plan: StagePlan, run: StageRun, stage: Stage) -> list[Bou
     if plan.matcher is None:
         return []
     applicable, positions = run.checks.applicable, set[int]()
-    further = readings(run.texts, is_joined=are_joined(stage), is_normalised=plan.matcher.is_normalised)
-    for text in (*run.texts, *further) if further else run.texts:
+    read, is_normalised = run.texts, plan.matcher.is_normalised
+    if has_further_readings(read, is_normalised=is_normalised):
+        read = (*read, *readings(read, is_joined=are_joined(stage), is_normalised=is_normalised))
+    for text in read:
         for position in _matching_positions(plan.matcher, text):
             if position in applicable and run.checks.is_read(position, text):
                 positions.add(position)

@@ -48,10 +48,6 @@ class Accumulator(Protocol):
         """What was seen so far, as `Adapter.response` reads it."""
 
 
-def _as_it_is(invocation: Invocation) -> Invocation:
-    return invocation
-
-
 def _the_stream(result: Any, stream: Any) -> Any:
     return stream
 
@@ -113,7 +109,7 @@ class Adapter:
     load: Callable[[Any], Any] | None = None
     """Reads what of an answer that is not streamed was left on the wire; returns None, or what to await. Raises only
     what the client's own objects raise. None: nothing ever is."""
-    prepare: Callable[[Invocation], Invocation] = _as_it_is
+    prepare: Callable[[Invocation], Invocation] | None = None
     """Copies what can be read only once. Raises only what the application's own objects raise."""
     keep: Callable[[Any], Any] | None = None
     """The answer, made so that what can be read of it only once is still there for the application to read. None: it

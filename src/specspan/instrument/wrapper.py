@@ -19,7 +19,7 @@ from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.block_base import Function, Wrapper
 from specspan.instrument.context import restore
 from specspan.instrument.dispatch import dispatch
-from specspan.instrument.formats.iterators import buffer_iterators
+from specspan.instrument.formats.fields import buffer_iterators
 from specspan.instrument.gate import Pipeline, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
 from specspan.instrument.live_call import LiveCall
@@ -68,7 +68,11 @@ def wrap_model_call(
         if chosen is None:
             return wrapped(*args, **kwargs)
         invocation = Invocation(instance, args, kwargs)
-        return run(chosen, pipeline, wrapped, chosen.prepare(invocation if buffer is None else buffer(invocation)))
+        if buffer is not None:
+            invocation = buffer(invocation)
+        if chosen.prepare is not None:
+            invocation = chosen.prepare(invocation)
+        return run(chosen, pipeline, wrapped, invocation)
 
     return wrapper
 
