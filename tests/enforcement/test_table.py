@@ -1,0 +1,36 @@
+"""The enforcement table: what comes out and what is recorded, for each way, provider, mode and action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from enforcement_runner import Leak, hold
+from enforcement_table import Row, rows
+
+import specspan
+
+
+@pytest.fixture(scope="module", autouse=True)
+def instrumented() -> Iterator[None]:
+    """Every client is instrumented during these tests."""
+    specspan.instrument()
+    yield
+    specspan.uninstrument()
+
+
+@pytest.fixture(autouse=True)
+def in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures of specspan's own are contained, as they are in production."""
+    monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS", raising=False)
+
+
+def _param(row: Row) -> object:
+    marks = () if row.leaks is None else (pytest.mark.xfail(strict=True, raises=Leak, reason=row.leaks),)
+    return pytest.param(row, id=row.id, marks=marks)
+
+
+@pytest.mark.parametrize("row", [_param(row) for row in rows()])
+def test_a_row_of_the_table_holds(row: Row) -> None:
+    """Nothing forbidden comes out, nothing allowed is lost, and the record says what was done."""
+    hold(row)
