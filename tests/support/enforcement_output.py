@@ -44,8 +44,8 @@ class Output:
 
     @property
     def loose_places(self) -> dict[Place, str]:
-        """Return the text at each kind of place, joined over neighbouring parts."""
-        return _joined(self.chunks, lambda place: tuple(key for key in place if isinstance(key, str)))
+        """Return the text under each name, joined over neighbouring parts."""
+        return _joined(self.chunks, lambda place: tuple(key for key in place if isinstance(key, str))[-1:])
 
     def has(self, text: str, *, is_spread: bool = False) -> bool:
         """Return whether a text came out at any place, also in the error that ended the call."""

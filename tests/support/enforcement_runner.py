@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
+from _pytest.outcomes import Failed
 from enforcement_http import Service
 from enforcement_output import Output
 from enforcement_policies import CLAUSE, MARKER, REPLACEMENT, policy_file
@@ -20,7 +20,7 @@ from specspan.testing import Recorded, recorded
 _BASELINES: dict[tuple[str, int, str, str], Output] = {}
 
 
-class Leak(pytest.fail.Exception):
+class Leak(Failed):
     """A row that does not hold: text that came out, or a record that is not true."""
 
     def __init__(self, problems: str) -> None:

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from enforcement_common_ways import DENIED, disguises, doors, malformed_bodies, malformed_chunks
+from enforcement_stainless import DOORS
 from enforcement_table import AFTER, BEFORE, WORD, Way
 from enforcement_wire_openai_chat import body, call, choice, chunk, message, stream, text
 from pydantic import BaseModel
 
-ANY = ("violated", "error", "unassessed")
-OPEN = ("block", "redact", "replace", "openblock")
 END = chunk(finish="stop")
 SEARCH = {"name": "search", "arguments": '{"q": "x"}'}
-DENY: dict[str, Any] = {"checks": [{"tools": {"deny": ["forbidden_tool"]}}]}
 way = partial(Way, wire="openai_chat")
 tool = partial(way, is_edited=False, is_tool=True, before=None)
-denied = partial(tool, forbidden="forbidden_tool", clause=DENY, reason="tool_not_allowed", actions=("block", "redact"))
+denied = partial(tool, **DENIED)
 
 
 class Answer(BaseModel):
@@ -63,17 +62,6 @@ MALFORMED: dict[str, Any] = {
 """Chunks in which one value has a shape that no chunk should have."""
 
 
-def _malformed() -> Iterator[Way]:
-    """Yield each malformed chunk in front of forbidden text, and in an answer that is allowed."""
-    for name, bad in MALFORMED.items():
-        yield way(f"{name}_then_text", 1, sends=(text(BEFORE), bad, text(WORD), text(AFTER), END), verdicts=ANY,
-                  actions=OPEN, modes=("stream",))  # fmt: skip
-        yield way(f"{name}_clean", 1, sends=(text(BEFORE), bad, text(AFTER), END), verdicts=("complied", "unassessed",
-                  "error"), forbidden=None, actions=("openblock",), modes=("stream",))  # fmt: skip
-
-
-_SAID = {"role": "assistant", "content": BEFORE}
-
 MALFORMED_BODIES: dict[str, Any] = {
     "arguments_dict": message(BEFORE, tool_calls=[{"id": "c", "type": "function", "function": {"name": "s",
                               "arguments": {"q": WORD}}}]),
@@ -93,13 +81,6 @@ MALFORMED_BODIES: dict[str, Any] = {
     "refusal_dict": message(BEFORE, refusal={"text": WORD}),
 }  # fmt: skip
 """Bodies in which one value has a shape that no body should have."""
-
-
-def _malformed_bodies() -> Iterator[Way]:
-    for name, bad in MALFORMED_BODIES.items():
-        is_tool = "arguments" in name
-        yield way(f"{name}_body", 1, sends=bad, before=None, is_edited=not is_tool, is_tool=is_tool, verdicts=ANY,
-                  actions=OPEN, modes=("plain",))  # fmt: skip
 
 
 def _finishes() -> Iterator[Way]:
@@ -206,13 +187,6 @@ def _gaps() -> Iterator[Way]:
                   actions=("block",))  # fmt: skip
 
 
-def _doors() -> Iterator[Way]:
-    """Yield what reads below a watched stream."""
-    for mode in ("door_lines", "door_bytes", "door_raw", "async_door", "raw_stream_bytes"):
-        yield way(mode, 8, sends=stream(BEFORE, WORD, AFTER), modes=(mode,), is_door=True, verdicts=ANY,
-                  actions=("block", "redact"))  # fmt: skip
-
-
 def _parses() -> Iterator[Way]:
     """Yield answers on which the client's ``parse`` raises."""
     asked = {"response_format": Answer}
@@ -258,22 +232,6 @@ def _disguises() -> Iterator[Way]:
     yield way("neighbouring_parts", 10, sends=message(parts), is_spread=True, before=None, is_edited=None)
     yield way("neighbouring_parts_stream", 10, sends=(text(parts[:1]), text(parts[1:]), END), is_spread=True,
               before=None)  # fmt: skip
-    disguised = {
-        "zero_width": "FOR\u200bBIDDEN",
-        "fullwidth": "\uff26\uff2f\uff32\uff22\uff29\uff24\uff24\uff25\uff2e",
-        "soft_hyphen": "FOR\u00adBIDDEN",
-        "tag_characters": "FOR\U000e0041BIDDEN",
-        "confusable": "F\u041eRBIDDEN",
-        "combining": "FO\u034fRBIDDEN",
-    }
-    for name, word in disguised.items():
-        normalised = {"normalise": True}
-        yield way(name, 10, sends=message(BEFORE + word + AFTER), forbidden=word, pattern=normalised, modes=("plain",))
-        yield way(f"{name}_stream", 10, sends=stream(BEFORE, word[:4], word[4:], AFTER), forbidden=word, after=AFTER,
-                  pattern=normalised, modes=("stream",))  # fmt: skip
-    for name, word in (("unchanged", BEFORE), ("other_script", "\u0424\u041e\u0420\u0411 \uff11")):
-        yield way(f"normalise_{name}", 10, sends=message(word), forbidden=None, verdicts=("complied",),
-                  pattern={"normalise": True}, modes=("plain",), actions=("redact",))  # fmt: skip
 
 
 def _facts() -> Iterator[Way]:
@@ -301,14 +259,15 @@ def _facts() -> Iterator[Way]:
 
 
 WAYS = (
-    *_malformed(),
-    *_malformed_bodies(),
+    *malformed_chunks("openai_chat", MALFORMED, (text(BEFORE),), (text(WORD), text(AFTER), END)),
+    *malformed_bodies("openai_chat", MALFORMED_BODIES),
     *_finishes(),
     *_parts(),
     *_shapes(),
     *_gaps(),
-    *_doors(),
+    *doors("openai_chat", DOORS),
     *_parses(),
     *_disguises(),
+    *disguises("openai_chat"),
     *_facts(),
 )

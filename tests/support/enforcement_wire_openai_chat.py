@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from enforcement_http import Service, transport
+from enforcement_http import Service
 from enforcement_output import Output
+from enforcement_stainless import PLAIN, STREAMED, Resource
 from enforcement_table import WireFormat
 from http_libraries import openai_http
 from openai import AsyncOpenAI, OpenAI
@@ -67,119 +67,35 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     return (*events, b"data: [DONE]\n\n")
 
 
-def _client(service: Service) -> OpenAI:
-    http = openai_http.Client(transport=transport(openai_http, service))
-    return OpenAI(api_key="test", http_client=http, max_retries=0)
-
-
-def _async_client(service: Service) -> AsyncOpenAI:
-    http = openai_http.AsyncClient(transport=transport(openai_http, service))
-    return AsyncOpenAI(api_key="test", http_client=http, max_retries=0)
-
-
-def _plain(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    output.take(_client(service).chat.completions.create(**ASKED, **request))
-
-
-async def _async(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    output.take(await _async_client(service).chat.completions.create(**ASKED, **request))
-
-
-def _stream(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    for each in _client(service).chat.completions.create(**ASKED, **request, stream=True):
-        output.take(each)
-
-
-async def _async_stream(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    async for each in await _async_client(service).chat.completions.create(**ASKED, **request, stream=True):
-        output.take(each)
-
-
-def _raw(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    raw = _client(service).chat.completions.with_raw_response.create(**ASKED, **request)
-    output.take(raw.text)
-    output.take(raw.content)
-    output.take(raw.http_response.content)
-    output.take(raw.parse())
-
-
-def _streaming_response(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    completions = _client(service).chat.completions
-    with completions.with_streaming_response.create(**ASKED, **request) as answer:
-        output.take_bytes(answer.iter_bytes())
-
-
-def _raw_stream(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    raw = _client(service).chat.completions.with_raw_response.create(**ASKED, **request, stream=True)
-    for each in raw.parse():
-        output.take(each)
-
-
-def _raw_stream_bytes(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    raw = _client(service).chat.completions.with_raw_response.create(**ASKED, **request, stream=True)
-    output.take_bytes(raw.http_response.iter_bytes())
-
-
-def _streaming_response_stream(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    completions = _client(service).chat.completions
-    with completions.with_streaming_response.create(**ASKED, **request, stream=True) as answer:
-        output.take_bytes(answer.iter_lines())
-
-
-def _door(read: str, service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    """Read the response below a stream."""
-    opened = _client(service).chat.completions.create(**ASKED, **request, stream=True)
-    output.take_bytes(getattr(opened.response, read)())
-
-
-async def _async_door(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    opened = await _async_client(service).chat.completions.create(**ASKED, **request, stream=True)
-    lines = []
-    try:
-        async for line in opened.response.aiter_lines():
-            lines.append(line)  # noqa: PERF401  # an error keeps the lines before it
-    finally:
-        output.take_bytes(lines)
+RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "chat.completions", ASKED)
 
 
 def _helper(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    with _client(service).chat.completions.stream(**ASKED, **request) as opened:
+    with RESOURCE.sync(service).stream(**ASKED, **request) as opened:
         for event in opened:
             output.take(event)
         output.take(opened.get_final_completion())
 
 
 def _parse(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    output.take(_client(service).chat.completions.parse(**ASKED, **request))
+    output.take(RESOURCE.sync(service).parse(**ASKED, **request))
 
 
 async def _async_parse(service: Service, output: Output, request: Mapping[str, Any]) -> None:
-    output.take(await _async_client(service).chat.completions.parse(**ASKED, **request))
+    output.take(await RESOURCE.later(service).parse(**ASKED, **request))
 
 
 WIRE = WireFormat(
     provider="openai",
     encode=encode,
     modes={
-        "plain": _plain,
-        "async": _async,
-        "stream": _stream,
-        "async_stream": _async_stream,
-        "raw": _raw,
-        "raw_stream": _raw_stream,
-        "raw_stream_bytes": _raw_stream_bytes,
-        "streaming_response": _streaming_response,
-        "streaming_response_stream": _streaming_response_stream,
-        "door_lines": partial(_door, "iter_lines"),
-        "door_bytes": partial(_door, "iter_bytes"),
-        "door_raw": partial(_door, "iter_raw"),
-        "async_door": _async_door,
+        **RESOURCE.modes(),
         "helper": _helper,
         "parse": _parse,
         "async_parse": _async_parse,
     },
     answer=message,
     stream=stream,
-    more_plain_modes=("raw", "streaming_response", "parse", "async_parse"),
-    more_stream_modes=("raw_stream", "streaming_response_stream", "helper"),
+    more_plain_modes=(*PLAIN, "parse", "async_parse"),
+    more_stream_modes=(*STREAMED, "helper"),
 )

@@ -1,0 +1,105 @@
+"""Ways to ask a client that has ``create``, ``with_raw_response`` and ``with_streaming_response``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import attrgetter
+from types import ModuleType
+from typing import Any
+
+from enforcement_http import Service, transport
+from enforcement_output import Output
+
+PLAIN = ("raw", "streaming_response")
+STREAMED = ("raw_stream", "streaming_response_stream")
+DOORS = ("door_lines", "door_bytes", "door_raw", "async_door", "raw_stream_bytes")
+"""Modes that read the response below a watched stream."""
+
+
+class Resource:
+    """One resource of a client, sync and async, with the parameters of every call."""
+
+    def __init__(self, http: ModuleType, sync: Any, later: Any, path: str, asked: Mapping[str, Any]) -> None:
+        self._http = http
+        self._sync = sync
+        self._async = later
+        self._path = attrgetter(path)
+        self.asked = asked
+
+    def sync(self, service: Service) -> Any:
+        """Return the resource of a client that blocks."""
+        http = self._http.Client(transport=transport(self._http, service))
+        return self._path(self._sync(api_key="test", http_client=http, max_retries=0))
+
+    def later(self, service: Service) -> Any:
+        """Return the resource of a client that is awaited."""
+        http = self._http.AsyncClient(transport=transport(self._http, service))
+        return self._path(self._async(api_key="test", http_client=http, max_retries=0))
+
+    def modes(self) -> dict[str, Callable[..., Any]]:
+        """Return the ways to ask for an answer, by name."""
+        return {
+            "plain": self._plain,
+            "async": self._plain_async,
+            "raw": self._raw,
+            "streaming_response": self._streaming_response,
+            "stream": self._stream,
+            "async_stream": self._stream_async,
+            "raw_stream": self._raw_stream,
+            "raw_stream_bytes": self._raw_stream_bytes,
+            "streaming_response_stream": self._streaming_response_stream,
+            "door_lines": partial(self._door, "iter_lines"),
+            "door_bytes": partial(self._door, "iter_bytes"),
+            "door_raw": partial(self._door, "iter_raw"),
+            "async_door": self._async_door,
+        }
+
+    def _plain(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        output.take(self.sync(service).create(**self.asked, **request))
+
+    async def _plain_async(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        output.take(await self.later(service).create(**self.asked, **request))
+
+    def _raw(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        raw = self.sync(service).with_raw_response.create(**self.asked, **request)
+        output.take(raw.http_response.content)
+        output.take(raw.http_response.text)
+        output.take(raw.parse())
+
+    def _streaming_response(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        with self.sync(service).with_streaming_response.create(**self.asked, **request) as answer:
+            output.take_bytes(answer.iter_bytes())
+
+    def _stream(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        for each in self.sync(service).create(**self.asked, **request, stream=True):
+            output.take(each)
+
+    async def _stream_async(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        async for each in await self.later(service).create(**self.asked, **request, stream=True):
+            output.take(each)
+
+    def _raw_stream(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        for each in self.sync(service).with_raw_response.create(**self.asked, **request, stream=True).parse():
+            output.take(each)
+
+    def _raw_stream_bytes(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        raw = self.sync(service).with_raw_response.create(**self.asked, **request, stream=True)
+        output.take_bytes(raw.http_response.iter_bytes())
+
+    def _streaming_response_stream(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        with self.sync(service).with_streaming_response.create(**self.asked, **request, stream=True) as answer:
+            output.take_bytes(answer.iter_lines())
+
+    def _door(self, read: str, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        opened = self.sync(service).create(**self.asked, **request, stream=True)
+        output.take_bytes(getattr(opened.response, read)())
+
+    async def _async_door(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        opened = await self.later(service).create(**self.asked, **request, stream=True)
+        lines = []
+        try:
+            async for line in opened.response.aiter_lines():
+                lines.append(line)  # noqa: PERF401  # an error keeps the lines before it
+        finally:
+            output.take_bytes(lines)
