@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -24,26 +24,52 @@ class Service:
         return "text/event-stream" if self.is_stream else "application/json"
 
 
-def transport(http: ModuleType, service: Service) -> Any:
-    """Return a mock transport of an HTTP library, ``httpx`` or one of its shape, that answers as the service does."""
+class Current:
+    """The service that a client asks now: clients are made once, services for each call."""
 
-    class Pieces(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc, name-defined]  # either library
-        def __iter__(self) -> Iterator[bytes]:
-            return iter(service.pieces)
+    service: Service
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            for piece in service.pieces:
-                yield piece
+    def transport(self, http: ModuleType) -> Any:
+        """Return a mock transport of an HTTP library, ``httpx`` or one of its shape, that asks the current service."""
 
-        def close(self) -> None:
-            """Nothing is open."""
+        class Pieces(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc, name-defined]  # either library
+            def __init__(self, pieces: tuple[bytes, ...]) -> None:
+                self._pieces = pieces
 
-        async def aclose(self) -> None:
-            """Nothing is open."""
+            def __iter__(self) -> Iterator[bytes]:
+                return iter(self._pieces)
 
-    def answer(request: Any) -> Any:
-        service.requests.append(request.content)
-        headers = {"content-type": service.content_type} | service.headers
-        return http.Response(service.status, headers=headers, stream=Pieces())
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                for piece in self._pieces:
+                    yield piece
 
-    return http.MockTransport(answer)
+            def close(self) -> None:
+                """Nothing is open."""
+
+            async def aclose(self) -> None:
+                """Nothing is open."""
+
+        def answer(request: Any) -> Any:
+            service = self.service
+            service.requests.append(request.content)
+            headers = {"content-type": service.content_type} | service.headers
+            return http.Response(service.status, headers=headers, stream=Pieces(service.pieces))
+
+        return http.MockTransport(answer)
+
+
+class Clients:
+    """Clients of one library over the current service, each made once."""
+
+    def __init__(self, make: Callable[[Any, bool], Any], http: ModuleType) -> None:
+        self._make = make
+        self._http = http
+        self._current = Current()
+        self._made: dict[bool, Any] = {}
+
+    def client(self, service: Service, *, is_async: bool = False) -> Any:
+        """Return the client that blocks or the one that is awaited; it asks ``service`` from now on."""
+        self._current.service = service
+        if is_async not in self._made:
+            self._made[is_async] = self._make(self._current.transport(self._http), is_async)
+        return self._made[is_async]

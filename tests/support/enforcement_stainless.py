@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import attrgetter
-from types import ModuleType
 from typing import Any
 
-from enforcement_http import Service, transport
+from enforcement_http import Clients, Service
 from enforcement_output import Output
 
 PLAIN = ("raw", "streaming_response")
@@ -20,22 +19,22 @@ DOORS = ("door_lines", "door_bytes", "door_raw", "async_door", "raw_stream_bytes
 class Resource:
     """One resource of a client, sync and async, with the parameters of every call."""
 
-    def __init__(self, http: ModuleType, sync: Any, later: Any, path: str, asked: Mapping[str, Any]) -> None:
-        self._http = http
-        self._sync = sync
-        self._async = later
+    def __init__(self, http: Any, sync: Any, later: Any, path: str, asked: Mapping[str, Any]) -> None:
+        def made(transport: Any, is_async: bool) -> Any:
+            over = (http.AsyncClient if is_async else http.Client)(transport=transport)
+            return (later if is_async else sync)(api_key="test", http_client=over, max_retries=0)
+
+        self._clients = Clients(made, http)
         self._path = attrgetter(path)
         self.asked = asked
 
     def sync(self, service: Service) -> Any:
-        """Return the resource of a client that blocks."""
-        http = self._http.Client(transport=transport(self._http, service))
-        return self._path(self._sync(api_key="test", http_client=http, max_retries=0))
+        """Return the resource of the client that blocks."""
+        return self._path(self._clients.client(service))
 
     def later(self, service: Service) -> Any:
-        """Return the resource of a client that is awaited."""
-        http = self._http.AsyncClient(transport=transport(self._http, service))
-        return self._path(self._async(api_key="test", http_client=http, max_retries=0))
+        """Return the resource of the client that is awaited."""
+        return self._path(self._clients.client(service, is_async=True))
 
     def modes(self) -> dict[str, Callable[..., Any]]:
         """Return the ways to ask for an answer, by name."""

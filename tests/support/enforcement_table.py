@@ -37,7 +37,7 @@ class Way:
     sends: Any
     """A whole body, or a tuple of the events of a stream."""
     modes: tuple[str, ...] = ()
-    """How the client is called; empty for the plain or the streamed modes, sync and async."""
+    """How the client is called. Empty: sync under every action, async under the first one."""
     actions: tuple[str, ...] = ACTIONS
     """``block``, ``redact`` and ``replace`` with ``on_error: closed``; ``openblock`` with ``on_error: open``."""
     forbidden: str | None = WORD
@@ -133,6 +133,7 @@ def rows() -> list[Row]:
 
 def _rows(way: Way, leaks: Mapping[str, Any]) -> Iterator[Row]:
     wire = wire_of(way.wire)
-    for mode in way.modes or (wire.stream_modes if way.is_stream else wire.plain_modes):
-        for action in way.actions:
+    modes = way.modes or (wire.stream_modes if way.is_stream else wire.plain_modes)
+    for mode in modes:
+        for action in way.actions if way.modes or mode == modes[0] else way.actions[:1]:
             yield Row(way, mode, action, leaks.get(f"{mode}-{action}"))
