@@ -10,6 +10,8 @@ from enforcement_table import Row, rows
 
 import specspan
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* is not a valid :UserWarning")  # Google's client says so of itself
+
 
 @pytest.fixture(scope="module", autouse=True)
 def instrumented() -> Iterator[None]:

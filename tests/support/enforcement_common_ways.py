@@ -14,7 +14,7 @@ UNREAD = ("violated", "unassessed")
 """Verdicts that are true where the text stands in a place that may not be known."""
 ALLOWED = ("complied", "unassessed", "error")
 """Verdicts that are true of an allowed answer of which a part may not be readable."""
-OPEN = ("block", "redact", "replace", "openblock")
+OPEN = ("block", "redact", "openblock")
 
 DENIED: dict[str, Any] = {
     "forbidden": "forbidden_tool",
@@ -70,13 +70,16 @@ def doors(wire: str, modes: Sequence[str]) -> Iterator[Way]:
         yield Way(mode, 8, wire, sends, (mode,), ("block", "redact"), is_door=True, verdicts=ANY)
 
 
-def disguises(wire: str) -> Iterator[Way]:
-    """Yield the word in each disguise, and texts that a normalised pattern must leave as they are."""
+def disguises(wire: str, names: Sequence[str] = ("zero_width", "confusable")) -> Iterator[Way]:
+    """Yield the word in some disguises, and texts that a normalised pattern must leave as they are."""
     format_ = wire_of(wire)
     plain, streamed = format_.plain_modes[:1], format_.stream_modes[:1]
     pattern = {"normalise": True}
-    for name, word in DISGUISES.items():
-        way = partial(Way, part=10, wire=wire, forbidden=word, pattern=pattern, after=AFTER)
+    for name in names:
+        word = DISGUISES[name]
+        way = partial(
+            Way, part=10, wire=wire, forbidden=word, pattern=pattern, after=AFTER, actions=("block", "redact")
+        )
         if plain:
             yield way(id=name, sends=format_.answer(BEFORE + word + AFTER), modes=plain)
         if streamed:

@@ -81,7 +81,7 @@ def error_texts(error: BaseException | None) -> Iterator[tuple[Place, str]]:
 
 def _mapping_texts(value: Mapping[Any, Any], place: Place, depth: int) -> Iterator[tuple[Place, str]]:
     kind = value.get("type")
-    marks = tuple(("#", value[name]) for name in _INDEXES if isinstance(value.get(name), int))
+    marks = tuple(("#", value[name]) for name in _INDEXES if isinstance(value.get(name), (int, float)))
     inner = (*place, *([("type", kind)] if isinstance(kind, str) else []), *marks)
     for key, each in value.items():
         yield from texts(each, (*inner, str(key)), depth + 1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import tempfile
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,8 @@ def _file(bound: Mapping[str, Any], mode: str) -> Path:
     return path
 
 
-@lru_cache(maxsize=1)
-def _kept_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="enforcement-", ignore_cleanup_errors=True)
-
-
+@cache
 def _folder() -> Path:
-    return Path(_kept_folder().name)
+    made = tempfile.TemporaryDirectory(prefix="enforcement-", ignore_cleanup_errors=True)
+    atexit.register(made.cleanup)
+    return Path(made.name)

@@ -22,6 +22,8 @@ AFTER = " After it."
 """Allowed text that stands behind the forbidden text."""
 
 ACTIONS = ("block", "redact", "replace")
+_EVERY_ACTION = ("openai_chat", "anthropic")
+"""Wire formats whose ways are all run under ``replace`` too; the others share its code with ``redact``."""
 LEAKS = Path(__file__).parents[1] / "enforcement" / "leaks.yaml"
 
 
@@ -134,6 +136,7 @@ def rows() -> list[Row]:
 def _rows(way: Way, leaks: Mapping[str, Any]) -> Iterator[Row]:
     wire = wire_of(way.wire)
     modes = way.modes or (wire.stream_modes if way.is_stream else wire.plain_modes)
+    actions = tuple(each for each in way.actions if each != "replace" or not way.part or way.wire in _EVERY_ACTION)
     for mode in modes:
-        for action in way.actions if way.modes or mode == modes[0] else way.actions[:1]:
+        for action in actions if way.modes or mode == modes[0] else actions[:1]:
             yield Row(way, mode, action, leaks.get(f"{mode}-{action}"))

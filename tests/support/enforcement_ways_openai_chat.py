@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from enforcement_common_ways import DENIED, disguises, doors, malformed_bodies, malformed_chunks
+from enforcement_common_ways import DENIED, DISGUISES, disguises, doors, malformed_bodies, malformed_chunks
 from enforcement_stainless import DOORS
 from enforcement_table import AFTER, BEFORE, WORD, Way
 from enforcement_wire_openai_chat import body, call, choice, chunk, message, stream, text
@@ -268,6 +268,6 @@ WAYS = (
     *doors("openai_chat", DOORS),
     *_parses(),
     *_disguises(),
-    *disguises("openai_chat"),
+    *disguises("openai_chat", tuple(DISGUISES)),
     *_facts(),
 )

@@ -1,0 +1,156 @@
+"""Ways through Amazon Bedrock's Converse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from enforcement_common_ways import DENIED, disguises, malformed_bodies, malformed_chunks, unread
+from enforcement_table import AFTER, BEFORE, WORD, Way
+from enforcement_wire_bedrock_converse import (
+    BEGIN,
+    END,
+    METADATA,
+    arguments,
+    body,
+    delta,
+    reason,
+    start,
+    stop,
+    stream,
+    tool,
+)
+
+way = partial(Way, wire="bedrock_converse")
+called = partial(way, is_edited=False, is_tool=True, before=None)
+denied = partial(called, **DENIED)
+clean = partial(way, forbidden=None, verdicts=("complied",), actions=("block",))
+whole = partial(way, is_edited=None)
+
+MALFORMED: dict[str, Any] = {
+    "delta_missing": {"contentBlockDelta": {"contentBlockIndex": 0}},
+    "delta_null": {"contentBlockDelta": {"contentBlockIndex": 0, "delta": None}},
+    "index_null": delta("x", None),
+    "index_missing": {"contentBlockDelta": {"delta": {"text": "x"}}},
+    "index_negative": delta("x", -1),
+    "tool_name_null": start(None, 1),
+    "tool_start_null": {"contentBlockStart": {"contentBlockIndex": 1, "start": None}},
+    "tool_input_null": (start("search", 1), arguments(None, 1)),
+    "tool_input_on_text": arguments("{}"),
+    "begin_again": BEGIN,
+    "role_null": {"messageStart": {"role": None}},
+    "usage_null": {"metadata": {"usage": None, "metrics": None}},
+    "usage_empty": {"metadata": {}},
+    "reason_null": reason(None),
+    "reason_missing": {"messageStop": {}},
+    "unknown_event": {"hologramDelta": {"caption": "x"}},
+}
+"""Events in which one value has a shape that no event should have."""
+
+MALFORMED_BODIES: dict[str, Any] = {
+    "content_null_item": body(None, WORD),
+    "reason_null": body(WORD, stopReason=None),
+    "usage_null": body(WORD, usage=None),
+    "arguments_text": body(tool("search", WORD)),
+    "arguments_list": body(tool("search", [WORD])),
+}
+"""Bodies in which one value has a shape that no body should have."""
+
+
+def _finishes() -> Iterator[Way]:
+    """Yield answers that go on after the model is said to have stopped."""
+    said = (BEGIN, delta(BEFORE))
+    rest = (delta(WORD), delta(AFTER), stop(), *END)
+    for name, why in (("reason", "end_turn"), ("empty_reason", ""), ("unknown_reason", "eos")):
+        yield way(f"text_after_{name}", 2, sends=(*said, reason(why), *rest), after=AFTER)
+    yield way("text_after_metadata", 2, sends=(*said, *END, *rest), after=AFTER)
+    yield way("text_after_metadata_alone", 2, sends=(*said, METADATA, *rest), after=AFTER)
+    yield way("text_after_block_stop", 2, sends=(*said, stop(), *rest), after=AFTER)
+    yield way("no_end", 2, sends=(*said, delta(WORD), delta(AFTER)), after=AFTER)
+    yield called("tool_after_reason", 2, sends=(*said, stop(), reason(), start("search", 1), arguments(f'"{WORD}"', 1),
+                 stop(1), reason("tool_use"), METADATA))  # fmt: skip
+    yield clean("text_after_reason_clean", 2, sends=(*said, reason(), delta(AFTER), stop(), *END))
+
+
+def _parts() -> Iterator[Way]:
+    """Yield streams whose blocks are not told apart by their index alone."""
+    ended = (reason("tool_use"), METADATA)
+    for name, (one, two) in {"one_index": (0, 0), "null_indexes": (None, None), "out_of_order": (1, 0)}.items():
+        sends = (BEGIN, start("search", one), arguments("{}", one), stop(one), start("forbidden_tool", two, "t2"),
+                 arguments("{}", two), stop(two), *ended)  # fmt: skip
+        yield denied(f"two_calls_{name}", 3, sends=sends)
+        apart = (BEGIN, start("search", one), arguments('{"q": "FORB', one), start("search", two, "t2"),
+                 arguments('IDDEN"}', two), *ended)  # fmt: skip
+        yield clean(f"two_calls_{name}_apart", 3, sends=apart)
+    yield denied("text_then_tool_at_one_index", 3, sends=(BEGIN, delta("x"), start("forbidden_tool"), *ended))
+    mixed = (BEGIN, delta("FORB"), delta("x", 1), delta("IDDEN"), stop(), *END)
+    yield way("interleaved_texts", 3, sends=mixed, before=None)
+
+
+def _shapes() -> Iterator[Way]:
+    """Yield the shapes of an answer that the plain reader knows, whole and streamed."""
+    yield called("tool", 4, sends=body(tool("search", {"q": WORD})))
+    yield called("tool_stream", 4, sends=(BEGIN, start(), arguments('{"q": "FORB'), arguments('IDDEN"}'), stop(), *END))
+    yield denied("tool_name_stream", 4, sends=(BEGIN, start("forbidden_tool"), stop(), *END))
+
+
+def _gaps() -> Iterator[Way]:
+    """Yield answers with text in places that a reader may not know."""
+    location = {"web": {"url": "u", "domain": "d"}}
+    cited = {"title": WORD, "sourceContent": [{"text": "x"}], "location": location}
+    source = {"title": "x", "sourceContent": [{"text": WORD}], "location": location}
+    for name, each in (("title", cited), ("source", source)):
+        block = {"citationsContent": {"content": [{"text": BEFORE}], "citations": [each]}}
+        yield whole(f"citation_{name}", 5, sends=body(block))
+    for name, piece in (("title", {"title": WORD}), ("source", {"sourceContent": [{"text": WORD}]})):
+        yield whole(f"citation_{name}_stream", 5, sends=(BEGIN, delta(BEFORE), delta({"citation": piece}), *END))
+    text = {"citationsContent": {"content": [{"text": BEFORE + WORD}], "citations": []}}
+    yield whole("cited_content", 5, sends=body(text))
+    document = {"document": {"format": "txt", "name": WORD, "source": {"text": "x"}}}
+    yield whole("document_name", 5, sends=body(BEFORE, document))
+    read = {"document": {"format": "txt", "name": "x", "source": {"text": WORD}}}
+    yield whole("document_text", 5, sends=body(BEFORE, read))
+    result = {"toolResult": {"toolUseId": "t", "content": [{"text": WORD}], "status": "success"}}
+    yield whole("tool_result", 5, sends=body(BEFORE, result))
+    started = {"contentBlockStart": {"contentBlockIndex": 1, "start": {"toolResult": {"toolUseId": "t"}}}}
+    piece = delta({"toolResult": [{"text": WORD}]}, 1)
+    yield whole("tool_result_stream", 5, sends=(BEGIN, delta(BEFORE), started, piece, stop(1), *END))
+    found = {"searchResult": {"source": "s", "title": WORD, "content": [{"text": "x"}]}}
+    yield whole("search_result_title", 5, sends=body(BEFORE, found))
+    guarded = {"guardContent": {"text": {"text": WORD}}}
+    yield whole("guard_content", 5, sends=body(BEFORE, guarded))
+    yield from unread("bedrock_converse", {
+        "fields_of_the_model": body(BEFORE, additionalModelResponseFields={"caption": WORD}),
+    })  # fmt: skip
+    asked: dict[str, Any] = {"parts": ["reasoning"]}
+    thought = {"reasoningContent": {"reasoningText": {"text": WORD, "signature": "s"}}}
+    yield way("reasoning", 5, sends=body(thought, BEFORE), pattern=asked, actions=("block",))
+    piece = delta({"reasoningContent": {"text": WORD}})
+    yield way("reasoning_stream", 5, sends=(BEGIN, piece, stop(), delta(BEFORE, 1), *END), pattern=asked, before=None,
+              actions=("block",))  # fmt: skip
+    yield clean("reasoning_unasked", 5, sends=body(thought, BEFORE))
+
+
+def _disguises() -> Iterator[Way]:
+    """Yield forbidden text that is written around the pattern."""
+    written = "F\\u004fRBIDDEN"
+    yield way("json_escape", 10, sends=body(f'{{"a": "{written}"}}'), forbidden=written, before='{"a": "')
+    yield way("json_escape_stream", 10, sends=stream('{"a": "', "F\\u0", '04fRBIDDEN"}'), forbidden=written,
+              before='{"a": "')  # fmt: skip
+    spread = partial(way, is_spread=True, is_edited=None)
+    yield spread("neighbouring_parts", 10, sends=body(BEFORE, "FORB", "IDDEN"))
+    halves = (BEGIN, delta(BEFORE + "FORB"), stop(), delta("IDDEN", 1), stop(1), *END)
+    yield spread("neighbouring_parts_stream", 10, sends=halves)
+
+
+WAYS = (
+    *malformed_chunks("bedrock_converse", MALFORMED, (BEGIN, delta(BEFORE)), (delta(WORD), delta(AFTER), stop(), *END)),
+    *malformed_bodies("bedrock_converse", MALFORMED_BODIES),
+    *_finishes(),
+    *_parts(),
+    *_shapes(),
+    *_gaps(),
+    *_disguises(),
+    *disguises("bedrock_converse"),
+)  # fmt: skip
