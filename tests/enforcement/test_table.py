@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from enforcement_runner import Leak, hold
 from enforcement_table import Row, rows
 
-import specspan
-
 pytestmark = pytest.mark.filterwarnings("ignore:.* is not a valid :UserWarning")  # Google's client says so of itself
-
-
-@pytest.fixture(scope="module", autouse=True)
-def instrumented() -> Iterator[None]:
-    """Every client is instrumented during these tests."""
-    specspan.instrument()
-    yield
-    specspan.uninstrument()
-
-
-@pytest.fixture(autouse=True)
-def in_production(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failures of specspan's own are contained, as they are in production."""
-    monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS", raising=False)
 
 
 def _param(row: Row) -> object:

@@ -6,7 +6,7 @@ the record must say. A module ``tests/support/enforcement_ways_<wire>.py`` with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -107,6 +107,10 @@ class WireFormat:
     """Return the body of an answer with this text."""
     stream: Callable[..., tuple[Any, ...]]
     """Return the events of an answer whose text comes in these pieces."""
+    is_text: Callable[[tuple[Any, ...]], bool] = lambda place: "content" in place[-1:]
+    """Return whether the text of a streamed answer stands at a place of `Output`."""
+    choices: Callable[[Sequence[tuple[int, str]]], tuple[Any, ...]] | None = None
+    """Return the events of an answer with several choices, whose texts come in these pieces; None where one is all."""
     plain_modes: tuple[str, ...] = ("plain", "async")
     stream_modes: tuple[str, ...] = ("stream", "async_stream")
     more_plain_modes: tuple[str, ...] = ()

@@ -172,6 +172,7 @@ WIRE = WireFormat(
     },
     answer=lambda content: body(text(content)),
     stream=stream,
+    is_text=lambda place: ("type", "text_delta") in place and place[-1] == "text",
     more_plain_modes=(*PLAIN, "beta", "parse", "async_parse"),
     more_stream_modes=(*STREAMED, "helper", "helper_text", "async_helper", "beta_stream"),
 )

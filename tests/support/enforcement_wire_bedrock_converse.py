@@ -88,6 +88,7 @@ WIRE = WireFormat(
     modes={"plain": _plain, "stream": _stream},
     answer=body,
     stream=stream,
+    is_text=lambda place: "contentBlockDelta" in place and place[-1] == "text",
     plain_modes=("plain",),
     stream_modes=("stream",),
 )

@@ -60,6 +60,7 @@ WIRE = WireFormat(
     modes={"plain": _plain, "pieces": _pieces, "raw": _raw, "stream": _stream},
     answer=llama,
     stream=stream,
+    is_text=lambda place: place == ("generation",),
     plain_modes=("plain",),
     stream_modes=("stream",),
     more_plain_modes=("pieces", "raw"),

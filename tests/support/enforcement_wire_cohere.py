@@ -120,6 +120,7 @@ WIRE = WireFormat(
     },
     answer=body,
     stream=stream,
+    is_text=lambda place: ("type", "content-delta") in place and place[-1] == "text",
     more_plain_modes=("raw",),
     more_stream_modes=("raw_stream",),
 )

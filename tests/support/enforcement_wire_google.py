@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -42,6 +42,12 @@ def tool(name: Any = "search", **arguments: Any) -> dict[str, Any]:
 def stream(*pieces: str) -> tuple[dict[str, Any], ...]:
     """Return the chunks of an answer whose text comes in these pieces."""
     return (*(chunk(piece) for piece in pieces), chunk("", why="STOP"))
+
+
+def choices(pieces: Sequence[tuple[int, str]]) -> tuple[dict[str, Any], ...]:
+    """Return the chunks of an answer with several candidates, whose texts come in these pieces."""
+    ends = (chunk("", why="STOP", index=index) for index in sorted({index for index, _ in pieces}))
+    return (*(chunk(piece, index=index) for index, piece in pieces), *ends)
 
 
 def encode(sends: Any) -> tuple[bytes, ...]:
@@ -113,6 +119,8 @@ WIRE = WireFormat(
     },
     answer=lambda text: body(candidate(text)),
     stream=stream,
+    is_text=lambda place: "parts" in place and place[-1] == "text",
+    choices=choices,
     more_plain_modes=("chat",),
     more_stream_modes=("chat_stream",),
 )

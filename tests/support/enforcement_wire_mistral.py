@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enforcement_http import Clients, Service
@@ -43,6 +43,12 @@ def tool(name: Any = "search", arguments: Any = "{}", **changes: Any) -> dict[st
 def stream(*pieces: str) -> tuple[dict[str, Any], ...]:
     """Return the chunks of an answer whose text comes in these pieces."""
     return (chunk({"role": "assistant", "content": ""}), *map(chunk, pieces), chunk("", "stop", usage=USAGE))
+
+
+def choices(pieces: Sequence[tuple[int, str]]) -> tuple[dict[str, Any], ...]:
+    """Return the chunks of an answer with several choices, whose texts come in these pieces."""
+    ends = (chunk("", "stop", index) for index in sorted({index for index, _ in pieces}))
+    return (*(chunk(piece, index=index) for index, piece in pieces), *ends)
 
 
 def encode(sends: Any) -> tuple[bytes, ...]:
@@ -101,4 +107,5 @@ WIRE = WireFormat(
     },
     answer=body,
     stream=stream,
+    choices=choices,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enforcement_http import Service
@@ -59,6 +59,12 @@ def stream(*pieces: str, finish: Any = "stop") -> tuple[dict[str, Any], ...]:
     return (text("") | {}, *said, chunk(finish=finish), chunk(choices=[], usage=usage))
 
 
+def choices(pieces: Sequence[tuple[int, str]]) -> tuple[dict[str, Any], ...]:
+    """Return the chunks of an answer with several choices, whose texts come in these pieces."""
+    ends = (chunk(finish="stop", index=index) for index in sorted({index for index, _ in pieces}))
+    return (*(text(piece, index=index) for index, piece in pieces), *ends)
+
+
 def encode(sends: Any) -> tuple[bytes, ...]:
     """Return the bytes of a body, or of each chunk as a server-sent event."""
     if not isinstance(sends, tuple):
@@ -96,6 +102,7 @@ WIRE = WireFormat(
     },
     answer=message,
     stream=stream,
+    choices=choices,
     more_plain_modes=(*PLAIN, "parse", "async_parse"),
     more_stream_modes=(*STREAMED, "helper"),
 )

@@ -159,6 +159,7 @@ WIRE = WireFormat(
     },
     answer=lambda content: body(message(content)),
     stream=stream,
+    is_text=lambda place: ("type", "response.output_text.delta") in place and place[-1] == "delta",
     more_plain_modes=(*PLAIN, "parse", "async_parse"),
     more_stream_modes=(*STREAMED, "helper", "async_helper"),
 )
