@@ -10,13 +10,13 @@ from enforcement_stainless import DOORS
 from enforcement_table import Way
 from enforcement_ways_openai_chat import WAYS as OPENAI
 
-_PARTS = (1, 2, 3, 4, 5, 10, 12)
+_PARTS = (2, 3, 4, 5, 10, 12)
 
 
-def _ways(wire: str) -> Iterator[Way]:
+def _ways(wire: str, parts: tuple[int, ...]) -> Iterator[Way]:
     yield from doors(wire, DOORS)
     for way in OPENAI:
-        if way.part in _PARTS and not way.pattern and not set(way.modes) - {"plain", "stream"}:
+        if way.part in parts and not way.pattern and not set(way.modes) - {"plain", "stream"}:
             yield replace(way, wire=wire, actions=_fewer(way), modes=way.modes or _sync(way))
 
 
@@ -28,4 +28,4 @@ def _sync(way: Way) -> tuple[str, ...]:
     return ("stream",) if way.is_stream else ("plain",)
 
 
-WAYS = (*_ways("groq"), *_ways("together"))
+WAYS = (*_ways("groq", (1, *_PARTS)), *_ways("together", _PARTS))
