@@ -85,7 +85,7 @@ def enforce(row: Row) -> Outcome:
 def ask(way: Way, mode: str, record: Recorded | None = None) -> Outcome:
     """Return the outcome of one call of the real client."""
     wire = wire_of(way.wire)
-    service = Service(wire.encode(way.sends), way.is_stream)
+    service = Service(wire.encode(way.sends), way.is_stream, headers=dict(way.headers))
     output = call(wire.modes[mode], service, way.request)
     if record is None:
         return Outcome(output)

@@ -59,6 +59,8 @@ class Way:
     """True where the text is forbidden only when neighbouring parts are read joined."""
     request: Mapping[str, Any] = field(default_factory=dict)
     """Parameters of the call beside those of every call."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the answer."""
     clause: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the clause in the policy, in place of those of every clause or beside them."""
     pattern: Mapping[str, Any] = field(default_factory=dict)

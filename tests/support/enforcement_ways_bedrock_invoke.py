@@ -106,6 +106,11 @@ def _more() -> Iterator[Way]:
     counted = {"gen_ai.usage.input_tokens": 28, "gen_ai.usage.output_tokens": 5}
     floats = llama("x") | {"prompt_token_count": 28.0, "generation_token_count": 5.0}
     yield clean("float_counts", 12, sends=floats, facts=counted)
+    headers = {"x-amzn-bedrock-input-token-count": "28", "x-amzn-bedrock-output-token-count": "5"}
+    unusable = llama("x") | {"prompt_token_count": "many", "generation_token_count": None}
+    yield clean("counts_of_the_headers", 12, sends=unusable, headers=headers, facts=counted)
+    absent = {"gen_ai.usage.input_tokens": None, "gen_ai.usage.output_tokens": None}
+    yield clean("unusable_counts", 12, sends=unusable, facts=absent)
     completion = {"type": "completion", "completion": "x", "stop_reason": "stop_sequence", "stop": None}
     named = {"gen_ai.operation.name": "text_completion", "gen_ai.response.finish_reasons": ("stop",)}
     yield clean("claude_completion_facts", 12, sends=completion, request=CLAUDE_TEXT, facts=named)
