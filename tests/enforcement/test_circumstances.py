@@ -1,4 +1,4 @@
-"""Where a call is decided: in checks, suppressed, disabled, after a shutdown, cut short (parts 1, 5, 11)."""
+"""Enforcement in checks, suppressed, disabled, after a shutdown and of answers cut short (parts 1, 5, 11)."""
 
 from __future__ import annotations
 

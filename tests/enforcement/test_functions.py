@@ -278,7 +278,7 @@ def _check(is_true: bool, output: Output, decision: Any) -> None:
 
 @pytest.mark.parametrize("name", cases("streams", STREAMS, Leak))
 def test_a_stream_is_cut_however_it_came_about(name: str) -> None:
-    """What stands in front of the word is handed over, and `Blocked` is raised in place of the word."""
+    """The text in front of the word is handed over, and `Blocked` is raised in place of the word."""
     output, decision = _run(STREAMS[name], "block")
     is_cut = output.places == {(): BEFORE} and isinstance(output.error, specspan.Blocked)
     _check(is_cut and (decision["verdict"], decision["action"]) == ("violated", "block"), output, decision)

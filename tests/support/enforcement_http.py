@@ -44,10 +44,10 @@ class Current:
                     yield piece
 
             def close(self) -> None:
-                """Nothing is open."""
+                """Do nothing: no connection is open."""
 
             async def aclose(self) -> None:
-                """Nothing is open."""
+                """Do nothing: no connection is open."""
 
         def answer(request: Any) -> Any:
             service = self.service

@@ -18,7 +18,7 @@ from specspan.testing import recorded
 
 @dataclass(frozen=True)
 class Expected:
-    """What may come out of a stream under an action."""
+    """Text that may come out of a stream under an action."""
 
     text: str
     """The text that the application gets, all choices one after the other."""

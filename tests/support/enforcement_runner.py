@@ -29,7 +29,7 @@ class Leak(Failed):
 
 @dataclass
 class Outcome:
-    """What one call gave to the application, and what was recorded of it."""
+    """Everything that one call gave to the application, with its record."""
 
     output: Output
     decisions: tuple[Mapping[str, Any], ...] = ()

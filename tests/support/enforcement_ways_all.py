@@ -18,14 +18,16 @@ def _ways(name: str) -> Iterator[Way]:
     streamed = wire.stream_modes + wire.more_stream_modes
     if plain:
         yield Way("text", 0, name, wire.answer(BEFORE + WORD + AFTER), plain, after=AFTER)
-        yield Way("clean", 0, name, wire.answer(BEFORE + AFTER), plain, forbidden=None, verdicts=("complied",))
+        yield Way(
+            "clean", 0, name, wire.answer(BEFORE + AFTER), plain, ("redact",), forbidden=None, verdicts=("complied",)
+        )
     if streamed:
         yield Way("text_in_one_chunk", 0, name, wire.stream(BEFORE, WORD, AFTER), streamed, after=AFTER)
         yield Way("text_in_pieces", 0, name, wire.stream(BEFORE, "FORB", "IDDEN", AFTER), after=AFTER)
         yield Way("text_first", 0, name, wire.stream(WORD, AFTER), before=None, after=AFTER)
         yield Way("text_last", 0, name, wire.stream(BEFORE, BEFORE + WORD))
         clean = wire.stream(BEFORE, "FORB", AFTER)
-        yield Way("clean_stream", 0, name, clean, streamed, forbidden=None, verdicts=("complied",))
+        yield Way("clean_stream", 0, name, clean, streamed, ("redact",), forbidden=None, verdicts=("complied",))
 
 
 WAYS = tuple(way for name in WIRES for way in _ways(name))
