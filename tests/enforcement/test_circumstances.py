@@ -13,7 +13,7 @@ import pytest
 from enforcement_http import Service
 from enforcement_output import Output
 from enforcement_policies import policy_file
-from enforcement_runner import Leak, call
+from enforcement_runner import Leak, call, decisions_of
 from enforcement_table import AFTER, BEFORE, WORD, cases, wire_of
 from enforcement_wire_openai_chat import RESOURCE, WIRE
 
@@ -64,7 +64,7 @@ def test_a_check_that_asks_a_model_is_not_judged_itself(name: str) -> None:
     _asks.append(ask)
     with recorded(policy_file("block", {"checks": [{"code": name}]}, {})) as record:
         call(WIRE.modes["plain"], service, {})
-        decisions = record.decisions
+        decisions = decisions_of(record)
     _asks.pop()
     if len(service.requests) != 2 or len(decisions) != 1:
         raise Leak(f"{len(service.requests)} requests, {len(decisions)} decisions")
@@ -156,7 +156,7 @@ def test_a_timed_check_waits_with_whatever_loop_runs(name: str) -> None:
             output.take(_run(name, parrot))
         except Exception as error:
             output.error = error
-        decisions = record.decisions
+        decisions = decisions_of(record)
     if not _is_enforced(output) or [each["verdict"] for each in decisions] != ["violated"]:
         raise Leak(f"came out: {output.places}, {output.error!r:.200}, {[each['verdict'] for each in decisions]}")
 
@@ -198,7 +198,7 @@ def _decision(wire_name: str, ending: str | None) -> Mapping[str, Any]:
         except _Stop as stopped:
             stopped.__traceback__ = None
         gc.collect()
-        (decision,) = record.decisions
+        (decision,) = decisions_of(record)
     return decision
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from enforcement_output import Output
 from enforcement_policies import MARKER, policy_file
-from enforcement_runner import Leak
+from enforcement_runner import Leak, decisions_of
 from enforcement_table import AFTER, BEFORE, WORD, cases
 
 import specspan
@@ -264,7 +264,7 @@ def _run(function: Callable[..., Any], action: str) -> tuple[Output, Any]:
             asyncio.run(_drive(function, output))
         except Exception as error:
             output.error = error
-        decisions = record.decisions
+        decisions = decisions_of(record)
     if len(decisions) != 1:
         raise Leak(f"{len(decisions)} decisions; came out: {output.chunks}, {output.error!r:.100}")
     return output, decisions[0]

@@ -9,7 +9,7 @@ from typing import Any
 from enforcement_http import Service
 from enforcement_output import Output, Place
 from enforcement_policies import MARKER, REPLACEMENT, policy_file
-from enforcement_runner import Leak, call
+from enforcement_runner import Leak, call, decisions_of
 from enforcement_table import WORD, WireFormat
 
 import specspan
@@ -59,7 +59,7 @@ def run(wire: WireFormat, events: tuple[Any, ...], action: str | None) -> tuple[
         return call(wire.modes["stream"], service, {}), {}
     with recorded(policy_file(action, {}, {})) as record:
         output = call(wire.modes["stream"], service, {})
-        decisions = record.decisions
+        decisions = decisions_of(record)
     if len(decisions) != 1:
         raise Leak(f"{len(decisions)} decisions")
     return output, decisions[0]

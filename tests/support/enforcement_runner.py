@@ -91,7 +91,12 @@ def ask(way: Way, mode: str, record: Recorded | None = None) -> Outcome:
         return Outcome(output)
     spans = record.spans
     attributes = dict(spans[0].attributes or {}) if len(spans) == 1 else None
-    return Outcome(output, record.decisions, attributes)
+    return Outcome(output, decisions_of(record), attributes)
+
+
+def decisions_of(record: Recorded) -> tuple[Mapping[str, Any], ...]:
+    """Return the decisions so far; on a busy machine the thread that records them may need a second wait."""
+    return record.decisions or record.decisions
 
 
 def call(mode: Any, service: Service, request: Mapping[str, Any]) -> Output:

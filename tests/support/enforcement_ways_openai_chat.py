@@ -253,6 +253,9 @@ def _facts() -> Iterator[Way]:
     yield clean("filled_function_call", 12, sends=message("x", function_call=empty, tool_calls=[filled]), clause=allow)
     yield clean("filled_function_call_stream", 12, sends=(chunk({"content": "x", "function_call": empty}), END),
                 clause=allow | {"checks": [*allow["checks"], {"pattern": WORD}]})  # fmt: skip
+    for name, changes in {"id": {"id": []}, "model": {"model": []}, "fingerprint": {"system_fingerprint": {}}}.items():
+        odd = (text("x"), END, chunk(choices=[], **changes))
+        yield way(f"last_{name}_malformed", 1, sends=odd, forbidden=None, verdicts=("complied",), actions=("block",))
     failed = (text("x"), {"error": {"message": "overloaded", "type": "server_error", "code": 500}})
     yield clean("error_event_in_bytes", 12, sends=failed, modes=("streaming_response_stream",),
                 verdicts=("complied", "unassessed"), facts={"error.type": ...})  # fmt: skip
