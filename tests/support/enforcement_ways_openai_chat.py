@@ -253,7 +253,12 @@ def _facts() -> Iterator[Way]:
     yield clean("filled_function_call", 12, sends=message("x", function_call=empty, tool_calls=[filled]), clause=allow)
     yield clean("filled_function_call_stream", 12, sends=(chunk({"content": "x", "function_call": empty}), END),
                 clause=allow | {"checks": [*allow["checks"], {"pattern": WORD}]})  # fmt: skip
-    for name, changes in {"id": {"id": []}, "model": {"model": []}, "fingerprint": {"system_fingerprint": {}}}.items():
+    odd_values: dict[str, dict[str, Any]] = {
+        "id": {"id": []},
+        "model": {"model": []},
+        "fingerprint": {"system_fingerprint": {}},
+    }
+    for name, changes in odd_values.items():
         odd = (text("x"), END, chunk(choices=[], **changes))
         yield way(f"last_{name}_malformed", 1, sends=odd, forbidden=None, verdicts=("complied",), actions=("block",))
     failed = (text("x"), {"error": {"message": "overloaded", "type": "server_error", "code": 500}})
