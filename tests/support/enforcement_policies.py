@@ -14,6 +14,8 @@ import yaml
 from enforcement_table import WORD
 
 import specspan
+from specspan.policy.load import load_policy
+from specspan.policy.policy import Policy
 from specspan.testing import recorded
 
 CLAUSE = "keep_secrets"
@@ -21,6 +23,16 @@ MARKER = "[redacted:word]"
 REPLACEMENT = "(withheld)"
 
 _SPEC = "# Rules {#rules}\n\n## Keep secrets {#keep_secrets authority=user}\n\nDo not say the word.\n"
+
+
+def policy(action: str, clause: Mapping[str, Any], pattern: Mapping[str, Any]) -> Policy:
+    """Return the policy of `policy_file`, loaded once; one that is refused is refused each time."""
+    return _loaded(policy_file(action, clause, pattern))
+
+
+@cache
+def _loaded(path: Path) -> Policy:
+    return load_policy(path)
 
 
 def policy_file(action: str, clause: Mapping[str, Any], pattern: Mapping[str, Any], mode: str = "enforce") -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 from enforcement_http import Service
 from enforcement_output import Output, Place
-from enforcement_policies import MARKER, REPLACEMENT, policy_file
+from enforcement_policies import MARKER, REPLACEMENT, policy
 from enforcement_runner import Leak, call, decisions_of
 from enforcement_table import WORD, WireFormat
 
@@ -57,7 +57,7 @@ def run(wire: WireFormat, events: tuple[Any, ...], action: str | None) -> tuple[
     service = Service(wire.encode(events), is_stream=True)
     if action is None:
         return call(wire.modes["stream"], service, {}), {}
-    with recorded(policy_file(action, {}, {})) as record:
+    with recorded(policy(action, {}, {})) as record:
         output = call(wire.modes["stream"], service, {})
         decisions = decisions_of(record)
     if len(decisions) != 1:

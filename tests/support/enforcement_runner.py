@@ -11,7 +11,7 @@ from typing import Any
 from _pytest.outcomes import Failed
 from enforcement_http import Service
 from enforcement_output import Output
-from enforcement_policies import CLAUSE, MARKER, REPLACEMENT, policy_file
+from enforcement_policies import CLAUSE, MARKER, REPLACEMENT, policy
 from enforcement_table import Row, Way, wire_of
 
 import specspan
@@ -72,10 +72,8 @@ def baseline_of(way: Way, mode: str) -> Output:
 
 def enforce(row: Row) -> Outcome:
     """Return the outcome of a row under its policy."""
-    path = policy_file(row.action, row.way.clause, row.way.pattern)
     try:
-        recording = recorded(path)
-        with recording as record:
+        with recorded(policy(row.action, row.way.clause, row.way.pattern)) as record:
             return ask(row.way, row.mode, record)
     except specspan.PolicyError as error:
         refused = str(error).partition("\n")[0].rpartition("/")[2]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -136,13 +137,21 @@ def ways() -> Iterator[Way]:
 
 def rows() -> list[Row]:
     """Return every row of the table, with the reason of those that do not hold yet."""
-    leaks: Mapping[str, Mapping[str, Any]] = yaml.safe_load(LEAKS.read_text(encoding="utf-8")) or {}
+    leaks = _leaks()
     return [row for way in ways() for row in _rows(way, leaks.get(f"{way.wire}-p{way.part:02d}-{way.id}") or {})]
+
+
+@cache
+def _leaks() -> Mapping[str, Mapping[str, Any]]:
+    """Return the rows that do not hold yet; they are read once."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    read: Mapping[str, Mapping[str, Any]] = yaml.load(LEAKS.read_text(encoding="utf-8"), Loader=loader) or {}
+    return read
 
 
 def cases(table: str, names: Iterable[str], raises: type[BaseException]) -> list[Any]:
     """Return a pytest parameter for each case of a table, strictly failing where it does not hold yet."""
-    leaks = (yaml.safe_load(LEAKS.read_text(encoding="utf-8")) or {}).get(table) or {}
+    leaks = _leaks().get(table) or {}
 
     def param(name: str) -> Any:
         is_leak = name in leaks
