@@ -10,9 +10,9 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
-from specspan.call import Attribute, Message, Request, Response, Text
+from specspan.call import Attribute, Message, Part, Request, Response, Text
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.block_base import Function, decorate, plain_function
@@ -20,6 +20,7 @@ from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import GeneratorBody, drive, name_after, start_async_generator
 from specspan.instrument.live_call import LiveCall
+from specspan.instrument.result_values import read_parts, replace_texts
 from specspan.instrument.returned_results import hand_over, hand_over_async
 from specspan.instrument.stream_proxies import pull, pull_async
 from specspan.instrument.streamed_call import StreamedCall
@@ -58,10 +59,11 @@ def observe(
 
     With ``model`` the function *is* a model call, of a local model or through a client that specspan does not know:
     its arguments that are strings are the input, the string it returns, or the strings it yields, are the output, and
-    the policy decides them as it does every model call. `Blocked` is raised before the body runs, or in place of the
-    result. The result counts, not the kind of function: an iterator, sync or async, that is returned is watched like a
-    generator, and what has to be awaited is decided once it is there. ``provider`` and ``operation`` are those of
-    OpenTelemetry's GenAI conventions.
+    the policy decides them as it does every model call. Of a dict, a list, a tuple, a dataclass or a pydantic model the
+    texts in it are the output; anything else that may hold a text counts as not understood. `Blocked` is raised before
+    the body runs, or in place of the result. The result counts, not the kind of function: an iterator, sync or async,
+    that is returned is watched like a generator, and what has to be awaited is decided once it is there. ``provider``
+    and ``operation`` are those of OpenTelemetry's GenAI conventions.
 
     A generator's body runs in a copy of the `contextvars` context in which it was called: nothing that it sets there
     reaches its consumer. Its span starts with the first value asked for and ends with the body, however the body ends.
@@ -123,20 +125,34 @@ def text_adapter(model: str, provider: str, operation: str, function: Function) 
     )
 
 
+class _StreamedText(NamedTuple):
+    """Text that a generator yielded, and the parts that stand for what it yielded besides."""
+
+    text: str
+    unread: tuple[Part, ...]
+
+
 class TextAccumulator:
-    """Accumulator of the strings that a generator yields. Only the end of the generator finishes it."""
+    """Accumulator of the texts that a generator yields. Only the end of the generator finishes it."""
 
     finished = False
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._unread: dict[str, Part] = {}
 
     def add(self, chunk: Any) -> None:
         if isinstance(chunk, str):
             self._texts.append(chunk)
+        else:
+            for part in read_parts(chunk):
+                if isinstance(part, Text):
+                    self._texts.append(part.content)
+                else:
+                    self._unread[part.type] = part
 
-    def result(self) -> str:
-        return "".join(self._texts)
+    def result(self) -> _StreamedText:
+        return _StreamedText("".join(self._texts), tuple(self._unread.values()))
 
 
 def _string_arguments(invocation: Invocation) -> Iterator[tuple[Hashable, str]]:
@@ -157,21 +173,38 @@ def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
 
 
 def _response(result: Any) -> Response:
-    return Response(output=(Message("assistant", (Text(result),)),) if isinstance(result, str) and result else ())
+    parts = (*read_parts(result.text), *result.unread) if isinstance(result, _StreamedText) else read_parts(result)
+    return Response(output=(Message("assistant", parts),) if parts else ())
 
 
 def _edit_response(result: Any, edits: Edits) -> Any:
-    return edits.get("/output/0/parts/0", result)
+    return replace_texts(result, edits)
 
 
 def _deltas(chunk: Any) -> tuple[tuple[int, str], ...]:
-    return ((0, chunk),) if isinstance(chunk, str) else ()
+    if isinstance(chunk, str):
+        return ((0, chunk),)
+    return tuple([(0, part.content) for part in read_parts(chunk) if isinstance(part, Text)])
+
+
+def _cut(chunk: Any, choice: int, text: str) -> Any:
+    """Return the last chunk of a cut stream.
+
+    Raises:
+        LookupError: the chunk does not hold just one text.
+    """
+    if isinstance(chunk, str):
+        return text
+    parts = read_parts(chunk)
+    if len(parts) != 1:
+        raise LookupError(f"a {type(chunk).__name__} with other than one text cannot be rewritten")
+    return replace_texts(chunk, {"/output/0/parts/0": text})
 
 
 _STREAMING = Streaming(
     accumulator=lambda _: TextAccumulator(),
     deltas=_deltas,
-    cut=lambda chunk, choice, text: text,
+    cut=_cut,
     find_stream=lambda _: None,  # the generator is the call itself, so no answer holds a stream
 )
 
