@@ -178,7 +178,7 @@ WIRES = ("openai_chat", "anthropic", "openai_responses", "bedrock_converse", "go
 
 
 def _decision(wire_name: str, ending: str | None) -> Mapping[str, Any]:
-    """Return the decision of a stream that is read whole, closed after its first chunks, or let go of."""
+    """Return the decision of a stream that is read whole, or let go of before a chunk with a finish reason."""
     wire = wire_of(wire_name)
     service = Service(wire.encode(wire.stream(BEFORE, AFTER)), is_stream=True)
 
@@ -188,7 +188,7 @@ def _decision(wire_name: str, ending: str | None) -> Mapping[str, Any]:
     class _Early(Output):
         def take(self, value: Any) -> None:
             super().take(value)
-            if len(self.chunks) > 3 or (wire_name in ("google", "ollama") and self.chunks):
+            if len(self.chunks) > 2 or (wire_name in ("google", "ollama") and self.chunks):
                 raise _Stop
 
     with recorded(policy_file("block", {}, {})) as record:
