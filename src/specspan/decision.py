@@ -271,7 +271,7 @@ class Decision:
     action: Action
     """What was done."""
     would: Action | None = None
-    """In observe mode, what enforce mode would have done; None in enforce mode."""
+    """Action if every clause were enforced; in enforce mode only where that is stricter than ``action``, else None."""
     governing_clause: str | None = None
     reason: str | None = None
     findings: tuple[Finding, ...] = ()

@@ -186,7 +186,7 @@ def active_call_in(context: Context) -> ActiveCall | None:
     return context.get(_ACTIVE_CALL)  # type: ignore[return-value]  # nobody else has the key
 
 
-class SharedSpan(ObjectProxy):  # type: ignore[misc]  # see there
+class SharedSpan(ObjectProxy):  # type: ignore[misc]  # see proxies.py
     """Span of ours for other instrumentation, which may note facts about the connection on it, and nothing else."""
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:

@@ -106,7 +106,7 @@ def _future_ending(done: asyncio.Future[Any]) -> Ending:
     return ending_of(asyncio.CancelledError() if done.cancelled() else done.exception())
 
 
-class _EnteredBlock(ObjectProxy):  # type: ignore[misc]  # see there
+class _EnteredBlock(ObjectProxy):  # type: ignore[misc]  # see proxies.py
     """A framework's ``with`` block, sync or async, inside a block of ours."""
 
     def __init__(self, use: BlockUse, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ class _Leaving:
         self._use.__exit__(*((kind, error, tb) if error is not None else self._error_info))
 
 
-class _StartedSpan(ObjectProxy):  # type: ignore[misc]  # see there
+class _StartedSpan(ObjectProxy):  # type: ignore[misc]  # see proxies.py
     """A framework's own span, with a block of ours from its start to its finish."""
 
     def __init__(self, use: BlockUse, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -219,7 +219,7 @@ def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStrea
     return result
 
 
-class _Manager(ObjectProxy):  # type: ignore[misc]  # see there
+class _Manager(ObjectProxy):  # type: ignore[misc]  # see proxies.py
     """A client's ``with`` block whose entering is a model call."""
 
     def __init__(self, manager: Any, make: Function, invocation: Invocation, call: Callable[[Function], Any]) -> None:
