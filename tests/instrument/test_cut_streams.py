@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from policies import bound, pattern, policy
 
-from specspan.call import Message, Request, Response, Text
-from specspan.decision import Action
+import specspan
+from specspan.call import Message, Part, Reasoning, Request, Response, Text, Unknown
+from specspan.checks.kinds.pattern import build
+from specspan.decision import Action, Decision, Mode, Verdict
+from specspan.engine.bound_check import NOT_UNDERSTOOD
 from specspan.engine.waiting import run_sync
 from specspan.instrument.adapter import Adapter, Invocation, Streaming
 from specspan.instrument.gate import active
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
 from specspan.instrument.streamed_call import StreamedCall
+from specspan.policy.policy import OnUnread, Policy
 from specspan.testing.memory import recorded
 
 
@@ -110,10 +116,87 @@ async def test_what_has_no_close_is_closed_where_it_is_read_from() -> None:
     assert (sync.response.closed, later.response.closed) == (1, 1)
 
 
-def begun() -> StreamedCall:
+def begun(adapter: Adapter = ADAPTER) -> StreamedCall:
     pipeline = active()
     assert pipeline is not None
     invocation = Invocation(None, (), {})
-    live = LiveCall(ADAPTER, pipeline, invocation)
+    live = LiveCall(adapter, pipeline, invocation)
     run_sync(live.input(invocation))
-    return StreamedCall(live, STREAMING)
+    assert adapter.streaming is not None
+    return StreamedCall(live, adapter.streaming)
+
+
+FOLDED = replace(
+    ADAPTER,
+    response=lambda words: Response(
+        output=(Message("assistant", tuple(_part(word) for word in words.split())),), finish_reasons=()
+    ),
+    streaming=replace(STREAMING, deltas=lambda chunk: [(0, chunk)] if isinstance(_part(chunk), Text) else []),
+)
+
+
+def _part(word: str) -> Part:
+    return Unknown(word) if word == "hologram" else Reasoning(word[1:]) if word.startswith("?") else Text(word)
+
+
+def handed_over(words: str, rules: Policy) -> tuple[list[str], BaseException | None, Decision]:
+    """Return what a consumer of a stream of words sees, the error it ends with, and the decision."""
+    seen: list[str] = []
+    error: BaseException | None = None
+    with recorded(rules) as record:
+        try:
+            for word in SyncStream(Words(words), begun(FOLDED)):
+                seen.append(word)  # noqa: PERF402 - what came before the error counts
+        except specspan.Blocked as blocked:
+            error = blocked
+    return seen, error, record.decisions[0]
+
+
+@pytest.mark.parametrize(
+    ("on_unread", "action"), [(OnUnread.CLOSED, Action.BLOCK), (OnUnread.ESCALATE, Action.ESCALATE)]
+)
+def test_a_part_that_was_not_understood_is_withheld(on_unread: OnUnread, action: Action) -> None:
+    """The chunk that brings it is not handed over, although text before it was."""
+    clause = replace(bound("secret", pattern("secret"), action=Action.BLOCK), on_unread=on_unread)
+    seen, error, decision = handed_over("some hologram more", policy(clause))
+    assert (seen, type(error)) == (["some"], specspan.Blocked)
+    assert (decision.action, decision.reason) == (action, NOT_UNDERSTOOD)
+
+
+@pytest.mark.parametrize(
+    ("on_unread", "action", "mode"),
+    [
+        (OnUnread.OPEN, Action.BLOCK, Mode.ENFORCE),
+        (OnUnread.CLOSED, Action.FLAG, Mode.ENFORCE),
+        (OnUnread.CLOSED, Action.BLOCK, Mode.OBSERVE),
+    ],
+)
+def test_a_part_that_no_clause_stops_is_handed_over(on_unread: OnUnread, action: Action, mode: Mode) -> None:
+    """The stream goes on to its end, and the clause is not said to comply."""
+    clause = replace(bound("secret", pattern("secret"), action=action), on_unread=on_unread)
+    seen, error, decision = handed_over("some hologram more", policy(clause, mode=mode))
+    assert (seen, error) == (["some", "hologram", "more"], None)
+    assert decision.verdict is Verdict.UNASSESSED
+
+
+@pytest.mark.parametrize("action", [Action.BLOCK, Action.REDACT, Action.REPLACE])
+def test_reasoning_is_cut_before_the_chunk_that_completes_it(action: Action) -> None:
+    """A pattern that two chunks of reasoning complete blocks the second, whatever rewriting the clause asks for."""
+    check = build("secret", {"any": ["secret"], "parts": ["text", "reasoning"]})
+    seen, error, decision = handed_over("some ?sec ?ret more", policy(bound("secret", check, action=action)))
+    assert (seen, type(error)) == (["some", "?sec"], specspan.Blocked)
+    assert (decision.verdict, decision.action) == (Verdict.VIOLATED, Action.BLOCK)
+    assert decision.released_chars == len("some")
+
+
+def test_reasoning_and_text_do_not_read_on_with_each_other() -> None:
+    """A pattern that reasoning begins and text ends is nowhere; a check of texts alone reads no reasoning."""
+    check = build("secret", {"any": ["secret"], "parts": ["text", "reasoning"]})
+    words = "?some ?sec ret ?ure"
+    assert handed_over(words, policy(bound("secret", check, action=Action.BLOCK)))[:2] == (words.split(), None)
+    words = "?secret more"
+    rules = policy(
+        bound("secret", pattern("secret"), action=Action.BLOCK),
+        bound("other", build("other", {"any": ["unseen"], "parts": ["reasoning"]}), action=Action.BLOCK),
+    )
+    assert handed_over(words, rules)[:2] == (words.split(), None)

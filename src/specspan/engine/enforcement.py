@@ -10,7 +10,7 @@ from typing import TypeAlias
 from specspan.call import ModelCall
 from specspan.checks.check import PartialFindings, TextAt
 from specspan.decision import Action, Evidence, Finding, Outcome, Stage
-from specspan.engine.bound_check import BoundCheck, run_check
+from specspan.engine.bound_check import NOT_UNDERSTOOD, BoundCheck, run_check
 from specspan.engine.precedence import REWRITES, CommandChain, milder_action, strictest_action
 from specspan.engine.rewriting import PROCEED, Rewrite, Ruling, replace_spans, rewrite_texts
 from specspan.engine.stage_run import StageRun
@@ -37,9 +37,14 @@ class Reversibility(Enum):
     """The consumer has the texts, or the stream was cut over them: nothing but a flag is left."""
 
 
-def rule(runs: Sequence[StageRun], chain: CommandChain, reversibility: Reversibility) -> Ruling:
-    """Return the strictest action that can still be taken, and the texts it rewrites if it does not stop the call."""
-    action = action_over(runs, chain.effective_action, reversibility)
+def rule(
+    runs: Sequence[StageRun], chain: CommandChain, reversibility: Reversibility, in_time: Container[int] = ()
+) -> Ruling:
+    """Return the strictest action that can still be taken, and the texts it rewrites if it does not stop the call.
+
+    ``in_time``: as in `action_over`, positions of checks that rewrite nothing.
+    """
+    action = action_over(runs, chain.effective_action, reversibility, in_time)
     if action is Action.ALLOW:
         return PROCEED
     if action.stops or action.rank < Action.REDACT.rank:
@@ -66,6 +71,12 @@ def action_over(
         for run in runs
         for position, finding in run.deviations.items()
     )
+
+
+def unread_positions(runs: Iterable[StageRun]) -> frozenset[int]:
+    """Return the positions of the checks whose findings are about a part that was not understood."""
+    found = (item for run in runs for item in run.deviations.items())
+    return frozenset(position for position, finding in found if finding.reason == NOT_UNDERSTOOD)
 
 
 def with_all_evidence(check: BoundCheck, finding: Finding, call: ModelCall, texts: Sequence[TextAt]) -> Finding:

@@ -10,7 +10,8 @@ from specspan.call import WHOLE, ModelCall, Request, Side
 from specspan.checks.texts import UnreadRoles, has_unknown_part, unread_roles_of_answer, unread_roles_of_request
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, NOT_UNDERSTOOD, BoundCheck
-from specspan.engine.enforcement import Reversibility, action_over, rule
+from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
+from specspan.engine.folded_answer import FoldedAnswerCheck, folded_answer_check
 from specspan.engine.outcomes import Outcomes, worst_outcome
 from specspan.engine.plan import STAGES, Plan
 from specspan.engine.precedence import (
@@ -45,6 +46,7 @@ class Evaluation:
         "_call",
         "_decision",
         "_failures",
+        "_folded",
         "_has_unread",
         "_is_cut_short",
         "_new_id",
@@ -78,6 +80,7 @@ class Evaluation:
         self._call = _NO_CALL if call is None else call
         self._runs: dict[Stage, StageRun] = {}
         self._stream: StreamCheck | None = None
+        self._folded: FoldedAnswerCheck | None = None
         self._action = Action.ALLOW  # the strictest that enforce mode takes, or would take
         self._requested = Action.ALLOW  # the strictest if every clause were enforced
         self._released_chars: int | None = None
@@ -114,12 +117,18 @@ class Evaluation:
             self._stream = StreamCheck(self._plan.stream, self._plan.chain, self._call, self.overhead_ns)
         return self._stream
 
+    def folded(self) -> FoldedAnswerCheck | None:
+        """Return the check of the answer as folded so far; None where nothing that it finds could stop the stream."""
+        if self._plan.policy.mode is Mode.ENFORCE:
+            self._folded = folded_answer_check(self._plan, self.stream())
+        return self._folded
+
     def output(self, call: ModelCall, *, released_chars: int | None = None, is_awaited: bool = True) -> Steps[Ruling]:
         """Check an answer and the tool calls in it before they are handed over.
 
         ``released_chars``: number of characters of a streamed answer that its consumer has seen. Nothing but a flag
-        is left over what is released; a tool call in it can still be stopped, as long as ``is_awaited``: somebody
-        waits for the rest.
+        is left over what is released. As long as ``is_awaited``, somebody waits for the rest, and a tool call can still
+        be stopped; so can a part that was not understood, where it is withheld.
         """
         self._released_chars = released_chars
         is_streamed = call.request.streaming or released_chars is not None
@@ -259,11 +268,12 @@ class Evaluation:
             self._note_untaken_action(runs)
             return PROCEED
         chain = self._plan.chain
-        ruling = rule(runs, chain, self._reversibility())
+        unread = unread_positions(runs) if self._folded is not None and self._folded.has_new_unread else frozenset()
+        ruling = rule(runs, chain, self._reversibility(), unread)
         self._action = strictest_action((self._action, ruling.action))
         self._redacted = self._redacted.union(ruling.edits)
         if chain.observed_clauses:
-            in_time = {check.position for check in self._plan.stream.observers}
+            in_time = {check.position for check in self._plan.stream.observers} | unread
             requested = action_over(runs, chain.requested_action, self._reversibility(), in_time)
             self._requested = strictest_action((self._requested, requested))
         return ruling

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from specspan.call import Message, ModelCall, Response, Text
+from specspan.call import Message, ModelCall, Reasoning, Response, Text
 from specspan.checks.check import PartialFindings, TextAt
 from specspan.checks.patterns import MultiPattern, Pattern
 from specspan.checks.readings import GrowingReading
@@ -67,6 +67,13 @@ class StreamPlan:
     """Positions of all checks that can cut."""
     observers: tuple[BoundCheck, ...] = ()
     """Those that could, were their clauses enforced."""
+    reads_reasoning: bool = field(init=False)
+    """True if a check that can cut reads a model's reasoning."""
+
+    def __post_init__(self) -> None:
+        able = {check for tail in self.tails for check in tail.owners} | set(self.code)
+        reads = any(check.traits.reads_reasoning for check in able if check.position in self.positions)
+        object.__setattr__(self, "reads_reasoning", reads)
 
     def without(self, clauses: Container[str]) -> StreamPlan:
         """The same without the checks of some clauses."""
@@ -173,6 +180,14 @@ class _Answer:
     end: str = ""
     """As much of its end as patterns look at."""
     readings: tuple[GrowingReading, ...] = ()
+    is_reasoning: bool = False
+
+    def is_read_by(self, check: BoundCheck) -> bool:
+        return check.traits.reads_reasoning or not self.is_reasoning
+
+    def text(self, text: str | None = None) -> TextAt:
+        """Return all of it, or some other text, as a check reads it."""
+        return TextAt(self.pointer, ROLE, self.whole() if text is None else text, self.is_reasoning)
 
     def grow(self, chunk: str, keep_chars: int) -> None:
         self.chunks.append(chunk)
@@ -208,19 +223,21 @@ class StreamCheck:
         self._call = call
         self._overhead_ns = overhead_ns
         self._answers: dict[int, _Answer] = {}
+        self._reasoning: dict[int, _Answer] = {}
         self._cut_by: tuple[BoundCheck, ...] = ()
         self._cut_chars = 0
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
-    def feed(self, choice: int, text: str) -> Cut | None:
+    def feed(self, choice: int, text: str, *, is_reasoning: bool = False) -> Cut | None:
         """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over.
 
         A negative number ``~n`` stands for texts beside those of choice ``n``, which do not read on with them.
+        Reasoning is read by the checks that ask for it; nothing of it is rewritten, so what would rewrite it blocks.
         """
         if self.cut is not None:
             return Cut(self.cut.action)
         started_ns = time.perf_counter_ns()
-        answer = self._answers.get(choice) or self._begin(choice)
+        answer = (self._reasoning if is_reasoning else self._answers).get(choice) or self._begin(choice, is_reasoning)
         answer.grow(text, self._keep_chars)
         found: list[_Found] = []
         for tail in self._plan.tails:
@@ -237,10 +254,11 @@ class StreamCheck:
             self.choice = choice if choice >= 0 else ~choice
             self.cut = self._cut(found, answer, text)
             self._cut_by = tuple(each.check for each in found if each.asks in REWRITES)
+        text_chars = 0 if is_reasoning else len(text)
         if self.cut is None:
-            self.released_chars += len(text)
+            self.released_chars += text_chars
         else:
-            self._cut_chars = len(text)
+            self._cut_chars = text_chars
         self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
         return self.cut
 
@@ -259,11 +277,11 @@ class StreamCheck:
         )
         return withdrawn
 
-    def _begin(self, choice: int) -> _Answer:
+    def _begin(self, choice: int, is_reasoning: bool) -> _Answer:
         due = CODE_CHARS if self._plan.code else sys.maxsize
         message = choice if choice >= 0 else ~choice
-        answer = _Answer(f"/output/{message}/parts/0", code_due=due, readings=self._new_readings())
-        self._answers[choice] = answer
+        answer = _Answer(f"/output/{message}/parts/0", due, readings=self._new_readings(), is_reasoning=is_reasoning)
+        (self._reasoning if is_reasoning else self._answers)[choice] = answer
         return answer
 
     def _new_readings(self) -> tuple[GrowingReading, ...]:
@@ -274,16 +292,15 @@ class StreamCheck:
 
     def _matched(self, tail: Tail, hits: Sequence[int], end: str, answer: _Answer) -> Iterator[_Found]:
         for check in tail.owners_of(hits, whole=len(end) == answer.length):
-            if check.position in self._plan.positions:
+            if check.position in self._plan.positions and answer.is_read_by(check):
                 yield from self._violated(check, tail, end, answer)
 
     def _matched_in_reading(self, read_end: str, answer: _Answer) -> Iterator[_Found]:
         """Yield the violations in the text so far as it reads otherwise than it stands."""
         for tail in self._plan.tails:
             for check in tail.owners_of(tail.patterns.hits(read_end), whole=len(answer.end) == answer.length):
-                if check.position in self._plan.positions:
-                    text = TextAt(answer.pointer, ROLE, answer.whole())
-                    yield from self._worth(check, run_check(check, self._call, (text,)))
+                if check.position in self._plan.positions and answer.is_read_by(check):
+                    yield from self._worth(check, run_check(check, self._call, (answer.text(),)))
 
     def _violated(self, check: BoundCheck, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
         """What a hit in the end of the text is worth.
@@ -291,20 +308,21 @@ class StreamCheck:
         At the very start of an end, a match may be false: the text only seems to begin there. Of near patterns none
         can be new there; of far ones the whole text is asked.
         """
-        finding = run_check(check, self._call, (TextAt(answer.pointer, ROLE, end),))
+        finding = run_check(check, self._call, (answer.text(end),))
         skipped = answer.length - len(end)
         if skipped and finding.outcome is Outcome.VIOLATED and not any(each.start for each in finding.evidence):
             if tail.near and finding.evidence:
                 return
-            finding, skipped = run_check(check, self._call, (TextAt(answer.pointer, ROLE, answer.whole()),)), 0
+            finding, skipped = run_check(check, self._call, (answer.text(),)), 0
         yield from self._worth(check, _shifted(finding, skipped))
 
     def _coded(self, answer: _Answer) -> Iterator[_Found]:
         answer.code_due = max(answer.length + CODE_CHARS, answer.length * 9 // 8)
-        text = TextAt(answer.pointer, ROLE, answer.whole())
-        call = replace(self._call, response=Response(output=(Message(ROLE, (Text(text.text),)),)))
+        text = answer.text()
+        part = Reasoning(text.text) if answer.is_reasoning else Text(text.text)
+        call = replace(self._call, response=Response(output=(Message(ROLE, (part,)),)))
         for check in self._plan.code:
-            if check.position not in self.findings:
+            if check.position not in self.findings and answer.is_read_by(check):
                 yield from self._worth(check, run_check(check, call, (text,)))
 
     def _worth(self, check: BoundCheck, finding: Finding) -> Iterator[_Found]:
@@ -316,6 +334,8 @@ class StreamCheck:
         action = strictest_action(each.asks for each in found)
         if action.rank < Action.REDACT.rank:
             return None  # a check failed, and its clause lets that pass
+        if answer.is_reasoning and action in REWRITES:
+            return Cut(Action.BLOCK)
         return Cut(action, None if action.stops else self._instead(action, found, answer, chunk))
 
     def _instead(self, action: Action, found: Sequence[_Found], answer: _Answer, chunk: str) -> str:

@@ -18,10 +18,11 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from specspan._support.guard import contain, guard
-from specspan.call import ModelCall
+from specspan.call import Message, ModelCall
 from specspan.checks.texts import texts
 from specspan.decision import Stage
 from specspan.engine.evaluation import AFTER_CALL
+from specspan.engine.folded_answer import FoldedAnswerCheck
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
@@ -78,6 +79,7 @@ class StreamedCall:
         "_early_decisions",
         "_ending_of",
         "_failure",
+        "_folded",
         "_is_decided",
         "_is_exhausted",
         "_is_last",
@@ -99,6 +101,7 @@ class StreamedCall:
         self._seen: Accumulator = _NothingSeen()
         self._deltas: Callable[[Any], Iterable[tuple[int, str]]] = streaming.deltas
         self._check: StreamCheck | None = None
+        self._folded: FoldedAnswerCheck | None = None
         self._cut: tuple[int, Cut] | None = None  # why the chunk at hand is withheld: the policy cuts the stream at it
         self._failure: Exception | None = None  # why it is withheld: it could not be watched
         self._decided_output: Any = None  # the answer that was decided latest
@@ -114,6 +117,7 @@ class StreamedCall:
                 self._deltas = partial(streaming.new_texts, self._seen)
             if live.evaluation is not None:
                 self._check = live.evaluation.stream()
+                self._folded = live.evaluation.folded()
         except Exception as error:
             self._fail_open(error)
 
@@ -159,10 +163,11 @@ class StreamedCall:
                         return False
             self._is_decided = False
             self._seen.add(chunk)
+            is_due = self._folded is not None and self._folded.must_decide(self._output_so_far())
             if self._is_last is not None and self._is_last(chunk):
                 self._is_exhausted = True
                 return False
-            return not (self._early_decisions and self._seen.finished)  # noqa: TRY300 - no dearer than it must be
+            return not (is_due or (self._early_decisions and self._seen.finished))  # noqa: TRY300 - no dearer than it must be
         except Exception as error:
             self._failure = error
             return False
@@ -214,7 +219,7 @@ class StreamedCall:
             if cut is not None:
                 return (yield from self._release_cut(chunk, *cut))
             ruling = yield from self._decide_answer(withheld=chunk)
-            if ruling.action.stops:
+            if ruling.action.stops or (self._check is not None and self._check.cut is not None):
                 raise self._live.block()
         except Blocked:
             raise
@@ -282,6 +287,10 @@ class StreamedCall:
         withheld_chars = 0 if withheld is END else sum(len(text) for _, text in self._deltas(withheld))
         released_chars = _chars(live.call) - withheld_chars
         return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
+
+    def _output_so_far(self) -> Sequence[Message]:
+        response = self._live.adapter.response(self._seen.result())
+        return () if response is None else response.output
 
     def _decide_handed_over(self, *, is_whole: bool) -> Steps[None]:
         """Decide what was handed over where nothing can be withheld any more; ``is_whole``: that is the answer."""

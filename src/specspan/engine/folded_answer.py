@@ -1,0 +1,81 @@
+"""Checks of a streamed answer that need all that came so far, not only the text of the latest chunk.
+
+Two kinds of content are known only once the chunks are folded: a model's reasoning, and parts that were not understood.
+Folding costs more with each chunk, so only policies under which such content can stop a stream have it done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specspan.call import Message, Reasoning
+from specspan.checks.texts import UnreadRoles, unread_roles_of_answer
+from specspan.decision import Stage
+from specspan.engine.bound_check import NOT_UNDERSTOOD, BoundCheck
+from specspan.engine.plan import Plan
+from specspan.engine.stream_check import StreamCheck
+
+_STAGES = (Stage.OUTPUT, Stage.TOOL_CALL, Stage.STREAM)
+
+
+class FoldedAnswerCheck:
+    """State of the checks of one streamed answer as folded so far, before its latest chunk is handed over."""
+
+    __slots__ = ("_reasoning", "_stops_on_unread", "_stream", "_unread", "has_new_unread")
+
+    def __init__(self, stream: StreamCheck | None, stops_on_unread: Sequence[BoundCheck]) -> None:
+        self.has_new_unread = False
+        """Whether the latest chunk brought a part that was not understood, over which a clause stops the stream."""
+        self._stream = stream
+        self._stops_on_unread = stops_on_unread
+        self._reasoning: dict[int, str] = {}
+        self._unread: UnreadRoles = {}
+
+    def must_decide(self, output: Sequence[Message]) -> bool:
+        """Return whether the answer so far is to be decided before its latest chunk is handed over."""
+        self.has_new_unread = bool(self._stops_on_unread) and self._finds_unread(output)
+        return self.has_new_unread or (self._stream is not None and self._finds_in_reasoning(self._stream, output))
+
+    def _finds_unread(self, output: Sequence[Message]) -> bool:
+        unread = unread_roles_of_answer(output)
+        if unread == self._unread:
+            return False
+        self._unread = unread
+        return any(check.misses(unread) for check in self._stops_on_unread)
+
+    def _finds_in_reasoning(self, stream: StreamCheck, output: Sequence[Message]) -> bool:
+        for choice, message in enumerate(output):
+            text = "".join([part.content for part in message.parts if part.__class__ is Reasoning])
+            before = self._reasoning.get(choice, "")
+            if text == before:
+                continue
+            self._reasoning[choice] = text
+            growth = text.removeprefix(before)
+            if stream.feed(choice, growth, is_reasoning=True) is not None:
+                return True
+        return False
+
+
+def folded_answer_check(plan: Plan, stream: StreamCheck | None) -> FoldedAnswerCheck | None:
+    """Return the check of a streamed answer as folded so far; None where nothing that it finds could stop the stream.
+
+    Args:
+        plan: all checks of the call, in enforce mode.
+        stream: the check of the answer's text as it grows.
+    """
+    reads_reasoning = plan.stream.reads_reasoning
+    stops_on_unread = _checks_that_stop_on_unread(plan) if plan.chain.on_unread else ()
+    if not reads_reasoning and not stops_on_unread:
+        return None
+    return FoldedAnswerCheck(stream if reads_reasoning else None, stops_on_unread)
+
+
+def _checks_that_stop_on_unread(plan: Plan) -> tuple[BoundCheck, ...]:
+    chain = plan.chain
+    return tuple(
+        check
+        for stage in _STAGES
+        if stage in plan.stages
+        for check in plan.stages[stage].checks
+        if check.clause_id in chain.on_unread and chain.effective_action(check.gap_finding(NOT_UNDERSTOOD)).stops
+    )
