@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from policies import bound, pattern, policy
 import specspan
 from specspan.call import Message, Part, Reasoning, Request, Response, Text, Unknown
 from specspan.checks.kinds.pattern import build
-from specspan.decision import Action, Decision, Mode, Verdict
+from specspan.decision import Action, Mode, Verdict
 from specspan.engine.bound_check import NOT_UNDERSTOOD
 from specspan.engine.waiting import run_sync
 from specspan.instrument.adapter import Adapter, Invocation, Streaming
@@ -139,7 +139,7 @@ def _part(word: str) -> Part:
     return Unknown(word) if word == "hologram" else Reasoning(word[1:]) if word.startswith("?") else Text(word)
 
 
-def handed_over(words: str, rules: Policy) -> tuple[list[str], BaseException | None, Decision]:
+def handed_over(words: str, rules: Policy) -> tuple[list[str], BaseException | None, Mapping[str, Any]]:
     """Return what a consumer of a stream of words sees, the error it ends with, and the decision."""
     seen: list[str] = []
     error: BaseException | None = None
@@ -160,7 +160,7 @@ def test_a_part_that_was_not_understood_is_withheld(on_unread: OnUnread, action:
     clause = replace(bound("secret", pattern("secret"), action=Action.BLOCK), on_unread=on_unread)
     seen, error, decision = handed_over("some hologram more", policy(clause))
     assert (seen, type(error)) == (["some"], specspan.Blocked)
-    assert (decision.action, decision.reason) == (action, NOT_UNDERSTOOD)
+    assert (decision["action"], decision["reason"]) == (action, NOT_UNDERSTOOD)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_part_that_no_clause_stops_is_handed_over(on_unread: OnUnread, action:
     clause = replace(bound("secret", pattern("secret"), action=action), on_unread=on_unread)
     seen, error, decision = handed_over("some hologram more", policy(clause, mode=mode))
     assert (seen, error) == (["some", "hologram", "more"], None)
-    assert decision.verdict is Verdict.UNASSESSED
+    assert decision["verdict"] == Verdict.UNASSESSED
 
 
 @pytest.mark.parametrize("action", [Action.BLOCK, Action.REDACT, Action.REPLACE])
@@ -185,8 +185,8 @@ def test_reasoning_is_cut_before_the_chunk_that_completes_it(action: Action) -> 
     check = build("secret", {"any": ["secret"], "parts": ["text", "reasoning"]})
     seen, error, decision = handed_over("some ?sec ?ret more", policy(bound("secret", check, action=action)))
     assert (seen, type(error)) == (["some", "?sec"], specspan.Blocked)
-    assert (decision.verdict, decision.action) == (Verdict.VIOLATED, Action.BLOCK)
-    assert decision.released_chars == len("some")
+    assert (decision["verdict"], decision["action"]) == (Verdict.VIOLATED, Action.BLOCK)
+    assert decision["stream"]["released_chars"] == len("some")
 
 
 def test_reasoning_and_text_do_not_read_on_with_each_other() -> None:
