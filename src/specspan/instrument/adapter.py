@@ -86,6 +86,9 @@ class Streaming:
     chunk, so a call that shares the span ends just before."""
     source: Callable[[Any], Any] = _itself
     """Returns the object to close for a stream without a method for it. If that has none either, nothing is closed."""
+    chunk_in: Callable[[BaseException], Any | None] | None = None
+    """Returns the chunk that an error of the client carries, because the client could not read it; None if there is
+    none."""
 
 
 Choose: TypeAlias = "Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Adapter | None]"

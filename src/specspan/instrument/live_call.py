@@ -7,6 +7,7 @@ fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -88,10 +89,14 @@ class LiveCall(DecidedSpan):
         Raises:
             Blocked: the error cannot be read, and a clause fails closed.
         """
-        if self.adapter.answer_in is None or self.ended or not isinstance(error, Exception):
+        return self.carried_by(error, self.adapter.answer_in)
+
+    def carried_by(self, error: BaseException, read: Callable[[BaseException], Any | None] | None) -> Any | None:
+        """Return what ``read`` finds in an error of the client, as `answer_in` does."""
+        if read is None or self.ended or not isinstance(error, Exception):
             return None
         try:
-            return self.adapter.answer_in(error)
+            return read(error)
         except Exception as failure:
             self.rule_failure("instrument.answer_in", failure, AFTER_CALL)
             return None

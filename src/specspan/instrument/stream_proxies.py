@@ -35,8 +35,16 @@ def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *arg
             return chunk
         return run_sync(call.decide(chunk, close)).give(StopIteration())
     except BaseException as error:
-        call.fail(error)
-        raise
+        unread = call.chunk_in(error)
+        if unread is None:
+            call.fail(error)
+            raise
+        carrier = error
+    try:  # outside of the clause, so that what blocks the stream does not lead to the chunk
+        run_sync(call.decide_error(unread, carrier))
+        raise carrier
+    finally:
+        del carrier
 
 
 async def pull_async(call: StreamedCall, close: Close | None, step: Callable[..., Awaitable[Any]], *args: Any) -> Any:
@@ -52,8 +60,16 @@ async def pull_async(call: StreamedCall, close: Close | None, step: Callable[...
             return chunk
         return (await run_async(call.decide(chunk, close))).give(StopAsyncIteration())
     except BaseException as error:
-        call.fail(error)
-        raise
+        unread = call.chunk_in(error)
+        if unread is None:
+            call.fail(error)
+            raise
+        carrier = error
+    try:  # outside of the clause, so that what blocks the stream does not lead to the chunk
+        await run_async(call.decide_error(unread, carrier))
+        raise carrier
+    finally:
+        del carrier
 
 
 class _Stream(ObjectProxy):  # type: ignore[misc]  # see there

@@ -201,6 +201,36 @@ class StreamedCall:
         if not self._live.ended:
             self._break_off(self._ending_of(error), is_whole=self._is_finished())
 
+    def chunk_in(self, error: BaseException) -> Any | None:
+        """Return the chunk that an error of the client carries; None if there is none to decide."""
+        return self._live.carried_by(error, self._streaming.chunk_in)
+
+    def decide_error(self, chunk: Any, error: BaseException) -> Steps[None]:
+        """Have the chunk decided that an error carries, and end the stream with that error.
+
+        The text of an error cannot be edited: a clause that asks for an edit fails.
+        """
+        live, self.remains = self._live, Release(is_last=True)
+        try:
+            self.accept(chunk)
+            if self._failure is not None:
+                raise self._failure
+            cut = None if self._cut is None else self._cut[1]
+            if cut is not None:
+                self._is_decided = False
+                self._seen.add(chunk)
+            ruling = yield from self._decide_answer(withheld=chunk)
+            if ruling.action.stops or (cut is not None and cut.action.stops):
+                raise live.block()
+            if cut is not None and live.evaluation is not None:
+                uneditable = LookupError("the text of an error cannot be replaced")
+                live.rule_failure("instrument.cut", uneditable, AFTER_CALL, live.evaluation.fail_cut)
+        except Blocked:
+            raise
+        except Exception as failure:
+            live.rule_failure("instrument.stream", failure, AFTER_CALL)
+        self.fail(error)
+
     def abandoned(self) -> None:
         """Take in that the consumer let go of the stream."""
         if self._live.ended:

@@ -13,7 +13,7 @@ from ended_spans import Spans
 from mistral_wire import HI, USAGE, Wire, ask, called, chunk, client, completion, http, sse
 from mistralai.client import models
 from mistralai.client.chat import Chat
-from mistralai.client.errors import SDKError
+from mistralai.client.errors import ResponseValidationError, SDKError
 from policies import Code, bound, pattern, policy
 from pydantic import BaseModel
 from replays import Facts, Tally, told
@@ -27,6 +27,7 @@ from specspan.errors import Blocked
 from specspan.instrument.gate import Pipeline, activate
 from specspan.instrument.patches import find_method
 from specspan.instrument.providers.mistral import chat as mistral
+from specspan.policy.policy import OnError
 from specspan.record.recorder import Recorder
 from specspan.testing.memory import recorded
 
@@ -495,3 +496,30 @@ def _recorded(exchange: Exchange) -> Facts:
         (text,) if text else (),
         tuple((each["id"], each["function"]["name"], json.loads(each["function"]["arguments"])) for each in calls),
     )
+
+
+def unread_event() -> dict[str, Any]:
+    """Return a chunk that the client refuses, because its id is null."""
+    return chunk({"content": SECRET}) | {"id": None}
+
+
+@pytest.mark.usefixtures("in_production")
+@pytest.mark.parametrize("action", [Action.BLOCK, Action.REDACT])
+def test_an_event_that_the_client_refuses_is_decided(action: Action, is_async: bool) -> None:
+    """The client's error carries the event: `Blocked` is raised in its place, and does not lead to the text."""
+    wire = streamed(chunk({"content": "mine is "}), unread_event())
+    bindings = bound("privacy", pattern(SECRET), action=action, on_error=OnError.CLOSED)
+    with recorded(policy(bindings)) as record, pytest.raises(Blocked) as raised:
+        ask(wire, "chat.stream", is_async=is_async)
+    assert raised.value.__context__ is None
+    assert record.decisions[0]["verdict"] == ("violated" if action is Action.BLOCK else "error")
+
+
+def test_an_event_that_the_client_refuses_and_the_policy_allows(is_async: bool) -> None:
+    """The application gets the client's error."""
+    wire = streamed(chunk({"content": "mine is "}), unread_event())
+    with recorded(policy(bound("privacy", pattern("else"), action=Action.BLOCK))) as record:
+        with pytest.raises(ResponseValidationError) as raised:
+            ask(wire, "chat.stream", is_async=is_async)
+    assert SECRET in raised.value.body
+    assert record.decisions[0]["action"] == "allow"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Request, Response
@@ -58,6 +60,18 @@ def _answer_in_error(error: BaseException) -> Any | None:
         if (answer := answer_in_frame(error, function, "response")) is not None:
             return answer
     return None
+
+
+def chunk_in_error(error: BaseException) -> Any | None:
+    """Return the event that the client could not make an object of."""
+    body = getattr(error, "body", None)
+    if type(error).__name__ != "ResponseValidationError" or not isinstance(body, str):
+        return None
+    try:
+        event = json.loads(body)
+    except ValueError:
+        return None
+    return SimpleNamespace(data=as_mapping(event).get("data"))
 
 
 def _fim_message(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,6 +144,7 @@ def _streaming_adapter(adapter: Adapter, *classes: str, request: Any) -> Adapter
             deltas=deltas,
             cut=cut,
             find_stream=lambda stream: stream,
+            chunk_in=chunk_in_error,
         ),
     )
 
