@@ -16,12 +16,8 @@ from specspan.engine.bound_check import BoundCheck, run_check
 from specspan.engine.precedence import REWRITES, CommandChain, strictest_action
 from specspan.engine.rewriting import Cut, redaction_marker
 
-# MERGED stream_plan: What can cut a streamed answer, and how far back each pattern of it must look.
-#
 # A match that the newest chunk completes lies in the end of the text so far: within the pattern's width, where that is
-# limited. So the end is looked at, not the whole text, and what a chunk costs does not grow with the answer.
-
-
+# limited. So the end is looked at, not the whole text, and the cost of a chunk does not grow with the answer.
 NEAR_CHARS = 128
 """Patterns at most this wide are looked for together, in an end of the text of about twice their width."""
 FAR_CHARS = 8192
