@@ -67,6 +67,7 @@ NOT_BETWEEN = {
     "keep": "is for answers that are not streamed: see below",
     "edit_response": "is for answers that are not streamed: see below",
     "answer_in": "is for errors that carry an answer: see the tests of parse",
+    "chunk_in": "is for errors that carry a chunk: see the tests of Mistral's streams",
     "new_texts": "stands in place of deltas, and fails with it",
 }
 """Functions that do not stand between a clause and the text of a stream, with the reason."""

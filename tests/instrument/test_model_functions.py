@@ -150,9 +150,19 @@ def test_observe_mode_changes_nothing(say: Say, stage: Stage) -> None:
     assert (decision["verdict"], decision["action"], decision["would"]) == ("violated", "flag", "block")
 
 
-@pytest.mark.parametrize("result", [None, 3, ["text"], {"text": 1}, b"bytes", ""])
-def test_what_is_no_text_is_handed_through(result: Any) -> None:
-    """A result that is no string has no text to decide, and is the same object."""
+@pytest.mark.parametrize(
+    ("result", "verdict"),
+    [
+        (None, "unassessed"),
+        (3, "unassessed"),
+        (b"bytes", "unassessed"),
+        ("", "unassessed"),
+        (["text"], "complied"),
+        ({"text": 1}, "complied"),
+    ],
+)
+def test_a_result_that_is_not_a_string_is_handed_through(result: Any, verdict: str) -> None:
+    """A result is the same object, and assessed where it holds text."""
 
     @observe(model="parrot")
     def model(argument: Any) -> Any:
@@ -161,7 +171,7 @@ def test_what_is_no_text_is_handed_through(result: Any) -> None:
     with recorded(clause(Action.BLOCK)) as record:
         assert model(result) is result
     (decision,) = record.decisions
-    assert decision["verdict"] == "unassessed"
+    assert decision["verdict"] == verdict
 
 
 @pytest.mark.parametrize("text", ["\ud800 lone", "x" * 10_000_000, "é" * 100], ids=["surrogate", "long", "wide"])
