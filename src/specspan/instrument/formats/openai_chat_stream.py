@@ -75,9 +75,9 @@ def choices_of(chunk: Fields) -> Iterable[Fields]:
     if not choices:
         return ()
     if choices.__class__ is list and len(choices) == 1:  # most chunks
-        fields = attributes_of(choices[0])
+        fields = attributes_of(choices[0]) or all_fields_of(choices[0])  # some clients declare no field of a choice
         return (fields,) if fields else ()
-    return [fields for choice in list_or_item(choices) if (fields := attributes_of(choice))]
+    return [fields for each in list_or_item(choices) if (fields := attributes_of(each) or all_fields_of(each))]
 
 
 def choice_index(choice: Fields) -> int:
@@ -126,8 +126,12 @@ def _other_texts(name: str, value: Any) -> Iterator[str]:
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
     choices = list_or_item(attributes_of(chunk).get("choices"))
-    cut_off = next(each for each in choices if (fields := attributes_of(each)) and choice_index(fields) == choice)
-    delta = attributes_of(cut_off).get("delta")
+    cut_off, fields = next(
+        (each, fields)
+        for each in choices
+        if (fields := attributes_of(each) or all_fields_of(each)) and choice_index(fields) == choice
+    )
+    delta = fields.get("delta")
     if attributes_of(delta):
         delta = copy_with(delta, content=text, **cleared(delta, *_UNREAD_AFTER_A_CUT))
     else:
