@@ -39,7 +39,7 @@ class Tail:
     reach_chars: int
     """How much of the text before the newest chunk is looked at again."""
     near: bool
-    """Whether that is so much that no new match begins where it begins."""
+    """True if no new match can begin where the end begins."""
 
     def owners_of(self, hits: Iterable[int], *, whole: bool) -> set[BoundCheck]:
         """The checks whose patterns have hits in an end of the text that is the ``whole`` of it, or is not."""
@@ -72,11 +72,11 @@ class StreamPlan:
         object.__setattr__(self, "reads_reasoning", reads)
 
     def without(self, clauses: Container[str]) -> StreamPlan:
-        """The same without the checks of some clauses."""
+        """Return the plan without the checks of some clauses."""
         return self.filtered(lambda check: check.clause_id not in clauses)
 
     def filtered(self, wanted: Callable[[BoundCheck], bool]) -> StreamPlan:
-        """The same with some of the checks. The patterns of others are still looked for, and their hits ignored."""
+        """Return the plan with some of the checks. Hits of the others are ignored."""
         checks = {check for tail in self.tails for check in tail.owners} | set(self.code)
         kept = frozenset(check.position for check in filter(wanted, checks))
         return replace(
@@ -92,7 +92,7 @@ class StreamPlan:
 
 
 def stream_plan(checks: Sequence[BoundCheck]) -> StreamPlan:
-    """What of ``checks`` can cut a stream."""
+    """Return the plan of those ``checks`` that can cut a stream."""
     able = [check for check in checks if _could_cut(check)]
     grown = [(check, patterns) for check in able if (patterns := _patterns(check))]
     code = [check for check in able if _runs_on_growing_text(check)]
@@ -299,7 +299,7 @@ class StreamCheck:
                     yield from self._worth(check, run_check(check, self._call, (answer.text(),)))
 
     def _violated(self, check: BoundCheck, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
-        """What a hit in the end of the text is worth.
+        """Yield the violations that a hit in the end of the text amounts to.
 
         At the very start of an end, a match may be false: the text only seems to begin there. Of near patterns none
         can be new there; of far ones the whole text is asked.
@@ -335,7 +335,7 @@ class StreamCheck:
         return Cut(action, None if action.stops else self._instead(action, found, answer, chunk))
 
     def _instead(self, action: Action, found: Sequence[_Found], answer: _Answer, chunk: str) -> str:
-        """What to hand over in place of the chunk: the strictest action decides, then the chain of command."""
+        """Return what replaces the chunk: the strictest action decides, then the chain of command."""
         deciding = [each for each in found if each.asks is action]
         if action is Action.REPLACE:
             return min(deciding, key=lambda each: self._chain.precedence(each.finding)).check.clause_policy.replacement
@@ -347,7 +347,7 @@ class StreamCheck:
 
 
 def _first(finding: Finding, released: int) -> int:
-    """Where what must not be handed over begins, in what was not handed over yet."""
+    """Return where forbidden text begins in the text that is not handed over yet."""
     return min((max(each.start, released) for each in finding.evidence if each.end > released), default=released)
 
 
