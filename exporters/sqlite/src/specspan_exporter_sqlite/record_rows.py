@@ -8,16 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
 from specspan_exporter_sqlite.text import encode, integer, optional, real, storable
 
 Record = Mapping[str, Any]
-Row = tuple[Any, ...]
 
 _VERSION = 1
-_INSERT_DECISION = f"INSERT INTO decision VALUES ({', '.join('?' * 13)})"
-_INSERT_FINDING = f"INSERT INTO finding VALUES ({', '.join('?' * 13)})"
-_INSERT_POLICY = "INSERT INTO policy VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_INSERT_RECORD = "INSERT INTO record VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
 @dataclass(slots=True)
@@ -51,10 +47,10 @@ def insert(connection: sqlite3.Connection, batch: Batch) -> None:
     """Write rows. A decision that is there already stays, with its findings, as it was first written."""
     known = _known(connection, list(batch.decisions))
     new = [row for decision_id, row in batch.decisions.items() if decision_id not in known]
-    connection.executemany(_INSERT_DECISION, [decision for decision, _ in new])
-    connection.executemany(_INSERT_FINDING, [finding for _, findings in new for finding in findings])
-    connection.executemany(_INSERT_POLICY, batch.policies)
-    connection.executemany(_INSERT_RECORD, batch.others)
+    insert_rows(connection, "decision", [decision for decision, _ in new])
+    insert_rows(connection, "finding", [finding for _, findings in new for finding in findings])
+    insert_rows(connection, "policy", batch.policies, ignores_known=True)
+    insert_rows(connection, "record", batch.others, ignores_known=True)
 
 
 def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:

@@ -12,12 +12,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Link, format_span_id, format_trace_id
 
+from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
 from specspan_exporter_sqlite.text import encode, integer, optional, storable
-
-Row = tuple[Any, ...]
-
-_INSERT_RESOURCE = "INSERT INTO resource VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-_INSERT_SPAN = f"INSERT INTO span VALUES ({', '.join('?' * 18)}) ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +39,8 @@ def rows(spans: Sequence[ReadableSpan]) -> Batch:
 
 def insert(connection: sqlite3.Connection, batch: Batch) -> None:
     """Write rows. A span that is there already stays as it was first written."""
-    connection.executemany(_INSERT_RESOURCE, batch.resources)
-    connection.executemany(_INSERT_SPAN, batch.spans)
+    insert_rows(connection, "resource", batch.resources, ignores_known=True)
+    insert_rows(connection, "span", batch.spans, ignores_known=True)
 
 
 def resource_row(resource: Resource) -> Row:
