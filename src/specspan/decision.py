@@ -255,6 +255,12 @@ class Summary:
     not_applicable: int = 0
     unassessed: int = 0
 
+    @property
+    def complied(self) -> int:
+        """Number of clauses that complied: all that are in no other group."""
+        deviating = (self.violated, self.uncertain, self.overridden, self.errored, self.pending)
+        return self.considered - self.not_applicable - self.unassessed - sum(map(len, deviating))
+
 
 @fast_init
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ def test_a_span_tells_its_decision_where_no_record_came(span: MakeSpan) -> None:
         "specspan.clauses.errored": ["ask_first"],
         "specspan.clause.sources": "pending",
         "specspan.clauses.unassessed": 4,
+        "specspan.clauses.complied": 1,
     }
 
     lines = shown([span("a", None, "chat", attributes=attributes)])
@@ -194,6 +195,13 @@ def test_a_span_tells_its_decision_where_no_record_came(span: MakeSpan) -> None:
         "✔ complied  honest",
         "? unassessed: 4 clauses that no check looked at",
     ]
+
+
+def test_a_span_that_counts_what_complied_says_how_many(span: MakeSpan) -> None:
+    """Clauses that complied are a number where nobody asked for each of them."""
+    attributes = {"specspan.decision.verdict": "complied", "specspan.clauses.complied": 7}
+
+    assert shown([span("a", None, "chat", attributes=attributes)])[-1].endswith("✔ complied: 7 clauses")
 
 
 def test_a_decision_that_stands_below_its_call_is_shown_once(span: MakeSpan, decision: Make) -> None:

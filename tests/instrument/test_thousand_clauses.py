@@ -30,7 +30,6 @@ def test_a_thousand_violations_leave_the_summary_whole_and_the_span_within_the_s
     assert (span.dropped_attributes, span.dropped_events) == (0, 0)
     assert found["gen_ai.request.model"] == "parrot"
     assert found["specspan.clauses.violated"] == tuple(CLAUSES)
-    assert str(found["specspan.clauses.applied"]).split() == CLAUSES
     assert found["specspan.clauses.considered"] == 1000
     assert found["specspan.decision.verdict"] == "violated"
     assert found["specspan.decision.governing_clause"] == "clause_0"

@@ -13,7 +13,7 @@ from recording import CALL, KIND, SSN, SSN_ATTRIBUTES, Recording, decision
 from specspan.call import ModelCall
 from specspan.decision import Finding, Outcome
 from specspan.record.conventions import Generation
-from specspan.record.settings import Content, Settings
+from specspan.record.settings import Content, FindingEvents, Settings
 
 Record = Callable[..., Recording]
 
@@ -22,24 +22,61 @@ def named(logs: list[ReadableLogRecord], name: str) -> list[dict[str, Any]]:
     return [dict(log.log_record.attributes or {}) for log in logs if log.log_record.event_name == name]
 
 
-def test_each_applied_finding_is_an_evaluation_result_of_its_span(record: Record) -> None:
-    """One log record a finding that applied, named as the conventions say and correlated with the call."""
+UNSEEN = Finding(Outcome.UNASSESSED, clause="unseen")
+LATE = Finding(Outcome.PENDING, clause="late")
+WAIVED = Finding(Outcome.OVERRIDDEN, clause="waived")
+
+
+def test_a_decision_and_what_deviates_are_log_records_of_the_span(record: Record) -> None:
+    """One for the decision, with its summary, and one for the finding that did not comply; none for what did."""
     recording = record()
-    unseen = Finding(Outcome.UNASSESSED, clause="unseen")
-    recording.call(decision(KIND, SSN, unseen))
-    kind, ssn = recording.logs
+    recording.call(decision(KIND, SSN, UNSEEN))
+    whole, ssn = recording.logs
     context = recording.span.get_span_context()
     assert context is not None
-    for log in (kind, ssn):
+    for log, name in ((whole, "specspan.decision"), (ssn, "gen_ai.evaluation.result")):
         assert (log.log_record.trace_id, log.log_record.span_id) == (context.trace_id, context.span_id)
-        assert (log.log_record.event_name, log.log_record.timestamp) == ("gen_ai.evaluation.result", 5)
-    assert [kind.log_record.severity_text, ssn.log_record.severity_text] == ["INFO", "WARN"]
+        assert (log.log_record.event_name, log.log_record.timestamp) == (name, 5)
+        assert log.log_record.severity_text == "WARN"
+    of_span = {name: value for name, value in recording.attributes.items() if "specspan." in name}
+    assert dict(whole.log_record.attributes or {}) == {"gen_ai.response.id": "r-1"} | {
+        name: value for name, value in of_span.items() if ".scope." not in name and ".clause." not in name
+    }
     assert dict(ssn.log_record.attributes or {}) == SSN_ATTRIBUTES | {
         "gen_ai.evaluation.name": "protect_privacy",
         "gen_ai.evaluation.score.label": "violated",
         "gen_ai.evaluation.score.value": 1.0,
         "gen_ai.response.id": "r-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        (FindingEvents.NONE, []),
+        (FindingEvents.VIOLATIONS, ["protect_privacy", "late", "waived"]),
+        (FindingEvents.ALL, ["be_kind", "protect_privacy", "late", "waived"]),
+    ],
+)
+def test_the_setting_says_which_findings_are_log_records(
+    record: Record, which: FindingEvents, expected: list[str]
+) -> None:
+    """None, those that deviate, or every one that applied; the decision is one in any case."""
+    recording = record(Settings(finding_events=which))
+    recording.call(decision(KIND, SSN, UNSEEN, LATE, WAIVED))
+    found = named(recording.logs, "gen_ai.evaluation.result")
+    assert [each["specspan.finding.clause"] for each in found] == expected
+    assert len(named(recording.logs, "specspan.decision")) == 1
+    assert ("specspan.clauses.applied" in recording.attributes) == (which is FindingEvents.ALL)
+
+
+def test_a_hundred_clauses_that_complied_are_one_log_record(record: Record) -> None:
+    """What is sent of a call does not grow with the clauses it complied with."""
+    recording = record()
+    recording.call(decision(*(replace(KIND, clause=f"clause_{number}") for number in range(100))))
+    (log,) = recording.logs
+    assert (log.log_record.event_name, log.log_record.severity_text) == ("specspan.decision", "INFO")
+    assert "clause_9" not in log.to_json() + recording.span.to_json()
 
 
 def test_a_check_that_failed_says_so(record: Record) -> None:

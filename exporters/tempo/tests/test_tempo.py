@@ -21,7 +21,6 @@ WHAT_SQLITE_IS_ASKED = {
     '{ span.specspan.decision.verdict = "violated" }': BY_VERDICT,
     '{ span.specspan.decision.verdict = "violated" } | by(span.specspan.decision.governing_clause)': BY_VERDICT,
     '{ span.specspan.decision.would = "block" }': "would = 'block'",
-    '{ span.specspan.clauses.applied =~ "(.* )?protect_privacy( .*)?" }': "clause = 'keep_numbers_private'",
     '{ span.specspan.decision.verdict = "violated" && span.specspan.spec.version = "2025-12-18" }': (
         "verdict = 'violated' AND json_extract(record, '$.spec[0].version') = '2'"
     ),

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.terminal import WORST_FIRST, clean, mark
+from specspan.cli.terminal import WORST_FIRST, clean, mark, plural
 
 Record = Mapping[str, Any]
 
@@ -58,6 +58,7 @@ def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterat
     unassessed = _unassessed_clauses(record, findings, policies)
     lines["unassessed"] += unassessed or []
     yield from (_outcome_line(outcome, clauses) for outcome, clauses in lines.items() if clauses)
+    yield from _complied_count(record, findings)
     if unassessed is None:
         yield from _unassessed_count(record, findings)
     yield from _effects(record)
@@ -117,6 +118,13 @@ def _unassessed_clauses(record: Record, findings: Sequence[Record], policies: Se
     found = {finding.get("clause") for finding in findings}
     ids = [str(clause.get("id")) for clause in policy.get("clauses") or ()]
     return [clean(clause) for clause in ids if clause not in found]
+
+
+def _complied_count(record: Record, findings: Sequence[Record]) -> Iterator[Text]:
+    """Yield the number of clauses that complied, where they are counted and not named."""
+    count = (record.get("counts") or {}).get("complied") or 0
+    if count > 0 and not any(finding.get("outcome") == "complied" for finding in findings):
+        yield mark("complied").append(f": {plural(count, 'clause')}")
 
 
 def _unassessed_count(record: Record, findings: Sequence[Record]) -> Iterator[Text]:

@@ -94,7 +94,7 @@ def span_decision(span: StoredSpan) -> Record | None:
         "governing_clause": own.get("decision.governing_clause"),
         "policy": {"digest": own.get("policy.digest")},
         "findings": [{"clause": clause, "outcome": outcome} for clause, outcome in outcomes.items()],
-        "counts": {"unassessed": own.get("clauses.unassessed", 0)},
+        "counts": {"unassessed": own.get("clauses.unassessed", 0), "complied": own.get("clauses.complied", 0)},
         "redacted": own.get("redactions", ()),
         "stream": {"released_chars": own.get("stream.released_chars")},
     }

@@ -6,7 +6,7 @@ unbounded number is capped: 32 clauses, 32 request parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
@@ -96,7 +96,7 @@ def at_end(
         _add_response(values, response)
     add_ending(values, kind, error)
     if decision is not None:
-        _add_decision(values, decision)
+        add_decision(values, decision)
     return values
 
 
@@ -184,7 +184,8 @@ def _add_clauses(values: Attributes, summary: Summary) -> None:
         values.setdefault(names.CLAUSE_PREFIX + clause[:MAX_NAME_CHARS], outcome)
 
 
-def _add_decision(values: Attributes, decision: Decision) -> None:
+def add_decision(values: Attributes, decision: Decision) -> None:
+    """Add the summary of a decision, with the clauses that did not comply by name and the others as numbers."""
     summary = decision.summary
     values.update(_policy_attributes(decision.specs, decision.policy_digest))
     if decision.released_chars is not None:
@@ -201,7 +202,7 @@ def _add_decision(values: Attributes, decision: Decision) -> None:
         _add_clause_lists(values, summary)
     if decision.overrides:
         _add_refused_overrides(values, decision)
-    values[names.CLAUSES_APPLIED] = summary.applied
+    values[names.CLAUSES_COMPLIED] = summary.complied
     values[names.CLAUSES_CONSIDERED] = summary.considered
     values[names.CLAUSES_NOT_APPLICABLE] = summary.not_applicable
     values[names.CLAUSES_UNASSESSED] = summary.unassessed
@@ -267,8 +268,9 @@ MAX_EVIDENCE = 16
 
 FAULTS = frozenset({Outcome.VIOLATED, Outcome.ERROR, Outcome.UNCERTAIN})
 """Outcomes of a clause that was checked and did not comply."""
-APPLIED = FAULTS | {Outcome.COMPLIED, Outcome.OVERRIDDEN}
-"""Outcomes of a clause that applied to the call."""
+DEVIATIONS = FAULTS | {Outcome.OVERRIDDEN, Outcome.PENDING}
+"""Outcomes that are no ordinary one: those of a clause of which a reader will want to know why."""
+_LOGGED = DEVIATIONS | {Outcome.COMPLIED}
 
 
 def finding_attributes(finding: Finding, *, with_explanation: bool) -> Attributes:
@@ -301,6 +303,15 @@ def finding_attributes(finding: Finding, *, with_explanation: bool) -> Attribute
 def faulty_findings(decision: Decision) -> Iterator[Finding]:
     """Return the findings that did not comply."""
     return (finding for finding in decision.findings if finding.outcome in FAULTS)
+
+
+def findings_for_logs(decision: Decision, which: FindingEvents) -> Iterable[Finding]:
+    """Return the findings that become log records: those that deviate, or all that applied to the call."""
+    if which is FindingEvents.ALL:
+        return [finding for finding in decision.findings if finding.outcome in _LOGGED]
+    if which is FindingEvents.NONE or not has_exceptions(decision.summary):
+        return ()
+    return [finding for finding in decision.findings if finding.outcome in DEVIATIONS]
 
 
 def findings_for_events(decision: Decision, which: FindingEvents) -> list[Finding]:

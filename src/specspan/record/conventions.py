@@ -126,8 +126,9 @@ METRIC_INFERENCE_USAGE_PREFIX: Final = "gen_ai.client.inference.usage."
 DURATION_BUCKETS_S: Final = tuple(0.01 * 2**power for power in range(14))
 TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 
-# specspan's own: the span of a decision about a call whose own span, made by other instrumentation, had ended.
-DECISION_SPAN: Final = "specspan.decision"
+# specspan's own: the log record of a decision, and the span of one about a call whose own span, made by other
+# instrumentation, had ended.
+DECISION: Final = "specspan.decision"
 
 # specspan's own: the span of a call.
 DECISION_ID: Final = "specspan.decision.id"
@@ -142,6 +143,7 @@ SPEC_VERSION: Final = "specspan.spec.version"
 SPEC_DIGEST: Final = "specspan.spec.digest"
 POLICY_DIGEST: Final = "specspan.policy.digest"
 CLAUSES_APPLIED: Final = "specspan.clauses.applied"
+CLAUSES_COMPLIED: Final = "specspan.clauses.complied"
 CLAUSES_VIOLATED: Final = "specspan.clauses.violated"
 CLAUSES_UNCERTAIN: Final = "specspan.clauses.uncertain"
 CLAUSES_OVERRIDDEN: Final = "specspan.clauses.overridden"

@@ -1,4 +1,4 @@
-"""Log records of findings, and of content where it is switched on; made off the caller's thread."""
+"""Log records of decisions and findings, and of content where it is switched on; made off the caller's thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_l
 from opentelemetry.context import Context
 from opentelemetry.util.types import AnyValue
 
-from specspan.decision import Decision, Finding, Outcome
+from specspan.decision import Decision, Finding, Outcome, Verdict
 from specspan.record import attributes, content
 from specspan.record import conventions as names
 from specspan.record.batching import BatchWorker
@@ -17,13 +17,19 @@ from specspan.record.liveness import Liveness
 from specspan.record.settings import Settings
 from specspan.version import __version__
 
+_SOUND = frozenset((Verdict.COMPLIED, Verdict.UNASSESSED))
+"""Verdicts of calls on which nothing was found amiss."""
+
 
 class LogRecords:
-    """Logger that writes one record for each finding that applied, correlated with the span of the call."""
+    """Logger that writes one record for each decision and one for each finding that deviates, correlated with the span
+    of the call.
+    """
 
     def __init__(self, provider: LoggerProvider | None, settings: Settings) -> None:
         self._logger = get_logger(names.INSTRUMENTATION_NAME, __version__, provider, names.SCHEMA_URL)
         self._content = settings.content.on_events
+        self._finding_events = settings.finding_events
         self._guardrails = settings.generation.next
         self.live = Liveness(provider, get_logger_provider)
         self.worker: BatchWorker[CallRecord] = BatchWorker(
@@ -44,16 +50,20 @@ class LogRecords:
             self._write_content(record, context)
         if record.decision is None:
             return
-        for finding in record.decision.findings:
-            if finding.outcome in attributes.APPLIED:
-                self._write_finding(record, record.decision, finding, context)
+        self._write_decision(record, record.decision, context)
+        for finding in attributes.findings_for_logs(record.decision, self._finding_events):
+            self._write_finding(record, record.decision, finding, context)
+
+    def _write_decision(self, record: CallRecord, decision: Decision, context: Context) -> None:
+        values = _response_attributes(record)
+        attributes.add_decision(values, decision)
+        fault = decision.verdict not in _SOUND
+        self._emit(names.DECISION, values, context, decision.time_unix_nano, fault=fault)
 
     def _write_finding(self, record: CallRecord, decision: Decision, finding: Finding, context: Context) -> None:
         common = attributes.finding_attributes(finding, with_explanation=False)
         common[names.DECISION_ID] = decision.id
-        response = record.call.response
-        if response is not None and response.id is not None:
-            common[names.RESPONSE_ID] = attributes.safe_text(response.id)
+        common |= _response_attributes(record)
         explanation = finding.explanation if self._content else None
         fault = finding.outcome in attributes.FAULTS
         values = _evaluation_attributes(finding, explanation) | common
@@ -95,6 +105,13 @@ class LogRecords:
         if captured.truncated:
             values[names.CONTENT_TRUNCATED] = True
         self._emit(names.EVENT_OPERATION_DETAILS, values, context)
+
+
+def _response_attributes(record: CallRecord) -> attributes.Attributes:
+    response = record.call.response
+    if response is None or response.id is None:
+        return {}
+    return {names.RESPONSE_ID: attributes.safe_text(response.id)}
 
 
 def _evaluation_attributes(finding: Finding, explanation: str | None) -> attributes.Attributes:

@@ -26,7 +26,7 @@ from specspan.record.decision_record import PolicyActivation, RecordBuilder, ser
 from specspan.record.export import DecisionExporter, ExportWorker
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
-from specspan.record.settings import Content, Settings
+from specspan.record.settings import Content, FindingEvents, Settings
 from specspan.version import __version__
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Recorder:
             )
             link = trace.Link(record.span_context)
             span = tracer.start_span(
-                conventions.DECISION_SPAN, record.context, SpanKind.INTERNAL, links=(link,), start_time=started_ns
+                conventions.DECISION, record.context, SpanKind.INTERNAL, links=(link,), start_time=started_ns
             )
             try:
                 if span.is_recording() and record.decision is not None:
@@ -247,10 +247,12 @@ class Recorder:
             end_attributes = _content_attributes(record.call) | end_attributes
         if decision is not None:
             self._add_events(span, decision, end_attributes)
+            end_attributes = self._applied_clauses(decision) | end_attributes
         span.set_attributes(end_attributes)
 
     def _write_bridged_call(self, span: Span, record: CallRecord, decision: Decision) -> None:
         span_attributes: attributes.Attributes = {
+            **self._applied_clauses(decision),
             conventions.CALL_SPAN_ID: trace.format_span_id(record.span_context.span_id),
             **({} if record.dialect is None else {conventions.CALL_DIALECT: record.dialect}),
         }
@@ -269,6 +271,12 @@ class Recorder:
         if dropped > 0:
             span_attributes[conventions.EVENTS_DROPPED] = dropped
             drop_counts.count("finding_event", "span_limit", dropped)
+
+    def _applied_clauses(self, decision: Decision) -> attributes.Attributes:
+        """Return the ids of the clauses that applied, for whoever wants each of them on the span."""
+        if self._settings.finding_events is not FindingEvents.ALL:
+            return {}
+        return {conventions.CLAUSES_APPLIED: decision.summary.applied}
 
     def _set_status(
         self, span: Span, decision: Decision | None, error_type: str | None, error: BaseException | None

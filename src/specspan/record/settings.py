@@ -36,12 +36,13 @@ class Content(str, Enum):
 
 
 class FindingEvents(str, Enum):
-    """Findings that become events of the span."""
+    """Findings that become events of the span, and log records."""
 
     NONE = "none"
     VIOLATIONS = "violations"
-    """Findings that did not comply: violated, uncertain and error."""
+    """Findings that did not comply: violated, uncertain and error; as log records also overridden and pending."""
     ALL = "all"
+    """As events every finding, as log records every one that applied; and their clauses as an attribute of the span."""
 
 
 @dataclass(frozen=True, slots=True)
