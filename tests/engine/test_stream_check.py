@@ -108,6 +108,48 @@ def test_choices_are_texts_of_their_own() -> None:
     assert check.feed(0, "d") == Cut(Action.BLOCK)
 
 
+def test_parts_that_a_stream_writes_in_turns_are_texts_of_their_own() -> None:
+    """Each part of a choice is read by itself, and all of them in the order of arrival."""
+    turns = [(0, "b", 0), (0, "x", 1), (0, "a", 0), (0, "y", 1)]
+    check = streaming(opened(bound("c", pattern("bad"), action=Action.REDACT)))
+    assert [check.feed(*each) for each in turns] == [None] * 4
+    assert check.feed(0, "so d it is", 0) is None
+    check = streaming(opened(bound("c", pattern("bad"), action=Action.REDACT)))
+    assert [check.feed(*each) for each in turns] == [None] * 4
+    assert check.feed(0, "d it is", 0) == Cut(Action.REDACT, "[redacted:pattern]")
+    check = streaming(opened(bound("c", pattern("bad"), action=Action.BLOCK)))
+    assert [check.feed(*each) for each in ((0, "b", 0), (0, "a", 1))] == [None] * 2
+    assert check.feed(0, "d", 2) == Cut(Action.BLOCK)
+    assert check.released_chars == 2
+
+
+def test_a_part_reads_from_its_own_start() -> None:
+    """Where a part begins, a text begins: also under a name that was used, and under none."""
+    for part in (0, 1, None):
+        check = streaming(opened(bound("c", pattern(r"\bbad"), action=Action.BLOCK)))
+        assert check.feed(0, "x", 0) is None
+        assert check.feed(0, "", 1 if part is None else part) is None
+        assert check.feed(0, "ba", part) is None
+        assert check.feed(0, "d", part) == Cut(Action.BLOCK)
+    check = streaming(opened(bound("c", pattern(r"\bbad"), action=Action.BLOCK)))
+    assert [check.feed(0, each) for each in ("x", "", "bad")] == [None] * 3
+
+
+def test_code_reads_each_part() -> None:
+    """A check that is code on a growing text is asked about a part and about the whole."""
+    lengths = list[int]()
+
+    def measure(call: ModelCall) -> bool:
+        lengths.append(len(call.output_text))
+        return True
+
+    check = streaming(opened(bound("c", Code(lambda call, _: measure(call), Stage.STREAM), action=Action.BLOCK)))
+    assert [check.feed(0, "x" * 200, part) for part in (0, 1, 0)] == [None] * 3
+    assert lengths == [400, 400]
+    assert check.feed(0, "x" * 200, 1) is None
+    assert lengths == [400, 400, 800, 400]
+
+
 def test_the_strictest_action_cuts() -> None:
     """A chunk that violates two clauses gets the stricter of their actions."""
     evaluation = opened(

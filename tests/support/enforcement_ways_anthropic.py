@@ -29,6 +29,8 @@ way = partial(Way, wire="anthropic")
 called = partial(way, is_edited=False, is_tool=True, before=None)
 denied = partial(called, **DENIED)
 clean = partial(way, forbidden=None, verdicts=("complied",), actions=("block",))
+alone = partial(way, is_edited=None, pattern={"any": [rf"\b{WORD}\b"]})
+SEARCHED = {"type": "web_search_result", "title": "x", "url": "u", "encrypted_content": "x", "page_age": None}
 
 
 class Answer(BaseModel):
@@ -240,8 +242,25 @@ def _disguises() -> Iterator[Way]:
     spread = partial(way, is_spread=True, is_edited=None)
     yield spread("neighbouring_parts", 10, sends=body(text(BEFORE), text("FORB"), text("IDDEN")))
     yield spread("neighbouring_parts_stream", 10, sends=blocks((text(""), BEFORE + "FORB"), (text(""), "IDDEN")))
-    apart = body(text("FORB"), tool("search", {}), text("IDDEN"))
-    yield clean("parts_with_a_tool_between", 10, sends=apart)
+    use, found = tool("search", {}), {"type": "web_search_tool_result", "tool_use_id": "t", "content": []}
+    for name, between in (("tool", use), ("result", found | {"content": [SEARCHED]})):
+        sends = body(text(BEFORE + "FORB"), between, text("IDDEN"))
+        yield spread(f"parts_with_a_{name}_between", 10, sends=sends)
+        pieces = blocks((text(""), BEFORE + "FORB"), (between,), (text(""), "IDDEN"))
+        yield spread(f"parts_with_a_{name}_between_stream", 10, sends=pieces)
+    yield alone("part_by_itself", 10, sends=body(text(BEFORE + "x"), text(WORD)))
+    yield alone("part_by_itself_stream", 10, sends=blocks((text(""), BEFORE + "x"), (text(""), "FORB", "IDDEN")))
+    again = (
+        begin(),
+        start(text("")),
+        delta(BEFORE + "x"),
+        stop(),
+        start(text("")),
+        delta("FORB"),
+        delta("IDDEN"),
+        *END,
+    )
+    yield alone("part_by_itself_at_a_used_index", 10, sends=again)
 
 
 def _facts() -> Iterator[Way]:

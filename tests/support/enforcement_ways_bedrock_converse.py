@@ -142,6 +142,14 @@ def _disguises() -> Iterator[Way]:
     yield spread("neighbouring_parts", 10, sends=body(BEFORE, "FORB", "IDDEN"))
     halves = (BEGIN, delta(BEFORE + "FORB"), stop(), delta("IDDEN", 1), stop(1), *END)
     yield spread("neighbouring_parts_stream", 10, sends=halves)
+    yield spread("parts_with_a_tool_between", 10, sends=body(BEFORE + "FORB", tool(), "IDDEN"))
+    called_between = (start("search", 1), arguments("{}", 1), stop(1))
+    pieces = (BEGIN, delta(BEFORE + "FORB"), stop(), *called_between, delta("IDDEN", 2), stop(2), *END)
+    yield spread("parts_with_a_tool_between_stream", 10, sends=pieces)
+    alone = partial(way, is_edited=None, pattern={"any": [rf"\b{WORD}\b"]})
+    yield alone("part_by_itself", 10, sends=body(BEFORE + "x", WORD))
+    pieces = (BEGIN, delta(BEFORE + "x"), stop(), delta("FORB", 1), delta("IDDEN", 1), stop(1), *END)
+    yield alone("part_by_itself_stream", 10, sends=pieces)
 
 
 WAYS = (

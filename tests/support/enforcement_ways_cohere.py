@@ -97,6 +97,13 @@ def _parts() -> Iterator[Way]:
     yield way("text_without_start", 3, sends=(BEGIN, text(BEFORE), text("FORB"), text("IDDEN"), end()))
     mixed = (BEGIN, start(), start(1), text("FORB"), text("x", 1), text("IDDEN"), end())
     yield way("interleaved_texts", 3, sends=mixed, before=None)
+    spread = partial(way, is_spread=True, is_edited=None)
+    tools = (call("search", "{}", 0), event("tool-call-end", 0))
+    halves = (BEGIN, start(), text(BEFORE + "FORB"), STOP, *tools, start(1), text("IDDEN", 1), end())
+    yield spread("parts_with_a_tool_between_stream", 10, sends=halves)
+    alone = partial(way, is_edited=None, pattern={"any": [rf"\b{WORD}\b"]})
+    pieces = (BEGIN, start(), text(BEFORE + "x"), STOP, start(1), text("FORB", 1), text("IDDEN", 1), end())
+    yield alone("part_by_itself_stream", 10, sends=pieces)
 
 
 def _shapes() -> Iterator[Way]:

@@ -132,6 +132,13 @@ def _disguises() -> Iterator[Way]:
     yield spread("neighbouring_parts", 10, sends=body(candidate(BEFORE, "FORB", "IDDEN")))
     yield spread("neighbouring_parts_stream", 10, sends=(chunk(BEFORE, "FORB"), chunk("IDDEN"), END))
     yield spread("neighbouring_parts_in_a_chunk", 10, sends=(chunk(BEFORE), chunk("FORB", "IDDEN"), END))
+    yield spread("parts_with_a_tool_between", 10, sends=body(candidate(BEFORE + "FORB", tool(), "IDDEN")))
+    pieces = (chunk(BEFORE + "FORB"), chunk(tool()), chunk("IDDEN"), END)
+    yield spread("parts_with_a_tool_between_stream", 10, sends=pieces)
+    alone = partial(way, is_edited=None, pattern={"any": [rf"\b{WORD}\b"]})
+    yield alone("part_by_itself", 10, sends=body(candidate(BEFORE + "x", tool(), WORD)))
+    yield alone("part_by_itself_stream", 10, sends=(chunk(BEFORE + "x"), chunk(tool()), chunk("FORB"), chunk("IDDEN"),
+                END))  # fmt: skip
 
 
 def _facts() -> Iterator[Way]:

@@ -126,6 +126,9 @@ def _more() -> Iterator[Way]:
     yield way("json_escape_stream", 10, sends=stream('{"a": "', "F\\u0", '04fRBIDDEN"}'), forbidden=written,
               before='{"a": "')  # fmt: skip
     parts = [{"type": "text", "text": BEFORE + "FORB"}, {"type": "text", "text": "IDDEN"}]
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    yield whole("parts_with_thinking_between_stream", 10, sends=(*(chunk({"content": [each]}) for each in
+                (parts[0], thought, parts[1])), END), is_spread=True)  # fmt: skip
     yield whole("neighbouring_parts", 10, sends=body(choice(parts)), is_spread=True)
     yield whole("neighbouring_parts_stream", 10, sends=(chunk({"content": parts[:1]}), chunk({"content": parts[1:]}),
                 END), is_spread=True)  # fmt: skip

@@ -268,6 +268,18 @@ def _disguises() -> Iterator[Way]:
     yield spread("neighbouring_messages", 10, sends=body(message(BEFORE, "FORB"), message("IDDEN", id_="msg_2")))
     halves = (*opened(), delta(BEFORE + "FORB"), delta("IDDEN", content_index=1))
     yield spread("neighbouring_parts_stream", 10, sends=(*halves, end(message(BEFORE + "FORB", "IDDEN"))))
+    first, last = message(BEFORE + "FORB"), message("IDDEN", id_="msg_2")
+    yield spread("parts_with_a_tool_between", 10, sends=body(first, tool(), last))
+    pieces = (*opened(), delta(BEFORE + "FORB"), added(tool(), 1), done(tool(), 1), delta("IDDEN", 2))
+    yield spread("parts_with_a_tool_between_stream", 10, sends=(*pieces, end(first, tool(), last)))
+    turns = (*opened(), delta(BEFORE + "FORB"), delta("x", 1), delta("IDDEN"))
+    yield way("interleaved_items", 3, sends=(*turns, end(message(BEFORE + WORD), message("x", id_="msg_2"))))
+    turns = (*opened(), delta(BEFORE + "FORB"), delta("x", content_index=1), delta("IDDEN"))
+    yield way("interleaved_texts", 3, sends=(*turns, end(message(BEFORE + WORD, "x"))))
+    alone = partial(way, is_edited=None, pattern={"any": [rf"\b{WORD}\b"]})
+    yield alone("part_by_itself", 10, sends=body(message(BEFORE + "x", WORD)))
+    pieces = (*opened(), delta(BEFORE + "x"), delta("FORB", content_index=1), delta("IDDEN", content_index=1))
+    yield alone("part_by_itself_stream", 10, sends=(*pieces, end(message(BEFORE + "x", WORD))))
 
 
 def _facts() -> Iterator[Way]:

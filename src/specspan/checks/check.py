@@ -33,6 +33,8 @@ class TextAt:
     text: str
     is_reasoning: bool = False
     """True for a model's reasoning, which only a check that asks for it reads."""
+    is_result: bool = False
+    """True for what a tool answered, which does not read on with the words around it."""
     framed: bytes | None = field(default=None, init=False, repr=False, compare=False)
     """The text as `specspan.checks.patterns` last wrote it for RE2, kept so that it is written once."""
 

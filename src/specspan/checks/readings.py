@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 from specspan.checks.check import TextAt
 from specspan.checks.normalisation import Stretch, normalise, normalised_stretches
@@ -74,7 +74,7 @@ def is_json_start(text: str) -> bool:
 
 
 class JoinedText(TextAt):
-    """Texts of one message, one after the other, as a stream hands them over."""
+    """Texts of one kind in one message, one after the other, as a stream hands them over."""
 
     __slots__ = ("_starts", "_texts")
 
@@ -82,7 +82,9 @@ class JoinedText(TextAt):
     _texts: Sequence[TextAt]
 
     def __init__(self, texts: Sequence[TextAt]) -> None:
-        super().__init__(texts[0].pointer, texts[0].role, "".join([text.text for text in texts]), texts[0].is_reasoning)
+        first = texts[0]
+        joined = "".join([text.text for text in texts])
+        super().__init__(first.pointer, first.role, joined, first.is_reasoning, first.is_result)
         starts, length = list[int](), 0
         for text in texts:
             starts.append(length)
@@ -118,7 +120,7 @@ class RewrittenText(TextAt):
 
         ``stretches``: start and end in ``origin``, then start and end in ``text``, in order.
         """
-        super().__init__(origin.pointer, origin.role, text, origin.is_reasoning)
+        super().__init__(origin.pointer, origin.role, text, origin.is_reasoning, origin.is_result)
         object.__setattr__(self, "_origin", origin)
         names = ("_origin_starts", "_origin_ends", "_starts", "_ends")
         for name, values in zip(names, zip(*stretches, strict=True), strict=True):
@@ -206,15 +208,15 @@ class GrowingReading:
 
 
 def _join_messages(texts: Sequence[TextAt]) -> Iterator[TextAt]:
-    for is_reasoning in (False, True):
-        for _, of_message in groupby([text for text in texts if text.is_reasoning is is_reasoning], _message_pointer):
-            parts = tuple(of_message)
-            if len(parts) > 1:
-                yield JoinedText(parts)
+    """Yield the words, the reasoning and the results of tools of each message, where it has several, as one text.
 
-
-def _message_pointer(text: TextAt) -> str:
-    return text.pointer.rpartition("/")[0]
+    Calls and results of tools that stand between words do not part them: clients hand over the words of a message as
+    one text.
+    """
+    kinds: dict[tuple[str, bool, bool], list[TextAt]] = defaultdict(list)
+    for text in texts:
+        kinds[text.pointer.rpartition("/")[0], text.is_reasoning, text.is_result].append(text)
+    return (JoinedText(parts) for parts in kinds.values() if len(parts) > 1)
 
 
 def _decoded_stretches(text: str) -> Iterator[Stretch]:

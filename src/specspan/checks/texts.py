@@ -117,7 +117,10 @@ def _message_texts(side: str, messages: Sequence[Message], fields: TextFields) -
             if field is not None:
                 value = getattr(part, field)
                 text = value if value.__class__ is str else as_text(value)
-                found.append(TextAt(_pointer(side, i, j), message.role, text, part.__class__ is Reasoning))
+                kind = part.__class__
+                found.append(
+                    TextAt(_pointer(side, i, j), message.role, text, kind is Reasoning, kind is ToolCallResponse)
+                )
     return found
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from specspan.call import Message, ModelCall, Reasoning, Response, Text
-from specspan.checks.check import PartialFindings, TextAt
+from specspan.checks.check import PartialFindings
 from specspan.checks.patterns import MultiPattern, Pattern
 from specspan.checks.readings import GrowingReading
 from specspan.decision import Action, Evidence, Finding, Mode, Outcome, Stage
 from specspan.engine.bound_check import BoundCheck, run_check
+from specspan.engine.growing_texts import ROLE, ChoiceTexts, GrowingText
 from specspan.engine.precedence import REWRITES, CommandChain, strictest_action
 from specspan.engine.rewriting import Cut, redaction_marker
 
@@ -23,8 +25,6 @@ NEAR_CHARS = 128
 FAR_CHARS = 8192
 """Wider patterns, those without limit and those that ask for the start of the text are looked for in this much of its
 end. What does not fit is found when the whole answer is looked at."""
-
-ROLE = "assistant"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,42 +164,13 @@ CODE_CHARS = 256
 """A check that is code is asked again when the text has grown by this much, and by an eighth of itself."""
 
 
-@dataclass(slots=True)
-class _Answer:
-    """One choice of the answer so far."""
-
-    pointer: str
-    code_due: int
-    """Length at which checks that are code are asked next."""
-    chunks: list[str] = field(default_factory=list)
-    length: int = 0
-    end: str = ""
-    """As much of its end as patterns look at."""
-    readings: tuple[GrowingReading, ...] = ()
-    is_reasoning: bool = False
-
-    def is_read_by(self, check: BoundCheck) -> bool:
-        return check.traits.reads_reasoning or not self.is_reasoning
-
-    def text(self, text: str | None = None) -> TextAt:
-        """Return all of it, or some other text, as a check reads it."""
-        return TextAt(self.pointer, ROLE, self.whole() if text is None else text, self.is_reasoning)
-
-    def grow(self, chunk: str, keep_chars: int) -> None:
-        self.chunks.append(chunk)
-        self.length += len(chunk)
-        self.end = self.end[-keep_chars:] + chunk
-
-    def whole(self) -> str:
-        self.chunks[:] = ["".join(self.chunks)]
-        return self.chunks[0]
-
-
 @dataclass(frozen=True, slots=True)
 class _Found:
     check: BoundCheck
     finding: Finding
     asks: Action
+    growing: GrowingText
+    """The text in which it was found."""
 
 
 class StreamCheck:
@@ -218,45 +189,68 @@ class StreamCheck:
         self._chain = chain
         self._call = call
         self._overhead_ns = overhead_ns
-        self._answers: dict[int, _Answer] = {}
-        self._reasoning: dict[int, _Answer] = {}
+        self._answers: dict[int, ChoiceTexts] = {}
+        self._reasoning: dict[int, ChoiceTexts] = {}
         self._cut_by: tuple[BoundCheck, ...] = ()
         self._cut_chars = 0
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
-    def feed(self, choice: int, text: str, *, is_reasoning: bool = False) -> Cut | None:
+    def feed(self, choice: int, text: str, part: Hashable = None, *, is_reasoning: bool = False) -> Cut | None:
         """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over.
 
         A negative number ``~n`` stands for texts beside those of choice ``n``, which do not read on with them.
         Reasoning is read by the checks that ask for it; nothing of it is rewritten, so what would rewrite it blocks.
+
+        Args:
+            choice: number of the choice.
+            text: the chunk; empty where a part starts of which nothing came yet.
+            part: name of the part of the choice that the chunk belongs to; None for the part that came latest.
+            is_reasoning: whether the text is a model's reasoning.
         """
         if self.cut is not None:
             return Cut(self.cut.action)
         started_ns = time.perf_counter_ns()
         answer = (self._reasoning if is_reasoning else self._answers).get(choice) or self._begin(choice, is_reasoning)
-        answer.grow(text, self._keep_chars)
-        found: list[_Found] = []
-        for tail in self._plan.tails:
-            end = answer.end[-(tail.reach_chars + len(text)) :]
-            if hits := tail.patterns.hits(end):
-                found += self._matched(tail, hits, end, answer)
-        for reading in answer.readings:
-            read_end = reading.grow(text, answer.end, self._keep_chars)
-            if read_end is not None:
-                found += self._matched_in_reading(read_end, answer)
-        if answer.length >= answer.code_due:
-            found += self._coded(answer)
+        if not text:
+            answer.start(part)
+            return None
+        if part is not answer.part:
+            answer.turn_to(part)
+        found = list[_Found]()
+        for growing in answer.growing:
+            found += self._find_in(growing, text)
         if found:
-            self.choice = choice if choice >= 0 else ~choice
-            self.cut = self._cut(found, answer, text)
-            self._cut_by = tuple(each.check for each in found if each.asks in REWRITES)
-        text_chars = 0 if is_reasoning else len(text)
-        if self.cut is None:
-            self.released_chars += text_chars
-        else:
-            self._cut_chars = text_chars
+            self._rule(found, choice, text, is_reasoning=is_reasoning)
+        elif not is_reasoning:
+            self.released_chars += len(text)
         self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
         return self.cut
+
+    def _find_in(self, growing: GrowingText, chunk: str) -> list[_Found]:
+        """Return the violations that a chunk completes in one of the texts that it belongs to."""
+        growing.grow(chunk, self._keep_chars)
+        found: list[_Found] = []
+        for tail in self._plan.tails:
+            end = growing.end[-(tail.reach_chars + len(chunk)) :]
+            if hits := tail.patterns.hits(end):
+                found += self._matched(tail, hits, end, growing)
+        for reading in growing.readings:
+            read_end = reading.grow(chunk, growing.end, self._keep_chars)
+            if read_end is not None:
+                found += self._matched_in_reading(read_end, growing)
+        if growing.length >= growing.code_due:
+            found += self._coded(growing)
+        return found
+
+    def _rule(self, found: Sequence[_Found], choice: int, text: str, *, is_reasoning: bool) -> None:
+        self.choice = choice if choice >= 0 else ~choice
+        self.cut = self._cut(found, text, is_reasoning=is_reasoning)
+        self._cut_by = tuple(each.check for each in found if each.asks in REWRITES)
+        chars = 0 if is_reasoning else len(text)
+        if self.cut is None:
+            self.released_chars += chars
+        else:
+            self._cut_chars = chars
 
     def withdraw_cut(self) -> Sequence[BoundCheck]:
         """Take back a cut whose text could not be put in place, and look no more for the clauses that asked for it.
@@ -273,12 +267,15 @@ class StreamCheck:
         )
         return withdrawn
 
-    def _begin(self, choice: int, is_reasoning: bool) -> _Answer:
-        due = CODE_CHARS if self._plan.code else sys.maxsize
-        message = choice if choice >= 0 else ~choice
-        answer = _Answer(f"/output/{message}/parts/0", due, readings=self._new_readings(), is_reasoning=is_reasoning)
+    def _begin(self, choice: int, is_reasoning: bool) -> ChoiceTexts:
+        answer = ChoiceTexts(partial(self._new_text, choice if choice >= 0 else ~choice, is_reasoning=is_reasoning))
         (self._reasoning if is_reasoning else self._answers)[choice] = answer
         return answer
+
+    def _new_text(self, message: int, *, is_reasoning: bool) -> GrowingText:
+        due = CODE_CHARS if self._plan.code else sys.maxsize
+        pointer = f"/output/{message}/parts/0"
+        return GrowingText(pointer, due, readings=self._new_readings(), is_reasoning=is_reasoning)
 
     def _new_readings(self) -> tuple[GrowingReading, ...]:
         owners = (check for tail in self._plan.tails for check in tail.owners)
@@ -286,69 +283,72 @@ class StreamCheck:
             return (GrowingReading(), GrowingReading(is_normalised=True))
         return (GrowingReading(),)
 
-    def _matched(self, tail: Tail, hits: Sequence[int], end: str, answer: _Answer) -> Iterator[_Found]:
-        for check in tail.owners_of(hits, whole=len(end) == answer.length):
-            if check.position in self._plan.positions and answer.is_read_by(check):
-                yield from self._violated(check, tail, end, answer)
+    def _matched(self, tail: Tail, hits: Sequence[int], end: str, growing: GrowingText) -> Iterator[_Found]:
+        for check in tail.owners_of(hits, whole=len(end) == growing.length):
+            if check.position in self._plan.positions and _is_read(growing, check):
+                yield from self._violated(check, tail, end, growing)
 
-    def _matched_in_reading(self, read_end: str, answer: _Answer) -> Iterator[_Found]:
+    def _matched_in_reading(self, read_end: str, growing: GrowingText) -> Iterator[_Found]:
         """Yield the violations in the text so far as it reads otherwise than it stands."""
         for tail in self._plan.tails:
-            for check in tail.owners_of(tail.patterns.hits(read_end), whole=len(answer.end) == answer.length):
-                if check.position in self._plan.positions and answer.is_read_by(check):
-                    yield from self._worth(check, run_check(check, self._call, (answer.text(),)))
+            for check in tail.owners_of(tail.patterns.hits(read_end), whole=len(growing.end) == growing.length):
+                if check.position in self._plan.positions and _is_read(growing, check):
+                    yield from self._worth(check, run_check(check, self._call, (growing.text(),)), growing)
 
-    def _violated(self, check: BoundCheck, tail: Tail, end: str, answer: _Answer) -> Iterator[_Found]:
+    def _violated(self, check: BoundCheck, tail: Tail, end: str, growing: GrowingText) -> Iterator[_Found]:
         """Yield the violations that a hit in the end of the text amounts to.
 
         At the very start of an end, a match may be false: the text only seems to begin there. Of near patterns none
         can be new there; of far ones the whole text is asked.
         """
-        finding = run_check(check, self._call, (answer.text(end),))
-        skipped = answer.length - len(end)
+        finding = run_check(check, self._call, (growing.text(end),))
+        skipped = growing.length - len(end)
         if skipped and finding.outcome is Outcome.VIOLATED and not any(each.start for each in finding.evidence):
             if tail.near and finding.evidence:
                 return
-            finding, skipped = run_check(check, self._call, (answer.text(),)), 0
-        yield from self._worth(check, _shifted(finding, skipped))
+            finding, skipped = run_check(check, self._call, (growing.text(),)), 0
+        yield from self._worth(check, _shifted(finding, skipped), growing)
 
-    def _coded(self, answer: _Answer) -> Iterator[_Found]:
-        answer.code_due = max(answer.length + CODE_CHARS, answer.length * 9 // 8)
-        text = answer.text()
-        part = Reasoning(text.text) if answer.is_reasoning else Text(text.text)
+    def _coded(self, growing: GrowingText) -> Iterator[_Found]:
+        growing.code_due = max(growing.length + CODE_CHARS, growing.length * 9 // 8)
+        text = growing.text()
+        part = Reasoning(text.text) if growing.is_reasoning else Text(text.text)
         call = replace(self._call, response=Response(output=(Message(ROLE, (part,)),)))
         for check in self._plan.code:
-            if check.position not in self.findings and answer.is_read_by(check):
-                yield from self._worth(check, run_check(check, call, (text,)))
+            if check.position not in self.findings and _is_read(growing, check):
+                yield from self._worth(check, run_check(check, call, (text,)), growing)
 
-    def _worth(self, check: BoundCheck, finding: Finding) -> Iterator[_Found]:
+    def _worth(self, check: BoundCheck, finding: Finding, growing: GrowingText) -> Iterator[_Found]:
         if finding.outcome is Outcome.VIOLATED or finding.outcome is Outcome.ERROR:
             self.findings[check.position] = finding
-            yield _Found(check, finding, self._chain.requested_action(finding))
+            yield _Found(check, finding, self._chain.requested_action(finding), growing)
 
-    def _cut(self, found: Sequence[_Found], answer: _Answer, chunk: str) -> Cut | None:
+    def _cut(self, found: Sequence[_Found], chunk: str, *, is_reasoning: bool) -> Cut | None:
         action = strictest_action(each.asks for each in found)
         if action.rank < Action.REDACT.rank:
             return None  # a check failed, and its clause lets that pass
-        if answer.is_reasoning and action in REWRITES:
+        if is_reasoning and action in REWRITES:
             return Cut(Action.BLOCK)
-        return Cut(action, None if action.stops else self._instead(action, found, answer, chunk))
+        return Cut(action, None if action.stops else self._instead(action, found, chunk))
 
-    def _instead(self, action: Action, found: Sequence[_Found], answer: _Answer, chunk: str) -> str:
+    def _instead(self, action: Action, found: Sequence[_Found], chunk: str) -> str:
         """Return what replaces the chunk: the strictest action decides, then the chain of command."""
         deciding = [each for each in found if each.asks is action]
         if action is Action.REPLACE:
             return min(deciding, key=lambda each: self._chain.precedence(each.finding)).check.clause_policy.replacement
-        released = answer.length - len(chunk)
-        start, reason = min(
-            (_first(each.finding, released), each.finding.reason or each.finding.clause) for each in deciding
-        )
-        return chunk[: start - released] + redaction_marker(reason)
+        start, reason = min((_first(each, chunk), each.finding.reason or each.finding.clause) for each in deciding)
+        return chunk[:start] + redaction_marker(reason)
 
 
-def _first(finding: Finding, released: int) -> int:
-    """Return where forbidden text begins in the text that is not handed over yet."""
-    return min((max(each.start, released) for each in finding.evidence if each.end > released), default=released)
+def _is_read(growing: GrowingText, check: BoundCheck) -> bool:
+    return check.traits.reads_reasoning or not growing.is_reasoning
+
+
+def _first(found: _Found, chunk: str) -> int:
+    """Return where forbidden text begins in the chunk, which is not handed over yet."""
+    released = found.growing.length - len(chunk)
+    places = found.finding.evidence
+    return min((max(each.start, released) for each in places if each.end > released), default=released) - released
 
 
 def _shifted(finding: Finding, by: int) -> Finding:

@@ -7,7 +7,7 @@ plain answers cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -21,6 +21,13 @@ Edits = Mapping[str, str]
 BESIDE = -1
 """Number under which `Streaming.deltas` yields text that stands beside that of choice 0, such as sources and results of
 tools. For choice ``n`` it is ``~n``."""
+
+Delta: TypeAlias = tuple[int, str] | tuple[int, str, Hashable]
+"""Text in a chunk: number of its choice, the text, and the name of the part of the choice that the text belongs to.
+
+A part without a name, or named None, is the one that came latest. An empty text says that a part starts: what follows
+under its name is another part than what came under that name before.
+"""
 
 
 @fast_init
@@ -66,8 +73,8 @@ class Streaming:
 
     accumulator: Callable[[Request], Accumulator]
     """Returns a new accumulator; `Adapter.response` reads its result."""
-    deltas: Callable[[Any], Iterable[tuple[int, str]]]
-    """Returns the text in a chunk, by choice; see `BESIDE` for text that stands beside that of a choice."""
+    deltas: Callable[[Any], Iterable[Delta]]
+    """Returns the text in a chunk, by choice and part; see `BESIDE` for text that stands beside that of a choice."""
     cut: Callable[[Any, int, str], Any]
     """Returns a last chunk like the given one, with another text for one choice."""
     find_stream: Callable[[Any], Any | None]
@@ -77,7 +84,7 @@ class Streaming:
     closing_events: Callable[[Any, Any], Iterable[Any]] = _no_events
     """Returns the chunks after a cut that make a client see the end of the stream, from the accumulator of the released
     chunks and the last of them."""
-    new_texts: Callable[[Any, Any], Iterable[tuple[int, str]]] | None = None
+    new_texts: Callable[[Any, Any], Iterable[Delta]] | None = None
     """Returns the texts in a chunk that did not come before, from the accumulator of the stream and the chunk. Used in
     place of `deltas` for services that repeat whole what came in deltas. The texts of the latest chunk are the same
     before and after the accumulator took it in."""

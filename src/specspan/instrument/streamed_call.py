@@ -27,7 +27,7 @@ from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
-from specspan.instrument.adapter import Accumulator, Streaming
+from specspan.instrument.adapter import Accumulator, Delta, Streaming
 from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
 from specspan.record.call_end import Ending
@@ -99,7 +99,7 @@ class StreamedCall:
         self._streaming = streaming
         self._ending_of = ending_of
         self._seen: Accumulator = _NothingSeen()
-        self._deltas: Callable[[Any], Iterable[tuple[int, str]]] = streaming.deltas
+        self._deltas: Callable[[Any], Iterable[Delta]] = streaming.deltas
         self._check: StreamCheck | None = None
         self._folded: FoldedAnswerCheck | None = None
         self._cut: tuple[int, Cut] | None = None  # why the chunk at hand is withheld: the policy cuts the stream at it
@@ -156,10 +156,10 @@ class StreamedCall:
             live.first_chunk_s = time.perf_counter() - live.started_s
         try:
             if self._check is not None:
-                for choice, text in self._deltas(chunk):
-                    cut = self._check.feed(choice, text)
+                for delta in self._deltas(chunk):
+                    cut = self._check.feed(*delta)
                     if cut is not None:
-                        self._cut = choice, cut
+                        self._cut = delta[0], cut
                         return False
             self._is_decided = False
             self._seen.add(chunk)
@@ -314,7 +314,7 @@ class StreamedCall:
         if live.call.output == self._decided_output:
             return PROCEED
         self._decided_output = live.call.output
-        withheld_chars = 0 if withheld is END else sum(len(text) for _, text in self._deltas(withheld))
+        withheld_chars = 0 if withheld is END else sum(len(delta[1]) for delta in self._deltas(withheld))
         released_chars = _chars(live.call) - withheld_chars
         return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Request
-from specspan.instrument.adapter import BESIDE
+from specspan.instrument.adapter import BESIDE, Delta
 from specspan.instrument.formats.anthropic_messages import texts_beside
 from specspan.instrument.formats.fields import (
     Fields,
+    as_index,
     as_list,
     as_mapping,
     copy_with,
@@ -169,24 +170,28 @@ def _guess_kind(fields: Fields) -> str | None:
     return "content_block_delta" if fields.get("delta") is not None and fields.get("usage") is None else None
 
 
-def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in an event, without reasoning, and under `BESIDE` what else a person reads in it."""
+def deltas(event: Any) -> Iterator[Delta]:
+    """Yield the answer's text in an event by block, without reasoning, and under `BESIDE` what else a person reads."""
     fields = as_mapping(event)
     kind = fields.get("type")
     if kind == "content_block_delta":
         delta = as_mapping(fields.get("delta"))
-        text = delta.get("text")
+        text, index = delta.get("text"), fields.get("index")
+        part = index if index.__class__ is int else as_index(index)
         if text.__class__ is str:
             if text:
-                yield 0, text
+                yield 0, text, part
         else:
-            yield from _block_deltas(_as_block(delta))
+            yield from _block_deltas(_as_block(delta), part)
     elif kind == "content_block_start":
-        yield from _block_deltas(fields.get("content_block"))
+        part = as_index(fields.get("index"))
+        yield 0, "", part
+        yield from _block_deltas(fields.get("content_block"), part)
     elif kind == "message_start":
         content = as_mapping(fields.get("message")).get("content")
-        for block in [content] if isinstance(content, str) else as_list(content):
-            yield from _block_deltas(block)
+        for part, block in enumerate([content] if isinstance(content, str) else as_list(content)):
+            yield 0, "", part
+            yield from _block_deltas(block, part)
     elif kind not in _EVENTS_WITHOUT_TEXT and (guess := _guess_kind(fields)) is not None:
         yield from deltas({**fields, "type": guess})
 
@@ -201,17 +206,17 @@ def _as_block(delta: Fields) -> dict[str, Any]:
     return {"type": "text" if kind == "text_delta" else kind, "text": delta.get("text")}
 
 
-def _block_deltas(block: Any) -> Iterator[tuple[int, str]]:
+def _block_deltas(block: Any, part: int | None) -> Iterator[Delta]:
     """Yield the texts of a block that is there as a whole."""
     if isinstance(block, str):
         if block:
-            yield 0, block
+            yield 0, block, part
         return
     fields = as_mapping(block)
     kind = fields.get("type")
     text = read_text(fields.get("content" if kind == "compaction" else "text"))
     if text and kind in ("text", "compaction", None):
-        yield 0, text
+        yield 0, text, part
     for value in texts_beside(block):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         yield BESIDE, f"{text}\n\n"

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from specspan.call import Request
-from specspan.instrument.adapter import BESIDE
+from specspan.instrument.adapter import BESIDE, Delta
 from specspan.instrument.formats.bedrock_converse import cited_text
 from specspan.instrument.formats.fields import (
     Fields,
+    as_index,
     as_list,
     as_mapping,
     count_not_understood,
@@ -170,20 +171,28 @@ _DELTA_APPENDERS: Mapping[str, tuple[str, Callable[[_StreamedBlock, Any], None]]
 """Kind of the block that a delta without text belongs to, and the function that appends it."""
 
 
-def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in an event, without reasoning, and under `BESIDE` what else a person reads in it."""
-    delta = as_mapping(as_mapping(as_mapping(event).get("contentBlockDelta")).get("delta"))
-    text = delta.get("text")
+def deltas(event: Any) -> Iterator[Delta]:
+    """Yield the answer's text in an event by block, without reasoning, and under `BESIDE` what else a person reads."""
+    fields = as_mapping(as_mapping(event).get("contentBlockDelta"))
+    delta, index = as_mapping(fields.get("delta")), fields.get("contentBlockIndex")
+    text, part = delta.get("text"), index if index.__class__ is int else as_index(index)
     if text.__class__ is str and len(delta) == 1:
         if text:
-            yield 0, text
+            yield 0, text, part
         return
     text = read_text(text)
     if text:
-        yield 0, text
-    for beside in (cited_text(delta.get("citation")), "\n".join(texts_in(delta.get("toolResult")))):
-        if beside:
-            yield BESIDE, f"{beside}\n\n"
+        yield 0, text, part
+    if cited := cited_text(delta.get("citation")):
+        yield BESIDE, f"{cited}\n\n", "citation"
+    for piece in as_list(delta.get("toolResult")):
+        if found := "\n".join(texts_in(piece)):
+            yield BESIDE, found, part
+
+
+def merged_deltas(event: Any) -> Iterator[Delta]:
+    """Yield the text in an event of a service that starts a new block for every piece of a text."""
+    return ((delta[0], delta[1]) for delta in deltas(event))
 
 
 def cut(event: Any, choice: int, text: str) -> Any:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Request
+from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import (
     Fields,
@@ -94,42 +95,49 @@ def delta_fields(choice: Fields) -> Fields:
     return {"content": delta} if isinstance(delta, (str, list)) else {}
 
 
-def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    """Yield the text in a chunk by choice: what a person sees or hears, without reasoning and tool calls."""
+def deltas(chunk: Any) -> Iterator[Delta]:
+    """Yield the text in a chunk by choice and field: what a person sees or hears, without reasoning and tool calls.
+
+    Titles of sources stand beside the text that cites them.
+    """
     for choice in choices_of(attributes_of(chunk)):
         fields = delta_fields(choice)
         content = fields.get("content")
         if content.__class__ is str:
             if content:
-                yield choice_index(choice), content
+                yield choice_index(choice), content, "content"
         elif content:
-            yield from ((choice_index(choice), text) for text in _content_texts(content) if text)
+            yield from _content_deltas(choice_index(choice), content)
         if fields.get("refusal") or fields.get("audio") or fields.get("annotations"):
-            for name in ("refusal", "audio", "annotations"):
-                value = fields.get(name) or ""
-                yield from ((choice_index(choice), text) for text in _other_texts(name, value) if text)
+            yield from _rare_deltas(choice_index(choice), fields)
 
 
-def _content_texts(content: Any) -> Iterator[str]:
+def _content_deltas(choice: int, content: Any) -> Iterator[Delta]:
     for item in list_or_item(content):
-        fields = as_mapping(item)
-        yield read_text(item) or read_text(fields.get("refusal")) or ""
+        text = read_text(item) or read_text(as_mapping(item).get("refusal"))
+        if text is None:
+            yield choice, "", "content"  # what follows is another text
+        elif text:
+            yield choice, text, "content"
 
 
-def _other_texts(name: str, value: Any) -> Iterator[str]:
-    if name == "annotations":
-        yield from citation_texts(value)
-    else:
-        yield read_text(as_mapping(value).get("transcript") if name == "audio" else value) or ""
+def _rare_deltas(choice: int, fields: Fields) -> Iterator[Delta]:
+    spoken = as_mapping(fields.get("audio")).get("transcript")
+    for part, text in (("refusal", read_text(fields.get("refusal"))), ("audio", read_text(spoken))):
+        if text:
+            yield choice, text, part
+    for title in citation_texts(fields.get("annotations") or ""):
+        if title:
+            yield ~choice, f"{title}\n\n"
 
 
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
-    choices = list_or_item(attributes_of(chunk).get("choices"))
+    choices, number = list_or_item(attributes_of(chunk).get("choices")), choice if choice >= 0 else ~choice
     cut_off, fields = next(
         (each, fields)
         for each in choices
-        if (fields := attributes_of(each) or all_fields_of(each)) and choice_index(fields) == choice
+        if (fields := attributes_of(each) or all_fields_of(each)) and choice_index(fields) == number
     )
     delta = fields.get("delta")
     if attributes_of(delta):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Part, Reasoning, Refusal, Request, Text, ToolCall, ToolCallResponse
+from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.fields import (
     Fields,
     all_fields_of,
@@ -70,13 +71,12 @@ class ResponsesAccumulator:
         self._watched = WatchedTexts()
         self._latest: tuple[Any, str, Fields, list[NewText]] = (None, "", {}, [])
 
-    def new_texts(self, event: Any) -> Iterator[tuple[int, str]]:
-        """Yield the texts in an event that did not come before, each with the sequence of texts that it continues.
+    def new_texts(self, event: Any) -> Iterable[Delta]:
+        """Return the texts in an event that did not come before, by their place in the answer.
 
         The answer for the latest event is the same after it was added.
         """
-        for sequence, text, _ in self._read(event)[3]:
-            yield sequence, text
+        return self._read(event)[3]
 
     def _read(self, event: Any) -> tuple[Any, str, Fields, list[NewText]]:
         """Return an event with its type, its fields and its new texts; the latest event is read once."""
@@ -290,14 +290,14 @@ def _without_beginnings(items: Sequence[Any]) -> Iterator[Any]:
             yield item
 
 
-def deltas(event: Any) -> Iterator[tuple[int, str]]:
+def deltas(event: Any) -> Iterator[Delta]:
     """Yield the text in an event of a piece of text: answers, refusals and transcripts, without reasoning."""
     if event_kind(attributes_of(event)) in TEXT_DELTAS and (text := read_text(attributes_of(event).get("delta"))):
         yield 0, text
 
 
-def new_texts(accumulator: ResponsesAccumulator, event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the texts in an event that did not come before."""
+def new_texts(accumulator: ResponsesAccumulator, event: Any) -> Iterable[Delta]:
+    """Return the texts in an event that did not come before."""
     return accumulator.new_texts(event)
 
 

@@ -6,12 +6,13 @@ whole only.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from specspan.call import Refusal, Text, ToolCallResponse
 from specspan.checks.texts import as_text
-from specspan.instrument.formats.fields import Fields, as_index, as_mapping, read_text
+from specspan.instrument.adapter import BESIDE
+from specspan.instrument.formats.fields import Fields, as_index, as_mapping, as_str, read_text
 from specspan.instrument.formats.openai_responses import annotation_texts, read_output
 
 ITEM_EVENTS = frozenset(("response.output_item.added", "response.output_item.done"))
@@ -27,7 +28,7 @@ TEXT_DELTAS = frozenset(("response.output_text.delta", "response.refusal.delta",
 """Events with a piece of what a person sees or hears."""
 
 NewText: TypeAlias = tuple[int, str, Hashable]
-"""Number of the sequence of texts that a text continues, the text, and the place in the answer where it stands."""
+"""Choice of a text, the text, and the place in the answer where it stands."""
 
 
 def event_kind(event: Fields) -> str:
@@ -39,85 +40,76 @@ def event_kind(event: Fields) -> str:
 
 
 class WatchedTexts:
-    """Texts of a streamed answer that came so far.
+    """Texts of a streamed answer that came so far."""
 
-    All texts that follow each other are one sequence. Pieces of a text that was interrupted by another are a sequence
-    of their own, with all of that text.
-    """
-
-    __slots__ = ("_by_place", "_latest", "_sequences")
+    __slots__ = ("_arrived", "_by_place")
 
     def __init__(self) -> None:
-        self._sequences: list[list[str]] = [[]]
-        self._by_place: dict[Hashable, tuple[int, list[str]]] = {}
-        self._latest: Hashable = None
+        self._arrived: list[str] = []
+        self._by_place: dict[tuple[int, Hashable], list[str]] = {}
 
     def add(self, new: Iterable[NewText]) -> None:
         """Take in texts that are handed over, or withheld at the end of the stream."""
-        for sequence, text, place in new:
-            while sequence >= len(self._sequences):
-                self._sequences.append([])
-            self._sequences[sequence].append(text)
-            known = self._by_place.get(place)
-            texts = known[1] if known is not None and known[0] == sequence else []
-            texts.append(text)
-            self._by_place[place] = sequence, texts
-            if sequence == 0:
-                self._latest = place
+        for choice, text, place in new:
+            self._arrived.append(text)
+            self._by_place.setdefault((choice, place), []).append(text)
 
     def find_new(self, kind: str, event: Fields) -> list[NewText]:
         """Return the texts in an event that did not come before."""
         if kind in TEXT_DELTAS:
             text = read_text(event.get("delta"))
-            return self._of_delta(_place_of(kind, event), text) if text else []
+            return [(0, text, _place_of(kind, event))] if text else []
         new: list[NewText] = []
-        for place, text in _whole_texts(kind, event):
+        for choice, text in _whole_texts(kind, event):
             if text and not self._is_known(text, new):
-                new.append(self._of_whole(place, text, len(self._sequences) + len(new)))
+                new.append(self._of_whole(choice, text, ("whole", len(self._by_place) + len(new))))
         return new
 
-    def _of_delta(self, place: Hashable, text: str) -> list[NewText]:
-        sequence, texts = self._by_place.get(place, (0, []))
-        if sequence or not texts or place == self._latest:
-            return [(sequence, text, place)]
-        return [(len(self._sequences), "".join(texts) + text, place)]
+    def _is_known(self, text: str, new: Sequence[NewText]) -> bool:
+        return text in _join(self._arrived) or any(
+            text in _join(texts) for texts in (*self._by_place.values(), [each for _, each, _ in new])
+        )
 
-    def _is_known(self, text: str, new: Iterable[NewText]) -> bool:
-        sequences: list[list[str]] = [*self._sequences, [each for _, each, _ in new]]
-        return any(text in "".join(texts) for texts in sequences)
+    def _of_whole(self, choice: int, text: str, place: Hashable) -> NewText:
+        """Return what a whole text adds to the longest one that it begins with, or all of it at a new ``place``."""
+        begun = ""
+        for (known_choice, known_place), texts in self._by_place.items():
+            start = _join(texts)
+            if known_choice == choice and len(start) > len(begun) and text.startswith(start):
+                begun, place = start, known_place
+        return choice, text[len(begun) :], place
 
-    def _of_whole(self, place: Hashable, text: str, fresh: int) -> NewText:
-        """Return what a whole text adds to the latest one, or the whole of it as a sequence of its own."""
-        _, latest = self._by_place.get(self._latest, (0, []))
-        begun = "".join(latest)
-        if begun and text.startswith(begun):
-            return 0, text[len(begun) :], self._latest
-        if not self._sequences[0] and fresh == 1:
-            return 0, text, place
-        return fresh, text, ("whole", fresh)
+
+def _join(texts: list[str]) -> str:
+    """Return the texts as one, and keep them so."""
+    if len(texts) > 1:
+        texts[:] = ["".join(texts)]
+    return texts[0] if texts else ""
 
 
 def _place_of(kind: str, event: Fields) -> Hashable:
-    return kind, as_index(event.get("output_index")), as_index(event.get("content_index"))
+    index = as_index(event.get("output_index"))
+    item = as_str(event.get("item_id")) if index is None else index
+    return kind, item, as_index(event.get("content_index"))
 
 
-def _whole_texts(kind: str, event: Fields) -> Iterator[tuple[Hashable, str]]:
-    """Yield the texts that an event has whole, each with a place in the answer."""
+def _whole_texts(kind: str, event: Fields) -> Iterator[tuple[int, str]]:
+    """Yield the texts that an event has whole, each with its choice."""
     if kind in DONE_EVENTS:
-        yield None, read_text(event.get(DONE_EVENTS[kind])) or ""
+        yield 0, read_text(event.get(DONE_EVENTS[kind])) or ""
     elif kind in PART_EVENTS:
         yield from _texts_of([{"type": "message", "content": [event.get("part")]}])
     elif kind == ANNOTATION_EVENT:
-        yield from ((None, text) for _, text in annotation_texts(event.get("annotation")))
+        yield from ((BESIDE, text) for _, text in annotation_texts(event.get("annotation")))
     elif kind in ITEM_EVENTS:
         yield from _texts_of([event.get("item")])
     elif (head := event.get("response")) is not None:
         yield from _texts_of(as_mapping(head).get("output") or ())
 
 
-def _texts_of(items: Any) -> Iterator[tuple[Hashable, str]]:
-    for number, part in enumerate(read_output(items, None).parts):
+def _texts_of(items: Any) -> Iterator[tuple[int, str]]:
+    for part in read_output(items, None).parts:
         if isinstance(part, (Text, Refusal)):
-            yield number, part.content
+            yield 0, part.content
         elif isinstance(part, ToolCallResponse):
-            yield number, as_text(part.response)
+            yield BESIDE, as_text(part.response)

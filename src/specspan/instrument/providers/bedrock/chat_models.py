@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specspan.call import Response
-from specspan.instrument.adapter import Edits
+from specspan.instrument.adapter import Delta, Edits
 from specspan.instrument.formats import openai_chat_stream
 from specspan.instrument.formats.fields import (
     Fields,
@@ -112,7 +112,7 @@ class _AttributeDict(dict[str, Any]):
     __getattr__ = dict.get
 
 
-def deltas(chunk: Fields) -> Iterator[tuple[int, str]]:
+def deltas(chunk: Fields) -> Iterator[Delta]:
     """Yield the text in a chunk by choice."""
     return openai_chat_stream.deltas(_as_openai_chunk(chunk))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
-from specspan.instrument.adapter import Accumulator, Adapter, Edits, Invocation, Streaming
+from specspan.instrument.adapter import Accumulator, Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import Fields, as_count, as_list, as_mapping, count_not_understood
 from specspan.instrument.providers.bedrock.body_streams import (
     buffer_body,
@@ -170,7 +170,7 @@ class InvokeAccumulator:
         if self._seen is None or (shape.name != self._format_name and not self._has_text):
             self._format_name, self._seen = shape.name, shape.accumulator(self._request)
         self._metrics = piece.pop(_METRICS, self._metrics)
-        self._has_text = self._has_text or any(shape.deltas(piece))
+        self._has_text = self._has_text or any(delta[1] for delta in shape.deltas(piece))
         self._is_unread = self._is_unread or shape.name != self._format_name
         self._seen.add(piece)
 
@@ -185,7 +185,7 @@ class InvokeAccumulator:
             yield from shape.closing_events(self._seen, piece)
 
 
-def _deltas(event: Any) -> Iterator[tuple[int, str]]:
+def _deltas(event: Any) -> Iterator[Delta]:
     piece = _event_object(event)
     if piece is not None:
         yield from response_format(piece).deltas(piece)

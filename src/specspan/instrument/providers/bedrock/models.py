@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from specspan.call import Message, Part, Request, Response
-from specspan.instrument.adapter import Accumulator, Edits
+from specspan.instrument.adapter import Accumulator, Delta, Edits
 from specspan.instrument.formats import (
     anthropic_messages,
     anthropic_stream,
@@ -47,7 +47,7 @@ class BodyFormat:
     response: Callable[[Fields], Response]
     edit_response: Callable[[Any, Edits], Any]
     accumulator: Callable[[Request], Accumulator]
-    deltas: Callable[[Any], Iterable[tuple[int, str]]]
+    deltas: Callable[[Any], Iterable[Delta]]
     cut: Callable[[Any, int, str], Any]
     closing_events: Callable[[Any, Any], Iterable[Any]] = _no_closing_events
     system: Callable[[Fields], tuple[Part, ...]] = _no_system_parts
@@ -120,7 +120,7 @@ CONVERSE = BodyFormat(
     response=bedrock_converse.read_response,
     edit_response=bedrock_converse.edit_response,
     accumulator=partial(bedrock_converse_stream.ConverseAccumulator, merges_texts=True),
-    deltas=bedrock_converse_stream.deltas,
+    deltas=bedrock_converse_stream.merged_deltas,
     cut=bedrock_converse_stream.cut,
     closing_events=bedrock_converse_stream.closing_events,
 )

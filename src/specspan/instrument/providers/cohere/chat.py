@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.call import Message, Request, Response, ToolCallResponse
-from specspan.instrument.adapter import BESIDE, Adapter, Edits, Invocation, Streaming
+from specspan.instrument.adapter import BESIDE, Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.bodies import EditablePart, edit_parts, parts_only, replace_at, replace_block_at
 from specspan.instrument.formats.fields import (
     Fields,
     as_finish_reason,
+    as_index,
     as_list,
     as_mapping,
     as_str,
@@ -246,13 +247,17 @@ def _delta_message(event: Fields) -> Fields:
     return as_mapping(as_mapping(event.get("delta")).get("message"))
 
 
-def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in an event, without thinking, and under `BESIDE` what its citations quote."""
-    message = _delta_message(as_mapping(event))
+def deltas(event: Any) -> Iterator[Delta]:
+    """Yield the answer's text in an event by item, without thinking, and under `BESIDE` what its citations quote."""
+    fields = as_mapping(event)
+    message, index = _delta_message(fields), fields.get("index")
+    part = index if index.__class__ is int else as_index(index)
     content = message.get("content")
+    if fields.get("type") == "content-start":
+        yield 0, "", part
     text = content if isinstance(content, (str, list)) else as_mapping(content).get("text")
     if text and (read := text if text.__class__ is str else read_text(text)):
-        yield 0, read
+        yield 0, read, part
     citations = message.get("citations")
     if citations is None:
         return

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from specspan.call import Request, ToolCallResponse
+from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import Fields, as_list, as_mapping, copy_with, read_text, texts_in
 from specspan.instrument.providers.google.content import SOURCE_FIELDS, content_parts, get_field, parts_beside
@@ -78,16 +79,12 @@ class _StreamedCandidate:
         call = get_field(part, "function_call")
         if call is not None and (self.open_call is not None or _is_in_pieces(call)):
             self._add_call(call)
-        elif not isinstance(text, str) or self._has_more(fields):
+        elif not isinstance(text, str) or _has_more(fields):
             self.parts.append(part)
         elif self.parts and self.parts[-1].__class__ is _StreamedText and self.parts[-1].thought is thought:
             self.parts[-1].pieces.append(text)
         elif text:
             self.parts.append(_StreamedText(text, thought))
-
-    def _has_more(self, fields: Fields) -> bool:
-        """Return whether a part with a text holds something else as well."""
-        return any(value is not None and name not in _FIELDS_OF_TEXT for name, value in fields.items())
 
     def _add_call(self, call: Any) -> None:
         """Add a piece of a tool call; one with a name of its own is another call."""
@@ -114,6 +111,11 @@ class _StreamedCandidate:
 
 
 _FIELDS_OF_TEXT = ("text", "thought", "thought_signature")
+
+
+def _has_more(fields: Fields) -> bool:
+    """Return whether a part with a text holds something else as well."""
+    return any(value is not None and name not in _FIELDS_OF_TEXT for name, value in fields.items())
 
 
 def _is_in_pieces(call: Any) -> bool:
@@ -145,21 +147,29 @@ def candidate_index(candidate: Any) -> int:
     return index if isinstance(index, int) else 0
 
 
-def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in a chunk by choice, without thoughts, and by ``~choice`` its sources and results."""
+def deltas(chunk: Any) -> Iterator[Delta]:
+    """Yield the answer's text in a chunk by choice, without thoughts, and by ``~choice`` its sources and results.
+
+    Texts that follow each other are one part.
+    """
     for candidate in as_list(get_field(chunk, "candidates")):
         index = candidate_index(candidate)
         for part in _content_parts(candidate):
             fields = as_mapping(part)
             text = fields.get("text")
+            is_apart = not text or bool(fields.get("thought")) or _has_more(fields)
+            if is_apart:
+                yield index, "", "text"
             if text and not fields.get("thought") and (read := read_text(text)):
                 yield index, read
+                if is_apart:
+                    yield index, "", "text"
             if text is None and not isinstance(part, str):
                 yield from _beside(index, (place for place, _ in content_parts({"parts": [part]})))
         yield from _beside(index, (part for part, _ in parts_beside(candidate)))
 
 
-def _beside(index: int, parts: Iterable[Any]) -> Iterator[tuple[int, str]]:
+def _beside(index: int, parts: Iterable[Any]) -> Iterator[Delta]:
     for part in parts:
         if isinstance(part, ToolCallResponse) and (text := "\n".join(texts_in(part.response))):
             yield ~index, f"{text}\n\n"

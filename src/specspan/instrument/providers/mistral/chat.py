@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Request, Response
-from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
+from specspan.instrument.adapter import Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.carried_answers import answer_in_frame
 from specspan.instrument.formats.fields import as_list, as_mapping, count_not_understood
 from specspan.instrument.formats.openai_chat import edit_messages
@@ -120,8 +120,8 @@ class MistralAccumulator(ChatAccumulator):
         return answer
 
 
-def deltas(event: Any) -> Iterator[tuple[int, str]]:
-    """Yield the answer's text in an event by choice, without reasoning."""
+def deltas(event: Any) -> Iterator[Delta]:
+    """Yield the answer's text in an event by choice and field, without reasoning."""
     return chunk_deltas(event.data)
 
 

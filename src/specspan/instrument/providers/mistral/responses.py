@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from specspan.call import Request, Response
-from specspan.instrument.adapter import Adapter, Invocation, Streaming
+from specspan.instrument.adapter import Adapter, Delta, Invocation, Streaming
 from specspan.instrument.formats import openai_responses_stream as openai_events
 from specspan.instrument.formats.fields import as_mapping, copy_with, to_plain_data
 from specspan.instrument.formats.openai_responses_stream import ResponsesAccumulator
@@ -45,14 +45,14 @@ class _Accumulator(ResponsesAccumulator):
     def add(self, frame: Any) -> None:
         super().add(frame.data)
 
-    def new_texts(self, event: Any) -> Iterator[tuple[int, str]]:
+    def new_texts(self, event: Any) -> Iterable[Delta]:
         return super().new_texts(event.data)
 
     def result(self) -> dict[str, Any]:
         return {name: without_defaults(value) for name, value in as_mapping(super().result()).items()}
 
 
-def _deltas(frame: Any) -> Iterator[tuple[int, str]]:
+def _deltas(frame: Any) -> Iterator[Delta]:
     return openai_events.deltas(frame.data)
 
 

@@ -1,0 +1,97 @@
+"""Texts of a streamed answer as they grow: all of a choice in the order of arrival, and each of its parts by itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from specspan.checks.check import TextAt
+from specspan.checks.readings import GrowingReading
+
+ROLE = "assistant"
+
+
+@dataclass(slots=True)
+class GrowingText:
+    """One text of an answer so far."""
+
+    pointer: str
+    code_due: int
+    """Length at which checks that are code are asked next."""
+    chunks: list[str] = field(default_factory=list)
+    length: int = 0
+    end: str = ""
+    """As much of its end as patterns look at."""
+    readings: tuple[GrowingReading, ...] = ()
+    is_reasoning: bool = False
+
+    def text(self, text: str | None = None) -> TextAt:
+        """Return all of it, or some other text, as a check reads it."""
+        return TextAt(self.pointer, ROLE, self.whole() if text is None else text, self.is_reasoning)
+
+    def grow(self, chunk: str, keep_chars: int) -> None:
+        """Append a chunk; ``keep_chars`` of what was there before stay in `end`."""
+        self.chunks.append(chunk)
+        self.length += len(chunk)
+        self.end = self.end[-keep_chars:] + chunk
+
+    def whole(self) -> str:
+        """Return all of the text."""
+        self.chunks[:] = ["".join(self.chunks)]
+        return self.chunks[0]
+
+    def duplicate(self) -> GrowingText:
+        """Return a text that is the same up to now, and grows by itself."""
+        twin = copy.copy(self)
+        twin.chunks = [*self.chunks]
+        twin.readings = tuple(map(copy.copy, self.readings))
+        return twin
+
+
+class ChoiceTexts:
+    """Texts of one choice of an answer.
+
+    A stream may write its parts in turns. So from the second part on, each part is a text by itself, besides the one
+    that joins all of them in the order of arrival.
+    """
+
+    __slots__ = ("_new_text", "_parts", "growing", "joined", "part")
+
+    def __init__(self, new_text: Callable[[], GrowingText]) -> None:
+        self.joined = new_text()
+        """All of the choice."""
+        self.growing: tuple[GrowingText, ...] = (self.joined,)
+        """The texts to which the next piece of the latest part belongs."""
+        self.part: Hashable = None
+        """The part that came latest; None as long as none was named."""
+        self._new_text = new_text
+        self._parts: dict[Hashable, GrowingText] = {}
+
+    def turn_to(self, part: Hashable) -> None:
+        """Take in that the next piece belongs to ``part``; a part that is not known starts with it."""
+        if part is None or part == self.part:
+            return
+        if self.part is None or not self.joined.length:
+            self.part = part
+            return
+        self._keep_part()
+        text = self._parts.get(part)
+        if text is None:
+            text = self._parts[part] = self._new_text()
+        self.part, self.growing = part, (self.joined, text)
+
+    def start(self, part: Hashable) -> None:
+        """Take in that a part starts; at the name of an older one it is another part."""
+        if part is None:
+            return
+        if self.joined.length:
+            self._keep_part()
+            self._parts[part] = text = self._new_text()
+            self.growing = (self.joined, text)
+        self.part = part
+
+    def _keep_part(self) -> None:
+        """Keep the only part that came so far as a text by itself."""
+        if not self._parts:
+            self._parts[self.part] = self.joined.duplicate()
