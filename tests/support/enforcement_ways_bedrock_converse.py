@@ -148,8 +148,8 @@ def _disguises() -> Iterator[Way]:
     yield spread("parts_with_a_tool_between_stream", 10, sends=pieces)
     alone = partial(way, is_edited=None, pattern={"any": [rf"\b{WORD}\b"]})
     yield alone("part_by_itself", 10, sends=body(BEFORE + "x", WORD))
-    pieces = (BEGIN, delta(BEFORE + "x"), stop(), delta("FORB", 1), delta("IDDEN", 1), stop(1), *END)
-    yield alone("part_by_itself_stream", 10, sends=pieces)
+    halves = (BEGIN, delta(BEFORE + "x"), stop(), delta("FORB", 1), delta("IDDEN", 1), *END)
+    yield alone("part_by_itself_stream", 10, sends=halves)
 
 
 WAYS = (

@@ -132,8 +132,7 @@ def _parts() -> Iterator[Way]:
     cited = {"type": "url_citation", "url_citation": {"title": "x", "url": "u", "start_index": 0, "end_index": 1}}
     turns = {"refusal": {"refusal": "x"}, "citation": {"annotations": [cited]}, "sound": {"audio": {"transcript": "x"}}}
     for name, delta in turns.items():
-        pieces = (text(BEFORE + "FORB"), chunk(delta), text("IDDEN"), END)
-        yield way(f"interleaved_with_{name}", 3, sends=pieces)
+        yield way(f"interleaved_with_{name}", 3, sends=(text(BEFORE + "FORB"), chunk(delta), text("IDDEN"), END))
     apart = (text("FORB"), text("IDDEN", index=1), END, chunk(finish="stop", index=1))
     yield way("interleaved_choices_apart", 3, sends=apart, request={"n": 2}, forbidden=None, verdicts=("complied",))
 

@@ -103,7 +103,7 @@ def read(adapter: Adapter, message: Mapping[str, Any]) -> Message:
 
 def watched(streaming: Streaming, chunks: Sequence[Any]) -> str:
     """Return the text that the check of a stream sees."""
-    return "".join(text for each in chunks for _, text in streaming.deltas(each))
+    return "".join(delta[1] for each in chunks for delta in streaming.deltas(each) if delta[0] >= 0)
 
 
 def seen(message: Message) -> str:

@@ -103,13 +103,14 @@ def fold(events: Sequence[Event]) -> tuple[list[Part], list[str]]:
     assert STREAMING is not None
     assert STREAMING.new_texts is not None
     accumulator = STREAMING.accumulator(Request("test"))
-    sequences: dict[int, str] = {}
+    sequences: dict[Any, str] = {}
     for each in events:
         before = list(STREAMING.new_texts(accumulator, each))
         accumulator.add(each)
         assert list(STREAMING.new_texts(accumulator, each)) == before
-        for number, text in before:
-            sequences[number] = sequences.get(number, "") + text
+        for choice, text, *part in before:
+            place = choice, *part
+            sequences[place] = sequences.get(place, "") + text
     read = ADAPTER.response(accumulator.result())
     assert read is not None
     return [part for each in read.output for part in each.parts], list(sequences.values())
@@ -163,7 +164,7 @@ def test_a_text_that_another_interrupts_is_watched_together() -> None:
     pieces = [(0, "ab"), (1, "x"), (0, "cd"), (1, "y"), (0, "ef")]
     events = [event("output_text.delta", output_index=0, content_index=place, delta=text) for place, text in pieces]
     _, sequences = fold(events)
-    assert sequences == ["abxy", "abcdef"]
+    assert sequences == ["abcdef", "xy"]
 
 
 def test_a_new_item_at_a_used_index_is_another() -> None:

@@ -360,9 +360,10 @@ def test_values_of_a_wrong_shape(name: str) -> None:
                 continue  # clients hand over objects alone
             holder[key] = odd
             for event in damaged:
-                for choice, text in adapter.streaming.deltas(event):
+                for choice, text, *part in adapter.streaming.deltas(event):
                     assert isinstance(choice, int)
                     assert isinstance(text, str)
+                    assert all(isinstance(name, (int, str, type(None))) for name in part)
             for message in streamed(adapter, damaged):
                 assert all(isinstance(part.type, str) for part in message.parts)
 
