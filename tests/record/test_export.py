@@ -13,6 +13,8 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
 from recording import CALL, COMPLETED, KIND, MemoryExporter, decision
 
 from specspan._support import drop_counts
+from specspan.record import export
+from specspan.record import recorder as recorder_module
 from specspan.record.call_end import Ending, Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
@@ -32,6 +34,29 @@ class Failing(MemoryExporter):
         self.attempts += 1
         if self.attempts <= self.times:
             raise OSError("disk full")
+        super().export(records)
+
+
+class Locked(Exception):
+    """An error of which its exporter says that it will pass."""
+
+    is_temporary = True
+
+
+class Busy(MemoryExporter):
+    """Cannot write until it is let, and says that this will pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts = 0
+        self.tried_often, self.is_free = threading.Event(), False
+
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self.attempts += 1
+        if self.attempts > 5:  # more often than a fault that lasts is tried
+            self.tried_often.set()
+        if not self.is_free:
+            raise Locked
         super().export(records)
 
 
@@ -96,7 +121,7 @@ def test_a_passing_fault_loses_nothing(caplog: pytest.LogCaptureFixture) -> None
         recorder.shutdown()
     assert ([record["id"] for record in exporter.records], exporter.attempts) == (["a"], 3)
     assert [record.getMessage() for record in caplog.records] == [
-        "Failing could not export 1 decision records: OSError('disk full')"
+        "Failing could not export 1 decisions: OSError('disk full')"
     ]
     assert more(before) == {}
 
@@ -114,6 +139,40 @@ def test_a_lasting_fault_is_counted_and_harms_no_other_exporter(caplog: pytest.L
     assert broken.attempts == 9
     assert [record["id"] for record in sound.records] == ["a", "b", "c"]
     assert more(before) == {"export_failed": 3}
+
+
+def test_what_will_pass_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is kept, with all behind it, while the exporter says that its error is temporary."""
+    monkeypatch.setattr(export, "_TEMPORARY_DELAY_S", 0.001)
+    before = lost()
+    busy = Busy()
+    recorder = Recorder(Settings(batch_size=1, digest_key=b"k", retry_delays_s=()), decision_exporters=(busy,))
+    decide(recorder, "a", "b", "c")
+    assert busy.tried_often.wait(10)
+    assert not recorder.force_flush(0)
+    busy.is_free = True
+    assert recorder.force_flush(10)
+    recorder.shutdown()
+    assert [record["id"] for record in busy.records] == ["a", "b", "c"]
+    assert more(before) == {}
+
+
+def test_what_does_not_pass_in_time_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shutdown waits no longer than its limit; what was kept counts as dropped, and is not written later."""
+    monkeypatch.setattr(export, "_TEMPORARY_DELAY_S", 0.001)
+    monkeypatch.setattr(recorder_module, "_SHUTDOWN_S", 0.05)
+    before = lost()
+    busy = Busy()
+    recorder = Recorder(Settings(batch_size=2, digest_key=b"k"), decision_exporters=(busy,))
+    decide(recorder, "a", "b", "c")
+    assert busy.tried_often.wait(10)
+    recorder.shutdown()
+    busy.is_free = True
+    for thread in threading.enumerate():
+        if thread.name == "specspan-decision":
+            thread.join(10)
+    assert (busy.records, busy.closed) == ([], 1)
+    assert more(before) == {"shutdown": 3}
 
 
 def test_a_hanging_exporter_drops_what_its_queue_cannot_hold() -> None:
@@ -141,11 +200,11 @@ def test_while_an_exporter_lags_no_conversation_is_held() -> None:
     decide(recorder, "a", "b")
     assert hanging.entered.wait(10)
     decide(recorder, "c", "d", "e", "f")
-    (export,) = recorder._exports
-    held = [type(item).__name__ for item in export.worker._queue]
+    (queued,) = recorder._exports
+    held = [type(item).__name__ for item in queued.worker._queue]
     hanging.go_on.set()
     recorder.shutdown()
-    assert held == ["CallRecord", "CallRecord", "_BuiltRecord", "_BuiltRecord"]
+    assert held == ["CallRecord", "CallRecord", "_Built", "_Built"]
     assert [record["id"] for record in hanging.records] == list("abcdef")
 
 

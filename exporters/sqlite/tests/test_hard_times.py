@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,10 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from specspan_exporter_sqlite import Reader, SQLiteDecisionExporter, SQLiteSpanExporter, SQLiteStoreError
-from specspan_exporter_sqlite.errors import BusyFile, ForeignFile, MissingFile
+from specspan_exporter_sqlite import Reader, SQLiteDecisionExporter, SQLiteSpanExporter, SQLiteStoreError, store
+from specspan_exporter_sqlite.errors import BusyFile, ForeignFile, MissingFile, translate_error
 from specspan_exporter_sqlite.schema import MIGRATIONS, VERSION, migrate
-from specspan_exporter_sqlite.store import Store
+from specspan_exporter_sqlite.store import Store, shared_store
 
 Make = Callable[..., dict[str, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -220,6 +221,66 @@ def test_threads_share_one_exporter(database: Path, record: Make) -> None:
     exporter.shutdown()
 
     assert count(database, "decision") == 8 * 25
+
+
+def test_exporters_of_one_process_share_the_files_writer(database: Path, tmp_path: Path, record: Make) -> None:
+    """Spans and decisions of one file never wait for one another in SQLite; closing one leaves the other at work."""
+    spans, decisions = SQLiteSpanExporter(database), SQLiteDecisionExporter(database)
+    assert shared_store(database) is shared_store(database)
+    assert shared_store(database) is not shared_store(tmp_path / "other.db")
+    decisions.export([record("first")])
+    spans.shutdown()
+    decisions.export([record("second")])
+    assert count(database, "decision") == 2
+    decisions.shutdown()
+
+
+def test_waiting_keeps_the_connection(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that found the file locked costs no opening of the file, which writes and takes locks itself."""
+    opened: list[Path] = []
+    real = store._open
+
+    def observed(path: Path) -> sqlite3.Connection:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(store, "_open", observed)
+    mine = Store(database)
+    mine.write(lambda connection: None)
+    with locked(database), pytest.raises(BusyFile):
+        mine.write(lambda connection: None, patience_s=0.1)
+    mine.write(lambda connection: None)
+    mine.close()
+    assert len(opened) == 1
+
+
+def test_who_met_others_makes_way_after_each_batch(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer pauses for as long as its batch had the lock, once others were met; alone it never pauses."""
+    pauses: list[float] = []
+    mine = Store(database)
+    mine.write(lambda connection: None)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    mine.write(lambda connection: None)
+    assert pauses == []
+
+    with locked(database), pytest.raises(BusyFile):
+        mine.write(lambda connection: None, patience_s=0)
+    mine._yields_until_s = time.monotonic() + 60  # as after a batch that took a minute
+    mine.write(lambda connection: None)
+    assert pauses == [store._MAX_YIELD_S]
+    mine.close()
+
+
+def test_what_is_worth_another_attempt_says_so(database: Path, record: Make) -> None:
+    """Who hands batches over tells a locked file, which will be free, from one that never will be ours."""
+    exporter = SQLiteDecisionExporter(database, patience_s=0)
+    exporter.export([record("first")])
+    with locked(database), pytest.raises(BusyFile) as busy:
+        exporter.export([record("second")])
+    exporter.shutdown()
+    foreign = ForeignFile(database, "another program's", "")
+    full = translate_error(database, sqlite3.OperationalError("database or disk is full"))
+    assert [error.is_temporary for error in (busy.value, full, foreign)] == [True, True, False]
 
 
 def test_a_lock_held_too_long_fails_the_batch_and_the_next_succeeds(database: Path, record: Make) -> None:

@@ -116,6 +116,7 @@ class BatchWorker(Generic[T]):
             self._finish()
         else:
             thread.join(timeout_s)
+            self._given_up.set()
             if thread.is_alive() and self._in_flight:
                 drop_counts.count(self._kind, "shutdown", self._in_flight)
         self._closed = True
@@ -136,11 +137,22 @@ class BatchWorker(Generic[T]):
         """Event that is set once the worker is being closed; a ``write`` that retries waits on it."""
         return self._close_requested
 
+    @property
+    def given_up(self) -> threading.Event:
+        """Event that is set when `shutdown` waits no longer: what is being written then counts as dropped."""
+        return self._given_up
+
+    @property
+    def is_on_own_thread(self) -> bool:
+        """True on the background thread, on which nobody waits."""
+        return threading.current_thread() is self._thread
+
     def _reset(self) -> None:
         self._queue.clear()
         self._close_requested = threading.Event()
         if self._closed:
             self._close_requested.set()
+        self._given_up = threading.Event()
         self._wake = threading.Event()
         self._writing = threading.RLock()
         self._starting = threading.RLock()

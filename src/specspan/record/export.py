@@ -1,4 +1,7 @@
-"""Export of decision records: every decision, sampled or not, to every exporter, in batches from its own thread."""
+"""Export of decision records, and of spans to exporters of specspan's own, in batches from a thread for each exporter.
+
+Handed over = exported + dropped, exactly, and every drop is counted in `drop_counts`.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,13 @@ from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.record.batching import BatchWorker
+from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
 
 _log = logging.getLogger("specspan")
 T = TypeVar("T")
+R = TypeVar("R")
+_TEMPORARY_DELAY_S = 0.5
 
 
 class DecisionExporter(Protocol):
@@ -27,83 +33,121 @@ class DecisionExporter(Protocol):
     """
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Carry ``records``; raise when that could not be done, and they are handed over again."""
+        """Carry ``records``; raise when that could not be done, and they are handed over again.
+
+        An error whose ``is_temporary`` is true, such as that of a file that other processes hold locked, is tried
+        again until it succeeds or the exporter is shut down; after others the batch is dropped in the end.
+        """
 
     def shutdown(self) -> None:
         """Release every resource; nothing is exported after."""
 
 
-class ExportWorker(Generic[T]):
+class ExportWorker(Generic[T, R]):
     """Queue of one exporter, whose records are made on its own thread; a failing exporter harms no other.
 
     A batch that could not be exported is tried again after each of `Settings.retry_delays_s`, then dropped and counted.
     """
 
     def __init__(
-        self, exporter: DecisionExporter, build_record: Callable[[T], Mapping[str, Any]], settings: Settings
+        self,
+        kind: str,
+        export: Callable[[Sequence[R]], None],
+        build: Callable[[T], R],
+        settings: Settings,
+        *,
+        on_close: Callable[[], None],
     ) -> None:
-        self._exporter = exporter
-        self._build_record = build_record
+        """Start no thread yet.
+
+        Args:
+            kind: the kind of item, in loss counts and in the thread's name.
+            export: carries a batch to the backend, as `DecisionExporter.export` does.
+            build: makes what is exported of an item.
+            settings: sizes and times.
+            on_close: called once, after the last batch.
+        """
+        self._kind = kind
+        self._export = export
+        self._build_one = build
         self._retry_delays_s = settings.retry_delays_s
         self._is_failing = False
-        self._max_unbuilt = settings.batch_size
-        self.worker: BatchWorker[T | _BuiltRecord] = BatchWorker(
-            "decision",
+        self._batch_size = settings.batch_size
+        self.worker: BatchWorker[T | _Built[R]] = BatchWorker(
+            kind,
             self._write,
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             interval_s=settings.interval_s,
-            on_close=exporter.shutdown,
+            on_close=on_close,
         )
 
     def put(self, item: T) -> None:
         """Queue an item. While the exporter lags, build its record at once: a record holds no conversation."""
-        if self.worker.queue_length < self._max_unbuilt:
+        if self.worker.queue_length < self._batch_size:
             self.worker.put(item)
             return
         for record in self._build((item,)):
-            self.worker.put(_BuiltRecord(record))
+            self.worker.put(_Built(record))
 
-    def _write(self, items: Sequence[T | _BuiltRecord]) -> None:
+    def _write(self, items: Sequence[T | _Built[R]]) -> None:
         records = self._build(items)
         if not records:
             return
-        for delay_s in self._retry_delays_s:
-            if self._try_export(records):
+        delays_s = iter(self._retry_delays_s)
+        while (error := self._try_export(records)) is not None:
+            if is_temporary(error):
+                if not self.worker.is_on_own_thread:  # the caller waits: one attempt
+                    break
+                self.worker.given_up.wait(_TEMPORARY_DELAY_S)
+            elif (delay_s := next(delays_s, None)) is None:
+                break
+            else:
+                self.worker.close_requested.wait(delay_s)
+            if self.worker.given_up.is_set():  # and counted
                 return
-            self.worker.close_requested.wait(delay_s)
-        if not self._try_export(records):
-            drop_counts.count("decision", "export_failed", len(records))
+        if error is not None:
+            drop_counts.count(self._kind, "export_failed", len(records))
 
-    def _build(self, items: Sequence[T | _BuiltRecord]) -> list[Mapping[str, Any]]:
+    def _build(self, items: Sequence[T | _Built[R]]) -> list[R]:
         """Return the records of ``items``, without those that cannot be built, which are counted."""
-        records: list[Mapping[str, Any]] = []
+        records: list[R] = []
+        pacer = Pacer() if self.worker.queue_length < self._batch_size else None
         for item in items:
-            with guard("record.decision_record"):
+            with guard(f"record.{self._kind}_record"):
                 try:
-                    records.append(item.record if isinstance(item, _BuiltRecord) else self._build_record(item))
+                    records.append(item.record if isinstance(item, _Built) else self._build_one(item))
                 except Exception:
-                    drop_counts.count("decision", "internal")
+                    drop_counts.count(self._kind, "internal")
                     raise
+            if pacer is not None:
+                pacer.pause_if_due()
         return records
 
-    def _try_export(self, records: Sequence[Mapping[str, Any]]) -> bool:
+    def _try_export(self, records: Sequence[R]) -> Exception | None:
         # an exporter's own database and network calls are no part of the application's traces
         token = attach(set_value(SUPPRESS_INSTRUMENTATION_KEY, value=True))
         try:
-            self._exporter.export(records)
+            self._export(records)
         except Exception as error:
             if not self._is_failing:  # once an outage, not once a batch
-                name = type(self._exporter).__qualname__
-                _log.warning("%s could not export %d decision records: %r", name, len(records), error)
+                owner = getattr(self._export, "__self__", self._export)
+                _log.warning(
+                    "%s could not export %d %ss: %r", type(owner).__qualname__, len(records), self._kind, error
+                )
             self._is_failing = True
-            return False
+            return error
         finally:
             detach(token)
         self._is_failing = False
-        return True
+        return None
+
+
+def is_temporary(error: Exception) -> bool:
+    """Return whether an exporter says of its error that another attempt may succeed."""
+    return bool(getattr(error, "is_temporary", False))
 
 
 @dataclass(frozen=True, slots=True)
-class _BuiltRecord:
-    record: Mapping[str, Any]
+class _Built(Generic[R]):
+    record: R

@@ -14,6 +14,7 @@ from specspan.record import conventions as names
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord
 from specspan.record.liveness import Liveness
+from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
 from specspan.version import __version__
 
@@ -42,7 +43,9 @@ class LogRecords:
         """Queue of calls that are over."""
 
     def _write(self, records: Sequence[CallRecord]) -> None:
+        pacer = Pacer()
         for record in records:
+            pacer.pause_if_due()
             self._write_call(record, record.context)
 
     def _write_call(self, record: CallRecord, context: Context) -> None:

@@ -32,6 +32,7 @@ from specspan.record.call_end import CallRecord
 from specspan.record.conventions import Generation
 from specspan.record.finding_counts import FindingCounts, metric_attributes, metric_key
 from specspan.record.liveness import Liveness
+from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
 from specspan.version import __version__
 
@@ -201,7 +202,9 @@ class Metrics:
         self._finding_counts = FindingCounts()
 
     def _write(self, batch: Sequence[CallRecord]) -> None:
+        pacer = Pacer()
         for record in batch:
+            pacer.pause_if_due()
             context = record.context
             if record.call.request.executes is None:
                 self._gen_ai.record(record, context)

@@ -71,7 +71,10 @@ class Recorder:
         self._metrics = Metrics(meter_provider, self._settings)
         self._logs = LogRecords(logger_provider, self._settings)
         builder = _record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
-        self._exports = tuple(ExportWorker(exporter, builder.build, self._settings) for exporter in decision_exporters)
+        self._exports = tuple(
+            ExportWorker("decision", exporter.export, builder.build, self._settings, on_close=exporter.shutdown)
+            for exporter in decision_exporters
+        )
         self._forget_exit = process.at_exit(self.shutdown)
 
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:

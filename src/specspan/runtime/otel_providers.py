@@ -27,6 +27,7 @@ from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.record.liveness import is_placeholder
 from specspan.record.sampling import tail
 from specspan.record.sampling.rules import Sampling
+from specspan.record.span_queue import SpanQueue, SpanWriter
 from specspan.runtime.environment import SQLITE_DECISIONS, SQLITE_SPANS, Environment
 
 TRACES = "opentelemetry_traces_exporter"
@@ -166,7 +167,9 @@ def _tracer_provider(resource: Resource, exporters: Sequence[Any], sampling: Sam
     provider = TracerProvider(sampler, resource=resource, shutdown_on_exit=False)
     exporting = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
     for exporter in exporters:
-        exporting.add_span_processor(BatchSpanProcessor(exporter))
+        # an exporter of our own retries and counts by our queue; OpenTelemetry's drops beyond 2,048 spans
+        is_own = isinstance(exporter, SpanWriter)
+        exporting.add_span_processor(SpanQueue(exporter) if is_own else BatchSpanProcessor(exporter))
     provider.add_span_processor(exporting if sampling is None else tail.processor(sampling, exporting))
     return provider
 

@@ -5,7 +5,8 @@
     SQLiteStoreError          a file could not be used: ``str()`` names it, what is wrong and what to do
     ├── MissingFile           the file to read is missing
     ├── ForeignFile           another format, or written by another program or a newer version
-    └── BusyFile              other processes held its lock for longer than the patience
+    ├── BusyFile              other processes held its lock for longer than the patience
+    └── FullDisk              there is no room for what was to be written
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from pathlib import Path
 
 class SQLiteStoreError(Exception):
     """Error of a file that could not be read or written."""
+
+    is_temporary = False
+    """True where the same batch may well be written later: it is worth keeping."""
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(path, problem, remedy)
@@ -38,6 +42,14 @@ class ForeignFile(SQLiteStoreError):
 class BusyFile(SQLiteStoreError):
     """Error of a file whose lock other processes held for too long."""
 
+    is_temporary = True
+
+
+class FullDisk(SQLiteStoreError):
+    """Error of a file that cannot grow."""
+
+    is_temporary = True
+
 
 # SQLite's result codes are attributes of the error only from Python 3.11 on; its messages are the same everywhere.
 # https://www.sqlite.org/rescode.html
@@ -47,7 +59,7 @@ _REMEDIES = (
     ("malformed", SQLiteStoreError, "Save what can be read with `sqlite3 FILE .recover`, then move the file away."),
     ("unable to open", SQLiteStoreError, "Check that its folder exists and that both may be written."),
     ("readonly", SQLiteStoreError, "Make the file and its folder writable, or name another with SPECSPAN_DB."),
-    ("full", SQLiteStoreError, "Free some space, or name a file on another disk with SPECSPAN_DB."),
+    ("full", FullDisk, "Free some space, or name a file on another disk with SPECSPAN_DB."),
 )
 
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from specspan_exporter_sqlite import record_rows, span_rows
 from specspan_exporter_sqlite.errors import SQLiteStoreError
-from specspan_exporter_sqlite.store import PATIENCE_S, Store
+from specspan_exporter_sqlite.store import PATIENCE_S, shared_store
 
 _log = logging.getLogger("specspan_exporter_sqlite")
 
@@ -25,7 +25,8 @@ class SQLiteSpanExporter(SpanExporter):
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
         """Write into the file ``path``, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
-        self._store = Store(path, patience_s=patience_s)
+        self._store = shared_store(path)
+        self._patience_s = patience_s
         self._last_problem: str | None = None
         self._closed = False
 
@@ -35,13 +36,21 @@ class SQLiteSpanExporter(SpanExporter):
             _log.warning("%d spans came after shutdown and are lost", len(spans))
             return SpanExportResult.FAILURE
         try:
-            batch = span_rows.rows(spans)
-            self._store.write(lambda connection: span_rows.insert(connection, batch))
+            self.write(spans)
         except SQLiteStoreError as error:
             self._log_once(str(error))
             return SpanExportResult.FAILURE
         self._last_problem = None
         return SpanExportResult.SUCCESS
+
+    def write(self, spans: Sequence[ReadableSpan]) -> None:
+        """Write a batch, whole or not at all; spans that are in the file already stay as they are.
+
+        Raises:
+            SQLiteStoreError: nothing of it was written.
+        """
+        batch = span_rows.rows(spans)
+        self._store.write(lambda connection: span_rows.insert(connection, batch), self._patience_s)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Return True: a batch is in the file when `export` returns."""
@@ -63,7 +72,8 @@ class SQLiteDecisionExporter:
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
         """Write into the file ``path``, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
-        self._store = Store(path, patience_s=patience_s)
+        self._store = shared_store(path)
+        self._patience_s = patience_s
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write a batch, whole or not at all.
@@ -72,7 +82,7 @@ class SQLiteDecisionExporter:
             SQLiteStoreError: nothing of it was written.
         """
         batch = record_rows.rows(records)
-        self._store.write(lambda connection: record_rows.insert(connection, batch))
+        self._store.write(lambda connection: record_rows.insert(connection, batch), self._patience_s)
 
     def shutdown(self) -> None:
         """Close the file, which a later export opens again."""

@@ -1,5 +1,9 @@
 """Writer of the file: whole batches, each in one transaction, by any number of threads and processes.
 
+All exporters of a process share one writer for each file, so that its threads never wait for one another in SQLite.
+Processes ask for the file's lock at random moments; one that met others at it pauses after each batch for as long as
+the batch took, so that each of them finds the lock free. SQLite's own waiting asks the more rarely the longer it waits.
+
 SQLite forbids a connection to cross a fork: the child would believe it holds locks that only the parent has
 (https://www.sqlite.org/howtocorrupt.html, 2.6). So every connection is closed just before a fork and opened again at
 the next batch, on both sides.
@@ -7,7 +11,9 @@ the next batch, on both sides.
 
 from __future__ import annotations
 
+import math
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -20,8 +26,10 @@ from specspan_exporter_sqlite.schema import check, migrate
 
 PATIENCE_S = 5.0
 """Time that one batch waits for other processes' writes, all attempts together."""
-_ATTEMPT_S = 0.1  # how long SQLite itself waits in one attempt; a fork waits no longer than this for a busy file
-_PAUSE_S = 0.01  # turning to write-ahead logging reports a lock at once, without SQLite's own wait
+_ATTEMPT_S = 0.02  # how long SQLite itself waits in one attempt; a fork waits no longer than this for a busy file
+_MAX_PAUSE_S = 0.01  # between attempts
+_CONTENTION_S = 5.0  # how long a writer makes way after it met others
+_MAX_YIELD_S = 0.1
 _FORK_PATIENCE_S = 2.0
 _WAL_LIMIT_BYTES = 64 * 2**20
 
@@ -29,10 +37,11 @@ _WAL_LIMIT_BYTES = 64 * 2**20
 class Store:
     """File that is open for writing as long as there is something to write."""
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         """Open nothing yet. ``path`` is by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
         self.path = default_path() if path is None else Path(path).absolute()
-        self._patience_s = patience_s
+        self._contended_until_s = -math.inf
+        self._yields_until_s = -math.inf
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
@@ -41,21 +50,31 @@ class Store:
         with _all_lock:
             _all.add(self)
 
-    def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def write(self, work: Callable[[sqlite3.Connection], None], patience_s: float = PATIENCE_S) -> None:
         """Run ``work`` in one transaction: all of it is in the file afterwards, or none.
 
         Raises:
-            SQLiteStoreError: it could not be; nothing of it was written.
+            SQLiteStoreError: it could not be, within ``patience_s``; nothing of it was written.
         """
-        deadline = time.monotonic() + self._patience_s
+        deadline_s = time.monotonic() + patience_s
         while True:
+            self._make_way()
             try:
                 with self._lock:
                     return self._attempt(work)
             except sqlite3.Error as error:
-                if not is_busy(error) or time.monotonic() >= deadline:
+                if not is_busy(error):
                     raise translate_error(self.path, error) from error
-            time.sleep(_PAUSE_S)
+                self._contended_until_s = time.monotonic() + _CONTENTION_S
+                if time.monotonic() >= deadline_s:
+                    raise translate_error(self.path, error) from error
+            time.sleep(random.uniform(0, _MAX_PAUSE_S))  # noqa: S311 - no secret
+
+    def _make_way(self) -> None:
+        """Leave the lock to other processes for a moment, where this one has just had it and there are others."""
+        now_s = time.monotonic()
+        if now_s < self._contended_until_s and (pause_s := self._yields_until_s - now_s) > 0:
+            time.sleep(min(pause_s, _MAX_YIELD_S))
 
     def close(self) -> None:
         """Close the file; a later `write` opens it again."""
@@ -66,10 +85,13 @@ class Store:
         connection = self._connected()
         try:
             connection.execute("BEGIN IMMEDIATE")
+            start_s = time.monotonic()
             work(connection)
             connection.execute("COMMIT")
-        except BaseException:
-            self._disconnect()  # which takes back what was begun; and a file that failed may be replaced or repaired
+            self._yields_until_s = 2 * time.monotonic() - start_s
+        except BaseException as error:
+            if connection.in_transaction or not isinstance(error, sqlite3.Error) or not is_busy(error):
+                self._disconnect()  # which takes back what was begun; and what failed may be replaced or repaired
             raise
 
     def _connected(self) -> sqlite3.Connection:
@@ -103,6 +125,16 @@ class Store:
         self._lock = threading.Lock()
 
 
+def shared_store(path: str | os.PathLike[str] | None = None) -> Store:
+    """Return this process's only writer of the file ``path``, by default that of `default_path`."""
+    absolute = default_path() if path is None else Path(path).absolute()
+    with _all_lock:
+        store = _by_path.get(absolute)
+        if store is None:
+            store = _by_path[absolute] = Store(absolute)
+    return store
+
+
 def default_path() -> Path:
     """Return ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
     return Path(os.environ.get("SPECSPAN_DB") or "specspan.db").absolute()
@@ -132,7 +164,8 @@ def _inode(path: Path) -> tuple[int, int] | None:
 
 
 _all: weakref.WeakSet[Store] = weakref.WeakSet()
-_all_lock = threading.Lock()
+_by_path: weakref.WeakValueDictionary[Path, Store] = weakref.WeakValueDictionary()
+_all_lock = threading.RLock()
 _forking: list[Store] = []
 
 

@@ -1,0 +1,1 @@
+"""Parts of the benchmark of the whole cost: one configuration, measured in a process of its own."""
