@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import get_value
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -75,3 +78,15 @@ def test_a_copied_span_has_its_own_context_and_attributes(provider: TracerProvid
     assert (copied.context, dict(copied.attributes or {})) == (context, {"new": 2})
     assert (copied.name, copied.start_time, copied.events) == (ended.name, ended.start_time, ended.events)
     assert dict(ended.attributes or {}) == {"old": 1}
+
+
+@pytest.mark.parametrize("kind", [TracerProvider, MeterProvider, LoggerProvider])
+def test_providers_that_shut_themselves_down_are_known(kind: Callable[..., Any]) -> None:
+    """A provider of each signal tells whether it ends with the process; what is no provider of the SDK's does not."""
+    by_itself, never = kind(), kind(shutdown_on_exit=False)
+    assert otel_private.shuts_down_at_exit(by_itself)
+    assert not otel_private.shuts_down_at_exit(never)
+    by_itself.shutdown()
+    assert not otel_private.shuts_down_at_exit(by_itself)
+    assert not otel_private.shuts_down_at_exit(trace.NoOpTracerProvider())
+    never.shutdown()

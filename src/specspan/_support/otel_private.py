@@ -49,6 +49,12 @@ def sampler_from_env() -> Sampler:
     return sampling._get_from_env_or_default()
 
 
+def shuts_down_at_exit(provider: Any) -> bool:
+    """Return whether one of the SDK's providers has registered its own shutdown with `atexit`."""
+    handler = getattr(provider, "_atexit_handler", None) or getattr(provider, "_at_exit_handler", None)
+    return handler is not None
+
+
 def copy_span(span: ReadableSpan, context: SpanContext, attributes: BoundedAttributes) -> ReadableSpan:
     """Return a copy of an ended span with another context and other attributes.
 

@@ -73,6 +73,12 @@ def at_exit(function: Callable[[], object]) -> Undo:
     return Undo(lambda: _exit_functions.pop(number, None))
 
 
+def ends_without_atexit() -> bool:
+    """Return whether this is a process of `multiprocessing`, which may end by `os._exit`."""
+    module = sys.modules.get("multiprocessing.process")
+    return module is not None and module.parent_process() is not None
+
+
 @functools.cache
 def _hook_fork() -> None:
     if hasattr(os, "register_at_fork"):  # not on Windows

@@ -136,13 +136,13 @@ class Bridge:
         """Decide all calls that have ended; return False if that took longer than ``timeout_s``."""
         return self._worker.flush().wait(timeout_s)
 
-    def shutdown(self) -> None:
-        """Stop listening and decide the queued calls; calls not decided within 5 s are counted as dropped."""
+    def shutdown(self, timeout_s: float = _SHUTDOWN_S) -> None:
+        """Stop listening and decide the queued calls; count those not decided within ``timeout_s`` as dropped."""
         self._forget_exit()
         for each in self._processors:
             if each.listener is self:
                 each.listener = None
-        self._worker.shutdown(_SHUTDOWN_S)
+        self._worker.shutdown(timeout_s)
 
     def _find_dialect(self, recorded_span: RecordedSpan) -> Dialect | None:
         return next((dialect for dialect in self._dialects if dialect.matches(recorded_span)), None)

@@ -215,13 +215,13 @@ class Recorder:
         written = [worker.flush() for worker in self._workers]
         return all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in written)
 
-    def shutdown(self) -> None:
-        """Flush, shut exporters down and end the threads; what was not written in 5 s is counted as dropped.
+    def shutdown(self, timeout_s: float = _SHUTDOWN_S) -> None:
+        """Flush, shut exporters down and end the threads; count what was not written in ``timeout_s`` as dropped.
 
         Later calls are recorded on spans alone.
         """
         self._forget_exit()
-        deadline_s = time.monotonic() + _SHUTDOWN_S
+        deadline_s = time.monotonic() + timeout_s
         for worker in self._workers:  # all of them first, so that one that hangs takes no time from the others
             worker.close()
         for worker in self._workers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ from specspan.runtime.reload import PollingThread
 if TYPE_CHECKING:
     from specspan.bridges.bridge import Bridge
     from specspan.runtime.otel_providers import Providers
+
+SHUTDOWN_S = 4.0
+"""Time in which everything is flushed and released, so that a process whose backends are down ends within 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +37,41 @@ class Configuration:
     """Called when everything else is shut down."""
 
     def force_flush(self, timeout_s: float) -> bool:
-        """Hand over everything recorded so far; return False when something was left."""
-        decided = self.bridge is None or self.bridge.force_flush(timeout_s)
-        recorded = self.pipeline.recorder.force_flush(timeout_s)
-        return self.providers.force_flush(timeout_s) and recorded and decided
+        """Hand over everything recorded so far; return False when something was left after ``timeout_s``."""
+        time_left = _TimeLeft(timeout_s)
+        decided = self.bridge is None or self.bridge.force_flush(time_left.for_records())
+        recorded = self.pipeline.recorder.force_flush(time_left.for_records())
+        return self.providers.force_flush(time_left.for_providers()) and recorded and decided
 
-    def shutdown(self) -> None:
-        """Flush, and release every part."""
+    def shutdown(self, *, at_exit: bool = False) -> None:
+        """Flush, and release every part; what is not handed over after `SHUTDOWN_S` is given up, and counted."""
+        time_left = _TimeLeft(SHUTDOWN_S)
         if self.watcher is not None:
             self.watcher.close()
         with guard("runtime.shutdown.bridge"):
             if self.bridge is not None:
-                self.bridge.shutdown()
+                self.bridge.shutdown(time_left.for_records())
         with guard("runtime.shutdown.recorder"):
-            self.pipeline.recorder.shutdown()
+            self.pipeline.recorder.shutdown(time_left.for_records())
         with guard("runtime.shutdown.providers"):
-            self.providers.shutdown()
+            self.providers.shutdown(time_left.for_providers(), at_exit=at_exit)
         self.on_shutdown()
+
+
+class _TimeLeft:
+    """Deadline that those who flush one after another share; a quarter is kept for the last of them, the providers."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._providers_s = time.monotonic() + timeout_s
+        self._records_s = self._providers_s - timeout_s / 4
+
+    def for_records(self) -> float:
+        """Return the seconds that bridge and recorder may take."""
+        return max(0.0, self._records_s - time.monotonic())
+
+    def for_providers(self) -> float:
+        """Return the seconds that OpenTelemetry's providers may take."""
+        return max(0.0, self._providers_s - time.monotonic())
 
 
 class _Current:
@@ -57,6 +79,7 @@ class _Current:
 
     def __init__(self) -> None:
         self.configuration: Configuration | None = None
+        self.forget_exit: Callable[[], object] = lambda: None
         self.lock = threading.RLock()
         process.after_fork(self)
 
@@ -92,7 +115,13 @@ def install_configuration(configuration: Configuration | None, absence: Absence 
         configuration.watcher.start()
 
 
-def shut_down_at_exit() -> None:
+def register_exit() -> None:
+    """Have the configuration shut down at the end of the process, before any part of it would be by itself."""
+    _current.forget_exit()
+    _current.forget_exit = process.at_exit(_shut_down_at_exit)
+
+
+def _shut_down_at_exit() -> None:
     """Shut the configuration down at the end of the process, where threads may still make calls.
 
     A policy in enforce mode is enforced to the very end; decisions that come too late to be written are counted.
@@ -107,7 +136,7 @@ def shut_down_at_exit() -> None:
             activate(replace(pipeline, recorder=spanless, unrecorded=Unrecorded.SHUTDOWN))
         else:
             activate(None, Absence(Unrecorded.SHUTDOWN, lifts_enforcement=pipeline.enforces))
-    before.shutdown()
+    before.shutdown(at_exit=True)
 
 
 def swap_engine(recorder: Recorder, engine: Engine) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from specspan._support import process
 from specspan._support.files import record_file_reads
 from specspan._support.guard import guard
 from specspan.decision import Mode
@@ -29,7 +28,7 @@ from specspan.runtime.configuration import (
     Configuration,
     current_configuration,
     install_configuration,
-    shut_down_at_exit,
+    register_exit,
     swap_engine,
 )
 from specspan.runtime.reload import Digests, PollingThread
@@ -101,7 +100,6 @@ def configure(
     )
     with record_file_reads() as read:
         policy_loaded = options.load()
-    _shut_down_at_exit()
     engine = Engine(policy_loaded) if policy_loaded is not None else None
     absence = None
     if options.environment.disabled:
@@ -111,6 +109,7 @@ def configure(
         configuration = _assemble(options, engine)
     if configuration is not None and options.reload_s is not None:
         configuration = _add_reloading(configuration, options.load, read, options.reload_s)
+    register_exit()
     install_configuration(configuration, absence)
     if absence is not None:
         lifts = configuration is None and absence.lifts_enforcement
@@ -306,11 +305,6 @@ def _reload_interval(reload: bool | float | None, variables: env.Environment, so
 
 def _sampling(sampling: float | Sampling) -> Sampling:
     return sampling if isinstance(sampling, Sampling) else env.parse_ratio(sampling, "configure(sampling=…)")
-
-
-@cache
-def _shut_down_at_exit() -> None:
-    process.at_exit(shut_down_at_exit)
 
 
 def _mode(mode: str) -> Mode:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, TypeAlias, TypeVar
@@ -29,6 +30,7 @@ from specspan.record.sampling import tail
 from specspan.record.sampling.rules import Sampling
 from specspan.record.span_queue import SpanQueue, SpanWriter
 from specspan.runtime.environment import SQLITE_DECISIONS, SQLITE_SPANS, Environment
+from specspan.runtime.provider_thread import ProviderThread, wait_for_calls
 
 TRACES = "opentelemetry_traces_exporter"
 METRICS = "opentelemetry_metrics_exporter"
@@ -72,7 +74,6 @@ GivenProviders: TypeAlias = tuple[
     metrics.MeterProvider | None,
     logs.LoggerProvider | None,
 ]
-_FLUSH_ON_SHUTDOWN_S = 5.0
 _NOT_SAMPLED = (
     "sampling is configured, and the application's own tracer provider keeps its own sampler; give that provider the "
     "sampler and the processor of specspan.record.sampling.tail"
@@ -92,22 +93,21 @@ class Providers:
     resource: Resource
     owned: tuple[TracerProvider | MeterProvider | LoggerProvider, ...] = ()
     """Providers that were made here, which `shutdown` shuts down."""
+    threads: tuple[ProviderThread, ...] = ()
+    """Thread of each provider that has anything to flush."""
 
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over everything that waits in any provider; return False when something was left after ``timeout_s``."""
-        flushes: list[Callable[[int], bool | None]] = [
-            provider.force_flush
-            for provider in (self.tracer, self.meter, self.logger)
-            if provider is not None and hasattr(provider, "force_flush")
-        ]
-        flushed = [flush(int(timeout_s * 1000)) for flush in flushes]  # each one, whatever another returns
-        return all(done is not False for done in flushed)  # some of other makes return None
+        deadline_s = time.monotonic() + timeout_s
+        return wait_for_calls([thread.flush(timeout_s) for thread in self.threads], deadline_s)
 
-    def shutdown(self) -> None:
-        """Flush all, and shut down those made here; the application's own go on."""
-        self.force_flush(_FLUSH_ON_SHUTDOWN_S)
-        for provider in self.owned:
-            provider.shutdown()
+    def shutdown(self, timeout_s: float = 5.0, *, at_exit: bool = False) -> None:
+        """Shut down the providers made here and flush the application's own, which go on; wait ``timeout_s`` at most.
+
+        At the end of the process, providers of the application's that shut down by themselves are left alone.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        wait_for_calls([thread.finish(timeout_s, at_exit=at_exit) for thread in self.threads], deadline_s)
 
 
 def resolve_providers(
@@ -138,12 +138,24 @@ def resolve_providers(
     made_meter = _meter_provider(resource, points, sampling) if points else None
     made_logger = _logger_provider(resource, records) if records else None
     tracer = tracer or made_tracer or trace.NoOpTracerProvider()
+    meter = meter or made_meter
+    logger = logger or made_logger
+    owned = tuple(made for made in (made_tracer, made_meter, made_logger) if made is not None)
     return Providers(
         tracer=tracer,
-        meter=meter or made_meter,
-        logger=logger or made_logger,
+        meter=meter,
+        logger=logger,
         resource=getattr(tracer, "resource", resource),
-        owned=tuple(made for made in (made_tracer, made_meter, made_logger) if made is not None),
+        owned=owned,
+        threads=_threads(owned, traces=tracer, metrics=meter, logs=logger),
+    )
+
+
+def _threads(owned: Sequence[object], **providers: object) -> tuple[ProviderThread, ...]:
+    return tuple(
+        ProviderThread(signal, provider, is_owned=provider in owned)
+        for signal, provider in providers.items()
+        if hasattr(provider, "force_flush")
     )
 
 
