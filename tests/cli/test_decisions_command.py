@@ -56,10 +56,16 @@ def test_one_decision_says_enough_to_decide_it_again(specspan: Run, recorded: Pa
         "spec     desk 1 sha256:s",
         "policy   sha256:p",
         "✘ violated · flag, would block · observe · governed by privacy (ssn)",
-        "✘ violated  privacy  developer  pattern privacy_check: ssn",
-        "                                /output/0/parts/0[1:5]",
+        "✘ violated  privacy  developer  pattern privacy_check: ssn  /output/0/parts/0[1:5]",
         "? unassessed (1) humour",
     ]
+
+
+def test_without_an_id_the_newest_decision_is_shown(specspan: Run, recorded: Path) -> None:
+    """The one that an operator wants at three in the morning."""
+    newest = specspan("decisions", "show", "0198c2f4-7a3b-7000-8000-000000000002", "--db", recorded).out
+
+    assert specspan("decisions", "show", "--db", recorded).out == newest
 
 
 def test_one_decision_as_json_is_the_record(specspan: Run, recorded: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from specspan.cli.trace_view import trace_tree
+from specspan.cli.trace_view import Shown, trace_tree
 from specspan_exporter_sqlite.model import StoredSpan
 
 MakeSpan = Callable[..., StoredSpan]
@@ -20,11 +20,11 @@ def shown(
     decisions: list[dict[str, Any]] | None = None,
     policies: list[dict[str, Any]] | None = None,
     width: int = 100,
-    **how: int,
+    **how: Any,
 ) -> list[str]:
     """The lines that a plain terminal shows, without what follows their last letter."""
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(trace_tree(spans, decisions or [], policies or [], **how))
+    console.print(trace_tree(spans, decisions or [], policies or [], Shown(**how)))
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
@@ -75,8 +75,8 @@ def test_a_trace_reads_from_the_question_to_the_clause(
         "    └── chat m  820 ms  ERROR specspan.blocked",
         "        ├── ✘ violated · block · enforce · governed by privacy (ssn)",
         "        │   ✘ violated        privacy    developer  pattern privacy_check: ssn",
-        "        │                                           /output/0/parts/0[10:21]",
-        "        │                                           /output/1/parts/0[0:9]",
+        "        │     /output/0/parts/0[10:21]",
+        "        │     /output/1/parts/0[0:9]",
         "        │   ! error           ask_first  developer  pattern ask_first_check: timeout",
         "        │   ≈ uncertain       kind       developer  pattern kind_check",
         "        │   … pending         sources    developer  pattern sources_check",
@@ -256,3 +256,41 @@ def test_no_name_can_steer_the_terminal(span: MakeSpan, finding: Make, decision:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert r"\x1b]0;owned\x07[bold]\u202e\ud800" in text
+
+
+def test_a_narrow_terminal_breaks_lines_between_facts(span: MakeSpan, finding: Make, decision: Make) -> None:
+    """No id, number or place is torn: what does not fit goes on below, indented."""
+    clause = "be_honest_about_what_was_done_and_what_was_not"
+    made = decision("a", finding(clause, "violated", ("/output/0/parts/0", 10, 21)), governing_clause=clause)
+
+    for width in (56, 60, 80):
+        words = " ".join(shown([span("a", None, "answer a customer")], [made], width=width)).split()
+        assert {clause, "/output/0/parts/0[10:21]", "support-desk"} <= set(words)
+
+
+def test_violations_alone_keep_the_spans_above_them(span: MakeSpan, finding: Make, decision: Make) -> None:
+    """Neither the calls that complied nor the clauses that did are in the way."""
+    spans = [span("a", None, "answer"), span("b", "a", "chat one"), span("c", "a", "chat two")]
+    good = decision("b", finding("kind", "complied"))
+    bad = decision("c", finding("kind", "violated"), finding("brief", "complied"), verdict="violated")
+
+    lines = shown(spans, [good, bad], only_violated=True)
+
+    text = "\n".join(lines[1:])
+    assert all(word in text for word in ("answer", "chat two", "✘ violated  kind"))
+    assert not any(word in text for word in ("chat one", "brief"))
+
+
+def test_a_long_trace_says_how_many_spans_are_left_out(span: MakeSpan) -> None:
+    """The first ones are shown, the rest is counted."""
+    spans = [span("a", None, "run")] + [span(f"s{n}", "a", f"step {n}", start_ms=n) for n in range(9)]
+
+    lines = shown(spans, most_spans=4)
+
+    assert [line.strip("├└─│ ") for line in lines[1:]] == [
+        "run  10 ms",
+        "step 0  10 ms",
+        "step 1  10 ms",
+        "step 2  10 ms",
+        "… 6 spans more; --limit or --all shows them",
+    ]

@@ -27,14 +27,14 @@ def test_traces_are_listed_newest_first(specspan: Run, recorded: Path) -> None:
     assert greet[2:] == ["10000000", "greet", "support-desk", "1", "s", "1", "✔", "complied"]
 
 
-@pytest.mark.parametrize(("columns", "services"), [("80", False), ("100", True)])
+@pytest.mark.parametrize(("columns", "clauses"), [("60", ["be_honest …"]), ("120", ["be_honest protect_privacy"])])
 def test_a_narrow_terminal_tears_no_id_apart(
     specspan: Run, recorded: Path, decision: Any, finding: Any, monkeypatch: pytest.MonkeyPatch, *,
-    columns: str, services: bool,
+    columns: str, clauses: list[str],
 ) -> None:  # fmt: skip
-    """Names of things give way before the ids that people search for."""
-    clauses = ("protect_privacy", "be_honest")
-    late = decision("1", *(finding(clause, "violated") for clause in clauses), trace_id="1" + "0" * 31)
+    """Ids are whole; of several violated clauses as many are shown as fit, and an ellipsis for the rest."""
+    violated = ("protect_privacy", "be_honest")
+    late = decision("1", *(finding(clause, "violated") for clause in violated), trace_id="1" + "0" * 31)
     exporter = SQLiteDecisionExporter(recorded)
     exporter.export([{**late, "id": "another", "verdict": "violated"}])
     exporter.shutdown()
@@ -42,12 +42,12 @@ def test_a_narrow_terminal_tears_no_id_apart(
         connection.execute("UPDATE span SET name = 'answer a customer of ours'")
     monkeypatch.setenv("COLUMNS", columns)
 
-    lines = [line.rstrip() for line in specspan("traces", "--db", recorded).out.splitlines()]
+    lines = specspan("traces", "--db", recorded).out.splitlines()
 
-    words = " ".join(lines).split()
-    assert {"20000000", "10000000", "privacy", *clauses} <= set(words)
-    assert ("support-desk" in words) == services
+    assert lines == [line.rstrip() for line in lines]
     assert max(map(len, lines)) <= int(columns)
+    assert [line.partition("violated  ")[2] for line in lines[1:]] == ["privacy", *clauses]
+    assert {"20000000", "10000000"} <= set(" ".join(lines).split())
 
 
 def test_list_is_what_traces_does_unasked(specspan: Run, recorded: Path) -> None:
@@ -101,8 +101,7 @@ def test_one_trace_is_a_tree(specspan: Run, recorded: Path) -> None:
     assert lines[1:] == [
         "└── refund  1 s",
         "    └── ✘ violated · flag, would block · observe · governed by privacy (ssn)",
-        "        ✘ violated  privacy  developer  pattern privacy_check: ssn",
-        "                                        /output/0/parts/0[1:5]",
+        "        ✘ violated  privacy  developer  pattern privacy_check: ssn  /output/0/parts/0[1:5]",
         "        ? unassessed (1) humour",
     ]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from specspan.cli.flow import FactRow, FactRows, Flow
 from specspan.cli.terminal import WORST_FIRST, clean, mark, plural
 
 Record = Mapping[str, Any]
@@ -19,28 +19,30 @@ MOST_ROWS = 24
 """Findings that get a row each; above this number, those that complied or did not apply share lines."""
 
 
-def decision_view(record: Record, policies: Sequence[Record] = (), *, most_rows: int = MOST_ROWS) -> Group:
+def decision_view(
+    record: Record, policies: Sequence[Record] = (), *, most_rows: int = MOST_ROWS, only_violated: bool = False
+) -> Group:
     """Return a decision record as lines.
 
     Args:
         record: the decision.
         policies: policy records, which name the clauses that no check looked at.
         most_rows: findings that get a row each; above this number, the quiet ones share lines.
+        only_violated: show the violations, and what was done about them, alone.
     """
-    return Group(*_parts(record, policies, most_rows))
+    return Group(*(_violations(record) if only_violated else _parts(record, policies, most_rows)))
 
 
-def headline(record: Record) -> Text:
+def headline(record: Record) -> Flow:
     """Return the verdict, the action, the mode, and the governing clause with its reason, on one line."""
-    line = mark(str(record.get("verdict")))
-    line.append(" · ", "dim")
-    line.append(action_text(record), "bold")
-    line.append(f" · {clean(record.get('mode'))}", "dim")
+    facts = [mark(str(record.get("verdict"))), Text("· ", "dim").append(action_text(record), "bold not dim")]
+    facts.append(Text(f"· {clean(record.get('mode'))}", "dim"))
     if record.get("governing_clause"):
-        line.append(" · governed by ", "dim").append(clean(record["governing_clause"]), "bold")
+        governed = Text("· ", "dim").append("governed by ").append(clean(record["governing_clause"]), "bold not dim")
+        facts.append(governed)
     if record.get("reason"):
-        line.append(f" ({clean(record['reason'])})")
-    return line
+        facts.append(Text(f"({clean(record['reason'])})"))
+    return Flow(facts, gap=" ")
 
 
 def action_text(record: Record) -> str:
@@ -50,11 +52,11 @@ def action_text(record: Record) -> str:
 
 
 def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterator[RenderableType]:
-    findings = [finding for finding in record.get("findings") or () if isinstance(finding, Mapping)]
+    findings = _findings(record)
     rows, lines = _partition(findings, record, most_rows)
     yield headline(record)
     if rows:
-        yield _findings_table(rows)
+        yield FactRows(map(_finding_row, rows))
     unassessed = _unassessed_clauses(record, findings, policies)
     lines["unassessed"] += unassessed or []
     yield from (_outcome_line(outcome, clauses) for outcome, clauses in lines.items() if clauses)
@@ -62,6 +64,17 @@ def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterat
     if unassessed is None:
         yield from _unassessed_count(record, findings)
     yield from _effects(record)
+
+
+def _violations(record: Record) -> Iterator[RenderableType]:
+    yield headline(record)
+    findings = sorted(_findings(record), key=lambda finding: _sort_key(finding, record))
+    yield FactRows(_finding_row(finding) for finding in findings if finding.get("outcome") == "violated")
+    yield from _effects(record)
+
+
+def _findings(record: Record) -> list[Record]:
+    return [finding for finding in record.get("findings") or () if isinstance(finding, Mapping)]
 
 
 def _partition(findings: Sequence[Record], record: Record, most_rows: int) -> tuple[list[Record], dict[str, list[str]]]:
@@ -79,35 +92,37 @@ def _sort_key(finding: Record, record: Record) -> tuple[int, bool]:
     return rank, finding.get("clause") != record.get("governing_clause")
 
 
-def _findings_table(findings: Iterable[Record]) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for wraps in (False, True, False, True):
-        grid.add_column(no_wrap=not wraps, overflow="fold")
-    for finding in findings:
-        outcome = str(finding.get("outcome"))
-        grid.add_row(
+def _finding_row(finding: Record) -> FactRow:
+    """Return the row of a finding: clause, authority, check and reason, evidence; its explanation, where recorded."""
+    outcome = str(finding.get("outcome"))
+    places = [_place(evidence) for evidence in finding.get("evidence") or ()]
+    explanation = [Text(clean(finding["explanation"]), "dim")] if finding.get("explanation") else []
+    return FactRow(
+        [
             mark(outcome),
             Text(clean(finding.get("clause")), _CLAUSE_STYLES.get(outcome, "bold")),
             Text(clean(finding.get("authority")), "dim"),
-            _finding_text(finding),
-        )
-    return grid
+            _ground(finding),
+            *places[:1],
+        ],
+        [*places[1:], *explanation],
+    )
 
 
-def _finding_text(finding: Record) -> Text:
-    """Return the check and its reason, its evidence and, where recorded, its explanation, each on a line."""
+def _ground(finding: Record) -> Text:
     ground, name = Text(), None
     if isinstance(check := finding.get("check"), Mapping):
         name = check.get("name")
         ground.append(f"{clean(check.get('kind'))} {clean(name)}")
     if finding.get("reason") and finding["reason"] != name:  # a pattern check is named for its reason
         ground.append(": " if ground else "").append(clean(finding["reason"]), "italic")
-    for evidence in finding.get("evidence") or ():
-        where = f"{clean(evidence.get('pointer'))}[{clean(evidence.get('start'))}:{clean(evidence.get('end'))}]"
-        ground.append("\n" if ground else "").append(where, "cyan")
-    if finding.get("explanation"):
-        ground.append("\n" if ground else "").append(clean(finding["explanation"]), "dim")
     return ground
+
+
+def _place(evidence: Record) -> Text:
+    return Text(
+        f"{clean(evidence.get('pointer'))}[{clean(evidence.get('start'))}:{clean(evidence.get('end'))}]", "cyan"
+    )
 
 
 def _unassessed_clauses(record: Record, findings: Sequence[Record], policies: Sequence[Record]) -> list[str] | None:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import click
-from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.terminal import OUTCOMES, console, parse_since, print_json
+from specspan.cli.list_table import ListTable
+from specspan.cli.terminal import OUTCOMES, console, list_width, parse_since, print_json, print_pages
 from specspan.decision import Verdict
 from specspan.errors import StoreError
 from specspan_exporter_sqlite import Filter, Reader, SQLiteStoreError
 from specspan_exporter_sqlite.errors import MissingFile
+
+NEWEST = Filter(limit=1)
+"""Filter that finds the newest record alone."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Item = TypeVar("Item")
@@ -83,12 +86,12 @@ def open_reader(db: Path | None) -> Iterator[Reader]:
         raise StoreError(str(error)) from error
 
 
-def require_one(noun: str, prefix: str, ids: Sequence[str], list_command: str) -> str:
+def require_one(noun: str, prefix: str | None, ids: Sequence[str], list_command: str) -> str:
     """Return the only id that begins with a prefix, or the one that is equal to it.
 
     Args:
         noun: the name of the thing in a message, such as ``trace``.
-        prefix: the start of the id, as the user wrote it.
+        prefix: the start of the id, as the user wrote it; None for the newest.
         ids: every id that begins with the prefix.
         list_command: the command that lists all ids.
 
@@ -99,6 +102,8 @@ def require_one(noun: str, prefix: str, ids: Sequence[str], list_command: str) -
         return ids[0]
     if prefix in ids:
         return prefix
+    if prefix is None:
+        raise StoreError(f"no {noun}s in the file yet. {_REMEDY}")
     if not ids:
         raise click.ClickException(f"no {noun} begins with {prefix!r}; `{list_command}` lists them")
     raise click.ClickException(f"several {noun}s begin with {prefix!r}: {', '.join(ids)}; write more of it")
@@ -112,7 +117,7 @@ class Listing(Generic[Item]):
     """Its name in a sentence, such as ``traces``."""
     read: Callable[[Reader, Filter], Sequence[Item]]
     to_json: Callable[[Item], dict[str, Any]]
-    to_table: Callable[[Sequence[Item], Reader], Table]
+    to_table: Callable[[Sequence[Item], Reader], ListTable]
     """All of them, a row each."""
 
 
@@ -135,8 +140,9 @@ def show_list(listing: Listing[Any], db: Path | None, *, as_json: bool, **option
             _print_table(listing.to_table(items, reader), filter_.limit)
 
 
-def _print_table(table: Table, limit: int) -> None:
+def _print_table(table: ListTable, limit: int) -> None:
     out = console()
-    out.print(table)
+    lines = list(table.lines(list_width(out)))
     if table.row_count == limit and out.is_terminal:
-        out.print(Text(f"The latest {limit}; --limit shows more.", "dim"))
+        lines.append(Text(f"The latest {limit}; --limit shows more.", "dim"))
+    print_pages(out, *lines)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +27,9 @@ _PIPED_WIDTH = 160  # columns where nobody looks: lines are for programs then, a
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+_TRAILING_BLANKS = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+
+
 def console(*, width: int | None = None) -> Console:
     """Return a console on standard output, plain where that is not a terminal.
 
@@ -36,6 +39,24 @@ def console(*, width: int | None = None) -> Console:
     if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         width = _PIPED_WIDTH
     return Console(highlight=False, soft_wrap=False, width=width)
+
+
+def list_width(out: Console) -> int | None:
+    """Return the columns that a list may take; None in a pipe, where lines are for programs and stay whole."""
+    return out.width if out.is_terminal or "COLUMNS" in os.environ else None
+
+
+def print_pages(out: Console, *parts: RenderableType) -> None:
+    """Print parts below one another without trailing blanks; what is longer than the screen goes through ``PAGER``."""
+    with out.capture() as captured:
+        for part in parts:
+            out.print(part, soft_wrap=isinstance(part, Text))
+    text = _TRAILING_BLANKS.sub(r"\1", captured.get())
+    if out.is_terminal and text.count("\n") >= out.height:
+        os.environ.setdefault("LESS", "FRX")  # as git does: in colour, and what was read stays on the screen
+        click.echo_via_pager(text, color=True)
+    else:
+        click.echo(text, nl=False, color=out.is_terminal)
 
 
 def plain_table(*columns: str, right: Sequence[str] = (), folding: Sequence[str] = ()) -> Table:
@@ -63,9 +84,18 @@ def plural(count: int, noun: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, two spaces deep, as a program reading standard output expects it."""
+    """Print a value as JSON, two spaces deep, as a program reading standard output expects it.
+
+    Characters that a terminal would obey, such as those that turn the direction of writing, are escaped.
+    """
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    click.echo(json.dumps(value, indent=2, ensure_ascii=not utf8, default=str))
+    text = json.dumps(value, indent=2, ensure_ascii=not utf8, default=str)
+    click.echo(text if text.isascii() else "".join(map(_as_json_character, text)))
+
+
+def _as_json_character(character: str) -> str:
+    """Return a character of a JSON text; each beyond ASCII that does not print, as its escape."""
+    return character if character < "\x7f" or character.isprintable() else json.dumps(character)[1:-1]
 
 
 def write_new_file(path: Path, text: str) -> None:

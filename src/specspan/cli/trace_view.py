@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group
@@ -11,18 +12,27 @@ from rich.text import Text
 from rich.tree import Tree
 
 from specspan.cli.decision_view import MOST_ROWS, decision_view
+from specspan.cli.flow import Flow
 from specspan.cli.terminal import clean, format_duration, format_local, plural
 from specspan_exporter_sqlite.model import StoredSpan
 
 Record = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Extent of a view of a trace."""
+
+    most_rows: int = MOST_ROWS
+    """Findings of one decision that get a row each; above this number, the quiet ones share lines."""
+    most_spans: int | None = None
+    """Number of spans after which the rest is only counted; None: all are shown."""
+    only_violated: bool = False
+    """Show violations, and the spans above them, alone."""
+
+
 def trace_tree(
-    spans: Sequence[StoredSpan],
-    decisions: Sequence[Record],
-    policies: Sequence[Record],
-    *,
-    most_rows: int = MOST_ROWS,
+    spans: Sequence[StoredSpan], decisions: Sequence[Record], policies: Sequence[Record], shown: Shown | None = None
 ) -> Tree:
     """Return the tree of one trace.
 
@@ -31,48 +41,80 @@ def trace_tree(
         decisions: decision records of the trace. A span without one shows the summary it carries itself; a decision
             whose span is not there is shown at the end.
         policies: policy records, from which the clauses that no check looked at are named.
-        most_rows: findings of one decision that get a row each; above this number, the quiet ones share lines.
+        shown: how much of it is shown.
     """
+    extent = shown or Shown()
     ordered = sorted(spans, key=lambda span: span.start_unix_nano)
     tree = Tree(_heading(ordered), guide_style="dim")
-    by_span = {decision.get("span_id"): decision for decision in decisions}
-    recorded = {decision.get("id") for decision in decisions}
-
-    def view(decision: Record) -> Group:
-        return decision_view(decision, policies, most_rows=most_rows)
-
-    _add_spans(tree, ordered, lambda span: by_span.get(span.span_id) or _own_decision(span, recorded), view)
+    _add_spans(tree, _Decided(ordered, decisions), policies, extent)
     present = {span.span_id for span in ordered}
     for decision in decisions:
-        if decision.get("span_id") not in present:
+        if decision.get("span_id") not in present and not (extent.only_violated and not _is_violated(decision)):
             branch = tree.add(Text("decision without its span", "dim"))
-            branch.add(view(decision))
+            branch.add(_view(decision, policies, extent))
     return tree
 
 
-def _add_spans(
-    tree: Tree,
-    spans: Sequence[StoredSpan],
-    decision_of: Callable[[StoredSpan], Record | None],
-    view: Callable[[Record], Group],
-) -> None:
-    children, present = defaultdict(list), {span.span_id for span in spans}
-    for span in spans:
-        children[span.parent_span_id if span.parent_span_id in present else None].append(span)
-    only_service = _only_service(spans)
-    waiting = [(tree, span, only_service) for span in reversed(children[None])]
-    seen = set()
+class _Decided:
+    """Spans of a trace, by parent, with the decision about each."""
+
+    def __init__(self, spans: Sequence[StoredSpan], decisions: Sequence[Record]) -> None:
+        self.spans = spans
+        self.children: defaultdict[str | None, list[StoredSpan]] = defaultdict(list)
+        present = {span.span_id for span in spans}
+        for span in spans:
+            self.children[span.parent_span_id if span.parent_span_id in present else None].append(span)
+        self._by_span = {decision.get("span_id"): decision for decision in decisions}
+        self._recorded = {decision.get("id") for decision in decisions}
+
+    def decision_of(self, span: StoredSpan) -> Record | None:
+        """Return the decision about a span's call, from its record or from the span's attributes."""
+        return self._by_span.get(span.span_id) or _own_decision(span, self._recorded)
+
+    def leading_to_violations(self) -> set[str]:
+        """Return the ids of spans whose call was violated, and of the spans above them."""
+        parents = {span.span_id: span.parent_span_id for span in self.spans}
+        found: set[str] = set()
+        for span in self.spans:
+            decision, id_ = self.decision_of(span), span.span_id
+            while decision is not None and _is_violated(decision) and id_ in parents and id_ not in found:
+                found.add(id_)
+                id_ = parents[id_] or ""
+        return found
+
+
+def _add_spans(tree: Tree, decided: _Decided, policies: Sequence[Record], shown: Shown) -> None:
+    only_service = _only_service(decided.spans)
+    wanted = decided.leading_to_violations() if shown.only_violated else {span.span_id for span in decided.spans}
+    waiting = [(tree, span, only_service) for span in reversed(decided.children[None])]
+    seen: set[str] = set()
     while waiting:  # no recursion: a trace may be deeper than the stack
         branch, span, service_above = waiting.pop()
+        if span.span_id not in wanted:
+            continue
+        if len(seen) == shown.most_spans:
+            left = len(wanted) - len(seen)
+            tree.add(Text(f"… {plural(left, 'span')} more; --limit or --all shows them", "dim"))
+            return
         seen.add(span.span_id)
         node = branch.add(_span_line(span, service_above))
-        decision = decision_of(span)
-        if decision is not None:
-            node.add(view(decision))
-        waiting += [(node, child, span.service) for child in reversed(children[span.span_id])]
-    for span in spans:
-        if span.span_id not in seen:  # their parents form a circle
+        decision = decided.decision_of(span)
+        if decision is not None and not (shown.only_violated and not _is_violated(decision)):
+            node.add(_view(decision, policies, shown))
+        waiting += [(node, child, span.service) for child in reversed(decided.children[span.span_id])]
+    for span in decided.spans:
+        if span.span_id in wanted - seen:  # their parents form a circle
             tree.add(_span_line(span, only_service))
+
+
+def _view(decision: Record, policies: Sequence[Record], shown: Shown) -> Group:
+    return decision_view(decision, policies, most_rows=shown.most_rows, only_violated=shown.only_violated)
+
+
+def _is_violated(decision: Record) -> bool:
+    """Return True for a decision with a violated clause, whatever the verdict came to."""
+    outcomes = (finding.get("outcome") for finding in decision.get("findings") or () if isinstance(finding, Mapping))
+    return "violated" in outcomes
 
 
 def _own_decision(span: StoredSpan, recorded: Collection[Any]) -> Record | None:
@@ -100,12 +142,12 @@ def span_decision(span: StoredSpan) -> Record | None:
     }
 
 
-def _heading(spans: Sequence[StoredSpan]) -> Text:
+def _heading(spans: Sequence[StoredSpan]) -> Flow:
     start, end = spans[0].start_unix_nano, max(span.end_unix_nano for span in spans)
     services = sorted({clean(span.service) for span in spans if span.service})
-    line = Text("trace ", "dim").append(spans[0].trace_id, "bold")
     facts = [format_local(start), ", ".join(services), format_duration(end - start), plural(len(spans), "span")]
-    return line.append("".join(f"  {fact}" for fact in facts if fact), "dim")
+    trace = Text("trace ", "dim").append(spans[0].trace_id, "bold not dim")
+    return Flow([trace, *(Text(fact, "dim") for fact in facts if fact)])
 
 
 def _only_service(spans: Sequence[StoredSpan]) -> str | None:
@@ -114,14 +156,14 @@ def _only_service(spans: Sequence[StoredSpan]) -> str | None:
     return services.pop() if len(services) == 1 else None
 
 
-def _span_line(span: StoredSpan, service_above: str | None) -> Text:
+def _span_line(span: StoredSpan, service_above: str | None) -> Flow:
     """Return the line of one span, without its service where that is the one of the span above."""
-    line = Text(clean(span.name), "bold").append(f"  {format_duration(span.duration_ns)}", "dim")
+    facts = [Text(clean(span.name), "bold"), Text(format_duration(span.duration_ns), "dim")]
     if span.service and span.service != service_above:
-        line.append(f"  {clean(span.service)}", "cyan")
+        facts.append(Text(clean(span.service), "cyan"))
     if span.status == "ERROR":
         why = span.attributes.get("error.type") or span.status_message
-        line.append("  ERROR", "bold red").append(f" {clean(why)}" if why else "", "red")
+        facts.append(Text("ERROR", "bold red").append(f" {clean(why)}" if why else "", "not bold red"))
     elif span.status == "OK":
-        line.append("  OK", "green")
-    return line
+        facts.append(Text("OK", "green"))
+    return Flow(facts)

@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from specspan.cli.decision_view import action_text, decision_view
-from specspan.cli.storage import ListGroup, Listing, filter_options, open_reader, require_one, show_list, store_options
+from specspan.cli.flow import Flow
+from specspan.cli.list_table import Column, ListTable
+from specspan.cli.storage import (
+    NEWEST,
+    ListGroup,
+    Listing,
+    filter_options,
+    open_reader,
+    require_one,
+    show_list,
+    store_options,
+)
 from specspan.cli.terminal import (
     clean,
     console,
@@ -20,8 +30,8 @@ from specspan.cli.terminal import (
     format_short,
     format_utc,
     mark,
-    plain_table,
     print_json,
+    print_pages,
     trace_link,
 )
 from specspan_exporter_sqlite import Reader
@@ -43,61 +53,73 @@ def list_(**options: Any) -> None:
 
 
 @command.command()
-@click.argument("decision_id")
+@click.argument("decision_id", metavar="[DECISION_ID]", required=False)
 @store_options
-def show(decision_id: str, db: Path | None, *, as_json: bool) -> None:
-    """Show one decision, by the start of its id."""
+def show(decision_id: str | None, db: Path | None, *, as_json: bool) -> None:
+    """Show one decision, by the start of its id; without one, the newest."""
     with open_reader(db) as reader:
-        ids = reader.decision_ids(decision_id.lower())
-        record = reader.decision(require_one("decision", decision_id, ids, "specspan decisions"))
+        record = reader.decision(_find(reader, decision_id))
         if as_json:
             print_json(_to_json(record))
             return
         policies = reader.policies([str(_mapping(record, "policy").get("digest"))])
-    out = console()
-    for name, value in _facts(record):
-        out.print(Text(f"{name:<9}", "dim").append(value))
-    out.print(decision_view(record, policies))
     link = trace_link(record["trace_id"], record.get("span_id")) if record.get("trace_id") else None
-    if link:
-        click.echo(clean(link))
+    parts = [*_facts(record), decision_view(record, policies), *([Text(clean(link))] if link else [])]
+    print_pages(console(), *parts)
 
 
-def _to_table(records: Sequence[Record], reader: Reader) -> Table:
-    table = plain_table(
-        "time", "decision", "trace", "verdict", "action", "governing clause", "reason",
-        folding=("action", "governing clause", "reason"),
-    )  # fmt: skip
+def _find(reader: Reader, prefix: str | None) -> str:
+    ids = (
+        [record["id"] for record in reader.decisions(NEWEST)] if prefix is None else reader.decision_ids(prefix.lower())
+    )
+    return require_one("decision", prefix, ids, "specspan decisions")
+
+
+def _to_table(records: Sequence[Record], reader: Reader) -> ListTable:
     now = time.time_ns()
+    table = ListTable(
+        Column("time", gives_way=4),
+        Column("decision", style="cyan"),
+        Column("trace", gives_way=2),
+        Column("verdict"),
+        Column("action", gives_way=3),
+        Column("governing clause", style="bold"),
+        Column("reason", gives_way=1, is_text=True),
+    )
     for record in records:
         table.add_row(
             format_short(record["time_unix_nano"], now),
-            Text(reader.short_decision_id(record["id"]), "cyan"),
+            reader.short_decision_id(record["id"]),
             reader.short_trace_id(record["trace_id"]) if record.get("trace_id") else "",
             mark(str(record.get("verdict"))),
             action_text(record),
-            Text(clean(record.get("governing_clause")), "bold"),
+            clean(record.get("governing_clause")),
             clean(record.get("reason")),
         )
     return table
 
 
-def _facts(record: Record) -> Iterator[tuple[str, str]]:
+def _facts(record: Record) -> Iterator[Flow]:
     """Yield the call that a decision is about, and the texts it was made under: enough to decide the call again."""
-    yield "decision", clean(record["id"])
-    yield "time", format_local(record["time_unix_nano"])
-    yield "service", _join_fields(_mapping(record, "service"), "name", "version")
-    yield "call", _join_fields(_mapping(record, "call"), "provider", "operation", "model", "tool")
+    yield _fact("decision", clean(record["id"]))
+    yield _fact("time", format_local(record["time_unix_nano"]))
+    yield _fact("service", *_fields(_mapping(record, "service"), "name", "version"))
+    yield _fact("call", *_fields(_mapping(record, "call"), "provider", "operation", "model", "tool"))
     if _mapping(_mapping(record, "call"), "scope"):
-        yield "scope", _join_fields(_mapping(_mapping(record, "call"), "scope"), "trust", "digest")
-    yield "trace", f"{clean(record.get('trace_id'))} span {clean(record.get('span_id'))}"
+        yield _fact("scope", *_fields(_mapping(_mapping(record, "call"), "scope"), "trust", "digest"))
+    yield _fact("trace", clean(record.get("trace_id")), f"span {clean(record.get('span_id'))}")
     for spec in record.get("spec") or ():
-        yield "spec", _join_fields(spec, "id", "version", "digest")
-    yield "policy", _join_fields(_mapping(record, "policy"), "digest")
+        yield _fact("spec", *_fields(spec, "id", "version", "digest"))
+    yield _fact("policy", *_fields(_mapping(record, "policy"), "digest"))
 
 
-def _join_fields(record: Record, *keys: str) -> str:
-    return " ".join(clean(record[key]) for key in keys if record.get(key))
+def _fact(name: str, *values: str) -> Flow:
+    first, *others = values or ("",)
+    return Flow([Text(f"{name:<9}", "dim").append(first, "not dim"), *map(Text, others)], gap=" ")
+
+
+def _fields(record: Record, *keys: str) -> Iterator[str]:
+    return (clean(record[key]) for key in keys if record.get(key))
 
 
 def _mapping(record: Record, key: str) -> Record:

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from specspan.cli.storage import open_reader
 from specspan.cli.terminal import OUTCOMES, clean, console, mark
-from specspan.cli.trace_view import trace_tree
+from specspan.cli.trace_view import Shown, trace_tree
 from specspan.decision import Action, Mode
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.policy.policy import Policy
@@ -85,7 +85,7 @@ def _run(policy: Path, mode: str | None, db: Path) -> None:
                 with open_reader(db) as reader:
                     records = reader.decisions_of(result.trace_id)
                     policies = reader.policies({loaded.digest})
-                    tree = trace_tree(reader.spans(result.trace_id), records, policies, most_rows=0)
+                    tree = trace_tree(reader.spans(result.trace_id), records, policies, Shown(most_rows=0))
                 out.print(conversation_view(number, result, tree))
                 decisions += records
             out.print(closing(decisions, db.absolute()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,10 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.storage import ListGroup, Listing, filter_options, open_reader, require_one, show_list, store_options
+from specspan.cli.list_table import Column, ListTable
+from specspan.cli.storage import (
+    NEWEST,
+    ListGroup,
+    Listing,
+    filter_options,
+    open_reader,
+    require_one,
+    show_list,
+    store_options,
+)
 from specspan.cli.terminal import (
     clean,
     console,
@@ -20,16 +30,13 @@ from specspan.cli.terminal import (
     format_short,
     format_utc,
     mark,
-    plain_table,
     print_json,
+    print_pages,
     trace_link,
 )
-from specspan.cli.trace_view import trace_tree
+from specspan.cli.trace_view import Shown, trace_tree
 from specspan_exporter_sqlite import Reader, TraceSummary
 from specspan_exporter_sqlite.model import VERDICTS, StoredSpan
-
-# The narrowest terminals, in columns, that show the services, and the violated clauses on one line.
-_WIDTH_WITH_SERVICES, _WIDTH_WITH_ALL = 100, 140
 
 
 @click.group("traces", cls=ListGroup)
@@ -47,9 +54,12 @@ def list_(**options: Any) -> None:
 
 @command.command()
 @click.argument("trace_id", metavar="[TRACE_ID]", required=False)
+@click.option("--violated", is_flag=True, help="Only what was violated, and the spans around it.")
+@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many spans.")
+@click.option("--all", "all_", is_flag=True, help="Every span, and a row for each clause.")
 @store_options
-def show(trace_id: str | None, db: Path | None, *, as_json: bool) -> None:
-    """Show one trace as a tree, by the start of its id; without one, the newest."""
+def show(trace_id: str | None, db: Path | None, *, violated: bool, limit: int, all_: bool, as_json: bool) -> None:
+    """Show one trace as a tree, by the start of its id; without one, the newest. Clauses that complied share a line."""
     with open_reader(db) as reader:
         id_ = _find(reader, trace_id)
         spans, decisions = reader.spans(id_), reader.decisions_of(id_)
@@ -60,14 +70,13 @@ def show(trace_id: str | None, db: Path | None, *, as_json: bool) -> None:
             print_json({"trace_id": id_, **url, "spans": spans_json, "decisions": decisions})
             return
         policies = reader.policies((decision.get("policy") or {}).get("digest") or "" for decision in decisions)
-        console().print(trace_tree(spans, decisions, policies))
-        if link:
-            click.echo(clean(link))
+    view = Shown(only_violated=violated, most_spans=None if all_ else limit, most_rows=sys.maxsize if all_ else 0)
+    print_pages(console(), trace_tree(spans, decisions, policies, view), *([Text(clean(link))] if link else []))
 
 
 def _find(reader: Reader, prefix: str | None) -> str:
-    ids = [trace.trace_id for trace in reader.traces()[:1]] if prefix is None else reader.trace_ids(prefix.lower())
-    return require_one("trace", prefix or "", ids, "specspan traces")
+    ids = [trace.trace_id for trace in reader.traces(NEWEST)] if prefix is None else reader.trace_ids(prefix.lower())
+    return require_one("trace", prefix, ids, "specspan traces")
 
 
 def _span_of_worst(spans: Sequence[StoredSpan], decisions: Sequence[Mapping[str, Any]]) -> str:
@@ -77,25 +86,28 @@ def _span_of_worst(spans: Sequence[StoredSpan], decisions: Sequence[Mapping[str,
     return str(worst.get("span_id") or spans[0].span_id)
 
 
-def _to_table(traces: Sequence[TraceSummary], _reader: Reader) -> Table:
-    width, now = console().width, time.time_ns()
-    columns = ("name", "service") if width >= _WIDTH_WITH_SERVICES else ("name",)
-    table = plain_table(
-        "time", "trace", *columns, "took", "spans", "verdict", "violated",
-        right=("took", "spans"), folding=("name", "service", "violated"),
-    )  # fmt: skip
-    if width < _WIDTH_WITH_ALL:  # then one violated clause a line, and none torn apart
-        table.columns[-1].width = max((len(clause) for trace in traces for clause in trace.violated), default=None)
+def _to_table(traces: Sequence[TraceSummary], _reader: Reader) -> ListTable:
+    now = time.time_ns()
+    table = ListTable(
+        Column("time", gives_way=4),
+        Column("trace", style="cyan"),
+        Column("name", gives_way=5, is_text=True, style="bold"),
+        Column("service", gives_way=1, is_text=True),
+        Column("took", gives_way=3, align_right=True),
+        Column("spans", gives_way=2, align_right=True),
+        Column("verdict"),
+        Column("violated", style="red"),
+    )
     for trace in traces:
-        names = (Text(clean(trace.name), "bold"), Text(clean(trace.service)))
         table.add_row(
             format_short(trace.start_unix_nano, now),
-            Text(trace.short_id, "cyan"),
-            *names[: len(columns)],
+            trace.short_id,
+            clean(trace.name),
+            clean(trace.service),
             format_duration(trace.end_unix_nano - trace.start_unix_nano),
             str(trace.spans),
             mark(trace.verdict) if trace.verdict else "",
-            Text(clean(" ".join(trace.violated)), "red"),
+            [clean(clause) for clause in trace.violated],
         )
     return table
 
