@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -11,6 +15,10 @@ import click
 from specspan._support import plugins
 from specspan.cli.terminal import printable
 from specspan.errors import SpecspanError
+
+
+_READER_LEFT = 128 + 13
+"""Exit code that a shell gives a program which SIGPIPE ended."""
 
 
 class DiscoveredGroup(click.Group):
@@ -45,13 +53,43 @@ def cli() -> None:
     """Show which clauses of a behaviour specification applied to a model call, and what was decided."""
 
 
+@contextmanager
+def _end_as_by_sigpipe() -> Iterator[None]:
+    """Exit as a shell says of a program that SIGPIPE ended, where the reader of standard output left, as `head` does.
+
+    Click and Rich turn a broken pipe into the exit code 1, which here says that something was found.
+    """
+    try:
+        standard_output = os.dup(sys.stdout.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        yield
+        return
+    try:
+        yield
+    except SystemExit:
+        if _has_no_reader(standard_output):
+            sys.exit(_READER_LEFT)
+        raise
+    finally:
+        os.close(standard_output)
+
+
+def _has_no_reader(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 def main() -> None:
     """Run the command line. Exit code 2 for what the user must change, 1 for a finding (see each command)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 shows what it can
     try:
-        sys.exit(cli(standalone_mode=False))  # None, or the exit code that a command raised as click's `Exit`
+        with _end_as_by_sigpipe():
+            sys.exit(cli(standalone_mode=False))  # None, or the exit code that a command raised as click's `Exit`
     except click.ClickException as error:
         error.show()
         sys.exit(2)
