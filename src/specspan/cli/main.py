@@ -16,7 +16,6 @@ from specspan._support import plugins
 from specspan.cli.terminal import printable
 from specspan.errors import SpecspanError
 
-
 _READER_LEFT = 128 + 13
 """Exit code that a shell gives a program which SIGPIPE ended."""
 
@@ -61,7 +60,7 @@ def _end_as_by_sigpipe() -> Iterator[None]:
     """
     try:
         standard_output = os.dup(sys.stdout.fileno())
-    except (OSError, ValueError):  # closed, or no file at all
+    except (AttributeError, OSError, ValueError):  # closed, or no file at all
         yield
         return
     try:
