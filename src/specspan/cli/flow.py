@@ -55,7 +55,9 @@ class FactRows:
         for row in self._rows:
             yield _in_columns(row.facts, widths) if widths else Flow(fact for fact in row.facts if fact)
             left = [fact for fact in row.facts[len(widths) :] if fact] if widths else []
-            yield from (_below(part) for part in (*([Flow(left)] if left else []), *row.below))
+            if left:
+                yield _below(Flow(left))
+            yield from map(_below, row.below)
 
     def _widths_that_fit(self, most: int) -> list[int]:
         """Return the width of each column that is shown as one; none where not even the first two fit."""

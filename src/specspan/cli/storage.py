@@ -97,13 +97,14 @@ def require_one(noun: str, prefix: str | None, ids: Sequence[str], list_command:
 
     Raises:
         ClickException: there is none, or several.
+        StoreError: the newest is asked for, and nothing was recorded.
     """
     if len(ids) == 1:
         return ids[0]
-    if prefix in ids:
-        return prefix
     if prefix is None:
         raise StoreError(f"no {noun}s in the file yet. {_REMEDY}")
+    if prefix in ids:
+        return prefix
     if not ids:
         raise click.ClickException(f"no {noun} begins with {prefix!r}; `{list_command}` lists them")
     raise click.ClickException(f"several {noun}s begin with {prefix!r}: {', '.join(ids)}; write more of it")

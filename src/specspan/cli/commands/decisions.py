@@ -64,8 +64,7 @@ def show(decision_id: str | None, db: Path | None, *, as_json: bool) -> None:
             return
         policies = reader.policies([str(_mapping(record, "policy").get("digest"))])
     link = trace_link(record["trace_id"], record.get("span_id")) if record.get("trace_id") else None
-    parts = [*_facts(record), decision_view(record, policies), *([Text(clean(link))] if link else [])]
-    print_pages(console(), *parts)
+    print_pages(console(), *_facts(record), decision_view(record, policies), *([Text(clean(link))] if link else []))
 
 
 def _find(reader: Reader, prefix: str | None) -> str:
