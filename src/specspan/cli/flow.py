@@ -37,7 +37,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """Row of facts."""
+    """Facts of one row, and what stands under it."""
 
     facts: Sequence[Text]
     below: Sequence[Text] = ()

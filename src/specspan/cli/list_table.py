@@ -42,7 +42,7 @@ class ListTable:
 
     @property
     def row_count(self) -> int:
-        """Number of rows."""
+        """Number of rows, without the header."""
         return len(self._rows)
 
     def add_row(self, *cells: Cell) -> None:
