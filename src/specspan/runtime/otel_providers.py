@@ -50,10 +50,15 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
         raise _unknown(group, name)
     arguments = (db,) if db is not None and (group, name) in _WITH_FILE else ()
     try:
-        return next(iter(entry_points)).load()(*arguments, **_compression(group, name))
+        exporter = next(iter(entry_points)).load()(*arguments, **_compression(group, name))
     except Exception as error:  # whatever somebody else's constructor raises, it is the configuration that must change
         problem = Problem(f"could not be made: {error!r}", "Correct what it reads, or name another exporter.")
         raise ConfigurationError(f"exporter {name!r}", problem) from error
+    if name == "otlp_proto_http":
+        from specspan.runtime.otlp_encoding import share_encodings
+
+        share_encodings(exporter)
+    return exporter
 
 
 _WITH_FILE = {(TRACES, SQLITE_SPANS), (DECISIONS, SQLITE_DECISIONS)}
