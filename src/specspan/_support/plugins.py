@@ -14,19 +14,28 @@ from typing import Any
 _log = logging.getLogger("specspan")
 
 
-def iter_modules(package: str) -> Iterator[Any]:
-    """Yield every public module directly inside ``package``, imported, in the order of names."""
+def iter_modules(package: str, word: str = "") -> Iterator[Any]:
+    """Yield every public module directly inside ``package``, imported, in the order of names.
+
+    Args:
+        package: the dotted name of the package.
+        word: only modules with this among the words of their names, as ``spec_show`` has ``show``; empty: all.
+    """
     for info in sorted(pkgutil.iter_modules(import_module(package).__path__), key=lambda info: info.name):
-        if not info.name.startswith("_"):
+        if not info.name.startswith("_") and (not word or f"_{word}_" in f"_{info.name}_"):
             yield import_module(f"{package}.{info.name}")
 
 
-def iter_plugins(group: str) -> Iterator[tuple[str, Any]]:
+def iter_plugins(group: str, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every object that other distributions registered under an entry-point ``group``, with its name.
 
     A plug-in that cannot be imported is logged and left out, so that it harms no other.
+
+    Args:
+        group: the name of the group.
+        name: only objects of this name; empty: all.
     """
-    for entry_point in metadata.entry_points(group=group):
+    for entry_point in metadata.entry_points(group=group, **({"name": name} if name else {})):
         try:
             yield entry_point.name, entry_point.load()
         except Exception as error:  # whatever somebody else's module does on import

@@ -21,7 +21,10 @@ _READER_LEFT = 128 + 13
 
 
 class DiscoveredGroup(click.Group):
-    """Command group of one package: each module's ``command``, and those of plug-ins, imported at first use."""
+    """Command group of one package: each module's ``command``, and those of plug-ins, imported at first use.
+
+    A command stands in the module with its name among the words of the module's: ``show`` in ``spec_show``.
+    """
 
     def __init__(self, *arguments: Any, package: str, plugins: str, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -29,16 +32,20 @@ class DiscoveredGroup(click.Group):
         self._plugins = plugins
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._load_commands())
+        own = {module.command.name: module.command for module in plugins.iter_modules(self._package)}
+        self.commands = {**dict(plugins.iter_plugins(self._plugins)), **own}
+        return sorted(self.commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self._load_commands().get(cmd_name)
+        if cmd_name not in self.commands:  # the others are not imported: each process of `specspan run` would pay
+            self.commands.update(self._load_command(cmd_name))
+        return self.commands.get(cmd_name)
 
-    def _load_commands(self) -> dict[str, click.Command]:
-        if not self.commands:
-            own = {module.command.name: module.command for module in plugins.iter_modules(self._package)}
-            self.commands = {**dict(plugins.iter_plugins(self._plugins)), **own}
-        return dict(self.commands)
+    def _load_command(self, name: str) -> dict[str, click.Command]:
+        for module in plugins.iter_modules(self._package, name.replace("-", "_")):
+            if module.command.name == name:
+                return {name: module.command}
+        return dict(plugins.iter_plugins(self._plugins, name))
 
 
 @click.group(
