@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from replays import Tally, table
 
 os.environ["SPECSPAN_RAISE_INTERNAL_ERRORS"] = "1"
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise importing it asks the network
+# What every process of the suite pays: no test speaks TLS, and clients load every authority of the machine for each
+# client; a plug-in of pydantic imports half of logfire with the first model; source is compiled once, not by each.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "authority.pem")
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long one example takes depends on what else the machine does; tests that bound time say so themselves.
 settings.register_profile("specspan", deadline=None)
