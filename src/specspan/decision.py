@@ -77,15 +77,14 @@ class Action(_Word):
     ESCALATE = "escalate"
     """The call is stopped as by `BLOCK`, and a person is asked."""
 
+    def __init__(self, word: str) -> None:
+        self.stops = word in ("block", "escalate")  # stored, as every call asks for it
+        """True if nothing is sent or handed over under this action."""
+
     @property
     def rank(self) -> int:
         """Strictness, 0 for `ALLOW`."""
         return _STRICTNESS[self]
-
-    @property
-    def stops(self) -> bool:
-        """True if nothing is sent or handed over under this action."""
-        return self is Action.BLOCK or self is Action.ESCALATE
 
 
 _STRICTNESS = {action: rank for rank, action in enumerate(Action)}

@@ -206,11 +206,11 @@ class Evaluation:
         """
         plans, runs, unfinished = self._plan.stages, self._runs, []
         try:
+            started_ns = time.perf_counter_ns()
             for stage in stages:
                 if stage in plans:
-                    started_ns = time.perf_counter_ns()
                     runs[stage] = run = run_stage(plans[stage], call, stage)
-                    self._add_overhead(stage, started_ns)
+                    started_ns = self._add_overhead(stage, started_ns)
                     if run.unfinished:
                         unfinished.append(stage)
             for stage in unfinished:
@@ -247,8 +247,11 @@ class Evaluation:
         finally:
             self._add_overhead(stage, started_ns)
 
-    def _add_overhead(self, stage: Stage, started_ns: int) -> None:
-        self.overhead_ns[stage] = self.overhead_ns.get(stage, 0) + time.perf_counter_ns() - started_ns
+    def _add_overhead(self, stage: Stage, started_ns: int) -> int:
+        """Add the time since then to what a stage took, and return the time it is now."""
+        now_ns = time.perf_counter_ns()
+        self.overhead_ns[stage] = self.overhead_ns.get(stage, 0) + now_ns - started_ns
+        return now_ns
 
     def _runs_with_deviations(self, stages: Sequence[Stage]) -> list[StageRun]:
         return [run for stage in stages if (run := self._runs.get(stage)) and run.deviations]
@@ -260,10 +263,10 @@ class Evaluation:
         return Reversibility.NONE if self._released_chars or is_cut else Reversibility.STOP_ONLY
 
     def _rule(self, stages: Sequence[Stage]) -> Ruling:
-        self._before_ruling = (self._action, self._requested, self._redacted)
         runs = self._runs_with_deviations(stages)
         if not runs:
             return PROCEED
+        self._before_ruling = (self._action, self._requested, self._redacted)
         if self._plan.policy.mode is Mode.OBSERVE:
             self._note_untaken_action(runs)
             return PROCEED
@@ -287,8 +290,8 @@ class Evaluation:
         self._action = strictest_action((self._action, action))
 
     def _make_decision(self) -> Decision:
-        plan, policy, cut = self._plan, self._plan.policy, self._stream_cut()
-        runs = self._runs
+        plan, policy, runs = self._plan, self._plan.policy, self._runs
+        cut = None if self._stream is None else self._cut_of(self._stream)
         reached = tuple([runs[stage].checks if stage in runs else None for stage in STAGES])
         deviations = self._deviations()
         outcomes = plan.baseline(reached).with_findings(deviations)
@@ -308,11 +311,13 @@ class Evaluation:
             action=action_in_mode(action, policy.mode),
             would=self._would(action),
             governing_clause=conclusion.governing.clause if conclusion.governing is not None else None,
-            reason=self._gap_reason(conclusion.verdict, outcomes.findings) or conclusion.reason,
+            reason=(conclusion.verdict is Verdict.UNASSESSED and self._gap_reason(outcomes.findings))
+            or conclusion.reason,
             findings=outcomes.findings,
             summary=outcomes.summary,
             overrides=plan.rulings,
-            reads_reasoning=any(plan.stages[stage].reads_reasoning for stage in runs if stage in plan.stages),
+            reads_reasoning=plan.reads_reasoning
+            and any(plan.stages[stage].reads_reasoning for stage in runs if stage in plan.stages),
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
@@ -331,11 +336,9 @@ class Evaluation:
             reason=INTERNAL,
         )
 
-    def _gap_reason(self, verdict: Verdict, findings: Sequence[Finding]) -> str | None:
+    def _gap_reason(self, findings: Sequence[Finding]) -> str | None:
         """Return, for a call that nothing assessed, the reason for which something that a check needs was not seen."""
         gaps = self._call.gaps
-        if verdict is not Verdict.UNASSESSED:
-            return None
         reasons = {INCOMPLETE_ANSWER, NOT_UNDERSTOOD}
         if gaps is not WHOLE:
             reasons |= {reason for side in Side if (reason := gaps.reason_for((side,)))}
@@ -366,17 +369,17 @@ class Evaluation:
             deviations |= self._unedited
         return deviations
 
-    def _stream_cut(self) -> Cut | None:
+    def _cut_of(self, stream: StreamCheck) -> Cut | None:
         """Return how the stream was cut, and note the part whose text was replaced as redacted."""
-        if self._stream is None or self._stream.cut is None:
+        cut, choice = stream.cut, f"/output/{stream.choice}/"
+        if cut is None:
             return None
-        cut, choice = self._stream.cut, f"/output/{self._stream.choice}/"
         if cut.action in REWRITES:
             texts = self._runs[Stage.OUTPUT].texts if Stage.OUTPUT in self._runs else ()
             parts = (each.pointer for each in texts if each.pointer.startswith(choice) and not each.is_reasoning)
             self._redacted |= {next(parts, f"{choice}parts/0")}
         if self._released_chars is None:
-            self._released_chars = self._stream.released_chars
+            self._released_chars = stream.released_chars
         return cut
 
 

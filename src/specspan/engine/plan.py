@@ -171,11 +171,16 @@ class Plan:
     """Shares of the calls, each below 1, on which some checks run."""
     not_run: Mapping[int, Finding] = field(default_factory=dict)
     """By position, the finding of each check that does not run on this call: it is not sampled, or not seen."""
+    reads_reasoning: bool = field(init=False)
+    """True if a check of any stage reads a model's reasoning."""
     # init=False: a plan that is derived from this one by `replace` begins with caches of its own
     _baselines: BoundedCache[StagesReached, BaselineOutcomes] = field(init=False, default_factory=_plan_cache)
     _by_sample: dict[float, Plan] = field(init=False, default_factory=dict)
     _by_gaps: BoundedCache[Gaps, Plan] = field(init=False, default_factory=_plan_cache)
     _incomplete: list[Plan] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads_reasoning", any(stage.reads_reasoning for stage in self.stages.values()))
 
     def baseline(self, reached: StagesReached) -> BaselineOutcomes:
         """Return the outcomes of calls that came so far, on which every check has its default finding."""

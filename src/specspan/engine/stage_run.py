@@ -92,7 +92,7 @@ def _run_inline_checks(plan: StagePlan, call: ModelCall, stage: Stage) -> StageR
     for check in checks.role_filtered:
         run.add(check, run_check(check, call, run.texts_read_by(check)))
     run.unfinished += checks.timed
-    for check in _checks_with_match(plan, run, stage):
+    for check in _checks_with_match(plan.matcher, run, stage) if plan.matcher is not None else ():
         if check.timeout_s is None:
             run.add(check, run_check(check, call, run.texts_read_by(check)))
         else:
@@ -101,16 +101,15 @@ def _run_inline_checks(plan: StagePlan, call: ModelCall, stage: Stage) -> StageR
     return run
 
 
-def _checks_with_match(plan: StagePlan, run: StageRun, stage: Stage) -> list[BoundCheck]:
+def _checks_with_match(matcher: Matcher, run: StageRun, stage: Stage) -> list[BoundCheck]:
     """Return the checks with a pattern that matches in a text they read, or in a further reading of it, in order."""
-    if plan.matcher is None:
-        return []
-    applicable, positions = run.checks.applicable, set[int]()
-    read, is_normalised = run.texts, plan.matcher.is_normalised
+    applicable = run.checks.applicable
+    positions: set[int] = set()
+    read, is_normalised = run.texts, matcher.is_normalised
     if has_further_readings(read, is_normalised=is_normalised):
         read = (*read, *readings(read, is_joined=are_joined(stage), is_normalised=is_normalised))
     for text in read:
-        for position in _matching_positions(plan.matcher, text):
+        for position in _matching_positions(matcher, text):
             if position in applicable and run.checks.is_read(position, text):
                 positions.add(position)
     return [applicable[position] for position in sorted(positions)] if positions else []

@@ -27,11 +27,14 @@ Steps: TypeAlias = Generator[Job, None, T]
 
 
 def run_sync(steps: Steps[T]) -> T:
-    """Run ``steps`` to their result, waiting on this thread."""
+    """Run ``steps`` to their result, waiting on this thread.
+
+    A wait that failed is a failure of specspan's own, for the steps to rule on.
+    """
     failure: Exception | None = None
     try:
         while True:
-            job = _resume(steps, failure)
+            job = next(steps) if failure is None else steps.throw(failure)
             failure = None
             try:
                 job.wait()
@@ -47,12 +50,12 @@ def run_sync(steps: Steps[T]) -> T:
 async def run_async(steps: Steps[T]) -> T:
     """Run ``steps`` to their result without blocking the event loop.
 
-    Cancellation ends the steps where they stand and is passed on.
+    Cancellation ends the steps where they stand and is passed on; a wait that failed is for the steps to rule on.
     """
-    failure = None
+    failure: Exception | None = None
     try:
         while True:
-            failure = await _wait(_resume(steps, failure))
+            failure = await _wait(next(steps) if failure is None else steps.throw(failure))
     except StopIteration as stop:
         result: T = stop.value
         return result
@@ -67,8 +70,3 @@ async def _wait(job: Job) -> Exception | None:
     except Exception as error:
         return error
     return None
-
-
-def _resume(steps: Steps[T], failure: Exception | None) -> Job:
-    """Run ``steps`` to the next job. A wait that failed is a failure of specspan's own, for the steps to rule on."""
-    return next(steps) if failure is None else steps.throw(failure)

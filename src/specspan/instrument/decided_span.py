@@ -82,15 +82,16 @@ class DecidedSpan:
     def _open(self, engine: Engine, *, is_read: bool) -> None:
         """Open the evaluation. Where that fails, or the request could not be read, clauses fail as they say."""
         try:
-            self.evaluation = engine.open(current_overrides(), self.call)
-            self.asks = is_read and self.evaluation.reads_input
-            if not is_read:
-                self._failure = self.evaluation.fail(BEFORE_CALL)
+            evaluation = self.evaluation = engine.open(current_overrides(), self.call)
+            if is_read:
+                self.asks = evaluation.reads_input
+                return
+            self._failure = evaluation.fail(BEFORE_CALL)
         except Exception as error:
             contain("instrument.open", error)
             self.evaluation = engine.open_plain(self.call)
             self._failure = self.evaluation.fail_whole()
-        self.asks = self.asks or self._failure.action.stops
+        self.asks = self._failure.action.stops
 
     def _start_or_join(self) -> tuple[Span, bool]:
         """Return the span of the call, and whether other instrumentation made it."""
@@ -122,8 +123,9 @@ class DecidedSpan:
         if self._failure.action.stops:
             raise self.block()
         try:
-            self.call = ModelCall(self.call.request, read(), self.call.context)
-            if self.evaluation is None or not self._is_answered:
+            response = read()
+            self.call = ModelCall(self.call.request, response, self.call.context)
+            if self.evaluation is None or response is None or response.in_progress:
                 return PROCEED
             ruling = yield from self.evaluation.output(self.call)
         except Exception as error:
@@ -132,11 +134,6 @@ class DecidedSpan:
         if ruling.action.stops:
             raise self.block()
         return ruling
-
-    @property
-    def _is_answered(self) -> bool:
-        response = self.call.response
-        return response is not None and not response.in_progress
 
     def rule_failure(
         self,
