@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 
@@ -253,12 +253,13 @@ class Summary:
     """Every clause of the spec in force."""
     not_applicable: int = 0
     unassessed: int = 0
+    complied: int = field(init=False, repr=False, compare=False)
+    """Number of clauses that complied: all that are in no other group."""
 
-    @property
-    def complied(self) -> int:
-        """Number of clauses that complied: all that are in no other group."""
+    def __post_init__(self) -> None:
         deviating = (self.violated, self.uncertain, self.overridden, self.errored, self.pending)
-        return self.considered - self.not_applicable - self.unassessed - sum(map(len, deviating))
+        complied = self.considered - self.not_applicable - self.unassessed - sum(map(len, deviating))
+        object.__setattr__(self, "complied", complied)
 
 
 @fast_init

@@ -35,7 +35,8 @@ def iter_plugins(group: str, name: str = "") -> Iterator[tuple[str, Any]]:
         group: the name of the group.
         name: only objects of this name; empty: all.
     """
-    for entry_point in metadata.entry_points(group=group, **({"name": name} if name else {})):
+    registered = metadata.entry_points(group=group)
+    for entry_point in registered.select(name=name) if name else registered:
         try:
             yield entry_point.name, entry_point.load()
         except Exception as error:  # whatever somebody else's module does on import

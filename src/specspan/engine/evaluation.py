@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request, Side
@@ -12,8 +13,8 @@ from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, NOT_UNDERSTOOD, BoundCheck
 from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
 from specspan.engine.folded_answer import FoldedAnswerCheck, folded_answer_check
-from specspan.engine.outcomes import Outcomes, worst_outcome
-from specspan.engine.plan import STAGES, Plan
+from specspan.engine.outcomes import Outcomes, add_worse
+from specspan.engine.plan import STAGES, Plan, StageChecks
 from specspan.engine.precedence import (
     REWRITES,
     Conclusion,
@@ -35,6 +36,7 @@ BEFORE_CALL = (Stage.INPUT,)
 _UNSTREAMED = (Stage.OUTPUT, Stage.TOOL_CALL)
 AFTER_CALL = (*_UNSTREAMED, Stage.STREAM)
 """Stages that check an answer; the last of them only a streamed one."""
+_HAS_DEVIATIONS = attrgetter("deviations")
 
 
 class Evaluation:
@@ -52,6 +54,7 @@ class Evaluation:
         "_new_id",
         "_now_ns",
         "_plan",
+        "_reached",
         "_redacted",
         "_released_chars",
         "_requested",
@@ -79,6 +82,7 @@ class Evaluation:
         self._new_id = new_id
         self._call = _NO_CALL if call is None else call
         self._runs: dict[Stage, StageRun] = {}
+        self._reached: dict[Stage, StageChecks] = {}  # of each run
         self._stream: StreamCheck | None = None
         self._folded: FoldedAnswerCheck | None = None
         self._action = Action.ALLOW  # the strictest that enforce mode takes, or would take
@@ -204,12 +208,13 @@ class Evaluation:
 
         Those that need no waiting run first, so that a caller who goes away loses no more findings than it must.
         """
-        plans, runs, unfinished = self._plan.stages, self._runs, []
+        plans, runs, reached, unfinished = self._plan.stages, self._runs, self._reached, []
         try:
             started_ns = time.perf_counter_ns()
             for stage in stages:
                 if stage in plans:
                     runs[stage] = run = run_stage(plans[stage], call, stage)
+                    reached[stage] = run.checks
                     started_ns = self._add_overhead(stage, started_ns)
                     if run.unfinished:
                         unfinished.append(stage)
@@ -254,7 +259,7 @@ class Evaluation:
         return now_ns
 
     def _runs_with_deviations(self, stages: Sequence[Stage]) -> list[StageRun]:
-        return [run for stage in stages if (run := self._runs.get(stage)) and run.deviations]
+        return list(filter(_HAS_DEVIATIONS, filter(None, map(self._runs.get, stages))))
 
     def _reversibility(self) -> Reversibility:
         if self._released_chars is None:
@@ -292,7 +297,7 @@ class Evaluation:
     def _make_decision(self) -> Decision:
         plan, policy, runs = self._plan, self._plan.policy, self._runs
         cut = None if self._stream is None else self._cut_of(self._stream)
-        reached = tuple([runs[stage].checks if stage in runs else None for stage in STAGES])
+        reached = tuple(map(self._reached.get, STAGES))
         deviations = self._deviations()
         outcomes = plan.baseline(reached).with_findings(deviations)
         conclusion = conclude(deviations.values(), plan.chain, assessed=outcomes.complied > 0)
@@ -362,9 +367,9 @@ class Evaluation:
             if run.deviations:
                 deviations.update(run.deviations)
         if self._stream is not None:
-            _add_worse(deviations, self._stream.findings)
+            add_worse(deviations, self._stream.findings)
         if self._failures:
-            _add_worse(deviations, self._failures)
+            add_worse(deviations, self._failures)
         if self._unedited:
             deviations |= self._unedited
         return deviations
@@ -381,14 +386,6 @@ class Evaluation:
         if self._released_chars is None:
             self._released_chars = stream.released_chars
         return cut
-
-
-def _add_worse(findings: dict[int, Finding], others: Mapping[int, Finding]) -> None:
-    """Add the findings of ``others`` that are worse than those known at their position."""
-    for position, other in others.items():
-        known = findings.get(position, other)
-        is_worse = worst_outcome((known.outcome, other.outcome)) is not known.outcome
-        findings[position] = other if is_worse else known
 
 
 def _conclude_cut_short(conclusion: Conclusion, outcomes: Outcomes) -> Conclusion:

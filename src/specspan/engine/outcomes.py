@@ -118,6 +118,14 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes, key=OUTCOME_SEVERITY.__getitem__)
 
 
+def add_worse(findings: dict[int, Finding], others: Mapping[int, Finding]) -> None:
+    """Add the findings of ``others`` that are worse than those known at their position."""
+    for position, other in others.items():
+        known = findings.get(position, other)
+        is_worse = worst_outcome((known.outcome, other.outcome)) is not known.outcome
+        findings[position] = other if is_worse else known
+
+
 def _clauses_by_outcome(outcomes: Mapping[str, Outcome]) -> dict[Outcome, list[str]]:
     groups: dict[Outcome, list[str]] = {}
     for clause, outcome in outcomes.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from specspan._support.caches import BoundedCache
@@ -56,6 +57,14 @@ class Matcher:
 
 Source: TypeAlias = "str | tuple[str, bool]"
 """Role of the message of a text; of a text that is reasoning, the role and True."""
+
+
+_NO_SOURCES: frozenset[Source] = frozenset()
+
+
+@lru_cache(maxsize=64)
+def _only_source(role: str) -> frozenset[Source]:
+    return frozenset((role,))
 
 
 def source_of(text: TextAt) -> Source:
@@ -133,11 +142,13 @@ class StagePlan:
 
     def checks_for(self, texts: Sequence[TextAt]) -> StageChecks:
         """Return the checks of the stage, sorted by how they run on ``texts``."""
-        sources: frozenset[Source] = (
-            frozenset([source_of(text) for text in texts])
-            if self.reads_reasoning
-            else frozenset([text.role for text in texts])
-        )
+        sources: frozenset[Source]
+        if self.reads_reasoning:
+            sources = frozenset([source_of(text) for text in texts])
+        elif len(texts) < 2:  # as in most answers
+            sources = _only_source(texts[0].role) if texts else _NO_SOURCES
+        else:
+            sources = frozenset([text.role for text in texts])
         stage_checks = self._by_sources.get(sources)
         if stage_checks is None:
             stage_checks = _stage_checks(self.checks, sources)
