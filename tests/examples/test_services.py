@@ -79,7 +79,7 @@ class Run:
         if model is not None:
             variables |= {"OPENAI_API_KEY": model.api_key, "OPENAI_BASE_URL": model.base_url}
         if not cached:
-            variables |= {"XDG_CACHE_HOME": str(folder / "empty"), "PATH": "/usr/bin:/bin"}
+            variables |= {"XDG_CACHE_HOME": str(folder / "empty"), "PATH": str(folder / "empty")}
         variables.pop("SPECSPAN_SCOPE_KEY", None)
         self.process = subprocess.Popen(
             [sys.executable, EXAMPLE / "run.py", *arguments],

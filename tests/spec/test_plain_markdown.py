@@ -9,6 +9,7 @@ import pytest
 from specspan.errors import SpecError
 from specspan.spec.read import load_spec
 from specspan.spec.spec import Spec
+from specspan.spec.spec_json import spec_to_json
 from specspan.spec.write import write_spec
 
 POLICY = """\
@@ -129,3 +130,65 @@ def test_front_matter_of_a_document_with_ids_has_no_authority(tmp_path: Path) ->
     """Where headings carry attributes, a level for all of them is refused, not passed over."""
     with pytest.raises(SpecError, match="unknown key 'authority'"):
         load(tmp_path, "---\nauthority: user\n---\n# A {#a}\n")
+
+
+FOREIGN = """\
+---
+title: "Support: the policy"
+date: 2026-03-01
+name: support
+author: [Ada, Grace]
+draft: false
+tags: [refunds, tone]
+menu: {main: {weight: 10}}
+1: one
+---
+# Support policy
+
+Be kind.
+"""
+
+
+def test_front_matter_of_somebody_else_is_kept(tmp_path: Path) -> None:
+    """What a site generator wants to know is metadata, as it was written, and changes nothing else."""
+    spec = load(tmp_path, FOREIGN)
+    assert (spec.id, spec.version, list(spec.clauses)) == ("support", "2026-03-01", ["support-policy"])
+    assert spec.metadata == {
+        "title": "Support: the policy",
+        "date": "2026-03-01",
+        "name": "support",
+        "author": ["Ada", "Grace"],
+        "draft": "false",
+        "tags": ["refunds", "tone"],
+        "menu": {"main": {"weight": "10"}},
+        "1": "one",
+    }
+    assert spec_to_json(spec)["metadata"] == spec.metadata
+
+
+@pytest.mark.parametrize("ids", ["", " {#support authority=developer}"])
+def test_metadata_goes_through_every_format(tmp_path: Path, ids: str) -> None:
+    """With or without ids in its headings, a document keeps what it says of itself."""
+    first = at = load(tmp_path, FOREIGN.replace("# Support policy", f"# Support policy{ids}"))
+    assert first.metadata
+    for format_ in ("markdown", "yaml", "jsonl", "json", "markdown"):
+        path = tmp_path / f"again.{format_}"
+        path.write_text(write_spec(at, format_), encoding="utf-8")
+        at = load_spec(path)
+        assert at.metadata == first.metadata
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("autority: developer", "unknown key 'autority'.*Did you mean 'authority'"),
+        ("Version: 2", "unknown key 'Version'.*Did you mean 'version'"),
+        ("title: a\ntitle: b", "duplicate key 'title'"),
+        ("a: &a [x, x]\nb: &b [" + "*a, " * 99 + "]\nc: [" + "*b, " * 99 + "]", "a value of the front matter has more"),
+        ("a: &a [*a]", "a value of the front matter has more|undefined alias"),
+    ],
+)
+def test_front_matter_that_means_something_else_is_refused(tmp_path: Path, entry: str, message: str) -> None:
+    """A key of ours misspelt, one that stands twice, and a value that grows without end are told."""
+    with pytest.raises(SpecError, match=message):
+        load(tmp_path, f"---\n{entry}\n---\n# A\n\nText.\n")

@@ -81,7 +81,7 @@ BROKEN = {
     "front matter that is no YAML": ("---\nid: [a\n---\n# A {#a}", 3, "is not YAML", "'key: value'"),
     "front matter without keys": ("---\njust text\n---\n# A {#a}", 1, "no keys", "empty line"),
     "misspelt key": ("---\nid: a\nverison: 1\n---\n# A {#a}", 3, "unknown key 'verison'", "'version'"),
-    "unknown key": ("---\nowner: me\n---\n# A {#a}", 2, "unknown key 'owner'", "id, version, ladder"),
+    "unknown key": ("---\nverzion: 1\n---\n# A {#a}", 2, "unknown key 'verzion'", "'version'"),
     "duplicate key": ("---\nid: a\nid: b\n---\n# A {#a}", 3, "duplicate key 'id'", "Keep one"),
     "two ids declared": ("---\nid: [a, b]\n---\n# A {#a}", 2, "more than one value", "Give one"),
     "id with a space": ("---\nid: a b\n---\n# A {#a}", 2, "cannot be used", "letters"),

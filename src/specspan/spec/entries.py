@@ -117,6 +117,8 @@ class HeaderEntry(_Entry):
     version: Word | None = None
     ladder: Annotated[list[Word], Field(min_length=1)] | None = None
     """Levels of authority, strongest first."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    """What else the document says of itself; of no meaning here."""
     digest: Any = None
     """Digest of the file it came from; not read, like the next two."""
     source: Any = None

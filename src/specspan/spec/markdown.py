@@ -8,13 +8,15 @@ with id, version and ladder of the spec.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import Enum
+from typing import Any
 
 import yaml
 
-from specspan._support.messages import Problems, did_you_mean
+from specspan._support.messages import Problems
 from specspan.errors import Problem
 from specspan.spec.spec import Ladder
 
@@ -30,7 +32,14 @@ _ADMONITION = re.compile(r"!!![ \t]+([\w-]+)")
 _EXAMPLE = re.compile(r" {0,3}\*\*Example(?:\*\*:|:\*\*)")
 _FRONT_MATTER_KEYS = ("id", "version", "ladder")
 """Keys that every document may have."""
+_MEANINGFUL_KEYS = (*_FRONT_MATTER_KEYS, "authority")
+"""Keys that mean something in some document, and are never somebody else's."""
 _MAX_CHARS = 65_536
+MAX_METADATA_VALUES = 10_000
+_MAX_METADATA_DEPTH = 20
+_MAX_KEY_CHARS = 100
+_MISSPELT = 0.85
+"""Likeness of an unknown key to a known one above which it is refused: "autority" is, "author" is not."""
 _OPENS = re.compile(r"---[ \t]*\n")
 _CLOSES = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z0-9][\w.:+-]*")
@@ -81,6 +90,8 @@ class FrontMatter:
     ladder: Ladder | None = None
     authority: str | None = None
     """Level of sections that do not say otherwise, in formats that have such a default."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Values of all other keys, each a text, a list or a mapping of such."""
     end: int = 0
     """Offset in the text at which the document itself begins."""
     lines: int = 0
@@ -108,7 +119,8 @@ def split_blocks(text: str, problems: Problems, *, first_line: int = 1) -> Itera
 def read_front_matter(text: str, problems: Problems, *, extra_keys: tuple[str, ...] = ()) -> FrontMatter:
     """Return the front matter of a document, empty where it has none; errors are added to ``problems``.
 
-    ``extra_keys`` are keys that the format has beside those of every format.
+    ``extra_keys`` are keys that the format has beside those of every format. Any further key is somebody else's, a site
+    generator's for example, and kept as metadata, unless it is one of these misspelt.
     """
     opens = _OPENS.match(text)
     if opens is None:
@@ -119,15 +131,22 @@ def read_front_matter(text: str, problems: Problems, *, extra_keys: tuple[str, .
         problems.add(Problem(f"the front matter is not closed within {_MAX_CHARS} characters", remedy, 1))
         return FrontMatter()
     declared: dict[str, Ladder] = {}
-    for key, value, line in _front_matter_entries(text[opens.end() : closes.start()], problems):
-        if problem := _entry_problem(key, value, line, declared, (*_FRONT_MATTER_KEYS, *extra_keys)):
+    metadata: dict[str, Any] = {}
+    known = (*_FRONT_MATTER_KEYS, *extra_keys)
+    for key, node, line in _front_matter_entries(text[opens.end() : closes.start()], problems):
+        words = _words(node)
+        if problem := _key_problem(key, line, {*declared, *metadata}, known):
+            problems.add(problem)
+        elif key not in known:
+            metadata[key] = _plain_value(node, problems, line)
+        elif problem := _value_problem(key, words, line):
             problems.add(problem)
         else:
-            declared[key] = value
+            declared[key] = words
     (id_,), (version,) = declared.get("id", (None,)), declared.get("version", (None,))
     (authority,) = declared.get("authority", (None,))
     end = min(closes.end() + 1, len(text))
-    return FrontMatter(id_, version, declared.get("ladder"), authority, end, text.count("\n", 0, end))
+    return FrontMatter(id_, version, declared.get("ladder"), authority, metadata, end, text.count("\n", 0, end))
 
 
 def _read_block(lines: list[str], at: int, first_line: int, problems: Problems) -> tuple[Block | None, int]:
@@ -221,8 +240,8 @@ def _dedent(line: str) -> str:
     return line[1:] if line.startswith("\t") else line.removeprefix("    ")
 
 
-def _front_matter_entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, Ladder, int]]:
-    """Yield key, words and line of each entry. Words stay as written: a version ``1.10`` is text, and so is a date."""
+def _front_matter_entries(yaml_text: str, problems: Problems) -> Iterator[tuple[str, yaml.Node, int]]:
+    """Yield key, value and line of each entry."""
     try:
         top = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
@@ -238,20 +257,53 @@ def _front_matter_entries(yaml_text: str, problems: Problems) -> Iterator[tuple[
         problems.add(Problem("the front matter has no keys", remedy, 1))
         return
     for key, value in top.value:
-        nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        words = tuple(node.value if isinstance(node, yaml.ScalarNode) else "" for node in nodes)
-        yield str(key.value), words, key.start_mark.line + 2
+        yield str(key.value), value, key.start_mark.line + 2
 
 
-def _entry_problem(
-    key: str, words: Ladder, line: int, declared: dict[str, Ladder], known: tuple[str, ...]
-) -> Problem | None:
-    """Return the error of one entry, or None."""
-    if key not in known:
-        remedy = did_you_mean(key, known, f"Known are {', '.join(known)}.")
-        return Problem(f"unknown key {key!r} in the front matter", remedy, line)
-    if key in declared:
+def _words(value: yaml.Node) -> Ladder:
+    """Return the words of a value as they are written: a version ``1.10`` is text, and so is a date."""
+    nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    return tuple(node.value if isinstance(node, yaml.ScalarNode) else "" for node in nodes)
+
+
+def _plain_value(value: yaml.Node, problems: Problems, line: int) -> Any:
+    """Return a value with all of its words as they are written; one that grows without bounds is refused."""
+    left = MAX_METADATA_VALUES
+
+    def plain(node: yaml.Node, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > _MAX_METADATA_DEPTH:
+            raise OverflowError
+        if isinstance(node, yaml.MappingNode):
+            return {str(_words(key)[0]): plain(below, depth + 1) for key, below in node.value}
+        if isinstance(node, yaml.SequenceNode):
+            return [plain(below, depth + 1) for below in node.value]
+        return str(node.value)
+
+    try:
+        return plain(value, 0)
+    except OverflowError:  # aliases may repeat a value without end
+        message = f"a value of the front matter has more than {MAX_METADATA_VALUES:,} parts"
+        problems.add(Problem(message, "Leave it out, or write less.", line))
+        return None
+
+
+def _key_problem(key: str, line: int, seen: Container[str], known: tuple[str, ...]) -> Problem | None:
+    """Return the error of a key, or None: it stands twice, or is near enough to a known one to be meant for it."""
+    if key in seen:
         return Problem(f"duplicate key {key!r} in the front matter", "Keep one of them.", line)
+    if key in known:
+        return None
+    meant = get_close_matches(key.lower()[:_MAX_KEY_CHARS], _MEANINGFUL_KEYS, n=1, cutoff=_MISSPELT)
+    if not meant:
+        return None
+    remedy = f"Did you mean {meant[0]!r}?" if meant[0] in known else f"Known are {', '.join(known)}."
+    return Problem(f"unknown key {key!r} in the front matter", remedy, line)
+
+
+def _value_problem(key: str, words: Ladder, line: int) -> Problem | None:
+    """Return the error of a value, or None."""
     if not words or not all(_WORD.fullmatch(word) for word in words):
         return Problem(
             f"{key!r} has a value that cannot be used", "Give words of letters, digits and '_.:+-'.", line, key

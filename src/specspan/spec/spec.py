@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Any
 
 from specspan.decision import SpecRef
 
@@ -116,6 +117,8 @@ class Spec:
     """Clauses by id, in the order of the document; sections without a level are among them."""
     source: str = ""
     """Path that the spec was read from."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What else the document says of itself, such as its title, date or tags: kept, and of no meaning here."""
 
     @property
     def ref(self) -> SpecRef:

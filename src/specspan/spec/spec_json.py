@@ -34,6 +34,7 @@ def identity_to_json(spec: Spec) -> dict[str, Any]:
         "digest": spec.digest,
         "source": spec.source,
         "ladder": list(spec.ladder),
+        "metadata": dict(spec.metadata),
         "counts": spec_counts(spec),
     }
 
@@ -84,6 +85,7 @@ def header_to_mapping(spec: Spec) -> dict[str, Any]:
         "id": spec.id,
         **_without_none({"version": spec.version}),
         "ladder": list(spec.ladder),
+        **({"metadata": dict(spec.metadata)} if spec.metadata else {}),
     }
 
 

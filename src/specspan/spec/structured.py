@@ -111,6 +111,7 @@ def build_spec(header: HeaderEntry | None, clauses: Iterable[Clause], origin: Or
         ladder=ladder,
         clauses=by_id,
         source=origin.source,
+        metadata=(header.metadata if header is not None else None) or {},
     )
 
 

@@ -65,6 +65,7 @@ def read(text: str, origin: Origin) -> Spec:
         ladder=ladder,
         clauses=clauses,
         source=origin.source,
+        metadata=front.metadata,
     )
 
 

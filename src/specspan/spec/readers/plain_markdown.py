@@ -70,6 +70,7 @@ def read(text: str, origin: Origin) -> Spec:
         ladder=ladder,
         clauses={clause.id: clause for clause in labelled},
         source=origin.source,
+        metadata=front.metadata,
     )
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+import yaml
+
 from specspan._support.messages import Problems
 from specspan.errors import Problem, SpecError
 from specspan.spec.conversation import conversation_text
@@ -58,7 +60,10 @@ def _depth_first(children: Mapping[str | None, list[Clause]]) -> Iterator[Clause
 
 def _text(spec: Spec, order: list[Clause], references: Mapping[str, tuple[str, ...]]) -> str:
     front = ["---", f"id: {spec.id}", *([f"version: {spec.version}"] if spec.version else [])]
-    blocks = ["\n".join([*front, f"ladder: [{', '.join(spec.ladder)}]", "---"])]
+    front.append(f"ladder: [{', '.join(spec.ladder)}]")
+    if spec.metadata:
+        front.append(yaml.safe_dump(dict(spec.metadata), allow_unicode=True, sort_keys=False).rstrip("\n"))
+    blocks = ["\n".join([*front, "---"])]
     for clause in order:
         blocks += _clause_blocks(clause, references.get(clause.id, ()))
     return "\n\n".join(blocks) + "\n"
