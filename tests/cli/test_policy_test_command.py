@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from policy_tables import write_table
@@ -140,3 +141,29 @@ def test_the_demos_policy_passes_its_tests(specspan: Run) -> None:
     told = json.loads(ran.out)
     assert (ran.code, told["failed"], told["never_violated"]) == (0, 0, [])
     assert told["passed"] == 14
+
+
+def test_junit_xml_says_the_same(specspan: Run, tmp_path: Path) -> None:
+    """A suite for the file, and a case for each test; a failed one says what differs. What no XML holds is escaped."""
+    bell = '  - {name: a <bell> & more, output: "\\a", expect: {handed_over: ding}}\n'
+    assert specspan("policy", "test", write_table(TESTS + bell), "--junit-xml", "results.xml").code == 1
+    [suite] = ET.parse(tmp_path / "results.xml").getroot()
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("tests.yaml", "3", "2")
+    failed, passed, other = suite
+    assert (failed.get("name"), failed.get("line")) == ("A number is redacted", "3")
+    [failure] = failed
+    assert failure.get("message") == (
+        "action expected block, got redact; keep_numbers expected violated: code, got violated (number)"
+    )
+    assert failure.text is not None
+    assert "not mentioned: be_short violated (wordy)" in failure.text.splitlines()
+    assert (passed.get("name"), list(passed)) == ("a greeting", [])
+    assert other.get("name") == "a <bell> & more"
+    assert other[0].get("message") == "handed_over expected ding, got \\x07"
+
+
+def test_junit_xml_that_cannot_be_written_is_misuse(specspan: Run) -> None:
+    """The exit code tells it from a failing test."""
+    ran = specspan("policy", "test", write_table(TESTS), "--junit-xml", "absent/results.xml")
+    assert ran.code == 2
+    assert "cannot write absent/results.xml" in ran.err

@@ -15,8 +15,10 @@ from specspan.decision import Mode
 from specspan.engine.engine import Engine
 from specspan.instrument.gate import Pipeline, activate, active
 from specspan.policy.policy import Policy
+from specspan.record.call_end import CallRecord
 from specspan.record.recorder import Recorder
 from specspan.runtime.configure import resolve_policy
+from specspan.testing.assertions import DecisionAssertions
 from specspan.testing.fakes import FakeClock, FakeDecisionIds, FakeSpanIds
 
 _FLUSH_S = 5.0
@@ -36,10 +38,30 @@ class MemoryDecisions:
         """Do nothing: the records stay."""
 
 
-class Recorded:
-    """Spans and decisions recorded so far."""
+class _KeepingRecorder(Recorder):
+    """Recorder that also keeps every decision with its call, for explanations."""
 
-    def __init__(self, recorder: Recorder, spans: InMemorySpanExporter, decisions: MemoryDecisions) -> None:
+    def __init__(self, provider: TracerProvider, exporter: MemoryDecisions) -> None:
+        super().__init__(tracer_provider=provider, decision_exporters=(exporter,))
+        self.kept_calls: list[CallRecord] = []
+
+    def _enqueue(self, record: CallRecord) -> None:
+        if record.decision is not None:
+            self.kept_calls.append(record)
+        super()._enqueue(record)
+
+
+class Recorded(DecisionAssertions):
+    """Spans and decisions recorded so far, and assertions about them."""
+
+    def __init__(
+        self,
+        recorder: _KeepingRecorder,
+        spans: InMemorySpanExporter,
+        decisions: MemoryDecisions,
+        policy: Policy | None = None,
+    ) -> None:
+        super().__init__(policy, lambda: recorder.kept_calls)
         self._recorder = recorder
         self._spans = spans
         self._decisions = decisions
@@ -75,12 +97,12 @@ def recorded(
     spans, decisions = InMemorySpanExporter(), MemoryDecisions()
     provider = TracerProvider(id_generator=FakeSpanIds(), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    recorder = Recorder(tracer_provider=provider, decision_exporters=(decisions,))
+    recorder = _KeepingRecorder(provider, decisions)
     engine = Engine(loaded, now_ns=clock or FakeClock(), new_id=FakeDecisionIds()) if loaded is not None else None
     before = active()
     activate(Pipeline(recorder, engine))
     try:
-        yield Recorded(recorder, spans, decisions)
+        yield Recorded(recorder, spans, decisions, loaded)
     finally:
         activate(before)
         recorder.shutdown()

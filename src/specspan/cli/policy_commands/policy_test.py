@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from specspan.checks.texts import texts
+from specspan.cli.junit import write_junit
 from specspan.cli.options import import_modules, import_option
 from specspan.cli.terminal import clean, console, print_json
 from specspan.decision import Evidence, Finding
@@ -31,8 +32,11 @@ _MAX_PLACES = 4
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-k", "name_part", metavar="NAME", help="Only tests with this in their name, in either case.")
+@click.option(
+    "--junit-xml", "junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write JUnit XML here."
+)
 @import_option
-def command(file: Path, as_json: bool, name_part: str | None, modules: tuple[str, ...]) -> None:
+def command(file: Path, as_json: bool, name_part: str | None, junit: Path | None, modules: tuple[str, ...]) -> None:
     """Hold the conversations in FILE under the policy it names, and compare what is decided with what is expected.
 
     Exit code 1 when a test fails, 2 when FILE or its policy is refused. It shows what was said: the texts are your own.
@@ -43,12 +47,21 @@ def command(file: Path, as_json: bool, name_part: str | None, modules: tuple[str
         if not cases:
             raise click.BadParameter(f"no test's name has {name_part!r} in it.", param_hint="-k")
         results = run_tests(table.policy, cases)
+    if junit is not None:
+        _write_junit(junit, table, results)
     if as_json:
         print_json(results_json(table, results))
     else:
         print_results(console(), table, results)
     if not all(result.passed for result in results):
         raise click.exceptions.Exit(1)
+
+
+def _write_junit(path: Path, table: Table, results: Sequence[Result]) -> None:
+    try:
+        write_junit(path, table, results)
+    except OSError as error:
+        raise click.BadParameter(f"cannot write {path}: {error.strerror}.", param_hint="--junit-xml") from None
 
 
 def print_results(out: Console, table: Table, results: Sequence[Result]) -> None:

@@ -1,0 +1,1 @@
+"""Plug-in of pytest, outside the package it records with."""
