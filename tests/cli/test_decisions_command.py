@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from specspan_exporter_sqlite import SQLiteDecisionExporter
+
+Make = Callable[..., dict[str, Any]]
 Run = Callable[..., Any]
 
 
@@ -76,6 +79,27 @@ def test_one_decision_as_json_is_the_record(specspan: Run, recorded: Path) -> No
 
     assert (record["v"], record["id"], record["time"]) == (1, decision_id, "1970-01-01T00:00:03.000000Z")
     assert record["findings"][0]["evidence"] == [{"pointer": "/output/0/parts/0", "start": 1, "end": 5}]
+
+
+def test_a_decision_whose_policy_record_is_missing_says_so(specspan: Run, tmp_path: Path, decision: Make) -> None:
+    """What the decision says itself is shown, and that the rest is not known; JSON holds the references."""
+    path = tmp_path / "part.db"
+    policy = {"digest": "sha256:p", "record": "sha256:r"}
+    outcomes = {"complied": "0-6,8", "unassessed:not_sampled": "7"}
+    made = decision("2", v=2, policy=policy, outcomes=outcomes)
+    exporter = SQLiteDecisionExporter(path)
+    exporter.export([{name: value for name, value in made.items() if name != "findings"}])
+    exporter.shutdown()
+
+    lines = specspan("decisions", "show", made["id"], "--db", path).out.splitlines()
+    record = json.loads(specspan("decisions", "show", made["id"], "--db", path, "--json").out)
+
+    assert [line.strip() for line in lines[-3:]] == [
+        "⚠ the record of its policy is missing (sha256:r)",
+        "✔ complied: assessments 0-6,8 of its list",
+        "? unassessed: assessments 7 of its list (not_sampled)",
+    ]
+    assert (record["missing_policy_record"], record["outcomes"], record["findings"]) == ("sha256:r", outcomes, [])
 
 
 def test_an_id_must_find_one_decision(specspan: Run, recorded: Path) -> None:

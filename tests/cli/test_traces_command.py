@@ -39,7 +39,7 @@ def test_a_narrow_terminal_tears_no_id_apart(
     exporter.export([{**late, "id": "another", "verdict": "violated"}])
     exporter.shutdown()
     with closing(sqlite3.connect(recorded)) as connection, connection:
-        connection.execute("UPDATE span SET name = 'answer a customer of ours'")
+        connection.execute("UPDATE span_row SET name = 'answer a customer of ours'")
     monkeypatch.setenv("COLUMNS", columns)
 
     lines = specspan("traces", "--db", recorded).out.splitlines()
@@ -169,7 +169,7 @@ def test_a_file_with_nothing_of_the_kind_says_how_to_get_some(specspan: Run, tmp
 def test_a_record_that_was_tampered_with_is_one_line(specspan: Run, recorded: Path) -> None:
     """What is no JSON any more is said, not thrown."""
     connection = sqlite3.connect(recorded)
-    connection.execute("UPDATE decision SET record = 'gone'")
+    connection.execute("UPDATE decision_row SET record = 'gone'")
     connection.commit()
     connection.close()
 

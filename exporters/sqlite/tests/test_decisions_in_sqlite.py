@@ -49,7 +49,7 @@ def test_records_of_other_types_are_not_lost(decisions: SQLiteDecisionExporter, 
     """Late findings, versions to come and broken records are kept as they are, each once."""
     odd: list[dict[str, Any]] = [
         {"v": 1, "type": "heartbeat", "time_unix_nano": 5},
-        record("d-1", v=2),
+        record("d-1", v=3),
         {"v": 1, "type": "decision", "id": None},
         {},
     ]
@@ -90,23 +90,29 @@ def test_a_malformed_decision_keeps_its_neighbours(
         assert reader.decision("d-2")["id"] == "d-2"
 
 
-def test_violations_by_clause_by_hour_never_touch_the_table(
+def test_violations_by_clause_by_hour_do_not_read_other_findings(
     decisions: SQLiteDecisionExporter, database: Path, record: Make
 ) -> None:
-    """The query behind an objective is answered by a covering index of the violations alone."""
+    """The query behind an objective is answered by the index of the violations alone, or by the counts."""
     hour = 3_600_000_000_000
     for n in range(4):
         decisions.export([record(f"d-{n}", {"a": "violated", "b": "complied"}, time_unix_nano=n * hour // 2)])
-    by_hour = (
-        "SELECT clause, time_unix_nano / 3600000000000 AS hour, count(*) FROM finding "
+    of_findings = (
+        "SELECT clause, time_unix_nano / 3600000000000 * 3600 AS hour, count(*) FROM finding "
         "WHERE outcome = 'violated' GROUP BY clause, hour"
     )
+    of_counts = "SELECT clause, hour_unix, sum(count) FROM clause_count WHERE outcome = 'violated' GROUP BY 1, 2"
 
     connection = sqlite3.connect(database)
-    plan = " ".join(row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + by_hour))
+    plans = [
+        " ".join(row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + each))
+        for each in (of_findings, of_counts)
+    ]
 
-    assert connection.execute(by_hour).fetchall() == [("a", 0, 2), ("a", 1, 2)]
-    assert "COVERING INDEX finding_violated" in plan
+    assert connection.execute(of_findings).fetchall() == [("a", 0, 2), ("a", 3600, 2)]
+    assert connection.execute(of_counts).fetchall() == [("a", 0, 2), ("a", 3600, 2)]
+    assert "finding_row USING INDEX finding_violated" in plans[0]
+    assert "finding_row" not in plans[1]
 
 
 def test_specspan_finds_it_by_its_entry_point() -> None:

@@ -185,10 +185,17 @@ def test_rare_outcomes_are_found_by_index(reader: Reader) -> None:
     """Searching a clause's violations does not read every finding there is."""
     from specspan_exporter_sqlite import query
 
-    condition, values = query.where(query.decisions(Filter(clause="private", outcome="violated")))
-    plan = reader._rows(f"EXPLAIN QUERY PLAN SELECT record FROM decision {condition}", values)
+    for wanted in (Filter(clause="private", outcome="violated"), Filter(outcome="violated")):
+        condition, values = query.deviations(wanted)
+        latest = "ORDER BY time_unix_nano DESC, decision_id DESC"
+        plan = reader._rows(
+            f"EXPLAIN QUERY PLAN SELECT decision_id FROM finding_row AS f WHERE {condition} {latest}", values
+        )
 
-    assert "SCAN finding" not in " ".join(row[3] for row in plan)
+        assert [row[3].split(" (")[0] for row in plan] in (
+            ["SEARCH f USING COVERING INDEX finding_notable"],
+            ["SEARCH f USING COVERING INDEX finding_latest"],
+        )
 
 
 def test_a_snapshot_in_a_folder_that_may_not_be_written_is_read(

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from specspan.cli.flow import FactRow, FactRows, Flow
 from specspan.cli.terminal import WORST_FIRST, clean, mark, plural
+from specspan_exporter_sqlite.expansion import MISSING_POLICY, outcome_and_reason
 
 Record = Mapping[str, Any]
 
@@ -60,6 +61,7 @@ def _parts(record: Record, policies: Sequence[Record], most_rows: int) -> Iterat
     unassessed = _unassessed_clauses(record, findings, policies)
     lines["unassessed"] += unassessed or []
     yield from (_outcome_line(outcome, clauses) for outcome, clauses in lines.items() if clauses)
+    yield from _missing_policy(record)
     yield from _complied_count(record, findings)
     if unassessed is None:
         yield from _unassessed_count(record, findings)
@@ -133,6 +135,19 @@ def _unassessed_clauses(record: Record, findings: Sequence[Record], policies: Se
     found = {finding.get("clause") for finding in findings}
     ids = [str(clause.get("id")) for clause in policy.get("clauses") or ()]
     return [clean(clause) for clause in ids if clause not in found]
+
+
+def _missing_policy(record: Record) -> Iterator[Text]:
+    """Yield what is known of findings by reference where the record of the policy, which names them, is missing."""
+    if not record.get(MISSING_POLICY):
+        return
+    yield Text("⚠ the record of its policy is missing", "bold yellow").append(
+        f" ({clean(record[MISSING_POLICY])})", "dim"
+    )
+    for label, ranges in (record.get("outcomes") or {}).items():
+        outcome, reason = outcome_and_reason(str(label))
+        line = mark(outcome).append(f": assessments {clean(ranges)} of its list", "")
+        yield line.append(f" ({clean(reason)})" if reason else "", "dim")
 
 
 def _complied_count(record: Record, findings: Sequence[Record]) -> Iterator[Text]:

@@ -15,6 +15,7 @@ from specspan_exporter_sqlite.errors import SQLiteStoreError
 from specspan_exporter_sqlite.store import PATIENCE_S, shared_store
 
 _log = logging.getLogger("specspan_exporter_sqlite")
+_MAX_POLICIES = 64
 
 
 class SQLiteSpanExporter(SpanExporter):
@@ -74,6 +75,8 @@ class SQLiteDecisionExporter:
         """Write into the file ``path``, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
         self._store = shared_store(path)
         self._patience_s = patience_s
+        self._policies: dict[str, Mapping[str, Any]] = {}
+        """Latest policy records, for a file that lost them or was made anew."""
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write a batch, whole or not at all.
@@ -82,7 +85,11 @@ class SQLiteDecisionExporter:
             SQLiteStoreError: nothing of it was written.
         """
         batch = record_rows.rows(records)
-        self._store.write(lambda connection: record_rows.insert(connection, batch), self._patience_s)
+        for record in batch.policy_records:
+            self._policies[record["id"]] = record
+            if len(self._policies) > _MAX_POLICIES:
+                del self._policies[next(iter(self._policies))]
+        self._store.write(lambda connection: record_rows.insert(connection, batch, self._policies), self._patience_s)
 
     def shutdown(self) -> None:
         """Close the file, which a later export opens again."""

@@ -7,12 +7,16 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
 from specspan_exporter_sqlite import query
+from specspan_exporter_sqlite.decision_rows import STORED_COLUMNS, stored_record
 from specspan_exporter_sqlite.errors import MissingFile, SQLiteStoreError, translate_error
+from specspan_exporter_sqlite.expansion import expand
+from specspan_exporter_sqlite.first_version import name_as_present
 from specspan_exporter_sqlite.model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
 from specspan_exporter_sqlite.schema import check
 from specspan_exporter_sqlite.store import PATIENCE_S, default_path
@@ -20,8 +24,15 @@ from specspan_exporter_sqlite.store import PATIENCE_S, default_path
 Record = Mapping[str, Any]
 
 _SHORT_ID_LENGTH = 8
+_ALL_IN_ONE = 0, 2**63
+"""Block of a file without counts."""
+_MANY = 5_000
+"""Number of rows from which on one of them is soon found among the latest."""
+_FEW_BLOCKS = 20
+"""Number of blocks up to which all decisions with a finding are looked up."""
 _SPAN_COLUMNS = """trace_id, span_id, parent_span_id, name, kind, start_unix_nano, end_unix_nano, status,
     status_message, span.service, span.attributes, events, links, scope, resource.attributes"""
+_FROM_DECISION = "FROM decision_row AS d LEFT JOIN decision_shared AS s ON s.id = d.shared_id"
 
 
 @final
@@ -34,14 +45,19 @@ class Reader:
         Raises:
             SQLiteStoreError: the file is missing or empty, or another program wrote it.
         """
+        self._policies: dict[int, Record | None] = {}
         self.path = default_path() if path is None else Path(path).absolute()
         if not self.path.exists():
             raise MissingFile(self.path, "no such file", _MADE_BY_WRITING)
         with self._translated_errors():
             self._connection = _open(self.path)
-            if check(self._connection, self.path) == 0:
+            version = check(self._connection, self.path)
+            if version == 0:
                 self.close()
                 raise MissingFile(self.path, "nothing was ever recorded in it", _MADE_BY_WRITING)
+            self._has_counts = version > 1
+            if not self._has_counts:
+                name_as_present(self._connection)
 
     def __enter__(self) -> Reader:
         return self
@@ -55,37 +71,46 @@ class Reader:
 
     def traces(self, wanted: Filter = EVERYTHING) -> list[TraceSummary]:
         """Return traces, the one that began last first."""
-        condition, values = query.where(query.traces(wanted))
+        if wanted.service is not None and not self._rows("SELECT 1 FROM resource WHERE service = ?", (wanted.service,)):
+            return []
+        is_common = wanted.verdict is not None and self._is_common_verdict(wanted.verdict)
+        conditions = list(query.traces(wanted, is_common_verdict=is_common))
+        if query.asks_for_findings(wanted):
+            conditions.append(self._traces_of_findings(wanted))
+        condition, values = query.where(iter(conditions))
         found = self._rows(
-            f"SELECT trace_id FROM span {condition} ORDER BY start_unix_nano DESC, trace_id DESC LIMIT ?",
+            f"SELECT trace_id FROM span_row AS span {condition} ORDER BY start_unix_nano DESC, trace_id DESC LIMIT ?",
             (*values, wanted.limit),
         )
         return [self._summary(trace_id) for (trace_id,) in found]
 
     def trace_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of traces that begin with ``prefix``."""
-        return self._ids("span", "trace_id", prefix, limit)
+        return self._ids("span_row", "trace_id", prefix, limit)
 
     def spans(self, trace_id: str) -> list[StoredSpan]:
         """Return every span of a trace, the earliest first."""
         rows = self._rows(
             f"""SELECT {_SPAN_COLUMNS} FROM span LEFT JOIN resource ON resource.id = resource_id
-                WHERE trace_id = ? ORDER BY start_unix_nano, span.rowid""",
+                WHERE trace_id = ? ORDER BY start_unix_nano, arrival""",
             (trace_id,),
         )
         return [StoredSpan(*row[:10], *map(self._json, row[10:])) for row in rows]
 
     def decisions(self, wanted: Filter = EVERYTHING) -> list[Record]:
-        """Return decision records, the latest first."""
-        condition, values = query.where(query.decisions(wanted))
-        return self._records(
-            f"SELECT record FROM decision {condition} ORDER BY time_unix_nano DESC, id DESC LIMIT ?",
-            (*values, wanted.limit),
+        """Return decision records, the latest first, with every finding in full."""
+        if query.is_deviation(wanted.outcome):
+            return [self.decision(decision_id) for decision_id in self._deviating(wanted)]
+        if query.asks_for_findings(wanted) and wanted.verdict in (None, *query.COMMON_VERDICTS):
+            return [self.decision(decision_id) for decision_id in self._walk(wanted)]
+        condition, values = query.where(self._conditions(wanted))
+        return self._decisions(
+            f"{condition} ORDER BY d.time_unix_nano DESC, d.id DESC LIMIT ?", (*values, wanted.limit)
         )
 
     def decision_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of decisions that begin with ``prefix``."""
-        return self._ids("decision", "id", prefix, limit)
+        return self._ids("decision_row", "id", prefix, limit)
 
     def decision(self, decision_id: str) -> Record:
         """Return the decision record of an id.
@@ -93,34 +118,36 @@ class Reader:
         Raises:
             KeyError: the id is unknown.
         """
-        found = self._records("SELECT record FROM decision WHERE id = ?", (decision_id,))
+        found = self._decisions("WHERE d.id = ?", (decision_id,))
         if not found:
             raise KeyError(decision_id)
         return found[0]
 
     def decisions_of(self, trace_id: str) -> list[Record]:
         """Return the decision records of a trace, the earliest first."""
-        return self._records("SELECT record FROM decision WHERE trace_id = ? ORDER BY time_unix_nano, id", (trace_id,))
+        return self._decisions("WHERE d.trace_id = ? ORDER BY d.time_unix_nano, d.id", (trace_id,))
 
     def policies(self, digests: Iterable[str]) -> list[Record]:
         """Return the policy records of policy digests, the latest first; they name the clauses that were considered."""
         return self._records(
-            """SELECT record FROM policy WHERE digest IN (SELECT value FROM json_each(?))
-               ORDER BY time_unix_nano DESC""",
+            """SELECT record, time_unix_nano AS time FROM policy_row WHERE digest IN (SELECT value FROM json_each(?1))
+               UNION ALL SELECT record, (SELECT max(time_unix_nano) FROM policy_activation WHERE policy_id = p.id)
+               FROM policy_record AS p WHERE record IS NOT NULL AND digest IN (SELECT value FROM json_each(?1))
+               ORDER BY time DESC""",
             (json.dumps(sorted(set(digests))),),
         )
 
     def short_trace_id(self, trace_id: str) -> str:
         """Return the shortest prefix of an id that no other trace shares."""
-        return self._short("span", "trace_id", trace_id)
+        return self._short("span_row", "trace_id", trace_id)
 
     def short_decision_id(self, decision_id: str) -> str:
         """Return the shortest prefix of an id that no other decision shares."""
-        return self._short("decision", "id", decision_id)
+        return self._short("decision_row", "id", decision_id)
 
     def _summary(self, trace_id: str) -> TraceSummary:
         spans = self._rows(
-            """SELECT span_id, parent_span_id, name, service, start_unix_nano, end_unix_nano FROM span
+            """SELECT span_id, parent_span_id, name, service, start_unix_nano, end_unix_nano FROM span_row
                WHERE trace_id = ? ORDER BY start_unix_nano, rowid""",
             (trace_id,),
         )
@@ -142,14 +169,110 @@ class Reader:
     def _violated(self, trace_id: str) -> Iterator[str]:
         # From both, for spans may have been sampled away, and decisions may never have been exported here.
         for (clause,) in self._rows(
-            """SELECT clause FROM finding JOIN decision ON decision.id = decision_id
+            """SELECT clause FROM finding_row JOIN decision_row AS d ON d.id = decision_id
                  WHERE trace_id = :trace AND outcome = 'violated'
                UNION
-               SELECT value FROM span, json_each(span.attributes, '$."specspan.clauses.violated"')
+               SELECT value FROM span_row AS span, json_each(span.attributes, '$."specspan.clauses.violated"')
                  WHERE trace_id = :trace AND verdict = 'violated'""",
             {"trace": trace_id},
         ):
             yield str(clause)
+
+    def _conditions(self, wanted: Filter) -> Iterator[query.Condition]:
+        """Yield all conditions of a filter on rows of ``decision_row AS d``."""
+        yield from query.decisions(wanted, self._of_service(wanted.service))
+        if query.asks_for_findings(wanted):
+            yield query.has_finding(wanted)
+
+    def _of_service(self, service: str | None) -> str:
+        """Return the condition of a service, which is looked up where few decisions are of it."""
+        if service is None:
+            return ""
+        if self._rows("SELECT 1 FROM decision_row WHERE shared_id IS NULL LIMIT 1", ()):
+            return "(coalesce((SELECT service FROM decision_shared WHERE id = d.shared_id), d.service) = ?)"
+        of_service = "shared_id IN (SELECT id FROM decision_shared WHERE service = ?)"
+        few = self._rows(f"SELECT 1 FROM decision_row WHERE {of_service} LIMIT {_MANY}", (service,))
+        return f"d.{of_service}" if len(few) < _MANY else f"+d.{of_service}"
+
+    def _is_common_verdict(self, verdict: str) -> bool:
+        """Return whether so many decisions have a verdict that one is soon found among the latest."""
+        if verdict in query.COMMON_VERDICTS:
+            return True
+        of_verdict = "SELECT 1 FROM trace_verdict AS v WHERE v.verdict = ? AND v.verdict <> 'complied'"
+        return len(self._rows(f"{of_verdict} LIMIT {_MANY}", (verdict,))) == _MANY
+
+    def _deviating(self, wanted: Filter) -> list[str]:
+        """Return ids of decisions with findings of an outcome that is always written in full, the latest first."""
+        finding, values = query.deviations(wanted)
+        conditions = [(finding, values), *query.decisions(wanted, self._of_service(wanted.service))]
+        condition, values = query.where(iter(conditions))
+        found: dict[str, None] = {}
+        with self._translated_errors():
+            rows = self._connection.execute(
+                f"""SELECT f.decision_id FROM finding_row AS f CROSS JOIN decision_row AS d ON d.id = f.decision_id
+                    {condition} ORDER BY f.time_unix_nano DESC, f.decision_id DESC""",
+                values,
+            )
+            for (decision_id,) in rows:
+                if len(found) == wanted.limit:
+                    break
+                found[decision_id] = None
+        return list(found)
+
+    def _walk(self, wanted: Filter) -> list[str]:
+        """Return ids of decisions with such findings, the latest first, from the blocks that have one."""
+        found: list[tuple[int, str]] = []
+        conditions, values = query.where(self._conditions(wanted))
+        for block, last in self._blocks(wanted):
+            if 0 <= wanted.limit <= len(found) and (not found or found[-1][0] > last):
+                break
+            of_block = "d.block IS NULL" if block == 0 else f"d.block = {int(block)}"
+            found += self._rows(
+                f"""SELECT d.time_unix_nano, d.id FROM decision_row AS d {conditions} AND {of_block}
+                    ORDER BY d.time_unix_nano DESC, d.id DESC LIMIT ?""",
+                (*values, wanted.limit),
+            )
+            found.sort(reverse=True)
+            if wanted.limit >= 0:
+                del found[wanted.limit :]
+        return [decision_id for _, decision_id in found]
+
+    def _blocks(self, wanted: Filter) -> list[tuple[int, int]]:
+        """Return the blocks with such a finding, each with the time of its last decision, the latest first."""
+        if not self._has_counts:
+            return [_ALL_IN_ONE]
+        return [(int(block), int(last)) for block, last in self._rows(*query.blocks(wanted))]
+
+    def _traces_of_findings(self, wanted: Filter) -> query.Condition:
+        """Return the condition that a trace has such a finding: by the traces, where few blocks have one."""
+        of_findings = Filter(clause=wanted.clause, outcome=wanted.outcome, limit=-1)
+        if query.is_deviation(wanted.outcome):
+            few = self._deviating(replace(of_findings, limit=_MANY))
+            return query.traces_of_decisions(few) if len(few) < _MANY else query.traces_of_findings(wanted)
+        blocks = [block for block, _ in self._blocks(of_findings)]
+        if len(blocks) > _FEW_BLOCKS:
+            return query.traces_of_findings(wanted, blocks)
+        ids = json.dumps(self._walk(of_findings))
+        return (
+            "trace_id IN (SELECT d.trace_id FROM decision_row AS d WHERE d.id IN (SELECT value FROM json_each(?)))",
+            (ids,),
+        )
+
+    def _decisions(self, condition: str, values: tuple[Any, ...]) -> list[Record]:
+        rows = self._rows(f"SELECT s.policy_id, {STORED_COLUMNS} {_FROM_DECISION} {condition}", values)
+        return [
+            expand(stored_record((*map(self._optional_json, row[1:4]), *row[4:])), self._policy_of(row[0]))
+            for row in rows
+        ]
+
+    def _policy_of(self, policy_id: int | None) -> Record | None:
+        """Return the policy record of a number, which many decisions share; None where it is missing."""
+        if policy_id is None:
+            return None
+        if self._policies.get(policy_id) is None:
+            found = self._records("SELECT record FROM policy_record WHERE id = ? AND record IS NOT NULL", (policy_id,))
+            self._policies[policy_id] = found[0] if found else None
+        return self._policies[policy_id]
 
     def _ids(self, table: str, column: str, prefix: str, limit: int) -> list[str]:
         rows = self._rows(
@@ -168,7 +291,10 @@ class Reader:
         return whole[: max(_SHORT_ID_LENGTH, shared + 1)]
 
     def _records(self, sql: str, values: tuple[Any, ...]) -> list[Record]:
-        return [self._json(text) for (text,) in self._rows(sql, values)]
+        return [self._json(row[0]) for row in self._rows(sql, values)]
+
+    def _optional_json(self, text: str | None) -> Any:
+        return None if text is None else self._json(text)
 
     def _json(self, text: str | None) -> Any:
         try:

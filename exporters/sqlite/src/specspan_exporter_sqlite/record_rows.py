@@ -1,4 +1,4 @@
-"""Rows of decision records. Every record is kept whole as JSON; the columns serve searches."""
+"""Insertion of decision and policy records, each in the rows that `specspan_exporter_sqlite.references` describes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from specspan_exporter_sqlite import finding_counts
 from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
-from specspan_exporter_sqlite.text import encode, integer, optional, real, storable
+from specspan_exporter_sqlite.decision_rows import DecisionRow, SharedPart, decision_row
+from specspan_exporter_sqlite.policy_rows import insert_policy, missing_policies, policy_numbers
+from specspan_exporter_sqlite.references import BLOCK_SIZE
+from specspan_exporter_sqlite.text import encode, integer, optional, storable
 
 Record = Mapping[str, Any]
 
-_VERSION = 1
+_VERSIONS = (1, 2)
+_NO_POLICIES: Mapping[str, Record] = {}
+_COUNT_BLOCK = """INSERT INTO decision_block VALUES (?, ?, ?, ?) ON CONFLICT (block) DO UPDATE SET
+    decisions = decisions + excluded.decisions, last_unix_nano = max(last_unix_nano, excluded.last_unix_nano),
+    outcomes = excluded.outcomes"""
 
 
 @dataclass(slots=True)
 class Batch:
     """Rows of one batch, by table."""
 
-    decisions: dict[str, tuple[Row, list[Row]]] = field(default_factory=dict)
-    """Row of each decision and rows of its findings, by id."""
+    decisions: dict[str, DecisionRow] = field(default_factory=dict)
+    """By id."""
     policies: list[Row] = field(default_factory=list)
+    """Rows of policy records of the first version."""
+    policy_records: list[Record] = field(default_factory=list)
+    """Policy records that decisions refer to."""
     others: list[Row] = field(default_factory=list)
 
 
@@ -30,75 +41,94 @@ def rows(records: Iterable[Record]) -> Batch:
     """Return records as rows of tables. A record without a table of its own goes into ``record``: none is refused."""
     batch = Batch()
     for record in records:
-        text = encode(record)
-        known = record.get("v") == _VERSION
+        version = record.get("v") if record.get("v") in _VERSIONS else None
         digest = _of(record.get("policy")).get("digest")
-        if known and record.get("type") == "decision" and isinstance(record.get("id"), str):
-            batch.decisions.setdefault(storable(record["id"]), (_decision(record, text), _findings(record)))
-        elif known and record.get("type") == "policy" and isinstance(digest, str):
-            batch.policies.append((_identity(text), storable(digest), integer(record.get("time_unix_nano")), text))
+        when = integer(record.get("time_unix_nano"))
+        if version and record.get("type") == "decision" and isinstance(record.get("id"), str):
+            batch.decisions.setdefault(storable(record["id"]), decision_row(record))
+        elif version == 1 and record.get("type") == "policy" and isinstance(digest, str):
+            text = encode(record)
+            batch.policies.append((_identity(text), storable(digest), when, text))
+        elif version == 2 and record.get("type") == "policy" and isinstance(record.get("id"), str):
+            batch.policy_records.append(record)
         else:
-            when = integer(record.get("time_unix_nano"))
+            text = encode(record)
             batch.others.append((_identity(text), optional(record.get("type")), when, text))
     return batch
 
 
-def insert(connection: sqlite3.Connection, batch: Batch) -> None:
-    """Write rows. A decision that is there already stays, with its findings, as it was first written."""
+def insert(connection: sqlite3.Connection, batch: Batch, policies: Mapping[str, Record] = _NO_POLICIES) -> None:
+    """Write rows. A decision that is there already stays, with its findings, as it was first written.
+
+    ``policies`` are policy records by id, of which those are written that new decisions name and the file lacks.
+    """
+    for policy in batch.policy_records:
+        insert_policy(connection, policy)
     known = _known(connection, list(batch.decisions))
     new = [row for decision_id, row in batch.decisions.items() if decision_id not in known]
-    insert_rows(connection, "decision", [decision for decision, _ in new])
-    insert_rows(connection, "finding", [finding for _, findings in new for finding in findings])
-    insert_rows(connection, "policy", batch.policies, ignores_known=True)
+    if new:
+        named = {row.shared.policy_record for row in new if row.shared is not None and row.shared.policy_record}
+        for name in missing_policies(connection, named & policies.keys()):
+            insert_policy(connection, policies[name])
+        _insert_decisions(connection, new)
+    insert_rows(connection, "policy_row", batch.policies, ignores_known=True)
     insert_rows(connection, "record", batch.others, ignores_known=True)
 
 
+def _insert_decisions(connection: sqlite3.Connection, new: Sequence[DecisionRow]) -> None:
+    block, outcomes = _open_block(connection)
+    shared = _insert_shared(connection, {row.shared.record: row.shared for row in new if row.shared is not None})
+    numbers = [(None, None) if row.shared is None else shared[row.shared.record] for row in new]
+    insert_rows(
+        connection,
+        "decision_row",
+        [(*row.columns, shared_id, block) for row, (shared_id, _) in zip(new, numbers, strict=True)],
+    )
+    insert_rows(connection, "finding_row", [finding for row in new for finding in row.findings])
+    finding_counts.add(connection, block, [(row, policy_id) for row, (_, policy_id) in zip(new, numbers, strict=True)])
+    last = max(row.time_unix_nano for row in new)
+    outcomes = outcomes.union(*(row.all_outcomes for row in new))
+    connection.execute(_COUNT_BLOCK, (block, len(new), last, f" {' '.join(sorted(outcomes))} "))
+
+
+def _open_block(connection: sqlite3.Connection) -> tuple[int, frozenset[str]]:
+    """Return the number of the block that takes the next decisions, from 1 up, and the outcomes in it."""
+    latest = "SELECT block, decisions, outcomes FROM decision_block ORDER BY block DESC LIMIT 1"
+    block, decisions, outcomes = connection.execute(latest).fetchone() or (0, 0, "")
+    if block and decisions < BLOCK_SIZE:
+        return int(block), frozenset(outcomes.split())
+    return int(block) + 1, frozenset()
+
+
+def _insert_shared(
+    connection: sqlite3.Connection, parts: Mapping[str, SharedPart]
+) -> dict[str, tuple[int, int | None]]:
+    """Return, by text of a shared part, its number and that of its policy's record, new ones written first."""
+    policies = policy_numbers(connection, {part.policy_record for part in parts.values() if part.policy_record})
+    written = [
+        (
+            None,
+            part.record,
+            part.service,
+            part.mode,
+            part.policy_digest,
+            None if part.policy_record is None else policies[part.policy_record],
+        )
+        for part in parts.values()
+    ]
+    insert_rows(connection, "decision_shared", written, ignores_known=True)
+    found = connection.execute(
+        "SELECT record, id, policy_id FROM decision_shared WHERE record IN (SELECT value FROM json_each(?))",
+        (encode(list(parts)),),
+    )
+    return {record: (number, policy_id) for record, number, policy_id in found}
+
+
 def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
-    found = connection.execute("SELECT id FROM decision WHERE id IN (SELECT value FROM json_each(?))", (encode(ids),))
+    found = connection.execute(
+        "SELECT id FROM decision_row WHERE id IN (SELECT value FROM json_each(?))", (encode(ids),)
+    )
     return {row[0] for row in found}
-
-
-def _decision(record: Record, text: str) -> Row:
-    return (
-        storable(record["id"]),
-        integer(record.get("time_unix_nano")),
-        optional(record.get("trace_id")),
-        optional(record.get("span_id")),
-        optional(_of(record.get("service")).get("name")),
-        optional(record.get("verdict")),
-        optional(record.get("action")),
-        optional(record.get("would")),
-        optional(record.get("mode")),
-        optional(record.get("governing_clause")),
-        optional(record.get("reason")),
-        optional(_of(record.get("policy")).get("digest")),
-        text,
-    )
-
-
-def _findings(record: Record) -> list[Row]:
-    decision_id, when = storable(record["id"]), integer(record.get("time_unix_nano"))
-    findings = record.get("findings") or ()
-    return [_finding(decision_id, ordinal, when, _of(finding)) for ordinal, finding in enumerate(findings)]
-
-
-def _finding(decision_id: str, ordinal: int, when: int, finding: Record) -> Row:
-    check = _of(finding.get("check"))
-    return (
-        decision_id,
-        ordinal,
-        when,
-        optional(finding.get("clause")) or "",
-        optional(finding.get("outcome")) or "",
-        optional(finding.get("authority")),
-        optional(finding.get("severity")),
-        optional(finding.get("reason")),
-        real(finding.get("score")),
-        optional(finding.get("stage")),
-        optional(check.get("name")),
-        optional(check.get("kind")),
-        optional(check.get("version")),
-    )
 
 
 def _of(value: Any) -> Record:

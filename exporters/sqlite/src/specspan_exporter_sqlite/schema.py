@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from specspan_exporter_sqlite import references
 from specspan_exporter_sqlite.errors import ForeignFile
 
 APPLICATION_ID = 0x5350_5350
@@ -102,7 +103,7 @@ _SPANS_AND_DECISIONS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_SPANS_AND_DECISIONS,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_SPANS_AND_DECISIONS, references.STATEMENTS)
 """Statements that take a file from each version to the next; never changed once released, only added to."""
 
 VERSION = len(MIGRATIONS)

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, format_span_id, format_trace_id
 
 from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
 from specspan_exporter_sqlite.text import encode, integer, optional, storable
+
+_SHARED = frozenset(
+    (
+        "gen_ai.operation.name",
+        "gen_ai.provider.name",
+        "server.address",
+        "server.port",
+        "specspan.clauses.considered",
+        "specspan.decision.mode",
+        "specspan.policy.digest",
+        "specspan.spec.digest",
+        "specspan.spec.id",
+        "specspan.spec.version",
+    )
+)
+"""Attributes that many spans have alike."""
+_COLUMNS = ("specspan.decision.verdict", "specspan.decision.action", "specspan.decision.id")
+"""Attributes that stand in a column alone, where they are text."""
+
+SharedPart = tuple[str, str, str]
+"""Attributes and scope that many spans have alike, as JSON, and the id of their resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +44,38 @@ class Batch:
 
     resources: list[Row]
     """Each distinct resource once."""
-    spans: list[Row]
+    spans: list[tuple[Row, SharedPart]]
+    """Rows that lack the number of their shared part."""
 
 
 def rows(spans: Sequence[ReadableSpan]) -> Batch:
     """Return spans, and their resources, as rows."""
     resources: dict[int, Row] = {}  # by identity: a batch shares a handful of objects
+    scopes: dict[int, str] = {}
     span_rows = []
     for span in spans:
-        resource = span.resource
+        resource, scope = span.resource, span.instrumentation_scope
         if id(resource) not in resources:
             resources[id(resource)] = resource_row(resource)
-        span_rows.append(span_row(span, resources[id(resource)]))
+        if id(scope) not in scopes:
+            scopes[id(scope)] = encode(_scope(scope))
+        span_rows.append(_span_row(span, resources[id(resource)], scopes[id(scope)]))
     return Batch(list(resources.values()), span_rows)
 
 
 def insert(connection: sqlite3.Connection, batch: Batch) -> None:
     """Write rows. A span that is there already stays as it was first written."""
     insert_rows(connection, "resource", batch.resources, ignores_known=True)
-    insert_rows(connection, "span", batch.spans, ignores_known=True)
+    numbers = _insert_shared(connection, {shared for _, shared in batch.spans})
+    span_rows = [(*row, numbers[shared]) for row, shared in batch.spans]
+    insert_rows(connection, "span_row", span_rows, ignores_known=True)
+
+
+def _insert_shared(connection: sqlite3.Connection, parts: Collection[SharedPart]) -> dict[SharedPart, int]:
+    """Return the number of each shared part, new ones written first."""
+    insert_rows(connection, "span_shared", [(None, *part) for part in parts], ignores_known=True)
+    find = "SELECT id FROM span_shared WHERE attributes = ? AND scope = ? AND resource_id = ?"
+    return {part: int(connection.execute(find, part).fetchone()[0]) for part in parts}
 
 
 def resource_row(resource: Resource) -> Row:
@@ -50,11 +85,16 @@ def resource_row(resource: Resource) -> Row:
     return digest, optional(resource.attributes.get("service.name")), attributes
 
 
-def span_row(span: ReadableSpan, resource: Row) -> Row:
-    """Return the row of a span, in the order of the table's columns."""
+def _span_row(span: ReadableSpan, resource: Row, scope: str) -> tuple[Row, SharedPart]:
+    """Return the row of a span without the last of its columns, and its shared part."""
     context, attributes = span.context, dict(span.attributes or {})
     resource_id, service, _ = resource
-    return (
+    shared = {name: attributes.pop(name) for name in sorted(_SHARED & attributes.keys())}
+    columns = [optional(attributes.get(name)) for name in _COLUMNS]
+    for name, column in zip(_COLUMNS, columns, strict=True):
+        if column is not None and attributes[name] == column:
+            del attributes[name]
+    row = (
         format_trace_id(context.trace_id) if context else "0" * 32,
         format_span_id(context.span_id) if context else "0" * 16,
         format_span_id(span.parent.span_id) if span.parent else None,
@@ -65,15 +105,14 @@ def span_row(span: ReadableSpan, resource: Row) -> Row:
         span.status.status_code.name,
         optional(span.status.description),
         service,
-        optional(attributes.get("specspan.decision.verdict")),
-        optional(attributes.get("specspan.decision.action")),
-        optional(attributes.get("specspan.decision.id")),
+        *columns,
         encode(attributes),
         encode([_event(event) for event in span.events]),
         encode([_link(link) for link in span.links]),
-        encode(_scope(span)),
-        resource_id,
+        "",
+        "",
     )
+    return row, (encode(shared), scope, resource_id)
 
 
 def _event(event: Any) -> dict[str, Any]:
@@ -88,8 +127,7 @@ def _link(link: Link) -> dict[str, Any]:
     }
 
 
-def _scope(span: ReadableSpan) -> dict[str, Any]:
-    scope = span.instrumentation_scope
+def _scope(scope: InstrumentationScope | None) -> dict[str, Any]:
     if scope is None:
         return {}
     return {

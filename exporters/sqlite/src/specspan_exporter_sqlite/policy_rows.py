@@ -1,0 +1,86 @@
+"""Rows of policy records, to which decisions refer by number."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from specspan_exporter_sqlite import finding_counts
+from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
+from specspan_exporter_sqlite.names import insert_names
+from specspan_exporter_sqlite.text import encode, integer, optional, storable
+
+Record = Mapping[str, Any]
+
+
+def policy_numbers(connection: sqlite3.Connection, names: Collection[str]) -> dict[str, int]:
+    """Return the number of each policy record by its id, also of those that are missing so far."""
+    stored = {name: storable(name) for name in names}
+    insert_rows(
+        connection,
+        "policy_record",
+        [(None, name, None, None) for name in sorted(stored.values())],
+        ignores_known=True,
+    )
+    numbers = {}
+    for name, text in stored.items():
+        numbers[name] = int(connection.execute("SELECT id FROM policy_record WHERE name = ?", (text,)).fetchone()[0])
+    return numbers
+
+
+def missing_policies(connection: sqlite3.Connection, names: Collection[str]) -> list[str]:
+    """Return the ids of policy records that the file does not have."""
+    find = "SELECT count(*) FROM policy_record WHERE name = ? AND record IS NOT NULL"
+    return [name for name in sorted(names) if not connection.execute(find, (storable(name),)).fetchone()[0]]
+
+
+def insert_policy(connection: sqlite3.Connection, record: Record) -> None:
+    """Write a policy record with its list of assessments, once, and each moment at which it came into force.
+
+    Decisions that came before it are counted now, as only its list says what they are about.
+    """
+    (number,) = policy_numbers(connection, (record["id"],)).values()
+    service = encode(_of(record.get("service")))
+    activation = (number, integer(record.get("time_unix_nano")), service)
+    insert_rows(connection, "policy_activation", [activation], ignores_known=True)
+    digest = optional(_of(record.get("policy")).get("digest"))
+    written = connection.execute(
+        "UPDATE policy_record SET digest = ?, record = ? WHERE id = ? AND record IS NULL",
+        (digest, encode(record), number),
+    )
+    if written.rowcount:
+        _insert_assessments(connection, number, record)
+        finding_counts.add_policy(connection, number)
+
+
+def _insert_assessments(connection: sqlite3.Connection, number: int, record: Record) -> None:
+    listed = record.get("assessments")
+    assessments = [_of(each) for each in listed] if isinstance(listed, list) else []
+    clauses = [optional(each.get("clause")) or "" for each in assessments]
+    clause_ids = insert_names(connection, clauses)
+    written = [
+        _assessment(number, place, clause_ids[clause], each)
+        for place, (clause, each) in enumerate(zip(clauses, assessments, strict=True))
+    ]
+    insert_rows(connection, "assessment", written)
+
+
+def _assessment(number: int, place: int, clause_id: int, assessment: Record) -> Row:
+    check = _of(assessment.get("check"))
+    return (
+        number,
+        place,
+        clause_id,
+        optional(assessment.get("authority")),
+        optional(assessment.get("severity")),
+        optional(assessment.get("action")),
+        optional(assessment.get("stage")),
+        optional(check.get("name")),
+        optional(check.get("kind")),
+        optional(check.get("version")),
+    )
+
+
+def _of(value: Any) -> Record:
+    return value if isinstance(value, Mapping) else {}
