@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry.sdk.metrics import MeterProvider
@@ -12,6 +12,7 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from benchmarks.measure import HAND_WRITTEN, Row, hand_written_span, medians_us, provider_to_nowhere
 from specspan.call import CallContext, Message, ModelCall, Request, Response, Text, Usage
+from specspan.checks.check import CheckTraits, TextAt
 from specspan.decision import (
     Action,
     CheckMechanism,
@@ -21,13 +22,16 @@ from specspan.decision import (
     Mode,
     Outcome,
     SpecRef,
+    Stage,
     Summary,
     Verdict,
 )
+from specspan.policy.policy import CheckBinding, ClausePolicy, OnError, Policy
 from specspan.record.call_end import CallRecord, Ending, EndKind, Timing
-from specspan.record.decision_record import RecordBuilder, Service
+from specspan.record.decision_record import PolicyActivation, RecordBuilder, Service
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
+from specspan.spec.spec import Clause, Spec
 
 _BUDGET_US = 20.0
 """Budget of a whole call over the hand-written span."""
@@ -58,7 +62,9 @@ def main() -> Iterator[Row]:
     measured = Recorder(Settings(), meter_provider=meters)
     made, one_violated = _decision(), _decision(violated=1)
     builder = RecordBuilder(Service("benchmark"))
+    builder.add_policy(PolicyActivation(_policy(made), 0))
     ended = CallRecord(INVALID_SPAN_CONTEXT, _CALL, made, _ENDING.kind, None, _TIMING)
+    ended_badly = ended._replace(decision=one_violated)
     works = {
         HAND_WRITTEN: hand_written_span(provider),
         "a call, 100 clauses complied, span only": _call(spans, made),
@@ -68,6 +74,7 @@ def main() -> Iterator[Row]:
         "off the caller's thread: metrics of a call": lambda: measured._metrics._write((ended,)),
         "off the caller's thread: adding up 100 clauses": measured._metrics.measure_all,
         "off the caller's thread: a decision record": lambda: builder.build(ended),
+        "off the caller's thread: the same, one violated": lambda: builder.build(ended_badly),
     }
     medians = medians_us(works)
     for recorder in (spans, whole, measured):
@@ -94,6 +101,28 @@ def _work(recorder: Recorder) -> Callable[[], None]:
         recorder.end_work(recorder.start_work("answer", CallContext(), attributes), _ENDING)
 
     return work
+
+
+@dataclass(frozen=True)
+class _Check:
+    ref: CheckRef
+    traits: CheckTraits
+
+    def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> bool:
+        raise AssertionError("recording runs no check")
+
+
+def _policy(made: Decision) -> Policy:
+    """Return the policy that a decision was made under, with one check a clause."""
+    bound = {}
+    for finding in made.findings:
+        clause = Clause(finding.clause, finding.clause, "", finding.authority)
+        checks = () if finding.check is None else (CheckBinding(_Check(finding.check, CheckTraits(Stage.OUTPUT))),)
+        bound[clause.id] = ClausePolicy(clause, finding.severity, finding.action, OnError.OPEN, checks)
+    (ref,) = made.specs
+    clauses = {name: each.clause for name, each in bound.items()}
+    spec = Spec(ref.id, ref.version, ref.digest, ("user",), clauses)
+    return Policy((spec,), made.mode, made.policy_digest, bound)
 
 
 def _decision(violated: int = 0) -> Decision:

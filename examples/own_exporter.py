@@ -19,7 +19,7 @@ class Lines:
         """Print decisions, without other records, such as the policy that came into force."""
         for record in records:
             if record["type"] == "decision":
-                print(json.dumps({name: record[name] for name in ("verdict", "action", "governing_clause")}))
+                print(json.dumps({name: record.get(name) for name in ("verdict", "action", "governing_clause")}))
 
     def shutdown(self) -> None:
         """Do nothing, as standard output stays open."""

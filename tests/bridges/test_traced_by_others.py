@@ -64,7 +64,7 @@ def configured(signals: Signals, **changes: Any) -> tuple[MemoryDecisions, Seen]
 
 def decided(records: MemoryDecisions) -> list[Mapping[str, Any]]:
     assert specspan.force_flush()
-    return [record for record in records.records if record["type"] == "decision"]
+    return list(records.decisions)
 
 
 def _otel(mode: str, environment: Mapping[str, str]) -> Callable[[pytest.MonkeyPatch], AbstractContextManager[Signals]]:

@@ -56,7 +56,7 @@ class Bridged:
     def decisions(self) -> list[Mapping[str, Any]]:
         """Every decision record so far."""
         assert specspan.force_flush()
-        return [record for record in self.records.records if record["type"] == "decision"]
+        return list(self.records.decisions)
 
     @property
     def decision_spans(self) -> list[ReadableSpan]:

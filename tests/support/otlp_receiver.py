@@ -32,7 +32,6 @@ class Received:
         self.metrics: list[Metric] = []
         self.paths: list[str] = []
         self.resources: list[Resource] = []
-        self.encodings: list[str | None] = []
 
     def take(self, path: str, request: ExportTraceServiceRequest) -> None:
         self.paths.append(path)
@@ -58,7 +57,6 @@ def over_http() -> Iterator[tuple[str, Received]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.encodings.append(self.headers.get("Content-Encoding"))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             if self.path.endswith("/v1/traces"):

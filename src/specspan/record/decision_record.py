@@ -1,6 +1,7 @@
-"""Decision record v1, as ledger, database and JSON hold it. Pure; made on an exporter's thread.
+"""Decision record v2, as ledger, database and JSON hold it. Pure; made on an exporter's thread.
 
-Digests of content are keyed (HMAC-SHA256): a plain hash of a short text can be guessed.
+What is the same for every call under one policy stands in the policy's record (`specspan.record.policy_record`), which
+the decision names. Digests of content are keyed (HMAC-SHA256): a plain hash of a short text can be guessed.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeAlias
 
-from specspan._support.caches import IdentityCache
+from specspan._support.caches import BoundedCache
 from specspan.call import CallContext, Message, ModelCall, Reasoning, Response, Side, Unknown, Usage
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.policy import Policy
@@ -21,13 +22,23 @@ from specspan.record import content
 from specspan.record import conventions as names
 from specspan.record.attributes import safe_text, scope_attributes
 from specspan.record.call_end import CallRecord
+from specspan.record.finding_references import Findings
+from specspan.record.policy_record import (
+    VERSION,
+    PolicyRecord,
+    build_policy_record,
+    check_record,
+    spec_record,
+    without_nulls,
+)
 
-VERSION = 1
 _ANSWER = frozenset((Side.OUTPUT, Side.TOOL_CALLS, Side.ARGUMENTS))
-_MAX_SHARED = 4096
+_MAX_POLICIES = 64
 _USAGE = tuple(counter.name for counter in fields(Usage))
 
 Record = dict[str, Any]
+_PolicyKey: TypeAlias = "tuple[str, tuple[SpecRef, ...]]"
+"""Digests of a policy and of its specs, which a decision knows of the policy it was made under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,82 +60,91 @@ class PolicyActivation:
 
 @dataclass(slots=True)
 class RecordBuilder:
-    """Builder of the records of one service."""
+    """Builder of the records of one service.
+
+    A decision refers to the record of its policy if that was announced by `add_policy`; else it says everything itself.
+    """
 
     service: Service
     with_explanations: bool = False
     """True where explanations, which may quote content, are recorded."""
     digest_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _service: Record = field(init=False, repr=False)
-    _shared: IdentityCache[Finding, Record] = field(default_factory=lambda: IdentityCache(_MAX_SHARED), repr=False)
-    """Records of findings that are one object for many calls, as those of clauses that complied are."""
+    _activations: BoundedCache[_PolicyKey, PolicyActivation] = field(init=False, repr=False)
+    _records: BoundedCache[int, tuple[PolicyActivation, PolicyRecord]] = field(init=False, repr=False)
+    """By identity of an activation, the record of its policy: made by whichever thread needs it first."""
 
     def __post_init__(self) -> None:
-        self._service = asdict(self.service)
+        self._service = without_nulls(asdict(self.service))
+        self._activations = BoundedCache(_MAX_POLICIES)
+        self._records = BoundedCache(_MAX_POLICIES)
+
+    def add_policy(self, activation: PolicyActivation) -> None:
+        """Have decisions under a policy refer to its record from now on."""
+        policy = activation.policy
+        self._activations[policy.digest, tuple(spec.ref for spec in policy.specs)] = activation
 
     def build(self, item: CallRecord | PolicyActivation) -> Record:
         """Return the record of a decision, or of a policy that came into force."""
-        return self._policy(item) if isinstance(item, PolicyActivation) else self._decision(item)
+        return self._activation(item) if isinstance(item, PolicyActivation) else self._decision(item)
+
+    def policy_record(self, record_id: str) -> Record | None:
+        """Return the policy record of an id, for an exporter that lacks it; None for one of somebody else."""
+        for activation, record in list(self._records.values()):
+            if record.id == record_id:
+                return record.activation(activation.time_unix_nano, self._service)
+        return None
+
+    def _activation(self, activation: PolicyActivation) -> Record:
+        return self._policy_record(activation).activation(activation.time_unix_nano, self._service)
+
+    def _policy_of(self, decision: Decision) -> PolicyRecord | None:
+        activation = self._activations.get((decision.policy_digest, decision.specs))
+        return None if activation is None else self._policy_record(activation)
+
+    def _policy_record(self, activation: PolicyActivation) -> PolicyRecord:
+        known = self._records.get(id(activation))
+        if known is None:
+            known = self._records[id(activation)] = activation, build_policy_record(activation.policy)
+        return known[1]
 
     def _decision(self, call_record: CallRecord) -> Record:
         decision = call_record.decision
         if decision is None:
             raise ValueError("a call without a decision has no decision record")
         span = call_record.span_context
-        return {
+        policy = self._policy_of(decision)
+        record: Record = {
             "v": VERSION,
             "type": "decision",
             "id": decision.id,
             "time_unix_nano": decision.time_unix_nano,
-            "trace_id": f"{span.trace_id:032x}" if span.is_valid else None,
-            "span_id": f"{span.span_id:016x}" if span.is_valid else None,
-            "service": self._service,
-            "spec": [_spec(spec) for spec in decision.specs],
-            "policy": {"digest": decision.policy_digest},
-            "call": self._call(call_record.call)
-            | ({} if call_record.dialect is None else {"dialect": call_record.dialect})
-            | _unread(call_record.call, decision),
-            **_ruling(decision),
-            "findings": self._findings(decision.findings),
-            "counts": {
-                "considered": decision.summary.considered,
-                "not_applicable": decision.summary.not_applicable,
-                "unassessed": decision.summary.unassessed,
-            },
-            "overrides": [_override(ruling) for ruling in decision.overrides],
-            "redacted": list(decision.redacted),
-            "stream": {"released_chars": decision.released_chars},
         }
-
-    def _policy(self, item: PolicyActivation) -> Record:
-        policy = item.policy
-        return {
-            "v": VERSION,
-            "type": "policy",
-            "time_unix_nano": item.time_unix_nano,
-            "service": self._service,
-            "spec": [_spec(spec.ref) for spec in policy.specs],
-            "policy": {
-                "digest": policy.digest,
-                "environment": policy.environment,
-                "layers": [{"source": safe_text(layer.source), "digest": layer.digest} for layer in policy.layers],
-            },
-            "mode": policy.mode.value,
-            "clauses": [
-                {
-                    "id": clause.id,
-                    "title": clause.title,
-                    "authority": clause.authority,
-                    "checked": clause.id in policy.clauses and bool(policy.clauses[clause.id].checks),
-                    "mode": policy.mode_of(clause.id).value,
-                }
-                for clause in policy.authority.binding
-            ],
+        if span.is_valid:
+            record |= {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
+        record["service"] = self._service
+        if policy is None:
+            record |= {
+                "spec": [spec_record(spec) for spec in decision.specs],
+                "policy": {"digest": decision.policy_digest},
+            }
+        else:
+            record |= {"spec": policy.specs, "policy": policy.reference}
+        record["call"] = self._call(call_record)
+        record |= _ruling(decision)
+        record |= self._findings(decision, policy)
+        record["counts"] = {
+            "considered": decision.summary.considered,
+            "not_applicable": decision.summary.not_applicable,
+            "unassessed": decision.summary.unassessed,
         }
+        record |= _effects(decision)
+        return record
 
-    def _call(self, call: ModelCall) -> Record:
+    def _call(self, call_record: CallRecord) -> Record:
+        call, decision = call_record.call, call_record.decision
         request, response, gaps = call.request, call.response, call.gaps
-        return {
+        record = {
             "provider": request.provider,
             "operation": request.operation,
             "model": _text(request.model),
@@ -132,9 +152,12 @@ class RecordBuilder:
             "response_id": _text(response.id) if response is not None else None,
             "input_digest": self._digest(call.input) if gaps.input is None else None,
             "output_digest": self._digest(call.output) if gaps.reason_for(_ANSWER) is None else None,
-            "usage": _usage(response),
+            "usage": _usage(response) or None,
             "scope": _scope(call.context),
+            "dialect": call_record.dialect,
+            "unread": None if decision is None else _unread(call, decision) or None,
         }
+        return without_nulls(record)
 
     def _digest(self, messages: Sequence[Message]) -> str | None:
         """Return the keyed digest of messages in the conventions' shape, as JSON with sorted keys; None for none."""
@@ -147,19 +170,27 @@ class RecordBuilder:
             text = _canonical(content.as_json_value(shape))
         return "hmac-sha256:" + hmac.new(self.digest_key, text.encode(), hashlib.sha256).hexdigest()
 
-    def _findings(self, findings: Sequence[Finding]) -> list[Record]:
-        shared = self._shared.get
-        return [shared(finding) or self._finding(finding) for finding in findings]
+    def _findings(self, decision: Decision, policy: PolicyRecord | None) -> Record:
+        if policy is None:
+            found = Findings({}, list(enumerate(decision.findings)), {}, {})
+        else:
+            found = policy.references.refer(
+                decision.findings, decision.governing_clause, with_explanations=self.with_explanations
+            )
+        record: Record = {}
+        if found.outcomes:
+            record["outcomes"] = found.outcomes
+        if found.scores:
+            record["scores"] = found.scores
+        if found.durations_ns:
+            record["durations_ns"] = found.durations_ns
+        if found.in_full:
+            record["findings"] = [self._finding(position, finding) for position, finding in found.in_full]
+        return record
 
-    def _finding(self, finding: Finding) -> Record:
-        record = self._finding_record(finding)
-        if finding.duration_ns or finding.evidence or finding.explanation is not None:
-            return record
-        return self._shared.put(finding, record)
-
-    def _finding_record(self, finding: Finding) -> Record:
-        check = finding.check
+    def _finding(self, position: int, finding: Finding) -> Record:
         record: Record = {
+            "position": position,
             "clause": finding.clause,
             "authority": finding.authority,
             "outcome": finding.outcome.value,
@@ -168,15 +199,13 @@ class RecordBuilder:
             "score": finding.score,
             "reason": _text(finding.reason),
             "stage": finding.stage.value,
-            "check": None
-            if check is None
-            else {"name": check.name, "kind": check.mechanism.value, "version": check.version},
-            "evidence": [asdict(piece) for piece in finding.evidence],
-            "duration_ns": finding.duration_ns,
+            "check": None if finding.check is None else check_record(finding.check),
+            "evidence": [asdict(piece) for piece in finding.evidence] or None,
+            "duration_ns": finding.duration_ns or None,
         }
         if self.with_explanations and finding.explanation is not None:
             record["explanation"] = safe_text(finding.explanation)
-        return record
+        return without_nulls(record)
 
 
 def service_from_resource(resource: Mapping[str, Any]) -> Service:
@@ -198,18 +227,17 @@ def _scope(context: CallContext) -> Record | None:
     if context.scope is None and context.standing is None:
         return None
     values = scope_attributes(context)
-    return {"digest": values.get(names.SCOPE_DIGEST), "trust": values.get(names.SCOPE_TRUST)}
+    return without_nulls({"digest": values.get(names.SCOPE_DIGEST), "trust": values.get(names.SCOPE_TRUST)})
 
 
 def _unread(call: ModelCall, decision: Decision) -> Record:
-    """Return the number of parts that no check could read, or asked for; nothing where there are none."""
+    """Return the number of parts that no check could read, or asked for, by kind; empty where there are none."""
     classes = [part.__class__ for message in (*call.input, *call.output) for part in message.parts]
     counts = {
         "reasoning": 0 if decision.reads_reasoning else classes.count(Reasoning),
         "not_understood": classes.count(Unknown),
     }
-    counts = {kind: count for kind, count in counts.items() if count}
-    return {"unread": counts} if counts else {}
+    return {kind: count for kind, count in counts.items() if count}
 
 
 def _usage(response: Response | None) -> Record:
@@ -220,7 +248,7 @@ def _usage(response: Response | None) -> Record:
 
 
 def _ruling(decision: Decision) -> Record:
-    return {
+    record = {
         "mode": decision.mode.value,
         "verdict": decision.verdict.value,
         "action": decision.action.value,
@@ -228,15 +256,24 @@ def _ruling(decision: Decision) -> Record:
         "governing_clause": decision.governing_clause,
         "reason": _text(decision.reason),
     }
+    return without_nulls(record)
 
 
-def _spec(spec: SpecRef) -> Record:
-    return {"id": spec.id, "version": spec.version, "digest": spec.digest}
+def _effects(decision: Decision) -> Record:
+    """Return the overrides that were asked for and what was done to the texts, where there is anything of it."""
+    record: Record = {}
+    if decision.overrides:
+        record["overrides"] = [_override(ruling) for ruling in decision.overrides]
+    if decision.redacted:
+        record["redacted"] = list(decision.redacted)
+    if decision.released_chars is not None:
+        record["stream"] = {"released_chars": decision.released_chars}
+    return record
 
 
 def _override(ruling: OverrideRuling) -> Record:
     override = ruling.override
-    return {
+    record = {
         "clause": override.clause,
         "by": override.by,
         "granted": ruling.granted,
@@ -246,6 +283,7 @@ def _override(ruling: OverrideRuling) -> Record:
         "source": _source(override.source),
         "refusal": ruling.refusal,
     }
+    return without_nulls(record)
 
 
 def _source(source: str | Evidence | None) -> Record | None:

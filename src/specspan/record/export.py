@@ -29,7 +29,8 @@ class DecisionExporter(Protocol):
     """Carrier of decision records to a backend.
 
     Called by one thread at a time. Records share parts with one another: they are read, never changed. After a fork
-    the child's thread calls the same object.
+    the child's thread calls the same object. The record of a policy comes before the first decision that names it, and
+    again from time to time: it is told by its id.
     """
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
@@ -132,6 +133,7 @@ class ExportWorker(Generic[T, R]):
         except Exception as error:
             if not self._is_failing:  # once an outage, not once a batch
                 owner = getattr(self._export, "__self__", self._export)
+                owner = getattr(owner, "exporter", owner)
                 _log.warning(
                     "%s could not export %d %ss: %r", type(owner).__qualname__, len(records), self._kind, error
                 )

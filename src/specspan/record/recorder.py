@@ -26,6 +26,7 @@ from specspan.record.decision_record import PolicyActivation, RecordBuilder, ser
 from specspan.record.export import DecisionExporter, ExportWorker
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
+from specspan.record.policy_announcer import PolicyAnnouncer
 from specspan.record.settings import Content, FindingEvents, Settings
 from specspan.version import __version__
 
@@ -70,11 +71,8 @@ class Recorder:
         )
         self._metrics = Metrics(meter_provider, self._settings)
         self._logs = LogRecords(logger_provider, self._settings)
-        builder = _record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
-        self._exports = tuple(
-            ExportWorker("decision", exporter.export, builder.build, self._settings, on_close=exporter.shutdown)
-            for exporter in decision_exporters
-        )
+        self._builder = _record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
+        self._exports = tuple(map(self._export_worker, decision_exporters))
         self._forget_exit = process.at_exit(self.shutdown)
 
     def start_call(self, request: Request, context: CallContext, parent: Context | None = None) -> Span:
@@ -206,8 +204,10 @@ class Recorder:
         with guard("record.record_policy"):
             if self._metrics.live:
                 self._metrics.start_at_zero(policy)
+            activation = PolicyActivation(policy, time.time_ns())
+            self._builder.add_policy(activation)
             for export in self._exports:
-                export.put(PolicyActivation(policy, time.time_ns()))
+                export.put(activation)
 
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over everything recorded so far; return False when that took longer than ``timeout_s``."""
@@ -231,6 +231,12 @@ class Recorder:
     @property
     def _workers(self) -> tuple[BatchWorker[Any], ...]:
         return (self._metrics.worker, self._logs.worker, *(export.worker for export in self._exports))
+
+    def _export_worker(
+        self, exporter: DecisionExporter
+    ) -> ExportWorker[CallRecord | PolicyActivation, Mapping[str, Any]]:
+        export = PolicyAnnouncer(exporter, self._builder.policy_record).export
+        return ExportWorker("decision", export, self._builder.build, self._settings, on_close=exporter.shutdown)
 
     def _enqueue(self, record: CallRecord) -> None:
         if self._metrics.live:

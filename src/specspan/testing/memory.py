@@ -20,6 +20,7 @@ from specspan.record.recorder import Recorder
 from specspan.runtime.configure import resolve_policy
 from specspan.testing.assertions import DecisionAssertions
 from specspan.testing.fakes import FakeClock, FakeDecisionIds, FakeSpanIds
+from specspan_exporter_sqlite.expansion import expand, policy_record_of
 
 _FLUSH_S = 5.0
 
@@ -29,6 +30,14 @@ class MemoryDecisions:
 
     def __init__(self) -> None:
         self.records: list[Mapping[str, Any]] = []
+        """Records as they were handed over, of decisions and of policies."""
+
+    @property
+    def decisions(self) -> tuple[Mapping[str, Any], ...]:
+        """Decision records with every finding in full, in the order of decisions."""
+        policies = {record["id"]: record for record in self.records if record["type"] == "policy"}
+        decisions = (record for record in self.records if record["type"] == "decision")
+        return tuple(expand(record, policies.get(policy_record_of(record) or "")) for record in decisions)
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Add ``records`` to those kept."""
@@ -73,9 +82,9 @@ class Recorded(DecisionAssertions):
 
     @property
     def decisions(self) -> tuple[Mapping[str, Any], ...]:
-        """Decision records, in the order of decisions."""
+        """Decision records with every finding in full, in the order of decisions."""
         self._recorder.force_flush(_FLUSH_S)
-        return tuple(record for record in self._decisions.records if record["type"] == "decision")
+        return self._decisions.decisions
 
 
 @contextmanager
