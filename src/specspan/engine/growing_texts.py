@@ -56,13 +56,13 @@ class ChoiceTexts:
     that joins all of them in the order of arrival.
     """
 
-    __slots__ = ("_new_text", "_parts", "growing", "joined", "part")
+    __slots__ = ("_new_text", "_parts", "joined", "own", "part")
 
     def __init__(self, new_text: Callable[[], GrowingText]) -> None:
         self.joined = new_text()
         """All of the choice."""
-        self.growing: tuple[GrowingText, ...] = (self.joined,)
-        """The texts to which the next piece of the latest part belongs."""
+        self.own: GrowingText | None = None
+        """The latest part by itself; None as long as it is all of the choice."""
         self.part: Hashable = None
         """The part that came latest; None as long as none was named."""
         self._new_text = new_text
@@ -79,7 +79,7 @@ class ChoiceTexts:
         text = self._parts.get(part)
         if text is None:
             text = self._parts[part] = self._new_text()
-        self.part, self.growing = part, (self.joined, text)
+        self.part, self.own = part, text
 
     def start(self, part: Hashable) -> None:
         """Take in that a part starts; at the name of an older one it is another part."""
@@ -87,8 +87,7 @@ class ChoiceTexts:
             return
         if self.joined.length:
             self._keep_part()
-            self._parts[part] = text = self._new_text()
-            self.growing = (self.joined, text)
+            self._parts[part] = self.own = self._new_text()
         self.part = part
 
     def _keep_part(self) -> None:

@@ -216,9 +216,9 @@ class StreamCheck:
             return None
         if part is not answer.part:
             answer.turn_to(part)
-        found = list[_Found]()
-        for growing in answer.growing:
-            found += self._find_in(growing, text)
+        found = self._find_in(answer.joined, text)
+        if answer.own is not None:
+            found += self._find_in(answer.own, text)
         if found:
             self._rule(found, choice, text, is_reasoning=is_reasoning)
         elif not is_reasoning:
