@@ -13,11 +13,12 @@ from functools import partial
 from typing import Any
 
 from specspan._support.guard import contain
-from specspan.call import ModelCall, Request
+from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL
 from specspan.engine.waiting import Steps
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.decided_span import DecidedSpan
+from specspan.instrument.formats.carried_answers import RefusedAnswer, refused_answer_in
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import COMPLETED
 
@@ -89,7 +90,12 @@ class LiveCall(DecidedSpan):
         Raises:
             Blocked: the error cannot be read, and a clause fails closed.
         """
-        return self.carried_by(error, self.adapter.answer_in)
+        answer = self.carried_by(error, self.adapter.answer_in)
+        return self.refused_by(error) if answer is None else answer
+
+    def refused_by(self, error: BaseException) -> RefusedAnswer | None:
+        """Return what the client refused with an error; None if that is nothing of an answer, or no client's error."""
+        return None if self.adapter.package is None else self.carried_by(error, refused_answer_in)
 
     def carried_by(self, error: BaseException, read: Callable[[BaseException], Any | None] | None) -> Any | None:
         """Return what ``read`` finds in an error of the client, as `answer_in` does."""
@@ -109,11 +115,17 @@ class LiveCall(DecidedSpan):
         Raises:
             Blocked: the policy hands nothing over.
         """
-        ruling = yield from self.decide_output(partial(self.adapter.response, answer))
+        read = self._read_refused if isinstance(answer, RefusedAnswer) else self.adapter.response
+        ruling = yield from self.decide_output(partial(read, answer))
         if ruling.edits and self.evaluation is not None:
             failure = LookupError("the text of an error cannot be replaced")
             self.rule_failure("instrument.answer_in", failure, AFTER_CALL, self.evaluation.fail_rewrite)
         self.fail(error)
+
+    def _read_refused(self, refused: RefusedAnswer) -> Response:
+        """Read an answer that the client refused: its text as it stands, and what else can be read of it."""
+        response = None if refused.body is None else self.adapter.response(refused.body)
+        return replace(response or Response(), output=(Message("assistant", (Text(refused.text),)),))
 
     def output(self, result: Any) -> Steps[Any]:
         """Have an answer decided, and end the call. Returns what to hand over.

@@ -14,7 +14,8 @@ from typing import Any
 from specspan.engine.waiting import run_async, run_sync
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.proxies import ObjectProxy
-from specspan.instrument.streamed_call import END, Close, StreamedCall
+from specspan.instrument.stream_release import Close
+from specspan.instrument.streamed_call import END, StreamedCall
 
 
 def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *args: Any) -> Any:

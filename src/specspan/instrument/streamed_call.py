@@ -13,12 +13,12 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
-from specspan._support.guard import contain, guard
-from specspan.call import Message, ModelCall
+from specspan._support.guard import contain
+from specspan.call import Message, ModelCall, Response, Text
 from specspan.checks.texts import texts
 from specspan.decision import Stage
 from specspan.engine.evaluation import AFTER_CALL
@@ -30,10 +30,8 @@ from specspan.errors import Blocked
 from specspan.instrument.adapter import Accumulator, Delta, Streaming
 from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
+from specspan.instrument.stream_release import CarriedChunk, Close, Closing, NothingSeen, Release
 from specspan.record.call_end import Ending
-
-Close: TypeAlias = Callable[[], Any]
-"""Closes where chunks come from; awaited where they are."""
 
 END: Any = object()
 """Stands for the chunk after the last one: the stream is exhausted."""
@@ -41,31 +39,6 @@ END: Any = object()
 MAX_EARLY_DECISIONS = 4
 """How many chunks of one stream are withheld because the answer seems complete. Some servers say so on every chunk:
 beyond, the answer is decided when the stream is exhausted."""
-
-
-class Release:
-    """All that is still to be given out of a chunk that was withheld, or of a stream that is cut."""
-
-    __slots__ = ("_chunks", "_error", "is_last")
-
-    def __init__(
-        self, chunks: Iterable[Any] = (), error: BaseException | None = None, *, is_last: bool = False
-    ) -> None:
-        self._chunks = iter(chunks)
-        self._error = error
-        self.is_last = is_last
-        """Whether nothing more of the stream is read: its source is closed."""
-
-    def give(self, end: Exception) -> Any:
-        """Return the next chunk.
-
-        Raises:
-            Exception: the error that stands in place of what was withheld, once; then ``end``.
-        """
-        for chunk in self._chunks:
-            return chunk
-        error, self._error = self._error, None
-        raise error or end
 
 
 class StreamedCall:
@@ -98,7 +71,7 @@ class StreamedCall:
         self._live = live
         self._streaming = streaming
         self._ending_of = ending_of
-        self._seen: Accumulator = _NothingSeen()
+        self._seen: Accumulator = NothingSeen()
         self._deltas: Callable[[Any], Iterable[Delta]] = streaming.deltas
         self._check: StreamCheck | None = None
         self._folded: FoldedAnswerCheck | None = None
@@ -183,7 +156,7 @@ class StreamedCall:
             release = Release(error=blocked, is_last=True)
         if release.is_last:
             self.remains = release
-            yield _Closing(close)
+            yield Closing(close)
         return release
 
     def closed(self) -> Steps[None]:
@@ -201,25 +174,21 @@ class StreamedCall:
         if not self._live.ended:
             self._break_off(self._ending_of(error), is_whole=self._is_finished())
 
-    def chunk_in(self, error: BaseException) -> Any | None:
-        """Return the chunk that an error of the client carries; None if there is none to decide."""
-        return self._live.carried_by(error, self._streaming.chunk_in)
+    def chunk_in(self, error: BaseException) -> CarriedChunk | None:
+        """Return what an error of the client carries of the answer; None if there is nothing to decide."""
+        live = self._live
+        chunk, refused = live.carried_by(error, self._streaming.chunk_in), live.refused_by(error)
+        return None if chunk is None and refused is None else CarriedChunk(chunk, refused)
 
-    def decide_error(self, chunk: Any, error: BaseException) -> Steps[None]:
-        """Have the chunk decided that an error carries, and end the stream with that error.
+    def decide_error(self, carried: CarriedChunk, error: BaseException) -> Steps[None]:
+        """Have decided what an error carries, and end the stream with that error.
 
         The text of an error cannot be edited: a clause that asks for an edit fails.
         """
         live, self.remains = self._live, Release(is_last=True)
         try:
-            self.accept(chunk)
-            if self._failure is not None:
-                raise self._failure
-            cut = None if self._cut is None else self._cut[1]
-            if cut is not None:
-                self._is_decided = False
-                self._seen.add(chunk)
-            ruling = yield from self._decide_answer(withheld=chunk)
+            cut = self._watch_carried(carried)
+            ruling = yield from self._decide_carried(carried)
             if ruling.action.stops or (cut is not None and cut.action.stops):
                 raise live.block()
             if cut is not None and live.evaluation is not None:
@@ -230,6 +199,34 @@ class StreamedCall:
         except Exception as failure:
             live.rule_failure("instrument.stream", failure, AFTER_CALL)
         self.fail(error)
+
+    def _watch_carried(self, carried: CarriedChunk) -> Cut | None:
+        """Take in what an error carries. Returns how the stream is cut at it."""
+        if carried.chunk is not None:
+            self.accept(carried.chunk)
+            if self._failure is not None:
+                raise self._failure
+            if self._cut is not None:
+                self._is_decided = False
+                self._seen.add(carried.chunk)
+                return self._cut[1]
+        if carried.refused is not None and self._check is not None:
+            return self._check.feed(0, carried.refused.text, "refused")
+        return None
+
+    def _decide_carried(self, carried: CarriedChunk) -> Steps[Ruling]:
+        live, refused = self._live, carried.refused
+        if refused is None or live.evaluation is None:
+            return (yield from self._decide_answer(withheld=carried.chunk))
+        released_chars = 0
+        if not isinstance(self._seen, NothingSeen):
+            live.set_response(self._seen.result())
+            released_chars = _chars(live.call)
+        response = live.call.response or Response()
+        output = (*response.output, Message("assistant", (Text(refused.text),)))
+        live.call = ModelCall(live.call.request, replace(response, output=output), live.call.context)
+        self._is_decided = True
+        return (yield from live.evaluation.output(live.call, released_chars=released_chars))
 
     def abandoned(self) -> None:
         """Take in that the consumer let go of the stream."""
@@ -269,7 +266,7 @@ class StreamedCall:
                 live.rule_failure("instrument.cut", error, AFTER_CALL, live.evaluation.fail_cut)
                 self._seen.add(chunk)
                 return Release((chunk,))
-        handed_over: Accumulator = _NothingSeen()
+        handed_over: Accumulator = NothingSeen()
         stops = cut.action.stops
         try:
             handed_over = copy.deepcopy(self._seen)
@@ -360,35 +357,6 @@ class StreamedCall:
             except Exception as error:
                 contain("instrument.response", error)
         self._live.end(ending)
-
-
-class _NothingSeen:
-    """Stands for the accumulator of a stream that cannot be read."""
-
-    finished = False
-
-    def add(self, chunk: Any) -> None:
-        """Take in no chunk at all."""
-
-    def result(self) -> Any:
-        raise LookupError("the chunks of this stream could not be read")
-
-
-@dataclass(frozen=True, slots=True)
-class _Closing:
-    """Closing where chunks come from, as a job to wait for."""
-
-    close: Close | None
-
-    def wait(self) -> None:
-        with guard("instrument.close"):
-            if self.close is not None:
-                self.close()
-
-    async def wait_async(self) -> None:
-        with guard("instrument.close"):
-            if self.close is not None:
-                await self.close()
 
 
 def _chars(call: ModelCall) -> int:

@@ -3,15 +3,108 @@
 ``parse`` of a client raises for an answer that was cut short or does not have the shape that was asked for. Some of
 these errors have the answer in an attribute. For the others, the answer is the body of the raw response that was being
 parsed, which the traceback leads to.
+
+Any method raises for a body or an event that the client cannot read at all. Of these errors only the text is known.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
 from specspan.instrument.formats.raw_response import is_raw
+
+_REFUSALS = frozenset(("APIResponseValidationError", "ApiError", "ParsingError", "ResponseValidationError"))
+"""Errors of clients that have a body which the client refused, by their names."""
+_MESSAGES_OF_REFUSAL = frozenset(("UnknownApiResponseError",))
+"""Errors of clients whose message has the body."""
+_MODEL_MAKERS = frozenset(
+    (("google.genai._common", "_from_response"), ("ollama._client", "_request"), ("ollama._client", "inner"))
+)
+"""Functions in which clients make their objects of what the service sent, by module; requests are made elsewhere."""
+_MAX_CHAIN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAnswer:
+    """Answer, or piece of one, that a client could not read and that its error carries."""
+
+    text: str
+    """All of it that the error carries, as the service wrote it or as JSON."""
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        """Return the answer as a JSON object; None if the text is none."""
+        try:
+            body = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+        return body if isinstance(body, dict) else None
+
+
+def refused_answer_in(error: BaseException) -> RefusedAnswer | None:
+    """Return the answer that a client refused with an error; None if the error carries none.
+
+    The body of a failed request is not an answer.
+    """
+    chain = list(_chain(error))
+    if any(map(_is_of_failed_request, chain)):
+        return None
+    texts = list(dict.fromkeys(text for each in chain if (text := _refused_text(each))))
+    return RefusedAnswer("\n".join(texts)) if texts else None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that it was made from.
+
+    The context of an error may be one that the application handles. LiteLLM names no causes.
+    """
+    for _ in range(_MAX_CHAIN):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or (error.__context__ if _is_of_litellm(error) else None)
+
+
+def _is_of_litellm(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] == "litellm"
+
+
+def _is_of_failed_request(error: BaseException) -> bool:
+    if _is_of_litellm(error):  # its errors have a status whatever the service answered
+        return False
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    return isinstance(status, int) and status >= 400
+
+
+def _refused_text(error: BaseException) -> str | None:
+    """Return the text of an answer that one error carries."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.doc
+    if isinstance(error, UnicodeDecodeError):
+        return error.object.decode(errors="replace")
+    name = type(error).__name__
+    if name in _MESSAGES_OF_REFUSAL:
+        return str(error)
+    if name in _REFUSALS:
+        body = getattr(error, "body", None)
+        return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
+    if name == "ValidationError" and any(map(_makes_models, _frames(error.__traceback__))):
+        return _refused_values(error)
+    return None
+
+
+def _makes_models(frame: FrameType) -> bool:
+    return (frame.f_globals.get("__name__"), frame.f_code.co_name) in _MODEL_MAKERS
+
+
+def _refused_values(error: Any) -> str:
+    """Return the values that do not fit the client's models, as JSON."""
+    values = [each.get("input") for each in error.errors(include_url=False)]
+    return json.dumps(values, ensure_ascii=False, default=str)
 
 
 def answer_in_error(error: BaseException) -> Any | None:

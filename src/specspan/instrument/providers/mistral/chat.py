@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Request, Response
@@ -23,6 +21,7 @@ from specspan.instrument.providers.mistral.client import (
     PACKAGE,
     PROVIDER,
     build_request,
+    chunk_in_error,
     method_paths,
     service_of,
     without_defaults,
@@ -60,18 +59,6 @@ def _answer_in_error(error: BaseException) -> Any | None:
         if (answer := answer_in_frame(error, function, "response")) is not None:
             return answer
     return None
-
-
-def chunk_in_error(error: BaseException) -> Any | None:
-    """Return the event that the client could not make an object of."""
-    body = getattr(error, "body", None)
-    if type(error).__name__ != "ResponseValidationError" or not isinstance(body, str):
-        return None
-    try:
-        event = json.loads(body)
-    except ValueError:
-        return None
-    return SimpleNamespace(data=as_mapping(event).get("data"))
 
 
 def _fim_message(arguments: Mapping[str, Any]) -> dict[str, Any]:

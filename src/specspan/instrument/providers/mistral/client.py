@@ -6,7 +6,9 @@ The client's objects have a marker for omitted fields, and defaults that no serv
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from specspan.call import Request
@@ -26,6 +28,18 @@ _HOSTS = {"mistralai.azure": "azure.ai.inference", "mistralai.gcp": "gcp.vertex_
 def method_paths(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the paths of named methods of classes, each ``module:Class``, and of their ``_async`` twins."""
     return tuple(f"mistralai.{each}.{name}{later}" for each in classes for name in names for later in ("", "_async"))
+
+
+def chunk_in_error(error: BaseException) -> Any | None:
+    """Return the event that the client could not make an object of."""
+    body = getattr(error, "body", None)
+    if type(error).__name__ != "ResponseValidationError" or not isinstance(body, str):
+        return None
+    try:
+        event = json.loads(body)
+    except ValueError:
+        return None
+    return SimpleNamespace(data=as_mapping(event).get("data"))
 
 
 def without_defaults(thing: Any) -> Any:

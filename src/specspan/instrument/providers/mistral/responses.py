@@ -14,6 +14,7 @@ from specspan.instrument.providers.mistral.client import (
     INSTALL,
     PACKAGE,
     PROVIDER,
+    chunk_in_error,
     method_paths,
     service_of,
     without_defaults,
@@ -108,5 +109,6 @@ ADAPTER = Adapter(
         find_stream=_find_stream,
         closing_events=_closing_events,
         new_texts=openai_events.new_texts,
+        chunk_in=chunk_in_error,
     ),
 )
