@@ -1,15 +1,16 @@
-"""Checks of a streamed answer that need all that came so far, not only the text of the latest chunk.
+"""Checks of a streamed answer that need more than the text of the latest chunk.
 
-Two kinds of content are known only once the chunks are folded: a model's reasoning, and parts that were not understood.
-Folding costs more with each chunk, so only policies under which such content can stop a stream have it done.
+A model's reasoning and parts that were not understood are no text of a chunk. Each chunk is read as if it were all of
+the answer, so that it costs the same however long the answer is. Where that shows a part that was not understood, the
+answer so far, which may understand it, is folded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from specspan.call import Message, Reasoning
-from specspan.checks.texts import UnreadRoles, unread_roles_of_answer
+from specspan.checks.texts import UnreadRoles, has_unknown_part, unread_roles_of_answer
 from specspan.decision import Stage
 from specspan.engine.bound_check import NOT_UNDERSTOOD, BoundCheck
 from specspan.engine.plan import Plan
@@ -19,22 +20,27 @@ _STAGES = (Stage.OUTPUT, Stage.TOOL_CALL, Stage.STREAM)
 
 
 class FoldedAnswerCheck:
-    """State of the checks of one streamed answer as folded so far, before its latest chunk is handed over."""
+    """State of the checks of one streamed answer before its latest chunk is handed over."""
 
-    __slots__ = ("_reasoning", "_stops_on_unread", "_stream", "_unread", "has_new_unread")
+    __slots__ = ("_stops_on_unread", "_stream", "_unread", "has_new_unread")
 
     def __init__(self, stream: StreamCheck | None, stops_on_unread: Sequence[BoundCheck]) -> None:
         self.has_new_unread = False
         """Whether the latest chunk brought a part that was not understood, over which a clause stops the stream."""
         self._stream = stream
         self._stops_on_unread = stops_on_unread
-        self._reasoning: dict[int, str] = {}
         self._unread: UnreadRoles = {}
 
-    def must_decide(self, output: Sequence[Message]) -> bool:
-        """Return whether the answer so far is to be decided before its latest chunk is handed over."""
-        self.has_new_unread = bool(self._stops_on_unread) and self._finds_unread(output)
-        return self.has_new_unread or (self._stream is not None and self._finds_in_reasoning(self._stream, output))
+    def must_decide(self, added: Sequence[Message], part: Hashable, fold: Callable[[], Sequence[Message]]) -> bool:
+        """Return whether the answer so far is to be decided before its latest chunk is handed over.
+
+        Args:
+            added: the latest chunk, read as if it were all of the answer.
+            part: the part of the answer that the chunk is about, where the service names it.
+            fold: returns the answer so far.
+        """
+        self.has_new_unread = bool(self._stops_on_unread) and has_unknown_part(added) and self._finds_unread(fold())
+        return self.has_new_unread or (self._stream is not None and _finds_in_reasoning(self._stream, added, part))
 
     def _finds_unread(self, output: Sequence[Message]) -> bool:
         unread = unread_roles_of_answer(output)
@@ -43,21 +49,17 @@ class FoldedAnswerCheck:
         self._unread = unread
         return any(check.misses(unread) for check in self._stops_on_unread)
 
-    def _finds_in_reasoning(self, stream: StreamCheck, output: Sequence[Message]) -> bool:
-        for choice, message in enumerate(output):
-            text = "".join([part.content for part in message.parts if part.__class__ is Reasoning])
-            before = self._reasoning.get(choice, "")
-            if text == before:
-                continue
-            self._reasoning[choice] = text
-            growth = text.removeprefix(before)
-            if stream.feed(choice, growth, is_reasoning=True) is not None:
-                return True
-        return False
+
+def _finds_in_reasoning(stream: StreamCheck, added: Sequence[Message], part: Hashable) -> bool:
+    for choice, message in enumerate(added):
+        text = "".join([each.content for each in message.parts if each.__class__ is Reasoning])
+        if text and stream.feed(choice, text, part, is_reasoning=True) is not None:
+            return True
+    return False
 
 
 def folded_answer_check(plan: Plan, stream: StreamCheck | None) -> FoldedAnswerCheck | None:
-    """Return the check of a streamed answer as folded so far; None where nothing that it finds could stop the stream.
+    """Return the check of a streamed answer beyond its text; None where nothing that it finds could stop the stream.
 
     Args:
         plan: all checks of the call, in enforce mode.

@@ -189,8 +189,8 @@ class StreamCheck:
         self._chain = chain
         self._call = call
         self._overhead_ns = overhead_ns
-        self._answers: dict[int, ChoiceTexts] = {}
-        self._reasoning: dict[int, ChoiceTexts] = {}
+        self._answers: dict[Hashable, ChoiceTexts] = {}
+        """By choice, and for reasoning by choice and part."""
         self._cut_by: tuple[BoundCheck, ...] = ()
         self._cut_chars = 0
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
@@ -199,7 +199,8 @@ class StreamCheck:
         """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over.
 
         A negative number ``~n`` stands for texts beside those of choice ``n``, which do not read on with them.
-        Reasoning is read by the checks that ask for it; nothing of it is rewritten, so what would rewrite it blocks.
+        Reasoning is read by the checks that ask for it, each part by itself alone; nothing of it is rewritten, so what
+        would rewrite it blocks.
 
         Args:
             choice: number of the choice.
@@ -210,7 +211,8 @@ class StreamCheck:
         if self.cut is not None:
             return Cut(self.cut.action)
         started_ns = time.perf_counter_ns()
-        answer = (self._reasoning if is_reasoning else self._answers).get(choice) or self._begin(choice, is_reasoning)
+        key = (choice, part) if is_reasoning else choice
+        answer = self._answers.get(key) or self._begin(key, choice, is_reasoning=is_reasoning)
         if not text:
             answer.start(part)
             return None
@@ -267,9 +269,9 @@ class StreamCheck:
         )
         return withdrawn
 
-    def _begin(self, choice: int, is_reasoning: bool) -> ChoiceTexts:
+    def _begin(self, key: Hashable, choice: int, *, is_reasoning: bool) -> ChoiceTexts:
         answer = ChoiceTexts(partial(self._new_text, choice if choice >= 0 else ~choice, is_reasoning=is_reasoning))
-        (self._reasoning if is_reasoning else self._answers)[choice] = answer
+        self._answers[key] = answer
         return answer
 
     def _new_text(self, message: int, *, is_reasoning: bool) -> GrowingText:

@@ -67,6 +67,10 @@ def _no_events(seen: Accumulator, chunk: Any) -> Iterable[Any]:
     return ()
 
 
+def _no_part(chunk: Any) -> Hashable:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Streaming:
     """Functions of one provider for answers that come in chunks. No function changes its arguments."""
@@ -88,6 +92,9 @@ class Streaming:
     """Returns the texts in a chunk that did not come before, from the accumulator of the stream and the chunk. Used in
     place of `deltas` for services that repeat whole what came in deltas. The texts of the latest chunk are the same
     before and after the accumulator took it in."""
+    part_of: Callable[[Any], Hashable] = _no_part
+    """Returns the name of the part of the answer that a chunk is about, where the service names it: reasoning of two
+    parts does not read on. A chunk that repeats what came before is about a part of its own."""
     is_last: Callable[[Any], bool] | None = None
     """Returns whether a chunk is the very last, for services that mark it. Other instrumentation ends its span at that
     chunk, so a call that shares the span ends just before."""

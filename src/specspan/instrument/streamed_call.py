@@ -28,6 +28,7 @@ from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Accumulator, Delta, Streaming
+from specspan.instrument.formats.fields import uncounted
 from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.stream_release import CarriedChunk, Close, Closing, NothingSeen, Release
@@ -136,7 +137,7 @@ class StreamedCall:
                         return False
             self._is_decided = False
             self._seen.add(chunk)
-            is_due = self._folded is not None and self._folded.must_decide(self._output_so_far())
+            is_due = self._folded is not None and self._must_decide(self._folded, chunk)
             if self._is_last is not None and self._is_last(chunk):
                 self._is_exhausted = True
                 return False
@@ -315,8 +316,14 @@ class StreamedCall:
         released_chars = _chars(live.call) - withheld_chars
         return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
 
-    def _output_so_far(self) -> Sequence[Message]:
-        response = self._live.adapter.response(self._seen.result())
+    def _must_decide(self, folded: FoldedAnswerCheck, chunk: Any) -> bool:
+        with uncounted():
+            alone = self._streaming.accumulator(self._live.call.request)
+            alone.add(chunk)
+            return folded.must_decide(self._read(alone), self._streaming.part_of(chunk), lambda: self._read(self._seen))
+
+    def _read(self, seen: Accumulator) -> Sequence[Message]:
+        response = self._live.adapter.response(seen.result())
         return () if response is None else response.output
 
     def _decide_handed_over(self, *, is_whole: bool) -> Steps[None]:

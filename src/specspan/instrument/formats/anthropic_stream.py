@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from specspan.call import Request
@@ -106,7 +106,7 @@ class MessageAccumulator:
         index = fields.get("index")
         block = self._blocks.by_index.get(index) if index.__class__ is int else self._blocks.find(index)
         if field is None:
-            self._append_rare_delta(kind, piece, block)
+            self._append_rare_delta(kind, piece, block, index)
             return
         if block is None:
             count_not_understood()
@@ -117,8 +117,9 @@ class MessageAccumulator:
         else:
             self._append_odd_piece(block, field, text)
 
-    def _append_rare_delta(self, kind: Any, piece: Fields, block: _StreamedBlock | None) -> None:
-        if kind == "citations_delta" and block is not None:
+    def _append_rare_delta(self, kind: Any, piece: Fields, block: _StreamedBlock | None, index: Any) -> None:
+        if kind == "citations_delta":
+            block = block or self._blocks.start(index, _StreamedBlock({"type": "text"}))
             block.citations.append(piece.get("citation"))
         elif kind not in _DELTAS_WITHOUT_TEXT:
             self._unknown_kinds[str(kind)] = None
@@ -220,6 +221,11 @@ def _block_deltas(block: Any, part: int | None) -> Iterator[Delta]:
     for value in texts_beside(block):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         yield BESIDE, f"{text}\n\n"
+
+
+def part_of(event: Any) -> Hashable:
+    """Return the index of the block that an event is about."""
+    return as_index(as_mapping(event).get("index"))
 
 
 def cut(event: Any, choice: int, text: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 from specspan.call import Request
@@ -193,6 +193,11 @@ def deltas(event: Any) -> Iterator[Delta]:
 def merged_deltas(event: Any) -> Iterator[Delta]:
     """Yield the text in an event of a service that starts a new block for every piece of a text."""
     return ((delta[0], delta[1]) for delta in deltas(event))
+
+
+def part_of(event: Any) -> Hashable:
+    """Return the index of the block that an event is about."""
+    return as_index(as_mapping(as_mapping(event).get("contentBlockDelta")).get("contentBlockIndex"))
 
 
 def cut(event: Any, choice: int, text: str) -> Any:

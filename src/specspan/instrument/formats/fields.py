@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -94,9 +96,23 @@ def _as_unknown(kind: object) -> Unknown:
     return Unknown(f"unread_{name}" if name in _PART_TYPES else name)
 
 
+_is_read_again: ContextVar[bool] = ContextVar("specspan.is_read_again", default=False)
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Count nothing of what a block reads, because it is read, and counted, elsewhere too."""
+    token = _is_read_again.set(True)
+    try:
+        yield
+    finally:
+        _is_read_again.reset(token)
+
+
 def count_not_understood() -> None:
     """Count a value that does not have the expected shape."""
-    drop_counts.count("content", "not_understood")
+    if not _is_read_again.get():
+        drop_counts.count("content", "not_understood")
 
 
 def as_count(value: Any) -> int | None:

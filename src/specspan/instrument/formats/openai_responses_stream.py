@@ -6,7 +6,7 @@ whole only. `ResponsesAccumulator` knows which texts came, so that only the new 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -299,6 +299,15 @@ def deltas(event: Any) -> Iterator[Delta]:
 def new_texts(accumulator: ResponsesAccumulator, event: Any) -> Iterable[Delta]:
     """Return the texts in an event that did not come before."""
     return accumulator.new_texts(event)
+
+
+def part_of(event: Any) -> Hashable:
+    """Return the place of a piece of reasoning; what arrives whole has come before, and is a part of its own."""
+    fields = all_fields_of(event)
+    kind = event_kind(fields)
+    if kind not in _LIST_DELTAS:
+        return object()
+    return kind, *(as_index(fields.get(name)) for name in ("output_index", "content_index", "summary_index"))
 
 
 def cut_fields(event: Any, text: str) -> dict[str, Any]:

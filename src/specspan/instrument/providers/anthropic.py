@@ -12,7 +12,7 @@ from specspan.call import Attribute, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats import raw_response
 from specspan.instrument.formats.anthropic_messages import edit_content, edit_messages, read_message, read_parts
-from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing_events, cut, deltas
+from specspan.instrument.formats.anthropic_stream import MessageAccumulator, closing_events, cut, deltas, part_of
 from specspan.instrument.formats.carried_answers import answer_in_error
 from specspan.instrument.formats.fields import (
     Fields,
@@ -162,6 +162,7 @@ _CLASSES = (
 _STREAMING = Streaming(
     accumulator=MessageAccumulator,
     deltas=deltas,
+    part_of=part_of,
     cut=cut,
     find_stream=_find_stream,
     put_stream=raw_response.put_stream,

@@ -8,7 +8,13 @@ from typing import Any
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats import bedrock_converse
-from specspan.instrument.formats.bedrock_converse_stream import ConverseAccumulator, closing_events, cut, deltas
+from specspan.instrument.formats.bedrock_converse_stream import (
+    ConverseAccumulator,
+    closing_events,
+    cut,
+    deltas,
+    part_of,
+)
 from specspan.instrument.formats.bodies import parts_only
 from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.providers.bedrock.client import (
@@ -61,6 +67,7 @@ ADAPTER = Adapter(
     streaming=Streaming(
         accumulator=ConverseAccumulator,
         deltas=deltas,
+        part_of=part_of,
         cut=cut,
         find_stream=lambda answer: answer.get("stream"),
         put_stream=_put_stream,

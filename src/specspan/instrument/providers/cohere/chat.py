@@ -309,6 +309,7 @@ _STREAM = streaming_adapter(
     Streaming(
         accumulator=ChatAccumulator,
         deltas=deltas,
+        part_of=lambda event: as_index(as_mapping(event).get("index")),
         cut=cut,
         find_stream=unwrap,
         put_stream=put_stream,

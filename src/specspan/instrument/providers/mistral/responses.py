@@ -109,6 +109,7 @@ ADAPTER = Adapter(
         find_stream=_find_stream,
         closing_events=_closing_events,
         new_texts=openai_events.new_texts,
+        part_of=lambda frame: openai_events.part_of(frame.data),
         chunk_in=chunk_in_error,
     ),
 )

@@ -18,6 +18,7 @@ from specspan.instrument.formats.openai_responses_stream import (
     cut,
     deltas,
     new_texts,
+    part_of,
 )
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
@@ -147,5 +148,6 @@ ADAPTER = Adapter(
         put_stream=put_stream,
         closing_events=closing_events,
         new_texts=new_texts,
+        part_of=part_of,
     ),
 )
