@@ -42,7 +42,7 @@ _CITATION_TYPES = ("reference", "tool_reference")
 """Content items that name the source of the text beside them."""
 CITATION_FIELDS = ("title", "filename", "document_name")
 """Fields of a citation that a person sees."""
-_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which services other than OpenAI send reasoning; some send two with the same text."""
 
 
@@ -219,7 +219,7 @@ def _replace_field(name: str) -> ReplaceText:
 
 
 def _replace_reasoning(message: Any, text: str) -> Any:
-    return copy_with(message, **{name: text for name in _REASONING_FIELDS if as_mapping(message).get(name)})
+    return copy_with(message, **{name: text for name in REASONING_FIELDS if as_mapping(message).get(name)})
 
 
 def _tool_call_parts(calls: Any) -> Iterator[EditablePart]:

@@ -25,9 +25,10 @@ from specspan.instrument.formats.fields import (
     read_text,
     to_plain_data,
 )
-from specspan.instrument.formats.openai_chat import citation_texts, read_reasoning
+from specspan.instrument.formats.openai_chat import REASONING_FIELDS, citation_texts, read_reasoning
 
 _UNREAD_AFTER_A_CUT = ("refusal", "tool_calls", "function_call", "audio", "annotations")
+_RARE_FIELDS = (*_UNREAD_AFTER_A_CUT, *REASONING_FIELDS, "reasoning_details")
 _TOOL_TYPES = (None, "function", "custom")
 
 
@@ -53,7 +54,9 @@ class ChatAccumulator:
         if usage is not None or "usage" not in fields:  # some clients keep it elsewhere
             self._usage = getattr(chunk, "usage", None) or usage or self._usage
         for choice in choices_of(fields):
-            index = choice_index(choice)
+            index = choice.get("index")
+            if index.__class__ is not int:
+                index = choice_index(choice)
             streamed = self._choices.get(index)
             if streamed is None:
                 streamed = self._choices[index] = _StreamedChoice()
@@ -174,18 +177,10 @@ class _StreamedChoice:
         content = fields.get("content")
         if content:
             self.content.append(content)
-        rare = (
-            fields.get("tool_calls")
-            or read_reasoning(fields)
-            or fields.get("refusal")
-            or fields.get("function_call")
-            or fields.get("audio")
-            or fields.get("annotations")
-            or fields.get("reasoning_details")
-        )
-        if rare:
+        has_more = any(map(fields.get, _RARE_FIELDS))
+        if has_more:
             self._add_rare(fields)
-        return bool(content or rare)
+        return has_more or bool(content)
 
     def _add_rare(self, fields: Fields) -> None:
         """Append what few chunks have."""
