@@ -71,7 +71,7 @@ def test_a_door_is_refused_where_a_policy_is_enforced(case: ProviderStream) -> N
             with pytest.raises(ConfigurationError, match=rf"'{name.rpartition('.')[2]}'.*[Ii]terate over the stream"):
                 door(stream)
             with pytest.raises(ConfigurationError):
-                next(stream)
+                next(iter(stream))
             assert list(stream) == []
             assert [each["action"] for each in record.decisions] == ["allow"]
             assert [(span.attributes or {})["error.type"] for span in record.spans] == ["ConfigurationError"]
@@ -110,7 +110,7 @@ def raw(wire: Wire) -> Any:
         lambda raw: raw.http_response.read(),
         lambda raw: raw.content,
         lambda raw: raw.text,
-        lambda raw: next(raw.parse(to=type(raw.parse().__wrapped__)[Any])),
+        lambda raw: next(raw.parse(to=raw.parse().__class__[Any])),
     ],
     ids=["iter_bytes", "iter_lines", "read", "content", "text", "another_type"],
 )

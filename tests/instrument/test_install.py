@@ -24,6 +24,7 @@ from specspan.call import Message, Request, Response, Text
 from specspan.errors import ConfigurationError, MissingDependency
 from specspan.instrument import install
 from specspan.instrument.adapter import Adapter, Streaming
+from specspan.instrument.patches import is_replaced
 
 CLASSES = (Completions, AsyncCompletions, Responses, AsyncResponses)
 METHODS = [
@@ -49,7 +50,7 @@ def test_methods_are_wrapped_once_and_put_back() -> None:
     wrapped = originals()
     specspan.instrument()
     assert originals() == wrapped
-    assert all(isinstance(each, wrapt.FunctionWrapper) for each in wrapped)
+    assert all(is_replaced(each) for each in wrapped)
     specspan.uninstrument()
     specspan.uninstrument()
     assert all(after is function for after, function in zip(originals(), before, strict=True))

@@ -17,7 +17,6 @@ from typing import Any
 import anthropic
 import httpx
 import pytest
-import wrapt
 from anthropic.resources.messages import Messages
 from anthropic.types import message_create_params
 from anthropic_wire import Wire as AnthropicWire
@@ -34,6 +33,7 @@ import specspan
 from specspan.call import Message, ModelCall, Text
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.formats.fields import buffer_iterators
+from specspan.instrument.patches import is_replaced
 from specspan.testing import recorded
 
 
@@ -192,7 +192,7 @@ def test_a_client_imported_afresh_is_met_again(names: tuple[str, ...], monkeypat
     specspan.uninstrument()
     assert [vars(client.Client)["chat"] for client in clients] == [method.__wrapped__ for method in methods]
     purge(monkeypatch, "ollama")
-    assert not isinstance(vars(importlib.import_module("ollama").Client)["chat"], wrapt.FunctionWrapper)
+    assert not is_replaced(vars(importlib.import_module("ollama").Client)["chat"])
 
 
 STREAM_OF_A_FRESH_CLIENT = """

@@ -6,23 +6,17 @@ function that the block decorates, or that a framework makes.
 
 from __future__ import annotations
 
-import copy
-import pkgutil
 import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
-import wrapt
-
 from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.generators import ABANDONED, GeneratorBody, drive, name_after, start_async_generator
+from specspan.instrument.replacements import Function, Wrapper, replace
 from specspan.record.call_end import Ending
 
 F = TypeVar("F", bound=Callable[..., Any])
-Function: TypeAlias = Callable[..., Any]
-Wrapper: TypeAlias = Callable[[Function, Any, tuple[Any, ...], dict[str, Any]], Any]
-"""A wrapper as `wrapt` takes it: the function, what it is bound to, positional and keyword arguments."""
 
 
 class BlockUse:
@@ -191,39 +185,4 @@ def plain_function(function: Any) -> Any:
 
 def decorate(function: F, wrapper: Wrapper) -> F:
     """Return ``function`` with every call of it made by ``wrapper``."""
-    return cast(F, WrappedFunction(function, wrapper))
-
-
-class WrappedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # generic only in later versions
-    """Wrapped method of an object, pickled and copied like any method: by that object and its name."""
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        bound_to = getattr(self, "__self__", None)  # a static method is bound to nothing
-        if bound_to is None:
-            return pkgutil.resolve_name, (f"{self.__module__}:{self.__qualname__}",)
-        return getattr, (bound_to, self.__name__)
-
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        bound_to = getattr(self, "__self__", None)
-        return self if bound_to is None else getattr(copy.deepcopy(bound_to, memo), self.__name__)
-
-
-class WrappedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # as above
-    """Wrapped function, pickled and copied like any function: by its name, and as itself.
-
-    A function of a module may be the method of an object, such as of a client that the module makes.
-    """
-
-    __bound_function_wrapper__ = WrappedMethod
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        return self.__qualname__
-
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return self
+    return cast(F, replace(function, wrapper))

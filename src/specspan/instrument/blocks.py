@@ -15,11 +15,12 @@ from typing import Any
 
 from specspan.call import Message, Request, Response, ToolCall
 from specspan.engine.waiting import Steps, run_async, run_sync
-from specspan.instrument.block_base import Block, BlockUse, Function
+from specspan.instrument.block_base import Block, BlockUse
 from specspan.instrument.context import restore
 from specspan.instrument.decided_span import DecidedSpan
 from specspan.instrument.gate import Pipeline, active, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
+from specspan.instrument.replacements import Function
 from specspan.instrument.work_span import WorkBlock
 from specspan.record import conventions as names
 from specspan.record.attributes import safe_text, span_name

@@ -171,9 +171,9 @@ class ActiveCall:
                 return None
             self._served_scopes |= {scope}
         self._measuring_scope = self._measuring_scope or measuring_scope(tracer)
-        shared = SharedSpan(self.span)
+        shared: Any = SharedSpan(self.span)
         shared.set_attributes(attributes or {})
-        return shared
+        return shared  # type: ignore[no-any-return]
 
 
 def context_during(call: ActiveCall) -> Context:
@@ -186,12 +186,12 @@ def active_call_in(context: Context) -> ActiveCall | None:
     return context.get(_ACTIVE_CALL)  # type: ignore[return-value]  # nobody else has the key
 
 
-class SharedSpan(ObjectProxy):  # type: ignore[misc]  # see proxies.py
+class SharedSpan(ObjectProxy):
     """Span of ours for other instrumentation, which may note facts about the connection on it, and nothing else."""
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
-        if key.startswith(foreign_conventions.CONNECTION_PREFIXES) and self.is_recording():
-            self.__wrapped__.set_attribute(key, value)
+        if key.startswith(foreign_conventions.CONNECTION_PREFIXES) and self._self_wrapped.is_recording():
+            self._self_wrapped.set_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         for key, value in attributes.items():

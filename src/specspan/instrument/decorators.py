@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, TypeVar, overload
 from specspan.call import Attribute, Message, Part, Request, Response, Text
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
-from specspan.instrument.block_base import Function, decorate, plain_function
+from specspan.instrument.block_base import decorate, plain_function
 from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import GeneratorBody, drive, name_after, start_async_generator
 from specspan.instrument.live_call import LiveCall
+from specspan.instrument.replacements import Function
 from specspan.instrument.result_values import read_parts, replace_texts
 from specspan.instrument.returned_results import hand_over, hand_over_async
 from specspan.instrument.stream_proxies import pull, pull_async

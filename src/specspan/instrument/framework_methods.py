@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 from specspan._support.guard import contain, guard
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.block_base import Block, BlockUse, Function, UseRunner, Wrapper, runner_for, wrap_inside
+from specspan.instrument.block_base import Block, BlockUse, UseRunner, runner_for, wrap_inside
 from specspan.instrument.gate import active
 from specspan.instrument.generators import ABANDONED, COMPLETED, ending_of
 from specspan.instrument.proxies import ObjectProxy
+from specspan.instrument.replacements import Function, Wrapper
 from specspan.instrument.work_span import WorkSpan
 from specspan.record.call_end import Ending
 
@@ -55,9 +56,9 @@ def wrap_method(activity: Activity, method: Function) -> Wrapper:
     if activity.task is not None:
         run = partial(_track_future, activity.task)
     elif activity.extent == "entered":
-        run = _EnteredBlock
+        run = partial(_stand_in, _EnteredBlock)
     elif activity.extent == "started":
-        run = _StartedSpan
+        run = partial(_stand_in, _StartedSpan)
     else:
         run = runner_for(inspect.unwrap(method))
     return wrap_inside(partial(_use_for_call, activity), run)
@@ -106,17 +107,28 @@ def _future_ending(done: asyncio.Future[Any]) -> Ending:
     return ending_of(asyncio.CancelledError() if done.cancelled() else done.exception())
 
 
-class _EnteredBlock(ObjectProxy):  # type: ignore[misc]  # see proxies.py
+def _stand_in(
+    template: Callable[[Any, BlockUse], Any],
+    use: BlockUse,
+    function: Function,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Make a call, and return what stands in for its result."""
+    return template(function(*args, **kwargs), use)
+
+
+class _EnteredBlock(ObjectProxy):
     """A framework's ``with`` block, sync or async, inside a block of ours."""
 
-    def __init__(self, use: BlockUse, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        super().__init__(function(*args, **kwargs))
+    def __init__(self, made: Any, use: BlockUse) -> None:
+        ObjectProxy.__init__(self, made)
         self._self_use = use
 
     def __enter__(self) -> Any:
         self._self_use.__enter__()
         try:
-            return self.__wrapped__.__enter__()
+            return self._self_wrapped.__enter__()
         except BaseException:
             self._self_use.__exit__(*sys.exc_info())
             raise
@@ -124,18 +136,18 @@ class _EnteredBlock(ObjectProxy):  # type: ignore[misc]  # see proxies.py
     async def __aenter__(self) -> Any:
         await self._self_use.__aenter__()
         try:
-            return await self.__wrapped__.__aenter__()
+            return await self._self_wrapped.__aenter__()
         except BaseException:
             await self._self_use.__aexit__(*sys.exc_info())
             raise
 
     def __exit__(self, *error_info: object) -> Any:
         with _Leaving(self._self_use, error_info):
-            return self.__wrapped__.__exit__(*error_info)
+            return self._self_wrapped.__exit__(*error_info)
 
     async def __aexit__(self, *error_info: object) -> Any:
         with _Leaving(self._self_use, error_info):
-            return await self.__wrapped__.__aexit__(*error_info)
+            return await self._self_wrapped.__aexit__(*error_info)
 
 
 class _Leaving:
@@ -152,11 +164,11 @@ class _Leaving:
         self._use.__exit__(*((kind, error, tb) if error is not None else self._error_info))
 
 
-class _StartedSpan(ObjectProxy):  # type: ignore[misc]  # see proxies.py
+class _StartedSpan(ObjectProxy):
     """A framework's own span, with a block of ours from its start to its finish."""
 
-    def __init__(self, use: BlockUse, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        super().__init__(function(*args, **kwargs))
+    def __init__(self, made: Any, use: BlockUse) -> None:
+        ObjectProxy.__init__(self, made)
         self._self_use = use
         self._self_handled: BaseException | None = None
         self._self_started = False
@@ -166,11 +178,11 @@ class _StartedSpan(ObjectProxy):  # type: ignore[misc]  # see proxies.py
             self._self_handled = sys.exc_info()[1]  # whoever calls may be handling one
             self._self_use.__enter__()
             self._self_started = True
-        return self.__wrapped__.start(*args, **kwargs)
+        return self._self_wrapped.start(*args, **kwargs)
 
     def finish(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return self.__wrapped__.finish(*args, **kwargs)
+            return self._self_wrapped.finish(*args, **kwargs)
         finally:
             if self._self_started:
                 self._self_started = False

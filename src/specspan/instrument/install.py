@@ -18,10 +18,10 @@ from specspan._support.guard import guard
 from specspan._support.process import Undo
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
-from specspan.instrument.block_base import Function, Wrapper
 from specspan.instrument.coexistence import share_spans
 from specspan.instrument.framework_methods import Activity, wrap_method
 from specspan.instrument.patches import find_method, wrap_in_place
+from specspan.instrument.replacements import Function, Wrapper
 from specspan.instrument.threads import propagate_to_threads
 from specspan.instrument.wrapper import wrap_client_method
 
@@ -193,7 +193,7 @@ def _wrap_methods(parts: Iterable[Instrumentation], wrapped: set[tuple[Any, str]
             owner, attribute = find_method(method)
             if owner is not None and (owner, attribute) not in wrapped:
                 wrapped.add((owner, attribute))
-                yield wrap_in_place(owner, attribute, partial(_wrapper_for, part))
+                yield wrap_in_place(owner, attribute, partial(_wrapper_for, part), id(part))
 
 
 def _wrapper_for(part: Instrumentation, method: Function) -> Wrapper:

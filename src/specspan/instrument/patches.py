@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from importlib import import_module
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import wrapt
 
 from specspan._support.process import Undo
-from specspan.instrument.block_base import Function, WrappedFunction, Wrapper
+from specspan.instrument.replacements import Function, Wrapper, replace
 
 PROCESS_PATCHES: Mapping[str, str] = {
     "opentelemetry.sdk.trace:Tracer.start_span": "instrument()",
@@ -56,6 +56,12 @@ def replace_function(place: str, make: Callable[[Any, Undo], Function]) -> Undo:
     return undo
 
 
+def is_replaced(method: Any) -> bool:
+    """Return whether a method is one that was put in place of a client's, and is in use."""
+    found = _replaced_by(method)
+    return found is not None and not found[0].is_done
+
+
 def find_method(place: str) -> tuple[Any, str]:
     """Return the class that defines a method, or the module of a function, and its name there.
 
@@ -76,48 +82,39 @@ def _owner_of(place: str) -> tuple[Any, str]:
     return attrgetter(owner_path)(module) if owner_path else module, attribute
 
 
-class _MethodWrapper(WrappedFunction):
-    """Wrapper around a method. Once it is undone it passes through, wherever somebody still holds it."""
-
-    def __init__(self, wrapped: Any, wrapper: Callable[..., Any], undo: Undo, place: str) -> None:
-        super().__init__(wrapped, wrapper, enabled=lambda: not undo.is_done)
-        self._self_undo = undo
-        self._self_place = place
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        return pkgutil.resolve_name, (self._self_place,)
+_Replaced: TypeAlias = "tuple[Undo, Any, Hashable]"
+_replacements: WeakKeyDictionary[Any, _Replaced] = WeakKeyDictionary()
+"""By each function that was put in place of a method: its undo, the method, and what makes its calls."""
 
 
-def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper]) -> Undo:
+def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper], key: Hashable) -> Undo:
     """Wrap a method in what ``make`` makes for it. Returns what takes that away again, from under other wrappers, too.
+
+    A method that stands in several classes has one replacement for each ``key``, so that it is the same in all of them.
 
     Ours goes below the wrappers of others: what passes there is what the client itself made, and a span that others
     make around it is current.
     """
     _drop_undone(owner, attribute)
     outer, original = _innermost(owner, attribute)
-    undo = Undo()
-    wrapper = _MethodWrapper(original, make(original), undo, _place_of(owner, attribute))
+    replacement, undo = _replacement_in_use(original, key), Undo()
+    if replacement is None:
+        replacement = replace(original, make(original), undo, is_method=inspect.isclass(owner))
+        _replacements[_function_in(replacement)] = undo, original, key
     if outer is None:
-        setattr(owner, attribute, wrapper)
+        setattr(owner, attribute, replacement)
     else:
-        outer.__wrapped__ = wrapper
+        outer.__wrapped__ = replacement
 
     def take_away() -> None:
-        if vars(owner).get(attribute) is wrapper:
-            setattr(owner, attribute, wrapper.__wrapped__)
+        if vars(owner).get(attribute) is replacement:
+            setattr(owner, attribute, original)
         for each in (outer, *_wrappers(owner, attribute)):
-            if each is not None and each.__wrapped__ is wrapper:
-                each.__wrapped__ = wrapper.__wrapped__
+            if each is not None and each.__wrapped__ is replacement:
+                each.__wrapped__ = original
 
     undo.add(take_away)
     return undo
-
-
-def _place_of(owner: Any, attribute: str) -> str:
-    if inspect.ismodule(owner):
-        return f"{owner.__name__}:{attribute}"
-    return f"{owner.__module__}:{owner.__qualname__}.{attribute}"
 
 
 def _wrappers(owner: Any, attribute: str) -> Iterator[Any]:
@@ -129,9 +126,28 @@ def _wrappers(owner: Any, attribute: str) -> Iterator[Any]:
 
 
 def _drop_undone(owner: Any, attribute: str) -> None:
-    """Take away an undone wrapper that somebody had kept and has put back."""
-    while isinstance(function := vars(owner)[attribute], _MethodWrapper) and function._self_undo.is_done:
-        setattr(owner, attribute, function.__wrapped__)
+    """Take away an undone replacement that somebody had kept and has put back."""
+    while (found := _replaced_by(vars(owner)[attribute])) is not None and found[0].is_done:
+        setattr(owner, attribute, found[1])
+
+
+def _function_in(method: Any) -> Any:
+    """Return the function of a static or class method, of which there are no weak references, or anything itself."""
+    return method.__func__ if isinstance(method, (staticmethod, classmethod)) else method
+
+
+def _replacement_in_use(original: Any, key: Hashable) -> Any | None:
+    for replacement, (undo, method, its) in list(_replacements.items()):
+        if method is original and its == key and not undo.is_done:
+            return replacement
+    return None
+
+
+def _replaced_by(function: Any) -> _Replaced | None:
+    try:
+        return _replacements.get(_function_in(function))
+    except TypeError:  # of what has no hash or no weak references, which ours have
+        return None
 
 
 def _innermost(owner: Any, attribute: str) -> tuple[Any, Any]:

@@ -14,10 +14,10 @@ from typing import Any
 
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Streaming
-from specspan.instrument.block_base import Function
 from specspan.instrument.context import restore
 from specspan.instrument.generators import ABANDONED, GeneratorBody, drive_returned, name_after, start_async_generator
 from specspan.instrument.live_call import LiveCall
+from specspan.instrument.replacements import Function
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream, pull, pull_async
 from specspan.instrument.streamed_call import StreamedCall
 

@@ -6,7 +6,7 @@ Only `pull` and the protocol methods that await exist twice.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -73,115 +73,6 @@ async def pull_async(call: StreamedCall, close: Close | None, step: Callable[...
         del carrier
 
 
-class _Stream(ObjectProxy):  # type: ignore[misc]  # see there
-    """A provider's stream to ``isinstance`` and in every attribute, with its chunks read through a `StreamedCall`."""
-
-    def __init__(self, stream: Any, call: StreamedCall) -> None:
-        super().__init__(stream)
-        self._self_call = call
-        weakref.finalize(self, call.abandoned)
-
-    @property
-    def response(self) -> Any:
-        """The HTTP response behind it: helpers of the provider close this one instead of the stream."""
-        return self.guard_response(self.__wrapped__.response)
-
-    def guard_response(self, response: Any) -> Any:
-        """Return the HTTP response behind the stream, guarded: a policy in enforce mode lets nobody read from it."""
-        return _Response(response, self._self_call)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _INNER_STREAMS:
-            _refuse_unwatched(self._self_call, name)
-        return super().__getattr__(name)
-
-
-class SyncStream(_Stream):
-    """A stream that is read with ``for``."""
-
-    def __init__(self, stream: Any, call: StreamedCall) -> None:
-        super().__init__(stream, call)
-        self._self_pull = partial(pull, call, _close_of(call.source(stream)), iter(stream).__next__)
-
-    def __iter__(self) -> Iterator[Any]:
-        next_chunk = self._self_pull
-        while True:
-            try:
-                chunk = next_chunk()
-            except StopIteration:
-                return
-            yield chunk
-
-    def __next__(self) -> Any:
-        return self._self_pull()
-
-    def __enter__(self) -> Any:
-        self.__wrapped__.__enter__()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> Any:
-        try:
-            return self.__wrapped__.__exit__(kind, error, tb)
-        finally:
-            run_sync(self._self_call.closed())
-
-    def close(self) -> Any:
-        try:
-            return self.__wrapped__.close()
-        finally:
-            run_sync(self._self_call.closed())
-
-
-class AsyncStream(_Stream):
-    """A stream that is read with ``async for``."""
-
-    def __init__(self, stream: Any, call: StreamedCall) -> None:
-        super().__init__(stream, call)
-        step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
-        self._self_pull = partial(pull_async, call, _async_close_of(call.source(stream)), step)
-
-    def __aiter__(self) -> AsyncStream:
-        return self
-
-    def __anext__(self) -> Awaitable[Any]:
-        return self._self_pull()
-
-    async def __aenter__(self) -> Any:
-        await self.__wrapped__.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> Any:
-        try:
-            return await self.__wrapped__.__aexit__(kind, error, tb)
-        finally:
-            await run_async(self._self_call.closed())
-
-    async def close(self) -> Any:
-        try:
-            return await self.__wrapped__.close()
-        finally:
-            await run_async(self._self_call.closed())
-
-    async def aclose(self) -> Any:
-        try:
-            return await self.__wrapped__.aclose()
-        finally:
-            await run_async(self._self_call.closed())
-
-
-def _close_of(source: Any) -> Close | None:
-    """Return how to close a stream, or the HTTP response that it is read from; None where there is no way."""
-    return getattr(source, "close", None) or getattr(getattr(source, "response", None), "close", None)
-
-
-def _async_close_of(source: Any) -> Close | None:
-    """Return how to close a stream that is awaited. A generator has no ``close``, and a response both."""
-    close = getattr(source, "close", None) or getattr(source, "aclose", None)
-    return close or getattr(getattr(source, "response", None), "aclose", None)
-
-
 _INNER_STREAMS = frozenset(
     ("completion_stream", "generator", "_event_generator", "_iterator", "_raw_stream", "_stream_iterator")
 )
@@ -208,26 +99,147 @@ def _refuse_unwatched(call: StreamedCall, name: str) -> None:
         raise error
 
 
-class _Response(ObjectProxy):  # type: ignore[misc]  # see there
-    """An HTTP response whose closing ends the stream that is read from it, and which is not read around the stream."""
+def _doors(names: Iterable[str]) -> Any:
+    """Return a class decorator that has a stand-in refuse attributes where a policy is enforced."""
 
-    def __init__(self, response: Any, call: StreamedCall) -> None:
-        super().__init__(response)
+    def with_doors(template: type) -> type:
+        for name in names:
+            setattr(template, name, _door(name))
+        return template
+
+    return with_doors
+
+
+def _door(name: str) -> property:
+    def read(stand_in: Any) -> Any:
+        value = getattr(stand_in._self_wrapped, name)
+        _refuse_unwatched(stand_in._self_call, name)
+        return value
+
+    return property(read)
+
+
+@_doors(_INNER_STREAMS)
+class _Stream(ObjectProxy):
+    """A provider's stream to ``isinstance`` and in every attribute, with its chunks read through a `StreamedCall`."""
+
+    def __init__(self, stream: Any, call: StreamedCall) -> None:
+        ObjectProxy.__init__(self, stream)
         self._self_call = call
+        weakref.finalize(self, call.abandoned)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _BODIES:
-            _refuse_unwatched(self._self_call, name)
-        return super().__getattr__(name)
+    @property
+    def response(self) -> Any:
+        """The HTTP response behind it: helpers of the provider close this one instead of the stream."""
+        return self.guard_response(self._self_wrapped.response)
+
+    def guard_response(self, response: Any) -> Any:
+        """Return the HTTP response behind the stream, guarded: a policy in enforce mode lets nobody read from it."""
+        return _Response(response, self._self_call)
+
+
+class SyncStream(_Stream):
+    """A stream that is read with ``for``."""
+
+    def __init__(self, stream: Any, call: StreamedCall) -> None:
+        _Stream.__init__(self, stream, call)
+        self._self_pull = partial(pull, call, _close_of(call.source(stream)), iter(stream).__next__)
+
+    def __iter__(self) -> Iterator[Any]:
+        next_chunk = self._self_pull
+        while True:
+            try:
+                chunk = next_chunk()
+            except StopIteration:
+                return
+            yield chunk
+
+    def __next__(self) -> Any:
+        return self._self_pull()
+
+    def __enter__(self) -> Any:
+        self._self_wrapped.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> Any:
+        try:
+            return self._self_wrapped.__exit__(kind, error, tb)
+        finally:
+            run_sync(self._self_call.closed())
 
     def close(self) -> Any:
         try:
-            return self.__wrapped__.close()
+            return self._self_wrapped.close()
+        finally:
+            run_sync(self._self_call.closed())
+
+
+class AsyncStream(_Stream):
+    """A stream that is read with ``async for``."""
+
+    def __init__(self, stream: Any, call: StreamedCall) -> None:
+        _Stream.__init__(self, stream, call)
+        step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
+        self._self_pull = partial(pull_async, call, _async_close_of(call.source(stream)), step)
+
+    def __aiter__(self) -> AsyncStream:
+        return self
+
+    def __anext__(self) -> Awaitable[Any]:
+        return self._self_pull()
+
+    async def __aenter__(self) -> Any:
+        await self._self_wrapped.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> Any:
+        try:
+            return await self._self_wrapped.__aexit__(kind, error, tb)
+        finally:
+            await run_async(self._self_call.closed())
+
+    async def close(self) -> Any:
+        try:
+            return await self._self_wrapped.close()
+        finally:
+            await run_async(self._self_call.closed())
+
+    async def aclose(self) -> Any:
+        try:
+            return await self._self_wrapped.aclose()
+        finally:
+            await run_async(self._self_call.closed())
+
+
+def _close_of(source: Any) -> Close | None:
+    """Return how to close a stream, or the HTTP response that it is read from; None where there is no way."""
+    return getattr(source, "close", None) or getattr(getattr(source, "response", None), "close", None)
+
+
+def _async_close_of(source: Any) -> Close | None:
+    """Return how to close a stream that is awaited. A generator has no ``close``, and a response both."""
+    close = getattr(source, "close", None) or getattr(source, "aclose", None)
+    return close or getattr(getattr(source, "response", None), "aclose", None)
+
+
+@_doors(_BODIES)
+class _Response(ObjectProxy):
+    """An HTTP response whose closing ends the stream that is read from it, and which is not read around the stream."""
+
+    def __init__(self, response: Any, call: StreamedCall) -> None:
+        ObjectProxy.__init__(self, response)
+        self._self_call = call
+
+    def close(self) -> Any:
+        try:
+            return self._self_wrapped.close()
         finally:
             run_sync(self._self_call.closed())
 
     async def aclose(self) -> Any:
         try:
-            return await self.__wrapped__.aclose()
+            return await self._self_wrapped.aclose()
         finally:
             await run_async(self._self_call.closed())

@@ -16,7 +16,6 @@ from specspan._support.guard import contain
 from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Invocation
-from specspan.instrument.block_base import Function, Wrapper
 from specspan.instrument.context import restore
 from specspan.instrument.dispatch import dispatch
 from specspan.instrument.formats.fields import buffer_iterators
@@ -24,6 +23,7 @@ from specspan.instrument.gate import Pipeline, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.proxies import ObjectProxy
+from specspan.instrument.replacements import Function, Wrapper
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream
 from specspan.instrument.streamed_call import StreamedCall
 
@@ -219,11 +219,11 @@ def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStrea
     return result
 
 
-class _Manager(ObjectProxy):  # type: ignore[misc]  # see proxies.py
+class _Manager(ObjectProxy):
     """A client's ``with`` block whose entering is a model call."""
 
     def __init__(self, manager: Any, make: Function, invocation: Invocation, call: Callable[[Function], Any]) -> None:
-        super().__init__(manager)
+        ObjectProxy.__init__(self, manager)
         self._self_make = make
         self._self_invocation = invocation
         self._self_call = call
@@ -232,9 +232,9 @@ class _Manager(ObjectProxy):  # type: ignore[misc]  # see proxies.py
         """Return the client's block, made anew where ``kwargs`` are not those that it was made with."""
         invocation = self._self_invocation
         if any(value is not invocation.kwargs.get(name) for name, value in kwargs.items()):
-            _discard(self.__wrapped__)
-            ObjectProxy.__init__(self, self._self_make(*invocation.args, **kwargs))
-        return self.__wrapped__
+            _discard(self._self_wrapped)
+            self._self_wrapped = self._self_make(*invocation.args, **kwargs)
+        return self._self_wrapped
 
 
 class SyncManager(_Manager):
@@ -244,7 +244,7 @@ class SyncManager(_Manager):
         return self._self_call(lambda **kwargs: self._self_manager_for(kwargs).__enter__())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> Any:
-        return self.__wrapped__.__exit__(kind, error, tb)
+        return self._self_wrapped.__exit__(kind, error, tb)
 
 
 class AsyncManager(_Manager):
@@ -263,12 +263,12 @@ class AsyncManager(_Manager):
             return await self._self_call(enter)
         finally:
             if not entered:
-                _discard(self.__wrapped__)
+                _discard(self._self_wrapped)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> Any:
-        return await self.__wrapped__.__aexit__(kind, error, tb)
+        return await self._self_wrapped.__aexit__(kind, error, tb)
 
 
 def _discard(manager: Any) -> None:

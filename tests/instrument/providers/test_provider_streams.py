@@ -51,7 +51,7 @@ async def streamed_async(case: ProviderStream, body: Body | None = None) -> Any:
 
 def read_a_word(case: ProviderStream, stream: Any) -> None:
     """Read until something was said, and not to the end."""
-    while not case.said(next(stream)):
+    while not case.said(next(iter(stream))):
         pass
 
 
@@ -94,7 +94,7 @@ def test_the_span_lasts_as_long_as_the_stream(case: ProviderStream, spans: Spans
 def test_reading_in_two_goes(case: ProviderStream, spans: Spans) -> None:
     """Reading may be interrupted and taken up again; after the end there is nothing more."""
     stream = streamed(case)
-    first = [next(stream), next(stream)]
+    first = [next(iter(stream)), next(iter(stream))]
     assert "".join(map(case.said, first + list(stream))) == case.text
     assert list(stream) == []
     assert spans.ending(case.span) == "completed"
@@ -193,7 +193,7 @@ def test_every_chunk_on_another_thread(case: ProviderStream, spans: Spans) -> No
     """A stream may be handed from thread to thread."""
     stream = streamed(case)
     with ThreadPoolExecutor(3) as pool:
-        read = list(iter(lambda: pool.submit(next, stream, None).result(), None))
+        read = list(iter(lambda: pool.submit(lambda: next(iter(stream), None)).result(), None))
     assert "".join(map(case.said, read)) == case.text
     assert spans.ending(case.span) == "completed"
 

@@ -29,7 +29,6 @@ from cohere_wire import (
 from ended_spans import Spans
 from policies import Code, bound, pattern, policy
 from replays import Facts, told
-from wrapt import FunctionWrapper
 
 import specspan
 from specspan._support import drop_counts
@@ -37,7 +36,7 @@ from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.patches import find_method
+from specspan.instrument.patches import find_method, is_replaced
 from specspan.instrument.providers.cohere import chat as adapters
 from specspan.testing.memory import recorded
 
@@ -484,11 +483,11 @@ def test_clients_for_other_clouds(spans: Spans) -> None:
 def test_methods_are_put_back() -> None:
     """The very same functions; and no name of a method stands for nothing, with this version of the client."""
     owners = [(RawV2Client, "chat"), (RawV2Client, "chat_stream"), (RawBaseCohere, "chat"), (RawBaseCohere, "embed")]
-    assert all(isinstance(vars(owner)[name], FunctionWrapper) for owner, name in owners)
+    assert all(is_replaced(vars(owner)[name]) for owner, name in owners)
     assert all(find_method(each)[0] is not None for found in adapters.ADAPTERS for each in found.methods)
     specspan.uninstrument()
     before = [vars(owner)[name] for owner, name in owners]
-    assert not any(isinstance(each, FunctionWrapper) for each in before)
+    assert not any(is_replaced(each) for each in before)
     specspan.instrument("cohere")
     specspan.uninstrument()
     assert all(vars(owner)[name] is was for (owner, name), was in zip(owners, before, strict=True))

@@ -16,12 +16,12 @@ from ended_spans import Spans
 from openai_wire import chunk, completion, response, response_events, sse, typed_sse, usage
 from policies import bound, pattern, policy
 from replays import Facts, Tally, told
-from wrapt import FunctionWrapper
 
 import specspan
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
+from specspan.instrument.patches import is_replaced
 from specspan.testing.memory import recorded
 
 litellm = pytest.importorskip("litellm", reason="run with: make environments ENVIRONMENTS=litellm")
@@ -362,7 +362,7 @@ def test_functions_are_put_back() -> None:
     ]
     before = [vars(litellm)[name] for name in names]
     specspan.instrument("litellm")
-    assert all(isinstance(vars(litellm)[name], FunctionWrapper) for name in names)
+    assert all(is_replaced(vars(litellm)[name]) for name in names)
     specspan.uninstrument()
     assert all(vars(litellm)[name] is was for name, was in zip(names, before, strict=True))
 

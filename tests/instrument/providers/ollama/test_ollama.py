@@ -17,12 +17,12 @@ from cassettes import Exchange, exchanges, transport
 from ended_spans import Spans
 from policies import bound, pattern, policy
 from replays import Facts, Tally, told
-from wrapt import FunctionWrapper
 
 import specspan
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
+from specspan.instrument.patches import is_replaced
 from specspan.testing.memory import recorded
 
 SECRET = "123-45-6789"
@@ -147,7 +147,7 @@ def test_the_functions_of_the_module(content_spans: Spans, monkeypatch: pytest.M
     (span,) = content_spans.all
     assert told(span).texts == ("Hello.",)
     specspan.uninstrument()
-    assert not any(isinstance(each, FunctionWrapper) for each in (ollama.chat, vars(ollama.Client)["chat"]))
+    assert not any(is_replaced(each) for each in (ollama.chat, vars(ollama.Client)["chat"]))
     assert inspect.ismethod(ollama.chat)
 
 

@@ -19,12 +19,12 @@ from ended_spans import Spans
 from openai_wire import chunk, completion, sse, usage
 from policies import bound, pattern, policy
 from replays import Facts, Tally, told
-from wrapt import FunctionWrapper
 
 import specspan
 from specspan.call import Usage
 from specspan.decision import Action, Stage
 from specspan.errors import Blocked
+from specspan.instrument.patches import is_replaced
 from specspan.testing.memory import recorded
 
 SECRET = "123-45-6789"
@@ -160,7 +160,7 @@ def test_methods_are_put_back(name: str) -> None:
     owners = [owner for owner in vars(module).values() if isinstance(owner, type) and "create" in vars(owner)]
     before = [vars(owner)["create"] for owner in owners]
     specspan.instrument(name)
-    assert [isinstance(vars(owner)["create"], FunctionWrapper) for owner in owners] == [True, True]
+    assert [is_replaced(vars(owner)["create"]) for owner in owners] == [True, True]
     specspan.uninstrument()
     assert all(vars(owner)["create"] is was for owner, was in zip(owners, before, strict=True))
 
