@@ -36,6 +36,8 @@ DIFFERENT_OF_STAND_INS = {
     "pickle in Python",
 }
 """Questions about what is no plain function whose answers may differ: its type, and the messages that name that."""
+DIFFERENT_WHERE_IMPORTED = {"pickle", "pickle in Python", "joblib.hash"}
+"""Questions about functions that are replaced in a module that imported them: their name leads to the original."""
 NO_FUNCTIONS = ("generator", "async_generator", "partial", "cached", "c_function", "_stream_with", "Pregel")
 
 
@@ -63,7 +65,11 @@ def differences(question: str, before: Answers, after: Answers) -> dict[str, tup
     """Return the places where a question has another answer than before."""
     found = {}
     for place in before.keys() & after.keys():
-        known = DIFFERENT.keys() | (DIFFERENT_OF_STAND_INS if any(name in place for name in NO_FUNCTIONS) else set())
+        known = set(DIFFERENT)
+        if any(name in place for name in NO_FUNCTIONS):
+            known |= DIFFERENT_OF_STAND_INS
+        if place.startswith("openai_agents"):
+            known |= DIFFERENT_WHERE_IMPORTED
         if question not in known and before[place].get(question) != after[place].get(question):
             found[place] = before[place].get(question, ""), after[place].get(question, "")
     return found

@@ -81,8 +81,10 @@ class ProviderStream:
     close: Callable[[Any], Any] | None = methodcaller("close")
     """None: a stream that blocks has no method for it."""
     async_close: Callable[[Any], Awaitable[Any]] = methodcaller("close")
-    closed: str = "closed"
-    """How a stream ended that was closed. Clients that read it in a generator of their own close only that."""
+    closed: tuple[str, ...] = ("closed",)
+    """How a stream may have ended that was closed."""
+    abandoned: tuple[str, ...] = ("abandoned",)
+    """How a stream may have ended that was let go of. Clients that read it in a generator of their own may close it."""
     asks_at_once: bool = True
     """False: the client asks when the first chunk is to be read."""
     begins_at_once: bool = True

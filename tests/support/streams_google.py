@@ -49,7 +49,8 @@ _MODELS = ProviderStream(
     refused="ConnectError",
     is_context=False,
     async_close=_close,
-    closed="abandoned",
+    closed=("closed", "abandoned"),
+    abandoned=("closed", "abandoned"),
     asks_at_once=False,
     begins_at_once=False,
 )

@@ -98,6 +98,10 @@ class Streaming:
     is_last: Callable[[Any], bool] | None = None
     """Returns whether a chunk is the very last, for services that mark it. Other instrumentation ends its span at that
     chunk, so a call that shares the span ends just before."""
+    keep: Callable[[Any, Callable[[Any], Any]], None] | None = None
+    """Has the client's own stream read its chunks through what the function makes of the iterator that it reads them
+    from. Raises `AttributeError` before it changes anything, where the stream has other insides. None: nothing inside
+    can be replaced, and the application gets a stand-in."""
     source: Callable[[Any], Any] = _itself
     """Returns the object to close for a stream without a method for it. If that has none either, nothing is closed."""
     chunk_in: Callable[[BaseException], Any | None] | None = None

@@ -6,6 +6,7 @@ that object. It is for objects that cannot be changed themselves; ``type()`` tel
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -84,13 +85,20 @@ def _make_class(template: type, kind: type) -> type:
         for base in reversed(template.__mro__)
         if base not in (object, ObjectProxy)
         for name, value in vars(base).items()
-        if name in special or not _is_special(name)
+        if _takes_place(name, value, special, kind)
     }
     forwarded = {name: _forwarder(name) for name in special if name not in own}
     if getattr(kind, "__hash__", None) is None:
         forwarded["__hash__"] = None
     looks = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
     return type(kind.__name__, (_StandIn,), {**forwarded, **own, **looks, "_self_names": frozenset(own)})
+
+
+def _takes_place(name: str, value: Any, special: set[str], kind: type) -> bool:
+    """Return whether what a template has under a name takes the place of the object's own."""
+    if _is_special(name):
+        return name in special
+    return name.startswith(_OWN_PREFIX) or not inspect.isfunction(value) or hasattr(kind, name)
 
 
 def _special_names(kind: type) -> Iterator[str]:

@@ -6,7 +6,7 @@ Only `pull` and the protocol methods that await exist twice.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -29,7 +29,11 @@ def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *arg
         return call.remains.give(StopIteration())
     try:
         try:
-            chunk = step(*args)
+            call.is_reading = True
+            try:
+                chunk = step(*args)
+            finally:
+                call.is_reading = False
         except StopIteration as end:
             return run_sync(call.decide(END, close)).give(end)
         if call.accept(chunk):
@@ -54,7 +58,11 @@ async def pull_async(call: StreamedCall, close: Close | None, step: Callable[...
         return call.remains.give(StopAsyncIteration())
     try:
         try:
-            chunk = await step(*args)
+            call.is_reading = True
+            try:
+                chunk = await step(*args)
+            finally:
+                call.is_reading = False
         except StopAsyncIteration as end:
             return (await run_async(call.decide(END, close))).give(end)
         if call.accept(chunk):
@@ -83,7 +91,7 @@ _BODIES = frozenset(
 """Attributes of HTTP responses that give the body."""
 
 
-def _refuse_unwatched(call: StreamedCall, name: str) -> None:
+def refuse_unwatched(call: StreamedCall, name: str) -> None:
     """Let nobody read around a stream on which a policy is enforced: the call ends there.
 
     Raises:
@@ -113,7 +121,7 @@ def _doors(names: Iterable[str]) -> Any:
 def _door(name: str) -> property:
     def read(stand_in: Any) -> Any:
         value = getattr(stand_in._self_wrapped, name)
-        _refuse_unwatched(stand_in._self_call, name)
+        refuse_unwatched(stand_in._self_call, name)
         return value
 
     return property(read)
@@ -131,11 +139,7 @@ class _Stream(ObjectProxy):
     @property
     def response(self) -> Any:
         """The HTTP response behind it: helpers of the provider close this one instead of the stream."""
-        return self.guard_response(self._self_wrapped.response)
-
-    def guard_response(self, response: Any) -> Any:
-        """Return the HTTP response behind the stream, guarded: a policy in enforce mode lets nobody read from it."""
-        return _Response(response, self._self_call)
+        return _Response(self._self_wrapped.response, self._self_call)
 
 
 class SyncStream(_Stream):
@@ -143,9 +147,12 @@ class SyncStream(_Stream):
 
     def __init__(self, stream: Any, call: StreamedCall) -> None:
         _Stream.__init__(self, stream, call)
-        self._self_pull = partial(pull, call, _close_of(call.source(stream)), iter(stream).__next__)
+        self._self_pull = partial(pull, call, close_of(call.source(stream)), iter(stream).__next__)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Any:
+        return self if hasattr(type(self), "__next__") else self._self_iterate()
+
+    def _self_iterate(self) -> Iterator[Any]:
         next_chunk = self._self_pull
         while True:
             try:
@@ -180,10 +187,19 @@ class AsyncStream(_Stream):
     def __init__(self, stream: Any, call: StreamedCall) -> None:
         _Stream.__init__(self, stream, call)
         step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
-        self._self_pull = partial(pull_async, call, _async_close_of(call.source(stream)), step)
+        self._self_pull = partial(pull_async, call, async_close_of(call.source(stream)), step)
 
-    def __aiter__(self) -> AsyncStream:
-        return self
+    def __aiter__(self) -> Any:
+        return self if hasattr(type(self), "__anext__") else self._self_iterate()
+
+    async def _self_iterate(self) -> AsyncIterator[Any]:
+        next_chunk = self._self_pull
+        while True:
+            try:
+                chunk = await next_chunk()
+            except StopAsyncIteration:
+                return
+            yield chunk
 
     def __anext__(self) -> Awaitable[Any]:
         return self._self_pull()
@@ -213,14 +229,14 @@ class AsyncStream(_Stream):
             await run_async(self._self_call.closed())
 
 
-def _close_of(source: Any) -> Close | None:
+def close_of(source: Any) -> Close | None:
     """Return how to close a stream, or the HTTP response that it is read from; None where there is no way."""
     return getattr(source, "close", None) or getattr(getattr(source, "response", None), "close", None)
 
 
-def _async_close_of(source: Any) -> Close | None:
+def async_close_of(source: Any) -> Close | None:
     """Return how to close a stream that is awaited. A generator has no ``close``, and a response both."""
-    close = getattr(source, "close", None) or getattr(source, "aclose", None)
+    close = getattr(source, "aclose", None) or getattr(source, "close", None)
     return close or getattr(getattr(source, "response", None), "aclose", None)
 
 

@@ -24,8 +24,8 @@ from specspan.instrument.generators import COMPLETED
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.replacements import Function, Wrapper
-from specspan.instrument.stream_proxies import AsyncStream, SyncStream
 from specspan.instrument.streamed_call import StreamedCall
+from specspan.instrument.watched_streams import watch_stream
 
 CallRunner: TypeAlias = Callable[[Adapter, Pipeline, Function, Invocation], Any]
 """Makes one call of a function as a model call."""
@@ -159,7 +159,7 @@ async def run_call_async(
 
 
 def _hand_over(live: LiveCall, result: Any) -> Any:
-    streamed = _streamed(live, result, SyncStream)
+    streamed = _streamed(live, result, is_async=False)
     if streamed is not None:
         return streamed
     if live.adapter.load is not None:
@@ -168,7 +168,7 @@ def _hand_over(live: LiveCall, result: Any) -> Any:
 
 
 async def _hand_over_async(live: LiveCall, result: Any) -> Any:
-    streamed = _streamed(live, result, AsyncStream)
+    streamed = _streamed(live, result, is_async=True)
     if streamed is not None:
         return streamed
     loading = None if live.adapter.load is None else live.adapter.load(result)
@@ -201,7 +201,7 @@ def make_context_manager(adapter: Adapter, pipeline: Pipeline, wrapped: Function
     return (AsyncManager if is_async else SyncManager)(manager, wrapped, invocation, call)
 
 
-def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStream]) -> Any | None:
+def _streamed(live: LiveCall, result: Any, *, is_async: bool) -> Any | None:
     """Return the answer with its stream watched; None when it has none.
 
     Raises:
@@ -212,7 +212,10 @@ def _streamed(live: LiveCall, result: Any, watched: type[SyncStream | AsyncStrea
         return None
     try:
         stream = streaming.find_stream(result)
-        return None if stream is None else streaming.put_stream(result, watched(stream, StreamedCall(live, streaming)))
+        if stream is None:
+            return None
+        watched = watch_stream(streaming, result, stream, StreamedCall(live, streaming), is_async=is_async)
+        return result if watched is stream else streaming.put_stream(result, watched)
     except Exception as error:
         live.rule_failure("instrument.stream", error, AFTER_CALL)
     live.end(COMPLETED)

@@ -74,3 +74,12 @@ def method_paths(*classes: str, names: tuple[str, ...]) -> tuple[str, ...]:
         for prefix in ("", "Async")
         for name in names
     )
+
+
+def read_through(name: str) -> Callable[[Any, Callable[[Any], Any]], None]:
+    """Return a ``keep`` function for streams that read their chunks from an iterator in one attribute."""
+
+    def keep(stream: Any, watch: Callable[[Any], Any]) -> None:
+        setattr(stream, name, watch(getattr(stream, name)))
+
+    return keep

@@ -101,7 +101,7 @@ def put_stream(answer: Any, stream: Any) -> Any:
         if isinstance(stream, EventBody):
             return with_event_body(answer, stream)
         answer._parsed_by_type[answer._cast_to] = stream
-        answer.http_response = stream.guard_response(answer.http_response)
+        answer.http_response = stream.response
         return answer
     return stream
 

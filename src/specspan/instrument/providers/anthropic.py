@@ -24,7 +24,7 @@ from specspan.instrument.formats.fields import (
     copy_with,
     count_not_understood,
 )
-from specspan.instrument.formats.generated_client import method_paths, server_of, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, read_through, server_of, unset_to_none
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
 _PROVIDERS = {"Bedrock": "aws.bedrock", "Vertex": "gcp.vertex_ai"}
@@ -165,6 +165,7 @@ _STREAMING = Streaming(
     part_of=part_of,
     cut=cut,
     find_stream=_find_stream,
+    keep=read_through("_iterator"),
     put_stream=raw_response.put_stream,
     closing_events=closing_events,
 )

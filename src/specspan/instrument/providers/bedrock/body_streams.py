@@ -10,6 +10,8 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+from specspan._support.guard import guard
+
 _RAW_OPTIONS: dict[str, Any] = {"decode_content": False, "enforce_content_length": False}
 
 
@@ -47,16 +49,21 @@ class _BufferedBytes(io.BytesIO):
     def settimeout(self, timeout_s: float) -> None:
         """Do nothing, because no data is left to wait for; `StreamingBody.set_socket_timeout` calls this method."""
 
+    def readinto(self, target: Any, /) -> int:
+        data = self.read(len(target))
+        target[: len(data)] = data
+        return len(data)
+
     @property
     def _sock(self) -> _BufferedBytes:
         return self
 
-    fp = raw = _sock
+    _fp = fp = raw = _sock
 
 
 def is_streaming_body(value: Any) -> bool:
     """Return whether a value is a body that can be read only once."""
-    return isinstance(value, _streaming_body())
+    return _class_named(type(value), "botocore.response", "StreamingBody") is not None
 
 
 def buffered_bytes(body: Any) -> bytes | None:
@@ -82,18 +89,30 @@ def with_bytes(body: Any, data: bytes) -> Any:
     return type(body)(_as_raw_stream(_BufferedBytes(data), body._raw_stream), len(data))
 
 
+def is_event_stream(value: Any) -> bool:
+    """Return whether a value is a stream of events."""
+    return _class_named(type(value), "botocore.eventstream", "EventStream") is not None
+
+
 def _as_raw_stream(read: _BufferedBytes, source: Any) -> Any:
-    """Return a raw stream over buffered bytes, in place of the body's connection."""
-    from urllib3 import HTTPResponse
+    """Return a raw stream over buffered bytes, in place of the body's connection.
 
-    headers, status = getattr(source, "headers", None), getattr(source, "status", 200)
-    raw: Any = HTTPResponse(read, headers, status, preload_content=False, **_RAW_OPTIONS)
-    raw.specspan_buffered = read.buffered
-    return raw
+    It is of the class of that connection: a recorder may have put another class under that name meanwhile. What is no
+    response of ``urllib3`` is replaced by the buffered bytes themselves.
+    """
+    kind, raw = _class_named(type(source), "urllib3.response", "HTTPResponse"), read
+    if kind is not None:
+        with guard("instrument.buffer"):
+            headers, status = getattr(source, "headers", None), getattr(source, "status", 200)
+            raw = kind(read, headers, status, preload_content=False, **_RAW_OPTIONS)
+    stream: Any = raw
+    stream.specspan_buffered = read.buffered
+    return stream
 
 
-def _streaming_body() -> type:
-    from botocore.response import StreamingBody
+def _class_named(kind: type, module: str, name: str) -> Any | None:
+    """Return the class of that name which a class is or inherits from.
 
-    cls: type = StreamingBody
-    return cls
+    The class is not looked up where its name leads now, which may be to another.
+    """
+    return next((base for base in kind.__mro__ if (base.__name__, base.__module__) == (name, module)), None)

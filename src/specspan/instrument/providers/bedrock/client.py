@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypedDict
+from operator import attrgetter
+from typing import Any, NamedTuple, TypedDict
 from urllib.parse import urlsplit
 
 from specspan.call import Attribute
@@ -91,3 +92,21 @@ def _read_parameters(arguments: Fields) -> Iterator[tuple[str, Attribute]]:
     for word in _CHOICE_COUNT_NAMES:
         if isinstance(count := arguments.get(word), int) and count != 1:
             yield "choice.count", count
+
+
+class _Event(NamedTuple):
+    """Event that was parsed already, in the place of a message of the wire."""
+
+    parsed: Any
+    headers: Mapping[str, Any] = {}
+
+
+def keep_event_stream(stream: Any, watch: Callable[[Any], Any]) -> None:
+    """Have a ``botocore`` event stream read its events, parsed, through what ``watch`` makes of them.
+
+    Its iterator is made by its class, of the messages in one of its attributes.
+    """
+    messages, parse = stream._event_generator, stream._parse_event
+    events = watch(event for message in messages if (event := parse(message)))
+    stream._event_generator = (_Event(event) for event in events)
+    stream._parse_event = attrgetter("parsed")

@@ -21,6 +21,7 @@ from specspan.instrument.providers.bedrock.client import (
     PROVIDER,
     call_params,
     common_fields,
+    keep_event_stream,
     read_parameters,
     with_params,
 )
@@ -70,6 +71,7 @@ ADAPTER = Adapter(
         part_of=part_of,
         cut=cut,
         find_stream=lambda answer: answer.get("stream"),
+        keep=keep_event_stream,
         put_stream=_put_stream,
         closing_events=closing_events,
         is_last=lambda event: "metadata" in event,

@@ -13,6 +13,7 @@ from specspan.instrument.formats.fields import Fields, as_count, as_list, as_map
 from specspan.instrument.providers.bedrock.body_streams import (
     buffer_body,
     buffered_bytes,
+    is_event_stream,
     is_streaming_body,
     with_bytes,
 )
@@ -20,6 +21,7 @@ from specspan.instrument.providers.bedrock.client import (
     PROVIDER,
     call_params,
     common_fields,
+    keep_event_stream,
     read_parameters,
     with_params,
 )
@@ -207,14 +209,7 @@ def _with_event_object(event: Any, piece: Any) -> Any:
 
 def _find_stream(answer: Any) -> Any | None:
     body = answer.get("body")
-    return body if isinstance(body, _event_stream()) else None
-
-
-def _event_stream() -> type:
-    from botocore.eventstream import EventStream
-
-    cls: type = EventStream
-    return cls
+    return body if is_event_stream(body) else None
 
 
 def _put_stream(answer: Any, stream: Any) -> Any:
@@ -237,6 +232,7 @@ ADAPTER = Adapter(
         deltas=_deltas,
         cut=_cut,
         find_stream=_find_stream,
+        keep=keep_event_stream,
         put_stream=_put_stream,
         closing_events=_closing_events,
         is_last=lambda event: _METRICS in (_event_object(event) or ()),

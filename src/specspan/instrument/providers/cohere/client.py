@@ -106,11 +106,9 @@ def streaming_adapter(chat: Adapter, streaming: Streaming) -> Adapter:
 
 
 def put_stream(answer: Any, stream: Any) -> Any:
-    """Return a copy of a raw response with another stream."""
-    after = copy.copy(answer)
-    after._data = stream
-    after._response = stream.guard_response(answer._response)
-    return after
+    """Return a raw response with another stream."""
+    answer._data = stream
+    return answer
 
 
 def read_usage(usage: Any) -> Usage:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.carried_answers import answer_in_frame
 from specspan.instrument.formats.fields import as_list, as_mapping, count_not_understood
+from specspan.instrument.formats.generated_client import read_through
 from specspan.instrument.formats.openai_chat import edit_messages
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.formats.openai_chat_stream import cut as cut_chunk
@@ -131,6 +133,8 @@ def _streaming_adapter(adapter: Adapter, *classes: str, request: Any) -> Adapter
             deltas=deltas,
             cut=cut,
             find_stream=lambda stream: stream,
+            keep=read_through("generator"),
+            source=attrgetter("response"),  # a closed stream gives nothing more, and what ends a cut one is to come
             chunk_in=chunk_in_error,
         ),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Delta, Invocation, Streaming
 from specspan.instrument.formats import openai_responses_stream as openai_events
 from specspan.instrument.formats.fields import as_mapping, copy_with, to_plain_data
+from specspan.instrument.formats.generated_client import read_through
 from specspan.instrument.formats.openai_responses_stream import ResponsesAccumulator
 from specspan.instrument.providers.mistral.client import (
     INSTALL,
@@ -107,6 +109,8 @@ ADAPTER = Adapter(
         deltas=_deltas,
         cut=_cut,
         find_stream=_find_stream,
+        keep=read_through("generator"),
+        source=attrgetter("response"),
         closing_events=_closing_events,
         new_texts=openai_events.new_texts,
         part_of=lambda frame: openai_events.part_of(frame.data),

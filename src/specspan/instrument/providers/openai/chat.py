@@ -18,7 +18,7 @@ from specspan.instrument.formats.fields import (
     copy_with,
     list_or_item,
 )
-from specspan.instrument.formats.generated_client import method_paths, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
 from specspan.instrument.formats.openai_chat import edit_messages, read_message
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
@@ -118,6 +118,7 @@ STREAMING = Streaming(
     deltas=deltas,
     cut=cut,
     find_stream=find_stream,
+    keep=read_through("_iterator"),
     put_stream=put_stream,
 )
 ADAPTER = Adapter(

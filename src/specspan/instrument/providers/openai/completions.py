@@ -22,7 +22,7 @@ from specspan.instrument.formats.fields import (
     read_text,
     unknown_part,
 )
-from specspan.instrument.formats.generated_client import method_paths, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
 from specspan.instrument.formats.openai_chat_stream import choice_index, choices_of
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.chat import read_parameters
@@ -182,6 +182,7 @@ STREAMING = Streaming(
     deltas=deltas,
     cut=cut,
     find_stream=find_stream,
+    keep=read_through("_iterator"),
     put_stream=put_stream,
 )
 ADAPTER = Adapter(

@@ -10,7 +10,7 @@ from specspan.call import Attribute, Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.carried_answers import answer_in_error
 from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with, list_or_item
-from specspan.instrument.formats.generated_client import method_paths, unset_to_none
+from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
 from specspan.instrument.formats.openai_responses import edit_input, edit_output, read_item, read_output
 from specspan.instrument.formats.openai_responses_stream import (
     ResponsesAccumulator,
@@ -145,6 +145,7 @@ ADAPTER = Adapter(
         deltas=deltas,
         cut=cut,
         find_stream=find_stream,
+        keep=read_through("_iterator"),
         put_stream=put_stream,
         closing_events=closing_events,
         new_texts=new_texts,
