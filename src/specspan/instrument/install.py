@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import distribution
 from importlib.util import find_spec
+from operator import attrgetter
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import wrapt
@@ -20,7 +22,8 @@ from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.coexistence import share_spans
 from specspan.instrument.framework_methods import Activity, wrap_method
-from specspan.instrument.patches import find_method, wrap_in_place
+from specspan.instrument.patches import find_method, is_replaced, wrap_in_place
+from specspan.instrument.reimports import ReimportFinder
 from specspan.instrument.replacements import Function, Wrapper
 from specspan.instrument.threads import propagate_to_threads
 from specspan.instrument.wrapper import wrap_client_method
@@ -44,6 +47,8 @@ _awaited: set[str] = set()
 """Providers whose clients are instrumented whenever the application imports them."""
 _packages: dict[str, set[str]] = {}
 """By package, the providers whose clients it has."""
+_places: dict[str, dict[tuple[str, Instrumentation, str], None]] = {}
+"""By module, each method that is replaced there: its provider, adapter or activity, and path."""
 _import_hooks: set[tuple[str, str]] = set()
 """Provider and package of every import hook that waits. Hooks are never taken back: they ask `_awaited`."""
 
@@ -82,6 +87,8 @@ def uninstrument() -> None:
         _undos.clear()
         _wrapped.clear()
         _awaited.clear()
+        _places.clear()
+        _finder.forget()
         if _finder in sys.meta_path:
             sys.meta_path.remove(_finder)
 
@@ -97,13 +104,16 @@ def _instrument(names: Iterable[str], known: Mapping[str, tuple[Instrumentation,
             if missing:
                 raise _missing_dependency(name, missing[0])
             if name != _THREADS:
-                _undos.setdefault(name, []).extend(_wrap_methods(known[name], _wrapped.setdefault(name, set())))
+                _undos.setdefault(name, []).extend(_wrap_methods(name, known[name], _wrapped.setdefault(name, set())))
             elif name not in _undos:
                 _undos[name] = [propagate_to_threads()]
 
 
 def _instrument_on_import(name: str, parts: tuple[Instrumentation, ...]) -> None:
     _awaited.add(name)
+    for part in parts:
+        for method in part.methods:
+            _note_place(name, part, method)
     packages = {part.package for part in parts if part.package is not None}
     if parts and not packages:
         _instrument((name,), {name: parts})
@@ -130,20 +140,34 @@ def _on_import(name: str, package: str, module: object) -> None:
             _instrument((name,), known)
 
 
-class _ReimportFinder:
-    """Finder that finds nothing, and sets the hooks of a package again when the package is imported again.
-
-    `wrapt` calls a hook once. A test suite may drop a client from ``sys.modules`` and import it afresh.
-    """
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Set the hooks of the package that is about to be imported."""
-        if name in _packages and name not in sys.modules:
-            for provider in _packages[name] & _awaited:
-                _hook_import(provider, name)
+def _set_hooks_again(name: str) -> None:
+    """Set the hooks of a package that is about to be imported: `wrapt` calls a hook once."""
+    if name in _packages and name not in sys.modules:
+        for provider in _packages[name] & _awaited:
+            _hook_import(provider, name)
 
 
-_finder: Any = _ReimportFinder()
+def _meet_again(known: str, module: ModuleType) -> None:
+    """Replace the methods of a client's module that was executed again, or is a copy of a known one."""
+    is_copy = module.__name__ != known
+    with _lock:
+        for name, part, path in tuple(_places.get(known, ())):
+            if name not in (_awaited if is_copy else _undos):
+                continue  # of a client that is imported for the first time, all methods are replaced after that
+            owner_path, _, attribute = path.rpartition(".")
+            try:
+                owner: Any = attrgetter(owner_path)(module) if owner_path else module
+                method = vars(owner)[attribute]
+            except (AttributeError, KeyError):
+                if not is_copy:
+                    _finder.count_unmet(module.__name__)
+                continue
+            if not is_replaced(method):
+                undo = wrap_in_place(owner, attribute, partial(_wrapper_for, part), id(part))
+                _undos.setdefault(name, []).append(undo)
+
+
+_finder: Any = ReimportFinder(_set_hooks_again, _meet_again)
 
 
 def _registered() -> Iterator[tuple[str, tuple[Instrumentation, ...]]]:
@@ -186,14 +210,23 @@ def _missing_dependency(name: str, part: Instrumentation) -> MissingDependency:
     return MissingDependency("instrument()", problem)
 
 
-def _wrap_methods(parts: Iterable[Instrumentation], wrapped: set[tuple[Any, str]]) -> Iterator[Undo]:
+def _wrap_methods(name: str, parts: Iterable[Instrumentation], wrapped: set[tuple[Any, str]]) -> Iterator[Undo]:
     """Wrap every method that this version of the client has and ``wrapped`` has not, and yield what undoes it."""
     for part in parts:
         for method in part.methods:
             owner, attribute = find_method(method)
             if owner is not None and (owner, attribute) not in wrapped:
                 wrapped.add((owner, attribute))
+                _note_place(name, part, method, owner)
                 yield wrap_in_place(owner, attribute, partial(_wrapper_for, part), id(part))
+
+
+def _note_place(name: str, part: Instrumentation, method: str, owner: Any = None) -> None:
+    """Note the modules that a method is found in, for when they are executed again."""
+    module, _, path = method.partition(":")
+    for each in {module, getattr(owner, "__module__", module)}:
+        _places.setdefault(each, {})[name, part, path] = None
+        _finder.watch(each)
 
 
 def _wrapper_for(part: Instrumentation, method: Function) -> Wrapper:

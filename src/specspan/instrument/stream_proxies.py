@@ -5,6 +5,7 @@ Only `pull` and the protocol methods that await exist twice.
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
@@ -29,11 +30,7 @@ def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *arg
         return call.remains.give(StopIteration())
     try:
         try:
-            call.is_reading = True
-            try:
-                chunk = step(*args)
-            finally:
-                call.is_reading = False
+            chunk = step(*args)
         except StopIteration as end:
             return run_sync(call.decide(END, close)).give(end)
         if call.accept(chunk):
@@ -58,11 +55,7 @@ async def pull_async(call: StreamedCall, close: Close | None, step: Callable[...
         return call.remains.give(StopAsyncIteration())
     try:
         try:
-            call.is_reading = True
-            try:
-                chunk = await step(*args)
-            finally:
-                call.is_reading = False
+            chunk = await step(*args)
         except StopAsyncIteration as end:
             return (await run_async(call.decide(END, close))).give(end)
         if call.accept(chunk):
@@ -89,6 +82,17 @@ _BODIES = frozenset(
     f"{prefix}{name}" for name in ("iter_bytes", "iter_lines", "iter_raw", "iter_text", "read") for prefix in ("", "a")
 ) | {"content", "json", "stream", "text"}
 """Attributes of HTTP responses that give the body."""
+
+
+def is_pulled(call: StreamedCall) -> bool:
+    """Return whether the caller is called by a pull of the next chunk: then it is the client that reads, or closes."""
+    pulls = pull.__code__, pull_async.__code__
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code in pulls and frame.f_locals["call"] is call:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def refuse_unwatched(call: StreamedCall, name: str) -> None:

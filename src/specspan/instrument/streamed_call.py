@@ -60,7 +60,6 @@ class StreamedCall:
         "_live",
         "_seen",
         "_streaming",
-        "is_reading",
         "remains",
     )
 
@@ -84,8 +83,6 @@ class StreamedCall:
         self._is_exhausted = False
         self._early_decisions = 0 if live.evaluation is None else MAX_EARLY_DECISIONS
         self._is_last = streaming.is_last if live.joined else None
-        self.is_reading = False
-        """Whether the next chunk is being read from its source."""
         self.remains: Release | None = None
         """What is still to be given out once the stream was cut; None as long as it was not."""
         try:

@@ -27,6 +27,7 @@ from specspan.instrument.stream_proxies import (
     SyncStream,
     async_close_of,
     close_of,
+    is_pulled,
     pull,
     pull_async,
     refuse_unwatched,
@@ -193,41 +194,38 @@ def _set(undo: ExitStack, holder: Any, name: str, value: Any) -> None:
 
 
 class _Body(ObjectProxy):
-    """Bytes of a streamed answer, which its client reads once, and whose closing ends the call."""
+    """Bytes of a streamed answer, which only its client reads, and whose closing ends the call."""
 
     def __init__(self, body: Any, call: StreamedCall) -> None:
         ObjectProxy.__init__(self, body)
         self._self_call = call
-        self._self_is_begun = False
-
-    def _self_begin(self) -> None:
-        call = self._self_call
-        if self._self_is_begun or not call.is_reading:
-            refuse_unwatched(call, "response")
-        self._self_is_begun = True
 
     def __iter__(self) -> Iterator[Any]:
-        self._self_begin()
+        self._self_admit()
         return iter(self._self_wrapped)
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        self._self_begin()
+        self._self_admit()
         return aiter(self._self_wrapped)
 
     def stream(self, *args: Any, **kwargs: Any) -> Any:
-        self._self_begin()
+        self._self_admit()
         return self._self_wrapped.stream(*args, **kwargs)
 
     def close(self) -> Any:
         try:
             return self._self_wrapped.close()
         finally:
-            if not self._self_call.is_reading:  # else it is the client itself, which has read to the end
+            if not is_pulled(self._self_call):
                 run_sync(self._self_call.closed())
 
     async def aclose(self) -> Any:
         try:
             return await self._self_wrapped.aclose()
         finally:
-            if not self._self_call.is_reading:
+            if not is_pulled(self._self_call):
                 await run_async(self._self_call.closed())
+
+    def _self_admit(self) -> None:
+        if not is_pulled(self._self_call):
+            refuse_unwatched(self._self_call, "response")

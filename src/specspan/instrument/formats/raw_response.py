@@ -90,7 +90,8 @@ def find_stream(answer: Any, package: str) -> Any | None:
 def _is_stream_type(kind: type, package: str) -> bool:
     """Return whether ``kind`` is a stream class of a client, which may have been imported more than once."""
     return any(
-        base.__name__ in ("Stream", "AsyncStream") and base.__module__.partition(".")[0] == package
+        base.__name__ in ("Stream", "AsyncStream")
+        and (base.__module__.partition(".")[0] == package or base.__module__.endswith("._streaming"))  # of a copy
         for base in kind.__mro__
     )
 
