@@ -75,13 +75,14 @@ loaded = [name for name in ("openai", "anthropic", "botocore", "google.genai", "
 import openai
 from openai.resources.chat.completions import Completions
 
-met = vars(Completions)["create"]
+from specspan.instrument.patches import is_replaced
+
+is_met = is_replaced(vars(Completions)["create"])
 specspan.uninstrument()
 import anthropic
 from anthropic.resources.messages import Messages
 
-left_alone = vars(Messages)["create"]
-print(loaded, hasattr(met, "_self_wrapper"), hasattr(left_alone, "_self_wrapper"))
+print(loaded, is_met, is_replaced(vars(Messages)["create"]))
 """
 
 
