@@ -42,7 +42,7 @@ def replace(function: Any, wrapper: Wrapper, undo: Undo = _NEVER_UNDONE, *, is_m
         is_bound = is_method and isinstance(function, classmethod)
         return type(function)(replace(function.__func__, wrapper, undo, is_method=is_bound))
     if type(function) is types.MethodType:
-        return types.MethodType(replace(function.__func__, wrapper, undo), function.__self__)
+        return types.MethodType(replace(function.__func__, wrapper, undo, is_method=True), function.__self__)
     if type(function) is not types.FunctionType or function.__code__.co_flags & _GENERATORS:
         return _CallableProxy(function, wrapper, undo, is_method and hasattr(type(function), "__get__"))
     is_coroutine = bool(function.__code__.co_flags & inspect.CO_COROUTINE)
