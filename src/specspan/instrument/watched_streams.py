@@ -32,7 +32,8 @@ from specspan.instrument.stream_proxies import (
     pull_async,
     refuse_unwatched,
 )
-from specspan.instrument.streamed_call import Close, StreamedCall
+from specspan.instrument.stream_release import Close
+from specspan.instrument.streamed_call import StreamedCall
 
 Watch: TypeAlias = Callable[[Any], Any]
 """Returns a reader of the chunks that are handed over of those that another reads."""
