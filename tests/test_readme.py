@@ -25,7 +25,7 @@ PROGRAMS = [pytest.param(block, id=place) for place, block in SHOWN if block.lan
 COMMANDS = [pytest.param(block, id=place) for place, block in SHOWN if block.language == "sh"]
 WITH_LINKS = sorted(
     str(page.relative_to(ROOT))
-    for glob in ("*.md", "docs/*.md", "examples/*.md", "exporters/*/*.md")
+    for glob in ("*.md", "docs/**/*.md", "examples/*.md", "exporters/*/*.md")
     for page in ROOT.glob(glob)
 )
 PATIENCE_S = 60

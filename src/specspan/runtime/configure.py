@@ -84,7 +84,8 @@ def configure(
     Raises:
         PolicyError: the policy, or the spec it names, was refused.
         MissingDependency: an exporter that is configured is not installed.
-        ConfigurationError: any other misuse. Whatever is raised, the configuration before it stays in force.
+        ConfigurationError: any other misuse, such as a file for SQLite that cannot be written. Whatever is raised, the
+            configuration before it stays in force.
     """
     options = _resolve(
         policy,

@@ -29,6 +29,7 @@ from specspan.record.liveness import is_placeholder
 from specspan.record.sampling import tail
 from specspan.record.sampling.rules import Sampling
 from specspan.record.span_queue import SpanQueue, SpanWriter
+from specspan.runtime.database_file import check_database_file
 from specspan.runtime.environment import SQLITE_DECISIONS, SQLITE_SPANS, Environment
 from specspan.runtime.provider_thread import ProviderThread, wait_for_calls
 
@@ -43,11 +44,14 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
 
     Raises:
         MissingDependency: an OTLP exporter is named, and OTLP is not installed.
-        ConfigurationError: no installed package registers the exporter, or its constructor fails.
+        ConfigurationError: no installed package registers the exporter, its constructor fails, or its file cannot be
+            written.
     """
     entry_points = metadata.entry_points(group=group, name=name)
     if not entry_points:
         raise _unknown(group, name)
+    if (group, name) in _WITH_FILE:
+        check_database_file(db)
     arguments = (db,) if db is not None and (group, name) in _WITH_FILE else ()
     try:
         return next(iter(entry_points)).load()(*arguments)

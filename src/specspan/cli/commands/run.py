@@ -27,13 +27,13 @@ def command(policy: Path | None, mode: str | None, db: Path | None, program: tup
     """Run a Python program, such as `specspan run -- python app.py`, and watch the model calls it makes.
 
     The program is not changed, and neither are its exit code and the signals it gets. Python processes that it starts
-    are watched, too. A policy that cannot be used is refused before the program is started (exit code 2).
+    are watched, too. A policy or file that cannot be used is refused before the program starts (exit code 2).
     """
     from specspan.runtime.zero_code import environment
 
     options = {"SPECSPAN_POLICY": policy, "SPECSPAN_MODE": mode, "SPECSPAN_DB": db}
     environ = environment(os.environ, {name: str(value) for name, value in options.items() if value is not None})
-    _require_usable_policy(environ)
+    _require_usable_settings(environ)
     try:
         _exec(program, environ)
     except FileNotFoundError:
@@ -42,13 +42,16 @@ def command(policy: Path | None, mode: str | None, db: Path | None, program: tup
         _fail(program[0], f"it cannot be run: {error.strerror}", "Name a program, such as python.", _NOT_EXECUTABLE)
 
 
-def _require_usable_policy(environ: Mapping[str, str]) -> None:
+def _require_usable_settings(environ: Mapping[str, str]) -> None:
     from specspan.runtime import environment
     from specspan.runtime.configure import resolve_policy
+    from specspan.runtime.database_file import check_database_file
 
     settings = environment.read_environment(environ)
     with import_modules(()):
         resolve_policy(settings.policy, settings.mode, settings.policy_environment)
+    if not settings.disabled and environment.SQLITE_DECISIONS in settings.decisions:
+        check_database_file(environ.get("SPECSPAN_DB"))
 
 
 def _exec(program: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:
