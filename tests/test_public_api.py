@@ -12,6 +12,7 @@ import pytest
 
 import specspan
 import specspan.testing
+import specspan.web
 
 NAMES = """
 Action ArgumentLimit Blocked ConfigurationError Cost Decision Evidence Finding Keep MissingDependency Mode ModelCall
@@ -71,7 +72,8 @@ def test_the_public_names_are_these() -> None:
     """`__all__` is the promise, and every name in it is there and documented."""
     assert sorted(specspan.__all__) == NAMES.split()
     assert sorted(specspan.testing.__all__) == TESTING_NAMES.split()
-    for module in (specspan, specspan.testing):
+    assert sorted(specspan.web.__all__) == ["AsgiMiddleware", "WsgiMiddleware"]
+    for module in (specspan, specspan.testing, specspan.web):
         for name in module.__all__:
             assert name == "__version__" or inspect.getdoc(getattr(module, name)), f"{name} has no docstring"
 
