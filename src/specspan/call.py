@@ -33,6 +33,8 @@ class Reasoning:
 
     type: ClassVar[str] = "reasoning"
     content: str
+    is_encrypted: bool = False
+    """True where the provider hands it over encrypted, so that nobody reads it; `content` is empty."""
 
 
 @dataclass(frozen=True, slots=True)

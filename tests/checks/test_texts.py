@@ -53,7 +53,7 @@ def test_input_is_instructions_messages_and_what_tools_answered() -> None:
         TextAt("/input/0/parts/0", "system", "Be kind."),
         TextAt("/input/1/parts/1", "user", "Where is it?"),
         TextAt("/input/2/parts/2", "assistant", "No."),
-        TextAt("/input/3/parts/0", "tool", '{"city": "Zürich"}'),
+        TextAt("/input/3/parts/0", "tool", '{"city": "Zürich"}', is_result=True),
     )
 
 

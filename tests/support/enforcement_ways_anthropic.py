@@ -189,6 +189,11 @@ def _gaps() -> Iterator[Way]:
     yield way("thinking_stream", 5, sends=blocks((thought | {"thinking": ""}, piece), (text(""), BEFORE)),
               pattern=asked, before=None, actions=("block",))  # fmt: skip
     yield clean("thinking_unasked", 5, sends=body(thought, text(BEFORE)))
+    hidden = {"type": "redacted_thinking", "data": "x"}
+    unseen = partial(clean, pattern=asked, verdicts=("unassessed",), actions=("openblock",))
+    yield unseen("redacted_thinking", 5, sends=body(hidden, text(BEFORE)))
+    yield unseen("redacted_thinking_stream", 5, sends=blocks((hidden,), (text(""), BEFORE)))
+    yield clean("redacted_thinking_unasked", 5, sends=body(hidden, text(BEFORE)))
 
 
 def _results() -> Iterator[Way]:

@@ -132,6 +132,21 @@ def _gaps() -> Iterator[Way]:
     yield clean("reasoning_unasked", 5, sends=body(thought, BEFORE))
 
 
+def _hidden() -> Iterator[Way]:
+    """Yield reasoning that nobody can read, and what the service's own guardrail tells."""
+    asked: dict[str, Any] = {"parts": ["reasoning"]}
+    hidden = {"reasoningContent": {"redactedContent": "eA=="}}
+    unread = partial(clean, verdicts=("unassessed",), actions=("openblock",))
+    yield unread("redacted_reasoning", 5, sends=body(hidden, BEFORE), pattern=asked)
+    piece = {"reasoningContent": {"redactedContent": "eA=="}}
+    pieces = (BEGIN, delta(piece), stop(), delta(BEFORE, 1), stop(1), *END)
+    yield unread("redacted_reasoning_stream", 5, sends=pieces, pattern=asked)
+    traced = {"guardrail": {"modelOutput": [WORD]}}
+    yield way("guardrail", 5, sends=body(BEFORE, trace=traced), is_edited=None)
+    told = {"metadata": {**METADATA["metadata"], "trace": traced}}
+    yield way("guardrail_stream", 5, sends=(BEGIN, delta(BEFORE), stop(), reason(), told), is_edited=None)
+
+
 def _disguises() -> Iterator[Way]:
     """Yield forbidden text that is written around the pattern."""
     written = "F\\u004fRBIDDEN"
@@ -160,5 +175,6 @@ WAYS = (
     *_shapes(),
     *_gaps(),
     *_disguises(),
+    *_hidden(),
     *disguises("bedrock_converse"),
 )  # fmt: skip

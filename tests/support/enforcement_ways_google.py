@@ -122,6 +122,16 @@ def _gaps() -> Iterator[Way]:
     yield clean("thought_unasked", 5, sends=body(candidate(thought, BEFORE)))
 
 
+def _sounds() -> Iterator[Way]:
+    """Yield spoken answers without a transcript."""
+    sound = {"inlineData": {"mimeType": "audio/wav", "data": "UklGRg=="}}
+    unheard = partial(clean, verdicts=("unassessed",), actions=("openblock",))
+    yield unheard("sound", 5, sends=body(candidate(BEFORE, sound)))
+    yield unheard("sound_stream", 5, sends=(chunk(BEFORE), chunk(sound), END))
+    drawn = {"inlineData": {"mimeType": "image/png", "data": "UklGRg=="}}
+    yield clean("image_beside_text", 5, sends=body(candidate(BEFORE, drawn)))
+
+
 def _disguises() -> Iterator[Way]:
     """Yield forbidden text that is written around the pattern."""
     written = "F\\u004fRBIDDEN"
@@ -156,6 +166,7 @@ WAYS = (
     *_shapes(),
     *_gaps(),
     *_disguises(),
+    *_sounds(),
     *disguises("google"),
     *_facts(),
 )

@@ -168,8 +168,22 @@ def _shapes() -> Iterator[Way]:
     yield way("audio_transcript_stream", 4, sends=spoken, before=None, is_edited=None)
 
 
+def _hidden() -> Iterator[Way]:
+    """Yield reasoning that nobody can read, and sound without a transcript."""
+    unread = partial(way, forbidden=None, verdicts=("unassessed",), actions=("openblock",))
+    sound = {"id": "a", "data": "UklGRg==", "expires_at": 1, "transcript": ""}
+    yield unread("sound", 5, sends=message(None, audio=sound))
+    yield unread("sound_stream", 5, sends=(chunk({"audio": {"id": "a"}}), chunk({"audio": {"data": "UklGRg=="}}), END))
+    hidden = [{"type": "reasoning.encrypted", "data": "x"}]
+    asked: dict[str, Any] = {"parts": ["reasoning"]}
+    yield unread("encrypted_reasoning", 5, sends=message(BEFORE, reasoning_details=hidden), pattern=asked)
+    pieces = (chunk({"reasoning_details": hidden}), text(BEFORE), END)
+    yield unread("encrypted_reasoning_stream", 5, sends=pieces, pattern=asked)
+
+
 def _gaps() -> Iterator[Way]:
     """Yield answers with text in places that a reader may not know."""
+    yield from _hidden()
     cited = {"type": "url_citation", "url_citation": {"title": WORD, "url": "https://x.test", "start_index": 0,
              "end_index": 1}}  # fmt: skip
     yield way("citation_title", 5, sends=message(BEFORE, annotations=[cited]), is_edited=None)

@@ -257,6 +257,16 @@ def _parses() -> Iterator[Way]:
     yield raising("validation_clean", 9, sends=body(message('{"words": "x"}')), forbidden=None, verdicts=("complied",))
 
 
+def _hidden() -> Iterator[Way]:
+    """Yield answers with reasoning that nobody can read, and sound without a transcript."""
+    hidden = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "x"}
+    unread = partial(clean, verdicts=("unassessed",), actions=("openblock",))
+    yield unread("encrypted_reasoning", 5, sends=body(hidden, message(BEFORE)), pattern={"parts": ["reasoning"]})
+    yield clean("encrypted_reasoning_unasked", 5, sends=body(hidden, message(BEFORE)))
+    sound = event("response.audio.delta", delta="UklGRg==")
+    yield unread("sound_stream", 5, sends=(*opened(), delta("x"), sound, end(message("x"))))
+
+
 def _disguises() -> Iterator[Way]:
     """Yield forbidden text that is written around the pattern."""
     written = "F\\u004fRBIDDEN"
@@ -305,6 +315,7 @@ WAYS = (
     *doors("openai_responses", DOORS),
     *_parses(),
     *_disguises(),
+    *_hidden(),
     *disguises("openai_responses"),
     *_facts(),
 )  # fmt: skip

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 from specspan._support import drop_counts
 from specspan.call import (
     UNKNOWN_ARGUMENTS,
+    Media,
     Message,
     ModelCall,
     Part,
@@ -64,8 +65,10 @@ def texts(call: ModelCall, stage: Stage, *, with_reasoning: bool = False) -> tup
     return tuple(_message_texts(side, call.output, fields))
 
 
-UnreadRoles: TypeAlias = Mapping[Side, frozenset[str]]
-"""By side of a call that holds a part which was not understood, the roles of the messages with such parts."""
+UnreadRoles: TypeAlias = Mapping[Side | Literal["reasoning"], frozenset[str]]
+"""By side of a call that holds a part which cannot be read, the roles of the messages with such parts.
+
+What is encrypted of a model's reasoning is a side of its own."""
 
 _ALL_READ: UnreadRoles = {}
 _NO_ROLES: frozenset[str] = frozenset()
@@ -83,18 +86,38 @@ def has_unknown_part(messages: Sequence[Message]) -> bool:
 
 def unread_roles_of_request(request: Request) -> UnreadRoles:
     """Return the roles of the messages and instructions of a request with a part that was not understood."""
-    roles = _roles_with_unknown(request.input) if has_unknown_part(request.input) else _NO_ROLES
+    roles = _roles_with(request.input, _is_unknown) if has_unknown_part(request.input) else _NO_ROLES
     if request.system_instructions and any(part.__class__ is Unknown for part in request.system_instructions):
         roles |= {_SYSTEM}
     return {Side.INPUT: roles} if roles else _ALL_READ
 
 
-def unread_roles_of_answer(output: Sequence[Message]) -> UnreadRoles:
-    """Return the roles of the messages of an answer with a part that was not understood.
+def has_unread_part(output: Sequence[Message]) -> bool:
+    """Return whether a part of an answer cannot be read: not understood, encrypted, or a sound without a transcript."""
+    for message in output:
+        for part in message.parts:
+            kind = part.__class__
+            if kind is Unknown or (kind is Media and _is_sound(part)) or (kind is Reasoning and _is_encrypted(part)):
+                return True
+    return False
 
-    Such a part may be anything: words, a tool call, or its arguments.
+
+def unread_roles_of_answer(output: Sequence[Message], *, is_whole: bool = True) -> UnreadRoles:
+    """Return the roles of the messages of an answer with a part that cannot be read.
+
+    A part that was not understood may be anything: words, a tool call, or its arguments. A sound may be words; as long
+    as the answer is not ``is_whole``, its transcript may still come.
     """
-    return dict.fromkeys(_ANSWER_SIDES, _roles_with_unknown(output)) if has_unknown_part(output) else _ALL_READ
+    if not has_unread_part(output):
+        return _ALL_READ
+    roles: dict[Side | Literal["reasoning"], frozenset[str]] = {}
+    if unknown := _roles_with(output, _is_unknown):
+        roles |= dict.fromkeys(_ANSWER_SIDES, unknown)
+    if is_whole and (sounds := _roles_with(output, _is_sound)):
+        roles[Side.OUTPUT] = roles.get(Side.OUTPUT, _NO_ROLES) | sounds
+    if encrypted := _roles_with(output, _is_encrypted):
+        roles["reasoning"] = encrypted
+    return roles
 
 
 def as_text(value: Any) -> str:
@@ -129,8 +152,20 @@ def _pointer(side: str, i: int, j: int) -> str:
     return f"/{side}/{i}/parts/{j}"
 
 
-def _roles_with_unknown(messages: Sequence[Message]) -> frozenset[str]:
-    return frozenset(message.role for message in messages if has_unknown_part((message,)))
+def _roles_with(messages: Sequence[Message], is_unread: Callable[[Part], bool]) -> frozenset[str]:
+    return frozenset(message.role for message in messages if any(map(is_unread, message.parts)))
+
+
+def _is_unknown(part: Part) -> bool:
+    return isinstance(part, Unknown)
+
+
+def _is_sound(part: Part) -> bool:
+    return isinstance(part, Media) and part.modality == "audio"
+
+
+def _is_encrypted(part: Part) -> bool:
+    return isinstance(part, Reasoning) and part.is_encrypted
 
 
 def _instruction_texts(parts: Sequence[Part]) -> Iterator[TextAt]:

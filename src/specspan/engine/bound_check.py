@@ -23,7 +23,7 @@ NOT_REACHED = "not_reached"
 INCOMPLETE_ANSWER = "incomplete_answer"
 """Unassessed: the answer was cut short, by its consumer or by an error, and the check found nothing in what came."""
 NOT_UNDERSTOOD = "content_not_understood"
-"""Unassessed: the call holds a part that this version cannot read, and the check found nothing in what it read."""
+"""Unassessed: the call holds a part that cannot be read, and the check found nothing in what it read."""
 NOT_SAMPLED = "not_sampled"
 """Unassessed: the check runs on a share of the calls, and this call is not in it."""
 NOTHING_TO_READ = "nothing_to_read"
@@ -92,9 +92,10 @@ class BoundCheck:
         return self.complete(Finding(Outcome.UNASSESSED, reason))
 
     def misses(self, unread: UnreadRoles) -> bool:
-        """Return whether the check needs a message of which a part was not understood."""
-        sides = self.traits.needed_sides
-        return any(side in sides and any(map(self.traits.reads, roles)) for side, roles in unread.items())
+        """Return whether the check needs a message of which a part cannot be read."""
+        traits = self.traits
+        sides = {*traits.needed_sides, *(("reasoning",) if traits.reads_reasoning else ())}
+        return any(side in sides and any(map(traits.reads, roles)) for side, roles in unread.items())
 
     def complete(self, finding: Finding, duration_ns: int = 0) -> Finding:
         """Return ``finding`` with everything that the check could not know."""

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request, Side
-from specspan.checks.texts import UnreadRoles, has_unknown_part, unread_roles_of_answer, unread_roles_of_request
+from specspan.checks.texts import UnreadRoles, has_unread_part, unread_roles_of_answer, unread_roles_of_request
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, NOT_UNDERSTOOD, BoundCheck
 from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
@@ -234,7 +234,7 @@ class Evaluation:
         """Let no clause comply of which a check needs a part of the call that was not understood."""
         if self._unread_input is None:
             self._unread_input = unread_roles_of_request(call.request) if self._plan.needs_input else {}
-        if self._unread_input or has_unknown_part(call.output):
+        if self._unread_input or has_unread_part(call.output):
             self._withhold_compliance({**self._unread_input, **unread_roles_of_answer(call.output)})
 
     def _withhold_compliance(self, unread: UnreadRoles) -> None:

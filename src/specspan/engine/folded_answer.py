@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from specspan.call import Message, Reasoning
-from specspan.checks.texts import UnreadRoles, has_unknown_part, unread_roles_of_answer
+from specspan.checks.texts import UnreadRoles, has_unread_part, unread_roles_of_answer
 from specspan.decision import Stage
 from specspan.engine.bound_check import NOT_UNDERSTOOD, BoundCheck
 from specspan.engine.plan import Plan
@@ -39,11 +39,11 @@ class FoldedAnswerCheck:
             part: the part of the answer that the chunk is about, where the service names it.
             fold: returns the answer so far.
         """
-        self.has_new_unread = bool(self._stops_on_unread) and has_unknown_part(added) and self._finds_unread(fold())
+        self.has_new_unread = bool(self._stops_on_unread) and has_unread_part(added) and self._finds_unread(fold())
         return self.has_new_unread or (self._stream is not None and _finds_in_reasoning(self._stream, added, part))
 
     def _finds_unread(self, output: Sequence[Message]) -> bool:
-        unread = unread_roles_of_answer(output)
+        unread = unread_roles_of_answer(output, is_whole=False)
         if unread == self._unread:
             return False
         self._unread = unread

@@ -137,7 +137,7 @@ def _thinking_parts(block: Fields) -> Iterator[EditablePart]:
 
 
 def _redacted_thinking_parts(block: Fields) -> Iterator[EditablePart]:
-    yield Reasoning(""), None  # it is encrypted
+    yield Reasoning("", is_encrypted=True), None
 
 
 def _tool_call_parts(block: Fields) -> Iterator[EditablePart]:

@@ -86,10 +86,26 @@ def _output_turns(body: Fields) -> list[Turn]:
     if isinstance(output, str):
         return [Turn("assistant", ((Text(output), replace_at("output")),))]
     turn = _read_turn(as_mapping(output).get("message"), ("output", "message"))
-    more = body.get(_FIELDS_OF_THE_MODEL)
-    if not more:
-        return [turn]
-    return [Turn(turn.role, (*turn.parts, (ToolCallResponse(more), replace_block_at(_FIELDS_OF_THE_MODEL))))]
+    more: list[EditablePart] = []
+    if fields := body.get(_FIELDS_OF_THE_MODEL):
+        more.append((ToolCallResponse(fields), replace_block_at(_FIELDS_OF_THE_MODEL)))
+    if traced := guardrail_text(body):
+        more.append((ToolCallResponse(traced), replace_guardrail))
+    return [Turn(turn.role, (*turn.parts, *more)) if more else turn]
+
+
+def guardrail_text(body: Fields) -> str:
+    """Return what the service's own guardrail tells of the answer: what the model wrote, and what was found in it.
+
+    What it found in the request is the application's own text.
+    """
+    traced = as_mapping(as_mapping(body.get("trace")).get("guardrail"))
+    return "\n".join(texts_in([value for name, value in traced.items() if name != "inputAssessment"]))
+
+
+def replace_guardrail(body: Any, text: str) -> Any:
+    """Return a copy of a body, or of the fields of its event, with a text in place of what the guardrail tells."""
+    return replace_value(body, ("trace", "guardrail"), {"modelOutput": [text]})
 
 
 def _read_turn(message: Any, at: JsonPath) -> Turn:
@@ -211,7 +227,8 @@ def _as_tool_responses(places: Iterable[EditablePart], call_id: str | None) -> I
 
 def _reasoning_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
     """Yield reasoning without a function to edit it, because the service signs it."""
-    yield Reasoning(read_text(fields.get("reasoningText")) or ""), None  # it may be encrypted
+    text = read_text(fields.get("reasoningText")) or ""
+    yield Reasoning(text, is_encrypted=not text and bool(fields.get("redactedContent"))), None
 
 
 def _cited_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from specspan.call import Request
 from specspan.instrument.adapter import BESIDE, Delta
-from specspan.instrument.formats.bedrock_converse import cited_text
+from specspan.instrument.formats.bedrock_converse import cited_text, guardrail_text, replace_guardrail
 from specspan.instrument.formats.fields import (
     Fields,
     as_index,
@@ -117,7 +117,7 @@ class ConverseAccumulator:
 class _StreamedBlock:
     """Accumulated pieces of one content block."""
 
-    __slots__ = ("citations", "kind", "pieces", "results", "start")
+    __slots__ = ("citations", "is_encrypted", "kind", "pieces", "results", "start")
 
     def __init__(self, kind: str, start: Fields) -> None:
         self.kind = kind
@@ -125,6 +125,7 @@ class _StreamedBlock:
         self.pieces: list[str] = []
         self.citations: list[Any] = []
         self.results: list[Any] = []
+        self.is_encrypted = False
 
     def to_block(self) -> dict[str, Any]:
         """Return the block as an unstreamed answer has it."""
@@ -134,7 +135,8 @@ class _StreamedBlock:
         if self.kind == "toolResult":
             return {"toolResult": {**self.start, "content": self.results}}
         if self.kind == "reasoningContent":
-            return {"reasoningContent": {"reasoningText": {"text": text}}}
+            redacted = {"redactedContent": True} if self.is_encrypted else {}
+            return {"reasoningContent": {"reasoningText": {"text": text}, **redacted}}
         if self.citations:
             return {"citationsContent": {"content": [{"text": text}], "citations": self.citations}}
         return {"text": text} if self.kind == "text" else {self.kind: self.start}
@@ -142,6 +144,7 @@ class _StreamedBlock:
 
 def _append_reasoning(block: _StreamedBlock, piece: Any) -> None:
     """Take a piece of reasoning without text, such as its signature."""
+    block.is_encrypted = block.is_encrypted or bool(as_mapping(piece).get("redactedContent"))
 
 
 def _append_citation(block: _StreamedBlock, piece: Any) -> None:
@@ -173,6 +176,8 @@ _DELTA_APPENDERS: Mapping[str, tuple[str, Callable[[_StreamedBlock, Any], None]]
 
 def deltas(event: Any) -> Iterator[Delta]:
     """Yield the answer's text in an event by block, without reasoning, and under `BESIDE` what else a person reads."""
+    if traced := guardrail_text(as_mapping(as_mapping(event).get("metadata"))):
+        yield BESIDE, f"{traced}\n\n", "guardrail"
     fields = as_mapping(as_mapping(event).get("contentBlockDelta"))
     delta, index = as_mapping(fields.get("delta")), fields.get("contentBlockIndex")
     text, part = delta.get("text"), index if index.__class__ is int else as_index(index)
@@ -202,11 +207,15 @@ def part_of(event: Any) -> Hashable:
 
 def cut(event: Any, choice: int, text: str) -> Any:
     """Return the event at which a stream is cut, with ``text`` in place of its own."""
+    if "contentBlockDelta" not in event:
+        return {**event, "metadata": replace_guardrail(event["metadata"], text)}
     return {**event, "contentBlockDelta": {**event["contentBlockDelta"], "delta": {"text": text}}}
 
 
 def closing_events(accumulator: Any, event: Any) -> list[Any]:
     """Return the events that end a stream as one with filtered content."""
+    if "contentBlockDelta" not in event:
+        return []
     return [
         {"contentBlockStop": {"contentBlockIndex": event["contentBlockDelta"].get("contentBlockIndex")}},
         {"messageStop": {"stopReason": "content_filtered"}},

@@ -94,6 +94,8 @@ def _reasoning_parts(fields: Fields) -> Iterator[EditablePart]:
         for detail in map(as_mapping, list_or_item(details)):
             if text := read_text(detail.get("text")) or read_text(detail.get("summary")):
                 yield Reasoning(text), None
+            elif detail.get("data"):
+                yield Reasoning("", is_encrypted=True), None
     if plan := fields.get("tool_plan"):
         yield _text_or_unknown(Reasoning, plan, "tool_plan"), None
 
@@ -188,6 +190,8 @@ def _audio_parts(audio: Fields) -> Iterator[EditablePart]:
                 message, audio=copy_with(as_mapping(message)["audio"], transcript=text, **cleared_data)
             ),
         )
+    elif audio.get("data"):
+        yield Media("audio"), None
 
 
 def citation_texts(annotations: Any) -> list[str]:

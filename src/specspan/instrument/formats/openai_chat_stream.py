@@ -158,13 +158,15 @@ class _StreamedChoice:
     """Accumulated pieces of one choice."""
 
     __slots__ = ("annotations", "calls", "content", "details", "finish_reason", "function_call", "reasoning", "refusal",
-                 "transcript", "unread")  # fmt: skip
+                 "sound", "transcript", "unread")  # fmt: skip
 
     def __init__(self) -> None:
         self.content: list[Any] = []
         self.refusal: list[str] = []
         self.reasoning: list[str] = []
         self.transcript: list[str] = []
+        self.sound: Any = None
+        """The latest piece of a sound."""
         self.annotations: list[Any] = []
         self.details: list[Any] = []
         self.finish_reason: str | None = None
@@ -186,7 +188,9 @@ class _StreamedChoice:
         """Append what few chunks have."""
         self.reasoning.append(self._text_of(read_reasoning(fields), "reasoning"))
         self.refusal.append(self._text_of(fields.get("refusal"), "refusal"))
-        self.transcript.append(self._text_of(as_mapping(fields.get("audio")).get("transcript"), "audio"))
+        audio = as_mapping(fields.get("audio"))
+        self.transcript.append(self._text_of(audio.get("transcript"), "audio"))
+        self.sound = audio.get("data") or self.sound
         self.annotations.extend(list_or_item(fields.get("annotations") or ()))
         self.details.extend(list_or_item(fields.get("reasoning_details") or ()))
         for piece in list_or_item(fields.get("tool_calls") or ()):
@@ -210,8 +214,8 @@ class _StreamedChoice:
             "reasoning_content": "".join(self.reasoning),
             "tool_calls": self.calls.to_list(),
         }
-        if transcript := "".join(self.transcript):
-            message["audio"] = {"transcript": transcript}
+        if (transcript := "".join(self.transcript)) or self.sound:
+            message["audio"] = {"transcript": transcript, "data": self.sound}
         if self.function_call.kind:
             message["function_call"] = self.function_call.to_function()
         if self.annotations:
@@ -221,9 +225,12 @@ class _StreamedChoice:
         return SimpleNamespace(message=message, finish_reason=self.finish_reason)
 
 
-def _join_details(details: list[Any]) -> dict[str, str]:
+def _join_details(details: list[Any]) -> dict[str, Any]:
     fields = [as_mapping(detail) for detail in details]
-    return {"text": "".join(read_text(each.get("text")) or read_text(each.get("summary")) or "" for each in fields)}
+    return {
+        "data": any(each.get("data") for each in fields),
+        "text": "".join(read_text(each.get("text")) or read_text(each.get("summary")) or "" for each in fields),
+    }
 
 
 def _join_content(pieces: list[Any]) -> Any:

@@ -97,8 +97,10 @@ def _item_parts(item: Any) -> Iterator[EditablePart]:
     if kind == "message":
         yield from _content_parts(fields, "content")
     elif kind == "reasoning":
-        yield from _content_parts(fields, "summary", Reasoning)
-        yield from _content_parts(fields, "content", Reasoning)
+        read = [*_content_parts(fields, "summary", Reasoning), *_content_parts(fields, "content", Reasoning)]
+        yield from read
+        if not read and fields.get("encrypted_content") and fields.get("status") != "in_progress":
+            yield Reasoning("", is_encrypted=True), None
     elif kind in _CONTENT_KINDS:
         yield from _piece_parts(fields, ())
     elif kind.endswith("_output"):

@@ -53,12 +53,24 @@ _FIELD_DELTAS = {
 }
 """Type of item and its field, by event."""
 _SOUND_DELTA = "response.audio.delta"
+_TRANSCRIPT_DELTA = "response.audio.transcript.delta"
 
 
 class ResponsesAccumulator:
     """Accumulator that builds a response from the events of a stream."""
 
-    __slots__ = ("_head", "_is_final", "_items", "_latest", "_left_out", "_unknown", "_watched", "finished")
+    __slots__ = (
+        "_has_sound",
+        "_has_transcript",
+        "_head",
+        "_is_final",
+        "_items",
+        "_latest",
+        "_left_out",
+        "_unknown",
+        "_watched",
+        "finished",
+    )
 
     def __init__(self, request: Request) -> None:
         self.finished = False
@@ -68,6 +80,7 @@ class ResponsesAccumulator:
         self._left_out: list[Any] = []
         """Items of a former head that the latest one does not have."""
         self._unknown: dict[str, Any] = {}
+        self._has_sound = self._has_transcript = False
         self._watched = WatchedTexts()
         self._latest: tuple[Any, str, Fields, list[NewText]] = (None, "", {}, [])
 
@@ -92,6 +105,7 @@ class ResponsesAccumulator:
             self._watched.add(new)
         if kind in _LIST_DELTAS or kind in _FIELD_DELTAS:
             self.finished = False
+            self._has_transcript = self._has_transcript or kind == _TRANSCRIPT_DELTA
             self._items.at(fields).add_delta(kind, fields)
         elif kind in ITEM_EVENTS:
             self.finished = False
@@ -105,7 +119,9 @@ class ResponsesAccumulator:
             self._take_head(head, is_final=kind in _FINAL_EVENTS)
         elif kind == "error":
             self._head, self.finished = SimpleNamespace(**{**as_mapping(self._head), "status": "failed"}), True
-        elif kind != _SOUND_DELTA and fields.get("delta"):
+        elif kind == _SOUND_DELTA:
+            self._has_sound = True
+        elif fields.get("delta"):
             self._unknown.setdefault(kind, {"type": kind or "None"})
 
     def _take_head(self, head: Any, *, is_final: bool) -> None:
@@ -131,6 +147,8 @@ class ResponsesAccumulator:
                 more.append(item)
                 parts += read_output([item], None).parts
         more += self._unknown.values()
+        if self._has_sound and not self._has_transcript:
+            more.append({"type": "message", "content": [{"type": "input_audio"}]})
         if not more and self._head is not None:
             return self._head
         return SimpleNamespace(**{**head, "output": [*output, *more]})
