@@ -67,6 +67,35 @@ ADAPTER = Adapter(
 )
 
 
+@pytest.mark.parametrize("text", ["bad", "bad evil"])
+def test_a_chunk_that_could_not_be_cut_is_looked_at_to_its_end(text: str, in_production: None) -> None:
+    """A clause that fails open lets its own text pass, and no other clause's in the same chunk."""
+
+    def fail(chunk: Any, choice: int, text: str) -> Any:
+        raise LookupError(text)
+
+    def read(words: str) -> Response:
+        return Response(output=(Message("assistant", (Text(words),)),))
+
+    streaming = replace(STREAMING, deltas=lambda chunk: list(enumerate(chunk.split())), cut=fail)
+    clauses = (
+        bound("redacts", pattern("bad"), action=Action.REDACT),
+        bound("blocks", pattern("evil"), action=Action.BLOCK),
+    )
+    with recorded(policy(*clauses)) as record:
+        pipeline = active()
+        assert pipeline is not None
+        live = LiveCall(replace(ADAPTER, streaming=streaming, response=read), pipeline, Invocation(None, (), {}))
+        run_sync(live.input(Invocation(None, (), {})))
+        stream = SyncStream(iter([text, "."]), StreamedCall(live, streaming))
+        if "evil" in text:
+            with pytest.raises(specspan.Blocked):
+                next(stream)
+        else:
+            assert list(stream) == [text, "."]
+        assert record.decisions[0]["action"] == ("block" if "evil" in text else "flag")
+
+
 def test_the_chunks_that_end_it_follow_the_cut() -> None:
     """They are handed over after the last word, are part of what is recorded, and then there is nothing more."""
     rules = policy(bound("secret", pattern("secret", reason="word"), action=Action.REDACT))

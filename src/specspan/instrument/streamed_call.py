@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -76,7 +76,8 @@ class StreamedCall:
         self._deltas: Callable[[Any], Iterable[Delta]] = streaming.deltas
         self._check: StreamCheck | None = None
         self._folded: FoldedAnswerCheck | None = None
-        self._cut: tuple[int, Cut] | None = None  # why the chunk at hand is withheld: the policy cuts the stream at it
+        self._cut: tuple[int, Cut, Iterator[Delta]] | None = None  # why the chunk at hand is withheld: the policy cuts
+        # the stream at it; with what of the chunk was not looked at
         self._failure: Exception | None = None  # why it is withheld: it could not be watched
         self._decided_output: Any = None  # the answer that was decided latest
         self._is_decided = False  # whether nothing came since
@@ -130,10 +131,11 @@ class StreamedCall:
             live.first_chunk_s = time.perf_counter() - live.started_s
         try:
             if self._check is not None:
-                for delta in self._deltas(chunk):
+                deltas = iter(self._deltas(chunk))
+                for delta in deltas:
                     cut = self._check.feed(*delta)
                     if cut is not None:
-                        self._cut = delta[0], cut
+                        self._cut = delta[0], cut, deltas
                         return False
             self._is_decided = False
             self._seen.add(chunk)
@@ -257,7 +259,7 @@ class StreamedCall:
             self._end(self._ending_of(None))
         return Release(() if chunk is END else (chunk,))
 
-    def _release_cut(self, chunk: Any, choice: int, cut: Cut) -> Steps[Release]:
+    def _release_cut(self, chunk: Any, choice: int, cut: Cut, rest: Iterator[Delta]) -> Steps[Release]:
         """End the stream before ``chunk``, which is part of what is decided, and not of what is handed over."""
         live, last = self._live, tuple[Any, ...]()
         if cut.text is not None and live.evaluation is not None:
@@ -265,8 +267,7 @@ class StreamedCall:
                 last = (self._streaming.cut(chunk, choice, cut.text),)
             except Exception as error:
                 live.rule_failure("instrument.cut", error, AFTER_CALL, live.evaluation.fail_cut)
-                self._seen.add(chunk)
-                return Release((chunk,))
+                return (yield from self._release_uncut(chunk, rest))
         handed_over: Accumulator = NothingSeen()
         stops = cut.action.stops
         try:
@@ -277,11 +278,20 @@ class StreamedCall:
             stops = stops or ruling.action.stops
         except Exception as error:  # the cut stands whatever fails after it
             live.rule_failure("instrument.cut_answer", error, AFTER_CALL)
-        rest = self._ended_by(() if stops else last, handed_over)
+        given = self._ended_by(() if stops else last, handed_over)
         if stops:
             raise live.block()
         live.end(COMPLETED)
-        return Release(rest, is_last=True)
+        return Release(given, is_last=True)
+
+    def _release_uncut(self, chunk: Any, rest: Iterator[Delta]) -> Steps[Release]:
+        """Hand over a chunk at which the stream could not be cut, unless the ``rest`` of its texts cuts the stream."""
+        for delta in rest:
+            if self._check is not None and (cut := self._check.feed(*delta)) is not None:
+                return (yield from self._release_cut(chunk, delta[0], cut, rest))
+        self._is_decided = False
+        self._seen.add(chunk)
+        return Release((chunk,))
 
     def _ended_by(self, last: Sequence[Any], handed_over: Accumulator) -> Sequence[Any]:
         """Note as the answer what was handed over and ends with ``last``. Returns that, and what closes the stream."""
