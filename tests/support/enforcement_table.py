@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from installed import is_elsewhere
 
 WORD = "FORBIDDEN"
 """The text that the policy forbids."""
@@ -130,9 +131,15 @@ def wire_of(name: str) -> WireFormat:
 
 
 def ways() -> Iterator[Way]:
-    """Yield every way of every wire format."""
+    """Yield every way of every wire format whose client is installed here."""
     for path in sorted(Path(__file__).parent.glob("enforcement_ways_*.py")):
-        yield from import_module(path.stem).WAYS
+        try:
+            found = import_module(path.stem)
+        except ModuleNotFoundError as error:
+            if not is_elsewhere(error):
+                raise
+            continue
+        yield from found.WAYS
 
 
 def rows() -> list[Row]:

@@ -6,10 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from enforcement_table import AFTER, BEFORE, WORD, Way, wire_of
+from installed import is_elsewhere
 
-WIRES = tuple(
-    path.stem.removeprefix("enforcement_wire_") for path in sorted(Path(__file__).parent.glob("enforcement_wire_*.py"))
-)
+
+def _has_client(wire: str) -> bool:
+    """Return whether the client of a wire format is installed here, or raise where it has to be."""
+    try:
+        wire_of(wire)
+    except ModuleNotFoundError as error:
+        if not is_elsewhere(error):
+            raise
+        return False
+    return True
+
+
+_FILES = sorted(Path(__file__).parent.glob("enforcement_wire_*.py"))
+WIRES = tuple(filter(_has_client, (path.stem.removeprefix("enforcement_wire_") for path in _FILES)))
+"""The wire formats whose clients are installed here; LiteLLM has an environment of its own."""
 
 
 def _ways(name: str) -> Iterator[Way]:

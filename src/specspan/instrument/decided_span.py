@@ -7,7 +7,7 @@ failure is ruled on as the clause's ``on_error`` says: see `DecidedSpan.rule_fai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -22,7 +22,7 @@ from specspan.engine.rewriting import PROCEED, Ruling
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.coexistence import ActiveCall, claim_enclosing_span, context_during
-from specspan.instrument.context import current_context, current_overrides
+from specspan.instrument.context import current_context, current_overrides, restore
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import ending_of
 from specspan.record.call_end import Ending, EndKind, Timing
@@ -113,6 +113,30 @@ class DecidedSpan:
     def attach(self) -> Any:
         """Make the span current. Returns the token for `specspan.instrument.context.restore`."""
         return otel_context.attach(context_during(self._active_call))
+
+    def during(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``step`` as a function that runs as part of the work: what it calls belongs to this call."""
+
+        def step_during(*args: Any) -> Any:
+            token = self.attach()
+            try:
+                return step(*args)
+            finally:
+                restore(token)
+
+        return step_during
+
+    def during_async(self, step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Return a ``step`` that is awaited, as `during` does."""
+
+        async def step_during(*args: Any) -> Any:
+            token = self.attach()
+            try:
+                return await step(*args)
+            finally:
+                restore(token)
+
+        return step_during
 
     def decide_output(self, read: Callable[[], Response | None]) -> Steps[Ruling]:
         """Have the response that ``read`` returns decided.

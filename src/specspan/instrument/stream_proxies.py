@@ -151,7 +151,7 @@ class SyncStream(_Stream):
 
     def __init__(self, stream: Any, call: StreamedCall) -> None:
         _Stream.__init__(self, stream, call)
-        self._self_pull = partial(pull, call, close_of(call.source(stream)), iter(stream).__next__)
+        self._self_pull = partial(pull, call, close_of(call.source(stream)), call.during(stream, iter(stream).__next__))
 
     def __iter__(self) -> Any:
         return self if hasattr(type(self), "__next__") else self._self_iterate()
@@ -191,7 +191,7 @@ class AsyncStream(_Stream):
     def __init__(self, stream: Any, call: StreamedCall) -> None:
         _Stream.__init__(self, stream, call)
         step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
-        self._self_pull = partial(pull_async, call, async_close_of(call.source(stream)), step)
+        self._self_pull = partial(pull_async, call, async_close_of(call.source(stream)), call.during(stream, step))
 
     def __aiter__(self) -> Any:
         return self if hasattr(type(self), "__anext__") else self._self_iterate()

@@ -11,6 +11,7 @@ decided, since a consumer may stop there; whatever follows is watched, and decid
 from __future__ import annotations
 
 import copy
+import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -113,6 +114,12 @@ class StreamedCall:
         if not self._live.ended:
             self.fail(error)
             self.remains = Release(error=error, is_last=True)
+
+    def during(self, stream: Any, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a step of a stream as one that is part of the call, where the stream may make calls of its own."""
+        if not (self._live.adapter.gateway or inspect.isgenerator(stream) or inspect.isasyncgen(stream)):
+            return step
+        return self._live.during_async(step) if hasattr(stream, "__anext__") else self._live.during(step)
 
     def source(self, stream: Any) -> Any:
         """Return what is closed where the policy cuts ``stream``."""

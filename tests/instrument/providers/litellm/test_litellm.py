@@ -238,9 +238,6 @@ def text_choice(text: str, reason: str | None = "stop") -> dict[str, Any]:
     return {**TEXT, "choices": [{"text": text, "index": 0, "logprobs": None, "finish_reason": reason}]}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="LiteLLM asks the openai client for streamed text completions, which is met a second time"
-)
 def test_text_completions(call: Caller, content_spans: Spans) -> None:
     """A text goes in and its continuation comes out, whole or in pieces."""
     call({**text_choice("Hello."), "usage": usage()}, "text_completion", model="openai/t", prompt="Say")
@@ -323,9 +320,6 @@ def test_a_redacted_input_is_sent_redacted(call: Caller) -> None:
     assert SECRET not in str(sent)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="LiteLLM asks the openai client for streamed text completions, which is met a second time"
-)
 def test_a_cut_stream_says_it_nowhere(call: Caller) -> None:
     """The last chunk has the redacted text, of each kind of stream."""
     pieces = streamed(chunk({"content": "It is "}), chunk({"content": f"{SECRET}."}))

@@ -12,6 +12,7 @@ from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import (
     Fields,
+    all_fields_of,
     as_finish_reason,
     as_mapping,
     as_str,
@@ -172,7 +173,7 @@ def deltas(chunk: Any) -> Iterator[tuple[int, str]]:
 def cut(chunk: Any, choice: int, text: str) -> Any:
     """Return the last chunk of a cut stream, with ``text`` and the finish reason ``content_filter``."""
     choices = list_or_item(attributes_of(chunk).get("choices"))
-    cut_off = next(each for each in choices if (fields := attributes_of(each)) and choice_index(fields) == choice)
+    cut_off = next(each for each in choices if (fields := all_fields_of(each)) and choice_index(fields) == choice)
     last = copy_with(cut_off, text=text, finish_reason="content_filter", **cleared(cut_off, "logprobs"))
     return copy_with(chunk, choices=[last])
 

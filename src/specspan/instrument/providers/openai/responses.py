@@ -111,7 +111,7 @@ def _read_finish_reason(response: Mapping[str, Any]) -> str | None:
     if status == "incomplete":
         reason = as_mapping(response.get("incomplete_details")).get("reason")
         return as_finish_reason(reason) or "incomplete"
-    return None if status is None or status in _RUNNING_STATUSES else "error" if status == "failed" else str(status)
+    return None if status in _RUNNING_STATUSES else "error" if status == "failed" else as_finish_reason(status)
 
 
 _APPLICATION_TOOL_CALLS = frozenset(
