@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from replays import Tally, table
+
+from specspan.instrument.gate import lift_after_shutdown
 
 os.environ["SPECSPAN_RAISE_INTERNAL_ERRORS"] = "1"
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise importing it asks the network
@@ -43,6 +46,13 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/recordings is absent")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_enforced_after_shutdown() -> Iterator[None]:
+    """A policy that a test shut down does not hold in the next one."""
+    yield
+    lift_after_shutdown()
 
 
 @pytest.fixture

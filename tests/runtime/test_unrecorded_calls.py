@@ -195,15 +195,60 @@ def test_a_disabled_sdk_is_logged_and_counted(
     assert message is None or message in warnings[0]
 
 
-def test_calls_after_a_shutdown_are_counted_and_logged_once(policy: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A shutdown that the application asks for lifts enforcement, and not silently."""
+@pytest.mark.parametrize(
+    ("mode", "word", "message"),
+    [
+        ("enforce", "enforce", "enforced, and make no spans"),
+        ("enforce", "leave", "neither recorded nor enforced"),
+        ("observe", "enforce", None),
+    ],
+)
+def test_calls_after_a_shutdown_are_counted_and_logged_once(
+    mode: str,
+    word: str,
+    message: str | None,
+    policy: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A shutdown ends the recording, and lifts a policy in enforce mode only where a variable says so."""
+    monkeypatch.setenv("SPECSPAN_WHEN_SUPPRESSED", word)
+    specspan.configure(policy, mode=mode)
+    kind = "enforcement" if (mode, word) == ("enforce", "leave") else "call"
+    before = counted(kind, "shutdown")
+    specspan.shutdown()
+    specspan.shutdown()
+    for _ in range(2):
+        if (mode, word) == ("enforce", "enforce"):
+            with pytest.raises(specspan.Blocked):
+                parrot("shut up")
+        else:
+            assert parrot("shut up") == "shut up"
+    assert counted(kind, "shutdown") - before == 2
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == (message is not None)
+    assert message is None or message in warnings[0]
+
+
+def test_what_is_enforced_after_a_shutdown_is_lifted_by_taking_the_instrumentation_back(policy: Path) -> None:
+    """`uninstrument` lifts it, also from decorated functions, and says so in the counts."""
     specspan.configure(policy)
+    specspan.uninstrument()
+    with pytest.raises(specspan.Blocked):
+        parrot("shut up")
+    specspan.shutdown()
+    specspan.uninstrument()
     before = counted("enforcement", "shutdown")
+    assert parrot("shut up") == "shut up"
+    assert counted("enforcement", "shutdown") - before == 1
+
+
+def test_another_configuration_takes_over_after_a_shutdown(policy: Path) -> None:
+    """The policy of the new configuration is in force, and no longer the one before it."""
+    specspan.configure(policy)
     specspan.shutdown()
-    specspan.shutdown()
-    assert [parrot("shut up"), parrot("shut up")] == ["shut up", "shut up"]
-    assert counted("enforcement", "shutdown") - before == 2
-    assert ["neither recorded nor enforced" in record.getMessage() for record in caplog.records] == [True]
+    specspan.configure(policy, mode="observe")
+    assert parrot("shut up") == "shut up"
 
 
 def test_a_policy_is_enforced_to_the_end_of_the_process(policy: Path) -> None:

@@ -93,6 +93,12 @@ def activate(pipeline: Pipeline | None, absence: Absence | None = None) -> None:
         _logged.clear()
 
 
+def lift_after_shutdown() -> None:
+    """Lift a policy that is still enforced after a shutdown; one of a configuration in force stays."""
+    if _active is not None and _active.unrecorded is Unrecorded.SHUTDOWN:
+        activate(None, Absence(Unrecorded.SHUTDOWN, lifts_enforcement=_active.enforces))
+
+
 def pipeline_for_call(*, package: str | None = None, tool: ToolCall | None = None) -> Pipeline | None:
     """Return the pipeline for a model call or a tool's run that starts here; None where it is to be left alone.
 

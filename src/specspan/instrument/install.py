@@ -22,6 +22,7 @@ from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.coexistence import share_spans
 from specspan.instrument.framework_methods import Activity, wrap_method
+from specspan.instrument.gate import lift_after_shutdown
 from specspan.instrument.patches import find_method, is_replaced, wrap_in_place
 from specspan.instrument.reimports import ReimportFinder
 from specspan.instrument.replacements import Function, Wrapper
@@ -79,7 +80,10 @@ def instrument(*names: str) -> None:
 
 
 def uninstrument() -> None:
-    """Put every wrapped or replaced function back as it was."""
+    """Put every wrapped or replaced function back as it was.
+
+    A policy that stayed in force after `specspan.shutdown` is lifted, also from decorated functions.
+    """
     with _lock:
         for undos in _undos.values():
             for undo in reversed(undos):
@@ -91,6 +95,7 @@ def uninstrument() -> None:
         _finder.forget()
         if _finder in sys.meta_path:
             sys.meta_path.remove(_finder)
+    lift_after_shutdown()
 
 
 def _instrument(names: Iterable[str], known: Mapping[str, tuple[Instrumentation, ...]]) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from specspan._support import process
@@ -118,13 +119,14 @@ def install_configuration(configuration: Configuration | None, absence: Absence 
 def register_exit() -> None:
     """Have the configuration shut down at the end of the process, before any part of it would be by itself."""
     _current.forget_exit()
-    _current.forget_exit = process.at_exit(_shut_down_at_exit)
+    _current.forget_exit = process.at_exit(partial(shut_down, at_exit=True))
 
 
-def _shut_down_at_exit() -> None:
-    """Shut the configuration down at the end of the process, where threads may still make calls.
+def shut_down(*, at_exit: bool = False) -> None:
+    """Shut the configuration down: nothing is recorded from now on, ``at_exit`` of the process or before it.
 
-    A policy in enforce mode is enforced to the very end; decisions that come too late to be written are counted.
+    A policy in enforce mode stays in force, unless ``SPECSPAN_WHEN_SUPPRESSED`` is ``leave``; decisions that can no
+    longer be written are counted.
     """
     with _current.lock:
         before, _current.configuration = _current.configuration, None
@@ -136,7 +138,7 @@ def _shut_down_at_exit() -> None:
             activate(replace(pipeline, recorder=spanless, unrecorded=Unrecorded.SHUTDOWN))
         else:
             activate(None, Absence(Unrecorded.SHUTDOWN, lifts_enforcement=pipeline.enforces))
-    before.shutdown(at_exit=True)
+    before.shutdown(at_exit=at_exit)
 
 
 def swap_engine(recorder: Recorder, engine: Engine) -> None:

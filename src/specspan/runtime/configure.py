@@ -29,6 +29,7 @@ from specspan.runtime.configuration import (
     current_configuration,
     install_configuration,
     register_exit,
+    shut_down,
     swap_engine,
 )
 from specspan.runtime.reload import Digests, PollingThread
@@ -128,12 +129,13 @@ def force_flush(timeout_s: float = 5.0) -> bool:
 
 
 def shutdown() -> None:
-    """Flush, and record, decide and enforce nothing until specspan is configured again.
+    """Flush, and record nothing until specspan is configured again.
 
-    Calls that are left alone after it are counted, and the first one is logged. At the end of the process everything is
-    flushed by itself; there, a policy in enforce mode stays in force.
+    A policy in enforce mode stays in force, as at the end of the process, where all this happens by itself. It is
+    lifted by `uninstrument`, by another `configure`, and at once where ``SPECSPAN_WHEN_SUPPRESSED`` is ``leave``. Calls
+    after a shutdown are counted, and the first one is logged.
     """
-    install_configuration(None)
+    shut_down()
 
 
 @overload

@@ -65,9 +65,9 @@ class Instrumentor:
         start()
 
     def uninstrument(self, **_: Any) -> None:
-        """Take the instrumentation back and shut down."""
-        uninstrument()
+        """Shut down, and take the instrumentation back: nothing is enforced after it."""
         shutdown()
+        uninstrument()
 
 
 @contextmanager
