@@ -191,7 +191,8 @@ class AsyncStream(_Stream):
     def __init__(self, stream: Any, call: StreamedCall) -> None:
         _Stream.__init__(self, stream, call)
         step = (stream if hasattr(stream, "__anext__") else aiter(stream)).__anext__
-        self._self_pull = partial(pull_async, call, async_close_of(call.source(stream)), call.during(stream, step))
+        step = call.during(stream, step, is_async=True)
+        self._self_pull = partial(pull_async, call, async_close_of(call.source(stream)), step)
 
     def __aiter__(self) -> Any:
         return self if hasattr(type(self), "__anext__") else self._self_iterate()

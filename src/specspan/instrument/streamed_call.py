@@ -115,11 +115,11 @@ class StreamedCall:
             self.fail(error)
             self.remains = Release(error=error, is_last=True)
 
-    def during(self, stream: Any, step: Callable[..., Any]) -> Callable[..., Any]:
+    def during(self, stream: Any, step: Callable[..., Any], *, is_async: bool = False) -> Callable[..., Any]:
         """Return a step of a stream as one that is part of the call, where the stream may make calls of its own."""
         if not (self._live.adapter.gateway or inspect.isgenerator(stream) or inspect.isasyncgen(stream)):
             return step
-        return self._live.during_async(step) if hasattr(stream, "__anext__") else self._live.during(step)
+        return self._live.during_async(step) if is_async else self._live.during(step)
 
     def source(self, stream: Any) -> Any:
         """Return what is closed where the policy cuts ``stream``."""
