@@ -22,8 +22,9 @@ logging.getLogger("LiteLLM").setLevel(logging.ERROR)
 
 
 def _made(transport: Any, is_async: bool) -> Any:
-    http = (openai_http.AsyncClient if is_async else openai_http.Client)(transport=transport)
-    return (AsyncOpenAI if is_async else OpenAI)(api_key="test", http_client=http, max_retries=0)
+    kind: Any = AsyncOpenAI if is_async else OpenAI
+    http = openai_http.AsyncClient if is_async else openai_http.Client
+    return kind(api_key="test", http_client=http(transport=transport), max_retries=0)
 
 
 def gateway_modes(function: str, asked: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
