@@ -12,6 +12,7 @@ import os
 from types import TracebackType
 
 from specspan._support import drop_counts
+from specspan._support.interruption import raise_interruption
 from specspan.errors import Blocked
 
 _log = logging.getLogger("specspan")
@@ -21,7 +22,7 @@ _logged: set[str] = set()
 class guard:
     """Context manager around work that must not harm the application: ``with guard("record.span"): ...``.
 
-    `Blocked` and everything that is not an `Exception` (cancellation, exit) pass through unchanged.
+    `Blocked`, interruptions and everything that is not an `Exception` (cancellation, exit) pass through unchanged.
     """
 
     __slots__ = ("_place",)
@@ -35,6 +36,7 @@ class guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
         if error is None or isinstance(error, Blocked) or not isinstance(error, Exception):
             return False
+        raise_interruption(error)
         _report(self._place, error)
         return not _raises_internal_errors()
 
@@ -44,7 +46,11 @@ def contain(place: str, error: Exception) -> None:
 
     Code that may raise `Blocked` writes ``except Blocked: raise`` before that clause. A `guard` costs as much as six
     attributes of a span, this nothing until there is an error.
+
+    Raises:
+        Exception: ``error``, where it interrupted specspan and is the application's own.
     """
+    raise_interruption(error)
     _report(place, error)
     if _raises_internal_errors():
         raise error

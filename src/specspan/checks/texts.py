@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from specspan._support import drop_counts
+from specspan._support.interruption import raise_interruption
 from specspan.call import (
     UNKNOWN_ARGUMENTS,
     Media,
@@ -128,7 +129,8 @@ def as_text(value: Any) -> str:
         return ""
     try:
         return json.dumps(value, ensure_ascii=False)
-    except Exception:  # a cycle, an object JSON does not know, a number too long, nesting too deep
+    except Exception as error:  # a cycle, an object JSON does not know, a number too long, nesting too deep
+        raise_interruption(error)
         return "\n".join(_strings_in(value))
 
 
@@ -192,7 +194,8 @@ def _strings_in(value: Any) -> Iterator[str]:
 def _members(value: Any) -> list[Any]:
     try:
         return [each for item in value.items() for each in item] if isinstance(value, Mapping) else list(value)
-    except Exception:  # a container of somebody else's that cannot be iterated
+    except Exception as error:  # a container of somebody else's that cannot be iterated
+        raise_interruption(error)
         drop_counts.count("text", "unreadable")
         return []
 
@@ -200,7 +203,8 @@ def _members(value: Any) -> list[Any]:
 def _safe_str(value: Any) -> str:
     try:
         return str(value)
-    except Exception:  # whatever somebody else's __str__ raises
+    except Exception as error:  # whatever somebody else's __str__ raises
+        raise_interruption(error)
         drop_counts.count("text", "unreadable")
         return ""
 

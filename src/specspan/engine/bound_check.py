@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
 from specspan.call import ModelCall
 from specspan.checks.check import CheckTraits, InvalidResult, TextAt, as_finding
 from specspan.checks.texts import UnreadRoles
@@ -40,6 +41,8 @@ WORKERS_EXHAUSTED = "workers_exhausted"
 """Error: too many earlier checks hang, or all threads were busy for too long."""
 INTERNAL = "internal"
 """Error: specspan itself failed before the check could run."""
+INTERRUPTED = "interrupted"
+"""Unassessed: the application interrupted the call before the check had decided."""
 
 IS_IN_CHECK: ContextVar[bool] = ContextVar("specspan.is_in_check", default=False)
 """Whether a check runs here: a model call that a check makes is not judged by checks."""
@@ -120,6 +123,10 @@ class BoundCheck:
         """Return the finding of a check that failed."""
         return self.complete(Finding(Outcome.ERROR, reason, explanation=explanation), duration_ns)
 
+    def interrupted_finding(self) -> Finding:
+        """Return the finding of a check that had not decided when the application interrupted the call."""
+        return replace(self.unassessed, reason=INTERRUPTED)
+
     def exception_finding(self, error: BaseException, duration_ns: int = 0) -> Finding:
         """Return the finding of a check that raised ``error``."""
         return self.error_finding(RAISED, _describe(error), duration_ns)
@@ -167,17 +174,23 @@ def run_check(
     texts: Sequence[TextAt],
     passes: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit),
 ) -> Finding:
-    """Run a check and return its finding. Exceptions become findings, but for those in ``passes``."""
+    """Run a check and return its finding. Exceptions become findings, but for those in ``passes``.
+
+    Interruptions are raised as well, unless ``passes`` is empty: then nobody's call runs on this thread.
+    """
     started_ns = time.perf_counter_ns()
-    token = IS_IN_CHECK.set(True)
+    before = IS_IN_CHECK.get()  # kept instead of a token, which an interruption could lose
     try:
+        IS_IN_CHECK.set(True)
         result = check.decide(call, texts)
     except passes:
         raise
     except BaseException as error:
+        if passes:
+            raise_interruption(error)
         return check.exception_finding(error, time.perf_counter_ns() - started_ns)
     finally:
-        IS_IN_CHECK.reset(token)
+        IS_IN_CHECK.set(before)
     return check.finding_from(result, time.perf_counter_ns() - started_ns)
 
 
@@ -208,8 +221,9 @@ class InlineChecks:
 
     def _run_untimed(self, call: ModelCall, texts: Sequence[TextAt]) -> list[tuple[BoundCheck, Finding]]:
         findings: list[tuple[BoundCheck, Finding]] = []
-        token = IS_IN_CHECK.set(True)
+        before = IS_IN_CHECK.get()
         try:
+            IS_IN_CHECK.set(True)
             for check, function in self._checks_with_functions:
                 try:
                     result = check.decide(call, texts) if function is None else function(call)
@@ -218,9 +232,10 @@ class InlineChecks:
                 except (KeyboardInterrupt, SystemExit):
                     raise
                 except BaseException as error:
+                    raise_interruption(error)
                     findings.append((check, check.exception_finding(error)))
         finally:
-            IS_IN_CHECK.reset(token)
+            IS_IN_CHECK.set(before)
         return findings
 
 
@@ -237,5 +252,6 @@ def sampling_value(decision_id: str) -> float:
 def _describe(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"[:_EXPLANATION_CHARS]
-    except Exception:  # its own __str__ raises
+    except Exception as failure:  # its own __str__ raises
+        raise_interruption(failure)
         return type(error).__name__

@@ -9,17 +9,17 @@ from operator import attrgetter
 from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request, Side
 from specspan.checks.texts import UnreadRoles, has_unread_part, unread_roles_of_answer, unread_roles_of_request
-from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
-from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, NOT_UNDERSTOOD, BoundCheck
+from specspan.decision import Action, Decision, Finding, Mode, Outcome, Stage, Verdict
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, INTERRUPTED, NOT_UNDERSTOOD, BoundCheck
 from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
 from specspan.engine.folded_answer import FoldedAnswerCheck, folded_answer_check
-from specspan.engine.outcomes import Outcomes, add_worse
+from specspan.engine.outcomes import add_worse
 from specspan.engine.plan import STAGES, Plan, StageChecks
 from specspan.engine.precedence import (
     REWRITES,
-    Conclusion,
     action_in_mode,
     conclude,
+    conclude_cut_short,
     conclude_unread,
     milder_action,
     strictest_action,
@@ -50,6 +50,7 @@ class Evaluation:
         "_failures",
         "_folded",
         "_has_unread",
+        "_interrupted",
         "_is_cut_short",
         "_new_id",
         "_now_ns",
@@ -95,6 +96,7 @@ class Evaluation:
         self._unedited: dict[int, Finding] = {}  # whose rewriting failed: nothing was done about the violation
         self._before_ruling = (self._action, self._requested, self._redacted)  # as before the latest ruling
         self._unread_input: UnreadRoles | None = None  # None as long as no check needed the request
+        self._interrupted: dict[int, Finding] = {}  # of checks that had not decided
         self._has_unread = False  # a part that a check needs was not understood
 
     @property
@@ -180,6 +182,13 @@ class Evaluation:
         """Let no clause comply by an answer of which the rest will not come."""
         self._is_cut_short = True
         self._plan = self._plan.for_incomplete_answer()
+
+    def interrupt(self) -> None:
+        """Take in that the application interrupted the call: checks that have not decided will not."""
+        for stage, plan in self._plan.stages.items():
+            run = self._runs.get(stage)
+            pending = plan.checks if run is None else run.unfinished
+            self._interrupted |= {check.position: check.interrupted_finding() for check in pending}
 
     def decide(self) -> Decision:
         """Close the evaluation and return its decision, which is the same every time."""
@@ -304,7 +313,7 @@ class Evaluation:
         if self._has_unread:
             conclusion = conclude_unread(conclusion, deviations.values(), plan.chain)
         if self._is_cut_short:
-            conclusion = _conclude_cut_short(conclusion, outcomes)
+            conclusion = conclude_cut_short(conclusion, outcomes.findings)
         action = self._action if cut is None else strictest_action((self._action, cut.action))
         return Decision(
             id=self._new_id(),
@@ -344,7 +353,7 @@ class Evaluation:
     def _gap_reason(self, findings: Sequence[Finding]) -> str | None:
         """Return, for a call that nothing assessed, the reason for which something that a check needs was not seen."""
         gaps = self._call.gaps
-        reasons = {INCOMPLETE_ANSWER, NOT_UNDERSTOOD}
+        reasons = {INCOMPLETE_ANSWER, INTERRUPTED, NOT_UNDERSTOOD}
         if gaps is not WHOLE:
             reasons |= {reason for side in Side if (reason := gaps.reason_for((side,)))}
         return next((finding.reason for finding in findings if finding.reason in reasons), None)
@@ -372,6 +381,9 @@ class Evaluation:
             add_worse(deviations, self._failures)
         if self._unedited:
             deviations |= self._unedited
+        for position, finding in self._interrupted.items():
+            if deviations.get(position, finding).outcome is Outcome.UNASSESSED:
+                deviations[position] = finding
         return deviations
 
     def _cut_of(self, stream: StreamCheck) -> Cut | None:
@@ -386,12 +398,3 @@ class Evaluation:
         if self._released_chars is None:
             self._released_chars = stream.released_chars
         return cut
-
-
-def _conclude_cut_short(conclusion: Conclusion, outcomes: Outcomes) -> Conclusion:
-    """Return the conclusion on an answer of which the rest did not come: what complied is the request alone."""
-    if conclusion.verdict is Verdict.COMPLIED and any(
-        finding.reason == INCOMPLETE_ANSWER for finding in outcomes.findings
-    ):
-        return Conclusion(Verdict.UNASSESSED, reason=INCOMPLETE_ANSWER)
-    return conclusion

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import threading
 from typing import Any, Protocol
+
+from specspan._support import alarm
 
 
 class Alarm(Protocol):
@@ -86,11 +87,8 @@ class _TrioAlarm:
 
 class _ThreadAlarm:
     def __init__(self) -> None:
-        self._rung = threading.Event()
-
-    def ring(self) -> None:
-        self._rung.set()
+        self._alarm = alarm.Alarm()
+        self.ring = self._alarm.ring
 
     async def wait(self, timeout_s: float) -> None:
-        self._rung.wait(timeout_s)
-        self._rung.clear()
+        self._alarm.wait(timeout_s)

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from specspan.decision import Action, Finding, Mode, Outcome, Stage, Verdict
-from specspan.engine.bound_check import NOT_UNDERSTOOD
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, NOT_UNDERSTOOD
 from specspan.engine.outcomes import worst_outcome
 from specspan.policy.policy import OnError, OnUnread, Policy
 
@@ -151,6 +151,13 @@ def conclude_unread(conclusion: Conclusion, findings: Iterable[Finding], chain: 
         return conclusion
     acting = [finding for finding in unread if chain.requested_action(finding) is not Action.ALLOW]
     return Conclusion(Verdict.UNASSESSED, min(acting, key=chain.precedence, default=None), NOT_UNDERSTOOD)
+
+
+def conclude_cut_short(conclusion: Conclusion, findings: Iterable[Finding]) -> Conclusion:
+    """Return the conclusion on an answer of which the rest did not come: what complied is the request alone."""
+    if conclusion.verdict is Verdict.COMPLIED and any(finding.reason == INCOMPLETE_ANSWER for finding in findings):
+        return Conclusion(Verdict.UNASSESSED, reason=INCOMPLETE_ANSWER)
+    return conclusion
 
 
 def action_in_mode(action: Action, mode: Mode) -> Action:

@@ -7,7 +7,6 @@ threads are daemons, so none of them delays the interpreter's exit.
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import threading
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specspan._support import process
+from specspan._support.alarm import Alarm
 from specspan._support.guard import guard
 from specspan.engine.event_loops import make_alarm
 
@@ -54,35 +54,38 @@ class Batch:
         self._tasks = tasks
         self._on_hung = on_hung
         self._context = contextvars.copy_context()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
         self._caller_waits = True
         self._deadline_s = time.monotonic() + patience_s
         self._wake: Callable[[], None] = lambda: None
 
     def wait(self) -> None:
         """Wait until every task is done or one is out of time; later results are ignored."""
-        with self._changed:
-            try:
-                while left_s := self._left_s():
-                    self._changed.wait(left_s)
-            finally:
+        alarm = Alarm()
+        try:
+            with self._lock:
+                self._wake = alarm.ring
+            while left_s := self._left_s():
+                alarm.wait(left_s)
+        finally:
+            with self._lock:
                 self._caller_waits = False
 
     async def wait_async(self) -> None:
         """Wait as `wait` does, without blocking the event loop."""
         alarm = make_alarm()
-        with self._changed:
-            self._wake = alarm.ring
         try:
+            with self._lock:
+                self._wake = alarm.ring
             while left_s := self._left_s():
                 await alarm.wait(left_s)
         finally:
-            with self._changed:
+            with self._lock:
                 self._caller_waits = False
 
     def start(self) -> bool:
         """Mark the batch as started and return True, or return False when nobody waits for it any more."""
-        with self._changed:
+        with self._lock:
             self.is_started = self._caller_waits
             return self.is_started
 
@@ -93,30 +96,25 @@ class Batch:
                 return
 
     def _start_clock(self, task: Task) -> bool:
-        with self._changed:
+        with self._lock:
             before_s, self._deadline_s = self._deadline_s, time.monotonic() + task.timeout_s
             if self._deadline_s < before_s:
-                self._notify_caller()
+                self._wake()
             return self._caller_waits
 
     def _add_result(self, result: Any) -> bool:
-        with self._changed:
+        with self._lock:
             if not self._caller_waits:
                 return False
             self.results.append(result)
             if len(self.results) == len(self._tasks):
                 self._caller_waits = False
-                self._notify_caller()
+                self._wake()
             return True
-
-    def _notify_caller(self) -> None:
-        """Wake the caller, who has a result or another deadline to wait for."""
-        self._changed.notify_all()
-        self._wake()
 
     def _left_s(self) -> float:
         """Return the seconds until the current task is out of time; 0 settles the batch for good."""
-        with self._changed:
+        with self._lock:
             left_s = self._deadline_s - time.monotonic() if self._caller_waits else 0.0
             if left_s > 0:
                 return left_s
@@ -156,7 +154,7 @@ class Workers:
     def submit(self, tasks: Sequence[Task]) -> Batch | None:
         """Queue ``tasks`` for one thread, to be run in sequence; return None when too many threads hang already."""
         batch = Batch(tasks, self._patience_s, self._count_hung_thread)
-        with self._changed:
+        with self._lock:  # not by its condition, which an interruption could leave locked
             if self._hung >= self._max_hung:
                 return None
             self._queue.append(batch)
@@ -167,9 +165,11 @@ class Workers:
         return batch
 
     def _start_thread(self) -> None:
-        with contextlib.suppress(RuntimeError):  # no thread can be started: the batch waits its turn
+        self._threads += 1
+        try:
             threading.Thread(target=self._serve, name="specspan-check", daemon=True).start()
-            self._threads += 1
+        except RuntimeError:  # no thread can be started: the batch waits its turn
+            self._threads -= 1
 
     def _serve(self) -> None:
         while (batch := self._next()) is not None:
@@ -198,7 +198,8 @@ class Workers:
 
     def after_fork(self) -> None:
         """Start anew: a child has none of its parent's threads, and its locks may be held by one of them."""
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._queue: deque[Batch] = deque()
         self._threads = 0
         self._idle = 0

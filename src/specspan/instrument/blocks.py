@@ -91,10 +91,10 @@ class ToolRun(BlockUse):
         self._span = DecidedSpan(self._pipeline, Request(_PROVIDER, OPERATION, executes=self._tool))
         try:
             yield
+            self._token = self._span.attach()
         except BaseException as error:
             self._span.fail(error)
             raise
-        self._token = self._span.attach()
 
     def _decide(self) -> Steps[None]:
         """Have the run decided, as the tool call in a model's answer would be.

@@ -17,6 +17,7 @@ from opentelemetry import context as otel_context
 
 from specspan._support import drop_counts
 from specspan._support.guard import guard
+from specspan._support.interruption import raise_interruption
 from specspan.call import CallContext, Scalar
 from specspan.decision import Evidence, Override, OverrideKind
 from specspan.engine.bound_check import IS_IN_CHECK
@@ -91,6 +92,19 @@ class AmbientState:
 EMPTY = AmbientState()
 
 
+def attach(telemetry: otel_context.Context) -> Any:
+    """Make a context of OpenTelemetry current. Returns the token for `restore`.
+
+    Where the application interrupts that, the context before it is current.
+    """
+    before = otel_context.get_current()
+    try:
+        return otel_context.attach(telemetry)
+    except BaseException:
+        otel_context.attach(before)
+        raise
+
+
 def restore(token: Any) -> None:
     """Put back the value that a context variable, or OpenTelemetry's context, held before ``token``.
 
@@ -100,8 +114,8 @@ def restore(token: Any) -> None:
     if isinstance(token, Token):
         try:  # every call passes here, and `contextlib.suppress` takes six times as long
             token.var.reset(token)
-        except ValueError:
-            pass
+        except ValueError as error:
+            raise_interruption(error)
     else:  # OpenTelemetry lets a runtime context be somebody else's make
         otel_context.detach(token)
 
@@ -120,7 +134,12 @@ class _Statement(BlockUse):
         self._activate = activate
 
     def __enter__(self) -> None:
-        self._tokens = self._activate()
+        before = AmbientState.capture()
+        try:
+            self._tokens = self._activate()
+        except BaseException:  # an interruption: some of it may be in force
+            before.activate()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         _restore_all(self._tokens)
@@ -251,7 +270,8 @@ def spend(amount: Decimal | float | str, currency: str) -> None:
     cost = None
     try:
         cost = Cost(Decimal(str(amount)), currency)
-    except (InvalidOperation, TypeError, ValueError):
+    except (InvalidOperation, TypeError, ValueError) as error:
+        raise_interruption(error)
         drop_counts.count("cost", "unreadable")
     for budget in standing.budgets:
         budget.spend(cost)

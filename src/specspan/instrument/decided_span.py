@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from specspan._support.guard import contain
@@ -33,8 +34,11 @@ class DecidedSpan:
 
     __slots__ = (
         "_active_call",
+        "_context",
         "_ends",
         "_failure",
+        "_is_recorded",
+        "_outer_context",
         "_recorder",
         "asks",
         "call",
@@ -64,6 +68,7 @@ class DecidedSpan:
             gateway: True where calls of other clients are part of this call.
         """
         self._ends = iter((True,))  # stepping an iterator is atomic
+        self._is_recorded = False
         self._recorder = pipeline.recorder
         self._failure = PROCEED  # the ruling on a failure before the input stage
         self.evaluation: Evaluation | None = None
@@ -73,6 +78,8 @@ class DecidedSpan:
         """The call as far as it is known; as it was sent and handed over."""
         self.asks = False
         """True where the input stage is to be run before the call is made."""
+        self._context: Context | None = None
+        self._outer_context: Context | None = None
         if pipeline.engine is not None:
             self._open(pipeline.engine, is_read=is_read)
         self.started_s = time.perf_counter()
@@ -112,7 +119,9 @@ class DecidedSpan:
 
     def attach(self) -> Any:
         """Make the span current. Returns the token for `specspan.instrument.context.restore`."""
-        return otel_context.attach(context_during(self._active_call))
+        self._outer_context = otel_context.get_current()
+        self._context = context_during(self._active_call)
+        return otel_context.attach(self._context)
 
     def during(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``step`` as a function that runs as part of the work: what it calls belongs to this call."""
@@ -198,14 +207,31 @@ class DecidedSpan:
 
     def end(self, ending: Ending) -> None:
         """Decide, record and end the span; only the first ending counts."""
+        if ending.error is not None:
+            self._leave_context()
         if not next(self._ends, False):
             return
         self.ended = True
         duration_s = time.perf_counter() - self.started_s
+        try:
+            self._record(ending, duration_s)
+        except BaseException as error:
+            if not self._is_recorded:
+                self._record(Ending.from_error(error), duration_s)
+            raise
+
+    def _leave_context(self) -> None:
+        """Make the context current that was so before the span's, where an interruption came in between."""
+        if self._outer_context is not None and otel_context.get_current() is self._context:
+            otel_context.attach(self._outer_context)
+
+    def _record(self, ending: Ending, duration_s: float) -> None:
         decision = None
         overhead_ns: Mapping[str, int] = {}
         if self.evaluation is not None:
             try:
+                if ending.kind is EndKind.INTERRUPTED:
+                    self.evaluation.interrupt()
                 decision = self.evaluation.decide()
                 overhead_ns = self.evaluation.overhead_ns
             except Exception as error:
@@ -213,6 +239,7 @@ class DecidedSpan:
         timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
         try:
             sharing = self._active_call.sharing(ending.kind, streaming=self.call.request.streaming)
+            self._is_recorded = True  # from here on the recorder sees to it
             self._recorder.end_call(self.span, self.call, decision, ending, timing, sharing)
         except Exception as error:
             contain("instrument.end_call", error)

@@ -15,6 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from specspan._support import drop_counts
+from specspan._support.interruption import raise_interruption
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.call import ToolCall
 from specspan.decision import Mode
@@ -176,5 +177,6 @@ def _is_same_run(outer: ActiveCall, tool: ToolCall | None) -> bool:
         return False
     try:
         return (running.name, running.arguments) == (tool.name, tool.arguments)
-    except Exception:  # somebody's `__eq__`; then the run is decided once more
+    except Exception as error:  # somebody's `__eq__`; then the run is decided once more
+        raise_interruption(error)
         return False

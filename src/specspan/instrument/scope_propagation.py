@@ -36,6 +36,7 @@ from opentelemetry.context import Context, get_current
 
 from specspan._support import drop_counts
 from specspan._support.guard import guard
+from specspan._support.interruption import raise_interruption
 from specspan.checks.check import CheckConfigError
 from specspan.checks.tool_calls import whole_text_pattern
 from specspan.errors import ConfigurationError, Problem
@@ -230,7 +231,8 @@ def _decode(text: str, secrets: tuple[tuple[str, bytes], ...]) -> ReceivedScope:
     authentic = secret is not None and hmac.compare_digest(_to_base64url(_mac(secret, signed)), signature)
     try:
         return _received_scope(json.loads(_from_base64url(payload)), authentic=authentic)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        raise_interruption(error)
         return _UNREADABLE
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 
-from opentelemetry import context as otel_context
 from opentelemetry.trace import set_span_in_context
 
 from specspan._support.guard import guard
 from specspan.call import Attribute
 from specspan.instrument.block_base import Block, BlockUse
-from specspan.instrument.context import current_context, restore
+from specspan.instrument.context import attach, current_context, restore
 from specspan.instrument.gate import recorder_for_work
 from specspan.instrument.generators import ending_of
 from specspan.record.call_end import Ending
@@ -32,7 +31,11 @@ class WorkSpan(BlockUse):
 
     def __enter__(self) -> None:
         self._span = self._recorder.start_work(self._name, current_context(), self._attributes)
-        self._token = otel_context.attach(set_span_in_context(self._span))
+        try:
+            self._token = attach(set_span_in_context(self._span))
+        except BaseException as error:
+            self.end(ending_of(error))
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         restore(self._token)

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     WithJsonSchema,
     model_validator,
 )
@@ -27,6 +28,9 @@ from specspan.decision import Action, Mode, Override, OverrideKind, Severity
 from specspan.policy.policy import CheckBinding, OnError, OnUnread
 
 E = TypeVar("E", bound=BaseModel)
+T = TypeVar("T")
+Word = Annotated[T, Strict(strict=False)]
+"""Member of an enumeration. Before its release 2.11, pydantic reads nothing below a validator in Python as JSON."""
 
 _WINDOW_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MAX_WINDOW = timedelta(days=366)
@@ -172,11 +176,11 @@ class SpecEntry(Entry):
 class DefaultsEntry(Entry):
     """Settings of every clause that does not say otherwise."""
 
-    severity: Severity = Severity.MEDIUM
-    action: Action = Action.FLAG
-    mode: Mode = Mode.ENFORCE
-    on_error: OnError = OnError.OPEN
-    on_unread: OnUnread = OnUnread.OPEN
+    severity: Word[Severity] = Severity.MEDIUM
+    action: Word[Action] = Action.FLAG
+    mode: Word[Mode] = Mode.ENFORCE
+    on_error: Word[OnError] = OnError.OPEN
+    on_unread: Word[OnUnread] = OnUnread.OPEN
 
 
 class ObjectiveEntry(Entry):
@@ -195,15 +199,15 @@ Checks = list[dict[str, Any]]
 class ClauseEntry(Entry):
     """Settings of this application for one clause."""
 
-    severity: Severity | None = None
+    severity: Word[Severity] | None = None
     """Severity of a violation to this application."""
-    action: Action | None = None
+    action: Word[Action] | None = None
     """Action on a violation."""
-    mode: Mode | None = None
+    mode: Word[Mode] | None = None
     """``observe`` for a clause that is watched while the rest of the policy is enforced."""
-    on_error: OnError | None = None
+    on_error: Word[OnError] | None = None
     """Effect of a failing check in enforce mode."""
-    on_unread: OnUnread | None = None
+    on_unread: Word[OnUnread] | None = None
     """Effect of content that a check cannot read, in enforce mode."""
     replacement: str | None = None
     """Text that replaces a violating one under ``action: replace``."""
@@ -231,7 +235,7 @@ class OverrideEntry(Entry):
     reason: Line
     until: Day = None
     """Last day of the override (UTC)."""
-    kind: OverrideKind = OverrideKind.EXPLICIT
+    kind: Word[OverrideKind] = OverrideKind.EXPLICIT
 
     @property
     def override(self) -> Override:
@@ -242,7 +246,7 @@ class OverrideEntry(Entry):
 class EnvironmentEntry(Entry):
     """Settings for one environment, or for all of them."""
 
-    mode: Mode | None = None
+    mode: Word[Mode] | None = None
     """``observe`` records the action that ``enforce`` would take."""
     defaults: Annotated[DefaultsEntry, _empty_if_null(dict)] = DefaultsEntry()
     """Settings of every clause that does not say otherwise."""

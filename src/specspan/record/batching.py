@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from specspan._support import drop_counts, process
+from specspan._support.alarm import Alarm
 from specspan._support.guard import guard
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ class BatchWorker(Generic[T]):
         """Take no more items, and have what is queued written soon."""
         self._close_requested.set()
         self._flush_requested = True
-        self._wake.set()
+        self._wake.ring()
 
     def shutdown(self, timeout_s: float) -> None:
         """Close, wait until what is queued was written, and count what was not written in time as dropped."""
@@ -153,7 +154,7 @@ class BatchWorker(Generic[T]):
         if self._closed:
             self._close_requested.set()
         self._given_up = threading.Event()
-        self._wake = threading.Event()
+        self._wake = Alarm()
         self._writing = threading.RLock()
         self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
@@ -163,8 +164,8 @@ class BatchWorker(Generic[T]):
     def _wake_thread(self) -> None:
         if self._thread is None:
             self._start_thread()
-        elif not self._wake.is_set():
-            self._wake.set()
+        elif not self._wake.is_ringing:
+            self._wake.ring()
 
     def _start_thread(self) -> None:
         with self._starting:
@@ -180,9 +181,8 @@ class BatchWorker(Generic[T]):
     def _run(self) -> None:
         # an item wakes nobody unless it fills a batch: who wakes a thread must share the interpreter with it
         while not self._close_requested.is_set():
-            if len(self._queue) < self._batch_size and not self._flush_requested:
-                self._wake.wait(self._interval_s)
-            self._wake.clear()
+            is_idle = len(self._queue) < self._batch_size and not self._flush_requested
+            self._wake.wait(self._interval_s if is_idle else 0.0)
             self._flush_requested = False
             self._write_queued()
         self._finish()

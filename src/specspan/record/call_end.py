@@ -11,6 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from specspan._support.fast_dataclass import fast_init
+from specspan._support.interruption import is_interruption
 from specspan.call import ModelCall
 from specspan.decision import Decision
 from specspan.errors import Blocked
@@ -25,6 +26,8 @@ class EndKind(str, Enum):
     ABANDONED = "abandoned"
     """The consumer of a stream let go of it; it was collected."""
     CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    """A signal's handler, or another thread, raised in it."""
     FAILED = "failed"
     BLOCKED = "blocked"
     """The policy stopped it."""
@@ -40,12 +43,14 @@ class Ending:
 
     @classmethod
     def from_error(cls, error: BaseException) -> Ending:
-        """Return the ending of work that ``error`` left: blocked by the policy, cancelled from outside, or failed."""
+        """Return the ending of work that ``error`` left: blocked, cancelled or interrupted from outside, or failed."""
         if isinstance(error, Blocked):
             return cls(EndKind.BLOCKED, error)
         # concurrent.futures', asyncio's and anyio's cancellations share only the name
         cancelled = any(kind.__name__ in ("CancelledError", "Cancelled") for kind in type(error).__mro__)
-        return cls(EndKind.CANCELLED if cancelled else EndKind.FAILED, error)
+        if cancelled:
+            return cls(EndKind.CANCELLED, error)
+        return cls(EndKind.INTERRUPTED if is_interruption(error) else EndKind.FAILED, error)
 
 
 @fast_init

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from specspan._support import drop_counts
+from specspan._support.interruption import raise_interruption
 from specspan.call import (
     Media,
     Message,
@@ -143,7 +144,8 @@ class _JsonConverter:
     def convert(self, value: Any, depth: int = MAX_DEPTH) -> Any:
         try:
             return self._convert(value, depth)
-        except Exception:  # somebody's `items`, `__iter__` or `__len__`
+        except Exception as error:  # somebody's `items`, `__iter__` or `__len__`
+            raise_interruption(error)
             self.cut = True
             return _type_name(value)
 

@@ -15,6 +15,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from specspan._support import drop_counts, process
 from specspan._support.guard import contain, guard
+from specspan._support.interruption import raise_interruption
 from specspan._support.otel_private import processor_of_span, processor_of_tracer
 from specspan.call import Attribute, CallContext, ModelCall, Request
 from specspan.decision import Decision, Verdict
@@ -126,26 +127,46 @@ class Recorder:
         """Record the outcome of a call and end its span.
 
         ``call`` is the call as it was sent and handed over, without redacted content. ``shared_with`` names the parts
-        that another instrumentation records.
+        that another instrumentation records. Where the application interrupts the recording, the call is recorded as
+        interrupted, and the interruption raised.
         """
+        is_queued = False
         try:
-            record = CallRecord(
-                span.get_span_context(), call, decision, ending.kind, attributes.error_type(ending), timing, shared_with
-            )
+            record = _call_record(span, call, decision, ending, timing, shared_with)
+            self._queue(record)
+            is_queued = True
+            self._end_span(span, record, ending)
+        except BaseException as error:
+            ending = Ending.from_error(error)
+            record = _call_record(span, call, decision, ending, timing, shared_with)
+            if not is_queued:
+                self._queue(record)
+            if not (shared_with.span or span.is_recording()) and record.span_context.trace_flags.sampled:
+                drop_counts.count("span", "interrupted")  # perhaps between its end and its processor
             try:
-                self._enqueue(record)
-            except Exception as error:
-                contain("record.end_call.enqueue", error)
+                self._end_span(span, record, ending)
+            finally:
+                if not shared_with.span and span.is_recording():
+                    span.end()
+            raise
+
+    def _queue(self, record: CallRecord) -> None:
+        try:
+            self._enqueue(record)
+        except Exception as error:
+            contain("record.end_call.enqueue", error)
+
+    def _end_span(self, span: Span, record: CallRecord, ending: Ending) -> None:
+        try:
             if span.is_recording():
                 self._write(span, record)
-                self._set_status(span, decision, record.error_type, ending.error)
-            elif shared_with.span and span.get_span_context().trace_flags.sampled:
+                self._set_status(span, record.decision, record.error_type, ending.error)
+            elif record.shared_with.span and record.span_context.trace_flags.sampled:
                 drop_counts.count("decision_on_span", "ended_by_another")
         except Exception as error:
             contain("record.end_call.span", error)
-        finally:
-            if not shared_with.span:
-                span.end()
+        if not record.shared_with.span and span.is_recording():
+            span.end()
 
     def record_bridged_call(
         self, record: CallRecord, tracer_provider: trace.TracerProvider | None, started_ns: int
@@ -302,8 +323,16 @@ class Recorder:
             return error_type
         try:
             return f"{error_type}: {attributes.safe_text(str(error))}"
-        except Exception:  # somebody's `__str__`
+        except Exception as failure:  # somebody's `__str__`
+            raise_interruption(failure)
             return error_type
+
+
+def _call_record(
+    span: Span, call: ModelCall, decision: Decision | None, ending: Ending, timing: Timing, shared_with: SharedWith
+) -> CallRecord:
+    error_type = attributes.error_type(ending)
+    return CallRecord(span.get_span_context(), call, decision, ending.kind, error_type, timing, shared_with)
 
 
 def _record_builder(settings: Settings, resource: Resource | None) -> RecordBuilder:

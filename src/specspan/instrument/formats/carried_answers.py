@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
 from specspan.instrument.formats.raw_response import is_raw
 
 _REFUSALS = frozenset(("APIResponseValidationError", "ApiError", "ParsingError", "ResponseValidationError"))
@@ -137,5 +138,6 @@ def _read_body(response: Any) -> Any | None:
     """Return a JSON body; None if it was not read, or is not JSON."""
     try:
         return response.json()
-    except (ValueError, RuntimeError):
+    except (ValueError, RuntimeError) as error:
+        raise_interruption(error)
         return None

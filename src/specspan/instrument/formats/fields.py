@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from specspan._support import drop_counts
+from specspan._support.interruption import raise_interruption
 from specspan.call import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse, Unknown
 from specspan.instrument.adapter import Invocation
 
@@ -37,7 +38,8 @@ def as_mapping(value: Any) -> Fields:
         return other_mapping
     try:
         attributes = vars(value)
-    except TypeError:
+    except TypeError as error:
+        raise_interruption(error)
         count_not_understood()
         return {}
     extra = getattr(value, "__pydantic_extra__", None)  # fields unknown to this version of the client
@@ -283,7 +285,8 @@ def parse_arguments(arguments: Any) -> Any:
     """Return the arguments of a tool call, parsed if they are JSON."""
     try:
         return json.loads(arguments)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError) as error:
+        raise_interruption(error)
         return arguments
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
 from specspan.call import Request
 from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.choices import EndedChoices
@@ -365,6 +366,7 @@ class _StreamedToolCall:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        raise_interruption(error)
         return False
     return True

@@ -18,6 +18,8 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
+
 _BODY_HEADERS = frozenset(("content-length", "content-encoding", "transfer-encoding"))
 
 
@@ -39,7 +41,10 @@ def _parse(answer: Any) -> Any:
     """Return the object that a client makes of a body; the body itself if the client cannot make it."""
     try:
         return answer.parse()
-    except Exception:  # whatever the application's own validation raises: the application gets that from its own call
+    except (
+        Exception
+    ) as error:  # whatever the application's own validation raises: the application gets that from its own call
+        raise_interruption(error)
         return answer.http_response.json()
 
 
@@ -188,7 +193,8 @@ def _event_data(event: bytes) -> Any:
     lines = [line[len(b"data:") :] for line in _LINE.split(event) if line.startswith(b"data:")]
     try:
         return json.loads(b"\n".join(lines))
-    except ValueError:
+    except ValueError as error:
+        raise_interruption(error)
         return None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
 from specspan.call import ToolCall
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.blocks import agent, tool_call, workflow
@@ -43,7 +44,8 @@ def _parsed(arguments: Any) -> Any:
     """Return a tool's arguments by name; those that are not JSON as they came."""
     try:
         return json.loads(arguments)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        raise_interruption(error)
         return arguments or {}
 
 

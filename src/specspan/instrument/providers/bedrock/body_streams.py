@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specspan._support.guard import guard
+from specspan._support.interruption import raise_interruption
 
 _RAW_OPTIONS: dict[str, Any] = {"decode_content": False, "enforce_content_length": False}
 
@@ -77,6 +78,7 @@ def buffer_body(body: Any) -> None:
     try:
         read = _BufferedBytes(source.read())
     except Exception as error:
+        raise_interruption(error)
         arrived = next((each.partial for each in error.args if isinstance(getattr(each, "partial", 0), bytes)), None)
         is_measured = body._content_length is not None
         raises_itself = arrived is None or getattr(source, "enforce_content_length", False)

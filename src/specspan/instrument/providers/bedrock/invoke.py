@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Accumulator, Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import Fields, as_count, as_list, as_mapping, count_not_understood
@@ -100,7 +101,8 @@ def _answer_body(answer: Any) -> Any:
 def _parse(data: Any) -> Any:
     try:
         value = json.loads(data)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError) as error:
+        raise_interruption(error)
         value = None
     if value is None:
         count_not_understood()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Delta, Invocation, Streaming
 from specspan.instrument.formats import openai_responses_stream as openai_events
@@ -80,7 +81,8 @@ def _closing_events(accumulator: _Accumulator, frame: Any) -> Iterator[Any]:
     }
     try:
         yield ResponsesStreamFrame.model_validate({"event": last["type"], "data": last})
-    except ValueError:
+    except ValueError as error:
+        raise_interruption(error)
         return
 
 

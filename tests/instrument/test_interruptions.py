@@ -1,0 +1,228 @@
+"""Interruptions that arrive in specspan: raised to the application, with the call recorded as interrupted."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+import pytest
+from openai_wire import Wire, chunks, completion, sse
+from opentelemetry import trace
+from policies import Code, bound, pattern, policy
+
+import specspan
+from specspan._support import drop_counts
+from specspan.call import ModelCall
+from specspan.checks.check import TextAt
+from specspan.decision import Action, Mode, Stage
+from specspan.instrument.install import instrument, uninstrument
+from specspan.policy.policy import Policy
+from specspan.testing.memory import recorded
+
+pytestmark = pytest.mark.usefixtures("in_production")
+INTERRUPTIONS = 2_000
+
+
+class SoftLimit(Exception):
+    """Time limit of an application."""
+
+
+class Deadline(TimeoutError, ValueError, RuntimeError):
+    """Time limit that many a narrow clause would take for something else."""
+
+
+@pytest.fixture
+def instrumented() -> Iterator[None]:
+    instrument("openai")
+    yield
+    uninstrument()
+
+
+@pytest.fixture(autouse=True)
+def handlers_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGUSR1)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def raising(kind: type[Exception]) -> Callable[[int, FrameType | None], None]:
+    def handler(number: int, frame: FrameType | None) -> None:
+        raise kind
+
+    return handler
+
+
+def interrupts(call: ModelCall, texts: Sequence[TextAt]) -> bool:
+    """A check in whose middle a signal arrives at the main thread, which waits for it or runs it."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+    if threading.current_thread() is not threading.main_thread():
+        HELD.wait(30)
+    return True
+
+
+HELD = threading.Event()
+"""Ends a check on another thread, which is to take longer than the caller."""
+
+
+@pytest.fixture(autouse=True)
+def held() -> Iterator[None]:
+    HELD.clear()
+    yield
+    HELD.set()
+
+
+def enforced(stage: Stage, timeout_s: float | None) -> Policy:
+    check = Code(interrupts, stage, timeout_s)
+    return policy(bound("interrupted", check, action=Action.BLOCK), mode=Mode.ENFORCE)
+
+
+@pytest.mark.parametrize("timeout_s", [None, 60.0])
+@pytest.mark.parametrize("stage", [Stage.INPUT, Stage.OUTPUT])
+@pytest.mark.parametrize("kind", [SoftLimit, Deadline])
+@pytest.mark.usefixtures("instrumented")
+def test_an_interruption_of_a_check_is_the_applications(
+    kind: type[Exception], stage: Stage, timeout_s: float | None
+) -> None:
+    """It is raised; the request is not sent if it had not been; the span ends, and the decision says why."""
+    signal.signal(signal.SIGUSR1, raising(kind))
+    wire = Wire(completion())
+    with recorded(enforced(stage, timeout_s)) as record:
+        with wire.sync_client() as client, pytest.raises(kind):
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+        (span,) = record.spans
+        (decision,) = record.decisions
+
+    assert len(wire.requests) == (0 if stage is Stage.INPUT else 1)
+    assert (span.attributes or {})["error.type"] == kind.__qualname__
+    assert decision["reason"] == "interrupted"
+    assert [finding["reason"] for finding in decision["findings"]] == ["interrupted"]
+    assert drop_counts.totals().get(("internal", "instrument.input"), 0) == 0
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_a_thread_is_interrupted_by_another() -> None:
+    """What `PyThreadState_SetAsyncExc` sets is raised where its type is a known one, as RQ's is."""
+    kind = type("JobTimeoutException", (Exception,), {"__module__": "rq.timeouts"})
+    known = type("BaseTimeoutException", (kind,), {"__module__": "rq.timeouts"})
+
+    def set_exception(call: ModelCall, texts: Sequence[TextAt]) -> bool:
+        thread = ctypes.c_ulong(threading.get_ident())
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(known))
+        return all(range(1, 1000))
+
+    rules = policy(bound("interrupted", Code(set_exception), action=Action.BLOCK), mode=Mode.ENFORCE)
+    with recorded(rules) as record, Wire(completion()).sync_client() as client:
+        with pytest.raises(known):
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+        assert [decision["reason"] for decision in record.decisions] == ["interrupted"]
+
+
+GUARDED = policy(
+    bound("secrets", pattern("FORBIDDEN"), pattern("FORBIDDEN", stage=Stage.INPUT), action=Action.BLOCK),
+    bound("inline", Code(lambda call, texts: len(texts) > 0, Stage.INPUT), action=Action.BLOCK),
+    bound("timed", Code(lambda call, texts: True, Stage.OUTPUT, 60.0), action=Action.BLOCK),
+    mode=Mode.ENFORCE,
+)
+OURS = ("/specspan/", "/opentelemetry/", "/re2/")
+CLIENTS = ("/openai/", "/httpx", "/httpcore", "/pydantic/", "/anyio/")
+
+
+class Timer:
+    """Timer that interrupts a call at a random moment, and knows where."""
+
+    def __init__(self) -> None:
+        self.raised = 0
+        self.where = traceback.StackSummary()
+        signal.signal(signal.SIGALRM, self._raise)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        self.raised += 1
+        self.where = traceback.extract_stack(frame)
+        raise SoftLimit
+
+    @property
+    def hit(self) -> str:
+        """Return whose code was interrupted: the innermost frame that is a library's, or specspan's."""
+        names = [each.filename for each in reversed(self.where)]
+        return next((name for name in names if any(part in name for part in (*OURS, *CLIENTS))), "")
+
+    def interrupt(self, call: Callable[[], object], at_s: float) -> bool:
+        """Make a call; return True if an interruption was raised in it and did not arrive."""
+        before = self.raised
+        try:
+            signal.setitimer(signal.ITIMER_REAL, at_s)
+            call()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except BaseException as error:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            if not has_interruption(error):
+                raise
+            return False
+        return self.raised > before
+
+
+def has_interruption(error: BaseException | None) -> bool:
+    """Return whether an error is the interruption, or the client's about it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, SoftLimit):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.usefixtures("instrumented")
+def test_of_many_interruptions_none_is_lost_in_specspan(monkeypatch: pytest.MonkeyPatch, *, streamed: bool) -> None:
+    """At random moments of calls: each is raised but for those that the client swallows by itself. Afterwards nothing
+    is left behind: calls are decided and enforced, and no span of an interrupted call is current.
+    """
+    in_collection = list[Any]()
+    monkeypatch.setattr(sys, "unraisablehook", in_collection.append)
+    wire = Wire(sse(chunks("a", "b")) if streamed else completion())
+    with recorded(GUARDED) as record, wire.sync_client() as client:
+
+        def call(text: str = "hi") -> None:
+            answer: Any = client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": text}], stream=streamed
+            )
+            if streamed:
+                list(answer)
+
+        call()
+        duration_s = fastest(call)
+        timer, moments, swallowed = Timer(), random.Random(7), list[str]()
+        while timer.raised < INTERRUPTIONS // 2:
+            collected = len(in_collection)
+            if timer.interrupt(call, moments.uniform(1e-6, 1.2 * duration_s)) and len(in_collection) == collected:
+                swallowed.append(timer.hit)
+
+        assert [name for name in swallowed if any(part in name for part in OURS)] == []
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        before = len(record.spans)
+        with pytest.raises(specspan.Blocked):
+            call("FORBIDDEN")
+        call()
+        assert [span.parent for span in record.spans[before:]] == [None, None]
+        decisions = record.decisions
+    assert decisions[-1]["reason"] not in ("interrupted", "internal")
+    assert {name for kind, name in drop_counts.totals() if kind == "internal"} == set()
+
+
+def fastest(call: Callable[[], object]) -> float:
+    def once() -> float:
+        started_s = time.perf_counter()
+        call()
+        return time.perf_counter() - started_s
+
+    return min(once() for _ in range(20))
