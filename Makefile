@@ -5,13 +5,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo services test environments backends check bench format clean
+.PHONY: help demo services test environments peer-suites backends check bench format clean
 
 help:
 	@echo "make demo    set up and run the support-desk demo"
 	@echo "make services  gateway, agent and tool service in one trace, with the backends that are here"
 	@echo "make test    set up and run the tests"
 	@echo "make environments  set up and run the tests that need other versions (ENVIRONMENTS=name for one)"
+	@echo "make peer-suites  run the test suites of clients and frameworks, with and without specspan"
 	@echo "make backends  fetch the real servers that tests talk to"
 	@echo "make check   lint, types, import contract, copies, prose, sizes and names, public names"
 	@echo "make bench   ratios against a hand-written span"
@@ -53,6 +54,10 @@ test: $(VENV)/.dev
 # What the pinned versions cannot be beside, and the oldest versions that are promised: tests/environments/*.txt.
 environments: $(BIN)/python
 	$(BIN)/python tools/environments.py $(ENVIRONMENTS)
+
+# Other people's tests, from the registry: docs/compatibility.md. ARGS=--quick for those that take minutes.
+peer-suites: $(VENV)/.run
+	$(BIN)/python -m tools.peer_suites $(or $(ARGS),--write)
 
 backends:
 	tools/backends/get.sh

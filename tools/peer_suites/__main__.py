@@ -1,0 +1,61 @@
+"""Other people's test suites, with and without specspan: python -m tools.peer_suites [--quick] [--write] [NAME ...].
+
+Each suite of `suites.yaml` runs without specspan, observing, enforcing a policy that matches nothing, and with checks
+that have a time limit. A test that passes without and not with specspan is worse, if it ends so again when it is run
+alone. The exit code is 1 where a test is worse, a mode made no span, or something inside specspan failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tools.peer_suites.comparison import Difference, Row, compare, load_differences
+from tools.peer_suites.environment import make_environment
+from tools.peer_suites.loopback import loopback_server
+from tools.peer_suites.page import names, table, table_row, write_page
+from tools.peer_suites.run import MODES, WITHOUT, run_suite
+from tools.peer_suites.suite import Suite, load_suites
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the suites and print the table. Return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.peer_suites", description="Other people's test suites.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="suites of suites.yaml; by default all")
+    parser.add_argument("--quick", action="store_true", help="only the parts that are quick")
+    parser.add_argument("--write", action="store_true", help="write docs/compatibility.md anew")
+    options = parser.parse_args(arguments)
+    suites = [suite for suite in load_suites(options.names) if suite.quick or not options.quick]
+    differences = load_differences()
+    with loopback_server() as base_url:
+        rows = [row for suite in suites for row in _rows(suite, base_url, differences, is_quick=options.quick)]
+    print("\n".join((*table(rows), "", *names(rows))))
+    if options.write:
+        write_page(rows, differences, [suite.name for suite in load_suites()])
+    return 0 if all(row.is_good for row in rows) else 1
+
+
+def _rows(suite: Suite, base_url: str, differences: Sequence[Difference], *, is_quick: bool) -> Iterator[Row]:
+    """Run a suite in every mode."""
+    make_environment(suite)
+    arguments = suite.quick if is_quick else suite.arguments
+    without = run_suite(suite, WITHOUT, arguments, base_url)
+    for mode in MODES:
+        instrumented = run_suite(suite, mode, arguments, base_url)
+        row = compare(suite.name, suite.version, mode, without, instrumented, differences)
+        if row.worse:
+            row = replace(row, worse=_confirmed(suite, mode, row.worse, base_url))
+        print(table_row(row), file=sys.stderr, flush=True)
+        yield row
+
+
+def _confirmed(suite: Suite, mode: str, worse: Sequence[str], base_url: str) -> tuple[str, ...]:
+    """Return those of the tests that are worse again when they run alone."""
+    without, instrumented = (run_suite(suite, each, worse, base_url) for each in (WITHOUT, mode))
+    return tuple(test for test in worse if test in without.passed - instrumented.passed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
