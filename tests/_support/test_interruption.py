@@ -81,7 +81,7 @@ def error_of(work: Callable[[], object]) -> Exception:
     raise AssertionError("nothing was raised")
 
 
-@pytest.mark.parametrize("handler", HANDLERS, ids=repr)
+@pytest.mark.parametrize("handler", HANDLERS, ids=range(len(HANDLERS)))
 def test_what_a_handler_of_a_signal_raises_is_an_interruption(handler: Callable[..., None]) -> None:
     """Whatever kind of object handles the signal, and whether or not it still does."""
     signal.signal(signal.SIGUSR1, handler)
