@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 import pytest
 from openai_wire import Wire, chunks, completion, sse
 from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from policies import Code, bound, pattern, policy
 
 import specspan
@@ -190,7 +191,11 @@ def test_of_many_interruptions_none_is_lost_in_specspan(monkeypatch: pytest.Monk
     in_collection = list[Any]()
     monkeypatch.setattr(sys, "unraisablehook", in_collection.append)
     wire = Wire(sse(chunks("a", "b")) if streamed else completion())
-    with recorded(GUARDED) as record, wire.sync_client() as client:
+    ended = Ended()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(ended)
+    specspan.configure(GUARDED, tracer_provider=provider, decision_exporters=[ended])
+    with wire.sync_client() as client:
 
         def call(text: str = "hi") -> None:
             answer: Any = client.chat.completions.create(
@@ -209,14 +214,28 @@ def test_of_many_interruptions_none_is_lost_in_specspan(monkeypatch: pytest.Monk
 
         assert [name for name in swallowed if any(part in name for part in OURS)] == []
         assert trace.get_current_span() is trace.INVALID_SPAN
-        before = len(record.spans)
+        before = len(ended.spans)
         with pytest.raises(specspan.Blocked):
             call("FORBIDDEN")
         call()
-        assert [span.parent for span in record.spans[before:]] == [None, None]
-        decisions = record.decisions
-    assert decisions[-1]["reason"] not in ("interrupted", "internal")
+        assert [span.parent for span in ended.spans[before:]] == [None, None]
+    specspan.shutdown()
+    assert ended.decisions[-1]["reason"] not in ("interrupted", "internal")
     assert {name for kind, name in drop_counts.totals() if kind == "internal"} == set()
+
+
+class Ended(SpanProcessor):
+    """Spans and decisions, as they come. OpenTelemetry's own exporting one contains what is raised in an exporter."""
+
+    def __init__(self) -> None:
+        self.spans = list[ReadableSpan]()
+        self.decisions = list[Mapping[str, Any]]()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.spans.append(span)
+
+    def export(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self.decisions.extend(records)
 
 
 def fastest(call: Callable[[], object]) -> float:

@@ -122,9 +122,7 @@ EVENTS: Mapping[str, tuple[tuple[str | None, Mapping[str, Any] | str], ...]] = {
 @contextmanager
 def loopback_server() -> Iterator[str]:
     """Serve while the block lasts; yield the address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
+    server = _Server(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -133,6 +131,14 @@ def loopback_server() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):

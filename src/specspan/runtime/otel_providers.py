@@ -18,8 +18,9 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlignedHistogramBucketExemplarReservoir, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -32,6 +33,7 @@ from specspan.record.span_queue import SpanQueue, SpanWriter
 from specspan.runtime.database_file import check_database_file
 from specspan.runtime.environment import SQLITE_DECISIONS, SQLITE_SPANS, Environment
 from specspan.runtime.provider_thread import ProviderThread, wait_for_calls
+from specspan.runtime.span_ids import RandomSpanIds
 
 TRACES = "opentelemetry_traces_exporter"
 METRICS = "opentelemetry_metrics_exporter"
@@ -180,7 +182,7 @@ def _unless_proxy(provider: _Provider) -> _Provider | None:
 
 def _tracer_provider(resource: Resource, exporters: Sequence[Any], sampling: Sampling | None) -> TracerProvider:
     sampler = tail.sampler(sampling) if sampling is not None else None
-    provider = TracerProvider(sampler, resource=resource, shutdown_on_exit=False)
+    provider = TracerProvider(sampler, resource=resource, id_generator=RandomSpanIds(), shutdown_on_exit=False)
     exporting = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
     for exporter in exporters:
         # an exporter of our own retries and counts by our queue; OpenTelemetry's drops beyond 2,048 spans
@@ -194,7 +196,24 @@ def _meter_provider(resource: Resource, exporters: Sequence[Any], sampling: Samp
     readers = [made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made) for made in exporters]
     is_set = OTEL_METRICS_EXEMPLAR_FILTER in os.environ
     exemplars = tail.exemplar_filter(sampling) if sampling is not None and not is_set else None
-    return MeterProvider(readers, resource=resource, exemplar_filter=exemplars, shutdown_on_exit=False)
+    return MeterProvider(
+        readers, resource=resource, exemplar_filter=exemplars, views=(_LATEST_EXEMPLARS,), shutdown_on_exit=False
+    )
+
+
+def _latest_exemplars(_: object) -> Callable[..., AlignedHistogramBucketExemplarReservoir]:
+    """Return what makes reservoirs that keep the latest exemplar, of each bucket where there are some.
+
+    Where there are none, OpenTelemetry's own keep one by chance, drawn from the application's random numbers.
+    """
+
+    def make(boundaries: Sequence[float] = (), **_: object) -> AlignedHistogramBucketExemplarReservoir:
+        return AlignedHistogramBucketExemplarReservoir(boundaries)
+
+    return make
+
+
+_LATEST_EXEMPLARS = View(instrument_name="*", exemplar_reservoir_factory=_latest_exemplars)
 
 
 def _logger_provider(resource: Resource, exporters: Sequence[Any]) -> LoggerProvider:
