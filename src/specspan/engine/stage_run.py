@@ -125,7 +125,8 @@ def _matching_positions(matcher: Matcher, text: TextAt) -> Collection[int]:
 
 
 def _task(check: BoundCheck, run: StageRun) -> Task:
-    return Task(partial(run_check, check, run.call, run.texts_read_by(check), passes=()), check.timeout_s or 0.0)
+    work = partial(run_check, check, run.call, run.texts_read_by(check))
+    return Task(partial(work, passes=()), check.timeout_s or 0.0, work)
 
 
 def _refuse_unfinished(run: StageRun) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from specspan._support import process
 from specspan._support.alarm import Alarm
+from specspan._support.background import start_thread
 from specspan._support.guard import guard
 from specspan.engine.event_loops import make_alarm
 
@@ -28,6 +29,12 @@ class Task:
     work: Callable[[], Any]
     """Must not raise: a failure is part of its result."""
     timeout_s: float
+    work_on_caller: Callable[[], Any] | None = None
+    """The same for the caller's thread: raises what interrupts that. None: as ``work``."""
+
+    def work_here(self) -> Any:
+        """Run the check on the caller's thread and return its result."""
+        return (self.work_on_caller or self.work)()
 
 
 class Batch:
@@ -95,6 +102,17 @@ class Batch:
             if not self._start_clock(task) or not self._add_result(self._context.run(task.work)):
                 return
 
+    def run_here(self) -> None:
+        """Run the tasks on the caller's thread. One that took too long is out of time only afterwards."""
+        self._caller_waits = False
+        self.is_started = True
+        for task in self._tasks:
+            started_s = time.monotonic()
+            result = task.work_here()
+            if time.monotonic() - started_s > task.timeout_s:
+                return
+            self.results.append(result)
+
     def _start_clock(self, task: Task) -> bool:
         with self._lock:
             before_s, self._deadline_s = self._deadline_s, time.monotonic() + task.timeout_s
@@ -152,7 +170,10 @@ class Workers:
         return self._hung
 
     def submit(self, tasks: Sequence[Task]) -> Batch | None:
-        """Queue ``tasks`` for one thread, to be run in sequence; return None when too many threads hang already."""
+        """Queue ``tasks`` for one thread, to be run in sequence; return None when too many threads hang already.
+
+        Where there is no thread at all, and none to be had, they have run on the caller's.
+        """
         batch = Batch(tasks, self._patience_s, self._count_hung_thread)
         with self._lock:  # not by its condition, which an interruption could leave locked
             if self._hung >= self._max_hung:
@@ -162,13 +183,17 @@ class Workers:
                 self._changed.notify()
             elif self._threads < self._max_busy:
                 self._start_thread()
+            is_stranded = self._threads == 0
+            if is_stranded:
+                self._queue.remove(batch)
+        if is_stranded:
+            batch.run_here()
         return batch
 
     def _start_thread(self) -> None:
         self._threads += 1
-        try:
-            threading.Thread(target=self._serve, name="specspan-check", daemon=True).start()
-        except RuntimeError:  # no thread can be started: the batch waits its turn
+        thread = threading.Thread(target=self._serve, name="specspan-check", daemon=True)
+        if not start_thread(thread, "checks with a time limit run on the caller's"):
             self._threads -= 1
 
     def _serve(self) -> None:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from specspan._support import drop_counts, process
 from specspan._support.alarm import Alarm
+from specspan._support.background import start_thread
 from specspan._support.guard import guard
 
 T = TypeVar("T")
@@ -57,7 +58,10 @@ class BatchWorker(Generic[T]):
         process.after_fork(self)
 
     def put(self, item: T) -> None:
-        """Queue an item; drop it, counted, when the queue is full or the worker closed. Never wait."""
+        """Queue an item; drop it, counted, when the queue is full or the worker closed.
+
+        Never wait, unless there is no thread to be had: then write it at once.
+        """
         if self._close_requested.is_set():
             drop_counts.count(self._kind, "shutdown")
             return
@@ -69,6 +73,8 @@ class BatchWorker(Generic[T]):
         queue.append(item)
         if self._thread is None or length + 1 >= self._batch_size:
             self._wake_thread()
+            if self._thread is None:
+                self._write_queued()
         if self._closed:  # closed between the first line and the append: nobody else will look
             self._drop_queued()
 
@@ -173,9 +179,7 @@ class BatchWorker(Generic[T]):
                 return
             thread = threading.Thread(target=self._run, name=f"specspan-{self._kind}", daemon=True)
             self._thread = thread
-            try:
-                thread.start()
-            except RuntimeError:  # the interpreter is going down: `shutdown` writes what is queued
+            if not start_thread(thread, "records are written by those who make them"):
                 self._thread = None
 
     def _run(self) -> None:

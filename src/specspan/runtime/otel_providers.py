@@ -6,24 +6,25 @@ Exporters are found by name, through the entry points of OpenTelemetry and specs
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, TypeAlias, TypeVar
 
 from opentelemetry import _logs as logs
 from opentelemetry import metrics, trace
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, SimpleLogRecordProcessor
 from opentelemetry.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER
 from opentelemetry.sdk.metrics import AlignedHistogramBucketExemplarReservoir, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import View
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.record.liveness import is_placeholder
@@ -84,6 +85,7 @@ _NOT_SAMPLED = (
     "sampling is configured, and the application's own tracer provider keeps its own sampler; give that provider the "
     "sampler and the processor of specspan.record.sampling.tail"
 )
+_NO_THREAD = "no thread can be started (%s): %s"
 _log = logging.getLogger("specspan")
 
 
@@ -128,7 +130,7 @@ def resolve_providers(
     Raises:
         ConfigurationError: an exporter that is configured cannot be made.
     """
-    resource = Resource.create({SERVICE_NAME: service_name} if service_name else {})
+    resource = _create_resource({SERVICE_NAME: service_name} if service_name else {})
     tracer = given[0] or _unless_proxy(trace.get_tracer_provider())
     meter = given[1] or _unless_proxy(metrics.get_meter_provider())
     logger = given[2] or _unless_proxy(logs.get_logger_provider())
@@ -155,6 +157,16 @@ def resolve_providers(
         owned=owned,
         threads=_threads(owned, traces=tracer, metrics=meter, logs=logger),
     )
+
+
+def _create_resource(attributes: Mapping[str, str]) -> Resource:
+    """Return the resource of OpenTelemetry's detectors, which run on threads; without threads, the environment's."""
+    try:
+        return Resource.create(attributes)
+    except RuntimeError as error:
+        _log.warning(_NO_THREAD, error, "the resource is that of the environment's variables")
+        unnamed = Resource({SERVICE_NAME: "unknown_service"})
+        return unnamed.merge(OTELResourceDetector().detect()).merge(Resource(attributes))
 
 
 def _threads(owned: Sequence[object], **providers: object) -> tuple[ProviderThread, ...]:
@@ -187,13 +199,37 @@ def _tracer_provider(resource: Resource, exporters: Sequence[Any], sampling: Sam
     for exporter in exporters:
         # an exporter of our own retries and counts by our queue; OpenTelemetry's drops beyond 2,048 spans
         is_own = isinstance(exporter, SpanWriter)
-        exporting.add_span_processor(SpanQueue(exporter) if is_own else BatchSpanProcessor(exporter))
+        exporting.add_span_processor(SpanQueue(exporter) if is_own else _span_processor(exporter))
     provider.add_span_processor(exporting if sampling is None else tail.processor(sampling, exporting))
     return provider
 
 
+def _span_processor(exporter: Any) -> SpanProcessor:
+    try:
+        return BatchSpanProcessor(exporter)
+    except RuntimeError as error:
+        _log.warning(_NO_THREAD, error, "spans are exported as they end")
+        return SimpleSpanProcessor(exporter)
+
+
+def _metric_reader(exporter: Any) -> MetricReader:
+    try:
+        return PeriodicExportingMetricReader(exporter)
+    except RuntimeError as error:
+        _log.warning(_NO_THREAD, error, "metrics are exported when they are flushed")
+        return PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)
+
+
+def _log_record_processor(exporter: Any) -> LogRecordProcessor:
+    try:
+        return BatchLogRecordProcessor(exporter)
+    except RuntimeError as error:
+        _log.warning(_NO_THREAD, error, "log records are exported as they are made")
+        return SimpleLogRecordProcessor(exporter)
+
+
 def _meter_provider(resource: Resource, exporters: Sequence[Any], sampling: Sampling | None) -> MeterProvider:
-    readers = [made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made) for made in exporters]
+    readers = [made if isinstance(made, MetricReader) else _metric_reader(made) for made in exporters]
     is_set = OTEL_METRICS_EXEMPLAR_FILTER in os.environ
     exemplars = tail.exemplar_filter(sampling) if sampling is not None and not is_set else None
     return MeterProvider(
@@ -219,5 +255,5 @@ _LATEST_EXEMPLARS = View(instrument_name="*", exemplar_reservoir_factory=_latest
 def _logger_provider(resource: Resource, exporters: Sequence[Any]) -> LoggerProvider:
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
     for exporter in exporters:
-        provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+        provider.add_log_record_processor(_log_record_processor(exporter))
     return provider

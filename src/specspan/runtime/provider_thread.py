@@ -14,6 +14,7 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeAlias
 
 from specspan._support import process
+from specspan._support.background import start_thread
 from specspan._support.otel_private import shuts_down_at_exit
 
 _Call: TypeAlias = "tuple[Callable[[], object], Future[bool]]"
@@ -66,20 +67,18 @@ class ProviderThread:
         self._is_running = not self._closed and self._start()
 
     def _start(self) -> bool:
-        try:
-            threading.Thread(
-                target=_make_calls, args=(self._calls,), name=f"specspan-flush-{self._signal}", daemon=True
-            ).start()
-        except RuntimeError:  # no further thread is to be had
-            return False
-        return True
+        name = f"specspan-flush-{self._signal}"
+        thread = threading.Thread(target=_make_calls, args=(self._calls,), name=name, daemon=True)
+        return start_thread(thread, "who has providers flushed waits for it")
 
     def _submit(self, call: Callable[[], object]) -> Future[bool]:
         future: Future[bool] = Future()
         if self._is_running and not self._closed:
             self._calls.put((call, future))
-        else:
+        elif self._closed:
             future.set_result(False)
+        else:
+            _make_call(call, future)
         return future
 
 
@@ -96,9 +95,12 @@ def wait_for_calls(futures: Iterable[Future[bool]], deadline_s: float) -> bool:
 
 def _make_calls(calls: queue.SimpleQueue[_Call | None]) -> None:
     while (item := calls.get()) is not None:
-        call, future = item
-        future.set_running_or_notify_cancel()
-        try:
-            future.set_result(call() is not False)  # some of other makes return None
-        except Exception as error:  # raised where somebody waits for it
-            future.set_exception(error)
+        _make_call(*item)
+
+
+def _make_call(call: Callable[[], object], future: Future[bool]) -> None:
+    future.set_running_or_notify_cancel()
+    try:
+        future.set_result(call() is not False)  # some of other makes return None
+    except Exception as error:  # raised where somebody waits for it
+        future.set_exception(error)

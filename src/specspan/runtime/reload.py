@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from specspan._support import process
+from specspan._support.background import start_thread
 from specspan._support.files import record_file_reads
 from specspan._support.guard import contain, guard
 from specspan.engine.engine import Engine
@@ -206,8 +207,9 @@ class PollingThread:
     def close(self) -> None:
         """End the thread, and wait a moment for a poll that is under way. A poll itself may call this."""
         self._closed.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_CLOSING_S)
+        thread = self._thread
+        if thread is not None and thread.ident is not None and thread is not threading.current_thread():
+            thread.join(_CLOSING_S)
 
     def after_fork(self) -> None:
         """Start anew in a forked child: the thread is gone, and it may have held the event's lock."""
@@ -221,7 +223,7 @@ class PollingThread:
 
     def _start_thread(self) -> None:
         self._thread = threading.Thread(target=self._run, name="specspan-policy-reload", daemon=True)
-        self._thread.start()
+        start_thread(self._thread, "changes of the policy's files are not noticed")
 
     def _run(self) -> None:
         while not self._closed.wait(self._interval_s):
