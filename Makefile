@@ -66,6 +66,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/type_checkers.py
 	$(BIN)/lint-imports
 	$(BIN)/python tools/duplicates.py src exporters/sqlite/src
 	$(BIN)/python tools/prose.py src exporters/*/src tools benchmarks examples
