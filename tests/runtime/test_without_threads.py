@@ -6,6 +6,7 @@ import logging
 import threading
 from pathlib import Path
 
+import opentelemetry.sdk._logs  # noqa: F401 - OpenTelemetry starts threads when it is imported
 import pytest
 from openai_wire import Wire, completion
 from policies import Code, bound, pattern, policy
