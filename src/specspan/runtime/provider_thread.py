@@ -67,8 +67,9 @@ class ProviderThread:
         self._is_running = not self._closed and self._start()
 
     def _start(self) -> bool:
-        name = f"specspan-flush-{self._signal}"
-        thread = threading.Thread(target=_make_calls, args=(self._calls,), name=name, daemon=True)
+        thread = threading.Thread(
+            target=_make_calls, args=(self._calls,), name=f"specspan-flush-{self._signal}", daemon=True
+        )
         return start_thread(thread, "who has providers flushed waits for it")
 
     def _submit(self, call: Callable[[], object]) -> Future[bool]:
