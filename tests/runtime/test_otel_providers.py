@@ -72,6 +72,40 @@ def test_an_endpoint_receives_spans_over_its_protocol(
     assert received.names == ["work"]
 
 
+@pytest.mark.parametrize(
+    ("variables", "encoding"),
+    [
+        ({}, "gzip"),
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "none"}, None),
+        ({"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "none"}, None),
+        ({"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION": "none"}, "gzip"),
+    ],
+)
+def test_otlp_is_compressed_unless_the_environment_says_otherwise(
+    variables: dict[str, str], encoding: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exporters that are made here use gzip; the common variable, and the signal's own, go before."""
+    with over_http() as (endpoint, received):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        exporter = exporters.create_exporter(exporters.TRACES, "otlp_proto_http")
+        exporter.export([])
+        exporter.shutdown()
+    assert received.encodings == [encoding]
+
+
+def test_every_signal_is_compressed_over_both_protocols() -> None:
+    """Metrics and log records as well as spans, over gRPC as over HTTP."""
+    compressions = []
+    for protocol in ("http", "grpc"):
+        for group in (exporters.TRACES, exporters.METRICS, exporters.LOGS):
+            exporter = exporters.create_exporter(group, f"otlp_proto_{protocol}")
+            compressions.append(exporter._compression)
+            exporter.shutdown()
+    assert [each.name.casefold() for each in compressions] == ["gzip"] * 6
+
+
 def test_a_provider_given_is_used_and_left_running() -> None:
     """What the application made is its own to end: shutting down flushes it and no more."""
     own = TracerProvider(shutdown_on_exit=False)

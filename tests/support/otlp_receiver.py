@@ -32,6 +32,7 @@ class Received:
         self.metrics: list[Metric] = []
         self.paths: list[str] = []
         self.resources: list[Resource] = []
+        self.encodings: list[str | None] = []
 
     def take(self, path: str, request: ExportTraceServiceRequest) -> None:
         self.paths.append(path)
@@ -57,6 +58,7 @@ def over_http() -> Iterator[tuple[str, Received]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.encodings.append(self.headers.get("Content-Encoding"))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             if self.path.endswith("/v1/traces"):

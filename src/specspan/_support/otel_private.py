@@ -6,6 +6,7 @@ OpenTelemetry may change them in any release. `tests/_support/test_otel_private.
 from __future__ import annotations
 
 import copy
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
@@ -40,6 +41,19 @@ def scope_name(source: Any) -> str | None:
     scope = getattr(source, "instrumentation_scope", None) or getattr(source, "_instrumentation_scope", None)
     name = getattr(scope, "name", None)
     return name if isinstance(name, str) else None
+
+
+def replace_global_of_method(owner: Any, method: str, name: str, value: object) -> None:
+    """Have one object's method find ``value`` in place of a function of its module; no other object is affected.
+
+    OpenTelemetry's OTLP exporters take their encoder from their module. Where a version does not, nothing changes.
+    """
+    function = getattr(type(owner), method, None)
+    if not isinstance(function, FunctionType) or name not in function.__code__.co_names:
+        return
+    module = {**function.__globals__, name: value}
+    copied = FunctionType(function.__code__, module, function.__name__, function.__defaults__, function.__closure__)
+    setattr(owner, method, MethodType(copied, owner))
 
 
 def sampler_from_env() -> Sampler:

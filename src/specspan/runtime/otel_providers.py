@@ -57,13 +57,36 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
         check_database_file(db)
     arguments = (db,) if db is not None and (group, name) in _WITH_FILE else ()
     try:
-        return next(iter(entry_points)).load()(*arguments)
+        exporter = next(iter(entry_points)).load()(*arguments, **_compression(group, name))
     except Exception as error:  # whatever somebody else's constructor raises, it is the configuration that must change
         problem = Problem(f"could not be made: {error!r}", "Correct what it reads, or name another exporter.")
         raise ConfigurationError(f"exporter {name!r}", problem) from error
+    if name == "otlp_proto_http":
+        from specspan.runtime.otlp_encoding import share_encodings
+
+        share_encodings(exporter)
+    return exporter
 
 
 _WITH_FILE = {(TRACES, SQLITE_SPANS), (DECISIONS, SQLITE_DECISIONS)}
+_SIGNALS = {TRACES: "TRACES", METRICS: "METRICS", LOGS: "LOGS"}
+
+
+def _compression(group: str, name: str) -> dict[str, Any]:
+    """Return the arguments by which an OTLP exporter compresses; none where the environment says how it should."""
+    signal = _SIGNALS.get(group)
+    variables = ("OTEL_EXPORTER_OTLP_COMPRESSION", f"OTEL_EXPORTER_OTLP_{signal}_COMPRESSION")
+    if signal is None or any(os.environ.get(variable, "").strip() for variable in variables):
+        return {}
+    if name == "otlp_proto_http":
+        from opentelemetry.exporter.otlp.proto.http import Compression
+
+        return {"compression": Compression.Gzip}
+    if name == "otlp_proto_grpc":
+        import grpc
+
+        return {"compression": grpc.Compression.Gzip}
+    return {}
 
 
 def _unknown(group: str, name: str) -> ConfigurationError:

@@ -13,8 +13,10 @@ _INT64 = 2**63
 
 def encode(value: Any) -> str:
     """Return JSON of any value, on one line. NaN, infinities and bytes (base64) become strings."""
+    if not value and value.__class__ in _EMPTY:
+        return _EMPTY[value.__class__]
     try:
-        return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain))
+        return storable(_ENCODER.encode(value))
     except ValueError:
         return json.dumps(_finite(value), separators=(",", ":"), default=_plain)
 
@@ -48,6 +50,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode("ascii")
     return list(value) if isinstance(value, (Sequence, set, frozenset)) else str(value)
+
+
+_EMPTY: Mapping[type, str] = {list: "[]", dict: "{}"}
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
 
 
 def _finite(value: Any) -> Any:
