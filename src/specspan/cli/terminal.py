@@ -53,7 +53,6 @@ def print_pages(out: Console, *parts: RenderableType) -> None:
             out.print(part, soft_wrap=isinstance(part, Text))
     text = _TRAILING_BLANKS.sub(r"\1", captured.get())
     if out.is_terminal and text.count("\n") >= out.height:
-        os.environ.setdefault("LESS", "FRX")  # as git does: in colour, and what was read stays on the screen
         click.echo_via_pager(text, color=True)
     else:
         click.echo(text, nl=False, color=out.is_terminal)
