@@ -17,12 +17,19 @@ from specspan.instrument.formats.fields import (
     as_mapping,
     copy_with,
     count_not_understood,
+    list_or_item,
     parse_arguments,
     read_text,
     unknown_part,
+    unread_part,
 )
 from specspan.instrument.formats.indexed_parts import IndexedParts
 
+_MESSAGE_FIELDS = frozenset(
+    ("id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence", "stop_details", "container",
+     "context_management", "diagnostics")
+)  # fmt: skip
+"""Fields of a message that starts, in which no model writes, or that are read."""
 _DELTA_FIELDS = {
     "text_delta": "text",
     "thinking_delta": "thinking",
@@ -69,7 +76,7 @@ class MessageAccumulator:
             self._blocks.start(fields.get("index"), _StreamedBlock(fields.get("content_block")))
         elif kind == "message_start":
             self.finished = False
-            self._start_message(as_mapping(fields.get("message")))
+            self._start_message(fields.get("message"))
         elif kind == "message_delta":
             self._stop_reason = as_mapping(fields.get("delta")).get("stop_reason") or self._stop_reason
             self.finished = bool(self._stop_reason)
@@ -89,13 +96,16 @@ class MessageAccumulator:
             "usage": self._usage,
         }
 
-    def _start_message(self, message: Fields) -> None:
+    def _start_message(self, value: Any) -> None:
+        message = as_mapping(value)
         self._message = dict(message)
         # the first event's output tokens are placeholders
         usage = as_mapping(message.get("usage"))
         self._usage |= {name: count for name, count in usage.items() if not str(name).startswith("output_tokens")}
         content = message.get("content")
-        for index, block in enumerate([content] if isinstance(content, str) and content else as_list(content)):
+        if not content and unread_part(value, _MESSAGE_FIELDS, "message") is not None:
+            self._unknown_kinds["message"] = None
+        for index, block in enumerate(list_or_item(content or ())):
             self._blocks.start(index, _StreamedBlock(block))
 
     def _append_delta(self, fields: Fields) -> None:
@@ -190,7 +200,7 @@ def deltas(event: Any) -> Iterator[Delta]:
         yield from _block_deltas(fields.get("content_block"), part)
     elif kind == "message_start":
         content = as_mapping(fields.get("message")).get("content")
-        for part, block in enumerate([content] if isinstance(content, str) else as_list(content)):
+        for part, block in enumerate(list_or_item(content or ())):
             yield 0, "", part
             yield from _block_deltas(block, part)
     elif kind not in _EVENTS_WITHOUT_TEXT and (guess := _guess_kind(fields)) is not None:

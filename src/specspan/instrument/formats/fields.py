@@ -90,6 +90,18 @@ def unknown_part(kind: object) -> Unknown:
     return _as_unknown(kind)
 
 
+def unread_part(value: Any, known: frozenset[str], kind: str) -> Unknown | None:
+    """Return the part for a value of which nothing was read, though it holds a text; None where it holds none.
+
+    ``known`` are the fields that were looked at, or in which no model writes.
+    """
+    if not value:
+        return None
+    has_fields = isinstance(value, Mapping) or hasattr(value, "__dict__")
+    rest = [each for name, each in as_mapping(value).items() if name not in known] if has_fields else value
+    return unknown_part(kind) if next(texts_in(rest), None) is not None else None
+
+
 _PART_TYPES = frozenset(each.type for each in (Text, Reasoning, Refusal, ToolCall, ToolCallResponse, Media))
 
 

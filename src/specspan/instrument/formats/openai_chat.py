@@ -28,6 +28,7 @@ from specspan.instrument.formats.fields import (
     replace_texts,
     to_plain_data,
     unknown_part,
+    unread_part,
 )
 
 _MODALITIES = {
@@ -45,11 +46,33 @@ CITATION_FIELDS = ("title", "filename", "document_name")
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which services other than OpenAI send reasoning; some send two with the same text."""
 
+EMPTY_FIELDS = frozenset(
+    ("role", "name", "id", "type", "object", "tool_call_id", "tool_name", "content", "refusal", "tool_calls",
+     "function_call", "audio", "images", "annotations", "citations", "tool_plan", "parsed", *REASONING_FIELDS,
+     "reasoning_details", "provider_specific_fields", "extra_content", "signature")
+)  # fmt: skip
+"""Fields of a message without content that hold no text of the model's, or were read."""
+
+
+def read_choice(choice: Any, finish_reason: str | None = None) -> Message:
+    """Return the message of a choice, or one that says that the choice holds something else."""
+    fields = as_mapping(choice)
+    message = fields.get("message")
+    if message is None and (unread := unread_part(choice, CHOICE_FIELDS, "choice")) is not None:
+        return Message("assistant", (unread,), None, finish_reason)
+    return read_message(message, finish_reason)
+
+
+CHOICE_FIELDS = frozenset(("index", "finish_reason", "stop_reason", "logprobs", "message", "seed"))
+"""Fields of a choice in which no model writes, or that were read."""
+
 
 def read_message(message: Any, finish_reason: str | None = None) -> Message:
     """Return the message in a dict or a client's object."""
     fields = as_mapping(message)
-    parts = tuple([part for part, _ in _message_parts(fields)])
+    parts: tuple[Part, ...] = tuple([part for part, _ in _message_parts(fields)])
+    if not parts and (unread := unread_part(message, EMPTY_FIELDS, "message")) is not None:
+        parts = (unread,)
     return Message(as_str(fields.get("role")) or "assistant", parts, as_str(fields.get("name")), finish_reason)
 
 

@@ -24,12 +24,22 @@ from specspan.instrument.formats.fields import (
     copy_with,
     list_or_item,
     read_text,
+    texts_in,
     to_plain_data,
+    unread_part,
 )
-from specspan.instrument.formats.openai_chat import REASONING_FIELDS, citation_texts, read_reasoning
+from specspan.instrument.formats.openai_chat import (
+    CHOICE_FIELDS,
+    EMPTY_FIELDS,
+    REASONING_FIELDS,
+    citation_texts,
+    read_reasoning,
+)
 
 _UNREAD_AFTER_A_CUT = ("refusal", "tool_calls", "function_call", "audio", "annotations")
 _RARE_FIELDS = (*_UNREAD_AFTER_A_CUT, *REASONING_FIELDS, "reasoning_details")
+_DELTA_CHOICE_FIELDS = CHOICE_FIELDS | {"delta", "native_finish_reason"}
+"""Fields of a choice with an empty delta that hold no text of the model's."""
 _TOOL_TYPES = (None, "function", "custom")
 
 
@@ -61,7 +71,8 @@ class ChatAccumulator:
             streamed = self._choices.get(index)
             if streamed is None:
                 streamed = self._choices[index] = _StreamedChoice()
-            has_grown = streamed.add(delta_fields(choice))
+            delta = delta_fields(choice)
+            has_grown = streamed.add(delta) or streamed.add_unread(delta, choice)
             reason = choice.get("finish_reason")
             if reason and isinstance(reason, str):  # some servers say "" until they know
                 if self._ended.end(index):
@@ -80,9 +91,20 @@ def choices_of(chunk: Fields) -> Iterable[Fields]:
     if not choices:
         return ()
     if choices.__class__ is list and len(choices) == 1:  # most chunks
-        fields = attributes_of(choices[0]) or all_fields_of(choices[0])  # some clients declare no field of a choice
-        return (fields,) if fields else ()
-    return [fields for each in list_or_item(choices) if (fields := attributes_of(each) or all_fields_of(each))]
+        fields = attributes_of(choices[0])
+        if fields.get("delta") is None:  # some clients declare no field of a choice
+            fields = all_fields_of(choices[0])
+        return (fields,) if fields else _unread_choices(choices)
+    return [
+        fields for each in list_or_item(choices) for fields in (attributes_of(each) or all_fields_of(each),) if fields
+    ] or _unread_choices(choices)
+
+
+def _unread_choices(choices: Any) -> Iterable[Fields]:
+    """Return a choice with content that nobody can read, where choices hold texts and no fields."""
+    unread = {"type": "choice"}
+    has_text = next(texts_in(choices if isinstance(choices, (list, tuple)) else [choices]), None) is not None
+    return ({"delta": {"content": [unread]}, "text": unread},) if has_text else ()
 
 
 def choice_index(choice: Fields) -> int:
@@ -184,6 +206,14 @@ class _StreamedChoice:
         if has_more:
             self._add_rare(fields)
         return has_more or bool(content)
+
+    def add_unread(self, delta: Fields, choice: Fields) -> bool:
+        """Append what stands for a delta that holds a text in no field that is read. Returns whether there is any."""
+        known = EMPTY_FIELDS if delta else _DELTA_CHOICE_FIELDS
+        part = unread_part(delta or choice, known, "delta")
+        if part is not None:
+            self.content.append([{"type": part.type}])
+        return part is not None
 
     def _add_rare(self, fields: Fields) -> None:
         """Append what few chunks have."""
@@ -328,7 +358,9 @@ class _StreamedToolCall:
             self.kind = "custom"
             self._append(as_mapping(custom), "input")
         elif function:
-            self.add_function({"name": function} if isinstance(function, str) else as_mapping(function))
+            named = {"name": function} if isinstance(function, str) else as_mapping(function)
+            self.add_function(named)
+            self.raw = self.raw if named else {"type": type(function).__name__}
         elif not fields or kind not in _TOOL_TYPES:
             self.raw = {"type": kind or type(piece).__name__}
 

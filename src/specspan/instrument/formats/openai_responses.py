@@ -26,6 +26,7 @@ from specspan.instrument.formats.fields import (
     read_text,
     replace_texts,
     unknown_part,
+    unread_part,
 )
 from specspan.instrument.formats.openai_chat import CITATION_FIELDS
 
@@ -85,6 +86,10 @@ def _read_role(item: Fields) -> str:
     return "tool" if str(item.get("type")).endswith("_output") else "assistant"
 
 
+_EMPTY_FIELDS = frozenset(("id", "type", "role", "status", "content", "phase"))
+"""Fields of a message without content that hold no text of the model's."""
+
+
 def _item_parts(item: Any) -> Iterator[EditablePart]:
     """Yield the parts of an item, each with the function that replaces its text."""
     if isinstance(item, str):
@@ -95,7 +100,10 @@ def _item_parts(item: Any) -> Iterator[EditablePart]:
     fields = as_mapping(item)
     kind = str(fields.get("type") or "message")
     if kind == "message":
-        yield from _content_parts(fields, "content")
+        parts = list(_content_parts(fields, "content"))
+        if not parts and (unread := unread_part(item, _EMPTY_FIELDS, "item")) is not None:
+            parts = [(unread, None)]
+        yield from parts
     elif kind == "reasoning":
         read = [*_content_parts(fields, "summary", Reasoning), *_content_parts(fields, "content", Reasoning)]
         yield from read

@@ -65,7 +65,7 @@ def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
 def _read_response(answer: Any) -> Response | None:
     body = _answer_body(answer)
     if body is None:
-        return None
+        return _read_broken_body(answer)
     if not isinstance(body, dict):
         count_not_understood()
         part = Text(body) if isinstance(body, str) else Unknown("body")
@@ -74,6 +74,14 @@ def _read_response(answer: Any) -> Response | None:
     if answer.get(_UNREAD):
         response = replace(response, output=(*response.output, Message("assistant", (Unknown("chunk"),))))
     return replace(response, usage=_read_usage(answer, body, response))
+
+
+def _read_broken_body(answer: Any) -> Response | None:
+    """Return a body that is no JSON as the text that it is; None for an empty one."""
+    text = (buffered_bytes(answer.get("body")) or b"").decode("utf-8", "replace")
+    if text.strip() in ("", "null"):
+        return None
+    return Response(output=(Message("assistant", (Text(text), Unknown("body"))),), usage=_metered_usage(answer, {}))
 
 
 def _read_usage(answer: Any, body: Fields, response: Response) -> Usage:

@@ -29,6 +29,7 @@ from specspan.instrument.formats.fields import (
     as_mapping,
     as_str,
     count_not_understood,
+    list_or_item,
     read_name,
     read_text,
     text_part,
@@ -128,7 +129,7 @@ def _locate_choices(body: Fields) -> list[tuple[JsonPath, Fields]]:
     """Return the choices of a response or a piece, with their paths; a body may itself be the choice."""
     for name in _CHOICE_FIELDS:
         if name in body:
-            return [((name, i), as_mapping(item)) for i, item in enumerate(as_list(body[name]))]
+            return [((name, i), as_mapping(item)) for i, item in enumerate(list_or_item(body[name] or ()))]
     return [((), body)]
 
 

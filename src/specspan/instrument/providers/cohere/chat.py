@@ -25,10 +25,11 @@ from specspan.instrument.formats.fields import (
     read_text,
     texts_in,
     to_plain_data,
+    unread_part,
 )
 from specspan.instrument.formats.generated_client import method_paths
 from specspan.instrument.formats.indexed_parts import IndexedParts
-from specspan.instrument.formats.openai_chat import edit_messages, read_message
+from specspan.instrument.formats.openai_chat import EMPTY_FIELDS, edit_messages, read_message
 from specspan.instrument.providers.cohere import chat_v1, embeddings
 from specspan.instrument.providers.cohere.client import (
     FILTERED_REASON,
@@ -176,6 +177,7 @@ class ChatAccumulator:
             self._end, self.finished = as_mapping(fields.get("delta")), True
         elif kind == "message-start":
             self._id, self.finished = fields.get("id"), False
+            self._append_delta(fields, _delta_message(fields))
         else:
             self.finished = False
             self._append_delta(fields, _delta_message(fields))
@@ -195,6 +197,9 @@ class ChatAccumulator:
                 self._append_tool_call(as_mapping(call), index, is_start=kind == "tool-call-start")
         if citations := message.get("citations"):
             self._citations.extend(citations if isinstance(citations, (list, tuple)) else (citations,))
+        is_read = content or plan or calls or citations
+        if not is_read and unread_part(message, EMPTY_FIELDS, "delta") is not None:
+            self._content.start(None, _StreamedContent("delta"))
 
     def _append_text(self, content: Any, index: Any) -> bool:
         """Append a piece of a text that started, the most frequent of all pieces. Returns False for any other."""

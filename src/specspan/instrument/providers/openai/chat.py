@@ -19,7 +19,7 @@ from specspan.instrument.formats.fields import (
     list_or_item,
 )
 from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
-from specspan.instrument.formats.openai_chat import edit_messages, read_message
+from specspan.instrument.formats.openai_chat import edit_messages, read_choice, read_message
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
@@ -83,12 +83,12 @@ def _read_response(answer: Any) -> Response | None:
     if body is None:
         return None
     completion = as_mapping(body)
-    choices = [as_mapping(choice) for choice in list_or_item(completion.get("choices") or ())]
-    reasons = [as_finish_reason(choice.get("finish_reason")) for choice in choices]
+    choices = list(list_or_item(completion.get("choices") or ()))
+    reasons = [as_finish_reason(as_mapping(choice).get("finish_reason")) for choice in choices]
     return Response(
         id=as_str(completion.get("id")),
         model=as_str(completion.get("model")),
-        output=tuple([read_message(choice.get("message"), reason) for choice, reason in zip(choices, reasons)]),  # noqa: B905 - as many
+        output=tuple([read_choice(choice, reason) for choice, reason in zip(choices, reasons)]),  # noqa: B905 - as many
         finish_reasons=tuple([reason for reason in reasons if reason]),
         usage=read_usage(completion.get("usage"), "prompt", "completion"),
     )

@@ -11,7 +11,6 @@ from specspan.call import Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.choices import EndedChoices
 from specspan.instrument.formats.fields import (
-    Fields,
     all_fields_of,
     as_finish_reason,
     as_mapping,
@@ -22,8 +21,10 @@ from specspan.instrument.formats.fields import (
     list_or_item,
     read_text,
     unknown_part,
+    unread_part,
 )
 from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
+from specspan.instrument.formats.openai_chat import CHOICE_FIELDS
 from specspan.instrument.formats.openai_chat_stream import choice_index, choices_of
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.chat import read_parameters
@@ -72,8 +73,8 @@ def _read_response(answer: Any) -> Response | None:
 def read_response(answer: Any) -> Response:
     """Read a text completion."""
     fields = as_mapping(answer)
-    choices = [as_mapping(choice) for choice in list_or_item(fields.get("choices") or ())]
-    reasons = [as_finish_reason(choice.get("finish_reason")) for choice in choices]
+    choices = list(list_or_item(fields.get("choices") or ()))
+    reasons = [as_finish_reason(as_mapping(choice).get("finish_reason")) for choice in choices]
     return Response(
         id=as_str(fields.get("id")),
         model=as_str(fields.get("model")),
@@ -83,10 +84,11 @@ def read_response(answer: Any) -> Response:
     )
 
 
-def _read_message(choice: Fields, reason: str | None) -> Message:
-    value = choice.get("text")
+def _read_message(choice: Any, reason: str | None) -> Message:
+    value = as_mapping(choice).get("text")
     if not value:
-        return Message("assistant", (), None, reason)
+        unread = unread_part(choice, CHOICE_FIELDS, "choice")
+        return Message("assistant", () if unread is None else (unread,), None, reason)
     text = read_text(value)
     return Message("assistant", (unknown_part("text") if text is None else Text(text),), None, reason)
 
