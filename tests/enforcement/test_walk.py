@@ -1,0 +1,76 @@
+"""A sample of the walk over bodies in which something is wrong: the application sees what it would have seen.
+
+All of it: ``python tools/enforcement_walk.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from walk_bodies import MUTANT, mutants, parts_of
+from walk_subjects import Subject, own_subjects, recorded_subjects
+from walk_table import Walk, describe, distinct, take
+
+from specspan.call import Message, Text
+from specspan.instrument.providers.openai import chat
+from specspan.instrument.streamed_call import StreamedCall
+
+OWN = list(own_subjects())
+
+
+def _held(walk: Walk) -> None:
+    assert walk.is_clean, "\n".join(describe(walk, 20))
+
+
+@pytest.mark.parametrize("subject", OWN, ids=lambda subject: subject.name)
+def test_bodies_of_our_own(subject: Subject) -> None:
+    """Nothing is raised, nothing is changed, and the record is true, whatever stands in place of a value."""
+    walk = Walk()
+    take(subject, walk, sample=3)
+    _held(walk)
+    assert walk.counts[subject.provider]["mutations"] == 3
+
+
+def test_recorded_bodies(recordings: Path) -> None:
+    """The same, over a few mutants of every tenth shape of body that was recorded."""
+    walk = Walk()
+    recorded = [each for _, each in recorded_subjects(recordings) if isinstance(each, Subject)]
+    chosen = list(distinct(recorded, walk))[::10]
+    for subject in chosen:
+        take(subject, walk, sample=3)
+    _held(walk)
+    assert sum(counts["mutations"] for counts in walk.counts.values()) == 3 * len(chosen) > 25
+
+
+def test_a_reader_that_reads_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that says ``complied`` of text that nobody read is false."""
+    monkeypatch.setattr(chat, "read_choice", lambda choice, reason: Message("assistant", (Text("all is well"),)))
+    (subject,) = [each for each in OWN if each.name == "own/openai_chat"]
+    walk = Walk()
+    take(subject, walk, sample=25)
+    assert {problem.kind for _, _, problem in walk.problems} == {"false"}
+    assert any(f"{MUTANT!r} was handed over, and the verdict is complied" in each for each in describe(walk, 20))
+
+
+def test_a_stream_that_is_broken_off_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that the client alone does not raise is a problem, whoever raises it."""
+
+    def fail(self: object, chunk: object) -> bool:
+        raise RuntimeError(f"cannot read {type(chunk).__name__}")
+
+    monkeypatch.setattr(StreamedCall, "accept", fail)
+    (subject,) = [each for each in OWN if each.name == "own/openai_chat-stream"]
+    walk = Walk()
+    take(subject, walk, sample=3)
+    assert "raised" in {problem.kind for _, _, problem in walk.problems}
+
+
+def test_every_value_of_every_event_is_replaced() -> None:
+    """Values of one shape in one list, and events of one shape, are mutated once; each event of a shape may be cut."""
+    body = b'data: {"a": [{"b": 1}, {"b": 2}]}\n\ndata: {"a": []}\n\ndata: [DONE]\n\n'
+    found = list(mutants(parts_of(body, "text/event-stream")))
+    replaced = {(each.at, each.path) for each in found if each.kind == "value"}
+    assert replaced == {(0, ("a",)), (0, ("a", 0)), (0, ("a", 0, "b")), (1, ("a",))}
+    assert {each.kind for each in found} == {"value", "cut", "lost", "repeat", "swap"}
+    assert b"".join(part.wire for part in parts_of(body, "text/event-stream")) == body
