@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -266,3 +267,46 @@ def test_severity_and_outcome_reach_the_caller() -> None:
         Model("123-45-6789").plain()
     (finding,) = caught.value.decision.findings
     assert (finding.outcome, finding.severity) == (Outcome.VIOLATED, Severity.CRITICAL)
+
+
+@dataclass
+class Question:
+    """An argument of the application's own kind."""
+
+    text: str
+    about: list[str]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [{"role": "user", "content": "mine is 123-45-6789"}],
+        Question("hello", ["123-45-6789"]),
+        ("hello", {"n": 1, "note": "123-45-6789"}),
+    ],
+    ids=["messages", "dataclass", "tuple"],
+)
+@ALL
+def test_texts_in_any_argument_are_the_input(say: Say, asked: Any) -> None:
+    """They are blocked before the body runs, and rewritten in a copy."""
+    with recorded(clause(Action.BLOCK, Stage.INPUT)), pytest.raises(Blocked):
+        say(Model("hello"), asked)
+    with recorded(clause(Action.REDACT, Stage.INPUT)):
+        model = Model("hello")
+        say(model, "hi", asked)
+    assert "[redacted:ssn]" in repr(model.heard)
+    assert "123-45-6789" not in repr(model.heard)
+    assert type(model.heard[1]) is type(asked)
+    assert "123-45-6789" in repr(asked)
+
+
+@ALL
+def test_an_argument_that_cannot_be_read_is_not_called_complied(say: Say) -> None:
+    """A check of the input says that something was not understood; an iterator is not consumed."""
+    pieces = iter(["mine is ", "123-45-6789"])
+    with recorded(clause(Action.BLOCK, Stage.INPUT)) as record:
+        say(Model("hello"), "hi", pieces)
+        say(Model("hello"), "hi", 3, None, b=2.5)
+    assert [each["verdict"] for each in record.decisions] == ["unassessed", "complied"]
+    assert record.decisions[0]["findings"][0]["reason"] == "content_not_understood"
+    assert list(pieces) == ["mine is ", "123-45-6789"]

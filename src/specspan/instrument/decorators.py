@@ -59,12 +59,15 @@ def observe(
     results are neither recorded nor touched, and until `specspan.configure` is called nothing at all happens.
 
     With ``model`` the function *is* a model call, of a local model or through a client that specspan does not know:
-    its arguments that are strings are the input, the string it returns, or the strings it yields, are the output, and
-    the policy decides them as it does every model call. Of a dict, a list, a tuple, a dataclass or a pydantic model the
-    texts in it are the output; anything else that may hold a text counts as not understood. `Blocked` is raised before
-    the body runs, or in place of the result. The result counts, not the kind of function: an iterator, sync or async,
-    that is returned is watched like a generator, and what has to be awaited is decided once it is there. ``provider``
-    and ``operation`` are those of OpenTelemetry's GenAI conventions.
+    its arguments are the input, what it returns or yields is the output, and the policy decides them as it does every
+    model call. A string is read as it is, and of a dict, a list, a tuple, a dataclass or a pydantic model the texts in
+    it; anything else that may hold a text counts as not understood. `Blocked` is raised before the body runs, or in
+    place of the result. The result counts, not the kind of function: an iterator, sync or async, that is returned is
+    watched like a generator, and what has to be awaited is decided once it is there. ``provider`` and ``operation`` are
+    those of OpenTelemetry's GenAI conventions.
+
+    The input is decided before the function is called. A function that returns what is to be awaited, and is not
+    written with ``async def``, keeps its caller waiting for a check with a time limit, and an event loop with it.
 
     A generator's body runs in a copy of the `contextvars` context in which it was called: nothing that it sets there
     reaches its consumer. Its span starts with the first value asked for and ends with the body, however the body ends.
@@ -112,7 +115,7 @@ def text_adapter(model: str, provider: str, operation: str, function: Function) 
     streaming = is_generator_function(function)
 
     def request(invocation: Invocation) -> Request:
-        messages = tuple([Message("user", (Text(text),)) for _, text in _string_arguments(invocation)])
+        messages = tuple([Message("user", parts) for _, _, parts in _arguments_with_content(invocation)])
         return Request(provider, operation, model, input=messages, streaming=streaming)
 
     return Adapter(
@@ -156,18 +159,20 @@ class TextAccumulator:
         return _StreamedText("".join(self._texts), tuple(self._unread.values()))
 
 
-def _string_arguments(invocation: Invocation) -> Iterator[tuple[Hashable, str]]:
-    """Yield every argument that is a string, by its position or its name."""
+def _arguments_with_content(invocation: Invocation) -> Iterator[tuple[Hashable, Any, tuple[Part, ...]]]:
+    """Yield every argument that may hold a text, by its position or its name, with its parts."""
     for arguments in (enumerate(invocation.args), invocation.kwargs.items()):
         for place, argument in arguments:
-            if isinstance(argument, str):
-                yield place, argument
+            if parts := read_parts(argument):
+                yield place, argument, parts
 
 
 def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
-    new: Mapping[Hashable, str] = {
-        place: edits.get(f"/input/{i}/parts/0", text) for i, (place, text) in enumerate(_string_arguments(invocation))
-    }
+    new: dict[Hashable, Any] = {}
+    for i, (place, argument, parts) in enumerate(_arguments_with_content(invocation)):
+        pointers = {f"/input/{i}/parts/{j}": f"/output/0/parts/{j}" for j in range(len(parts))}
+        own = {pointer: edits[name] for name, pointer in pointers.items() if name in edits}
+        new[place] = replace_texts(argument, own) if own else argument
     args = tuple(new.get(position, argument) for position, argument in enumerate(invocation.args))
     kwargs = {name: new.get(name, argument) for name, argument in invocation.kwargs.items()}
     return replace(invocation, args=args, kwargs=kwargs)

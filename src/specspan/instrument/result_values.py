@@ -1,4 +1,4 @@
-"""Reader and editor of the values that model functions return: dicts, lists, tuples and objects with fields.
+"""Reader and editor of what model functions take and return: dicts, lists, tuples and objects with fields.
 
 Each text is a part of its own, in the order of the value; then follow the keys of the dicts, since a model may have
 chosen them. Numbers, dates and the like have no text. For anything else an `specspan.call.Unknown` part stands, by the
