@@ -100,15 +100,9 @@ def _item_parts(item: Any) -> Iterator[EditablePart]:
     fields = as_mapping(item)
     kind = str(fields.get("type") or "message")
     if kind == "message":
-        parts = list(_content_parts(fields, "content"))
-        if not parts and (unread := unread_part(item, _EMPTY_FIELDS, "item")) is not None:
-            parts = [(unread, None)]
-        yield from parts
+        yield from _message_parts(item, fields)
     elif kind == "reasoning":
-        read = [*_content_parts(fields, "summary", Reasoning), *_content_parts(fields, "content", Reasoning)]
-        yield from read
-        if not read and fields.get("encrypted_content") and fields.get("status") != "in_progress":
-            yield Reasoning("", is_encrypted=True), None
+        yield from _reasoning_parts(fields)
     elif kind in _CONTENT_KINDS:
         yield from _piece_parts(fields, ())
     elif kind.endswith("_output"):
@@ -119,6 +113,20 @@ def _item_parts(item: Any) -> Iterator[EditablePart]:
         yield from _listed_tools(fields)
     else:
         yield unknown_part(kind), None
+
+
+def _message_parts(item: Any, fields: Fields) -> Iterator[EditablePart]:
+    parts = list(_content_parts(fields, "content"))
+    yield from parts
+    if not parts and (unread := unread_part(item, _EMPTY_FIELDS, "item")) is not None:
+        yield unread, None
+
+
+def _reasoning_parts(item: Fields) -> Iterator[EditablePart]:
+    parts = [*_content_parts(item, "summary", Reasoning), *_content_parts(item, "content", Reasoning)]
+    yield from parts
+    if not parts and item.get("encrypted_content") and item.get("status") != "in_progress":
+        yield Reasoning("", is_encrypted=True), None
 
 
 def _listed_tools(item: Fields) -> Iterator[EditablePart]:
