@@ -139,6 +139,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     """Return the event loop of all calls: clients are made once."""
     loop = asyncio.new_event_loop()
     atexit.register(loop.close)
+    atexit.register(lambda: loop.run_until_complete(loop.shutdown_asyncgens()))  # first: the last is called first
     return loop
 
 
