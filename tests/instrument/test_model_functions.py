@@ -310,3 +310,34 @@ def test_an_argument_that_cannot_be_read_is_not_called_complied(say: Say) -> Non
     assert [each["verdict"] for each in record.decisions] == ["unassessed", "complied"]
     assert record.decisions[0]["findings"][0]["reason"] == "content_not_understood"
     assert list(pieces) == ["mine is ", "123-45-6789"]
+
+
+def test_what_a_method_is_bound_to_is_no_argument() -> None:
+    """Of methods and class methods the object and the class are no input; of static methods every argument is."""
+
+    class Speaker:
+        @observe(model="m")
+        def of_instance(self, prompt: str) -> str:
+            return prompt
+
+        @classmethod
+        @observe(model="m")
+        def of_class(cls, prompt: str) -> str:
+            return prompt
+
+        @staticmethod
+        @observe(model="m")
+        def of_neither(first: object, prompt: str) -> str:
+            return prompt
+
+    class Loud(Speaker):
+        def of_instance(self, prompt: str) -> str:
+            return super().of_instance(prompt)
+
+    with recorded(clause(Action.BLOCK, Stage.INPUT)) as record:
+        Speaker().of_instance("hi")
+        Loud().of_instance("hi")
+        Speaker.of_class("hi")
+        Loud.of_class("hi")
+        Speaker.of_neither(Speaker(), "hi")
+    assert [each["verdict"] for each in record.decisions] == [*["complied"] * 4, "unassessed"]

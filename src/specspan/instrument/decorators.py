@@ -6,6 +6,7 @@ adapter there is: text in, text out. Everything else about it is as for every pr
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
@@ -115,7 +116,7 @@ def text_adapter(model: str, provider: str, operation: str, function: Function) 
     streaming = is_generator_function(function)
 
     def request(invocation: Invocation) -> Request:
-        messages = tuple([Message("user", parts) for _, _, parts in _arguments_with_content(invocation)])
+        messages = tuple([Message("user", parts) for _, _, parts in _arguments_with_content(function, invocation)])
         return Request(provider, operation, model, input=messages, streaming=streaming)
 
     return Adapter(
@@ -123,7 +124,7 @@ def text_adapter(model: str, provider: str, operation: str, function: Function) 
         operation=operation,
         request=request,
         response=_response,
-        edit_request=_edit_request,
+        edit_request=partial(_edit_request, function),
         edit_response=_edit_response,
         streaming=_STREAMING,
     )
@@ -159,17 +160,36 @@ class TextAccumulator:
         return _StreamedText("".join(self._texts), tuple(self._unread.values()))
 
 
-def _arguments_with_content(invocation: Invocation) -> Iterator[tuple[Hashable, Any, tuple[Part, ...]]]:
+def _arguments_with_content(
+    function: Function, invocation: Invocation
+) -> Iterator[tuple[Hashable, Any, tuple[Part, ...]]]:
     """Yield every argument that may hold a text, by its position or its name, with its parts."""
     for arguments in (enumerate(invocation.args), invocation.kwargs.items()):
         for place, argument in arguments:
-            if parts := read_parts(argument):
+            if (parts := read_parts(argument)) and not (place == 0 and _is_bound_to(argument, function)):
                 yield place, argument, parts
 
 
-def _edit_request(invocation: Invocation, edits: Edits) -> Invocation:
+def _is_bound_to(argument: Any, function: Function) -> bool:
+    """Return True for the object, or the class, of which ``function`` is a method."""
+    if isinstance(argument, str):
+        return False
+    name, own = getattr(function, "__name__", ""), _code(function)
+    classes = (argument if isinstance(argument, type) else type(argument)).__mro__
+    found = (vars(each).get(name) for each in classes)
+    plain = (each.__func__ if isinstance(each, classmethod) else each for each in found)
+    return any(_code(each) is own for each in plain if callable(each) and not isinstance(each, staticmethod))
+
+
+def _code(function: Any) -> Any:
+    """Return what a function, or a stand-in of it, runs in the end."""
+    innermost = inspect.unwrap(function)
+    return getattr(innermost, "__code__", innermost)
+
+
+def _edit_request(function: Function, invocation: Invocation, edits: Edits) -> Invocation:
     new: dict[Hashable, Any] = {}
-    for i, (place, argument, parts) in enumerate(_arguments_with_content(invocation)):
+    for i, (place, argument, parts) in enumerate(_arguments_with_content(function, invocation)):
         pointers = {f"/input/{i}/parts/{j}": f"/output/0/parts/{j}" for j in range(len(parts))}
         own = {pointer: edits[name] for name, pointer in pointers.items() if name in edits}
         new[place] = replace_texts(argument, own) if own else argument
