@@ -90,7 +90,7 @@ def check(record: Recorded, ask: Ask, *, stream: bool) -> None:
         ("deltas", True),
         ("find_stream", False),
         ("find_stream", True),
-        ("put_stream", True),
+        ("keep", True),
     ],
 )
 def test_an_adapter_that_fails(

@@ -10,13 +10,15 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from specspan.engine.waiting import run_async, run_sync
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.stream_release import Close
 from specspan.instrument.streamed_call import END, StreamedCall
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *args: Any) -> Any:
@@ -84,12 +86,23 @@ _BODIES = frozenset(
 """Attributes of HTTP responses that give the body."""
 
 
+_PULLS = {pull.__code__, pull_async.__code__}
+
+
+def pulls(function: F) -> F:
+    """Mark a function that pulls chunks of the call in its variable ``call``.
+
+    What is thrown into an awaited pull, as a cancellation is, runs the client's clean-up without the frame of the pull.
+    """
+    _PULLS.add(function.__code__)
+    return function
+
+
 def is_pulled(call: StreamedCall) -> bool:
     """Return whether the caller is called by a pull of the next chunk: then it is the client that reads, or closes."""
-    pulls = pull.__code__, pull_async.__code__
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code in pulls and frame.f_locals["call"] is call:
+        if frame.f_code in _PULLS and frame.f_locals["call"] is call:
             return True
         frame = frame.f_back
     return False

@@ -30,6 +30,7 @@ from specspan.instrument.stream_proxies import (
     is_pulled,
     pull,
     pull_async,
+    pulls,
     refuse_unwatched,
 )
 from specspan.instrument.stream_release import Close
@@ -117,6 +118,7 @@ def _watched(call: StreamedCall, close: Close | None, source: Any) -> Any:
     return _as_named(_read(call, close, source), source)
 
 
+@pulls
 def _read(call: StreamedCall, close: Close | None, source: Any) -> Generator[Any, None, None]:
     step = source.__next__
     while True:
@@ -137,6 +139,7 @@ def _watched_async(call: StreamedCall, close: Close | None, source: Any) -> Any:
     return _as_named(_read_async(call, close, source), source)
 
 
+@pulls
 async def _read_async(call: StreamedCall, close: Close | None, source: Any) -> AsyncGenerator[Any, None]:
     # closed by this one alone, where it belongs: an event loop closes those that it knows of in tasks of their own
     step = partial(start_async_generator, source)
