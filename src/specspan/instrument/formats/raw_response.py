@@ -123,7 +123,7 @@ class EventBody:
     def __init__(self, answer: Any) -> None:
         source = answer.http_response
         self.source = source
-        self.close = source.aclose if inspect.iscoroutinefunction(type(answer).read) else source.close
+        self._close = source.aclose if inspect.iscoroutinefunction(type(answer).read) else source.close
         self.tail = b""
         """Bytes that belong to no chunk: they go before the next chunk, or at the end."""
         self._buffer = b""
@@ -133,6 +133,10 @@ class EventBody:
         self._latest: tuple[Any, bytes] = (None, b"")
         self.reported_error: Exception | None = None
         """Error that the service reported in an event. It ends the iteration over chunks, after the last of them."""
+
+    def close(self) -> Any:
+        """Close the response. Returns what to await where the client is async."""
+        return self._close()
 
     def __iter__(self) -> Iterator[Any]:
         for received in self.source.iter_bytes():
