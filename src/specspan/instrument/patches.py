@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from importlib import import_module
 from operator import attrgetter
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 import wrapt
 
@@ -83,8 +83,10 @@ def _owner_of(place: str) -> tuple[Any, str]:
 
 
 _Replaced: TypeAlias = "tuple[Undo, Any, Hashable]"
-_replacements: WeakKeyDictionary[Any, _Replaced] = WeakKeyDictionary()
-"""By each function that was put in place of a method: its undo, the method, and what makes its calls."""
+_replacements: dict[int, tuple[weakref.ref[Any], _Replaced]] = {}
+"""By the identity of each function that was put in place of a method: that function, weakly; and its undo, the method,
+and what makes its calls. A stand-in equals the method, so that equality would take the one for the other.
+"""
 
 
 def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper], key: Hashable) -> Undo:
@@ -100,7 +102,7 @@ def wrap_in_place(owner: Any, attribute: str, make: Callable[[Any], Wrapper], ke
     replacement, undo = _replacement_in_use(original, key), Undo()
     if replacement is None:
         replacement = replace(original, make(original), undo, is_method=inspect.isclass(owner))
-        _replacements[_function_in(replacement)] = undo, original, key
+        _keep(_function_in(replacement), (undo, original, key))
     if outer is None:
         setattr(owner, attribute, replacement)
     else:
@@ -137,17 +139,22 @@ def _function_in(method: Any) -> Any:
 
 
 def _replacement_in_use(original: Any, key: Hashable) -> Any | None:
-    for replacement, (undo, method, its) in list(_replacements.items()):
-        if method is original and its == key and not undo.is_done:
+    for reference, (undo, method, its) in list(_replacements.values()):
+        if method is original and its == key and not undo.is_done and (replacement := reference()) is not None:
             return replacement
     return None
 
 
+def _keep(function: Any, replaced: _Replaced) -> None:
+    """Keep what a function replaced for as long as there is that function."""
+    identity = id(function)
+    reference = weakref.ref(function, lambda _: _replacements.pop(identity, None))
+    _replacements[identity] = reference, replaced
+
+
 def _replaced_by(function: Any) -> _Replaced | None:
-    try:
-        return _replacements.get(_function_in(function))
-    except TypeError:  # of what has no hash or no weak references, which ours have
-        return None
+    found = _replacements.get(id(_function_in(function)))
+    return None if found is None else found[1]
 
 
 def _innermost(owner: Any, attribute: str) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -186,6 +187,11 @@ def test_it_is_what_it_was(spans: Spans) -> None:
     stream = counting().stream({"n": 0}, stream_mode="updates")
     assert type(stream).__name__ == "generator"
     assert list(stream) == [{f"step-{i}": {"n": i + 1}} for i in range(3)]
-    wrapped = vars(Pregel)["stream"]
+    replaced = vars(Pregel)["stream"], vars(Pregel)["astream"]
     specspan.uninstrument()
-    assert vars(Pregel)["stream"] is wrapped.__wrapped__
+    originals = vars(Pregel)["stream"], vars(Pregel)["astream"]
+    assert [type(each) for each in originals] == [types.FunctionType] * 2
+    assert not any(each is original for each, original in zip(replaced, originals, strict=True))
+    specspan.instrument("langgraph")
+    specspan.uninstrument()
+    assert (vars(Pregel)["stream"], vars(Pregel)["astream"]) == originals
