@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +38,8 @@ DIFFERENT_OF_STAND_INS = {
     "pickle in Python",
 }
 """Questions about what is no plain function whose answers may differ: its type, and the messages that name that."""
+DIFFERENT_OF_C_FUNCTIONS = {"cloudpickle"}
+"""Questions about decorated C functions whose answers differ: their name leads to the original."""
 DIFFERENT_WHERE_IMPORTED = {"pickle", "pickle in Python", "joblib.hash"}
 """Questions about functions that are replaced in a module that imported them: their name leads to the original."""
 NO_FUNCTIONS = ("generator", "async_generator", "partial", "cached", "c_function", "_stream_with", "Pregel")
@@ -68,6 +72,8 @@ def differences(question: str, before: Answers, after: Answers) -> dict[str, tup
         known = set(DIFFERENT)
         if any(name in place for name in NO_FUNCTIONS):
             known |= DIFFERENT_OF_STAND_INS
+        if "c_function" in place:
+            known |= DIFFERENT_OF_C_FUNCTIONS
         if place.startswith("openai_agents"):
             known |= DIFFERENT_WHERE_IMPORTED
         if question not in known and before[place].get(question) != after[place].get(question):
@@ -92,6 +98,13 @@ def test_a_decorated_function_answers_as_the_plain_one(question: str, both: Any)
     before, after = both
     assert len(after["decorated"]) > 8 * len(FUNCTIONS)
     assert differences(question, before["decorated"], after["decorated"]) == {}
+
+
+@pytest.mark.parametrize("pickler", ["pickle", "cloudpickle"])
+def test_a_decorated_c_function_is_not_pickled(pickler: str) -> None:
+    """What would arrive by its name is the plain one, which nothing observes."""
+    with pytest.raises(pickle.PicklingError, match="not the same object"):
+        importlib.import_module(pickler).dumps(specspan.observe(len))
 
 
 @specspan.observe
