@@ -133,7 +133,7 @@ def test_a_whole_answer_is_decided_before_the_stream_ends() -> None:
 
     with recorded(policy(bound("short", Code(long), action=Action.BLOCK))) as record:
         assert say_stream(Model("a", "b")) == "ab"
-    assert asked == ["ab"]
+    assert asked == ["abresult"]
     (decision,) = record.decisions
     assert (decision["verdict"], decision["action"]) == ("violated", "flag")
 

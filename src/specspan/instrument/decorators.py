@@ -15,14 +15,14 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from specspan.call import Attribute, Message, Part, Request, Response, Text
 from specspan.engine.waiting import run_async, run_sync
-from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
+from specspan.instrument.adapter import Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.block_base import decorate, plain_function
 from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import GeneratorBody, drive, name_after, start_async_generator
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.replacements import Function
-from specspan.instrument.result_values import read_parts, replace_texts
+from specspan.instrument.result_values import read_parts, read_places, replace_texts
 from specspan.instrument.returned_results import hand_over, hand_over_async
 from specspan.instrument.stream_proxies import pull, pull_async
 from specspan.instrument.streamed_call import StreamedCall
@@ -64,8 +64,8 @@ def observe(
     model call. A string is read as it is, and of a dict, a list, a tuple, a dataclass or a pydantic model the texts in
     it; anything else that may hold a text counts as not understood. `Blocked` is raised before the body runs, or in
     place of the result. The result counts, not the kind of function: an iterator, sync or async, that is returned is
-    watched like a generator, and what has to be awaited is decided once it is there. ``provider`` and ``operation`` are
-    those of OpenTelemetry's GenAI conventions.
+    watched like a generator, and what has to be awaited is decided once it is there. What a generator returns ends
+    its answer. ``provider`` and ``operation`` are those of OpenTelemetry's GenAI conventions.
 
     The input is decided before the function is called. A function that returns what is to be awaited, and is not
     written with ``async def``, keeps its caller waiting for a check with a time limit, and an event loop with it.
@@ -131,33 +131,34 @@ def text_adapter(model: str, provider: str, operation: str, function: Function) 
 
 
 class _StreamedText(NamedTuple):
-    """Text that a generator yielded, and the parts that stand for what it yielded besides."""
+    """Texts that a generator yielded, and the parts that stand for what it yielded besides."""
 
-    text: str
+    texts: tuple[Text, ...]
     unread: tuple[Part, ...]
 
 
 class TextAccumulator:
-    """Accumulator of the texts that a generator yields. Only the end of the generator finishes it."""
+    """Accumulator of the texts that a generator yields, by their places. Only the end of the generator finishes it."""
 
     finished = False
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
+        self._texts: dict[Hashable, list[str]] = {}
         self._unread: dict[str, Part] = {}
 
     def add(self, chunk: Any) -> None:
         if isinstance(chunk, str):
-            self._texts.append(chunk)
+            self._texts.setdefault((), []).append(chunk)
         else:
-            for part in read_parts(chunk):
+            for place, part in read_places(chunk):
                 if isinstance(part, Text):
-                    self._texts.append(part.content)
+                    self._texts.setdefault(place, []).append(part.content)
                 else:
                     self._unread[part.type] = part
 
     def result(self) -> _StreamedText:
-        return _StreamedText("".join(self._texts), tuple(self._unread.values()))
+        texts = tuple([Text(text) for pieces in self._texts.values() if (text := "".join(pieces))])
+        return _StreamedText(texts, tuple(self._unread.values()))
 
 
 def _arguments_with_content(
@@ -199,7 +200,7 @@ def _edit_request(function: Function, invocation: Invocation, edits: Edits) -> I
 
 
 def _response(result: Any) -> Response:
-    parts = (*read_parts(result.text), *result.unread) if isinstance(result, _StreamedText) else read_parts(result)
+    parts = (*result.texts, *result.unread) if isinstance(result, _StreamedText) else read_parts(result)
     return Response(output=(Message("assistant", parts),) if parts else ())
 
 
@@ -207,10 +208,10 @@ def _edit_response(result: Any, edits: Edits) -> Any:
     return replace_texts(result, edits)
 
 
-def _deltas(chunk: Any) -> tuple[tuple[int, str], ...]:
+def _deltas(chunk: Any) -> tuple[Delta, ...]:
     if isinstance(chunk, str):
-        return ((0, chunk),)
-    return tuple([(0, part.content) for part in read_parts(chunk) if isinstance(part, Text)])
+        return ((0, chunk, ()),)
+    return tuple([(0, part.content, place) for place, part in read_places(chunk) if isinstance(part, Text)])
 
 
 def _cut(chunk: Any, choice: int, text: str) -> Any:

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 
 from specspan._support.guard import contain
-from specspan.call import Message, ModelCall, Request, Response, Text
+from specspan.call import Message, ModelCall, Request, Response, Text, Unknown
 from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL
 from specspan.engine.waiting import Steps
-from specspan.instrument.adapter import Adapter, Invocation
+from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.decided_span import DecidedSpan
 from specspan.instrument.formats.carried_answers import RefusedAnswer, refused_answer_in
 from specspan.instrument.gate import Pipeline
@@ -143,11 +143,11 @@ class LiveCall(DecidedSpan):
         Raises:
             Blocked: the policy hands nothing over.
         """
-        ruling = yield from self.decide_output(partial(self.adapter.response, result))
+        ruling = yield from self.decide_output(partial(self._read, result))
         if not ruling.edits or self.evaluation is None:
             return result
         try:
-            edited = self.adapter.edit_response(result, ruling.edits)
+            edited = self._edit(result, ruling.edits)
             self.set_response(edited)
         except Exception as error:
             self.rule_failure("instrument.edit_response", error, AFTER_CALL, self.evaluation.fail_rewrite)
@@ -156,4 +156,15 @@ class LiveCall(DecidedSpan):
 
     def set_response(self, result: Any) -> None:
         """Take in an answer, or what a stream came to so far."""
-        self.call = ModelCall(self.call.request, self.adapter.response(result), self.call.context)
+        self.call = ModelCall(self.call.request, self._read(result), self.call.context)
+
+    def _read(self, result: Any) -> Response | None:
+        """Read an answer. A client hands over the body as a text where the service says that it is no JSON."""
+        if type(result) is str and result and self.adapter.package is not None:
+            return Response(output=(Message("assistant", (Text(result), Unknown("body"))),))
+        return self.adapter.response(result)
+
+    def _edit(self, result: Any, edits: Edits) -> Any:
+        if type(result) is str and self.adapter.package is not None:
+            return next(iter(edits.values()))
+        return self.adapter.edit_response(result, edits)

@@ -1,8 +1,8 @@
 """Reader and editor of what model functions take and return: dicts, lists, tuples and objects with fields.
 
 Each text is a part of its own, in the order of the value; then follow the keys of the dicts, since a model may have
-chosen them. Numbers, dates and the like have no text. For anything else an `specspan.call.Unknown` part stands, by the
-name of its type.
+chosen them. Each part has a place, by which the pieces of a streamed value are put together. Numbers, dates and the
+like have no text. For anything else an `specspan.call.Unknown` part stands, by the name of its type.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 import datetime as dt
 import numbers
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from specspan.call import Part, Text
@@ -22,6 +22,7 @@ from specspan.instrument.formats.fields import as_mapping, copy_with, unknown_pa
 _MAX_DEPTH = 100
 _TEXTLESS = (numbers.Number, dt.date, dt.time, dt.timedelta, uuid.UUID, type(None))
 _UNFINISHED: Any = object()
+_KEYS = "keys"
 
 
 def read_parts(value: Any) -> tuple[Part, ...]:
@@ -31,6 +32,16 @@ def read_parts(value: Any) -> tuple[Part, ...]:
     visitor = _Visitor({})
     visitor.visit(value)
     return visitor.all_parts()
+
+
+def read_places(value: Any) -> tuple[tuple[Hashable, Part], ...]:
+    """Return the parts of a value with the place of each: the keys, fields and positions that lead to it."""
+    if isinstance(value, str):
+        return (((), Text(value)),) if value else ()
+    visitor = _Visitor({})
+    visitor.visit(value)
+    places = (*visitor.places, *((_KEYS,) * len(visitor.keys)))
+    return tuple(zip(places, visitor.all_parts(), strict=True))
 
 
 def replace_texts(value: Any, edits: Edits) -> Any:
@@ -54,7 +65,11 @@ class _Visitor:
     def __init__(self, edits: Edits) -> None:
         self._edits = edits
         self._parts: list[Part] = []
-        self._keys: dict[str, None] = {}
+        self.places: list[tuple[Hashable, ...]] = []
+        """Of each part that was visited, the place."""
+        self.keys: dict[Part, None] = {}
+        """Parts that are keys, or in them."""
+        self._place: tuple[Hashable, ...] = ()
         self._visited: dict[int, tuple[Any, Any]] = {}  # each container, which is entered once, and its copy
         self.edited: dict[str, None] = {}
         """Pointers of the edits that were put back."""
@@ -62,7 +77,7 @@ class _Visitor:
 
     def all_parts(self) -> tuple[Part, ...]:
         """Return the parts that were visited, and the keys."""
-        return (*self._parts, *map(Text, self._keys))
+        return (*self._parts, *self.keys)
 
     def visit(self, value: Any, depth: int = 0) -> Any:
         """Read the parts of a value. Returns it with the edits."""
@@ -71,7 +86,7 @@ class _Visitor:
         if isinstance(value, _TEXTLESS):
             return value
         if depth > _MAX_DEPTH or not _is_container(value):
-            self._parts.append(unknown_part(type(value).__name__))
+            self._append(unknown_part(type(value).__name__))
             return value
         _, edited = self._visited.get(id(value), (None, None))
         if edited is _UNFINISHED:
@@ -85,15 +100,26 @@ class _Visitor:
 
     def _visit_text(self, text: str) -> str:
         pointer = f"/output/0/parts/{len(self._parts)}"
-        self._parts.append(Text(text))
+        self._append(Text(text))
         if pointer not in self._edits:
             return text
         self.edited[pointer] = None
         return self._edits[pointer]
 
+    def _append(self, part: Part) -> None:
+        self._parts.append(part)
+        self.places.append(self._place)
+
+    def _visit_at(self, step: Hashable, value: Any, depth: int) -> Any:
+        place, self._place = self._place, (*self._place, step)
+        try:
+            return self.visit(value, depth)
+        finally:
+            self._place = place
+
     def _visit_container(self, value: Any, depth: int) -> Any:
         if isinstance(value, (list, tuple)):
-            items = [self.visit(item, depth) for item in value]
+            items = [self._visit_at(position, item, depth) for position, item in enumerate(value)]
             has_changed = any(new is not old for new, old in zip(items, value, strict=True))
             return _with_items(value, items) if has_changed else value
         fields = _fields_of(value)
@@ -103,13 +129,14 @@ class _Visitor:
             self._take_keys(extra)
         changes = {}
         for key, old in fields.items():
-            new = self.visit(old, depth)
+            new = self._visit_at(key, old, depth)
             if new is not old:
                 changes[key] = new
         return _with_fields(value, changes) if changes else value
 
     def _take_keys(self, keys: Iterable[Any]) -> None:
-        self._keys.update(dict.fromkeys(key for key in keys if isinstance(key, str) and key))
+        for key in keys:
+            self.keys.update(dict.fromkeys(read_parts(key)))
 
 
 def _is_container(value: Any) -> bool:

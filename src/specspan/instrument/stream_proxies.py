@@ -34,6 +34,11 @@ def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *arg
         try:
             chunk = step(*args)
         except StopIteration as end:
+            if end.value is not None:  # what a generator returned is part of the answer
+                call.accept(end.value)
+                returned = run_sync(call.decide(end.value, close))
+                if returned.is_last:
+                    return returned.give(StopIteration())
             return run_sync(call.decide(END, close)).give(end)
         if call.accept(chunk):
             return chunk

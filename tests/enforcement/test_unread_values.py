@@ -1,0 +1,139 @@
+"""Texts where a reader may not look: keys, returned values, pieces of dicts, bodies that are no JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+from enforcement_http import Service
+from enforcement_policies import policy_file
+from enforcement_runner import decisions_of
+from enforcement_table import WORD
+from enforcement_wire_anthropic import RESOURCE as ANTHROPIC
+from enforcement_wire_openai_chat import RESOURCE as OPENAI
+from enforcement_wire_openai_responses import RESOURCE as RESPONSES
+
+import specspan
+from specspan.testing import recorded
+
+model = specspan.observe(model="parrot")
+HALF = len(WORD) // 2
+
+
+@model
+def _key_in_a_tuple() -> Any:
+    return {"fine": "fine", ("fine", WORD): 1}
+
+
+@model
+def _returned() -> Generator[str, None, str]:
+    yield "fine"
+    return WORD
+
+
+def _generate() -> Generator[str, None, str]:
+    yield "fine"
+    return WORD
+
+
+@model
+def _returned_by_a_returned_generator() -> Generator[str, None, str]:
+    return _generate()
+
+
+@model
+def _spread() -> Generator[str, None, str]:
+    yield WORD[:HALF]
+    return WORD[HALF:]
+
+
+@model
+def _pieces_of_a_field() -> Iterator[dict[str, Any]]:
+    for piece in ("fine ", WORD[:HALF], WORD[HALF:]):
+        yield {"type": "piece", "choices": [{"text": piece}]}
+
+
+def _read(generator: Generator[Any, Any, Any]) -> list[Any]:
+    given = []
+    try:
+        while True:
+            given.append(next(generator))
+    except StopIteration as end:
+        return [*given, end.value]
+
+
+WAYS: dict[str, Callable[[], Any]] = {
+    "a key in a tuple": _key_in_a_tuple,
+    "the value of a generator": lambda: _read(_returned()),
+    "the value of a generator that was returned": lambda: _read(_returned_by_a_returned_generator()),
+    "the value that ends a word": lambda: _read(_spread()),
+    "pieces of a field": lambda: list(_pieces_of_a_field()),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_a_function_gives_is_read_wherever_it_stands(name: str) -> None:
+    """The call is stopped, and the record says so."""
+    with recorded(policy_file("block", {}, {})) as record:
+        with pytest.raises(specspan.Blocked):
+            WAYS[name]()
+        (decision,) = decisions_of(record)
+    assert (decision["verdict"], decision["action"]) == ("violated", "block")
+
+
+@pytest.mark.parametrize("action", ["redact", "replace"])
+def test_the_value_of_a_generator_is_never_handed_over(action: str) -> None:
+    """The stream ends in place of it."""
+    with recorded(policy_file(action, {}, {})) as record:
+        given = _read(_returned())
+        (decision,) = decisions_of(record)
+    assert WORD not in given
+    assert given[0] == "fine"
+    assert decision["action"] == action
+
+
+def test_the_value_of_a_generator_that_is_allowed_is_handed_over() -> None:
+    """What was returned reaches the consumer, after the chunks."""
+
+    @model
+    def generate() -> Generator[str, None, dict[str, int]]:
+        yield "fine"
+        return {"words": 1}
+
+    with recorded(policy_file("block", {}, {})) as record:
+        assert _read(generate()) == ["fine", {"words": 1}]
+        (decision,) = decisions_of(record)
+    assert decision["verdict"] == "complied"
+
+
+RESOURCES = {"openai_chat": OPENAI, "openai_responses": RESPONSES, "anthropic": ANTHROPIC}
+BODY = f"fine {WORD} fine"
+
+
+def _ask(name: str, body: str) -> Any:
+    service = Service((body.encode(),), headers={"content-type": "text/plain"})
+    return RESOURCES[name].sync(service).create(**RESOURCES[name].asked)
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_a_body_that_is_no_json_is_read_as_it_stands(name: str) -> None:
+    """The client hands it over as a text: blocked, and edited."""
+    with recorded(policy_file("block", {}, {})) as record:
+        with pytest.raises(specspan.Blocked):
+            _ask(name, BODY)
+        (decision,) = decisions_of(record)
+    assert (decision["verdict"], decision["action"]) == ("violated", "block")
+    with recorded(policy_file("redact", {"on_unread": "open"}, {})):
+        assert _ask(name, BODY) == "fine [redacted:word] fine"
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_a_body_that_is_no_json_is_not_called_complied(name: str) -> None:
+    """Nobody knows what its parts would be: what follows is the clause's ``on_unread``."""
+    with recorded(policy_file("openblock", {}, {})) as record:
+        assert _ask(name, "fine") == "fine"
+        (decision,) = decisions_of(record)
+    assert {each["reason"] for each in decision["findings"]} == {"content_not_understood"}
+    with recorded(policy_file("block", {}, {})), pytest.raises(specspan.Blocked):
+        _ask(name, "fine")
