@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -137,3 +138,41 @@ def test_a_body_that_is_no_json_is_not_called_complied(name: str) -> None:
     assert {each["reason"] for each in decision["findings"]} == {"content_not_understood"}
     with recorded(policy_file("block", {}, {})), pytest.raises(specspan.Blocked):
         _ask(name, "fine")
+
+
+@model
+def _file() -> io.StringIO:
+    return io.StringIO(f"fine\n{WORD}\n")
+
+
+READS: dict[str, Callable[[Any], Any]] = {
+    "read": lambda file: file.read(),
+    "readline": lambda file: file.readline(),
+    "readlines": lambda file: file.readlines(),
+    "getvalue": lambda file: file.getvalue(),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_file_that_a_function_returns_is_not_read_around_its_lines(name: str) -> None:
+    """Its lines are watched; its other ways to read are refused in enforce mode, and only when they are used."""
+    with recorded(policy_file("block", {}, {})) as record:
+        file = _file()
+        assert hasattr(file, name)
+        with pytest.raises(specspan.errors.ConfigurationError, match=name):
+            READS[name](file)
+        with pytest.raises(specspan.errors.ConfigurationError):
+            next(file)
+        (decision,) = decisions_of(record)
+    assert decision["verdict"] == "unassessed"
+    with recorded(policy_file("block", {}, {}, mode="observe")):
+        assert "fine" in str(READS[name](_file()))
+
+
+def test_lines_of_a_file_that_a_function_returns_are_watched() -> None:
+    """The line with the word is not handed over."""
+    with recorded(policy_file("block", {}, {})):
+        lines = iter(_file())
+        assert next(lines) == "fine\n"
+        with pytest.raises(specspan.Blocked):
+            next(lines)

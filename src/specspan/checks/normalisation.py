@@ -22,6 +22,8 @@ _INVISIBLE = re.compile(  # Default_Ignorable_Code_Point
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_NEGATIVE = {start + i: chr(ord("A") + i) for start in (0x1F150, 0x1F170) for i in range(26)}
+"""Letters in white on a black circle or square, which NFKC leaves as they are."""
 _RUNS = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 
 
@@ -74,7 +76,7 @@ def _in_same_case(character: str, alike: str) -> str:
 @functools.lru_cache(16384)
 def _read(written: str) -> str:
     visible = _INVISIBLE.sub("", written)
-    decomposed = unicodedata.normalize("NFKD", visible)
+    decomposed = unicodedata.normalize("NFKD", visible).translate(_NEGATIVE)
     alikes = look_alikes()
     return unicodedata.normalize("NFC", "".join([_digit(each) or alikes.get(each, each) for each in decomposed]))
 

@@ -149,6 +149,33 @@ def _door(name: str) -> property:
     return property(read)
 
 
+_FILE_METHODS = frozenset(
+    ("getbuffer", "getvalue", "peek", "read", "read1", "readall", "readinto", "readinto1", "readline", "readlines")
+)
+"""Methods that read a file, or what is like one, other than by iterating over it."""
+
+
+def _with_file_doors(template: type) -> type:
+    """Have a stand-in refuse the calls of a file's methods where a policy is enforced: code may ask for them before."""
+    for name in _FILE_METHODS:
+        setattr(template, name, _file_door(name))
+    return template
+
+
+def _file_door(name: str) -> property:
+    def method(stand_in: Any) -> Any:
+        read = getattr(stand_in._self_wrapped, name)
+
+        def refused_or_read(*args: Any, **kwargs: Any) -> Any:
+            refuse_unwatched(stand_in._self_call, name)
+            return read(*args, **kwargs)
+
+        return refused_or_read
+
+    return property(method)
+
+
+@_with_file_doors
 @_doors(_INNER_STREAMS)
 class _Stream(ObjectProxy):
     """A provider's stream to ``isinstance`` and in every attribute, with its chunks read through a `StreamedCall`."""
