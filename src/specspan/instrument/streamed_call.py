@@ -177,6 +177,8 @@ class StreamedCall:
         try:
             yield from self._decide_handed_over(is_whole=is_finished)
         finally:  # also when nobody waits for the decision any more
+            if self.is_enforced:  # the client may hold more, which nobody would decide
+                self.remains = Release(is_last=True)
             self._end(COMPLETED if is_finished else CLOSED)
 
     def fail(self, error: BaseException) -> None:
