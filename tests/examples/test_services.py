@@ -126,12 +126,12 @@ def running(folder: Path, *arguments: str, model: ScriptedModel | None = None, c
 
 
 def decided(db: Path) -> list[tuple[Any, ...]]:
-    """What SQLite holds, in the form of `DECIDED`."""
+    """What SQLite holds, in the form of `DECIDED`; a record that gives no reason has none."""
     with closing(sqlite3.connect(db)) as connection:
         records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM decision")]
     records.sort(key=lambda record: record["time_unix_nano"])
     return [
-        (each["service"]["name"], each["call"]["operation"], each["verdict"], each["action"], each["reason"])
+        (each["service"]["name"], each["call"]["operation"], each["verdict"], each["action"], each.get("reason"))
         for each in records
     ]
 
