@@ -29,7 +29,8 @@ def read_a_word(case: ProviderStream, then: Then = Then.END) -> Any:
     assert case.sync_stream is not None
     pieces = case.pieces if then is Then.END else case.pieces[: case.opening]
     stream = case.sync_stream(Body(pieces, then))
-    while not case.said(next(stream)):
+    reader = iter(stream)  # Bedrock's stream is read by an iterator of its own
+    while not case.said(next(reader)):
         pass
     return stream
 
