@@ -40,7 +40,12 @@ class Bug(Exception):
     """A mistake of ours."""
 
 
+asked_and_failed: list[bool] = []
+"""Calls of what was broken."""
+
+
 def fail(*_: Any, **__: Any) -> Any:
+    asked_and_failed.append(True)
     raise Bug
 
 
@@ -75,6 +80,8 @@ EDITS = ("cut", "edit_request")
 """Functions that change what the policy rewrites."""
 AFTER_THE_CUT = ("closing_events", "__deepcopy__")
 """What fails when the cut was decided already."""
+SELDOM_ASKED = ("part_of", "put_stream")
+"""Functions that only some streams need: of several parts, or whose own object cannot be watched inside."""
 ACCUMULATOR = ("add", "result", "finished", "__deepcopy__")
 
 
@@ -226,11 +233,13 @@ def test_everything_passes_where_the_clause_fails_open(
     case: ProviderStream, part: Part, break_part: Callable[[Part], None]
 ) -> None:
     """The answer arrives as the service sent it, and the record says that it was not looked at."""
+    asked_and_failed.clear()
     break_part(part)
     with recorded(rules(case, part, OnError.OPEN, forbidden=part.is_edit)) as record:
         assert read(case, Body(case.pieces)) == (case.text, False)
+    is_asked = part.name not in SELDOM_ASKED or asked_and_failed
     for decision in decisions(record):
-        assert decision["verdict"] == "error"
+        assert decision["verdict"] == ("error" if is_asked else "complied")
         assert decision["action"] in ("allow", "flag")
 
 

@@ -58,6 +58,7 @@ class StreamedCall:
         "_is_decided",
         "_is_exhausted",
         "_is_last",
+        "_is_let_through",
         "_live",
         "_seen",
         "_streaming",
@@ -83,6 +84,7 @@ class StreamedCall:
         self._decided_output: Any = None  # the answer that was decided latest
         self._is_decided = False  # whether nothing came since
         self._is_exhausted = False
+        self._is_let_through = False
         self._early_decisions = 0 if live.evaluation is None else MAX_EARLY_DECISIONS
         self._is_last = streaming.is_last if live.joined else None
         self.remains: Release | None = None
@@ -107,7 +109,12 @@ class StreamedCall:
     @property
     def is_enforced(self) -> bool:
         """Return whether a policy in enforce mode decides the stream."""
-        return self._live.evaluation is not None and self._live.evaluation.enforces_output
+        evaluation = self._live.evaluation
+        return not self._is_let_through and evaluation is not None and evaluation.enforces_output
+
+    def let_through(self) -> None:
+        """Take in that the stream is handed over as the client made it, because it could not be watched."""
+        self._is_let_through = True
 
     def refuse(self, error: Exception) -> None:
         """Take in that ``error`` is raised to whoever reads around the stream, of which nothing more is handed over."""

@@ -210,14 +210,18 @@ def _streamed(live: LiveCall, result: Any, *, is_async: bool) -> Any | None:
     streaming = live.adapter.streaming
     if streaming is None:
         return None
+    call = None
     try:
         stream = streaming.find_stream(result)
         if stream is None:
             return None
-        watched = watch_stream(streaming, result, stream, StreamedCall(live, streaming), is_async=is_async)
+        call = StreamedCall(live, streaming)
+        watched = watch_stream(streaming, result, stream, call, is_async=is_async)
         return result if watched is stream else streaming.put_stream(result, watched)
     except Exception as error:
         live.rule_failure("instrument.stream", error, AFTER_CALL)
+    if call is not None:
+        call.let_through()
     live.end(COMPLETED)
     return result
 
