@@ -190,6 +190,8 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", cases("functions", FUNCTIONS, Leak))
 def test_wrapped_functions_copy_and_pickle(name: str, operation: Callable[[Any], Any]) -> None:
     """A function that is wrapped copies, deep-copies and pickles as a function does."""
+    if name.endswith("ollama") and operation is not copy.copy:
+        pytest.skip("the method of a client that holds a lock, which does neither without specspan")
     function = FUNCTIONS[name]()
     try:
         made = operation(function)

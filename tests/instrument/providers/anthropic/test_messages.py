@@ -15,6 +15,7 @@ from policies import bound, pattern, policy
 
 from specspan._support import drop_counts
 from specspan.decision import Action
+from specspan.errors import Blocked
 from specspan.instrument.install import uninstrument
 from specspan.testing.memory import recorded
 
@@ -375,13 +376,16 @@ def test_an_application_that_adds_up_the_events_itself(content_spans: Spans) -> 
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_an_answer_that_is_no_message(*, raw: bool) -> None:
-    """It is handed over, and recorded as what could not be assessed."""
+    """Its text is read, where it is handed over as it stands; a raw response is what could not be assessed."""
     page = httpx2.MockTransport(lambda _: httpx2.Response(200, html="<p>Sign in</p>"))
     client = Anthropic(api_key="k", http_client=httpx2.Client(transport=page))
     messages: Any = client.messages.with_raw_response if raw else client.messages
     rule = policy(bound("quiet", pattern("Sign in"), action=Action.BLOCK))
     with recorded(rule) as record:
-        answer = messages.create(model="m", max_tokens=1, messages=[USER])
-    assert (answer.http_response.text if raw else answer) == "<p>Sign in</p>"
+        if raw:
+            assert messages.create(model="m", max_tokens=1, messages=[USER]).http_response.text == "<p>Sign in</p>"
+        else:
+            with pytest.raises(Blocked):
+                messages.create(model="m", max_tokens=1, messages=[USER])
     (span,) = record.spans
-    assert (span.attributes or {})["specspan.decision.verdict"] == "unassessed"
+    assert (span.attributes or {})["specspan.decision.verdict"] == ("unassessed" if raw else "violated")
