@@ -219,7 +219,6 @@ with recorded() as what:
 """
 
 
-@pytest.mark.skip(reason="the process does not end: to be mended")
 def test_streams_of_a_client_imported_afresh_are_watched() -> None:
     """They are of another class than those of the client before it."""
     support = str(Path(__file__).parents[1] / "support")

@@ -44,7 +44,7 @@ class Undo:
         self._steps.append(step)
 
     def __call__(self) -> None:
-        """Reverse the changes."""
+        """Take away every change, the latest first."""
         self.is_done = True
         while self._steps:
             self._steps.pop()()

@@ -39,7 +39,7 @@ _SHARED_SPANS = "shared spans"
 _THREADS = "threading"
 """Name for the propagation into threads, which is no client."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # looking at a module may import another, which is met on the same thread
 _undos: dict[str, list[Undo]] = {}
 """By the name of what is instrumented."""
 _wrapped: dict[str, set[tuple[Any, str]]] = {}
