@@ -16,7 +16,7 @@ Make = Callable[..., dict[str, Any]]
 
 
 def test_a_record_is_kept_whole(decisions: SQLiteDecisionExporter, database: Path, record: Make) -> None:
-    """What comes back is what went in, with keys this version does not know."""
+    """A record is read as it was exported, with keys that this version does not know."""
     written = record("d-1", from_the_future={"deep": [1, 2.5, None]})
 
     decisions.export([written])
@@ -116,7 +116,7 @@ def test_violations_by_clause_by_hour_do_not_read_other_findings(
 
 
 def test_specspan_finds_it_by_its_entry_point() -> None:
-    """It is registered for decision records under `sqlite`."""
+    """The exporter is registered for decision records under the name `sqlite`."""
     (found,) = metadata.entry_points(group="specspan_decision_exporter", name="sqlite")
 
     assert found.load() is SQLiteDecisionExporter

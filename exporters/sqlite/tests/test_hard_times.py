@@ -174,7 +174,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
 def test_a_fork_in_the_middle_of_a_write_costs_the_child_its_exporter_only(database: Path, run_python: Run) -> None:
-    """Where a batch cannot be waited for, the child refuses to use what it inherited; the parent's batch is whole."""
+    """A child that is forked during a write refuses the inherited store; the parent's batch is written whole."""
     program = """
 import os, sys, threading
 from specspan_exporter_sqlite import store
@@ -272,7 +272,7 @@ def test_who_met_others_makes_way_after_each_batch(database: Path, monkeypatch: 
 
 
 def test_what_is_worth_another_attempt_says_so(database: Path, record: Make) -> None:
-    """Who hands batches over tells a locked file, which will be free, from one that never will be ours."""
+    """The errors of a locked file and of a full disk are temporary, that of another program's file is not."""
     exporter = SQLiteDecisionExporter(database, patience_s=0)
     exporter.export([record("first")])
     with locked(database), pytest.raises(BusyFile) as busy:
@@ -352,7 +352,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, record: Make) -> No
 
 
 def test_a_full_disk_fails_the_batch_and_keeps_what_was_there(database: Path, run_python: Run) -> None:
-    """Where the file may not grow, the batch fails with an error of ours and earlier ones stay readable."""
+    """A batch fails with `SQLiteStoreError` where the file may not grow; earlier batches stay readable."""
     program = """
 import resource, sys
 from specspan_exporter_sqlite import SQLiteDecisionExporter, SQLiteStoreError
@@ -465,7 +465,7 @@ def test_a_damaged_page_is_an_error_of_ours(database: Path, record: Make) -> Non
 
 
 def test_a_failed_batch_leaves_nothing_behind(database: Path) -> None:
-    """What was written before the failure is taken back, and the store works on."""
+    """The rows of a failed batch are rolled back, and the store takes the next batch."""
     store = Store(database)
 
     def fails(connection: sqlite3.Connection) -> None:

@@ -120,7 +120,7 @@ def test_traces_are_filtered(reader: Reader, wanted: dict[str, Any], expected: l
     ],
 )
 def test_decisions_are_filtered(reader: Reader, wanted: dict[str, Any], expected: list[str]) -> None:
-    """The same conditions, decision by decision, spans or no spans."""
+    """Each filter of traces applies to decisions, whether or not their spans were stored."""
     assert ids(reader, **wanted) == expected
 
 
@@ -160,7 +160,7 @@ def test_a_trace_is_listed_once_by_its_beginning(database: Path) -> None:
 
 
 def test_spans_alone_tell_verdict_and_violated_clauses(database: Path) -> None:
-    """Where no decision record was exported here, the summary on the span speaks."""
+    """Verdict and violated clauses are read from the span's attributes where no decision record was stored."""
     exporter = SQLiteSpanExporter(database)
     span = (
         TracerProvider(shutdown_on_exit=False)

@@ -74,7 +74,7 @@ def first_version(database: Path, record: Make) -> Path:
 
 
 def test_a_file_of_the_first_version_is_brought_up_to_date(first_version: Path, record: Make) -> None:
-    """What was in it is found as before, beside what comes in either form, in lists, views and counts."""
+    """Lists, views and counts have the old records beside new ones of both forms."""
     exporter = SQLiteDecisionExporter(first_version)
     exporter.export([policy("a", "b"), light("d-2", {"complied": "0-1"}), record("d-3", {"a": "complied"})])
     exporter.shutdown()

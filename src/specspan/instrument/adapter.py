@@ -1,4 +1,4 @@
-"""What one provider knows about its own calls. Everything else about a model call is the wrapper's.
+"""Adapter of a provider: how its calls, answers and streams are read, edited and cut.
 
 An adapter is pure functions between the provider's objects and `specspan.call`: it starts no span, decides nothing and
 keeps no state. Its accumulator folds the chunks of a stream into what its response function reads, so that streamed and
@@ -114,7 +114,7 @@ Choose: TypeAlias = "Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Adapter
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """What one provider knows. No function changes what it is given."""
+    """Functions that read and edit the calls of one provider. None changes its arguments."""
 
     provider: str
     """``gen_ai.provider.name``, of a call that cannot be read, too."""
