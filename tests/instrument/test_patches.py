@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import Tracer
 import specspan
 from specspan._support import drop_counts
 from specspan.instrument import install
-from specspan.instrument.patches import PROCESS_PATCHES, find_method
+from specspan.instrument.patches import PROCESS_PATCHES, find_method, wrap_in_place
 
 Place = tuple[Any, str]
 Snapshot = Mapping[Any, Mapping[str, Any]]
@@ -222,3 +222,19 @@ def test_what_an_application_keeps_bound_passes_through(spans: Spans) -> None:
         assert create(model="gpt-test", messages=[{"role": "user", "content": "hi"}]).id == "chatcmpl-1"
 
     assert spans.names == []
+
+
+@pytest.mark.parametrize("kind", [classmethod, staticmethod])
+def test_a_method_that_stands_in_two_classes_is_of_its_kind_in_both(kind: Any) -> None:
+    """It has one replacement, which is bound in each class as the method was."""
+    method = kind(lambda *bound_to: bound_to)
+    first, second = classes = [type(name, (), {"method": method}) for name in ("First", "Second")]
+    undos = [wrap_in_place(owner, "method", lambda _: through, "key") for owner in classes]
+
+    assert [type(vars(owner)["method"]) for owner in classes] == [kind, kind]
+    assert vars(first)["method"].__func__ is vars(second)["method"].__func__ is not method.__func__
+    bound_to = [getattr(owner, "method")() for owner in classes]  # noqa: B009 - unknown to type checkers
+    assert bound_to == ([(first,), (second,)] if kind is classmethod else [(), ()])
+    for undo in undos:
+        undo()
+    assert vars(first)["method"] is vars(second)["method"] is method

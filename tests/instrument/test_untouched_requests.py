@@ -172,7 +172,6 @@ def purge(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
         monkeypatch.delitem(sys.modules, name)
 
 
-@pytest.mark.xfail(reason="uninstrument() leaves what stands in older clients, passing through", strict=True)
 @pytest.mark.parametrize("names", [(), ("ollama",)], ids=["every_client", "by_name"])
 def test_a_client_imported_afresh_is_met_again(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Its calls and its streams are watched, and those of the client before it are still."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import distribution
@@ -23,7 +23,7 @@ from specspan.instrument.adapter import Adapter
 from specspan.instrument.coexistence import share_spans
 from specspan.instrument.framework_methods import Activity, wrap_method
 from specspan.instrument.gate import lift_after_shutdown
-from specspan.instrument.patches import find_method, is_replaced, wrap_in_place
+from specspan.instrument.patches import PROCESS_PATCHES, find_method, is_replaced, wrap_in_place
 from specspan.instrument.reimports import ReimportFinder
 from specspan.instrument.replacements import Function, Wrapper
 from specspan.instrument.threads import propagate_to_threads
@@ -34,12 +34,15 @@ _FRAMEWORKS = "specspan.instrument.frameworks"
 _PLUGINS = "specspan_providers"
 Instrumentation: TypeAlias = "Adapter | Activity"
 """Methods of a client, or of a framework, and what to make of their calls."""
+_Method: TypeAlias = "tuple[Instrumentation, Any, str]"
+"""What to make of the calls of a method, the class or module that defines it, and its name there."""
 
 _SHARED_SPANS = "shared spans"
 _THREADS = "threading"
 """Name for the propagation into threads, which is no client."""
 
-_lock = threading.RLock()  # looking at a module may import another, which is met on the same thread
+_lock = threading.RLock()  # reentrant, for a signal's handler that imports
+"""Held for nothing that may import: another thread may meet a client, and wait for the lock, while it imports."""
 _undos: dict[str, list[Undo]] = {}
 """By the name of what is instrumented."""
 _wrapped: dict[str, set[tuple[Any, str]]] = {}
@@ -48,8 +51,8 @@ _awaited: set[str] = set()
 """Providers whose clients are instrumented whenever the application imports them."""
 _packages: dict[str, set[str]] = {}
 """By package, the providers whose clients it has."""
-_places: dict[str, dict[tuple[str, Instrumentation, str], None]] = {}
-"""By module, each method that is replaced there: its provider, adapter or activity, and path."""
+_places: dict[str, dict[tuple[str, Instrumentation, str], bool]] = {}
+"""By module, each method to be replaced there, by provider, adapter or activity, and path; and whether it was found."""
 _import_hooks: set[tuple[str, str]] = set()
 """Provider and package of every import hook that waits. Hooks are never taken back: they ask `_awaited`."""
 
@@ -99,17 +102,15 @@ def uninstrument() -> None:
 
 
 def _instrument(names: Iterable[str], known: Mapping[str, tuple[Instrumentation, ...]]) -> None:
-    for name in names:
-        _import_methods(known[name])  # before the lock is taken: an import in another thread may be waiting for it
+    for place in PROCESS_PATCHES:
+        find_method(place)
+    found = {name: tuple(_find_methods(name, known[name])) for name in names}
     with _lock:
         if _SHARED_SPANS not in _undos:
             _undos[_SHARED_SPANS] = [share_spans()]
-        for name in names:
-            missing = [part for part in known[name] if not _is_installed(part)]
-            if missing:
-                raise _missing_dependency(name, missing[0])
+        for name, methods in found.items():
             if name != _THREADS:
-                _undos.setdefault(name, []).extend(_wrap_methods(name, known[name], _wrapped.setdefault(name, set())))
+                _undos.setdefault(name, []).extend(_wrap_methods(name, methods))
             elif name not in _undos:
                 _undos[name] = [propagate_to_threads()]
 
@@ -155,21 +156,23 @@ def _set_hooks_again(name: str) -> None:
 def _meet_again(known: str, module: ModuleType) -> None:
     """Replace the methods of a client's module that was executed again, or is a copy of a known one."""
     is_copy = module.__name__ != known
-    with _lock:
-        for name, part, path in tuple(_places.get(known, ())):
-            if name not in (_awaited if is_copy else _undos):
-                continue  # of a client that is imported for the first time, all methods are replaced after that
-            owner_path, _, attribute = path.rpartition(".")
-            try:
-                owner: Any = attrgetter(owner_path)(module) if owner_path else module
-                method = vars(owner)[attribute]
-            except (AttributeError, KeyError):
-                if not is_copy:
-                    _finder.count_unmet(module.__name__)
-                continue
-            if not is_replaced(method):
-                undo = wrap_in_place(owner, attribute, partial(_wrapper_for, part), id(part))
-                _undos.setdefault(name, []).append(undo)
+    met: Container[str] = (
+        _awaited if is_copy else _undos
+    )  # of a client that is imported first, all methods are replaced after that
+    for (name, part, path), was_found in tuple(_places.get(known, {}).items()):
+        if name not in met:
+            continue
+        owner_path, _, attribute = path.rpartition(".")
+        try:
+            owner: Any = attrgetter(owner_path)(module) if owner_path else module
+            vars(owner)[attribute]
+        except (AttributeError, ImportError, KeyError):
+            if was_found and not is_copy:
+                _finder.count_unmet(module.__name__)
+            continue
+        with _lock:
+            if name in met and not is_replaced(vars(owner)[attribute]):
+                _undos.setdefault(name, []).append(_wrap(name, part, owner, attribute))
 
 
 _finder: Any = ReimportFinder(_set_hooks_again, _meet_again)
@@ -204,10 +207,21 @@ def _is_installed(part: Instrumentation) -> bool:
         return False
 
 
-def _import_methods(parts: Iterable[Instrumentation]) -> None:
-    if all(map(_is_installed, parts)):
-        for method in {method for part in parts for method in part.methods}:
-            find_method(method)
+def _find_methods(name: str, parts: tuple[Instrumentation, ...]) -> Iterator[_Method]:
+    """Import a client, and yield every method that this version of it has.
+
+    Raises:
+        MissingDependency: the client is not installed.
+    """
+    for part in parts:
+        if not _is_installed(part):
+            raise _missing_dependency(name, part)
+    for part in parts:
+        for method in part.methods:
+            owner, attribute = find_method(method)
+            if owner is not None:
+                _note_place(name, part, method, owner)
+                yield part, owner, attribute
 
 
 def _missing_dependency(name: str, part: Instrumentation) -> MissingDependency:
@@ -215,22 +229,24 @@ def _missing_dependency(name: str, part: Instrumentation) -> MissingDependency:
     return MissingDependency("instrument()", problem)
 
 
-def _wrap_methods(name: str, parts: Iterable[Instrumentation], wrapped: set[tuple[Any, str]]) -> Iterator[Undo]:
-    """Wrap every method that this version of the client has and ``wrapped`` has not, and yield what undoes it."""
-    for part in parts:
-        for method in part.methods:
-            owner, attribute = find_method(method)
-            if owner is not None and (owner, attribute) not in wrapped:
-                wrapped.add((owner, attribute))
-                _note_place(name, part, method, owner)
-                yield wrap_in_place(owner, attribute, partial(_wrapper_for, part), id(part))
+def _wrap_methods(name: str, methods: Iterable[_Method]) -> Iterator[Undo]:
+    """Wrap every method that is not wrapped yet, and yield what undoes it."""
+    for part, owner, attribute in methods:
+        if (owner, attribute) not in _wrapped.get(name, ()):
+            yield _wrap(name, part, owner, attribute)
+
+
+def _wrap(name: str, part: Instrumentation, owner: Any, attribute: str) -> Undo:
+    _wrapped.setdefault(name, set()).add((owner, attribute))
+    return wrap_in_place(owner, attribute, partial(_wrapper_for, part), id(part))
 
 
 def _note_place(name: str, part: Instrumentation, method: str, owner: Any = None) -> None:
-    """Note the modules that a method is found in, for when they are executed again."""
+    """Note the modules that a method is found in, for when they are executed again. None: it was not looked for."""
     module, _, path = method.partition(":")
     for each in {module, getattr(owner, "__module__", module)}:
-        _places.setdefault(each, {})[name, part, path] = None
+        noted = _places.setdefault(each, {})
+        noted[name, part, path] = owner is not None or noted.get((name, part, path), False)
         _finder.watch(each)
 
 

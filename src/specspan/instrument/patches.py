@@ -141,7 +141,7 @@ def _function_in(method: Any) -> Any:
 def _replacement_in_use(original: Any, key: Hashable) -> Any | None:
     for reference, (undo, method, its) in list(_replacements.values()):
         if method is original and its == key and not undo.is_done and (replacement := reference()) is not None:
-            return replacement
+            return replacement if _function_in(method) is method else type(method)(replacement)
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -34,7 +35,8 @@ class ReimportFinder:
         self._before_import = before_import
         self._after_execution = after_execution
         self._known: dict[str, set[str]] = {}
-        self._searched: set[str] = set()
+        self._searched: set[tuple[int, str]] = set()
+        """What each thread looks for by way of the other finders, which may ask this one again."""
         self._is_logged = False
 
     def watch(self, module: str) -> None:
@@ -50,19 +52,20 @@ class ReimportFinder:
         """Return the spec of a known module that is executed again, made by the finder that finds it; else None."""
         self._before_import(name)
         candidates = self._known.get(name.rpartition(".")[2])
-        if not candidates or name in self._searched:
+        search = threading.get_ident(), name
+        if not candidates or search in self._searched:
             return None
-        self._searched.add(name)
+        self._searched.add(search)
         try:
             spec = _find_elsewhere(self, name, path, target)
             if spec is not None:
                 with guard("instrument.reimports"):
-                    self._follow(spec, candidates)
+                    self._follow(spec, tuple(candidates))
             return spec
         finally:
-            self._searched.discard(name)
+            self._searched.discard(search)
 
-    def _follow(self, spec: ModuleSpec, candidates: set[str]) -> None:
+    def _follow(self, spec: ModuleSpec, candidates: tuple[str, ...]) -> None:
         known = next((each for each in candidates if _is_copy(spec, each)), None)
         if known is None:
             return
