@@ -26,13 +26,13 @@ $(BIN)/python:
 		echo "Name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-$(VENV)/.run: $(BIN)/python pyproject.toml exporters/sqlite/pyproject.toml constraints.txt
-	$(INSTALL) -e exporters/sqlite -e '.[cli,openai,otlp]'
+$(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[cli,openai,otlp]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/prometheus/pyproject.toml exporters/alerts/pyproject.toml \
-		exporters/grafana/pyproject.toml
-	$(INSTALL) -e exporters/prometheus -e exporters/alerts -e exporters/grafana -r requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/sqlite/pyproject.toml exporters/prometheus/pyproject.toml \
+		exporters/alerts/pyproject.toml exporters/grafana/pyproject.toml
+	$(INSTALL) -e exporters/sqlite -e exporters/prometheus -e exporters/alerts -e exporters/grafana -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.run

@@ -23,8 +23,8 @@ from pathlib import Path
 
 TEST_PACKAGES = ("hypothesis", "pytest", "pytest-asyncio", "pytest-randomly", "pytest-xdist")
 """Packages of every environment, with which the tests are run."""
-SPECSPAN = ("-e", "exporters/sqlite", "-e", ".[cli]")
-PROJECTS = ("pyproject.toml", "exporters/sqlite/pyproject.toml")
+SPECSPAN = ("-e", ".[cli]")
+PROJECTS = ("pyproject.toml",)
 _RUNS = re.compile(r"^#\s*runs:(.*)$", re.MULTILINE)
 _PACKAGE = re.compile(r"^[A-Za-z0-9][\w.-]*")
 

@@ -23,8 +23,8 @@ from processes import ProcessGroup, ProcessLost
 from scripted import script
 from servers import ALL, SERVICES, Backend, BackendAbsent, StoredTrace
 
+from specspan.sqlite import Reader
 from specspan.testing import ScriptedModel
-from specspan_exporter_sqlite import Reader
 
 HERE = Path(__file__).parent
 QUESTION = "Please refund the whole 80 of order A-1. And which card did I pay with?"

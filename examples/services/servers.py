@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from processes import ProcessGroup
 
-from specspan_exporter_sqlite import StoredSpan
+from specspan.sqlite import StoredSpan
 
 EXPORTERS = Path(__file__).resolve().parents[2] / "exporters"
 READY_S = 30.0

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import specspan
-from specspan_exporter_sqlite import SQLiteSpanExporter
+from specspan.sqlite import SQLiteSpanExporter
 
 HERE = Path(__file__).parent
 

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from specspan.cli.main import main
-from specspan_exporter_sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
-from specspan_exporter_sqlite.model import StoredSpan
+from specspan.sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
+from specspan.sqlite.model import StoredSpan
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 MS = 10**6

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from specspan_exporter_sqlite import SQLiteDecisionExporter
+from specspan.sqlite import SQLiteDecisionExporter
 
 Make = Callable[..., dict[str, Any]]
 Run = Callable[..., Any]

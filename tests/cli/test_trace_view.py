@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from specspan.cli.trace_view import Shown, trace_tree
-from specspan_exporter_sqlite.model import StoredSpan
+from specspan.sqlite.model import StoredSpan
 
 MakeSpan = Callable[..., StoredSpan]
 Make = Callable[..., dict[str, Any]]

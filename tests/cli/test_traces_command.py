@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from specspan_exporter_sqlite import SQLiteDecisionExporter
+from specspan.sqlite import SQLiteDecisionExporter
 
 Run = Callable[..., Any]
 

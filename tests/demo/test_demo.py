@@ -19,9 +19,9 @@ from otlp_receiver import over_http
 
 from specspan.demo.conversations import CONVERSATIONS
 from specspan.spec.read import load_spec
+from specspan.sqlite import Reader
+from specspan.sqlite.model import Filter
 from specspan.testing import ScriptedModel
-from specspan_exporter_sqlite import Reader
-from specspan_exporter_sqlite.model import Filter
 
 # One worker runs all of them, so that they share their runs.
 pytestmark = pytest.mark.xdist_group("demo")

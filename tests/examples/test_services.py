@@ -32,8 +32,8 @@ from process_trees import listening, marked
 from documents import ROOT
 from specspan.instrument.scope_propagation import ScopeKeys, encode_token
 from specspan.scope.scope import ScopeOfAutonomy
+from specspan.sqlite import Reader
 from specspan.testing import Prompt, Reply, ScriptedModel
-from specspan_exporter_sqlite import Reader
 
 EXAMPLE = ROOT / "examples" / "services"
 PATIENCE_S = 60

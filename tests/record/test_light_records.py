@@ -22,7 +22,7 @@ from recording import KIND, SSN, decision
 from specspan.decision import Decision, Outcome
 from specspan.policy.policy import Policy
 from specspan.record.decision_record import PolicyActivation, RecordBuilder, Service
-from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter
+from specspan.sqlite import Filter, Reader, SQLiteDecisionExporter
 
 HOUR_NS = 3_600_000_000_000
 SCHEMA = json.loads(

@@ -22,7 +22,7 @@ from specspan.decision import Action, CheckMechanism, CheckRef, Finding, Mode, O
 from specspan.policy.policy import ALWAYS, CheckBinding, ClausePolicy, Layer, OnError, Policy
 from specspan.record.decision_record import PolicyActivation, RecordBuilder, Service
 from specspan.spec.spec import Clause, Spec
-from specspan_exporter_sqlite.expansion import expand
+from specspan.sqlite.expansion import expand
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
 SCHEMA = json.loads(

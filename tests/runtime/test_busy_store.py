@@ -17,8 +17,8 @@ import pytest
 import specspan
 from specspan._support import drop_counts
 from specspan.record import export
-from specspan_exporter_sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
-from specspan_exporter_sqlite.store import Store
+from specspan.sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
+from specspan.sqlite.store import Store
 
 POLICY = """spec: spec.md
 mode: observe

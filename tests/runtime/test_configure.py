@@ -22,7 +22,7 @@ from specspan.engine.waiting import run_sync
 from specspan.errors import ConfigurationError, MissingDependency, PolicyError
 from specspan.instrument.gate import Pipeline, active
 from specspan.record.call_end import Ending, EndKind, Timing
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 

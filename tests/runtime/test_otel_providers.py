@@ -17,7 +17,7 @@ from specspan.errors import ConfigurationError, MissingDependency
 from specspan.runtime import environment
 from specspan.runtime import otel_providers as exporters
 from specspan.runtime import otel_providers as providers
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 Receiver = Callable[[], AbstractContextManager[tuple[str, Received]]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 PROGRAM = """
 import multiprocessing, sys

@@ -18,7 +18,7 @@ from specspan.decision import Mode, Stage
 from specspan.runtime import environment
 from specspan.runtime.otel_providers import Providers, resolve_providers
 from specspan.runtime.span_ids import RandomSpanIds
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 RULES = policy(
     bound("inline", Code(lambda call, texts: True, Stage.INPUT)),

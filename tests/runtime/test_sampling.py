@@ -22,7 +22,7 @@ from specspan.record import conventions
 from specspan.record.sampling import tail
 from specspan.record.sampling.tail import PendingTraces
 from specspan.runtime import environment
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 ROOT = Path(__file__).resolve().parents[2]

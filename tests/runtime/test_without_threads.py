@@ -14,7 +14,7 @@ from policies import Code, bound, pattern, policy
 import specspan
 from specspan._support import background, drop_counts
 from specspan.decision import Action, Mode, Outcome, Stage
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 RULES = policy(
     bound("secrets", pattern("FORBIDDEN", stage=Stage.INPUT), action=Action.BLOCK),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from specspan.sqlite import Reader
 from specspan.testing import ScriptedModel
-from specspan_exporter_sqlite import Reader
 
 BIN = Path(sys.executable).parent
 RUN = (str(BIN / "specspan"), "run", "--", sys.executable)

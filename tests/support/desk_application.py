@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link
 
 import specspan
-from specspan_exporter_sqlite import SQLiteSpanExporter
+from specspan.sqlite import SQLiteSpanExporter
 
 SPEC = """\
 ---

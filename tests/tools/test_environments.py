@@ -21,7 +21,6 @@ def repository(tmp_path: Path) -> Path:
         "tests/environments/oldest.txt": OLDEST,
         "constraints.txt": "other==2\nSome.Client==3\n",
         "pyproject.toml": "",
-        "exporters/sqlite/pyproject.toml": "",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")

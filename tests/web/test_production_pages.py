@@ -19,7 +19,7 @@ import pytest
 import yaml
 from backends import eventually, free_port
 
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "production"

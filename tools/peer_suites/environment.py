@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tools.peer_suites.suite import ROOT, Suite
 
-SPECSPAN = ("-e", "exporters/sqlite", "-e", ".")
-PROJECTS = ("pyproject.toml", "exporters/sqlite/pyproject.toml")
+SPECSPAN = ("-e", ".")
+PROJECTS = ("pyproject.toml",)
 _UV = re.compile(r'^\[\[package\]\]\nname = "(.+)"\nversion = "(.+)"\nsource = \{ registry', re.MULTILINE)
 _PIP = re.compile(r"^([A-Za-z0-9][\w.-]*)==(\S+)$", re.MULTILINE)
 

@@ -14,7 +14,7 @@ from backends import eventually, fetch, program
 from desk import CLAUSE, PATIENCE_S, Traffic, as_stored, told
 from jaeger_server import Jaeger
 
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 
 @pytest.mark.parametrize("clause", [CLAUSE, "keep_secrets", "be_kind"])

@@ -9,7 +9,7 @@ import pytest
 from desk import CLAUSE, Traffic, as_stored, told
 from tempo_server import Tempo
 
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 TWO_HOURS_S = 7_200

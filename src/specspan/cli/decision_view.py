@@ -10,7 +10,7 @@ from rich.text import Text
 
 from specspan.cli.flow import FactRow, FactRows, Flow
 from specspan.cli.terminal import WORST_FIRST, clean, mark, plural
-from specspan_exporter_sqlite.expansion import MISSING_POLICY, outcome_and_reason
+from specspan.sqlite.expansion import MISSING_POLICY, outcome_and_reason
 
 Record = Mapping[str, Any]
 

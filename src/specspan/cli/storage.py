@@ -16,8 +16,8 @@ from specspan.cli.list_table import ListTable
 from specspan.cli.terminal import OUTCOMES, console, list_width, parse_since, print_json, print_pages
 from specspan.decision import Verdict
 from specspan.errors import StoreError
-from specspan_exporter_sqlite import Filter, Reader, SQLiteStoreError
-from specspan_exporter_sqlite.errors import MissingFile
+from specspan.sqlite import Filter, Reader, SQLiteStoreError
+from specspan.sqlite.errors import MissingFile
 
 NEWEST = Filter(limit=1)
 """Filter that finds the newest record alone."""

@@ -14,7 +14,7 @@ from rich.tree import Tree
 from specspan.cli.decision_view import MOST_ROWS, decision_view
 from specspan.cli.flow import Flow
 from specspan.cli.terminal import clean, format_duration, format_local, plural
-from specspan_exporter_sqlite.model import StoredSpan
+from specspan.sqlite.model import StoredSpan
 
 Record = Mapping[str, Any]
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pkgutil import resolve_name
 from typing import Any, TypeAlias, TypeVar
 
 from opentelemetry import _logs as logs
@@ -50,14 +51,16 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
         ConfigurationError: no installed package registers the exporter, its constructor fails, or its file cannot be
             written.
     """
-    entry_points = metadata.entry_points(group=group, name=name)
-    if not entry_points:
+    is_own = (group, name) in _OWN
+    entry_points = () if is_own else metadata.entry_points(group=group, name=name)
+    if not is_own and not entry_points:
         raise _unknown(group, name)
-    if (group, name) in _WITH_FILE:
+    if is_own:
         check_database_file(db)
-    arguments = (db,) if db is not None and (group, name) in _WITH_FILE else ()
+    arguments = (db,) if db is not None and is_own else ()
     try:
-        exporter = next(iter(entry_points)).load()(*arguments, **_compression(group, name))
+        create = resolve_name(_OWN[group, name]) if is_own else next(iter(entry_points)).load()
+        exporter = create(*arguments, **_compression(group, name))
     except Exception as error:  # whatever somebody else's constructor raises, it is the configuration that must change
         problem = Problem(f"could not be made: {error!r}", "Correct what it reads, or name another exporter.")
         raise ConfigurationError(f"exporter {name!r}", problem) from error
@@ -68,7 +71,12 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
     return exporter
 
 
-_WITH_FILE = {(TRACES, SQLITE_SPANS), (DECISIONS, SQLITE_DECISIONS)}
+_OWN = {
+    (TRACES, SQLITE_SPANS): "specspan.sqlite.exporters:SQLiteSpanExporter",
+    (DECISIONS, SQLITE_DECISIONS): "specspan.sqlite.exporters:SQLiteDecisionExporter",
+}
+"""Exporters that come with specspan. Another distribution that registers one of their names does not replace them: who
+writes the file and who reads it are of one release."""
 _SIGNALS = {TRACES: "TRACES", METRICS: "METRICS", LOGS: "LOGS"}
 
 
@@ -93,7 +101,8 @@ def _unknown(group: str, name: str) -> ConfigurationError:
     if name.startswith("otlp_proto_"):
         problem = Problem("is not installed", "Run: pip install 'specspan[otlp]'")
         return MissingDependency(f"exporter {name!r}", problem)
-    names = sorted({entry_point.name for entry_point in metadata.entry_points(group=group)})
+    own = (own_name for own_group, own_name in _OWN if own_group == group)
+    names = sorted({*own, *(entry_point.name for entry_point in metadata.entry_points(group=group))})
     problem = Problem("is registered by no installed package", f"Installed ones are {', '.join(names) or 'none'}.")
     return ConfigurationError(f"exporter {name!r} ({group})", problem)
 

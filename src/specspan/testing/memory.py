@@ -18,9 +18,9 @@ from specspan.policy.policy import Policy
 from specspan.record.call_end import CallRecord
 from specspan.record.recorder import Recorder
 from specspan.runtime.configure import resolve_policy
+from specspan.sqlite.expansion import expand, policy_record_of
 from specspan.testing.assertions import DecisionAssertions
 from specspan.testing.fakes import FakeClock, FakeDecisionIds, FakeSpanIds
-from specspan_exporter_sqlite.expansion import expand, policy_record_of
 
 _FLUSH_S = 5.0
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specspan_exporter_sqlite.bulk_insert import Row
-from specspan_exporter_sqlite.expansion import BY_REFERENCE, outcome_and_reason, policy_record_of
-from specspan_exporter_sqlite.text import encode, integer, optional, real, storable
+from .bulk_insert import Row
+from .expansion import BY_REFERENCE, outcome_and_reason, policy_record_of
+from .text import encode, integer, optional, real, storable
 
 Record = Mapping[str, Any]
 

@@ -10,9 +10,9 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from specspan_exporter_sqlite import record_rows, span_rows
-from specspan_exporter_sqlite.errors import SQLiteStoreError
-from specspan_exporter_sqlite.store import PATIENCE_S, shared_store
+from . import record_rows, span_rows
+from .errors import SQLiteStoreError
+from .store import PATIENCE_S, shared_store
 
 _log = logging.getLogger("specspan_exporter_sqlite")
 _MAX_POLICIES = 64

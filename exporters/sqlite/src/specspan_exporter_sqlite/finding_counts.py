@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from specspan_exporter_sqlite.decision_rows import CLAUSE, OUTCOME, DecisionRow
-from specspan_exporter_sqlite.expansion import outcome_and_reason, ranges
-from specspan_exporter_sqlite.names import insert_names
-from specspan_exporter_sqlite.references import EXPANDED_RANGES, HOUR_NS, OUTCOME_OF_KEY
+from .decision_rows import CLAUSE, OUTCOME, DecisionRow
+from .expansion import outcome_and_reason, ranges
+from .names import insert_names
+from .references import EXPANDED_RANGES, HOUR_NS, OUTCOME_OF_KEY
 
 _ON_CONFLICT = """ON CONFLICT (clause_id, outcome, block, hour, service_id, policy_id)
     DO UPDATE SET count = count + excluded.count"""

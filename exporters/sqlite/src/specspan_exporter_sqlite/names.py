@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from specspan_exporter_sqlite.bulk_insert import insert_rows
+from .bulk_insert import insert_rows
 
 _CHUNK = 512
 

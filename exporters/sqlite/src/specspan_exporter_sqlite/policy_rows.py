@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from specspan_exporter_sqlite import finding_counts
-from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
-from specspan_exporter_sqlite.names import insert_names
-from specspan_exporter_sqlite.text import encode, integer, optional, storable
+from . import finding_counts
+from .bulk_insert import Row, insert_rows
+from .names import insert_names
+from .text import encode, integer, optional, storable
 
 Record = Mapping[str, Any]
 

@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from specspan_exporter_sqlite.model import VERDICTS, Filter
-from specspan_exporter_sqlite.references import OUTCOME_OF_KEY, QUIET_OUTCOMES
+from .model import VERDICTS, Filter
+from .references import OUTCOME_OF_KEY, QUIET_OUTCOMES
 
 Condition = tuple[str, tuple[Any, ...]]
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from specspan_exporter_sqlite import query
-from specspan_exporter_sqlite.decision_rows import STORED_COLUMNS, stored_record
-from specspan_exporter_sqlite.errors import MissingFile, SQLiteStoreError, translate_error
-from specspan_exporter_sqlite.expansion import expand
-from specspan_exporter_sqlite.first_version import name_as_present
-from specspan_exporter_sqlite.model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
-from specspan_exporter_sqlite.schema import check
-from specspan_exporter_sqlite.store import PATIENCE_S, default_path
+from . import query
+from .decision_rows import STORED_COLUMNS, stored_record
+from .errors import MissingFile, SQLiteStoreError, translate_error
+from .expansion import expand
+from .first_version import name_as_present
+from .model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
+from .schema import check
+from .store import PATIENCE_S, default_path
 
 Record = Mapping[str, Any]
 

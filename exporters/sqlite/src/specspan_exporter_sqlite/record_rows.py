@@ -1,4 +1,4 @@
-"""Insertion of decision and policy records, each in the rows that `specspan_exporter_sqlite.references` describes."""
+"""Insertion of decision and policy records, each in the rows that `references` describes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from specspan_exporter_sqlite import finding_counts
-from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
-from specspan_exporter_sqlite.decision_rows import DecisionRow, SharedPart, decision_row
-from specspan_exporter_sqlite.policy_rows import insert_policy, missing_policies, policy_numbers
-from specspan_exporter_sqlite.references import BLOCK_SIZE
-from specspan_exporter_sqlite.text import encode, integer, optional, storable
+from . import finding_counts
+from .bulk_insert import Row, insert_rows
+from .decision_rows import DecisionRow, SharedPart, decision_row
+from .policy_rows import insert_policy, missing_policies, policy_numbers
+from .references import BLOCK_SIZE
+from .text import encode, integer, optional, storable
 
 Record = Mapping[str, Any]
 

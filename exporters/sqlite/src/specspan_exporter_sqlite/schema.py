@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from specspan_exporter_sqlite import references
-from specspan_exporter_sqlite.errors import ForeignFile
+from . import references
+from .errors import ForeignFile
 
 APPLICATION_ID = 0x5350_5350
 """``SPSP``, as `file(1)` shows it."""

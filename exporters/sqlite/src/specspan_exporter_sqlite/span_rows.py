@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, format_span_id, format_trace_id
 
-from specspan_exporter_sqlite.bulk_insert import Row, insert_rows
-from specspan_exporter_sqlite.text import encode, integer, optional, storable
+from .bulk_insert import Row, insert_rows
+from .text import encode, integer, optional, storable
 
 _SHARED = frozenset(
     (

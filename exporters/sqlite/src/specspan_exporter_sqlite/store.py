@@ -21,8 +21,8 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from specspan_exporter_sqlite.errors import SQLiteStoreError, is_busy, translate_error
-from specspan_exporter_sqlite.schema import check, migrate
+from .errors import SQLiteStoreError, is_busy, translate_error
+from .schema import check, migrate
 
 PATIENCE_S = 5.0
 """Time that one batch waits for other processes' writes, all attempts together."""

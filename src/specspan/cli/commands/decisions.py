@@ -34,7 +34,7 @@ from specspan.cli.terminal import (
     print_pages,
     trace_link,
 )
-from specspan_exporter_sqlite import Reader
+from specspan.sqlite import Reader
 
 Record = Mapping[str, Any]
 

@@ -35,8 +35,8 @@ from specspan.cli.terminal import (
     trace_link,
 )
 from specspan.cli.trace_view import Shown, trace_tree
-from specspan_exporter_sqlite import Reader, TraceSummary
-from specspan_exporter_sqlite.model import VERDICTS, StoredSpan
+from specspan.sqlite import Reader, TraceSummary
+from specspan.sqlite.model import VERDICTS, StoredSpan
 
 
 @click.group("traces", cls=ListGroup)
