@@ -34,7 +34,7 @@ def unwrap(answer: Any) -> Any:
         return answer
     if not _is_unread(answer):
         return _parse(answer)
-    return answer._parse() if answer.http_response.is_closed else None
+    return None if answer._is_sse_stream or not _is_in_memory(answer.http_response) else answer._parse()
 
 
 def _parse(answer: Any) -> Any:
@@ -49,8 +49,36 @@ def _parse(answer: Any) -> Any:
 
 
 def load(answer: Any) -> Any:
-    """Read a plain body that was not read yet; return None, or an awaitable where the client is async."""
-    return answer.read() if is_raw(answer) and _is_unread(answer) and not answer._is_sse_stream else None
+    """Read a plain body that was not read yet; return None, or an awaitable where the client is async.
+
+    The response is then still open, as the application expects it, which reads its body from memory.
+    """
+    if not is_raw(answer) or not _is_unread(answer) or answer._is_sse_stream:
+        return None
+    if inspect.iscoroutinefunction(type(answer).read):
+        return _load_async(answer)
+    was_closed = answer.http_response.is_closed
+    answer.read()
+    _leave_open(answer.http_response, was_closed=was_closed)
+    return None
+
+
+async def _load_async(answer: Any) -> None:
+    was_closed = answer.http_response.is_closed
+    await answer.read()
+    _leave_open(answer.http_response, was_closed=was_closed)
+
+
+def _leave_open(response: Any, *, was_closed: bool) -> None:
+    """Have a response that was read be as one whose body came at once. What it was read from is closed, for good."""
+    if not was_closed:
+        response.stream = type(response)(response.status_code, content=response.content).stream
+        response.is_closed = False
+        response.is_stream_consumed = "content-encoding" in response.headers  # the bytes as they came are gone
+
+
+def _is_in_memory(response: Any) -> bool:
+    return "_content" in vars(response)
 
 
 def _is_unread(answer: Any) -> bool:
@@ -78,6 +106,7 @@ def copy_response(before: Any, body: Any) -> Any:
     after = type(before)(before.status_code, headers=headers, content=json.dumps(body).encode(), request=before.request)
     with suppress(RuntimeError):  # some transports do not measure it
         after.elapsed = before.elapsed
+    after.is_closed = after.is_stream_consumed = before.is_closed
     return after
 
 

@@ -150,6 +150,29 @@ def test_other_plain_bodies(opened: Opened, spans: Spans, resource: str) -> None
     assert (span.attributes or {})["gen_ai.usage.input_tokens"] == 12
 
 
+@pytest.mark.parametrize("way", ["read", "raw"])
+@pytest.mark.parametrize("action", [None, Action.REDACT])
+@pytest.mark.parametrize("opened", [opened_sync, opened_async], ids=["sync", "async"])
+def test_a_response_is_open_until_it_was_read(opened: Opened, action: Action | None, way: str) -> None:
+    """It was read to be decided, which nobody can tell: it is read in every way, as any body is."""
+    seen: list[tuple[Any, bool]] = []
+
+    def read(answer: Any) -> Any:
+        seen.append((answer, answer.is_closed))
+        raw = "iter_raw" if opened is opened_sync else "aiter_raw"
+        return answer.read() if way == "read" else getattr(answer.http_response, raw)()
+
+    body = Pieces(json.dumps(completion(SECRET)).encode(), 7)
+    with recorded(action and rule(action)):
+        found = opened(body, read, "chat.completions", [("content-type", "application/json")], **CHAT)
+    if way == "raw":
+        found = b"".join(found)
+    ((answer, was_closed),) = seen
+    assert json.loads(found)["id"] == "chatcmpl-1"
+    assert (SECRET in found.decode()) == (action is None)
+    assert (was_closed, answer.is_closed, body.closed) == (False, True, True)
+
+
 STREAM = ": hello\n\n" + sse(chunks("hel", "lo 🙂"))
 
 
