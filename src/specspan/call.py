@@ -132,6 +132,8 @@ class Request:
     """``gen_ai.conversation.id`` where the provider carries one."""
     executes: ToolCall | None = None
     """The tool call that is carried out, where the operation is ``execute_tool`` and there is no model."""
+    is_seen: bool = True
+    """False where the request was made before, here or elsewhere, and what is asked for now is its answer alone."""
     output_type: str | None = None
     """``gen_ai.output.type``: ``text``, ``json``, ``image`` or ``speech``; None where nothing was asked for."""
 

@@ -54,6 +54,27 @@ class Resource:
             "async_door": self._async_door,
         }
 
+    def fetched(self, name: str, *args: Any, **asked: Any) -> dict[str, Callable[..., Any]]:
+        """Return the ways to fetch by the method ``name`` an answer that was made before."""
+
+        def plain(service: Service, output: Output, request: Mapping[str, Any]) -> None:
+            output.take(getattr(self.sync(service), name)(*args, **asked))
+
+        async def later(service: Service, output: Output, request: Mapping[str, Any]) -> None:
+            output.take(await getattr(self.later(service), name)(*args, **asked))
+
+        def raw(service: Service, output: Output, request: Mapping[str, Any]) -> None:
+            answer = getattr(self.sync(service).with_raw_response, name)(*args, **asked)
+            output.take(answer.http_response.content)
+            output.take(answer.parse())
+
+        def streaming_response(service: Service, output: Output, request: Mapping[str, Any]) -> None:
+            with getattr(self.sync(service).with_streaming_response, name)(*args, **asked) as answer:
+                output.take_bytes(answer.iter_bytes())
+
+        ways = {"": plain, "async_": later, "raw_": raw, "streaming_response_": streaming_response}
+        return {f"{way}{name}": ask for way, ask in ways.items()}
+
     def _plain(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
         output.take(self.sync(service).create(**self.asked, **request))
 

@@ -91,6 +91,12 @@ async def _async_parse(service: Service, output: Output, request: Mapping[str, A
     output.take(await RESOURCE.later(service).parse(**ASKED, **request))
 
 
+FETCHED = {
+    **RESOURCE.fetched("retrieve", "chatcmpl-1"),
+    **RESOURCE.fetched("update", "chatcmpl-1", metadata={"seen": "yes"}),
+}
+
+
 WIRE = WireFormat(
     provider="openai",
     encode=encode,
@@ -99,10 +105,11 @@ WIRE = WireFormat(
         "helper": _helper,
         "parse": _parse,
         "async_parse": _async_parse,
+        **FETCHED,
     },
     answer=message,
     stream=stream,
     choices=choices,
-    more_plain_modes=(*PLAIN, "parse", "async_parse"),
+    more_plain_modes=(*PLAIN, "parse", "async_parse", *FETCHED),
     more_stream_modes=(*STREAMED, "helper"),
 )

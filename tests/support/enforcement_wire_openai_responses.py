@@ -147,6 +147,35 @@ async def _async_parse(service: Service, output: Output, request: Mapping[str, A
     output.take(await RESOURCE.later(service).parse(**ASKED, **request))
 
 
+def _retrieve_stream(service: Service, output: Output, request: Mapping[str, Any]) -> None:
+    for each in RESOURCE.sync(service).retrieve("resp_1", stream=True, **request):
+        output.take(each)
+
+
+async def _async_retrieve_stream(service: Service, output: Output, request: Mapping[str, Any]) -> None:
+    async for each in await RESOURCE.later(service).retrieve("resp_1", stream=True, **request):
+        output.take(each)
+
+
+def _stream_by_id(service: Service, output: Output, request: Mapping[str, Any]) -> None:
+    with RESOURCE.sync(service).stream(response_id="resp_1", **request) as events:
+        for each in events:
+            output.take(each)
+        output.take({"final": events.get_final_response()})
+
+
+FETCHED = {
+    **RESOURCE.fetched("retrieve", "resp_1"),
+    **RESOURCE.fetched("cancel", "resp_1"),
+    **RESOURCE.fetched("compact", **ASKED),
+}
+FETCHED_STREAMS: dict[str, Any] = {
+    "retrieve_stream": _retrieve_stream,
+    "async_retrieve_stream": _async_retrieve_stream,
+    "stream_by_id": _stream_by_id,
+}
+
+
 WIRE = WireFormat(
     provider="openai",
     encode=encode,
@@ -156,10 +185,12 @@ WIRE = WireFormat(
         "async_helper": _async_helper,
         "parse": _parse,
         "async_parse": _async_parse,
+        **FETCHED,
+        **FETCHED_STREAMS,
     },
     answer=lambda content: body(message(content)),
     stream=stream,
     is_text=lambda place: ("type", "response.output_text.delta") in place and place[-1] == "delta",
-    more_plain_modes=(*PLAIN, "parse", "async_parse"),
-    more_stream_modes=(*STREAMED, "helper", "async_helper"),
+    more_plain_modes=(*PLAIN, "parse", "async_parse", *FETCHED),
+    more_stream_modes=(*STREAMED, "helper", "async_helper", *FETCHED_STREAMS),
 )

@@ -92,7 +92,7 @@ class Wire:
     """Called while a request is under way."""
 
     def __call__(self, request: openai_http.Request) -> openai_http.Response:
-        self.requests.append(json.loads(request.content))
+        self.requests.append(json.loads(request.content or b"{}"))
         self.during()
         if isinstance(self.body, str):
             return openai_http.Response(self.status, headers={"content-type": "text/event-stream"}, text=self.body)

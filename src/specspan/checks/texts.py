@@ -66,6 +66,8 @@ def texts(call: ModelCall, stage: Stage, *, with_reasoning: bool = False) -> tup
     return tuple(_message_texts(side, call.output, fields))
 
 
+EVERY_ROLE = frozenset(("*",))
+"""In place of roles, where nothing is known of the messages of a side."""
 UnreadRoles: TypeAlias = Mapping[Side | Literal["reasoning"], frozenset[str]]
 """By side of a call that holds a part which cannot be read, the roles of the messages with such parts.
 
@@ -87,6 +89,8 @@ def has_unknown_part(messages: Sequence[Message]) -> bool:
 
 def unread_roles_of_request(request: Request) -> UnreadRoles:
     """Return the roles of the messages and instructions of a request with a part that was not understood."""
+    if not request.is_seen:
+        return {Side.INPUT: EVERY_ROLE}
     roles = _roles_with(request.input, _is_unknown) if has_unknown_part(request.input) else _NO_ROLES
     if request.system_instructions and any(part.__class__ is Unknown for part in request.system_instructions):
         roles |= {_SYSTEM}

@@ -13,9 +13,9 @@ from hashlib import sha256
 from typing import Any
 
 from specspan._support.interruption import raise_interruption
-from specspan.call import ModelCall
+from specspan.call import ModelCall, Request
 from specspan.checks.check import CheckTraits, InvalidResult, TextAt, as_finding
-from specspan.checks.texts import UnreadRoles
+from specspan.checks.texts import EVERY_ROLE, UnreadRoles
 from specspan.decision import CheckRef, Finding, Outcome
 from specspan.policy.policy import CheckBinding, ClausePolicy
 
@@ -25,6 +25,10 @@ INCOMPLETE_ANSWER = "incomplete_answer"
 """Unassessed: the answer was cut short, by its consumer or by an error, and the check found nothing in what came."""
 NOT_UNDERSTOOD = "content_not_understood"
 """Unassessed: the call holds a part that cannot be read, and the check found nothing in what it read."""
+REQUEST_NOT_SEEN = "request_not_seen"
+"""Unassessed: only the answer is asked for here, and the check found nothing in it."""
+UNREAD = frozenset((NOT_UNDERSTOOD, REQUEST_NOT_SEEN))
+"""Reasons of checks that could not read all that they need, over which a clause's ``on_unread`` acts."""
 NOT_SAMPLED = "not_sampled"
 """Unassessed: the check runs on a share of the calls, and this call is not in it."""
 NOTHING_TO_READ = "nothing_to_read"
@@ -54,6 +58,11 @@ NOTHING_AMISS = frozenset((Outcome.COMPLIED, Outcome.NOT_APPLICABLE))
 """Outcomes that a check cannot vouch for where it did not see all that it needs."""
 _EXPLANATION_CHARS = 500
 _SAMPLING_VALUES = 1 << 64
+
+
+def unread_reason(request: Request, of_answer: UnreadRoles) -> str:
+    """Return the reason for which a check could not read all that it needs, by what could not be read of the answer."""
+    return NOT_UNDERSTOOD if request.is_seen or of_answer else REQUEST_NOT_SEEN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +107,9 @@ class BoundCheck:
         """Return whether the check needs a message of which a part cannot be read."""
         traits = self.traits
         sides = {*traits.needed_sides, *(("reasoning",) if traits.reads_reasoning else ())}
-        return any(side in sides and any(map(traits.reads, roles)) for side, roles in unread.items())
+        return any(
+            side in sides and (roles is EVERY_ROLE or any(map(traits.reads, roles))) for side, roles in unread.items()
+        )
 
     def complete(self, finding: Finding, duration_ns: int = 0) -> Finding:
         """Return ``finding`` with everything that the check could not know."""

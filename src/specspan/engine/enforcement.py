@@ -10,7 +10,7 @@ from typing import TypeAlias
 from specspan.call import ModelCall
 from specspan.checks.check import PartialFindings, TextAt
 from specspan.decision import Action, Evidence, Finding, Outcome, Stage
-from specspan.engine.bound_check import NOT_UNDERSTOOD, BoundCheck, run_check
+from specspan.engine.bound_check import UNREAD, BoundCheck, run_check
 from specspan.engine.precedence import REWRITES, CommandChain, milder_action, strictest_action
 from specspan.engine.rewriting import PROCEED, Rewrite, Ruling, replace_spans, rewrite_texts
 from specspan.engine.stage_run import StageRun
@@ -76,7 +76,7 @@ def action_over(
 def unread_positions(runs: Iterable[StageRun]) -> frozenset[int]:
     """Return the positions of the checks whose findings are about a part that was not understood."""
     found = (item for run in runs for item in run.deviations.items())
-    return frozenset(position for position, finding in found if finding.reason == NOT_UNDERSTOOD)
+    return frozenset(position for position, finding in found if finding.reason in UNREAD)
 
 
 def with_all_evidence(check: BoundCheck, finding: Finding, call: ModelCall, texts: Sequence[TextAt]) -> Finding:

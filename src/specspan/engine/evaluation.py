@@ -10,7 +10,7 @@ from specspan._support.guard import contain
 from specspan.call import WHOLE, ModelCall, Request, Side
 from specspan.checks.texts import UnreadRoles, has_unread_part, unread_roles_of_answer, unread_roles_of_request
 from specspan.decision import Action, Decision, Finding, Mode, Outcome, Stage, Verdict
-from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, INTERRUPTED, NOT_UNDERSTOOD, BoundCheck
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, INTERRUPTED, UNREAD, BoundCheck, unread_reason
 from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
 from specspan.engine.folded_answer import FoldedAnswerCheck, folded_answer_check
 from specspan.engine.outcomes import add_worse
@@ -244,15 +244,16 @@ class Evaluation:
         if self._unread_input is None:
             self._unread_input = unread_roles_of_request(call.request) if self._plan.needs_input else {}
         if self._unread_input or has_unread_part(call.output):
-            self._withhold_compliance({**self._unread_input, **unread_roles_of_answer(call.output)})
+            of_answer = unread_roles_of_answer(call.output)
+            self._withhold_compliance({**self._unread_input, **of_answer}, unread_reason(call.request, of_answer))
 
-    def _withhold_compliance(self, unread: UnreadRoles) -> None:
+    def _withhold_compliance(self, unread: UnreadRoles, reason: str) -> None:
         checks = [check for plan in self._plan.stages.values() for check in plan.checks]
         clauses = {check.clause_id for check in checks if check.misses(unread)}
         self._has_unread = bool(clauses)
         for check in checks:
             if check.clause_id in clauses and (run := self._runs.get(check.traits.stage)) is not None:
-                run.withhold_compliance(check, NOT_UNDERSTOOD)
+                run.withhold_compliance(check, reason)
 
     def _finish_stage(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
@@ -353,15 +354,13 @@ class Evaluation:
     def _gap_reason(self, findings: Sequence[Finding]) -> str | None:
         """Return, for a call that nothing assessed, the reason for which something that a check needs was not seen."""
         gaps = self._call.gaps
-        reasons = {INCOMPLETE_ANSWER, INTERRUPTED, NOT_UNDERSTOOD}
+        reasons = {INCOMPLETE_ANSWER, INTERRUPTED, *UNREAD}
         if gaps is not WHOLE:
             reasons |= {reason for side in Side if (reason := gaps.reason_for((side,)))}
         return next((finding.reason for finding in findings if finding.reason in reasons), None)
 
     def _would(self, action: Action) -> Action | None:
-        """Return `Decision.would`: the action if every clause were enforced, where that is stricter than ``action`` or
-        nothing is enforced.
-        """
+        """Return the action if every clause were enforced, where nothing is enforced or that is a stricter one."""
         if self._plan.policy.mode is Mode.OBSERVE:
             return action
         is_stricter = self._requested is not Action.ALLOW and self._requested.rank > action.rank

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from specspan.decision import Action, Finding, Mode, Outcome, Stage, Verdict
-from specspan.engine.bound_check import INCOMPLETE_ANSWER, NOT_UNDERSTOOD
+from specspan.engine.bound_check import INCOMPLETE_ANSWER, UNREAD
 from specspan.engine.outcomes import worst_outcome
 from specspan.policy.policy import OnError, OnUnread, Policy
 
@@ -50,7 +50,7 @@ class CommandChain:
             return _action_at_stage(finding.action, finding.stage)
         if finding.outcome is Outcome.ERROR:
             return _ON_ERROR[self.on_error[finding.clause]]
-        if finding.reason == NOT_UNDERSTOOD and finding.outcome is Outcome.UNASSESSED:
+        if finding.reason in UNREAD and finding.outcome is Outcome.UNASSESSED:
             return self._action_over_unread(finding)
         return Action.FLAG if finding.outcome is Outcome.UNCERTAIN else Action.ALLOW
 
@@ -139,18 +139,18 @@ def conclude(findings: Iterable[Finding], chain: CommandChain, *, assessed: bool
 
 
 def conclude_unread(conclusion: Conclusion, findings: Iterable[Finding], chain: CommandChain) -> Conclusion:
-    """Return the conclusion on a call of which a part was not understood.
+    """Return the conclusion on a call of which a part could not be read.
 
     Where nothing worse was found, nobody can say that the call complied; a clause that acts over what it cannot read
     governs.
     """
     if conclusion.verdict not in (Verdict.COMPLIED, Verdict.UNASSESSED):
         return conclusion
-    unread = [finding for finding in findings if finding.reason == NOT_UNDERSTOOD]
+    unread = [finding for finding in findings if finding.reason in UNREAD]
     if not unread:
         return conclusion
     acting = [finding for finding in unread if chain.requested_action(finding) is not Action.ALLOW]
-    return Conclusion(Verdict.UNASSESSED, min(acting, key=chain.precedence, default=None), NOT_UNDERSTOOD)
+    return Conclusion(Verdict.UNASSESSED, min(acting, key=chain.precedence, default=None), unread[0].reason)
 
 
 def conclude_cut_short(conclusion: Conclusion, findings: Iterable[Finding]) -> Conclusion:

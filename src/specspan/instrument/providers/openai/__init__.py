@@ -2,4 +2,11 @@
 
 from specspan.instrument.providers.openai import chat, completions, embeddings, responses
 
-ADAPTERS = (chat.ADAPTER, completions.ADAPTER, responses.ADAPTER, embeddings.ADAPTER)
+ADAPTERS = (
+    chat.ADAPTER,
+    chat.RETRIEVE,
+    completions.ADAPTER,
+    responses.ADAPTER,
+    responses.RETRIEVE,
+    embeddings.ADAPTER,
+)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from specspan.call import Attribute, Request, Response
+from specspan.call import NOT_COUNTED, Attribute, Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.carried_answers import answer_in_error
 from specspan.instrument.formats.fields import (
@@ -22,7 +22,7 @@ from specspan.instrument.formats.generated_client import method_paths, read_thro
 from specspan.instrument.formats.openai_chat import edit_messages, read_choice, read_message
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
-from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
+from specspan.instrument.providers.openai.client import RETRIEVAL, Service, build_retrieval, find_stream, read_usage, service_of
 
 _PARAMETERS = {
     "temperature": "temperature",
@@ -121,15 +121,12 @@ STREAMING = Streaming(
     keep=read_through("_iterator"),
     put_stream=put_stream,
 )
+_CLASSES = ("openai.resources.chat.completions:Completions", "openai.resources.beta.chat.completions:Completions")
 ADAPTER = Adapter(
     provider="openai",
     package="openai",
     install="specspan[openai]",
-    methods=method_paths(
-        "openai.resources.chat.completions:Completions",
-        "openai.resources.beta.chat.completions:Completions",
-        names=("create", "parse"),
-    ),
+    methods=method_paths(*_CLASSES, names=("create", "parse")),
     request=_build_openai_request,
     response=_read_response,
     edit_request=_edit_request,
@@ -137,4 +134,19 @@ ADAPTER = Adapter(
     load=load,
     answer_in=answer_in_error,
     streaming=STREAMING,
+)
+
+
+def _read_stored(answer: Any) -> Response | None:
+    """Read an answer that was made before, when its tokens were counted."""
+    response = _read_response(answer)
+    return None if response is None else replace(response, usage=NOT_COUNTED)
+
+
+RETRIEVE = replace(
+    ADAPTER,
+    operation=RETRIEVAL,
+    methods=method_paths(*_CLASSES, names=("retrieve", "update")),
+    request=build_retrieval,
+    response=_read_stored,
 )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from specspan.call import Usage
+from specspan.call import Request, Usage
+from specspan.instrument.adapter import Invocation
 from specspan.instrument.formats import raw_response
 from specspan.instrument.formats.fields import as_count, as_mapping
 from specspan.instrument.formats.generated_client import Server, server_of
+
+
+RETRIEVAL = "retrieve_response"
+"""``gen_ai.operation.name`` of a call for an answer that was made before; the conventions have no name for it."""
 
 
 class Service(Server):
@@ -21,6 +26,16 @@ def service_of(client: Any) -> Service:
     server = server_of(client)
     azure = type(client).__name__.endswith("AzureOpenAI") or (server["server_address"] or "").endswith(".azure.com")
     return {"provider": "azure.ai.openai" if azure else "openai", **server}
+
+
+def build_retrieval(invocation: Invocation) -> Request:
+    """Build the request for an answer that was made before: what the model was asked is not seen."""
+    return Request(
+        operation=RETRIEVAL,
+        is_seen=False,
+        streaming=bool(invocation.kwargs.get("stream")),
+        **service_of(invocation.instance._client),
+    )
 
 
 def read_usage(usage: Any, read: str, written: str) -> Usage:

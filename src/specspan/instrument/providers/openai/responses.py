@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from specspan.call import Attribute, Message, Request, Response, Text
+from specspan.call import NOT_COUNTED, Attribute, Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.carried_answers import answer_in_error
 from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with, list_or_item
@@ -21,7 +21,7 @@ from specspan.instrument.formats.openai_responses_stream import (
     part_of,
 )
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
-from specspan.instrument.providers.openai.client import Service, find_stream, read_usage, service_of
+from specspan.instrument.providers.openai.client import RETRIEVAL, Service, build_retrieval, find_stream, read_usage, service_of
 
 _PARAMETERS = {"temperature": "temperature", "top_p": "top_p", "max_output_tokens": "max_tokens"}
 _RUNNING_STATUSES = ("queued", "in_progress")
@@ -125,15 +125,12 @@ def _edit_response(answer: Any, edits: Edits) -> Any:
     return edit_answer(answer, lambda body: copy_with(body, output=edit_output(as_mapping(body)["output"], edits)))
 
 
+_CLASSES = ("openai.resources.responses.responses:Responses", "openai.resources.beta.responses.responses:Responses")
 ADAPTER = Adapter(
     provider="openai",
     package="openai",
     install="specspan[openai]",
-    methods=method_paths(
-        "openai.resources.responses.responses:Responses",
-        "openai.resources.beta.responses.responses:Responses",
-        names=("create", "parse"),
-    ),
+    methods=method_paths(*_CLASSES, names=("create", "parse", "compact")),
     request=_build_openai_request,
     response=_read_response,
     edit_request=_edit_request,
@@ -151,4 +148,21 @@ ADAPTER = Adapter(
         new_texts=new_texts,
         part_of=part_of,
     ),
+)
+
+
+def _read_retrieved(answer: Any) -> Response | None:
+    """Read an answer that was made before. Its tokens were counted then, but for one that was made in the background."""
+    response = _read_response(answer)
+    if response is None or as_mapping(unwrap(answer)).get("background") is True:
+        return response
+    return replace(response, usage=NOT_COUNTED)
+
+
+RETRIEVE = replace(
+    ADAPTER,
+    operation=RETRIEVAL,
+    methods=method_paths(*_CLASSES, names=("retrieve", "cancel")),
+    request=build_retrieval,
+    response=_read_retrieved,
 )
