@@ -10,7 +10,7 @@ from typing import Any
 from enforcement_http import Clients, Service
 from enforcement_output import Output
 
-PLAIN = ("raw", "streaming_response")
+PLAIN = ("raw", "streaming_response", "posted", "async_posted")
 STREAMED = ("raw_stream", "streaming_response_stream")
 DOORS = ("door_lines", "door_bytes", "door_raw", "async_door", "raw_stream_bytes")
 """Modes that read the response below a watched stream."""
@@ -19,13 +19,14 @@ DOORS = ("door_lines", "door_bytes", "door_raw", "async_door", "raw_stream_bytes
 class Resource:
     """One resource of a client, sync and async, with the parameters of every call."""
 
-    def __init__(self, http: Any, sync: Any, later: Any, path: str, asked: Mapping[str, Any]) -> None:
+    def __init__(self, http: Any, sync: Any, later: Any, path: str, asked: Mapping[str, Any], posted: str = "") -> None:
         def made(transport: Any, is_async: bool) -> Any:
             over = (http.AsyncClient if is_async else http.Client)(transport=transport)
             return (later if is_async else sync)(api_key="test", http_client=over, max_retries=0)
 
         self._clients = Clients(made, http)
         self._path = attrgetter(path)
+        self._posted = posted
         self.asked = asked
 
     def sync(self, service: Service) -> Any:
@@ -43,6 +44,8 @@ class Resource:
             "async": self._plain_async,
             "raw": self._raw,
             "streaming_response": self._streaming_response,
+            "posted": self._post,
+            "async_posted": self._post_async,
             "stream": self._stream,
             "async_stream": self._stream_async,
             "raw_stream": self._raw_stream,
@@ -90,6 +93,14 @@ class Resource:
     def _streaming_response(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
         with self.sync(service).with_streaming_response.create(**self.asked, **request) as answer:
             output.take_bytes(answer.iter_bytes())
+
+    def _post(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        client = self._clients.client(service)
+        output.take(client.post(self._posted, cast_to=object, body={**self.asked, **request}))
+
+    async def _post_async(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
+        client = self._clients.client(service, is_async=True)
+        output.take(await client.post(self._posted, cast_to=object, body={**self.asked, **request}))
 
     def _stream(self, service: Service, output: Output, request: Mapping[str, Any]) -> None:
         for each in self.sync(service).create(**self.asked, **request, stream=True):

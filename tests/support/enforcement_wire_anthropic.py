@@ -95,7 +95,7 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     return tuple(f"event: {each.get('type')}\ndata: {json.dumps(each)}\n\n".encode() for each in sends)
 
 
-RESOURCE = Resource(anthropic_http, Anthropic, AsyncAnthropic, "messages", ASKED)
+RESOURCE = Resource(anthropic_http, Anthropic, AsyncAnthropic, "messages", ASKED, "/v1/messages")
 BETA = Resource(anthropic_http, Anthropic, AsyncAnthropic, "beta.messages", ASKED)
 
 

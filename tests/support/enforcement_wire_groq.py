@@ -10,7 +10,7 @@ from enforcement_wire_openai_chat import ASKED
 from enforcement_wire_openai_chat import WIRE as OPENAI
 from groq import AsyncGroq, Groq
 
-RESOURCE = Resource(httpx, Groq, AsyncGroq, "chat.completions", ASKED)
+RESOURCE = Resource(httpx, Groq, AsyncGroq, "chat.completions", ASKED, "/openai/v1/chat/completions")
 WIRE = replace(
     OPENAI,
     provider="groq",

@@ -73,7 +73,7 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     return (*events, b"data: [DONE]\n\n")
 
 
-RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "chat.completions", ASKED)
+RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "chat.completions", ASKED, "/chat/completions")
 
 
 def _helper(service: Service, output: Output, request: Mapping[str, Any]) -> None:

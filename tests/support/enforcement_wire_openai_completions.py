@@ -37,7 +37,7 @@ def _made(transport: Any, is_async: bool) -> AzureOpenAI:
     )
 
 
-RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "completions", ASKED)
+RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "completions", ASKED, "/completions")
 _AZURE = Clients(_made, openai_http)
 
 

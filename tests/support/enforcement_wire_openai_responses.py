@@ -122,7 +122,7 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     return tuple(f"event: {each.get('type')}\ndata: {json.dumps(each)}\n\n".encode() for each in numbered)
 
 
-RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "responses", ASKED)
+RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "responses", ASKED, "/responses")
 
 
 def _helper(service: Service, output: Output, request: Mapping[str, Any]) -> None:

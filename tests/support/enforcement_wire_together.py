@@ -10,7 +10,7 @@ from enforcement_wire_openai_chat import ASKED
 from enforcement_wire_openai_chat import WIRE as OPENAI
 from together import AsyncTogether, Together
 
-RESOURCE = Resource(httpx, Together, AsyncTogether, "chat.completions", ASKED)
+RESOURCE = Resource(httpx, Together, AsyncTogether, "chat.completions", ASKED, "/chat/completions")
 WIRE = replace(
     OPENAI,
     provider="together",

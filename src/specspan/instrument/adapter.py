@@ -150,6 +150,8 @@ class Adapter:
     other versions work too."""
     package: str | None = None
     """The package to be imported. Its methods may call each other: the outermost is the call."""
+    is_inner: bool = False
+    """Whether other methods of the package make their calls by way of these: only what none of them began is met."""
     gateway: bool = False
     """Whether the package carries its calls through other clients: what those are asked then is part of the call."""
     install: str = ""

@@ -100,7 +100,9 @@ def lift_after_shutdown() -> None:
         activate(None, Absence(Unrecorded.SHUTDOWN, lifts_enforcement=_active.enforces))
 
 
-def pipeline_for_call(*, package: str | None = None, tool: ToolCall | None = None) -> Pipeline | None:
+def pipeline_for_call(
+    *, package: str | None = None, tool: ToolCall | None = None, is_inner: bool = False
+) -> Pipeline | None:
     """Return the pipeline for a model call or a tool's run that starts here; None where it is to be left alone.
 
     It is left alone until a pipeline is active, and where it is part of a call that is already decided. Inside a check
@@ -110,10 +112,11 @@ def pipeline_for_call(*, package: str | None = None, tool: ToolCall | None = Non
     Args:
         package: the package of the client that makes the call; None for everything else.
         tool: the tool call that is about to be carried out, of a tool's run.
+        is_inner: True where another method may have begun the call, and counted it.
     """
     pipeline = _active
     if pipeline is None:
-        if _absence is not None:
+        if _absence is not None and not is_inner:
             count_unrecorded(_absence.reason, lifts=_absence.lifts_enforcement, enforces=False)
         return None
     context = otel_context.get_current()
@@ -122,8 +125,8 @@ def pipeline_for_call(*, package: str | None = None, tool: ToolCall | None = Non
         if outer is not None and (outer.contains(package) or _is_same_run(outer, tool)):
             return None
         if _is_suppressed(context):
-            return None if IS_IN_CHECK.get() else _suppressed(pipeline)
-    if pipeline.unrecorded is not None:
+            return None if IS_IN_CHECK.get() else _suppressed(pipeline, is_counted=not is_inner)
+    if pipeline.unrecorded is not None and not is_inner:
         count_unrecorded(pipeline.unrecorded, lifts=False, enforces=pipeline.enforces)
     return replace(pipeline, engine=None) if IS_IN_CHECK.get() else pipeline
 
@@ -159,14 +162,24 @@ def log_unrecorded(reason: Unrecorded, *, lifts: bool, enforces: bool) -> None:
         _log.log(logging.WARNING if lifts or enforces else logging.INFO, "%s", message)
 
 
+def note_undecided(name: str) -> None:
+    """Count a call that may hand out answers and is not decided, and log the first of those with one name."""
+    enforces = _active is not None and _active.enforces
+    drop_counts.count("enforcement" if enforces else "call", "not_met")
+    if enforces and name not in _logged:
+        _logged.add(name)
+        _log.warning("%s: handed out undecided (see docs/enforcement.md)", name)
+
+
 def _is_suppressed(context: Context) -> bool:
     return any(context.get(key) for key in _SUPPRESSED)
 
 
-def _suppressed(pipeline: Pipeline) -> Pipeline | None:
+def _suppressed(pipeline: Pipeline, *, is_counted: bool) -> Pipeline | None:
     """Return the pipeline for a call where instrumentation is suppressed: one without spans, or None."""
     enforces = pipeline.enforces and pipeline.always_enforces
-    count_unrecorded(Unrecorded.SUPPRESSED, lifts=pipeline.enforces and not enforces, enforces=enforces)
+    if is_counted:
+        count_unrecorded(Unrecorded.SUPPRESSED, lifts=pipeline.enforces and not enforces, enforces=enforces)
     return replace(pipeline, recorder=pipeline.recorder.without_spans()) if enforces else None
 
 

@@ -56,7 +56,7 @@ def wrap_model_call(
     """
 
     def wrapper(wrapped: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        pipeline = pipeline_for_call(package=adapter.package)
+        pipeline = pipeline_for_call(package=adapter.package, is_inner=adapter.is_inner)
         if pipeline is None:
             return wrapped(*args, **kwargs)
         try:

@@ -25,6 +25,7 @@ from specspan.instrument.formats.fields import (
     count_not_understood,
 )
 from specspan.instrument.formats.generated_client import method_paths, read_through, server_of, unset_to_none
+from specspan.instrument.formats.requested_paths import adapter_by_path
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
 _PROVIDERS = {"Bedrock": "aws.bedrock", "Vertex": "gcp.vertex_ai"}
@@ -194,4 +195,15 @@ _STREAM = replace(
     ),
 )
 
-ADAPTERS = (_CREATE, _STREAM)
+_REQUESTS = adapter_by_path(
+    "anthropic",
+    _CREATE.install,
+    (
+        ("post", "v1/messages", _CREATE),
+        ("get", "v1/messages/batches/[^/]+/results", "results of batches"),
+        ("get post", "v1/sessions/[^/]+/events(?:/stream)?", "events of sessions"),
+        ("get", "v1/sessions/[^/]+/threads/.*", "events of threads in sessions"),
+        ("get", "v1/files/[^/]+/content", "contents of files"),
+    ),
+)
+ADAPTERS = (_CREATE, _STREAM, _REQUESTS)

@@ -6,7 +6,7 @@ from typing import Any
 
 from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
-from specspan.instrument.providers.openai.compatible import chat_adapter, embeddings_adapter
+from specspan.instrument.providers.openai.compatible import chat_adapter, embeddings_adapter, requests_adapter
 
 
 class _Accumulator(ChatAccumulator):
@@ -21,7 +21,12 @@ class _Accumulator(ChatAccumulator):
             self._usage = usage
 
 
-ADAPTERS = (
-    chat_adapter("groq", "groq.resources.chat.completions:Completions", _Accumulator),
-    embeddings_adapter("groq", "groq.resources.embeddings:Embeddings"),
+_CHAT = chat_adapter("groq", "groq.resources.chat.completions:Completions", _Accumulator)
+_EMBEDDINGS = embeddings_adapter("groq", "groq.resources.embeddings:Embeddings")
+_REQUESTS = requests_adapter(
+    "groq",
+    ("post", "chat/completions", _CHAT),
+    ("post", "embeddings", _EMBEDDINGS),
+    ("get", "files/[^/]+/content", "contents of files, such as results of batches"),
 )
+ADAPTERS = (_CHAT, _EMBEDDINGS, _REQUESTS)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from specspan.instrument.providers.openai.compatible import chat_adapter, completions_adapter, embeddings_adapter
-
-ADAPTERS = (
-    chat_adapter("together", "together.resources.chat.completions:CompletionsResource"),
-    completions_adapter("together", "together.resources.completions:CompletionsResource"),
-    embeddings_adapter("together", "together.resources.embeddings:EmbeddingsResource"),
+from specspan.instrument.providers.openai.compatible import (
+    chat_adapter,
+    completions_adapter,
+    embeddings_adapter,
+    requests_adapter,
 )
+
+_CHAT = chat_adapter("together", "together.resources.chat.completions:CompletionsResource")
+_COMPLETIONS = completions_adapter("together", "together.resources.completions:CompletionsResource")
+_EMBEDDINGS = embeddings_adapter("together", "together.resources.embeddings:EmbeddingsResource")
+_REQUESTS = requests_adapter(
+    "together",
+    ("post", "chat/completions", _CHAT),
+    ("post", "completions", _COMPLETIONS),
+    ("post", "embeddings", _EMBEDDINGS),
+    ("get", "files/[^/]+/content", "contents of files, such as results of batches"),
+)
+ADAPTERS = (_CHAT, _COMPLETIONS, _EMBEDDINGS, _REQUESTS)

@@ -19,7 +19,7 @@ from specspan.decision import Action, Mode, Stage
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.formats.openai_responses import read_item
-from specspan.instrument.providers.openai import ADAPTERS
+from specspan.instrument.providers.openai.responses import ADAPTER
 from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("openai_instrumented")
@@ -92,7 +92,6 @@ def test_an_edited_refusal(respond: Respond) -> None:
 
 def test_texts_of_every_place_can_be_edited() -> None:
     """Instructions, reasoning and refusals of an earlier turn too, each in a copy."""
-    (adapter,) = [each for each in ADAPTERS if any("Responses" in method for method in each.methods)]
     items: list[Any] = [
         {"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}]},
         {"role": "assistant", "content": [{"type": "output_text", "text": "b"}, {"type": "refusal", "refusal": "c"}]},
@@ -107,7 +106,7 @@ def test_texts_of_every_place_can_be_edited() -> None:
     }
     before = json.dumps(items)
     given = {"input": items, "instructions": "e", "model": "m"}
-    edited = adapter.edit_request(Invocation(None, (), given), edits).kwargs
+    edited = ADAPTER.edit_request(Invocation(None, (), given), edits).kwargs
     assert json.dumps(items) == before
     assert (edited["instructions"], edited["model"]) == ("E", "m")
     assert [part for item in edited["input"] for part in read_item(item).parts] == [

@@ -22,7 +22,14 @@ from specspan.instrument.formats.generated_client import method_paths, read_thro
 from specspan.instrument.formats.openai_chat import edit_messages, read_choice, read_message
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
-from specspan.instrument.providers.openai.client import RETRIEVAL, Service, build_retrieval, find_stream, read_usage, service_of
+from specspan.instrument.providers.openai.client import (
+    RETRIEVAL,
+    Service,
+    build_retrieval,
+    find_stream,
+    read_usage,
+    service_of,
+)
 
 _PARAMETERS = {
     "temperature": "temperature",

@@ -10,7 +10,6 @@ from specspan.instrument.formats import raw_response
 from specspan.instrument.formats.fields import as_count, as_mapping
 from specspan.instrument.formats.generated_client import Server, server_of
 
-
 RETRIEVAL = "retrieve_response"
 """``gen_ai.operation.name`` of a call for an answer that was made before; the conventions have no name for it."""
 

@@ -11,6 +11,7 @@ from specspan.instrument.adapter import Accumulator, Adapter, Invocation
 from specspan.instrument.formats.generated_client import method_paths, server_of
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.formats.raw_response import find_stream
+from specspan.instrument.formats.requested_paths import Route, adapter_by_path
 from specspan.instrument.providers.openai import chat, completions, embeddings
 from specspan.instrument.providers.openai.client import Service
 
@@ -36,6 +37,11 @@ def _finder(package: str) -> Callable[[Any], Any | None]:
 def embeddings_adapter(package: str, owner: str) -> Adapter:
     """Return the adapter for embeddings of the class ``owner`` and its async twin."""
     return _for_package(embeddings.ADAPTER, package, owner, embeddings.build_request)
+
+
+def requests_adapter(package: str, *routes: Route) -> Adapter:
+    """Return the adapter for what a client's own ``post``, ``get`` and ``request`` ask for."""
+    return adapter_by_path(package, f"specspan[{package}]", routes)
 
 
 def _for_package(

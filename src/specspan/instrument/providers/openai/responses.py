@@ -21,7 +21,14 @@ from specspan.instrument.formats.openai_responses_stream import (
     part_of,
 )
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
-from specspan.instrument.providers.openai.client import RETRIEVAL, Service, build_retrieval, find_stream, read_usage, service_of
+from specspan.instrument.providers.openai.client import (
+    RETRIEVAL,
+    Service,
+    build_retrieval,
+    find_stream,
+    read_usage,
+    service_of,
+)
 
 _PARAMETERS = {"temperature": "temperature", "top_p": "top_p", "max_output_tokens": "max_tokens"}
 _RUNNING_STATUSES = ("queued", "in_progress")
@@ -152,7 +159,7 @@ ADAPTER = Adapter(
 
 
 def _read_retrieved(answer: Any) -> Response | None:
-    """Read an answer that was made before. Its tokens were counted then, but for one that was made in the background."""
+    """Read an answer that was made before: if not in the background, its tokens were counted then."""
     response = _read_response(answer)
     if response is None or as_mapping(unwrap(answer)).get("background") is True:
         return response

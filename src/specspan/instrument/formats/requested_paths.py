@@ -1,0 +1,117 @@
+"""Calls by the path of a service, through a generated client's own ``post``, ``get`` and ``request``.
+
+Every method of such a client makes its request through one function. A request of a method that is met is part of that
+call; any other is met there, by its path: as the call that the client's method for the path would be, or as one whose
+answer is not decided, which is counted and said once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from specspan.call import Request, Response
+from specspan.instrument.adapter import Adapter, Edits, Invocation
+from specspan.instrument.formats.fields import as_mapping
+from specspan.instrument.formats.raw_response import copy_response, is_raw
+from specspan.instrument.gate import note_undecided
+
+Route: TypeAlias = "tuple[str, str, Adapter | str]"
+"""Methods of HTTP, pattern of the end of a path, and adapter of such calls; what they are where nobody decides them."""
+
+
+def adapter_by_path(package: str, install: str, routes: Sequence[Route]) -> Adapter:
+    """Return the adapter for all requests of a package's clients; the first route that fits a request counts."""
+    compiled = [
+        (
+            frozenset(methods.split()),
+            re.compile(rf"(?:.*/)?{path}/?\Z"),
+            _of_requests(met) if isinstance(met, Adapter) else met,
+        )
+        for methods, path, met in routes
+    ]
+
+    def choose(_: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Adapter | None:
+        options = _options(args, kwargs)
+        method, path = str(options.method).lower(), urlsplit(str(options.url)).path
+        for methods, pattern, met in compiled:
+            if method in methods and pattern.match(path):
+                if isinstance(met, Adapter):
+                    return met
+                note_undecided(f"{met} of {package}")
+                break
+        return None
+
+    first = next(met for _, _, met in compiled if isinstance(met, Adapter))
+    return replace(
+        first,
+        package=package,
+        install=install,
+        choose=choose,
+        is_inner=True,
+        methods=tuple(f"{package}._base_client:{kind}APIClient.request" for kind in ("Sync", "Async")),
+    )
+
+
+def _of_requests(adapter: Adapter) -> Adapter:
+    """Return the adapter of a client's method for requests that the method would make."""
+
+    def request(invocation: Invocation) -> Request:
+        return adapter.request(_as_method_call(invocation))
+
+    def response(answer: Any) -> Response | None:
+        return adapter.response(_json_of(answer) if _is_http(answer) else answer)
+
+    def edit_request(invocation: Invocation, edits: Edits) -> Invocation:
+        edited = adapter.edit_request(_as_method_call(invocation), edits).kwargs
+        options = _options(invocation.args, invocation.kwargs)
+        body = {name: edited[name] for name in as_mapping(options.json_data)}
+        changed = options.model_copy(update={"json_data": body})
+        if len(invocation.args) > 1:
+            return replace(invocation, args=(invocation.args[0], changed, *invocation.args[2:]))
+        return replace(invocation, kwargs={**invocation.kwargs, "options": changed})
+
+    def edit_response(answer: Any, edits: Edits) -> Any:
+        if _is_http(answer):
+            return copy_response(answer, adapter.edit_response(_json_of(answer), edits))
+        return adapter.edit_response(answer, edits)
+
+    return replace(
+        adapter,
+        request=request,
+        response=response,
+        edit_request=edit_request,
+        edit_response=edit_response,
+        load=_loader(adapter.load),
+        methods=(),
+    )
+
+
+def _options(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    return args[1] if len(args) > 1 else kwargs["options"]
+
+
+def _as_method_call(invocation: Invocation) -> Invocation:
+    """Return the call of the client's own method, which would make this request."""
+    options = _options(invocation.args, invocation.kwargs)
+    arguments = {**as_mapping(options.params), **as_mapping(options.json_data)}
+    if invocation.kwargs.get("stream"):
+        arguments["stream"] = True
+    return Invocation(SimpleNamespace(_client=invocation.instance), (), arguments)
+
+
+def _is_http(answer: Any) -> bool:
+    """Return whether an answer is an HTTP response as it came."""
+    return hasattr(answer, "status_code") and hasattr(answer, "iter_bytes") and not is_raw(answer)
+
+
+def _json_of(answer: Any) -> Any:
+    return answer.json()
+
+
+def _loader(load: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    return load if load is None else lambda answer: None if _is_http(answer) else load(answer)

@@ -1,0 +1,58 @@
+"""Answers that clients hand out and nobody decides: counted, and said once where a policy is enforced."""
+
+from __future__ import annotations
+
+import logging
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai_wire import Wire, completion
+from policies import bound, pattern, policy
+
+from specspan._support import drop_counts
+from specspan.decision import Action, Mode
+from specspan.policy.policy import Policy
+from specspan.testing.memory import recorded
+
+ROOT = Path(__file__).resolve().parents[2]
+LISTED = {"object": "list", "data": [completion("a secret")], "has_more": False}
+
+
+def quiet(mode: Mode = Mode.ENFORCE) -> Policy:
+    """Return a policy that blocks the word ``secret``."""
+    return policy(bound("quiet", pattern("secret", reason="word"), action=Action.BLOCK), mode=mode)
+
+
+def listed() -> Any:
+    """Return the stored completions, as the client lists them."""
+    return list(Wire(LISTED).sync_client().chat.completions.list())
+
+
+def test_an_answer_that_is_not_decided_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """In enforce mode the log names what hands out answers and is not decided, once, and each call is counted."""
+    before = drop_counts.totals().get(("enforcement", "not_met"), 0)
+    with recorded(quiet()) as record, caplog.at_level(logging.WARNING, "specspan"):
+        assert "secret" in str(listed())
+        listed()
+    assert [each.message for each in caplog.records] == [
+        "lists of stored chat completions of openai: handed out undecided (see docs/enforcement.md)"
+    ]
+    assert drop_counts.totals()["enforcement", "not_met"] - before == 2
+    assert record.decisions == ()
+
+
+def test_nothing_is_said_in_observe_mode(caplog: pytest.LogCaptureFixture) -> None:
+    """There nothing is enforced, and the call is counted as one that is not recorded."""
+    before = drop_counts.totals().get(("call", "not_met"), 0)
+    with recorded(quiet(Mode.OBSERVE)), caplog.at_level(logging.WARNING, "specspan"):
+        listed()
+    assert (caplog.records, drop_counts.totals()["call", "not_met"] - before) == ([], 1)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_method_that_hands_out_answers_is_in_the_page() -> None:
+    """The page has what the installed clients declare; a method of a new version is met, or has a reason there."""
+    table = runpy.run_path(str(ROOT / "tools" / "answer_methods.py"))["table"]()
+    assert table in (ROOT / "docs" / "enforcement.md").read_text(encoding="utf-8")
