@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -11,14 +12,27 @@ from hypothesis import strategies as st
 
 from specspan.call import ModelCall, Request
 from specspan.checks.check import TextAt
+from specspan.checks.json_escapes import MAX_DEPTH
 from specspan.checks.kinds.pattern import build
 from specspan.checks.readings import GrowingReading, readings
 from specspan.decision import Finding, Outcome
 
 CALL = ModelCall(Request("openai"))
 _ESCAPED = st.text(max_size=20).map(lambda text: json.dumps([text]))
-_BITS = st.sampled_from(["\\", "u", "d83d", "de00", "0041", '"', "\\u", "\\ud83d", "n", "[", "`", "é", " ", "/"])
-_JSON_LIKE = st.one_of(_ESCAPED, st.lists(_BITS, max_size=12).map(lambda bits: "[" + "".join(bits)))
+_BITS = st.sampled_from(
+    ["\\", "u", "d83d", "de00", "0041", '"', "\\u", "\\ud83d", "n", "[", "`", "é", " ", "/", '{"', ":", '\\"', "\\\\"]
+)
+_NESTED = st.recursive(st.text(max_size=8), lambda inner: inner.map(lambda text: json.dumps({"a": text})), max_leaves=4)
+_JSON_LIKE = st.one_of(
+    _ESCAPED,
+    _NESTED.map(lambda text: f"Here: {text}"),
+    st.lists(_BITS, max_size=14).map("".join),
+    st.lists(_BITS, max_size=14).map(lambda bits: "[" + "".join(bits)),
+)
+
+
+def _part_of(text: str, end: int) -> str:
+    return text[:end]
 
 
 def at(text: str, part: int = 0, message: int = 0) -> TextAt:
@@ -54,6 +68,51 @@ def test_escapes_of_json_are_decoded(text: str, written: str) -> None:
 def test_what_no_reader_of_json_would_decode_is_not_decoded(text: str) -> None:
     """A text that is no JSON, and an escaped backslash, stand for themselves."""
     assert found(at(text)) == []
+
+
+ESCAPED = r"F\u004fRBIDDEN"
+
+
+def in_json(text: str, depth: int) -> str:
+    """Return JSON with a string in it, which is JSON itself as often as ``depth`` says."""
+    text = f'{{"a": "{text}"}}'
+    for _ in range(depth - 1):
+        text = json.dumps({"a": text})
+    return text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'Here it is: {{"a": "{ESCAPED}"}}, as you asked.',
+        f'Two of them: [1, "{ESCAPED}"].',
+        f'So:\n```json\n{{"a":\n"{ESCAPED}"}}\n```\nThat is all.',
+        f'First {{}} and [ ] and "this", then {{ \n "{ESCAPED}": 1}}',
+    ],
+)
+def test_json_inside_of_prose_is_decoded(text: str) -> None:
+    """An object, a list or a fence in the middle of a text is read as JSON from there on, plain and as it grows."""
+    assert found(at(text)) == [("/output/0/parts/0", ESCAPED)]
+    growing = GrowingReading()
+    ends = [
+        growing.grow(each, text[: index + 1], 20, partial(_part_of, text, index + 1)) for index, each in enumerate(text)
+    ]
+    assert any("FORBIDDEN" in end for each in ends for end in each)
+
+
+@pytest.mark.parametrize("depth", range(1, MAX_DEPTH + 1))
+def test_json_in_strings_of_json_is_decoded(depth: int) -> None:
+    """The evidence points into the text as it stands; beyond some depth nothing is decoded."""
+    text = in_json(ESCAPED, depth)
+    ((pointer, written),) = found(at(f"Here: {text}"))
+    assert pointer == "/output/0/parts/0"
+    assert (written.startswith("F"), written.endswith("RBIDDEN"), "u004f" in written) == (True, True, True)
+    assert len(list(readings((at(in_json(ESCAPED, 2 * MAX_DEPTH)),)))) == MAX_DEPTH
+
+
+def test_a_string_of_json_in_a_string_of_json_is_decoded() -> None:
+    """So are answers that were written as JSON twice, without an object."""
+    assert len(found(at(json.dumps(f'"{ESCAPED}"')))) == 1
 
 
 def test_parts_of_one_message_read_joined() -> None:
@@ -111,21 +170,23 @@ def test_decoded_json_reads_as_its_value(text: str) -> None:
     assert [each.start for each in places[1:]] == [each.end for each in places[:-1]]
 
 
-@given(text=_JSON_LIKE, cuts=st.lists(st.integers(0, 60), max_size=8))
+@given(text=_JSON_LIKE, cuts=st.lists(st.integers(0, 90), max_size=8))
 def test_a_growing_text_reads_as_the_whole_one(text: str, cuts: Sequence[int]) -> None:
-    """However an answer is cut into chunks, its end reads as that of the whole answer."""
+    """However an answer is cut into chunks, its end reads in every reading as that of the whole answer."""
     ends = sorted({min(cut, len(text)) for cut in cuts} | {len(text)})
-    growing, read, start = GrowingReading(), None, 0
+    growing, start = GrowingReading(), 0
+    read: Sequence[str] = ()
     for end in ends:
-        read = growing.grow(text[start:end], text[:end], 1000)
+        read = growing.grow(text[start:end], text[:end], 1000, partial(_part_of, text, end))
         start = end
-    (whole,) = list(readings((at(text),))) or [at(text)]
-    if read is not None:
-        undecided = whole.text[len(read) :]
-        assert whole.text.startswith(read)
+    whole = [each.text for each in readings((at(text),))]
+    assert len(whole) <= len(read) or not read
+    for grown, each in zip(read, [*whole, *whole[-1:] * len(read)] or [text] * len(read), strict=False):
+        undecided = each[len(grown) :]
+        assert each.startswith(grown)
         assert undecided in ("", "\ufffd") or undecided.startswith(("\\", "\ufffd\\"))
-    else:
-        assert whole.text == text
+    if not read:
+        assert whole == []
 
 
 @given(lengths=st.lists(st.integers(0, 4), min_size=2, max_size=5), data=st.data())

@@ -78,6 +78,8 @@ def test_the_request_is_read_joined_too() -> None:
         (0, (r'{"a": "F\u004fRBIDDEN', '"}')),
         (4, (" ", "{", r'"a": "F\u0', "04", "fRBIDDEN and more")),
         (3, ("`", '``json\n["', r"\u0046\u004f\u0052\u0042\u0049\u0044\u0044\u0045", "\\u004e", '"]')),
+        (2, ("Here you are: {", '"a": "', r"\u0046ORBIDDEN")),
+        (3, ("So ", r'{"a": "{\"b\": \"F', r"\\u0", "04fRBIDDEN")),
         (2, ('["' + "x" * 9000, r"\n\n\u0046", "ORBIDDEN")),
     ],
 )

@@ -1,31 +1,21 @@
 """Further readings of texts, in which a pattern finds what the texts as they stand hide.
 
-A text is read as it stands, and besides: joined with the other texts of its message, with the escapes of JSON decoded,
-and, for checks that ask for it, in its normalised writing. Evidence found in a reading points into the texts as they
+A text is read as it stands, and besides: joined with the other texts of its message, with the escapes of JSON decoded
+that it holds, and, for checks that ask for it, in its normalised writing. Evidence found in a reading points into the texts as they
 stand. Most texts have no further reading, and cost next to nothing to ask.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from specspan.checks.check import TextAt
+from specspan.checks.json_escapes import MAX_DEPTH, GrowingJson, decoded_stretches, json_start, nested_json_start
 from specspan.checks.normalisation import Stretch, normalise, normalised_stretches
 from specspan.checks.texts import has_further_readings
 from specspan.decision import Evidence, Stage
-
-_JSON_START = re.compile(r"[\s\ufeff]*(?:[\[{\"]|```)")
-_FENCE = "``"  # what may still become a fence
-_HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_ESCAPE = rf"{_HIGH}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}|\\u[0-9a-fA-F]{{4}}|\\[\"\\/bfnrt]"
-_ESCAPES = re.compile(_ESCAPE)
-_GROWING_ESCAPES = re.compile(rf"({_HIGH}(?:\\(?:u[0-9a-fA-F]{{0,3}})?)?\Z)|{_ESCAPE}|(\\(?:u[0-9a-fA-F]{{0,3}})?\Z)")
-_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_NO_CHARACTER = "\ufffd"
-
 
 def readings(texts: Sequence[TextAt], *, is_joined: bool = True, is_normalised: bool = False) -> Iterable[TextAt]:
     """Return the further readings of ``texts``, those of one message after another.
@@ -57,20 +47,24 @@ def _readings(texts: Sequence[TextAt], *, is_joined: bool) -> Iterator[TextAt]:
         yield from joined
         texts = (*texts, *joined)
     for text in texts:
-        if "\\" in text.text and is_json_start(text.text):
-            decoded = rewrite(text, _decoded_stretches(text.text))
-            if decoded is not None:
-                yield decoded
+        if "\\" in text.text:
+            yield from _decoded(text)
+
+
+def _decoded(text: TextAt) -> Iterator[TextAt]:
+    """Yield a text with the escapes of JSON decoded that it is or holds, then with those in the strings of that JSON."""
+    start = json_start(text.text)
+    for _ in range(MAX_DEPTH):
+        decoded = None if start is None else rewrite(text, decoded_stretches(text.text, start))
+        if decoded is None or start is None:
+            return
+        yield decoded
+        text, start = decoded, nested_json_start(decoded.text, start)
 
 
 def are_joined(stage: Stage) -> bool:
     """Return whether the texts of one message read as one text at ``stage``: words do, arguments of tools do not."""
     return stage is not Stage.TOOL_CALL
-
-
-def is_json_start(text: str) -> bool:
-    """Return whether ``text`` starts as JSON does: an object, a list, a string, or a fence around one of them."""
-    return _JSON_START.match(text) is not None
 
 
 class JoinedText(TextAt):
@@ -156,55 +150,57 @@ def rewrite(origin: TextAt, changes: Iterable[Stretch]) -> RewrittenText | None:
 
 
 class GrowingReading:
-    """Further reading of one text that grows chunk by chunk."""
+    """Further reading of one text that grows chunk by chunk. As long as no backslash comes, it looks for no JSON."""
 
-    __slots__ = ("_end", "_head", "_is_json", "_is_normalised", "_pending")
+    __slots__ = ("_decoders", "_ends", "_is_normalised")
 
     def __init__(self, *, is_normalised: bool = False) -> None:
         self._is_normalised = is_normalised
-        self._is_json: bool | None = None  # None as long as the start tells neither
-        self._head = ""
-        self._pending = ""  # start of an escape that the next chunk may complete
-        self._end: str | None = None
+        self._decoders: list[GrowingJson] = []
+        self._ends: list[str | None] = [None]  # by decoder; None while the text reads as before that decoder
 
-    def grow(self, chunk: str, end: str, keep_chars: int) -> str | None:
-        """Take in the next chunk and return the end of the text as it reads; None while that is as it stands.
+    def grow(self, chunk: str, end: str, keep_chars: int, whole: Callable[[], str]) -> Sequence[str]:
+        """Take in the next chunk and return the end of the text in each of its readings that is not as it stands.
 
         Args:
             chunk: more of the text.
             end: end of the text as it stands, ``chunk`` included.
             keep_chars: number of characters before the chunk that are of interest.
+            whole: returns all of the text as it stands, ``chunk`` included.
         """
-        if self._end is None and self._is_json is not None and "\\" not in chunk and not self._is_normalised:
-            return None
-        if self._is_json is None:
-            self._head = (self._head + chunk).lstrip().lstrip("\ufeff").lstrip()
-            if self._head and not _FENCE.startswith(self._head):
-                self._is_json = is_json_start(self._head)
-        read = self._read(chunk)
-        if self._end is None:
-            if read == chunk:
-                return None
-            self._end = end[: len(end) - len(chunk)]
-        self._end = self._end[-keep_chars:] + read
-        return self._end
+        if not self._decoders:
+            if "\\" in chunk:
+                self._look_for_json(whole()[: -len(chunk)])
+            elif not self._is_normalised:
+                return ()
+        return tuple(self._grow(chunk, end[: len(end) - len(chunk)], keep_chars))
 
-    def _read(self, chunk: str) -> str:
-        if self._is_json and (self._pending or "\\" in chunk):
-            chunk = self._decode(chunk)
-        return normalise(chunk) if self._is_normalised else chunk
+    def _look_for_json(self, text: str) -> None:
+        start: int | None = 0
+        for depth in range(MAX_DEPTH):
+            start = None if start is None else self._decoder(depth).start_in(text, start)
 
-    def _decode(self, chunk: str) -> str:
-        pieces, position = list[str](), 0
-        chunk, self._pending = self._pending + chunk, ""
-        for match in _GROWING_ESCAPES.finditer(chunk):
-            pieces.append(chunk[position : match.start()])
-            position = match.end()
-            if match.lastindex is None:
-                pieces.append(_decode_escape(match[0]))
-            else:
-                self._pending = match[0]
-        return "".join((*pieces, chunk[position:]))
+    def _decoder(self, depth: int) -> GrowingJson:
+        if depth == len(self._decoders):
+            self._decoders.append(GrowingJson(is_nested=depth > 0))
+        if depth == len(self._ends):
+            self._ends.append(None)
+        return self._decoders[depth]
+
+    def _grow(self, chunk: str, before: str, keep_chars: int) -> Iterator[str]:
+        start: int | None = 0
+        for depth in range(MAX_DEPTH if self._decoders else 1):
+            decoder = self._decoder(depth) if self._decoders else None
+            start = None if decoder is None or start is None else decoder.start_in(chunk, start)
+            decoded = chunk if decoder is None or start is None else decoder.decode(chunk, start)
+            read, end = normalise(decoded) if self._is_normalised else decoded, self._ends[depth]
+            if end is not None or (decoded if depth else read) != chunk:
+                before = before if end is None else end
+                self._ends[depth] = latest = before[-keep_chars:] + read
+                yield latest
+            if start is None:
+                return
+            chunk = decoded
 
 
 def _join_messages(texts: Sequence[TextAt]) -> Iterator[TextAt]:
@@ -217,17 +213,3 @@ def _join_messages(texts: Sequence[TextAt]) -> Iterator[TextAt]:
     for text in texts:
         kinds[text.pointer.rpartition("/")[0], text.is_reasoning, text.is_result].append(text)
     return (JoinedText(parts) for parts in kinds.values() if len(parts) > 1)
-
-
-def _decoded_stretches(text: str) -> Iterator[Stretch]:
-    return ((*match.span(), _decode_escape(match[0])) for match in _ESCAPES.finditer(text))
-
-
-def _decode_escape(escape: str) -> str:
-    kind = escape[1]
-    if kind != "u":
-        return _CONTROLS.get(kind, kind)
-    if len(escape) == 12:
-        return chr(0x10000 + (int(escape[2:6], 16) - 0xD800) * 0x400 + int(escape[8:], 16) - 0xDC00)
-    code = int(escape[2:6], 16)
-    return _NO_CHARACTER if 0xD800 <= code < 0xE000 else chr(code)

@@ -45,7 +45,7 @@ class GrowingText:
         """Return a text that is the same up to now, and grows by itself."""
         twin = copy.copy(self)
         twin.chunks = [*self.chunks]
-        twin.readings = tuple(map(copy.copy, self.readings))
+        twin.readings = copy.deepcopy(self.readings)
         return twin
 
 

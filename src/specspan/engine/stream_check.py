@@ -237,8 +237,7 @@ class StreamCheck:
             if hits := tail.patterns.hits(end):
                 found += self._matched(tail, hits, end, growing)
         for reading in growing.readings:
-            read_end = reading.grow(chunk, growing.end, self._keep_chars)
-            if read_end is not None:
+            for read_end in reading.grow(chunk, growing.end, self._keep_chars, growing.whole):
                 found += self._matched_in_reading(read_end, growing)
         if growing.length >= growing.code_due:
             found += self._coded(growing)
