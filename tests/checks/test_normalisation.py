@@ -19,7 +19,7 @@ from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
 
 pytest.importorskip("confusable_homoglyphs")
-from specspan.checks.normalisation import MAX_MARKS, normalise, normalised_stretches
+from specspan.checks.normalisation import MAX_MARKS, normalised_stretches, write
 from specspan.checks.readings import readings
 
 CALL = ModelCall(Request("openai"))
@@ -35,6 +35,18 @@ DISGUISED = [
     "\U0001f155\U0001f15e\U0001f161\U0001f151\U0001f158\U0001f153\U0001f153\U0001f154\U0001f15d",
     "F\u039fRB\u0406DD\u0415N",
     "\U0001d405\U0001d40e\U0001d411\U0001d401\U0001d408\U0001d403\U0001d403\U0001d404\U0001d40d",
+    "FOR\x00BI\x1f\x7fDDEN",
+    "FOR\u2800BIDDEN",
+    "F\u0301ORBIDDEN",
+    "F\u00d6RB\u00cdDD\u00c9N",
+    "F\u0336O\u0336R\u0336B\u0336IDDEN",
+    "F\u20ddORBIDDEN",
+    "&#70;&#x4F;&#82BIDDEN",
+    "FOR&shy;BIDDE&Nopf;",
+    "FOR&#8203;BIDDEN",
+    "\U0001f1eb\U0001f1f4\U0001f1f7\U0001f1e7\U0001f1ee\U0001f1e9\U0001f1e9\U0001f1ea\U0001f1f3",
+    "\U0001f135\u24c4\U0001f121BIDDEN",
+    "\u202eNEDDIBROF\u202c",
 ]
 _TEXTS = st.text(
     st.one_of(
@@ -93,9 +105,9 @@ def test_only_a_check_that_asks_reads_the_normalised_text() -> None:
     assert [finding.outcome.value for finding in evaluation.decide().findings] == ["complied", "violated"]
 
 
-@pytest.mark.parametrize("text", ["FOR BIDDEN", "\u0424\u041e\u0420\u0411 \uff11\u00ad", "F\u00d6RBIDDEN", "forbidden"])
+@pytest.mark.parametrize("text", ["FOR BIDDEN", "\u0424\u041e\u0420\u0411 \uff11\u00ad", "forbidden"])
 def test_other_words_are_not_found(text: str) -> None:
-    """A space, another letter and another case make another word."""
+    """A space, letters of another script and another case make another word."""
     assert build("rule", CHECK).decide(CALL, (at(text),)) is True
 
 
@@ -116,8 +128,8 @@ def test_what_is_left_standing_and_what_reads_differently_make_the_text(text: st
     stretches = list(normalised_stretches(text))
     assert all(start < end for start, end, _ in stretches)
     assert all(before[1] <= after[0] for before, after in pairwise(stretches))
-    (reading,) = list(readings((at(text),), is_normalised=True)) or [at(text)]
-    assert reading.text == normalise(text)
+    every = [*readings((at(text),), is_normalised=True), at(text)]
+    reading = next(each for each in every if each.text == write(text))
     places = [reading.evidence(index, index + 1)[0] for index in range(len(reading.text))]
     assert all(0 <= each.start < each.end <= len(text) for each in places)
     assert all(before.start <= after.start for before, after in pairwise(places))
@@ -127,8 +139,46 @@ def test_what_is_left_standing_and_what_reads_differently_make_the_text(text: st
 def test_a_normalised_text_is_canonical(text: str) -> None:
     """Each character on its own is in NFC, and a word of plain letters stays as it is."""
     assert all(unicodedata.is_normalized("NFC", read) for _, _, read in normalised_stretches(text))
-    assert normalise("a plain word") == "a plain word"
-    assert normalise(f"{text} ".rstrip("\u200b") + "end").endswith("end")
+    assert write("a plain word") == "a plain word"
+    assert write(f"{text} ".rstrip("\u200b") + "end").endswith("end")
+
+
+HIDDEN = "".join(chr(0xE0000 + ord(each)) for each in "FORBIDDEN")
+"""The word in tag characters, which nobody sees."""
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (f"Hello {HIDDEN[:4]} there{HIDDEN[4:]}!", [HIDDEN[:4], HIDDEN[4:]]),
+        ("FORB\u202eNEDDI\u202c, it is", ["FORB", "\u202eNEDDI\u202c"]),
+        ("so \u202eNED\u0301DI\u202c\u202eBROF", None),
+        ("x &amp;&#70;ORBIDDEN", ["&#70;ORBIDDEN"]),
+        ('{"a": "&#70;\\u004f&#82;BIDDEN"}', [r"&#70;\u004f&#82;BIDDEN"]),
+    ],
+)
+def test_a_word_that_is_hidden_or_shown_otherwise_is_found(text: str, written: list[str] | None) -> None:
+    """Whole and as it grows, by whatever pieces; the evidence covers what it is written in."""
+    check = build("rule", CHECK)
+    result = check.decide(CALL, (at(text),))
+    engine = Engine(policy(bound("rule", check, action=Action.BLOCK)))
+    for size in (1, 3, 100):
+        stream = engine.open((), answered(streaming=True)).stream()
+        assert stream is not None
+        chunks = [text[start : start + size] for start in range(0, len(text), size)]
+        assert any(stream.feed(0, chunk) for chunk in chunks) is (written is not None)
+    if written is None:
+        assert result is True
+        return
+    assert isinstance(result, Finding)
+    found = {text[each.start : each.end] for each in result.evidence}
+    assert all(any(part in each for each in found) for part in written)
+
+
+@pytest.mark.parametrize("text", ["A & B; x &y; &#; &nothing;", "\u202eeven \u202c", "\U0001f1e9\U0001f1ea"])
+def test_what_says_nothing_forbidden_passes(text: str) -> None:
+    """An ampersand alone, an override and a flag are no violation."""
+    assert build("rule", CHECK).decide(CALL, (at(text),)) is True
 
 
 def test_long_runs_of_marks_take_linear_time() -> None:

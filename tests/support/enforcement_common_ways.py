@@ -31,6 +31,15 @@ DISGUISES = {
     "tag_characters": "FOR\U000e0041BIDDEN",
     "confusable": "F\u041eRBIDDEN",
     "combining": "FO\u034fRBIDDEN",
+    "accents": "F\u0301ORB\u00cdDDEN",
+    "struck_through": "".join(f"{each}\u0336" for each in WORD),
+    "control": "FOR\x00BID\x1fDEN",
+    "blank": "FOR\u2800BIDDEN",
+    "reference": "FO&#82;BIDDEN",
+    "flags": "".join(chr(0x1F1E6 + ord(each) - ord("A")) for each in WORD),
+    "squares": "".join(chr(0x1F130 + ord(each) - ord("A")) for each in WORD),
+    "hidden": "".join(chr(0xE0000 + ord(each)) for each in WORD),
+    "reversed": f"\u202e{WORD[::-1]}\u202c",
 }
 """The forbidden word, written so that a reader sees it and a plain pattern does not."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -241,6 +242,14 @@ def _disguises() -> Iterator[Way]:
     yield way("json_escape", 10, sends=message(f'{{"a": "{written}"}}'), forbidden=written, before='{"a": "')
     pieces = ('{"a": "', "F\\u0", '04fRBIDDEN"}')
     yield way("json_escape_stream", 10, sends=stream(*pieces), forbidden=written, before='{"a": "')
+    prose = f'Here: {{"a": "{written}"}}'
+    yield way("json_in_prose", 10, sends=message(prose), forbidden=written, before='{"a": "')
+    yield way("json_in_prose_stream", 10, sends=stream("Here: {", *pieces[0][1:], *pieces[1:]), forbidden=written,
+              before='{"a": "')  # fmt: skip
+    nested = json.dumps({"a": f'{{"b": "{written}"}}'})
+    twice = "F\\\\u004fRBIDDEN"
+    yield way("json_in_json", 10, sends=message(nested), forbidden=twice, before='{"a": "')
+    yield way("json_in_json_stream", 10, sends=stream(nested[:12], *nested[12:]), forbidden=twice, before='{"a": "')
     arguments = f'{{"q": "{written}"}}'
     yield tool("json_escape_in_arguments", 10, sends=message(None, tool_calls=[{"id": "c", "type": "function",
                "function": {"name": "search", "arguments": arguments}}]), forbidden=written)  # fmt: skip

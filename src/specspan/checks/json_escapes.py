@@ -64,7 +64,7 @@ class GrowingJson:
         self._pending = ""  # start of an escape that the next chunk may complete
 
     def start_in(self, chunk: str, skipped: int = 0) -> int | None:
-        """Take in the next chunk, and return the place in it from which escapes are those of JSON; None if there is none.
+        """Take in the next chunk, and return the place in it from which escapes are those of JSON; None for none.
 
         ``skipped``: number of characters of the chunk that are to be left out.
         """

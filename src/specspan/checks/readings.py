@@ -1,8 +1,8 @@
 """Further readings of texts, in which a pattern finds what the texts as they stand hide.
 
 A text is read as it stands, and besides: joined with the other texts of its message, with the escapes of JSON decoded
-that it holds, and, for checks that ask for it, in its normalised writing. Evidence found in a reading points into the texts as they
-stand. Most texts have no further reading, and cost next to nothing to ask.
+that it is or holds, and, for checks that ask for it, in its normalised writings. Evidence found in a reading points
+into the texts as they stand. Most texts have no further reading, and cost next to nothing to ask.
 """
 
 from __future__ import annotations
@@ -10,12 +10,24 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from specspan.checks.check import TextAt
 from specspan.checks.json_escapes import MAX_DEPTH, GrowingJson, decoded_stretches, json_start, nested_json_start
-from specspan.checks.normalisation import Stretch, normalise, normalised_stretches
+from specspan.checks.normalisation import (
+    WRITINGS,
+    GrowingReversal,
+    GrowingWriting,
+    Stretch,
+    Writing,
+    is_plain,
+    reference_stretches,
+    reversed_stretches,
+    tag_stretches,
+)
 from specspan.checks.texts import has_further_readings
 from specspan.decision import Evidence, Stage
+
 
 def readings(texts: Sequence[TextAt], *, is_joined: bool = True, is_normalised: bool = False) -> Iterable[TextAt]:
     """Return the further readings of ``texts``, those of one message after another.
@@ -35,10 +47,17 @@ def _with_normalised(texts: Sequence[TextAt], further: Iterable[TextAt]) -> Iter
     further = tuple(further)
     yield from further
     for text in (*texts, *further):
-        if not text.text.isascii():
-            normalised = rewrite(text, normalised_stretches(text.text))
-            if normalised is not None:
-                yield normalised
+        if is_plain(text.text):
+            continue
+        resolved = rewrite(text, reference_stretches(text.text))
+        if resolved is not None:
+            yield resolved
+        origin, latest = resolved or text, None
+        for stretches in WRITINGS:
+            written = rewrite(origin, stretches(origin.text))
+            if written is not None and written.text != latest:
+                latest = written.text
+                yield written
 
 
 def _readings(texts: Sequence[TextAt], *, is_joined: bool) -> Iterator[TextAt]:
@@ -52,7 +71,7 @@ def _readings(texts: Sequence[TextAt], *, is_joined: bool) -> Iterator[TextAt]:
 
 
 def _decoded(text: TextAt) -> Iterator[TextAt]:
-    """Yield a text with the escapes of JSON decoded that it is or holds, then with those in the strings of that JSON."""
+    """Yield a text with the escapes decoded of JSON that it is or holds, then with those in the strings of the JSON."""
     start = json_start(text.text)
     for _ in range(MAX_DEPTH):
         decoded = None if start is None else rewrite(text, decoded_stretches(text.text, start))
@@ -149,17 +168,10 @@ def rewrite(origin: TextAt, changes: Iterable[Stretch]) -> RewrittenText | None:
     return RewrittenText(origin, "".join((*pieces, origin.text[position:])), stretches)
 
 
-class GrowingReading:
-    """Further reading of one text that grows chunk by chunk. As long as no backslash comes, it looks for no JSON."""
+class Growing(Protocol):
+    """Further reading of one text that grows chunk by chunk."""
 
-    __slots__ = ("_decoders", "_ends", "_is_normalised")
-
-    def __init__(self, *, is_normalised: bool = False) -> None:
-        self._is_normalised = is_normalised
-        self._decoders: list[GrowingJson] = []
-        self._ends: list[str | None] = [None]  # by decoder; None while the text reads as before that decoder
-
-    def grow(self, chunk: str, end: str, keep_chars: int, whole: Callable[[], str]) -> Sequence[str]:
+    def grow(self, chunk: str, end: str, keep_chars: int, whole: Callable[[], str], /) -> Sequence[str]:
         """Take in the next chunk and return the end of the text in each of its readings that is not as it stands.
 
         Args:
@@ -168,10 +180,32 @@ class GrowingReading:
             keep_chars: number of characters before the chunk that are of interest.
             whole: returns all of the text as it stands, ``chunk`` included.
         """
+
+
+class GrowingReading:
+    """Further reading of one text that grows chunk by chunk. As long as no backslash comes, it looks for no JSON."""
+
+    __slots__ = ("_decoders", "_ends", "_stretches", "_writings")
+
+    def __init__(self, stretches: Writing | None = None) -> None:
+        """Begin to read a text, and what it is decoded to, in a writing; by default as it stands."""
+        self._stretches = stretches
+        self._decoders: list[GrowingJson] = []
+        self._writings: list[GrowingWriting] = []  # by decoder
+        self._ends: list[str | None] = []  # by decoder; None while the text reads as before that decoder
+        self._add_depth()
+
+    def _add_depth(self) -> None:
+        if self._stretches is not None:
+            self._writings.append(GrowingWriting(self._stretches))
+        self._ends.append("" if self._stretches is tag_stretches else None)
+
+    def grow(self, chunk: str, end: str, keep_chars: int, whole: Callable[[], str]) -> Sequence[str]:
+        """Take in the next chunk, as `Growing.grow` does."""
         if not self._decoders:
             if "\\" in chunk:
                 self._look_for_json(whole()[: -len(chunk)])
-            elif not self._is_normalised:
+            elif self._stretches is None:
                 return ()
         return tuple(self._grow(chunk, end[: len(end) - len(chunk)], keep_chars))
 
@@ -184,7 +218,7 @@ class GrowingReading:
         if depth == len(self._decoders):
             self._decoders.append(GrowingJson(is_nested=depth > 0))
         if depth == len(self._ends):
-            self._ends.append(None)
+            self._add_depth()
         return self._decoders[depth]
 
     def _grow(self, chunk: str, before: str, keep_chars: int) -> Iterator[str]:
@@ -193,14 +227,26 @@ class GrowingReading:
             decoder = self._decoder(depth) if self._decoders else None
             start = None if decoder is None or start is None else decoder.start_in(chunk, start)
             decoded = chunk if decoder is None or start is None else decoder.decode(chunk, start)
-            read, end = normalise(decoded) if self._is_normalised else decoded, self._ends[depth]
+            read, end = self._writings[depth].read(decoded) if self._writings else decoded, self._ends[depth]
             if end is not None or (decoded if depth else read) != chunk:
                 before = before if end is None else end
                 self._ends[depth] = latest = before[-keep_chars:] + read
-                yield latest
+                if read:
+                    yield latest
             if start is None:
                 return
             chunk = decoded
+
+
+def growing_readings(*, is_normalised: bool) -> Sequence[Growing]:
+    """Return the further readings of a text of which nothing came yet.
+
+    ``is_normalised``: whether it is also read in its normalised writings.
+    """
+    if not is_normalised:
+        return (GrowingReading(),)
+    writings = (each for each in WRITINGS if each is not reversed_stretches)
+    return (GrowingReading(), *map(GrowingReading, writings), GrowingReversal())
 
 
 def _join_messages(texts: Sequence[TextAt]) -> Iterator[TextAt]:

@@ -28,6 +28,7 @@ from specspan.call import (
     Unknown,
 )
 from specspan.checks.check import TextAt
+from specspan.checks.normalisation import is_plain
 from specspan.decision import Stage
 
 TextFields = Mapping[type, str]
@@ -218,4 +219,4 @@ def has_further_readings(texts: Sequence[TextAt], *, is_normalised: bool) -> boo
     if len(texts) != 1:
         return bool(texts)
     text = texts[0].text
-    return "\\" in text or (is_normalised and not text.isascii())
+    return "\\" in text or (is_normalised and not is_plain(text))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from specspan.checks.check import TextAt
-from specspan.checks.readings import GrowingReading
+from specspan.checks.readings import Growing
 
 ROLE = "assistant"
 
@@ -23,7 +23,7 @@ class GrowingText:
     length: int = 0
     end: str = ""
     """As much of its end as patterns look at."""
-    readings: tuple[GrowingReading, ...] = ()
+    readings: Sequence[Growing] = ()
     is_reasoning: bool = False
 
     def text(self, text: str | None = None) -> TextAt:

@@ -11,7 +11,7 @@ from functools import partial
 from specspan.call import Message, ModelCall, Reasoning, Response, Text
 from specspan.checks.check import PartialFindings
 from specspan.checks.patterns import MultiPattern, Pattern
-from specspan.checks.readings import GrowingReading
+from specspan.checks.readings import Growing, growing_readings
 from specspan.decision import Action, Evidence, Finding, Mode, Outcome, Stage
 from specspan.engine.bound_check import BoundCheck, run_check
 from specspan.engine.growing_texts import ROLE, ChoiceTexts, GrowingText
@@ -278,11 +278,9 @@ class StreamCheck:
         pointer = f"/output/{message}/parts/0"
         return GrowingText(pointer, due, readings=self._new_readings(), is_reasoning=is_reasoning)
 
-    def _new_readings(self) -> tuple[GrowingReading, ...]:
+    def _new_readings(self) -> Sequence[Growing]:
         owners = (check for tail in self._plan.tails for check in tail.owners)
-        if any(check.traits.reads_normalised for check in owners):
-            return (GrowingReading(), GrowingReading(is_normalised=True))
-        return (GrowingReading(),)
+        return growing_readings(is_normalised=any(check.traits.reads_normalised for check in owners))
 
     def _matched(self, tail: Tail, hits: Sequence[int], end: str, growing: GrowingText) -> Iterator[_Found]:
         for check in tail.owners_of(hits, whole=len(end) == growing.length):

@@ -46,7 +46,7 @@ class PatternConfig(BaseModel):
     roles: list[str] | None = Field(default=None, min_length=1)
     """Roles of the messages to read; by default ``user`` and ``tool`` on input, every role elsewhere."""
     normalise: bool = False
-    """Read the texts also without invisible characters, in NFKC, and with look-alikes as the ASCII they look like."""
+    """Read the texts also without invisible characters and marks, in NFKC, and with look-alikes as ASCII."""
     parts: list[Literal["text", "reasoning"]] = Field(default=["text"], min_length=1)
     """Parts of the messages to read: text, which is always read, and a model's reasoning."""
     name: str | None = None
