@@ -1,0 +1,102 @@
+"""Ledger as the recorder sees it: decision records go in, each after the record of its policy."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from specspan._support.guard import contain
+from specspan.errors import ConfigurationError, Problem
+from specspan.ledger import ledger_files as files
+from specspan.ledger.canonical_json import canonical_json
+from specspan.ledger.ledger_settings import LedgerSettings
+from specspan.ledger.recovery import recover_streams
+from specspan.ledger.signing_keys import load_signer, publish_key
+from specspan.ledger.stream import DECISION, POLICY, Entry
+from specspan.ledger.writer import LedgerWriter
+
+Record = Mapping[str, Any]
+
+
+class DecisionLedger:
+    """Durable log of decision records and of the policy records that they name."""
+
+    def __init__(self, writer: LedgerWriter) -> None:
+        self._writer = writer
+        self._last = threading.local()
+
+    def append(self, record: Record, find_policy: Callable[[str], Record | None]) -> bool:
+        """Write the record of a decision; return False where it was lost, and counted.
+
+        ``find_policy`` returns the record of a policy by its id. A decision that this thread handed over last is not
+        written twice: who is interrupted while it is written hands it over again.
+        """
+        entry: Entry | None = getattr(self._last, "entry", None)
+        if entry is None or entry.key != record["id"]:
+            self._announce(record["policy"].get("record"), find_policy)
+            try:
+                entry = self._last.entry = Entry(DECISION, _body(record), record["id"])
+            except Exception as error:
+                self.drop("internal")
+                contain("ledger.record", error)
+                return False
+        return self._writer.append(entry)
+
+    def drop(self, reason: str) -> None:
+        """Count a decision whose record could not be made."""
+        self._writer.lose([Entry(DECISION, b"")], reason)
+
+    def append_policy(self, record: Record) -> None:
+        """Write the record of a policy that came into force."""
+        self._writer.append(Entry(POLICY, _body(record), record["id"]))
+
+    def _announce(self, policy: str | None, find_policy: Callable[[str], Record | None]) -> None:
+        if policy is None or self._writer.has_policy(policy):
+            return
+        record = find_policy(policy)
+        if record is not None:
+            self.append_policy(record)
+
+    def accounts(self) -> dict[str, Any]:
+        """Return how many decisions were attempted, recorded, and dropped by reason, in this process."""
+        return self._writer.accounts()
+
+    def force_flush(self) -> bool:
+        """Have everything written outlast a power cut; return False where the disk failed."""
+        return self._writer.commit()
+
+    def shutdown(self, timeout_s: float) -> None:
+        """End the stream; records that come later are dropped and counted."""
+        self._writer.shutdown(timeout_s)
+
+
+def open_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> DecisionLedger:
+    """Return the ledger of a folder, made where it is not there.
+
+    Raises:
+        ConfigurationError: the folder cannot be made, or there is no key to sign with.
+        MissingDependency: `cryptography` is not installed.
+    """
+    try:
+        files.make_folder(settings.folder)
+        signer = load_signer(environ, settings.folder)
+    except OSError as error:
+        problem = Problem(
+            f"the ledger cannot be made: {error.strerror or error}", "Check the path and its permissions."
+        )
+        raise ConfigurationError(str(settings.folder), problem) from error
+    try:
+        publish_key(settings.folder, signer.public_key)
+    except OSError as error:  # the disk may come back: what is lost until then is counted
+        contain("ledger.publish_key", error)
+    try:
+        recover_streams(settings, signer)
+    except Exception as error:
+        contain("ledger.recover", error)
+    return DecisionLedger(LedgerWriter(settings, signer))
+
+
+def _body(record: Record) -> bytes:
+    return canonical_json({**record, "time_unix_nano": str(record["time_unix_nano"])})

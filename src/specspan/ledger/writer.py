@@ -1,0 +1,300 @@
+"""Group commit: many threads hand over records, and one of them at a time writes for all.
+
+A thread appends its record to a queue, then asks for the lock. Whoever gets it writes everything that is queued as
+one group; the others find their records written when their turn comes. In the mode ``async`` the group is written
+without waiting for the disk, and a thread of the ledger's own signs a checkpoint and calls fsync twice a second. In the
+mode ``durable`` each group has its checkpoint and is synced before the lock is given on. Nothing here raises for a disk
+that fails: a record that cannot be written is dropped, counted by reason, and the chain goes on without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections import Counter, deque
+from typing import Any, Final
+
+from specspan._support import drop_counts, process
+from specspan._support.alarm import Alarm
+from specspan._support.background import start_thread
+from specspan._support.guard import guard
+from specspan.ledger import ledger_files as files
+from specspan.ledger.ledger_settings import Durability, LedgerSettings
+from specspan.ledger.signed_note import Signer
+from specspan.ledger.stream import DECISION, POLICY, Entry, Stream, Sync, control
+
+_log = logging.getLogger("specspan")
+_MAX_GROUP: Final = 4096
+_RETRY_S: Final = 0.5
+"""Time after which a stream that could not be opened is tried again: until then no call pays for it."""
+
+
+class LedgerWriter:
+    """Writer of the stream of this process, shared by its threads. A forked child begins a stream of its own."""
+
+    def __init__(self, settings: LedgerSettings, signer: Signer) -> None:
+        """Open no file yet: the first record does."""
+        self._settings = settings
+        self._signer = signer
+        self._is_durable = settings.mode is Durability.DURABLE
+        self._is_closed = self._is_ended = False
+        self._stream: Stream | None = None
+        self._parent: dict[str, Any] | None = None
+        self._begin()
+        process.after_fork(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._queue: deque[Entry] = deque()
+        self._policies: set[str] = set()
+        self._recorded_before = 0
+        self._lost: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()
+        self._is_failing = False
+        self._retry_s = 0.0
+        self._opening_error: tuple[int | None, str | None] = (None, None)
+        self._bytes_elsewhere, self._measured_s = 0, time.monotonic()
+        self._last_write_s = time.monotonic()
+        self._alarm = Alarm()
+        self._thread: threading.Thread | None = None
+
+    def append(self, entry: Entry) -> bool:
+        """Write a record, and wait until it is as safe as the mode promises; return False where it was lost.
+
+        A record that is appended again, as the first time was interrupted, is written once.
+        """
+        if self._is_closed and not _is_done(entry):
+            self.lose([entry], "shutdown")
+            return False
+        self._queue.append(entry)
+        if self._thread is None:
+            self._start_thread()
+        self._write_for(entry)
+        if self._thread is None and not self._is_durable:
+            self.commit()
+        return entry.loss is None
+
+    def has_policy(self, key: str) -> bool:
+        """Return whether the record of a policy is in the stream."""
+        return key in self._policies
+
+    def commit(self) -> bool:
+        """Sign and sync everything written so far; return False where the disk failed."""
+        return self._locked_commit(sign=True, sync=True)
+
+    def accounts(self) -> dict[str, Any]:
+        """Return the decisions of this process: attempted = recorded + dropped by reason, and some on their way."""
+        stream = self._stream
+        recorded = self._recorded_before + (0 if stream is None else stream.head.decisions)
+        waiting = sum(entry.type == DECISION and not _is_done(entry) for entry in tuple(self._queue))
+        dropped = dict(self._lost)
+        return {"attempted": recorded + waiting + sum(dropped.values()), "recorded": recorded, "dropped": dropped}
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Write what is queued and the end of the stream; later records are dropped and counted."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        deadline_s = time.monotonic() + timeout_s
+        self._alarm.ring()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        if not self._lock.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
+            return  # the disk hangs: the next start ends the stream
+        try:
+            self._drain(sign=False)
+            self._is_ended = True
+            if self._stream is not None:
+                stream, self._stream = self._stream, None
+                self._recorded_before += stream.head.decisions
+                stream.end(control("end", self.accounts()))
+        except OSError as error:
+            self._log_failure(error)
+        finally:
+            self._lock.release()
+
+    def after_fork(self) -> None:
+        """Leave the parent its stream; the child's own will name it."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._parent = {"stream": stream.name, "size": stream.head.size}
+            stream.abandon()
+        self._begin()
+
+    def _write_for(self, entry: Entry) -> None:
+        if self._owner == threading.get_ident() and self._lock.locked():
+            return  # a finaliser or a signal's handler inside our own write, which takes this record along
+        while not self._is_safe(entry):
+            self._locked_commit(sign=self._is_durable, sync=self._is_durable, entry=entry)
+
+    def _locked_commit(self, *, sign: bool, sync: bool, entry: Entry | None = None) -> bool:
+        with self._lock:
+            try:
+                self._owner = threading.get_ident()
+                if entry is not None and self._is_safe(entry):
+                    return True  # written by whoever had the lock before
+                self._drain(sign=sign)
+                work = self._stream.begin_sync() if sync and self._stream is not None else None
+                if self._is_durable:
+                    return self._sync(work)
+            finally:
+                self._owner = None
+        return self._sync(work)  # in the mode `async` others write meanwhile
+
+    def _drain(self, *, sign: bool) -> None:
+        """Write everything that is queued, and what the ledger has to say itself."""
+        while True:
+            if self._stream is not None:
+                self._stream.settle()
+            queued = dict.fromkeys(tuple(self._queue)[:_MAX_GROUP])
+            group = [entry for entry in queued if not self._is_superfluous(entry)]
+            unsigned = sign and self._stream is not None and self._stream.head.unsigned > 0
+            if group or unsigned:
+                self._write_group(group, sign=sign)
+            self._forget_written()
+            if not self._queue:
+                return
+
+    def _write_group(self, group: list[Entry], *, sign: bool) -> None:
+        if self._is_ended:
+            self.lose(group, "shutdown")
+            return
+        try:
+            stream = self._open_stream()
+            if group:
+                self._check_cap(stream)
+                stream.write(group if self._lost == self._reported else [self._loss(), *group], sign=sign)
+            else:
+                stream.write((), sign=sign)
+        except OSError as error:
+            self.lose(group, files.reason_of(error))
+            self._log_failure(error)
+            return
+        self._last_write_s = time.monotonic()
+        if group and self._lost != self._reported:
+            self._reported = Counter(self._lost)
+        if self._is_failing:
+            self._is_failing = False
+            _log.warning("the ledger is written again; lost so far: %s", dict(self._lost))
+
+    def _open_stream(self) -> Stream:
+        if self._stream is not None:
+            return self._stream
+        if time.monotonic() < self._retry_s:
+            raise OSError(*self._opening_error)  # anew: an error that is raised often keeps every frame
+        try:
+            about = {
+                "mode": self._settings.mode.value,
+                "heartbeat_s": self._settings.heartbeat_s,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                **({} if self._parent is None else {"parent": self._parent}),
+            }
+            self._measure()
+            self._stream = Stream(self._settings, self._signer, _stream_name(), about)
+        except OSError as error:
+            self._retry_s, self._opening_error = time.monotonic() + _RETRY_S, (error.errno, error.strerror)
+            raise
+        return self._stream
+
+    def _check_cap(self, stream: Stream) -> None:
+        if self._bytes_elsewhere + stream.closed_bytes + stream.head.offset > self._settings.cap_bytes:
+            raise files.CapReached(0, f"the ledger has reached its cap of {self._settings.cap_bytes} bytes")
+
+    def _loss(self) -> Entry:
+        """Return the record of what was lost since the last one."""
+        return control("loss", {"lost": dict(self._lost - self._reported), **self.accounts()})
+
+    def _measure(self) -> None:
+        """Ask how much of the cap other processes have used."""
+        stream = self._stream
+        own = 0 if stream is None else stream.closed_bytes + stream.head.offset
+        self._bytes_elsewhere = files.folder_size(self._settings.folder) - own
+        self._measured_s = time.monotonic()
+
+    def _is_safe(self, entry: Entry) -> bool:
+        """Return whether a record is as safe as the mode promises, or lost."""
+        if not entry.is_written:
+            return entry.loss is not None
+        return not self._is_durable or self._stream is None or self._stream.is_synced
+
+    def _is_superfluous(self, entry: Entry) -> bool:
+        if entry.type == POLICY and entry.key in self._policies:
+            entry.is_written = True
+        return _is_done(entry)
+
+    def _forget_written(self) -> None:
+        while self._queue and _is_done(self._queue[0]):
+            entry = self._queue[0]
+            if entry.type == POLICY and entry.key is not None and entry.loss is None:
+                self._policies.add(entry.key)
+            self._queue.popleft()
+
+    def lose(self, group: list[Entry], reason: str) -> None:
+        """Count records that are not and will not be written."""
+        for entry in group:
+            if entry.loss is None:
+                entry.loss = reason
+                if entry.type == DECISION:
+                    self._lost[reason] += 1
+                drop_counts.count(f"ledger_{entry.type}", reason)
+
+    def _sync(self, work: Sync | None) -> bool:
+        try:
+            if work is not None:
+                work.run()
+        except OSError as error:  # what the disk has is unknown now: the next group begins a stream of its own
+            drop_counts.count("ledger_sync", files.reason_of(error))
+            self._log_failure(error)
+            self._abandon_stream()
+            return False
+        except BaseException:  # the application interrupts us
+            if self._stream is not None:
+                self._stream.is_synced = False
+            raise
+        return True
+
+    def _abandon_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._recorded_before += stream.head.decisions
+            self._policies = set()
+            stream.abandon()
+
+    def _log_failure(self, error: OSError) -> None:
+        if not self._is_failing:  # once an outage
+            _log.warning("the ledger in %s cannot be written: %s", self._settings.folder, error)
+        self._is_failing = True
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._run, name="specspan-ledger", daemon=True)
+        self._thread = thread
+        if not start_thread(thread, "the ledger is synced by its next record"):
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._is_closed:
+            self._alarm.wait(self._settings.interval_s)
+            with guard("ledger.commit"):
+                self._beat()
+                self.commit()
+
+    def _beat(self) -> None:
+        """Write a sign of life where nothing else was written for a while."""
+        if time.monotonic() - self._last_write_s >= self._settings.heartbeat_s and self._stream is not None:
+            self._queue.append(control("heartbeat", self.accounts()))
+        if time.monotonic() - self._measured_s >= self._settings.heartbeat_s:
+            self._measure()
+
+
+def _is_done(entry: Entry) -> bool:
+    return entry.is_written or entry.loss is not None
+
+
+def _stream_name() -> str:
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return f"{moment}-{os.getpid()}-{os.urandom(4).hex()}"
