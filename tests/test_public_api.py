@@ -30,7 +30,7 @@ SIGNATURES = {
     "check": "(name, *, stage='output', version='1', timeout_s=1.0)",
     "configure": "(policy=None, *, mode=None, environment=None, reload=None, service_name=None, db=None, "
     "sampling=None, bridges=None, tracer_provider=None, meter_provider=None, logger_provider=None, "
-    "decision_exporters=None)",
+    "decision_exporters=None, ledger=None)",
     "context": "(*, conversation=None, user=None, scope=None, **attributes)",
     "force_flush": "(timeout_s=5.0)",
     "instrument": "(*names)",

@@ -44,6 +44,25 @@ class DecisionExporter(Protocol):
         """Release every resource; nothing is exported after."""
 
 
+class DecisionLog(Protocol):
+    """Log that has each decision before any exporter. Called by every thread that makes calls; nothing is raised."""
+
+    def append(self, record: Mapping[str, Any], find_policy: Callable[[str], Mapping[str, Any] | None]) -> bool:
+        """Write the record of a decision, after that of its policy; return False where it was lost, and counted."""
+
+    def append_policy(self, record: Mapping[str, Any]) -> None:
+        """Write the record of a policy that came into force."""
+
+    def drop(self, reason: str) -> None:
+        """Count a decision whose record could not be made."""
+
+    def force_flush(self) -> bool:
+        """Have everything written outlast a power cut; return False where that failed."""
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Write the end; what comes later is dropped and counted."""
+
+
 class ExportWorker(Generic[T, R]):
     """Queue of one exporter, whose records are made on its own thread; a failing exporter harms no other.
 
@@ -90,6 +109,10 @@ class ExportWorker(Generic[T, R]):
             return
         for record in self._build((item,)):
             self.worker.put(_Built(record))
+
+    def put_record(self, record: R) -> None:
+        """Queue a record that was made before."""
+        self.worker.put(_Built(record))
 
     def _write(self, items: Sequence[T | _Built[R]]) -> None:
         records = self._build(items)

@@ -23,8 +23,8 @@ from specspan.policy.policy import Policy
 from specspan.record import attributes, content, conventions
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
-from specspan.record.decision_record import PolicyActivation, RecordBuilder, service_from_resource
-from specspan.record.export import DecisionExporter, ExportWorker
+from specspan.record.decision_record import PolicyActivation, Record, RecordBuilder, service_from_resource
+from specspan.record.export import DecisionExporter, DecisionLog, ExportWorker
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
 from specspan.record.policy_announcer import PolicyAnnouncer
@@ -54,6 +54,7 @@ class Recorder:
         logger_provider: LoggerProvider | None = None,
         resource: Resource | None = None,
         decision_exporters: Sequence[DecisionExporter] = (),
+        ledger: DecisionLog | None = None,
     ) -> None:
         """Record to the providers given, and to the global ones in place of those not given.
 
@@ -64,6 +65,7 @@ class Recorder:
             logger_provider: where log records go; without one, none are made.
             resource: names the service in decision records; by default the tracer provider's.
             decision_exporters: where decision records go; they are shut down with the recorder.
+            ledger: log that has each decision before it goes anywhere else; it is shut down with the recorder.
         """
         self._settings = settings if settings is not None else Settings.from_env()
         self._is_content_on_spans = self._settings.content.on_spans
@@ -73,6 +75,7 @@ class Recorder:
         self._metrics = Metrics(meter_provider, self._settings)
         self._logs = LogRecords(logger_provider, self._settings)
         self._builder = _record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
+        self._ledger = ledger
         self._exports = tuple(map(self._export_worker, decision_exporters))
         self._forget_exit = process.at_exit(self.shutdown)
 
@@ -227,6 +230,8 @@ class Recorder:
                 self._metrics.start_at_zero(policy)
             activation = PolicyActivation(policy, time.time_ns())
             self._builder.add_policy(activation)
+            if self._ledger is not None:
+                self._ledger.append_policy(self._builder.build(activation))
             for export in self._exports:
                 export.put(activation)
 
@@ -234,7 +239,8 @@ class Recorder:
         """Hand over everything recorded so far; return False when that took longer than ``timeout_s``."""
         deadline_s = time.monotonic() + timeout_s
         written = [worker.flush() for worker in self._workers]
-        return all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in written)
+        is_safe = self._ledger is None or self._ledger.force_flush()
+        return is_safe and all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in written)
 
     def shutdown(self, timeout_s: float = _SHUTDOWN_S) -> None:
         """Flush, shut exporters down and end the threads; count what was not written in ``timeout_s`` as dropped.
@@ -245,6 +251,9 @@ class Recorder:
         deadline_s = time.monotonic() + timeout_s
         for worker in self._workers:  # all of them first, so that one that hangs takes no time from the others
             worker.close()
+        if self._ledger is not None:
+            with guard("record.shutdown.ledger"):
+                self._ledger.shutdown(timeout_s / 2)
         for worker in self._workers:
             with guard("record.shutdown"):
                 worker.shutdown(max(0.0, deadline_s - time.monotonic()))
@@ -260,13 +269,28 @@ class Recorder:
         return ExportWorker("decision", export, self._builder.build, self._settings, on_close=exporter.shutdown)
 
     def _enqueue(self, record: CallRecord) -> None:
+        logged = None if self._ledger is None or record.decision is None else self._log(self._ledger, record)
         if self._metrics.live:
             self._metrics.worker.put(record)
         if self._logs.live:
             self._logs.worker.put(record)
         if record.decision is not None:
             for export in self._exports:
-                export.put(record)
+                if logged is None:
+                    export.put(record)
+                else:
+                    export.put_record(logged)
+
+    def _log(self, ledger: DecisionLog, record: CallRecord) -> Record | None:
+        """Write a decision to the ledger; return its record, None where it could not be made."""
+        try:
+            built = self._builder.build(record)
+        except Exception as error:
+            ledger.drop("internal")
+            contain("record.ledger", error)
+            return None
+        ledger.append(built, self._builder.policy_record)
+        return built
 
     def _write(self, span: Span, record: CallRecord) -> None:
         decision = record.decision

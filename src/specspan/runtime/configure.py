@@ -18,8 +18,9 @@ from specspan.decision import Mode
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.gate import Absence, Pipeline, Unrecorded, enforces, log_unrecorded
+from specspan.ledger.ledger_settings import LedgerSettings, read_ledger_settings
 from specspan.policy.policy import Policy
-from specspan.record.export import DecisionExporter
+from specspan.record.export import DecisionExporter, DecisionLog
 from specspan.record.recorder import Recorder
 from specspan.record.sampling.rules import Sampling
 from specspan.runtime import environment as env
@@ -52,6 +53,7 @@ def configure(
     meter_provider: MeterProvider | None = None,
     logger_provider: LoggerProvider | None = None,
     decision_exporters: Sequence[DecisionExporter] | None = None,
+    ledger: str | os.PathLike[str] | LedgerSettings | bool | None = None,
 ) -> None:
     """Put specspan to work in this process. A second call replaces the configuration of the first.
 
@@ -78,6 +80,8 @@ def configure(
         logger_provider: in the same way.
         decision_exporters: where decision records go; by default what ``SPECSPAN_DECISION_EXPORTER`` names, which is
             SQLite unless set. They are shut down when this configuration is.
+        ledger: folder of the ledger, into which each decision is written before anything else is done with it; a
+            `LedgerSettings` says more, and False is none. By default ``SPECSPAN_LEDGER``; without it, there is none.
 
     ``OTEL_SDK_DISABLED=true`` switches all recording off, and the log says so; a policy in enforce mode is still
     enforced, unless ``SPECSPAN_WHEN_SUPPRESSED`` is ``leave``.
@@ -99,6 +103,7 @@ def configure(
         bridges=bridges,
         providers=(tracer_provider, meter_provider, logger_provider),
         decision_exporters=decision_exporters,
+        ledger=ledger,
     )
     with record_file_reads() as read:
         policy_loaded = options.load()
@@ -189,6 +194,7 @@ class _Options:
     bridged_providers: Sequence[TracerProvider]
     providers: GivenProviders
     decision_exporters: Sequence[DecisionExporter] | None
+    ledger: LedgerSettings | None
 
     def load(self) -> Policy | None:
         """Load the policy, as it is now."""
@@ -207,6 +213,7 @@ def _resolve(
     bridges: bool | Sequence[TracerProvider] | None,
     providers: GivenProviders,
     decision_exporters: Sequence[DecisionExporter] | None,
+    ledger: str | os.PathLike[str] | LedgerSettings | bool | None,
 ) -> _Options:
     variables = env.read_environment(os.environ)
     if db is not None:
@@ -230,6 +237,7 @@ def _resolve(
         bridged_providers=explicit_providers(bridges),
         providers=providers,
         decision_exporters=decision_exporters,
+        ledger=read_ledger_settings(os.environ, ledger),
     )
 
 
@@ -272,11 +280,20 @@ def _with_recorder(
         logger_provider=providers.logger,
         resource=providers.resource,
         decision_exporters=decision_exporters,
+        ledger=None if options.environment.disabled else _open_ledger(options.ledger),
     )
     if engine is not None:
         recorder.record_policy(engine.policy)
     pipeline = Pipeline(recorder, engine, always_enforces=options.environment.always_enforces)
     return Configuration(pipeline, providers)
+
+
+def _open_ledger(settings: LedgerSettings | None) -> DecisionLog | None:
+    if settings is None:
+        return None
+    from specspan.ledger.decision_ledger import open_ledger  # not where there is no ledger
+
+    return open_ledger(settings)
 
 
 def _add_reloading(
