@@ -233,7 +233,7 @@ class ChainReader:
 
 
 class _Following:
-    """Lines behind one."""
+    """Lines that follow one of a stream."""
 
     def __init__(self, lines: Sequence[Line], index: int) -> None:
         self._lines, self._index = lines, index

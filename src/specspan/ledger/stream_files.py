@@ -150,7 +150,7 @@ def _judge(state: StreamState, data: bytes, *, is_last: bool) -> StreamState:
     if state.is_open:
         return replace(state, problem=None)  # it is being written
     message = (
-        f"the end is torn after record {state.chain.size - 1}: {state.all_bytes - state.good_bytes} bytes are no line"
+        f"the end is torn after record {state.chain.size - 1}: {state.all_bytes - state.good_bytes} bytes form no line"
     )
     return replace(state, problem=replace(problem, fault=Fault.TORN, message=message))
 
