@@ -28,14 +28,21 @@ from specspan.runtime.otlp_encoding import BatchEncoder
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False)
-PLAIN = st.one_of(TEXTS, st.booleans(), INTEGERS, FLOATS, st.sampled_from([0, 1, 0.0, -0.0, 1.0, True, False, ""]))
+LONG = st.builds(lambda text, times: text * times, TEXTS, st.sampled_from([30, 60, 3_000]))
+PLAIN = st.one_of(
+    LONG, TEXTS, st.booleans(), INTEGERS, FLOATS, st.sampled_from([0, 1, 0.0, -0.0, 1.0, True, False, ""])
+)
 LISTS = st.one_of(*(st.lists(each, max_size=3) for each in (TEXTS, st.booleans(), INTEGERS, FLOATS)))
 ATTRIBUTES = st.dictionaries(st.sampled_from("abcd"), st.one_of(PLAIN, LISTS, st.binary(max_size=3)), max_size=4)
-SPANS = st.lists(st.tuples(TEXTS, ATTRIBUTES, st.sampled_from(SpanKind), st.booleans(), st.booleans()), min_size=1)
+EVENTS = st.lists(st.tuples(TEXTS, ATTRIBUTES, st.integers(0, 2**63 - 1)), max_size=2)
+SPANS = st.lists(
+    st.tuples(TEXTS, ATTRIBUTES, st.sampled_from(SpanKind), st.booleans(), st.booleans(), EVENTS), min_size=1
+)
+Described = tuple[str, dict[str, Any], SpanKind, bool, bool, list[tuple[str, dict[str, Any], int]]]
 
 
-def make_spans(described: Sequence[tuple[str, dict[str, Any], SpanKind, bool, bool]]) -> Sequence[ReadableSpan]:
-    """Return ended spans, of two resources and two scopes; some have parents, a status, events and links."""
+def make_spans(described: Sequence[Described]) -> Sequence[ReadableSpan]:
+    """Return ended spans, of two resources and two scopes; some have parents, events, a status and links."""
     exporter = InMemorySpanExporter()
     tracers = []
     for name in ("one", "two"):
@@ -43,11 +50,12 @@ def make_spans(described: Sequence[tuple[str, dict[str, Any], SpanKind, bool, bo
         provider.add_span_processor(SimpleSpanProcessor(exporter))
         tracers += [provider.get_tracer("a", "1", "https://schema", {"x": 1}), provider.get_tracer("b")]
     parent: Span | None = None
-    for number, (name, attributes, kind, is_child, is_rich) in enumerate(described):
+    for number, (name, attributes, kind, is_child, is_linked, events) in enumerate(described):
         context = set_span_in_context(parent) if parent is not None and is_child else None
         span = tracers[number % 4].start_span(name, context, kind, attributes)
-        if is_rich:
-            span.add_event("happened", {"why": ("a", "b")}, 5)
+        for event, event_attributes, time_unix_nano in events:
+            span.add_event(event, event_attributes, time_unix_nano)
+        if is_linked:
             span.add_link(span.get_span_context(), {"n": 1})
             span.set_status(Status(StatusCode.ERROR, "failed"))
         span.end()
@@ -104,7 +112,7 @@ def test_what_cannot_be_encoded_is_left_to_opentelemetry(monkeypatch: pytest.Mon
     monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS")
     encoder = BatchEncoder()
     monkeypatch.setattr(encoder, "_encode_span", lambda span: span.no_such_field)
-    (span,) = make_spans([("work", {}, SpanKind.CLIENT, False, False)])
+    (span,) = make_spans([("work", {}, SpanKind.CLIENT, False, False, [])])
     assert encoder.encode_spans([span]) == encode_spans([span])
 
 
@@ -115,7 +123,7 @@ def test_the_exporters_that_are_made_here_share_encodings(monkeypatch: pytest.Mo
         ours = otel_providers.create_exporter(otel_providers.TRACES, "otlp_proto_http")
         logs = otel_providers.create_exporter(otel_providers.LOGS, "otlp_proto_http")
         theirs = type(ours)()
-        ours.export(make_spans([("work", {"a": 1}, SpanKind.CLIENT, False, False)]))
+        ours.export(make_spans([("work", {"a": 1}, SpanKind.CLIENT, False, False, [])]))
         for exporter in (ours, logs, theirs):
             exporter.shutdown()
     assert received.names == ["work"]
@@ -128,9 +136,13 @@ def test_many_values_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids and counts are different in every span: what is kept of them is bounded, and long texts are not kept."""
     encoder = BatchEncoder()
     spans = make_spans(
-        [("work", {"a": f"{number}", "b": "x" * 1_000}, SpanKind.CLIENT, False, False) for number in range(10)]
+        [
+            ("work", {"a": f"{number}", "b": "x" * 1_000, "c": ["d"] * 9}, SpanKind.CLIENT, False, False, [])
+            for number in range(10)
+        ]
     )
-    monkeypatch.setattr("specspan.runtime.otlp_encoding._MAX_CACHED", 4)
+    monkeypatch.setattr("specspan.runtime.otlp_encoding._MAX_KEPT", 4)
     encoder.encode_spans(spans)
-    assert len(encoder._attributes) <= 4
-    assert all(len(value) <= 256 for _, value, _ in encoder._attributes)
+    known = encoder._span_attributes._known
+    assert 0 < len(known) <= 4
+    assert all(kind is str and len(value) <= 256 for _, value, kind in known)
