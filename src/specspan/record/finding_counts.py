@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import compress, repeat
+from operator import is_not
 from typing import TypeAlias
 
 from specspan.decision import Finding
@@ -12,6 +13,7 @@ from specspan.record import conventions as names
 from specspan.record.attributes import Attributes
 
 _MAX_TUPLES = 256
+_MAX_DIFFERENCES = 16
 
 MetricKey: TypeAlias = tuple[str, str, str, str, str, str]
 """Metric attributes of a finding: spec version, clause, authority, severity, outcome, kind of check."""
@@ -35,15 +37,32 @@ class FindingCounts:
 
     def __init__(self) -> None:
         self._tuples: dict[tuple[str, int], tuple[tuple[Finding, ...], int]] = {}
+        self._latest: tuple[Finding, ...] = ()
+        """Findings that were counted last: those of the next call are mostly the same."""
         self._counts: Counter[MetricKey] = Counter()
 
     def add(self, findings: tuple[Finding, ...], spec_version: str) -> None:
         """Count all findings of one call."""
         key = spec_version, id(findings)
-        _, times = self._tuples.get(key, (findings, 0))
-        self._tuples[key] = findings, times + 1
+        known = self._tuples.get(key)
+        if known is None and (differing := self._differences(findings)) is not None:
+            for counted, finding in differing:
+                self.remove(counted, spec_version)
+                self._counts[metric_key(finding, spec_version)] += 1
+            findings = self._latest
+            key = spec_version, id(findings)
+            known = self._tuples.get(key)
+        self._tuples[key] = findings, 1 if known is None else known[1] + 1
+        self._latest = findings
         if len(self._tuples) > _MAX_TUPLES:
             self._aggregate()
+
+    def _differences(self, findings: tuple[Finding, ...]) -> list[tuple[Finding, Finding]] | None:
+        """Return the findings of the call before that others stand in for; None where these are many."""
+        if len(findings) != len(self._latest):
+            return None
+        differing = list(compress(zip(self._latest, findings, strict=True), map(is_not, self._latest, findings)))
+        return differing if len(differing) <= _MAX_DIFFERENCES else None
 
     def remove(self, finding: Finding, spec_version: str) -> None:
         """Leave one finding out of the counts: it is counted elsewhere."""

@@ -2,8 +2,8 @@
 
 An instrument call costs the SDK 5 to 8 µs, and a call with 100 clauses would make 110 of them. So calls are queued and
 measured on a worker's thread, which only counts what complied. Whoever collects metrics drains the queue and adds the
-counts first, so that the collection is whole. What did not comply is added one by one in the context of its span, and
-so carries exemplars.
+counts first, so that the collection is whole. What did not comply is added with each batch in the context of the latest
+span that it was found on, and so carries exemplars.
 
 `GenAiMetrics` are the GenAI conventions' own client metrics, in the generation that the settings name.
 """
@@ -14,7 +14,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
@@ -30,7 +30,7 @@ from specspan.record.attributes import Attributes
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord
 from specspan.record.conventions import Generation
-from specspan.record.finding_counts import FindingCounts, metric_attributes, metric_key
+from specspan.record.finding_counts import FindingCounts, MetricKey, metric_attributes, metric_key
 from specspan.record.liveness import Liveness
 from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
@@ -120,6 +120,11 @@ def _seconds(meter: Meter, name: str, description: str) -> Histogram:
 
 
 _DecisionKey: TypeAlias = tuple[str, str, str, str, str, str, str]
+_Key = TypeVar("_Key")
+_Unsound: TypeAlias = "dict[_DecisionKey, tuple[int, CallRecord]]"
+"""By attributes, the number of decisions of a batch that did not comply, and the latest of them."""
+_Faults: TypeAlias = "dict[MetricKey, tuple[int, CallRecord]]"
+"""By attributes, the number of findings of a batch that did not comply, and the call of the latest."""
 _DECISION_NAMES = (
     names.SPEC_ID,
     names.SPEC_VERSION,
@@ -203,42 +208,66 @@ class Metrics:
 
     def _write(self, batch: Sequence[CallRecord]) -> None:
         pacer = Pacer()
-        for record in batch:
-            pacer.pause_if_due()
-            context = record.context
-            if record.call.request.executes is None:
-                self._gen_ai.record(record, context)
-            for stage, taken_ns in record.timing.overhead_ns.items():
-                self._overhead.record(taken_ns / 1e9, {names.STAGE: str(stage)}, context)
-            standing = record.call.context.standing
-            if standing is not None:
-                self._scopes.add(1, {names.SCOPE_TRUST: standing.trust.value}, context)
-            if record.decision is not None:
-                self._write_decision(record, record.decision, context)
+        unsound: _Unsound = {}
+        faults: _Faults = {}
+        try:
+            for record in batch:
+                pacer.pause_if_due()
+                self._write_call(record, unsound, faults)
+        finally:
+            for decision_key, (count, latest) in unsound.items():
+                _add_with_exemplar(self._decisions, count, _decision_attributes(decision_key), latest)
+            for finding_key, (count, latest) in faults.items():
+                _add_with_exemplar(self._findings, count, metric_attributes(finding_key), latest)
 
-    def _write_decision(self, record: CallRecord, decision: Decision, context: Context) -> None:
+    def _write_call(self, record: CallRecord, unsound: _Unsound, faults: _Faults) -> None:
+        context = record.context
+        if record.call.request.executes is None:
+            self._gen_ai.record(record, context)
+        for stage, taken_ns in record.timing.overhead_ns.items():
+            self._overhead.record(taken_ns / 1e9, {names.STAGE: str(stage)}, context)
+        standing = record.call.context.standing
+        if standing is not None:
+            self._scopes.add(1, {names.SCOPE_TRUST: standing.trust.value}, context)
+        decision = record.decision
+        if decision is None:
+            return
         key = _decision_key(record, decision)
         if decision.verdict is Verdict.COMPLIED:
             self._decision_counts[key] += 1
         else:
-            self._decisions.add(1, _decision_attributes(key), context)
+            _note(unsound, key, record)
         for ruling in decision.overrides:
             self._overrides.add(1, _override_attributes(ruling), context)
-        self._write_findings(decision, context)
+        self._write_findings(record, decision, faults)
 
-    def _write_findings(self, decision: Decision, context: Context) -> None:
+    def _write_findings(self, record: CallRecord, decision: Decision, faults: _Faults) -> None:
         spec_version = _join(spec.version for spec in decision.specs)
         self._finding_counts.add(decision.findings, spec_version)
         summary = decision.summary
         if summary.violated or summary.uncertain or summary.errored:
             for finding in attributes.faulty_findings(decision):
                 self._finding_counts.remove(finding, spec_version)
-                self._findings.add(1, metric_attributes(metric_key(finding, spec_version)), context)
+                _note(faults, metric_key(finding, spec_version), record)
         for finding in decision.findings:
             if finding.duration_ns and finding.check is not None:
                 self._check_duration.record(
-                    finding.duration_ns / 1e9, _check_attributes(finding, finding.check), context
+                    finding.duration_ns / 1e9, _check_attributes(finding, finding.check), record.context
                 )
+
+
+def _note(noted: dict[_Key, tuple[int, CallRecord]], key: _Key, record: CallRecord) -> None:
+    """Count one more of what did not comply, and keep the latest call of it, a sampled one where there is one."""
+    count, latest = noted.get(key, (0, record))
+    is_sampled = record.span_context.trace_flags.sampled or not latest.span_context.trace_flags.sampled
+    noted[key] = count + 1, record if is_sampled else latest
+
+
+def _add_with_exemplar(counter: metrics.Counter, count: int, values: Attributes, latest: CallRecord) -> None:
+    """Add a count of which one, that of the latest call, may become an exemplar."""
+    if count > 1:
+        counter.add(count - 1, values, Context())
+    counter.add(1, values, latest.context)
 
 
 def _alerting_violations(policy: Policy) -> Iterator[Finding]:
