@@ -22,6 +22,7 @@ from recording import KIND, SSN, decision
 from specspan.decision import Decision, Outcome
 from specspan.policy.policy import Policy
 from specspan.record.decision_record import PolicyActivation, RecordBuilder, Service
+from specspan.record.finding_references import FindingReferences, assessment_key
 from specspan.sqlite import Filter, Reader, SQLiteDecisionExporter
 
 HOUR_NS = 3_600_000_000_000
@@ -159,3 +160,27 @@ def test_a_finding_of_a_clause_from_elsewhere_is_said_in_full() -> None:
 
     assert record["outcomes"] == {"complied": "0"}
     assert [(each["position"], each["clause"]) for each in record["findings"]] == [(0, "be_kind"), (2, "clause_a")]
+
+
+@given(st.data())
+def test_what_is_known_of_other_calls_changes_no_references(data: st.DataObject) -> None:
+    """Findings that calls share, and those that stand in for some of them, are referred to as if nothing was known."""
+    policy = data.draw(policies)
+    shared = [finding for of_clause in findings_of(policy) for finding in of_clause]
+    keys = [assessment_key(finding) for finding in shared]
+    knowing = FindingReferences(keys)
+    for _ in range(data.draw(st.integers(1, 6))):
+        findings = list(shared)
+        for position in data.draw(st.sets(st.integers(0, len(shared) - 1), max_size=3)):
+            findings[position] = replace(
+                findings[position],
+                outcome=data.draw(st.sampled_from(list(Outcome))),
+                explanation=data.draw(st.sampled_from([None, "because"])),
+                score=data.draw(st.sampled_from([None, 0.5])),
+            )
+        if data.draw(st.booleans()):
+            findings.pop()
+        governing = data.draw(st.sampled_from([None, shared[0].clause]))
+        explained = data.draw(st.booleans())
+        made = knowing.refer(tuple(findings), governing, with_explanations=explained)
+        assert made == FindingReferences(keys).refer(tuple(findings), governing, with_explanations=explained)

@@ -116,6 +116,29 @@ def test_a_violation_leads_to_its_trace(record: Record) -> None:
     assert (exemplar.trace_id, exemplar.span_id) == (context.trace_id, context.span_id)
 
 
+def test_violations_of_one_batch_are_added_together(record: Record) -> None:
+    """Every violation of every clause is counted, and the exemplar names the latest span that was sampled."""
+    recording = record(Settings(interval_s=60.0))
+    complied = [replace(KIND, clause=f"clause_{number}") for number in range(30)]
+    for number in (0, 1, 1, 2, 0, 0):
+        findings = [*complied]
+        findings[number] = replace(SSN, clause=f"clause_{number}")
+        recording.call(decision(*findings))
+    points = recording.points()
+    named = [
+        (point.attributes["specspan.finding.clause"], point.attributes["specspan.finding.outcome"], point.value)
+        for point in points["specspan.findings"]
+    ]
+    counts = {(clause, outcome): count for clause, outcome, count in named}
+    violated = {"clause_0": 3, "clause_1": 2, "clause_2": 1}
+    expected = {(finding.clause, "complied"): 6 - violated.get(finding.clause, 0) for finding in complied}
+    assert counts == {**expected, **{(clause, "violated"): count for clause, count in violated.items()}}
+    (point,) = points["specspan.decisions"]
+    latest = recording.spans[-1].get_span_context()
+    assert latest is not None
+    assert [each.span_id for each in point.exemplars] == [latest.span_id]
+
+
 def test_what_checks_and_specspan_itself_cost(record: Record) -> None:
     """Check durations tell failed checks apart; overhead is by stage."""
     slow = Finding(

@@ -24,7 +24,7 @@ import re2
 from specspan.checks.regex import charset
 from specspan.checks.regex.charset import CharSet
 from specspan.checks.regex.parser import PatternError
-from specspan.checks.regex.re2_syntax import Encoding, emit
+from specspan.checks.regex.re2_syntax import Encoding, Plain, emit
 from specspan.checks.regex.syntax_tree import At, Chars, Choice, Concatenation, Node, Repeat, charsets
 
 MAX_INSTRUCTIONS = 20_000
@@ -56,7 +56,7 @@ class Program:
         PatternError: the pattern is too large.
     """
 
-    __slots__ = ("_compiled", "_encoding")
+    __slots__ = ("_compiled", "_encoding", "_is_as_it_is")
 
     def __init__(self, node: Node, encoding: type[Encoding]) -> None:
         self._encoding = encoding
@@ -66,6 +66,8 @@ class Program:
             raise _too_large(f"RE2: {error}") from None
         if self._compiled.programsize > MAX_INSTRUCTIONS:
             raise _too_large(f"{self._compiled.programsize} instructions of {MAX_INSTRUCTIONS}")
+        # its spans are those of the text: a byte is a code point, and no group tells a newline that `$` tested for
+        self._is_as_it_is = encoding is Plain and not self._compiled.groups
 
     def matches(self, data: bytes) -> bool:
         """Return whether the pattern matches anywhere in ``data``."""
@@ -73,6 +75,8 @@ class Program:
 
     def find(self, data: bytes, limit: int) -> list[Span]:
         """Return the first ``limit`` matches, as (start, end) in code points of the encoded text."""
+        if self._is_as_it_is:
+            return [match.span() for match in itertools.islice(self._compiled.finditer(data), limit)]
         spans: list[Span] = []
         at = at_bytes = 0
         while len(spans) < limit and (match := self._compiled.search(data, at_bytes)) is not None:
