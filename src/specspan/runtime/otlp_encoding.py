@@ -209,7 +209,7 @@ def _any_value(value: Any, kind: type) -> bytes:
     if kind is str:
         return _field(_STRING, value.encode())
     if kind is bool:
-        return _BOOL + _SHORT[value]
+        return _BOOL + (b"\x01" if value else b"\x00")
     if kind is int and -_INT64 <= value < _INT64:
         return _INT + _varint(value % (2 * _INT64))
     if kind is float:
