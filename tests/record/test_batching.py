@@ -73,6 +73,32 @@ def test_a_flush_waits_for_what_was_put_before_it() -> None:
     worker.shutdown(10)
 
 
+def test_a_flush_says_whether_what_was_there_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is lost in front of it, or is being written as it is asked for, makes it fail; what was lost before not."""
+    monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS")
+    entered, go_on = threading.Event(), threading.Event()
+
+    def write(batch: Sequence[int]) -> None:
+        entered.set()
+        assert go_on.wait(10)
+        if 0 in batch:
+            raise ValueError("broken")
+
+    worker = BatchWorker[int]("test", write, batch_size=1, interval_s=60)
+    worker.put(0)
+    assert entered.wait(10)
+    during = worker.flush()
+    go_on.set()
+    assert not during.wait(10)
+    assert during.is_set()
+    worker.put(1)
+    assert worker.flush().wait(10)
+    assert worker.flush().wait(10)
+    worker.put(0)
+    assert not worker.flush().wait(10)
+    worker.shutdown(10)
+
+
 def test_a_full_queue_drops_and_counts(lost: Losses) -> None:
     """While the consumer hangs the queue stays bounded: handed over = written + dropped, exactly."""
     entered, go_on = threading.Event(), threading.Event()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExportResult
 from otlp_receiver import Received, over_grpc, over_http
 
 from specspan.errors import ConfigurationError, MissingDependency
@@ -50,6 +51,28 @@ def test_without_a_variable_spans_go_to_one_sqlite_file(
     with Reader(tmp_path / "spans.db") as reader:
         assert [(trace.name, trace.service) for trace in reader.traces()] == [("work", "shop")]
     assert (found.meter, found.logger) == (None, None)
+
+
+def test_a_flush_says_whether_the_receiver_took_what_was_there(
+    made: Callable[[dict[str, str]], providers.Providers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that an exporter could not hand over makes the flush fail that waits for it, and no later one."""
+    results = iter((SpanExportResult.FAILURE, OSError("gone"), SpanExportResult.SUCCESS))
+
+    def export(_: object, spans: object) -> SpanExportResult:
+        result = next(results)
+        if isinstance(result, OSError):
+            raise result
+        return result
+
+    monkeypatch.setattr(ConsoleSpanExporter, "export", export)
+    found = made({"OTEL_TRACES_EXPORTER": "console"})
+    flushed = []
+    for name in "abc":
+        found.tracer.get_tracer("test").start_span(name).end()
+        flushed.append(found.force_flush(10.0))
+    assert flushed == [False, False, True]
+    assert found.force_flush(10.0)
 
 
 @pytest.mark.parametrize(("receiver", "protocol"), [(over_http, "http/protobuf"), (over_grpc, "grpc")])
@@ -122,6 +145,7 @@ def test_the_applications_global_provider_is_joined() -> None:
     script = """
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExportResult
 from specspan.runtime import environment, otel_providers as providers
 nothing_set = providers.resolve_providers(environment.read_environment({"OTEL_TRACES_EXPORTER": "none"}))
 assert nothing_set.owned, "none is set yet"

@@ -20,6 +20,25 @@ from specspan._support.guard import guard
 T = TypeVar("T")
 
 
+class Flush(threading.Event):
+    """Event that stands in a queue behind the items that must be written before it is set."""
+
+    def __init__(self, losses: int) -> None:
+        """Begin to wait; ``losses`` is the number of times that the worker had dropped something until now."""
+        super().__init__()
+        self._losses = losses
+        self._is_whole = False
+
+    def finish(self, losses: int) -> None:
+        """Set the event; ``losses`` is that number now."""
+        self._is_whole = losses == self._losses
+        self.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return True once all was written; False where some of it was dropped, or after ``timeout`` seconds."""
+        return super().wait(timeout) and self._is_whole
+
+
 class BatchWorker(Generic[T]):
     """Queue whose items a daemon thread, which the first item starts, writes in order and in batches."""
 
@@ -52,8 +71,10 @@ class BatchWorker(Generic[T]):
         self._interval_s = interval_s
         self._on_close = on_close
         self._on_fork = on_fork
-        self._queue: deque[T | _Marker] = deque()
+        self._queue: deque[T | Flush] = deque()
         self._closed = False
+        self._losses = 0
+        """Number of times that something was dropped of what was queued."""
         self._reset()
         process.after_fork(self)
 
@@ -89,14 +110,14 @@ class BatchWorker(Generic[T]):
                 self._write_batch()
             yield
 
-    def flush(self) -> threading.Event:
+    def flush(self) -> Flush:
         """Ask for everything queued so far to be written soon; the event is set when it was written or dropped."""
         last = self._last_item()
-        if isinstance(last, _Marker):  # flushing a consumer that hangs, again and again, must not fill its queue
+        if isinstance(last, Flush):  # flushing a consumer that hangs, again and again, must not fill its queue
             return last
-        marker = _Marker()
+        marker = Flush(self._losses)
         if last is None and self._thread is None:
-            marker.set()
+            marker.finish(self._losses)
             return marker
         self._queue.append(marker)
         self._flush_requested = True
@@ -106,6 +127,10 @@ class BatchWorker(Generic[T]):
         if self._closed:
             self._drop_queued()
         return marker
+
+    def note_loss(self) -> None:
+        """Say that some of what is being written was dropped: a flush that waits for it did not succeed."""
+        self._losses += 1
 
     def close(self) -> None:
         """Take no more items, and have what is queued written soon."""
@@ -126,6 +151,7 @@ class BatchWorker(Generic[T]):
             self._given_up.set()
             if thread.is_alive() and self._in_flight:
                 drop_counts.count(self._kind, "shutdown", self._in_flight)
+                self.note_loss()
         self._closed = True
         self._drop_queued()
 
@@ -210,19 +236,20 @@ class BatchWorker(Generic[T]):
         finally:
             self._in_flight = 0
             if marker is not None:
-                marker.set()
+                marker.finish(self._losses)
 
     def _write_or_count(self, batch: Sequence[T]) -> None:
         try:
             self._write(batch)
         except Exception:
             drop_counts.count(self._kind, "internal", len(batch))
+            self.note_loss()
             raise
 
-    def _next_batch(self) -> tuple[list[T], _Marker | None]:
+    def _next_batch(self) -> tuple[list[T], Flush | None]:
         batch: list[T] = []
         for item in self._pop_all():
-            if isinstance(item, _Marker):
+            if isinstance(item, Flush):
                 return batch, item
             batch.append(item)
             if len(batch) >= self._batch_size:
@@ -231,18 +258,19 @@ class BatchWorker(Generic[T]):
 
     def _drop_queued(self) -> None:
         for item in self._pop_all():
-            if isinstance(item, _Marker):
-                item.set()
+            if isinstance(item, Flush):
+                item.finish(self._losses)
             else:
                 drop_counts.count(self._kind, "shutdown")
+                self.note_loss()
 
-    def _last_item(self) -> T | _Marker | None:
+    def _last_item(self) -> T | Flush | None:
         try:
             return self._queue[-1]
         except IndexError:
             return None
 
-    def _pop_all(self) -> Iterator[T | _Marker]:
+    def _pop_all(self) -> Iterator[T | Flush]:
         """Yield items taken from the queue until it is empty; whoever takes one answers for it."""
         while True:
             try:
@@ -250,7 +278,3 @@ class BatchWorker(Generic[T]):
             except IndexError:
                 return
             yield item
-
-
-class _Marker(threading.Event):
-    """Event that stands in a queue behind the items that must be written before it is set."""

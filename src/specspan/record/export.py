@@ -132,6 +132,7 @@ class ExportWorker(Generic[T, R]):
                 return
         if error is not None:
             drop_counts.count(self._kind, "export_failed", len(records))
+            self.worker.note_loss()
 
     def _build(self, items: Sequence[T | _Built[R]]) -> list[R]:
         """Return the records of ``items``, without those that cannot be built, which are counted."""
@@ -143,6 +144,7 @@ class ExportWorker(Generic[T, R]):
                     records.append(item.record if isinstance(item, _Built) else self._build_one(item))
                 except Exception:
                     drop_counts.count(self._kind, "internal")
+                    self.worker.note_loss()
                     raise
             if pacer is not None:
                 pacer.pause_if_due()

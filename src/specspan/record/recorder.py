@@ -236,7 +236,7 @@ class Recorder:
                 export.put(activation)
 
     def force_flush(self, timeout_s: float) -> bool:
-        """Hand over everything recorded so far; return False when that took longer than ``timeout_s``."""
+        """Hand over everything recorded so far; return False when some was lost or left after ``timeout_s``."""
         deadline_s = time.monotonic() + timeout_s
         written = [worker.flush() for worker in self._workers]
         is_safe = self._ledger is None or self._ledger.force_flush()

@@ -42,7 +42,7 @@ class SpanQueue(SpanProcessor):
             self._export.worker.put(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Write every span that ended before; return False when that took longer than the time given."""
+        """Write every span that ended before; return False when some were lost, or left after the time given."""
         return self._export.worker.flush().wait(timeout_millis / 1000)
 
     def shutdown(self) -> None:

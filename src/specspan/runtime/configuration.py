@@ -38,7 +38,7 @@ class Configuration:
     """Called when everything else is shut down."""
 
     def force_flush(self, timeout_s: float) -> bool:
-        """Hand over everything recorded so far; return False when something was left after ``timeout_s``."""
+        """Hand over everything recorded so far; return False when some was lost, or left after ``timeout_s``."""
         time_left = _TimeLeft(timeout_s)
         decided = self.bridge is None or self.bridge.force_flush(time_left.for_records())
         recorded = self.pipeline.recorder.force_flush(time_left.for_records())

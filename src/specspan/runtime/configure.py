@@ -124,7 +124,10 @@ def configure(
 
 
 def force_flush(timeout_s: float = 5.0) -> bool:
-    """Hand over everything recorded so far; return False when something was left after ``timeout_s`` seconds."""
+    """Hand over everything recorded so far.
+
+    Return False when some of it was lost, or left after ``timeout_s`` seconds; what was lost is counted.
+    """
     configuration = current_configuration()
     if configuration is None:
         return True

@@ -34,7 +34,7 @@ from specspan.record.sampling.rules import Sampling
 from specspan.record.span_queue import SpanQueue, SpanWriter
 from specspan.runtime.database_file import check_database_file
 from specspan.runtime.environment import SQLITE_DECISIONS, SQLITE_SPANS, Environment
-from specspan.runtime.provider_thread import ProviderThread, wait_for_calls
+from specspan.runtime.provider_thread import FailedExports, ProviderThread, wait_for_calls
 from specspan.runtime.span_ids import RandomSpanIds
 
 TRACES = "opentelemetry_traces_exporter"
@@ -137,7 +137,7 @@ class Providers:
     """Thread of each provider that has anything to flush."""
 
     def force_flush(self, timeout_s: float) -> bool:
-        """Hand over everything that waits in any provider; return False when something was left after ``timeout_s``."""
+        """Hand over what waits in any provider; return False when some was lost, or left after ``timeout_s``."""
         deadline_s = time.monotonic() + timeout_s
         return wait_for_calls([thread.flush(timeout_s) for thread in self.threads], deadline_s)
 
@@ -171,6 +171,9 @@ def resolve_providers(
     spans = None if tracer else [create_exporter(TRACES, name, db=db) for name in environment.traces]
     points = None if meter else [create_exporter(METRICS, name) for name in environment.metrics]
     records = None if logger else [create_exporter(LOGS, name) for name in environment.logs]
+    failed = FailedExports()
+    for exporter in (*(spans or ()), *(points or ()), *(records or ())):
+        failed.watch(exporter)
     if tracer is not None and environment.sampling is not None:
         _log.warning(_NOT_SAMPLED)
     sampling = None if spans is None else environment.sampling
@@ -187,7 +190,7 @@ def resolve_providers(
         logger=logger,
         resource=getattr(tracer, "resource", resource),
         owned=owned,
-        threads=_threads(owned, traces=tracer, metrics=meter, logs=logger),
+        threads=_threads(owned, failed, traces=tracer, metrics=meter, logs=logger),
     )
 
 
@@ -201,9 +204,9 @@ def _create_resource(attributes: Mapping[str, str]) -> Resource:
         return unnamed.merge(OTELResourceDetector().detect()).merge(Resource(attributes))
 
 
-def _threads(owned: Sequence[object], **providers: object) -> tuple[ProviderThread, ...]:
+def _threads(owned: Sequence[object], failed: FailedExports, **providers: object) -> tuple[ProviderThread, ...]:
     return tuple(
-        ProviderThread(signal, provider, is_owned=provider in owned)
+        ProviderThread(signal, provider, failed, is_owned=provider in owned)
         for signal, provider in providers.items()
         if hasattr(provider, "force_flush")
     )

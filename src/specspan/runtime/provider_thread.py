@@ -15,9 +15,35 @@ from typing import Any, TypeAlias
 
 from specspan._support import process
 from specspan._support.background import start_thread
+from specspan._support.guard import guard
 from specspan._support.otel_private import shuts_down_at_exit
 
 _Call: TypeAlias = "tuple[Callable[[], object], Future[bool]]"
+
+
+class FailedExports:
+    """Number of batches that exporters could not hand over; a flush of OpenTelemetry's processors does not tell."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def watch(self, exporter: Any) -> None:
+        """Count from now on what an exporter that was made here fails to hand over."""
+        export = getattr(exporter, "export", None)
+        if export is None:  # a reader of metrics that others collect
+            return
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            is_done = False
+            try:
+                result = export(*arguments, **options)
+                is_done = getattr(result, "name", None) != "FAILURE"
+                return result
+            finally:
+                self.count += not is_done
+
+        with guard("runtime.watch_exporter"):
+            exporter.export = watched
 
 
 class ProviderThread:
@@ -26,8 +52,9 @@ class ProviderThread:
     It waits from the beginning: from Python 3.12, no thread can be started once the interpreter is going down.
     """
 
-    def __init__(self, signal: str, provider: Any, *, is_owned: bool) -> None:
+    def __init__(self, signal: str, provider: Any, failed: FailedExports, *, is_owned: bool) -> None:
         """Start the thread, which is named after ``signal``; a provider that is not owned is never shut down."""
+        self._failed = failed
         self._signal = signal
         self._provider = provider
         self._is_owned = is_owned
@@ -40,7 +67,7 @@ class ProviderThread:
         """Have the provider flushed; where a flush waits to begin already, return that one's future."""
         waiting = self._waiting_flush
         if waiting is None or waiting.running() or waiting.done():
-            waiting = self._submit(lambda: self._provider.force_flush(int(timeout_s * 1000)))
+            waiting = self._submit(lambda: self._flush(timeout_s))
             self._waiting_flush = waiting
         return waiting
 
@@ -59,6 +86,10 @@ class ProviderThread:
         self._closed = True
         self._calls.put(None)
         return finished
+
+    def _flush(self, timeout_s: float) -> bool:
+        before = self._failed.count
+        return self._provider.force_flush(int(timeout_s * 1000)) is not False and self._failed.count == before
 
     def after_fork(self) -> None:
         """Start anew: in a forked child the parent's thread is gone."""
