@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo services test environments peer-suites backends check bench format clean
+.PHONY: help demo services test environments peer-suites backends check bench dist format clean
 
 help:
 	@echo "make demo    set up and run the support-desk demo"
@@ -16,6 +16,7 @@ help:
 	@echo "make backends  fetch the real servers that tests talk to"
 	@echo "make check   lint, types, import contract, copies, prose, sizes and names, public names"
 	@echo "make bench   ratios against a hand-written span"
+	@echo "make dist    build every wheel and source distribution, check them, and run the demo from them"
 	@echo "make format  rewrite the source in the house format"
 
 $(BIN)/python:
@@ -77,9 +78,16 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
+$(VENV)/.dist: $(BIN)/python constraints.txt
+	$(INSTALL) build twine
+	@touch $@
+
+dist: $(VENV)/.dist
+	$(BIN)/python tools/dist.py
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

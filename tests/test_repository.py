@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import specspan
+
 ROOT = Path(__file__).parents[1]
 PROJECTS = [ROOT / "pyproject.toml", *sorted(ROOT.glob("exporters/*/pyproject.toml"))]
 
@@ -48,6 +50,31 @@ def test_no_command_belongs_to_two_distributions() -> None:
     ]
     assert len(commands) == len(set(commands))
     assert "specspan" in commands
+
+
+def test_versions_of_python_agree() -> None:
+    """What a distribution says of itself is what tests are run with, by `make test` and `make environments`."""
+    run = {path.stem.removeprefix("python") for path in (ROOT / "tests" / "environments").glob("python*.txt")} | {
+        "3.11"
+    }
+    for project in PROJECTS:
+        text = project.read_text(encoding="utf-8")
+        (oldest,) = re.findall(r'^requires-python = ">=([\d.]+)"', text, re.MULTILINE)
+        named = re.findall(r'"Programming Language :: Python :: ([\d.]+)"', text)
+        assert named[0] == oldest, project
+        assert set(named) <= run, project
+
+
+def test_every_distribution_has_its_licence_and_one_version() -> None:
+    """What depends on another of them asks for exactly its release."""
+    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    texts = [project.read_text(encoding="utf-8") for project in PROJECTS]
+    (version,) = {found for text in texts for found in re.findall(r'^version = "(.+)"$', text, re.MULTILINE)}
+    assert specspan.__version__ == version
+    for project, text in zip(PROJECTS, texts, strict=True):
+        assert (project.parent / "LICENSE").read_text(encoding="utf-8") == licence
+        for requirement in re.findall(r'"(specspan[\w-]*(?:\[\w+\])?==[^"]+)"', text):
+            assert requirement.endswith(f"=={version}"), requirement
 
 
 def test_hooks_before_a_commit_are_checks_of_every_change() -> None:

@@ -3,8 +3,10 @@
     python tools/environments.py [NAME ...]
 
 ``tests/environments/NAME.txt`` is a list of pip's requirements. Its packages hold in place of those that
-`constraints.txt` names; everything else is as pinned there. Lines ``# runs: PATH ...`` are the arguments of pytest, and
-any other comment says why the environment exists. The folder ``.venv-NAME`` is made anew when its sources change.
+`constraints.txt` names; everything else is as pinned there, and so is a package that it names without a version.
+Lines ``# runs: PATH ...`` are the arguments of pytest, a line ``# python: 3.10`` names another version of Python,
+without which the environment is left out, and any other comment says why it exists. The folder ``.venv-NAME`` is made
+anew when its sources change.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ TEST_PACKAGES = ("hypothesis", "pytest", "pytest-asyncio", "pytest-randomly", "p
 SPECSPAN = ("-e", ".[cli]")
 PROJECTS = ("pyproject.toml",)
 _RUNS = re.compile(r"^#\s*runs:(.*)$", re.MULTILINE)
+_PYTHON = re.compile(r"^#\s*python:\s*([\d.]+)\s*$", re.MULTILINE)
 _PACKAGE = re.compile(r"^[A-Za-z0-9][\w.-]*")
 
 
@@ -51,9 +53,21 @@ class Environment:
         return [word for line in _RUNS.findall(self.file.read_text(encoding="utf-8")) for word in shlex.split(line)]
 
     @property
+    def version(self) -> str:
+        """Return the version of Python that the file asks for; "" for the one that runs this."""
+        match = _PYTHON.search(self.file.read_text(encoding="utf-8"))
+        return "" if match is None else match[1]
+
+    @property
+    def interpreter(self) -> str | None:
+        """Return the program of that version; None where the machine has none."""
+        return find_python(self.version) if self.version else sys.executable
+
+    @property
     def constraints(self) -> str:
-        """Return `constraints.txt` without the packages that the file names."""
-        own = set(map(_package, self.file.read_text(encoding="utf-8").splitlines()))
+        """Return `constraints.txt` without the packages of which the file names a version."""
+        lines = self.file.read_text(encoding="utf-8").splitlines()
+        own = {_package(line) for line in lines if re.search(r"[<>=~@]", line)}
         pinned = (self.root / "constraints.txt").read_text(encoding="utf-8").splitlines()
         return "\n".join(line for line in pinned if _package(line) not in own) + "\n"
 
@@ -61,7 +75,9 @@ class Environment:
     def key(self) -> str:
         """Return a digest of everything that the environment is made from."""
         sources = [self.constraints, *(path.read_text(encoding="utf-8") for path in self._files())]
-        return hashlib.sha256("\0".join((sys.version, *TEST_PACKAGES, *SPECSPAN, *sources)).encode()).hexdigest()
+        return hashlib.sha256(
+            "\0".join((sys.version, str(self.interpreter), *TEST_PACKAGES, *SPECSPAN, *sources)).encode()
+        ).hexdigest()
 
     def _files(self) -> Iterator[Path]:
         yield self.file
@@ -74,7 +90,7 @@ class Environment:
         if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
-        venv.create(self.folder, with_pip=True, symlinks=True)
+        subprocess.run([self.interpreter or sys.executable, "-m", "venv", str(self.folder)], check=True)  # noqa: S603
         constraints = self.folder / "constraints.txt"
         constraints.write_text(self.constraints, encoding="utf-8")
         install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(constraints))
@@ -89,6 +105,23 @@ class Environment:
         command = [str(self.folder / "bin" / "python"), *arguments]
         environ = {**os.environ, "SPECSPAN_ENVIRONMENT": self.name}
         subprocess.run(command, check=True, cwd=self.root, env=environ)  # noqa: S603 - our own
+
+
+def find_python(version: str) -> str | None:
+    """Return a Python of ``version``, as ``3.10``, on the path or among pyenv's; None where there is none."""
+    folder = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    on_path = shutil.which(f"python{version}")
+    candidates = [on_path or "", *(str(path) for path in sorted(folder.glob(f"{version}.*/bin/python")))]
+    for each in filter(None, candidates):
+        if _prints_version(each, version):  # a shim of pyenv may stand for a version that is not selected
+            return each
+    return None
+
+
+def _prints_version(python: str, version: str) -> bool:
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    ran = subprocess.run([python, "-c", code], check=False, capture_output=True, text=True)  # noqa: S603 - found above
+    return ran.returncode == 0 and ran.stdout.strip() == version
 
 
 def _package(line: str) -> str:
@@ -119,6 +152,9 @@ def main(root: Path, names: Sequence[str]) -> int:
     """Make and run each environment. Return the number of those that failed."""
     failed = []
     for each in environments(root, names):
+        if each.interpreter is None:
+            print(f"== {each.name} left out: no Python {each.version} found", flush=True)
+            continue
         print(f"== {each.name}: {' '.join(each.tests)}", flush=True)
         try:
             each.make()

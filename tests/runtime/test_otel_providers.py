@@ -171,6 +171,33 @@ def test_a_missing_otlp_exporter_names_the_extra(monkeypatch: pytest.MonkeyPatch
         exporters.create_exporter(exporters.TRACES, "otlp_proto_http")
 
 
+@pytest.mark.parametrize(
+    ("group", "name", "extra"),
+    [
+        (exporters.DECISIONS, "alertmanager", "alerts"),
+        (exporters.DECISIONS, "webhook", "alerts"),
+        (exporters.METRICS, "prometheus", "prometheus"),
+    ],
+)
+def test_an_exporter_of_an_extra_names_it(group: str, name: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The distribution that registers it is known, installed or not."""
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: ())
+    with pytest.raises(MissingDependency, match=rf"pip install 'specspan\[{extra}\]'"):
+        exporters.create_exporter(group, name)
+
+
+def test_the_exporters_that_specspan_carries_need_no_other_distribution(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever is registered under their names, specspan writes by what it reads with."""
+    other = metadata.EntryPoint("sqlite", "builtins:dict", exporters.DECISIONS)
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: (other,))
+    for group, name in ((exporters.DECISIONS, "sqlite"), (exporters.TRACES, "specspan_sqlite")):
+        exporter = exporters.create_exporter(group, name, db=tmp_path / "found.db")
+        assert type(exporter).__module__ == "specspan.sqlite.exporters"
+        exporter.shutdown()
+
+
 def test_an_exporter_that_cannot_be_made_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an exporter's constructor raises is told as what must change, with its cause."""
     needs_an_argument = metadata.EntryPoint("mine", "builtins:open", exporters.TRACES)

@@ -87,8 +87,33 @@ def test_an_environment_that_changed_is_made_again(repository: Path) -> None:
 
 
 def test_the_rest_is_as_it_is_pinned(repository: Path) -> None:
-    """What the file names, however it is spelled, is not constrained; everything else is."""
+    """What the file names a version of, however it is spelled, is not constrained; everything else is."""
+    file = repository / "tests" / "environments" / "oldest.txt"
+    file.write_text(file.read_text() + "other\n")
     assert said(repository, "constraints").split() == ["other==2"]
+
+
+def test_without_its_python_an_environment_is_left_out(repository: Path) -> None:
+    """It is said, and is no failure: a machine has the versions that it has."""
+    file = repository / "tests" / "environments" / "oldest.txt"
+    file.write_text(file.read_text() + "# python: 2.1\n")
+    found = environments(repository)
+
+    assert found.returncode == 0, found.stderr
+    assert "oldest left out: no Python 2.1 found" in found.stdout
+
+
+def test_a_python_of_another_version_is_found_where_pyenv_keeps_it(repository: Path, tmp_path: Path) -> None:
+    """A program that says that it is another version, as pyenv's stand-ins may be, is none."""
+    for version, prints in (("9.7.1", "9.6"), ("9.7.2", "9.7")):
+        program = tmp_path / "versions" / version / "bin" / "python"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\necho {prints}\n")
+        program.chmod(0o755)
+    code = "import environments; print(environments.find_python('9.7'), end='')"
+    environ = {"PYTHONPATH": "tools", "PYENV_ROOT": str(tmp_path), "PATH": "/bin:/usr/bin"}
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=repository, env=environ, text=True)
+    assert found == str(tmp_path / "versions" / "9.7.2" / "bin" / "python")
 
 
 def test_a_name_that_is_none_is_refused(repository: Path) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,13 +23,15 @@ _READER_LEFT = 128 + 13
 class DiscoveredGroup(click.Group):
     """Command group of one package: each module's ``command``, and those of plug-ins, imported at first use.
 
-    A command stands in the module with its name among the words of the module's: ``show`` in ``spec_show``.
+    A command stands in the module with its name among the words of the module's: ``show`` in ``spec_show``. Commands of
+    ``extras`` come with the extra of their name.
     """
 
-    def __init__(self, *arguments: Any, package: str, plugins: str, **options: Any) -> None:
+    def __init__(self, *arguments: Any, package: str, plugins: str, extras: Sequence[str] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._package = package
         self._plugins = plugins
+        self._extras = extras
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         own = {module.command.name: module.command for module in plugins.iter_modules(self._package)}
@@ -40,6 +42,14 @@ class DiscoveredGroup(click.Group):
         if cmd_name not in self.commands:  # the others are not imported: each process of `specspan run` would pay
             self.commands.update(self._load_command(cmd_name))
         return self.commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in self._extras and self.get_command(ctx, name) is None:
+            ctx.fail(f"The command {name!r} is not installed. Run: pip install 'specspan[{name}]'")
+        return super().resolve_command(ctx, args)
 
     def _load_command(self, name: str) -> dict[str, click.Command]:
         for module in plugins.iter_modules(self._package, name.replace("-", "_")):
@@ -52,6 +62,7 @@ class DiscoveredGroup(click.Group):
     cls=DiscoveredGroup,
     package="specspan.cli.commands",
     plugins="specspan_commands",
+    extras=("grafana", "prometheus"),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="specspan")

@@ -47,7 +47,7 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
     """Return the exporter ``name``, made by its own defaults and variables; ``db`` is the SQLite exporters' file.
 
     Raises:
-        MissingDependency: an OTLP exporter is named, and OTLP is not installed.
+        MissingDependency: the exporter comes with an extra that is not installed.
         ConfigurationError: no installed package registers the exporter, its constructor fails, or its file cannot be
             written.
     """
@@ -77,6 +77,12 @@ _OWN = {
 }
 """Exporters that come with specspan. Another distribution that registers one of their names does not replace them: who
 writes the file and who reads it are of one release."""
+_EXTRAS = {
+    (DECISIONS, "alertmanager"): "alerts",
+    (DECISIONS, "webhook"): "alerts",
+    (METRICS, "prometheus"): "prometheus",
+}
+"""Extras that bring the exporters of other distributions."""
 _SIGNALS = {TRACES: "TRACES", METRICS: "METRICS", LOGS: "LOGS"}
 
 
@@ -98,8 +104,9 @@ def _compression(group: str, name: str) -> dict[str, Any]:
 
 
 def _unknown(group: str, name: str) -> ConfigurationError:
-    if name.startswith("otlp_proto_"):
-        problem = Problem("is not installed", "Run: pip install 'specspan[otlp]'")
+    extra = "otlp" if name.startswith("otlp_proto_") else _EXTRAS.get((group, name))
+    if extra is not None:
+        problem = Problem("is not installed", f"Run: pip install 'specspan[{extra}]'")
         return MissingDependency(f"exporter {name!r}", problem)
     own = (own_name for own_group, own_name in _OWN if own_group == group)
     names = sorted({*own, *(entry_point.name for entry_point in metadata.entry_points(group=group))})

@@ -130,9 +130,10 @@ class Reader:
     def policies(self, digests: Iterable[str]) -> list[Record]:
         """Return the policy records of policy digests, the latest first; they name the clauses that were considered."""
         return self._records(
-            """SELECT record, time_unix_nano AS time FROM policy_row WHERE digest IN (SELECT value FROM json_each(?1))
+            """WITH named AS (SELECT value FROM json_each(?))
+               SELECT record, time_unix_nano AS time FROM policy_row WHERE digest IN named
                UNION ALL SELECT record, (SELECT max(time_unix_nano) FROM policy_activation WHERE policy_id = p.id)
-               FROM policy_record AS p WHERE record IS NOT NULL AND digest IN (SELECT value FROM json_each(?1))
+               FROM policy_record AS p WHERE record IS NOT NULL AND digest IN named
                ORDER BY time DESC""",
             (json.dumps(sorted(set(digests))),),
         )
