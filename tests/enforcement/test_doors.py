@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import itertools
+import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -20,6 +23,7 @@ from openai_wire import Wire, chunks, sse
 from policies import bound, pattern, policy
 from stream_cases import Body, ProviderStream, streams
 
+import specspan
 from specspan.decision import Action, Mode, Stage
 from specspan.errors import Blocked, ConfigurationError
 from specspan.instrument.install import instrument, uninstrument
@@ -216,3 +220,53 @@ def test_the_response_of_cohere_is_refused() -> None:
             list(answer.response.iter_lines())
     with recorded(rules()), pytest.raises(Blocked), ask(model="m", messages=list(HI)) as answer:
         list(answer.data)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        copy.copy,
+        copy.deepcopy,
+        pickle.dumps,
+        lambda stream: stream.__reduce__(),
+        lambda stream: stream.__reduce_ex__(4),
+    ],
+    ids=["copy", "deepcopy", "pickle", "reduce", "reduce_ex"],
+)
+@pytest.mark.parametrize(
+    "made", [lambda: iter(["one ", "two "]), lambda: map(str, ("one ", "two "))], ids=["list", "map"]
+)
+def test_another_iterator_of_the_same_chunks_is_refused(
+    duplicate: Callable[[Any], Any], made: Callable[[], Any]
+) -> None:
+    """What a model function returned is copied and pickled where nothing is enforced on it."""
+    function = specspan.observe(model="parrot")(made)
+    with recorded(rules()) as record:
+        with pytest.raises(ConfigurationError, match="of a streamed answer"):
+            duplicate(function())
+    assert [(span.attributes or {})["error.type"] for span in record.spans] == ["ConfigurationError"]
+    with recorded(rules(Mode.OBSERVE)):
+        assert duplicate(function())
+
+
+def returning(*pieces: str) -> Callable[[], Iterator[str]]:
+    """Return a model function that returns an iterator of these pieces."""
+
+    @specspan.observe(model="parrot")
+    def function() -> Iterator[str]:
+        return iter(pieces)
+
+    return function
+
+
+def test_a_stream_may_be_read_twice_over_a_tee() -> None:
+    """`itertools.tee` keeps what it has read from the watched iterator."""
+    function = returning("one ", "three")
+    with recorded(rules()):
+        first, second = itertools.tee(function())
+        assert [list(first), list(second)] == [["one ", "three"]] * 2
+    function = returning("one ", "two ")
+    with recorded(rules()):
+        first, _ = itertools.tee(function())
+        with pytest.raises(Blocked):
+            list(first)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import enum
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 from policies import bound, pattern, policy
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 from spoken_models import clause
 
 from specspan.call import Text, Unknown
@@ -60,6 +61,75 @@ class Opaque:
     """Object that only its attributes tell about."""
 
 
+class Greeting(BaseModel):
+    """Model with a field that follows from another."""
+
+    name: str
+
+    @computed_field
+    def text(self) -> str:
+        """The greeting."""
+        return f"Dear {self.name}"
+
+
+class Whole(BaseModel):
+    """Model whose text nobody sets."""
+
+    parts: tuple[str, ...]
+
+    @computed_field
+    def text(self) -> str:
+        """The parts, joined."""
+        return "".join(self.parts)
+
+    @computed_field
+    def broken(self) -> str:
+        """Nothing that anybody could read."""
+        raise ValueError("broken")
+
+
+class Noted(str):  # noqa: SLOT000 - its attributes are what is read
+    """Text with attributes."""
+
+    note: str
+
+
+class NotedDict(dict[str, str]):
+    """Dict with attributes."""
+
+    note: str
+    _lock: object
+
+
+class NotedList(list[str]):
+    """List with attributes."""
+
+    __slots__ = ("note",)
+    note: str
+
+
+@dataclasses.dataclass
+class NotedReply:
+    """Reply that somebody adds to."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        self.note = SECRET
+
+
+class Colour(str, enum.Enum):
+    """Text that is one of a few."""
+
+    RED = "red"
+
+
+def noted(value: Any, note: Any = SECRET) -> Any:
+    """Return a value with an attribute beside what it holds."""
+    value.note = note
+    return value
+
+
 VALUES: dict[str, tuple[Any, Any]] = {
     "text": (SECRET, REDACTED),
     "dict": ({"answer": SECRET, "size": 1}, {"answer": REDACTED, "size": 1}),
@@ -71,6 +141,10 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "dataclass": (Reply(SECRET, 2), Reply(REDACTED, 2)),
     "slots": (SlottedReply(SECRET), SlottedReply(REDACTED)),
     "pydantic": (Answer(text=SECRET), Answer(text=REDACTED)),
+    "computed_field": (Greeting(name=SECRET), Greeting(name=REDACTED)),
+    "dict_attribute": (noted(NotedDict(a="b")), noted(NotedDict(a="b"), REDACTED)),
+    "list_attribute": (noted(NotedList("ab")), noted(NotedList("ab"), REDACTED)),
+    "dataclass_attribute": (NotedReply("fine"), noted(NotedReply("fine"), REDACTED)),
     "pydantic_extra": (Answer(text="x", more=[SECRET]), Answer(text="x", more=[REDACTED])),  # type: ignore[call-arg]
 }
 
@@ -92,6 +166,33 @@ def test_texts_in_a_result_are_blocked(name: str) -> None:
     with recorded(clause(Action.BLOCK)) as record, pytest.raises(Blocked):
         model(lambda: VALUES[name][0])()
     assert record.decisions[0]["verdict"] == "violated"
+
+
+@pytest.mark.usefixtures("in_production")
+@pytest.mark.parametrize("value", [noted(Noted("fine")), Whole(parts=("123-45-", "6789"))])
+def test_what_cannot_be_rewritten_is_not_handed_over(value: Any) -> None:
+    """A redaction of an attribute of a text, or of a field that follows from others, fails as `on_error` says."""
+    bindings = bound(
+        "privacy", pattern(r"\d{3}-\d{2}-\d{4}", reason="ssn"), action=Action.REDACT, on_error=OnError.CLOSED
+    )
+    with recorded(policy(bindings)), pytest.raises(Blocked):
+        model(lambda: value)()
+
+
+def test_attributes_are_compared() -> None:
+    """The redacted copies have the attribute that was written anew, and not the one of before."""
+    with recorded(clause(Action.REDACT)):
+        for name in ("dict_attribute", "list_attribute", "dataclass_attribute"):
+            assert model(lambda name=name: VALUES[name][0])().note == REDACTED
+
+
+def test_what_is_private_and_no_text_is_left_alone() -> None:
+    """A lock of an object's own is no part of an answer; a public attribute of an unknown kind is."""
+    value = NotedDict(a="b")
+    value._lock = object()
+    assert read_parts(value) == (Text("b"), Text("a"))
+    assert read_parts(noted(NotedDict(), Opaque())) == (Unknown("Opaque"),)
+    assert read_parts(Colour.RED) == (Text("red"),)
 
 
 @pytest.mark.usefixtures("in_production")

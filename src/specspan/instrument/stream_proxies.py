@@ -185,6 +185,23 @@ class _Stream(ObjectProxy):
         self._self_call = call
         weakref.finalize(self, call.abandoned)
 
+    def __copy__(self) -> Any:
+        return self._self_unwatched("__copy__")()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._self_unwatched("__deepcopy__")(memo)
+
+    def __reduce__(self) -> Any:
+        return self._self_unwatched("__reduce__")()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self._self_unwatched("__reduce_ex__")(protocol)
+
+    def _self_unwatched(self, name: str) -> Any:
+        """Return a method that makes another stream of the same chunks, or refuse it."""
+        refuse_unwatched(self._self_call, name)
+        return getattr(self._self_wrapped, name)
+
     @property
     def response(self) -> Any:
         """The HTTP response behind it: helpers of the provider close this one instead of the stream."""
