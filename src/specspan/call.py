@@ -136,6 +136,8 @@ class Request:
     """False where the request was made before, here or elsewhere, and what is asked for now is its answer alone."""
     output_type: str | None = None
     """``gen_ai.output.type``: ``text``, ``json``, ``image`` or ``speech``; None where nothing was asked for."""
+    repeated: tuple[str, ...] = ()
+    """Further texts of the application's own that the service repeats in its answer, such as labels."""
 
 
 @fast_init
@@ -166,6 +168,8 @@ class Response:
     usage: Usage = NOT_COUNTED
     in_progress: bool = False
     """The provider has only taken the request in, as a job in the background: there is no answer to assess yet."""
+    unlisted: tuple[str, ...] = ()
+    """Texts in fields of the answer that no reader here knows: checks read them beside `output`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from typed_requests import requests_with_generators
 import specspan
 from specspan.call import Message, ModelCall, Text
 from specspan.instrument.adapter import Invocation
-from specspan.instrument.formats.fields import buffer_iterators
+from specspan.instrument.formats.buffered_arguments import buffer_iterators
 from specspan.instrument.patches import is_replaced
 from specspan.testing import recorded
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, Literal, TypeAlias
 
 from specspan._support import drop_counts
@@ -35,6 +36,7 @@ TextFields = Mapping[type, str]
 """Field that holds the text of a part, by the part's type; parts of other types have no text."""
 
 _SYSTEM = "system"
+_ANSWERS = "assistant"
 _WORDS: TextFields = {Text: "content", Refusal: "content"}
 _WORDS_AND_RESULTS: TextFields = {**_WORDS, ToolCallResponse: "response"}
 _SOURCES: Mapping[Stage, tuple[str, TextFields]] = {
@@ -50,7 +52,8 @@ def texts(call: ModelCall, stage: Stage, *, with_reasoning: bool = False) -> tup
 
     - ``input``: system instructions (``/system_instructions/<j>``, role ``system``), then the words of the messages
       and of the tools' answers;
-    - ``output`` and ``stream``: the model's words, refusals included, and the results of tools that the service ran;
+    - ``output`` and ``stream``: the model's words, refusals included, the results of tools that the service ran, and
+      the texts in fields of the answer that no reader knows (``/output/0/parts/unlisted/<i>/text``);
     - ``tool_call``: the arguments of each tool call, as JSON text.
 
     ``with_reasoning``: whether a model's reasoning is among the texts of the messages.
@@ -64,7 +67,19 @@ def texts(call: ModelCall, stage: Stage, *, with_reasoning: bool = False) -> tup
         of_messages = _message_texts(side, call.request.input, fields)
         instructions = call.request.system_instructions
         return (*_instruction_texts(instructions), *of_messages) if instructions else tuple(of_messages)
-    return tuple(_message_texts(side, call.output, fields))
+    found = _message_texts(side, call.output, fields)
+    if call.response is not None and call.response.unlisted and stage is not Stage.TOOL_CALL:
+        found += map(_unlisted_text, count(), call.response.unlisted)
+    return tuple(found)
+
+
+def _unlisted_text(index: int, text: str) -> TextAt:
+    return TextAt(unlisted_pointer(index), _ANSWERS, text, is_result=True)
+
+
+def unlisted_pointer(index: int) -> str:
+    """Return the pointer of one of the texts of `specspan.call.Response.unlisted`, which no other text reads on to."""
+    return f"/output/0/parts/unlisted/{index}/text"
 
 
 EVERY_ROLE = frozenset(("*",))

@@ -190,12 +190,14 @@ class StreamCheck:
         self._call = call
         self._overhead_ns = overhead_ns
         self._answers: dict[Hashable, ChoiceTexts] = {}
-        """By choice, and for reasoning by choice and part."""
+        """By choice; parts that are alone by choice and part."""
         self._cut_by: tuple[BoundCheck, ...] = ()
         self._cut_chars = 0
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
-    def feed(self, choice: int, text: str, part: Hashable = None, *, is_reasoning: bool = False) -> Cut | None:
+    def feed(
+        self, choice: int, text: str, part: Hashable = None, is_alone: bool = False, *, is_reasoning: bool = False
+    ) -> Cut | None:
         """Look at one more chunk of a choice's text. After a cut nothing more of any choice is handed over.
 
         A negative number ``~n`` stands for texts beside those of choice ``n``, which do not read on with them.
@@ -206,12 +208,13 @@ class StreamCheck:
             choice: number of the choice.
             text: the chunk; empty where a part starts of which nothing came yet.
             part: name of the part of the choice that the chunk belongs to; None for the part that came latest.
-            is_reasoning: whether the text is a model's reasoning.
+            is_alone: whether the part is read by itself alone, and not with the words of its choice.
+            is_reasoning: whether the text is a model's reasoning, of which each part is alone.
         """
         if self.cut is not None:
             return Cut(self.cut.action)
         started_ns = time.perf_counter_ns()
-        key = (choice, part) if is_reasoning else choice
+        key = (choice, part, is_reasoning) if is_reasoning or is_alone else choice
         answer = self._answers.get(key) or self._begin(key, choice, is_reasoning=is_reasoning)
         if not text:
             answer.start(part)

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 from specspan._support.fast_dataclass import fast_init
 from specspan.call import Request, Response
+from specspan.instrument.formats.known_fields import AnswerFields
 
 Edits = Mapping[str, str]
 """New text by JSON pointer of the part it stands in, such as ``/output/0/parts/0``."""
@@ -22,8 +23,9 @@ BESIDE = -1
 """Number under which `Streaming.deltas` yields text that stands beside that of choice 0, such as sources and results of
 tools. For choice ``n`` it is ``~n``."""
 
-Delta: TypeAlias = tuple[int, str] | tuple[int, str, Hashable]
-"""Text in a chunk: number of its choice, the text, and the name of the part of the choice that the text belongs to.
+Delta: TypeAlias = tuple[int, str] | tuple[int, str, Hashable] | tuple[int, str, Hashable, bool]
+"""Text in a chunk: number of its choice, the text, the name of the part of the choice that the text belongs to, and
+whether that part is read by itself alone.
 
 A part without a name, or named None, is the one that came latest. An empty text says that a part starts: what follows
 under its name is another part than what came under that name before.
@@ -104,6 +106,8 @@ class Streaming:
     can be replaced, and the application gets a stand-in."""
     source: Callable[[Any], Any] = _itself
     """Returns the object to close for a stream without a method for it. If that has none either, nothing is closed."""
+    fields: AnswerFields | None = None
+    """Which fields of a chunk are known; texts in any other are read as well. None: all of it is read or has none."""
     chunk_in: Callable[[BaseException], Any | None] | None = None
     """Returns the chunk that an error of the client carries, because the client could not read it; None if there is
     none."""
@@ -125,6 +129,8 @@ class Adapter:
     """The same call with other texts in it."""
     edit_response: Callable[[Any, Edits], Any]
     """The same answer with other texts in it."""
+    fields: AnswerFields | None = None
+    """Which fields of a whole answer are known; texts in any other are read as well. None: all of it is read."""
     streaming: Streaming | None = None
     """Functions for streamed answers; None if no answer of these methods is streamed."""
     load: Callable[[Any], Any] | None = None

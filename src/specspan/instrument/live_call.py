@@ -14,6 +14,7 @@ from typing import Any
 
 from specspan._support.guard import contain
 from specspan.call import Message, ModelCall, Request, Response, Text, Unknown
+from specspan.checks.texts import unlisted_pointer
 from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL
 from specspan.engine.waiting import Steps
 from specspan.instrument.adapter import Adapter, Edits, Invocation
@@ -21,6 +22,7 @@ from specspan.instrument.decided_span import DecidedSpan
 from specspan.instrument.formats.carried_answers import RefusedAnswer, refused_answer_in
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import COMPLETED
+from specspan.instrument.unlisted_texts import edit_unlisted, read_unlisted
 
 
 class LiveCall(DecidedSpan):
@@ -115,7 +117,7 @@ class LiveCall(DecidedSpan):
         Raises:
             Blocked: the policy hands nothing over.
         """
-        read = self._read_refused if isinstance(answer, RefusedAnswer) else self.adapter.response
+        read = self._read_refused if isinstance(answer, RefusedAnswer) else self._read
         ruling = yield from self.decide_output(partial(read, answer))
         if ruling.edits and self.evaluation is not None:
             failure = LookupError("the text of an error cannot be replaced")
@@ -154,17 +156,31 @@ class LiveCall(DecidedSpan):
             return result
         return edited
 
-    def set_response(self, result: Any) -> None:
-        """Take in an answer, or what a stream came to so far."""
-        self.call = ModelCall(self.call.request, self._read(result), self.call.context)
+    def set_response(self, result: Any, unlisted: tuple[str, ...] | None = None) -> None:
+        """Take in an answer; or what a stream came to so far, with its ``unlisted`` texts."""
+        if unlisted is None:
+            response = self._read(result)
+        else:
+            response = self.adapter.response(result)
+            response = replace(response or Response(), unlisted=unlisted) if unlisted else response
+        self.call = ModelCall(self.call.request, response, self.call.context)
 
     def _read(self, result: Any) -> Response | None:
         """Read an answer. A client hands over the body as a text where the service says that it is no JSON."""
         if type(result) is str and result and self.adapter.package is not None:
             return Response(output=(Message("assistant", (Text(result), Unknown("body"))),))
-        return self.adapter.response(result)
+        response, fields = self.adapter.response(result), self.adapter.fields
+        if response is None or fields is None or self.evaluation is None:
+            return response
+        unlisted = read_unlisted(fields, result, self.call.request)
+        return replace(response, unlisted=unlisted) if unlisted else response
 
     def _edit(self, result: Any, edits: Edits) -> Any:
         if type(result) is str and self.adapter.package is not None:
             return next(iter(edits.values()))
-        return self.adapter.edit_response(result, edits)
+        response, fields = self.call.response, self.adapter.fields
+        if response is None or fields is None or not response.unlisted:
+            return self.adapter.edit_response(result, edits)
+        unlisted = {unlisted_pointer(i) for i in range(len(response.unlisted))}
+        edited = edit_unlisted(fields, result, self.call.request, edits)
+        return edited if edits.keys() <= unlisted else self.adapter.edit_response(edited, edits)

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from specspan.engine.waiting import run_async, run_sync
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.proxies import ObjectProxy
+from specspan.instrument.seen_answer import END
 from specspan.instrument.stream_release import Close
-from specspan.instrument.streamed_call import END, StreamedCall
+from specspan.instrument.streamed_call import StreamedCall
 
 F = TypeVar("F", bound=Callable[..., Any])
 

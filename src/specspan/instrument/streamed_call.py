@@ -16,52 +16,39 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from specspan._support.guard import contain
 from specspan.call import Message, ModelCall, Response, Text
-from specspan.checks.texts import texts
-from specspan.decision import Stage
 from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.folded_answer import FoldedAnswerCheck
-from specspan.engine.rewriting import PROCEED, Cut, Ruling
+from specspan.engine.rewriting import Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
 from specspan.instrument.adapter import Accumulator, Delta, Streaming
-from specspan.instrument.formats.fields import uncounted
+from specspan.instrument.formats.known_fields import Unlisted
 from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
+from specspan.instrument.seen_answer import END, SeenAnswer, chars_of
 from specspan.instrument.stream_release import CarriedChunk, Close, Closing, NothingSeen, Release
+from specspan.instrument.unlisted_texts import as_deltas
 from specspan.record.call_end import Ending
 
-END: Any = object()
-"""Stands for the chunk after the last one: the stream is exhausted."""
 
-MAX_EARLY_DECISIONS = 4
-"""How many chunks of one stream are withheld because the answer seems complete. Some servers say so on every chunk:
-beyond, the answer is decided when the stream is exhausted."""
-
-
-class StreamedCall:
+class StreamedCall(SeenAnswer):
     """State of one stream between where its chunks come from and its one consumer."""
 
     __slots__ = (
         "_check",
         "_cut",
-        "_decided_output",
-        "_deltas",
-        "_early_decisions",
         "_ending_of",
         "_failure",
         "_folded",
-        "_is_decided",
         "_is_exhausted",
         "_is_last",
         "_is_let_through",
-        "_live",
-        "_seen",
-        "_streaming",
         "remains",
     )
 
@@ -71,21 +58,15 @@ class StreamedCall:
         streaming: Streaming,
         ending_of: Callable[[BaseException | None], Ending] = ending_of,
     ) -> None:
-        self._live = live
-        self._streaming = streaming
+        super().__init__(live, streaming)
         self._ending_of = ending_of
-        self._seen: Accumulator = NothingSeen()
-        self._deltas: Callable[[Any], Iterable[Delta]] = streaming.deltas
         self._check: StreamCheck | None = None
         self._folded: FoldedAnswerCheck | None = None
         self._cut: tuple[int, Cut, Iterator[Delta]] | None = None  # why the chunk at hand is withheld: the policy cuts
         # the stream at it; with what of the chunk was not looked at
         self._failure: Exception | None = None  # why it is withheld: it could not be watched
-        self._decided_output: Any = None  # the answer that was decided latest
-        self._is_decided = False  # whether nothing came since
         self._is_exhausted = False
         self._is_let_through = False
-        self._early_decisions = 0 if live.evaluation is None else MAX_EARLY_DECISIONS
         self._is_last = streaming.is_last if live.joined else None
         self.remains: Release | None = None
         """What is still to be given out once the stream was cut; None as long as it was not."""
@@ -144,15 +125,13 @@ class StreamedCall:
         if live.first_chunk_s is None:
             live.first_chunk_s = time.perf_counter() - live.started_s
         try:
-            if self._check is not None:
-                deltas = iter(self._deltas(chunk))
-                for delta in deltas:
-                    cut = self._check.feed(*delta)
-                    if cut is not None:
-                        self._cut = delta[0], cut, deltas
-                        return False
+            found = () if self._unlisted is None else self._unlisted.find(chunk)
+            if self._check is not None and self._cuts(self._check, self._deltas(chunk), found):
+                return False
             self._is_decided = False
             self._seen.add(chunk)
+            if found:
+                self._keep(found)
             is_due = self._folded is not None and self._must_decide(self._folded, chunk)
             if self._is_last is not None and self._is_last(chunk):
                 self._is_exhausted = True
@@ -161,6 +140,16 @@ class StreamedCall:
         except Exception as error:
             self._failure = error
             return False
+
+    def _cuts(self, check: StreamCheck, deltas: Iterable[Delta], found: Sequence[Unlisted]) -> bool:
+        """Look at the texts of a chunk. Returns whether the policy cuts the stream at one of them."""
+        texts = iter(chain(deltas, as_deltas(found)) if found else deltas)
+        for delta in texts:
+            cut = check.feed(*delta)
+            if cut is not None:
+                self._cut = delta[0], cut, texts
+                return True
+        return False
 
     def decide(self, chunk: Any, close: Close | None) -> Steps[Release]:
         """Have a chunk decided that was not accepted, or with `END` the whole answer.
@@ -226,8 +215,7 @@ class StreamedCall:
             if self._failure is not None:
                 raise self._failure
             if self._cut is not None:
-                self._is_decided = False
-                self._seen.add(carried.chunk)
+                self._take(carried.chunk)
                 return self._cut[1]
         if carried.refused is not None and self._check is not None:
             return self._check.feed(0, carried.refused.text, "refused")
@@ -239,8 +227,8 @@ class StreamedCall:
             return (yield from self._decide_answer(withheld=carried.chunk))
         released_chars = 0
         if not isinstance(self._seen, NothingSeen):
-            live.set_response(self._seen.result())
-            released_chars = _chars(live.call)
+            self._set_response(self._seen.result())
+            released_chars = chars_of(live.call)
         response = live.call.response or Response()
         output = (*response.output, Message("assistant", (Text(refused.text),)))
         live.call = ModelCall(live.call.request, replace(response, output=output), live.call.context)
@@ -280,20 +268,23 @@ class StreamedCall:
         live, last = self._live, tuple[Any, ...]()
         if cut.text is not None and live.evaluation is not None:
             try:
-                last = (self._streaming.cut(chunk, choice, cut.text),)
+                stripped = chunk if self._unlisted is None else self._unlisted.stripped(chunk)
+                last = (self._streaming.cut(stripped, choice, cut.text),)
             except Exception as error:
                 live.rule_failure("instrument.cut", error, AFTER_CALL, live.evaluation.fail_cut)
                 return (yield from self._release_uncut(chunk, rest))
         handed_over: Accumulator = NothingSeen()
+        number = 0 if self._unlisted is None else len(self._unlisted.found)
         stops = cut.action.stops
         try:
             handed_over = copy.deepcopy(self._seen)
-            self._is_decided = False
-            self._seen.add(chunk)
+            self._take(chunk)
             ruling = yield from self._decide_answer(withheld=chunk)
             stops = stops or ruling.action.stops
         except Exception as error:  # the cut stands whatever fails after it
             live.rule_failure("instrument.cut_answer", error, AFTER_CALL)
+        if self._unlisted is not None:
+            del self._unlisted.found[number:]
         given = self._ended_by(() if stops else last, handed_over)
         if stops:
             raise live.block()
@@ -305,8 +296,7 @@ class StreamedCall:
         for delta in rest:
             if self._check is not None and (cut := self._check.feed(*delta)) is not None:
                 return (yield from self._release_cut(chunk, delta[0], cut, rest))
-        self._is_decided = False
-        self._seen.add(chunk)
+        self._take(chunk)
         return Release((chunk,))
 
     def _ended_by(self, last: Sequence[Any], handed_over: Accumulator) -> Sequence[Any]:
@@ -319,38 +309,12 @@ class StreamedCall:
                 for closing in self._streaming.closing_events(handed_over, chunk):
                     rest.append(closing)
                     handed_over.add(closing)
-            live.set_response(handed_over.result())
+            self._set_response(handed_over.result())
         except Exception as error:
             contain("instrument.handed_over", error)
             live.call = ModelCall(live.call.request, None, live.call.context)  # what was withheld is not recorded
         self._is_decided = True
         return rest
-
-    def _decide_answer(self, withheld: Any = END, *, is_awaited: bool = True) -> Steps[Ruling]:
-        """Have the answer so far decided, unless that very answer was; ``withheld`` is not handed over yet."""
-        live = self._live
-        if live.evaluation is None or self._is_decided or live.ended:
-            return PROCEED
-        if withheld is not END and self._early_decisions:
-            self._early_decisions -= 1
-        live.set_response(self._seen.result())
-        self._is_decided = True
-        if live.call.output == self._decided_output:
-            return PROCEED
-        self._decided_output = live.call.output
-        withheld_chars = 0 if withheld is END else sum(len(delta[1]) for delta in self._deltas(withheld))
-        released_chars = _chars(live.call) - withheld_chars
-        return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
-
-    def _must_decide(self, folded: FoldedAnswerCheck, chunk: Any) -> bool:
-        with uncounted():
-            alone = self._streaming.accumulator(self._live.call.request)
-            alone.add(chunk)
-            return folded.must_decide(self._read(alone), self._streaming.part_of(chunk), lambda: self._read(self._seen))
-
-    def _read(self, seen: Accumulator) -> Sequence[Message]:
-        response = self._live.adapter.response(seen.result())
-        return () if response is None else response.output
 
     def _decide_handed_over(self, *, is_whole: bool) -> Steps[None]:
         """Decide what was handed over where nothing can be withheld any more; ``is_whole``: that is the answer."""
@@ -386,11 +350,7 @@ class StreamedCall:
             return
         if not self._is_decided:
             try:
-                self._live.set_response(self._seen.result())
+                self._set_response(self._seen.result())
             except Exception as error:
                 contain("instrument.response", error)
         self._live.end(ending)
-
-
-def _chars(call: ModelCall) -> int:
-    return sum(len(text.text) for text in texts(call, Stage.STREAM))

@@ -18,7 +18,7 @@ from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Invocation
 from specspan.instrument.context import restore
 from specspan.instrument.dispatch import dispatch
-from specspan.instrument.formats.fields import buffer_iterators
+from specspan.instrument.formats.buffered_arguments import buffer_iterators
 from specspan.instrument.gate import Pipeline, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
 from specspan.instrument.live_call import LiveCall

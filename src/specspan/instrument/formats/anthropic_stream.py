@@ -21,15 +21,9 @@ from specspan.instrument.formats.fields import (
     parse_arguments,
     read_text,
     unknown_part,
-    unread_part,
 )
 from specspan.instrument.formats.indexed_parts import IndexedParts
 
-_MESSAGE_FIELDS = frozenset(
-    ("id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence", "stop_details", "container",
-     "context_management", "diagnostics")
-)  # fmt: skip
-"""Fields of a message that starts, in which no model writes, or that are read."""
 _DELTA_FIELDS = {
     "text_delta": "text",
     "thinking_delta": "thinking",
@@ -103,8 +97,6 @@ class MessageAccumulator:
         usage = as_mapping(message.get("usage"))
         self._usage |= {name: count for name, count in usage.items() if not str(name).startswith("output_tokens")}
         content = message.get("content")
-        if not content and unread_part(value, _MESSAGE_FIELDS, "message") is not None:
-            self._unknown_kinds["message"] = None
         for index, block in enumerate(list_or_item(content or ())):
             self._blocks.start(index, _StreamedBlock(block))
 

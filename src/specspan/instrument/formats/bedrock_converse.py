@@ -35,7 +35,6 @@ from specspan.instrument.formats.fields import (
     text_part,
     texts_in,
     unknown_part,
-    unread_part,
 )
 
 _MODALITIES = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
@@ -88,8 +87,6 @@ def _output_turns(body: Fields) -> list[Turn]:
         return [Turn("assistant", ((Text(output), replace_at("output")),))]
     message = as_mapping(output).get("message")
     turn = _read_turn(message, ("output", "message"))
-    if message is None and (unread := unread_part(output, frozenset(), "output")) is not None:
-        turn = Turn(turn.role, ((unread, None),))
     more: list[EditablePart] = []
     if fields := body.get(_FIELDS_OF_THE_MODEL):
         more.append((ToolCallResponse(fields), replace_block_at(_FIELDS_OF_THE_MODEL)))

@@ -7,6 +7,7 @@ have is read where it holds a text; where not, an `specspan.call.Unknown` part s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -46,7 +47,7 @@ CITATION_FIELDS = ("title", "filename", "document_name")
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which services other than OpenAI send reasoning; some send two with the same text."""
 
-EMPTY_FIELDS = frozenset(
+_EMPTY_FIELDS = frozenset(
     ("role", "name", "id", "type", "object", "tool_call_id", "tool_name", "content", "refusal", "tool_calls",
      "function_call", "audio", "images", "annotations", "citations", "tool_plan", "parsed", *REASONING_FIELDS,
      "reasoning_details", "provider_specific_fields", "extra_content", "signature")
@@ -55,25 +56,23 @@ EMPTY_FIELDS = frozenset(
 
 
 def read_choice(choice: Any, finish_reason: str | None = None) -> Message:
-    """Return the message of a choice, or one that says that the choice holds something else."""
-    fields = as_mapping(choice)
-    message = fields.get("message")
-    if message is None and (unread := unread_part(choice, CHOICE_FIELDS, "choice")) is not None:
-        return Message("assistant", (unread,), None, finish_reason)
-    return read_message(message, finish_reason)
+    """Return the message of a choice."""
+    return read_answer(as_mapping(choice).get("message"), finish_reason)
 
 
-CHOICE_FIELDS = frozenset(("index", "finish_reason", "stop_reason", "logprobs", "message", "seed"))
-"""Fields of a choice in which no model writes, or that were read."""
+def read_answer(message: Any, finish_reason: str | None = None) -> Message:
+    """Return the message of an answer, of which texts in other fields are read beside it."""
+    fields = as_mapping(message)
+    parts = tuple([part for part, _ in _message_parts(fields)])
+    return Message(as_str(fields.get("role")) or "assistant", parts, as_str(fields.get("name")), finish_reason)
 
 
 def read_message(message: Any, finish_reason: str | None = None) -> Message:
-    """Return the message in a dict or a client's object."""
-    fields = as_mapping(message)
-    parts: tuple[Part, ...] = tuple([part for part, _ in _message_parts(fields)])
-    if not parts and (unread := unread_part(message, EMPTY_FIELDS, "message")) is not None:
-        parts = (unread,)
-    return Message(as_str(fields.get("role")) or "assistant", parts, as_str(fields.get("name")), finish_reason)
+    """Return the message in a dict or a client's object, or one that says that it holds something else."""
+    read = read_answer(message, finish_reason)
+    if not read.parts and (unread := unread_part(message, _EMPTY_FIELDS, "message")) is not None:
+        return replace(read, parts=(unread,))
+    return read
 
 
 def read_reasoning(fields: Fields) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from specspan._support.interruption import raise_interruption
 from specspan.call import Request
 from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.choices import EndedChoices
@@ -22,12 +23,8 @@ from specspan.instrument.formats.fields import (
     copy_with,
     list_or_item,
     read_text,
-    texts_in,
-    unread_part,
 )
 from specspan.instrument.formats.openai_chat import (
-    CHOICE_FIELDS,
-    EMPTY_FIELDS,
     REASONING_FIELDS,
     citation_texts,
     read_reasoning,
@@ -36,8 +33,6 @@ from specspan.instrument.formats.openai_streamed_tool_calls import StreamedToolC
 
 _UNREAD_AFTER_A_CUT = ("refusal", "tool_calls", "function_call", "audio", "annotations")
 _RARE_FIELDS = (*_UNREAD_AFTER_A_CUT, *REASONING_FIELDS, "reasoning_details")
-_DELTA_CHOICE_FIELDS = CHOICE_FIELDS | {"delta", "native_finish_reason"}
-"""Fields of a choice with an empty delta that hold no text of the model's."""
 
 
 class ChatAccumulator:
@@ -55,21 +50,20 @@ class ChatAccumulator:
         return bool(self._ended.indexes) and self._ended.are_all_of(len(self._choices))
 
     def add(self, chunk: Any) -> None:
-        fields = attributes_of(chunk)
+        fields = getattr(chunk, "__dict__", None) or attributes_of(chunk)
         if not self._id:  # the first chunk may come from a filter in front of the model
             self._id, self._model = fields.get("id"), fields.get("model")
         usage = fields.get("usage")
         if usage is not None or "usage" not in fields:  # some clients keep it elsewhere
             self._usage = getattr(chunk, "usage", None) or usage or self._usage
-        for choice in choices_of(fields):
+        for choice, delta in pieces_of(chunk):
             index = choice.get("index")
             if index.__class__ is not int:
                 index = choice_index(choice)
             streamed = self._choices.get(index)
             if streamed is None:
                 streamed = self._choices[index] = _StreamedChoice()
-            delta = delta_fields(choice)
-            has_grown = streamed.add(delta) or streamed.add_unread(delta, choice)
+            has_grown = streamed.add(delta)
             reason = choice.get("finish_reason")
             if reason and isinstance(reason, str):  # some servers say "" until they know
                 if self._ended.end(index):
@@ -82,6 +76,19 @@ class ChatAccumulator:
         return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
 
 
+def pieces_of(chunk: Any) -> Iterable[tuple[Fields, Fields]]:
+    """Return the fields of each choice of a chunk and those of its delta."""
+    try:  # most chunks: an object of a client with one choice, whose fields are all declared
+        (choice,) = chunk.__dict__["choices"]
+        fields = choice.__dict__
+        delta = fields["delta"]
+        if not delta.__pydantic_extra__:
+            return ((fields, delta.__dict__),)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise_interruption(error)
+    return [(choice, delta_fields(choice)) for choice in choices_of(attributes_of(chunk))]
+
+
 def choices_of(chunk: Fields) -> Iterable[Fields]:
     """Return the choices of a chunk that have fields."""
     choices = chunk.get("choices")
@@ -91,17 +98,10 @@ def choices_of(chunk: Fields) -> Iterable[Fields]:
         fields = attributes_of(choices[0])
         if fields.get("delta") is None:  # some clients declare no field of a choice
             fields = all_fields_of(choices[0])
-        return (fields,) if fields else _unread_choices(choices)
+        return (fields,) if fields else ()
     return [
         fields for each in list_or_item(choices) for fields in (attributes_of(each) or all_fields_of(each),) if fields
-    ] or _unread_choices(choices)
-
-
-def _unread_choices(choices: Any) -> Iterable[Fields]:
-    """Return a choice with content that nobody can read, where choices hold texts and no fields."""
-    unread = {"type": "choice"}
-    has_text = next(texts_in(choices if isinstance(choices, (list, tuple)) else [choices]), None) is not None
-    return ({"delta": {"content": [unread]}, "text": unread},) if has_text else ()
+    ]
 
 
 def choice_index(choice: Fields) -> int:
@@ -123,12 +123,12 @@ def deltas(chunk: Any) -> Iterator[Delta]:
 
     Titles of sources stand beside the text that cites them.
     """
-    for choice in choices_of(attributes_of(chunk)):
-        fields = delta_fields(choice)
+    for choice, fields in pieces_of(chunk):
         content = fields.get("content")
         if content.__class__ is str:
             if content:
-                yield choice_index(choice), content, "content"
+                index = choice.get("index")
+                yield index if index.__class__ is int else choice_index(choice), content, "content"
         elif content:
             yield from _content_deltas(choice_index(choice), content)
         if fields.get("refusal") or fields.get("audio") or fields.get("annotations"):
@@ -203,14 +203,6 @@ class _StreamedChoice:
         if has_more:
             self._add_rare(fields)
         return has_more or bool(content)
-
-    def add_unread(self, delta: Fields, choice: Fields) -> bool:
-        """Append what stands for a delta that holds a text in no field that is read. Returns whether there is any."""
-        known = EMPTY_FIELDS if delta else _DELTA_CHOICE_FIELDS
-        part = unread_part(delta or choice, known, "delta")
-        if part is not None:
-            self.content.append([{"type": part.type}])
-        return part is not None
 
     def _add_rare(self, fields: Fields) -> None:
         """Append what few chunks have."""

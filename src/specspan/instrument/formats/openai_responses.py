@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from specspan.call import Media, Message, Reasoning, Refusal, Text, ToolCall, ToolCallResponse
+from specspan.call import Media, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import Edits
 from specspan.instrument.formats.bodies import EditablePart, JsonPath, replace_at
 from specspan.instrument.formats.fields import (
@@ -32,25 +32,34 @@ from specspan.instrument.formats.openai_chat import CITATION_FIELDS
 
 _DERIVED_FROM_TEXT: dict[str, Any] = {"annotations": [], "logprobs": None, "parsed": None}
 """Fields beside a text that are reset when the text is edited."""
-_ARGUMENT_FIELDS = ("arguments", "input", "action", "operation", "code", "queries")
+ARGUMENT_FIELDS = ("arguments", "input", "action", "operation", "code", "queries")
 """Fields in which the kinds of tool call keep their arguments."""
-_RESULT_FIELDS: Mapping[str, tuple[str, ...]] = {
+RESULT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "mcp_call": ("output", "error"),
     "file_search_call": ("results",),
     "code_interpreter_call": ("outputs",),
     "image_generation_call": ("revised_prompt",),
 }
 """Fields in which a tool of the service keeps its results, by the kind of its call."""
-_RESULT_TEXTS = ("text", "logs", "stdout", "stderr", "filename", "error", "message")
+RESULT_TEXTS = ("text", "logs", "stdout", "stderr", "filename", "error", "message")
 """Fields with a text in one result of a tool."""
 _MODALITIES = {"input_image": "image", "input_file": "file", "input_audio": "audio", "image": "image"}
-_CONTENT_KINDS = ("output_text", "input_text", "text", "refusal", "output_audio", *_MODALITIES)
+CONTENT_KINDS = ("output_text", "input_text", "text", "refusal", "output_audio", *_MODALITIES)
 _REASONING_KINDS = ("summary_text", "reasoning_text")
 
 
+_EMPTY_FIELDS = frozenset(("id", "type", "role", "status", "content", "phase"))
+"""Fields of a message without content that hold no text."""
+
+
 def read_item(item: Any) -> Message:
-    """Read one item of a request as a message."""
-    return Message(_read_role(as_mapping(item)), tuple([part for part, _ in _item_parts(item)]))
+    """Read one item of a request as a message, or as one that says that it holds something else."""
+    parts: tuple[Part, ...] = tuple([part for part, _ in _item_parts(item)])
+    fields = as_mapping(item)
+    is_message = str(fields.get("type") or "message") == "message"
+    if is_message and not parts and (unread := unread_part(item, _EMPTY_FIELDS, "item")) is not None:
+        parts = (unread,)
+    return Message(_read_role(fields), parts)
 
 
 def read_output(items: Any, finish_reason: str | None) -> Message:
@@ -86,10 +95,6 @@ def _read_role(item: Fields) -> str:
     return "tool" if str(item.get("type")).endswith("_output") else "assistant"
 
 
-_EMPTY_FIELDS = frozenset(("id", "type", "role", "status", "content", "phase"))
-"""Fields of a message without content that hold no text of the model's."""
-
-
 def _item_parts(item: Any) -> Iterator[EditablePart]:
     """Yield the parts of an item, each with the function that replaces its text."""
     if isinstance(item, str):
@@ -100,10 +105,10 @@ def _item_parts(item: Any) -> Iterator[EditablePart]:
     fields = as_mapping(item)
     kind = str(fields.get("type") or "message")
     if kind == "message":
-        yield from _message_parts(item, fields)
+        yield from _content_parts(fields, "content")
     elif kind == "reasoning":
         yield from _reasoning_parts(fields)
-    elif kind in _CONTENT_KINDS:
+    elif kind in CONTENT_KINDS:
         yield from _piece_parts(fields, ())
     elif kind.endswith("_output"):
         yield from _result_parts(fields, "result" if "result" in fields else "output")
@@ -113,13 +118,6 @@ def _item_parts(item: Any) -> Iterator[EditablePart]:
         yield from _listed_tools(fields)
     else:
         yield unknown_part(kind), None
-
-
-def _message_parts(item: Any, fields: Fields) -> Iterator[EditablePart]:
-    parts = list(_content_parts(fields, "content"))
-    yield from parts
-    if not parts and (unread := unread_part(item, _EMPTY_FIELDS, "item")) is not None:
-        yield unread, None
 
 
 def _reasoning_parts(item: Fields) -> Iterator[EditablePart]:
@@ -217,11 +215,11 @@ def _replace_annotation(path: JsonPath, index: int, field: str, item: Any, text:
 
 def _tool_call_parts(item: Fields, kind: str) -> Iterator[EditablePart]:
     """Yield a tool call; for a tool of the service also its results, which the same item holds."""
-    value = next((item[name] for name in _ARGUMENT_FIELDS if item.get(name)), None)
+    value = next((item[name] for name in ARGUMENT_FIELDS if item.get(name)), None)
     arguments = parse_arguments(value) if isinstance(value, str) else _dump_models(value)
     call_id = as_str(item.get("call_id") or item.get("id"))
     yield ToolCall(read_text(item.get("name")) or kind.removesuffix("_call"), arguments, call_id), None
-    for name in _RESULT_FIELDS.get(kind, ()):
+    for name in RESULT_FIELDS.get(kind, ()):
         yield from _result_parts(item, name)
     if kind == "image_generation_call" and item.get("result"):
         yield Media("image", mime_type=f"image/{item.get('output_format') or 'png'}"), None
@@ -253,10 +251,10 @@ def _one_result(result: Any, path: JsonPath, call_id: str | None) -> Iterator[Ed
         yield ToolCallResponse(result, call_id), replace_at(*path)
         return
     fields = as_mapping(result)
-    if str(fields.get("type")) in _MODALITIES or not any(field in fields for field in _RESULT_TEXTS):
+    if str(fields.get("type")) in _MODALITIES or not any(field in fields for field in RESULT_TEXTS):
         yield from _piece_parts(result, path)
         return
-    for field in _RESULT_TEXTS:
+    for field in RESULT_TEXTS:
         if text := read_text(fields.get(field)):
             replace: ReplaceText = partial(_replace_text, path) if field == "text" else replace_at(*path, field)
             yield ToolCallResponse(text, call_id), replace

@@ -222,10 +222,10 @@ class EventBody:
 
 
 def _event_data(event: bytes) -> Any:
-    """Return the JSON data of an event, or None."""
+    """Return the JSON data of an event, with the fields that it repeats; None if there is none."""
     lines = [line[len(b"data:") :] for line in _LINE.split(event) if line.startswith(b"data:")]
     try:
-        return json.loads(b"\n".join(lines))
+        return all_fields(b"\n".join(lines))
     except ValueError as error:
         raise_interruption(error)
         return None
@@ -301,3 +301,35 @@ def _raise_unless_reported(error: Exception, watched: Any) -> None:
 
 def _as_chunks(rest: bytes) -> tuple[bytes, ...]:
     return (rest,) if rest else ()
+
+
+def body_of(answer: Any) -> Any:
+    """Return the object with the fields of an answer: of a raw response its JSON, with the fields that it repeats."""
+    if not is_raw(answer):
+        return answer
+    try:
+        return all_fields(answer.http_response.content)
+    except ValueError as error:  # it is read as the text that it is
+        raise_interruption(error)
+        return None
+
+
+REPEATED = "repeated fields"
+"""Field that `all_fields` adds to an object which has a field more than once: all but the last of each."""
+
+
+def all_fields(data: bytes) -> Any:
+    """Return the value of a JSON text, in which no field of an object is lost where it comes more than once."""
+    return json.loads(data, object_pairs_hook=_with_repeated)
+
+
+def _with_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    lost = [
+        [name, value]
+        for position, (name, value) in enumerate(pairs)
+        if any(name == later for later, _ in pairs[position + 1 :])
+    ]
+    return {**fields, REPEATED: lost}

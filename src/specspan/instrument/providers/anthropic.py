@@ -25,6 +25,7 @@ from specspan.instrument.formats.fields import (
     count_not_understood,
 )
 from specspan.instrument.formats.generated_client import method_paths, read_through, server_of, unset_to_none
+from specspan.instrument.formats.known_anthropic import MESSAGE_EVENT, MESSAGES
 from specspan.instrument.formats.requested_paths import adapter_by_path
 
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "top_k")
@@ -166,6 +167,7 @@ _STREAMING = Streaming(
     part_of=part_of,
     cut=cut,
     find_stream=_find_stream,
+    fields=MESSAGE_EVENT,
     keep=read_through("_iterator"),
     put_stream=raw_response.put_stream,
     closing_events=closing_events,
@@ -181,6 +183,7 @@ _CREATE = Adapter(
     edit_request=_edit_request,
     edit_response=_edit_response,
     answer_in=answer_in_error,
+    fields=MESSAGES,
     streaming=_STREAMING,
 )
 _STREAM = replace(

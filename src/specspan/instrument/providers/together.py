@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specspan.instrument.formats.known_chat import TOGETHER_CHUNK
 from specspan.instrument.providers.openai.compatible import (
     chat_adapter,
     completions_adapter,
@@ -9,7 +10,7 @@ from specspan.instrument.providers.openai.compatible import (
     requests_adapter,
 )
 
-_CHAT = chat_adapter("together", "together.resources.chat.completions:CompletionsResource")
+_CHAT = chat_adapter("together", "together.resources.chat.completions:CompletionsResource", chunk_fields=TOGETHER_CHUNK)
 _COMPLETIONS = completions_adapter("together", "together.resources.completions:CompletionsResource")
 _EMBEDDINGS = embeddings_adapter("together", "together.resources.embeddings:EmbeddingsResource")
 _REQUESTS = requests_adapter(

@@ -17,7 +17,9 @@ from specspan.instrument.formats.fields import (
     count_not_understood,
     read_text,
 )
-from specspan.instrument.formats.openai_chat import edit_messages, read_message
+from specspan.instrument.formats.known_chat import MESSAGE_FIELDS, chat_of, choice_of
+from specspan.instrument.formats.known_fields import WHOLE, Known, by_fields, known
+from specspan.instrument.formats.openai_chat import edit_messages, read_answer
 from specspan.instrument.providers.openai.client import read_usage
 
 
@@ -29,7 +31,7 @@ def read_response(body: Fields) -> Response:
         id=as_str(body.get("id")),
         model=as_str(body.get("model")),
         output=tuple(
-            [read_message(_choice_message(each), reason) for each, reason in zip(choices, reasons, strict=True)]
+            [read_answer(_choice_message(each), reason) for each, reason in zip(choices, reasons, strict=True)]
         ),
         finish_reasons=tuple([reason for reason in reasons if reason]),
         usage=read_usage(body.get("usage"), "prompt", "completion"),
@@ -56,6 +58,26 @@ def _with_message(choice: Any, message: Any) -> Any:
 
 def _read_finish_reason(choice: Fields) -> str | None:
     return as_finish_reason(choice.get("finish_reason") or choice.get("stop_reason"))
+
+
+def _known_choice(fields: Fields) -> Known:
+    """Return what is known of a choice of a body, by the field that holds its text."""
+    return _TEXT_CHOICE if "text" in fields else _MESSAGE_CHOICE
+
+
+def _known_piece(fields: Fields) -> Known:
+    """Return what is known of a choice of a piece, by the field that holds its text."""
+    return _DELTA_CHOICE if fields.get("delta") else _known_choice(fields)
+
+
+_HELD = {name: MESSAGE_FIELDS[name] for name in ("content", "tool_calls", "function_call", "reasoning_content")}
+_TEXT_CHOICE = choice_of(text=WHOLE)
+_MESSAGE_CHOICE = choice_of(message=known("role", **_HELD))
+_DELTA_CHOICE = choice_of(delta=known("role", **_HELD))
+BODY = chat_of(by_fields(_known_choice))
+"""What is known of the fields of a body."""
+PIECE = chat_of(by_fields(_known_piece))
+"""What is known of the fields of a piece of a stream."""
 
 
 class ChatBodyAccumulator(openai_chat_stream.ChatAccumulator):

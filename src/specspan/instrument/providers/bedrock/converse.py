@@ -17,6 +17,7 @@ from specspan.instrument.formats.bedrock_converse_stream import (
 )
 from specspan.instrument.formats.bodies import parts_only
 from specspan.instrument.formats.fields import as_mapping
+from specspan.instrument.formats.known_converse import CONVERSE, CONVERSE_EVENT
 from specspan.instrument.providers.bedrock.client import (
     PROVIDER,
     call_params,
@@ -65,7 +66,9 @@ ADAPTER = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=bedrock_converse.edit_response,
+    fields=CONVERSE,
     streaming=Streaming(
+        fields=CONVERSE_EVENT,
         accumulator=ConverseAccumulator,
         deltas=deltas,
         part_of=part_of,

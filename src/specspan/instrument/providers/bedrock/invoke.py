@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,9 @@ from specspan._support.interruption import raise_interruption
 from specspan.call import Message, Request, Response, Text, Unknown, Usage
 from specspan.instrument.adapter import Accumulator, Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import Fields, as_count, as_list, as_mapping, count_not_understood
+from specspan.instrument.formats.known_bodies import REPEATED
+from specspan.instrument.formats.known_fields import AnswerFields, by_fields
+from specspan.instrument.formats.raw_response import all_fields
 from specspan.instrument.providers.bedrock.body_streams import (
     buffer_body,
     buffered_bytes,
@@ -227,6 +230,32 @@ def _put_stream(answer: Any, stream: Any) -> Any:
     return answer
 
 
+def _all_fields(answer: Any) -> Any:
+    """Return the object of a body, with the fields that it repeats; None where it is none."""
+    return _object(buffered_bytes(answer.get("body")))
+
+
+def _all_fields_of_event(event: Any) -> Any:
+    return _object(as_mapping(as_mapping(event).get("chunk")).get("bytes"))
+
+
+def _object(data: Any) -> Any:
+    try:
+        value = all_fields(data)
+    except (TypeError, ValueError, RecursionError) as error:  # it is read as the text that it is
+        raise_interruption(error)
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _edit_body(answer: Any, edit: Callable[[Any], Any]) -> Any:
+    return {**answer, "body": with_bytes(answer["body"], _to_json_bytes(edit(_answer_body(answer))))}
+
+
+def _edit_event(event: Any, edit: Callable[[Any], Any]) -> Any:
+    return _with_event_object(event, edit(_event_object(event)))
+
+
 ADAPTER = Adapter(
     provider=PROVIDER,
     package="botocore",
@@ -237,7 +266,11 @@ ADAPTER = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    fields=AnswerFields(by_fields(lambda body: response_format(body).known), _all_fields, _edit_body, REPEATED),
     streaming=Streaming(
+        fields=AnswerFields(
+            by_fields(lambda piece: response_format(piece).known_piece), _all_fields_of_event, _edit_event, REPEATED
+        ),
         accumulator=InvokeAccumulator,
         deltas=_deltas,
         cut=_cut,

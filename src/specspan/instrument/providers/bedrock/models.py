@@ -22,6 +22,10 @@ from specspan.instrument.formats import (
 )
 from specspan.instrument.formats.bodies import Turn, parts_only
 from specspan.instrument.formats.fields import Fields, as_list, as_mapping
+from specspan.instrument.formats.known_anthropic import MESSAGE, MESSAGE_EVENT
+from specspan.instrument.formats.known_bodies import TEXT_BODY
+from specspan.instrument.formats.known_converse import ANSWER, EVENT
+from specspan.instrument.formats.known_fields import Known
 from specspan.instrument.providers.anthropic import read_message_response
 from specspan.instrument.providers.bedrock import chat_models, text_models
 
@@ -49,6 +53,10 @@ class BodyFormat:
     accumulator: Callable[[Request], Accumulator]
     deltas: Callable[[Any], Iterable[Delta]]
     cut: Callable[[Any, int, str], Any]
+    known: Known
+    """What is known of the fields of a response body."""
+    known_piece: Known
+    """What is known of those of a piece of a stream."""
     closing_events: Callable[[Any, Any], Iterable[Any]] = _no_closing_events
     system: Callable[[Fields], tuple[Part, ...]] = _no_system_parts
 
@@ -109,6 +117,8 @@ ANTHROPIC = BodyFormat(
     accumulator=anthropic_stream.MessageAccumulator,
     deltas=anthropic_stream.deltas,
     cut=anthropic_stream.cut,
+    known=MESSAGE,
+    known_piece=MESSAGE_EVENT.known,
     closing_events=anthropic_stream.closing_events,
 )
 CONVERSE = BodyFormat(
@@ -122,6 +132,8 @@ CONVERSE = BodyFormat(
     accumulator=partial(bedrock_converse_stream.ConverseAccumulator, merges_texts=True),
     deltas=bedrock_converse_stream.merged_deltas,
     cut=bedrock_converse_stream.cut,
+    known=ANSWER,
+    known_piece=EVENT,
     closing_events=bedrock_converse_stream.closing_events,
 )
 CHAT = BodyFormat(
@@ -134,6 +146,8 @@ CHAT = BodyFormat(
     accumulator=chat_models.ChatBodyAccumulator,
     deltas=chat_models.deltas,
     cut=chat_models.cut,
+    known=chat_models.BODY,
+    known_piece=chat_models.PIECE,
 )
 TEXT = BodyFormat(
     name="text",
@@ -146,6 +160,8 @@ TEXT = BodyFormat(
     accumulator=text_models.TextAccumulator,
     deltas=text_models.deltas,
     cut=text_models.cut,
+    known=TEXT_BODY,
+    known_piece=TEXT_BODY,
 )
 CONVERSATION = replace(TEXT, operation="chat")
 """Cohere's conversations, in which turns have roles."""

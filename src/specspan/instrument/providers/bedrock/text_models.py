@@ -35,10 +35,9 @@ from specspan.instrument.formats.fields import (
     text_part,
     unknown_part,
 )
+from specspan.instrument.formats.known_bodies import CHOICE_FIELDS, TEXT_FIELDS
 
 _PROMPT_FIELDS = ("prompt", "inputText", "message")
-_CHOICE_FIELDS = ("results", "outputs", "generations", "completions")
-_TEXT_FIELDS = ("outputText", "text", "generation", "completion")
 _REASON_FIELDS = ("completionReason", "stop_reason", "finish_reason", "finishReason")
 _ID_FIELDS = ("response_id", "id", "generation_id")
 _INPUT_COUNT_FIELDS = ("inputTextTokenCount", "prompt_token_count")
@@ -127,7 +126,7 @@ def _output_turns(body: Fields) -> Iterator[Turn]:
 
 def _locate_choices(body: Fields) -> list[tuple[JsonPath, Fields]]:
     """Return the choices of a response or a piece, with their paths; a body may itself be the choice."""
-    for name in _CHOICE_FIELDS:
+    for name in CHOICE_FIELDS:
         if name in body:
             return [((name, i), as_mapping(item)) for i, item in enumerate(list_or_item(body[name] or ()))]
     return [((), body)]
@@ -150,13 +149,13 @@ def _choice_parts(item: Fields, at: JsonPath) -> Iterator[EditablePart]:
 
 def _locate_text(item: Fields) -> tuple[tuple[str, ...], Any]:
     """Return the text of a choice with its path; Jurassic's choices hold it in an object of their own."""
-    for name in _TEXT_FIELDS:
+    for name in TEXT_FIELDS:
         if item.get(name):
             return (name,), item[name]
     data = item.get("data")
     if isinstance(data, Mapping) and "text" in data:
         return ("data", "text"), data["text"]
-    return (_TEXT_FIELDS[1],), _first_value(item, _TEXT_FIELDS)
+    return (TEXT_FIELDS[1],), _first_value(item, TEXT_FIELDS)
 
 
 def _replace_text(at: JsonPath, body: Any, text: str) -> Any:
@@ -184,7 +183,7 @@ def _first_value(fields: Fields, names: tuple[str, ...]) -> Any:
 
 def _is_known_piece(item: Fields) -> bool:
     """Return whether a piece without text is one of the kinds that have none."""
-    known = (*_TEXT_FIELDS, *_REASON_FIELDS, *_HEADER_FIELDS, *_FIELDS_WITHOUT_TEXT, "data")
+    known = (*TEXT_FIELDS, *_REASON_FIELDS, *_HEADER_FIELDS, *_FIELDS_WITHOUT_TEXT, "data")
     return not item or any(name in item for name in known)
 
 
@@ -273,5 +272,8 @@ def cut(piece: Any, choice: int, text: str) -> Any:
         path, value = _locate_text(item)
         if value:
             piece = _replace_text((*at, *path), piece, text if number == choice else "")
+        elif number == choice:
+            name = next((each for each in TEXT_FIELDS if each in item), path[-1])
+            piece = replace_at(*at, name)(piece, text)
         piece = replace_at(*at, key)(piece, "CONTENT_FILTERED")
     return {**piece, "is_finished": True} if "is_finished" in piece else piece

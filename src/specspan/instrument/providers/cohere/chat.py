@@ -25,11 +25,12 @@ from specspan.instrument.formats.fields import (
     read_text,
     texts_in,
     to_plain_data,
-    unread_part,
 )
 from specspan.instrument.formats.generated_client import method_paths
 from specspan.instrument.formats.indexed_parts import IndexedParts
-from specspan.instrument.formats.openai_chat import EMPTY_FIELDS, edit_messages, read_message
+from specspan.instrument.formats.known_cohere import ANSWER, EVENT, answer_fields
+from specspan.instrument.formats.known_fields import AnswerFields
+from specspan.instrument.formats.openai_chat import edit_messages, read_answer, read_message
 from specspan.instrument.providers.cohere import chat_v1, embeddings
 from specspan.instrument.providers.cohere.client import (
     FILTERED_REASON,
@@ -89,7 +90,7 @@ def _read_response(answer: Any) -> Response:
 
 def _read_message(message: Any, reason: str | None) -> Message:
     """Read a message; what its citations quote follows its other parts."""
-    read = read_message(message, reason)
+    read = read_answer(message, reason)
     citations = tuple(ToolCallResponse(_cited_text(each)) for each in as_list(as_mapping(message).get("citations")))
     return replace(read, parts=(*read.parts, *citations)) if citations else read
 
@@ -197,9 +198,6 @@ class ChatAccumulator:
                 self._append_tool_call(as_mapping(call), index, is_start=kind == "tool-call-start")
         if citations := message.get("citations"):
             self._citations.extend(citations if isinstance(citations, (list, tuple)) else (citations,))
-        is_read = content or plan or calls or citations
-        if not is_read and unread_part(message, EMPTY_FIELDS, "delta") is not None:
-            self._content.start(None, _StreamedContent("delta"))
 
     def _append_text(self, content: Any, index: Any) -> bool:
         """Append a piece of a text that started, the most frequent of all pieces. Returns False for any other."""
@@ -308,6 +306,7 @@ _CHAT = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    fields=answer_fields(ANSWER, unwrap, edit_answer),
 )
 _STREAM = streaming_adapter(
     _CHAT,
@@ -316,6 +315,7 @@ _STREAM = streaming_adapter(
         deltas=deltas,
         part_of=lambda event: as_index(as_mapping(event).get("index")),
         cut=cut,
+        fields=AnswerFields(EVENT),
         find_stream=unwrap,
         put_stream=put_stream,
         closing_events=closing_events,

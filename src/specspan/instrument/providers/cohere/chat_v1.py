@@ -32,6 +32,8 @@ from specspan.instrument.formats.fields import (
     to_plain_data,
 )
 from specspan.instrument.formats.generated_client import method_paths
+from specspan.instrument.formats.known_cohere import ANSWER_V1, EVENT_V1, REPEATED, answer_fields
+from specspan.instrument.formats.known_fields import AnswerFields
 from specspan.instrument.providers.cohere.client import (
     FILTERED_REASON,
     INSTALL,
@@ -243,6 +245,7 @@ _CHAT = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    fields=answer_fields(ANSWER_V1, unwrap, edit_answer),
 )
 _STREAM = streaming_adapter(
     _CHAT,
@@ -250,6 +253,7 @@ _STREAM = streaming_adapter(
         accumulator=ChatV1Accumulator,
         deltas=deltas,
         cut=cut,
+        fields=AnswerFields(EVENT_V1, repeated=REPEATED),
         find_stream=unwrap,
         put_stream=put_stream,
         closing_events=closing_events,

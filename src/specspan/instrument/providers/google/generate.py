@@ -29,6 +29,7 @@ from specspan.instrument.formats.fields import (
     to_plain_data,
 )
 from specspan.instrument.formats.generated_client import method_paths
+from specspan.instrument.formats.known_google import GENERATED
 from specspan.instrument.framework_methods import Activity
 from specspan.instrument.providers.google.content import (
     ROLES,
@@ -203,6 +204,7 @@ _GENERATE = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    fields=GENERATED,
 )
 _STREAM = replace(
     _GENERATE,
@@ -213,6 +215,7 @@ _STREAM = replace(
         deltas=deltas,
         cut=cut,
         find_stream=lambda stream: stream,
+        fields=GENERATED,
     ),
 )
 _EMBED = replace(
@@ -221,6 +224,7 @@ _EMBED = replace(
     methods=method_paths(_MODELS, names=("embed_content",)),
     request=lambda invocation: _build_request(invocation, operation="embeddings"),
     response=_read_embeddings_response,
+    fields=None,
     edit_response=lambda answer, edits: answer,  # an embedding has no text
 )
 

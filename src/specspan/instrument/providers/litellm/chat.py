@@ -14,6 +14,8 @@ from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import as_list, as_mapping, copy_with
 from specspan.instrument.formats.generated_client import name_arguments
+from specspan.instrument.formats.known_chat import DELTA, MESSAGE, chat_of, choice_of
+from specspan.instrument.formats.known_fields import WHOLE, AnswerFields, Known, known, with_fields
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.providers.litellm.client import (
     INSTALL,
@@ -118,6 +120,7 @@ def _adapter(like: Adapter, build_request: BuildRequest, names: tuple[str, ...],
         request=request,
         response=lambda answer: without_invented_counts(like.response(answer), answer),
         edit_response=edit_response,
+        fields=like.fields and replace(like.fields, body=None),
         load=None,
         streaming=like.streaming and _own_streams(like.streaming),
     )
@@ -133,11 +136,17 @@ def _own_streams(streaming: Streaming) -> Streaming:
     )
 
 
+_KEPT = known("signature", **dict.fromkeys(("refusal", "reasoning_content", "thinking_blocks"), WHOLE))
+"""What is known of the fields that LiteLLM keeps of a provider's own answer."""
+_MORE: dict[str, Known] = {"provider_specific_fields": _KEPT, "thinking_blocks": WHOLE}
+_FIELDS = AnswerFields(chat_of(choice_of(message=with_fields(MESSAGE, **_MORE), provider_specific_fields=_KEPT)))
+_CHUNK_FIELDS = AnswerFields(chat_of(choice_of(delta=with_fields(DELTA, **_MORE), provider_specific_fields=_KEPT)))
 _CHAT = replace(
     openai_chat.ADAPTER,
     response=_read_chat_response,
     edit_response=_edit_chat_response,
-    streaming=replace(openai_chat.STREAMING, accumulator=LiteLLMAccumulator),
+    fields=_FIELDS,
+    streaming=replace(openai_chat.STREAMING, accumulator=LiteLLMAccumulator, fields=_CHUNK_FIELDS),
 )
 
 ADAPTERS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -11,8 +11,9 @@ from typing import Any
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.carried_answers import answer_in_frame
-from specspan.instrument.formats.fields import as_list, as_mapping, count_not_understood
+from specspan.instrument.formats.fields import as_list, as_mapping, copy_with, count_not_understood
 from specspan.instrument.formats.generated_client import read_through
+from specspan.instrument.formats.known_chat import CHAT, CHAT_CHUNK
 from specspan.instrument.formats.openai_chat import edit_messages
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.formats.openai_chat_stream import cut as cut_chunk
@@ -124,6 +125,13 @@ def cut(event: Any, choice: int, text: str) -> Any:
     return type(event).model_validate({"data": chunk.model_dump(warnings=False)})
 
 
+def _edit_data(event: Any, edit: Callable[[Any], Any]) -> Any:
+    return copy_with(event, data=edit(event.data))
+
+
+_EVENT_FIELDS = replace(CHAT_CHUNK, body=attrgetter("data"), edit=_edit_data)
+
+
 def _streaming_adapter(adapter: Adapter, *classes: str, request: Any) -> Adapter:
     return replace(
         adapter,
@@ -133,6 +141,7 @@ def _streaming_adapter(adapter: Adapter, *classes: str, request: Any) -> Adapter
             accumulator=MistralAccumulator,
             deltas=deltas,
             cut=cut,
+            fields=_EVENT_FIELDS,
             find_stream=lambda stream: stream,
             keep=read_through("generator"),
             source=attrgetter("response"),  # a closed stream gives nothing more, and what ends a cut one is to come
@@ -156,6 +165,7 @@ _CHAT = Adapter(
     edit_request=openai_chat.ADAPTER.edit_request,
     edit_response=openai_chat.ADAPTER.edit_response,
     answer_in=_answer_in_error,
+    fields=CHAT,
 )
 _FIM = replace(
     _CHAT,
@@ -170,6 +180,7 @@ _EMBED = replace(
     methods=method_paths("client.embeddings:Embeddings", names=("create",)),
     request=_build_embeddings_request,
     response=_read_embeddings_response,
+    fields=None,
     edit_request=partial(openai_embeddings.edit_request, name="inputs"),
     edit_response=openai_embeddings.ADAPTER.edit_response,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
@@ -12,6 +13,7 @@ from specspan.instrument.adapter import Adapter, Delta, Invocation, Streaming
 from specspan.instrument.formats import openai_responses_stream as openai_events
 from specspan.instrument.formats.fields import as_mapping, copy_with, to_plain_data
 from specspan.instrument.formats.generated_client import read_through
+from specspan.instrument.formats.known_responses import RESPONSE_EVENT, RESPONSES
 from specspan.instrument.formats.openai_responses_stream import ResponsesAccumulator
 from specspan.instrument.providers.mistral.client import (
     INSTALL,
@@ -93,6 +95,10 @@ def _complete_item(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "content": [{"annotations": [], **each} for each in item["content"] or ()]}
 
 
+def _edit_data(frame: Any, edit: Callable[[Any], Any]) -> Any:
+    return copy_with(frame, data=edit(frame.data))
+
+
 def _find_stream(answer: Any) -> Any | None:
     return answer if hasattr(answer, "__next__") or hasattr(answer, "__anext__") else None
 
@@ -106,7 +112,9 @@ ADAPTER = Adapter(
     response=_read_response,
     edit_request=openai_responses.ADAPTER.edit_request,
     edit_response=openai_responses.ADAPTER.edit_response,
+    fields=RESPONSES,
     streaming=Streaming(
+        fields=replace(RESPONSE_EVENT, body=attrgetter("data"), edit=_edit_data),
         accumulator=_Accumulator,
         deltas=_deltas,
         cut=_cut,

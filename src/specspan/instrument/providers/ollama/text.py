@@ -20,7 +20,8 @@ from specspan.instrument.formats.fields import (
     read_text,
 )
 from specspan.instrument.formats.generated_client import name_arguments
-from specspan.instrument.formats.openai_chat import edit_messages, read_message, read_reasoning
+from specspan.instrument.formats.known_ollama import GENERATED
+from specspan.instrument.formats.openai_chat import edit_messages, read_answer, read_message, read_reasoning
 from specspan.instrument.providers.ollama.client import INSTALL, PROVIDER, common_fields, method_paths
 
 _COMPLETION = "text_completion"
@@ -28,7 +29,10 @@ _COMPLETION = "text_completion"
 
 def _read_message(value: Any) -> Message:
     """Read one message; its images, which are bytes or files, follow its text."""
-    message = read_message(value)
+    return _with_images(read_message(value), value)
+
+
+def _with_images(message: Message, value: Any) -> Message:
     images = tuple([Media("image") for _ in as_list(as_mapping(value).get("images"))])
     return replace(message, parts=(*message.parts, *images)) if images else message
 
@@ -90,7 +94,7 @@ def _read_response(answer: Any) -> Response:
     )
     return Response(
         model=as_str(fields.get("model")),
-        output=(replace(_read_message(message), finish_reason=reason),),
+        output=(_with_images(read_answer(message, reason), message),),
         finish_reasons=(reason,) if reason else (),
         usage=Usage(as_count(fields.get("prompt_eval_count")), as_count(fields.get("eval_count"))),
     )
@@ -166,7 +170,9 @@ CHAT = Adapter(
     response=_read_response,
     edit_request=_edit_request,
     edit_response=_edit_response,
+    fields=GENERATED,
     streaming=Streaming(
+        fields=GENERATED,
         accumulator=OllamaAccumulator,
         deltas=_deltas,
         cut=_cut,

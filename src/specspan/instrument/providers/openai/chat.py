@@ -17,8 +17,10 @@ from specspan.instrument.formats.fields import (
     cleared,
     copy_with,
     list_or_item,
+    texts_in,
 )
 from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
+from specspan.instrument.formats.known_chat import CHAT, CHAT_CHUNK
 from specspan.instrument.formats.openai_chat import edit_messages, read_choice, read_message
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
@@ -57,6 +59,7 @@ def build_request(invocation: Invocation, service: Service) -> Request:
         input=tuple(map(read_message, as_list(arguments["messages"]))),
         tools=tuple(unset_to_none(arguments.get("tools")) or ()),
         streaming=bool(arguments.get("stream")),
+        repeated=read_labels(arguments),
         **service,
     )
 
@@ -70,6 +73,12 @@ def read_parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Attribu
             yield "stop_sequences", (value,) if isinstance(value, str) else tuple(value)
         elif name == "n" and isinstance(value, int) and value != 1:
             yield "choice.count", value
+
+
+def read_labels(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the application's own labels of a call, which the service repeats in its answer."""
+    labels = unset_to_none(arguments.get("metadata"))
+    return () if labels is None else tuple(texts_in(labels))
 
 
 def output_type(response_format: Any) -> str | None:
@@ -125,6 +134,7 @@ STREAMING = Streaming(
     deltas=deltas,
     cut=cut,
     find_stream=find_stream,
+    fields=CHAT_CHUNK,
     keep=read_through("_iterator"),
     put_stream=put_stream,
 )
@@ -140,6 +150,7 @@ ADAPTER = Adapter(
     edit_response=_edit_response,
     load=load,
     answer_in=answer_in_error,
+    fields=CHAT,
     streaming=STREAMING,
 )
 

@@ -9,6 +9,8 @@ from typing import Any
 from specspan.call import Request
 from specspan.instrument.adapter import Accumulator, Adapter, Invocation
 from specspan.instrument.formats.generated_client import method_paths, server_of
+from specspan.instrument.formats.known_chat import CHAT_CHUNK
+from specspan.instrument.formats.known_fields import AnswerFields
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator
 from specspan.instrument.formats.raw_response import find_stream
 from specspan.instrument.formats.requested_paths import Route, adapter_by_path
@@ -16,10 +18,15 @@ from specspan.instrument.providers.openai import chat, completions, embeddings
 from specspan.instrument.providers.openai.client import Service
 
 
-def chat_adapter(package: str, owner: str, accumulator: Callable[[Request], Accumulator] = ChatAccumulator) -> Adapter:
+def chat_adapter(
+    package: str,
+    owner: str,
+    accumulator: Callable[[Request], Accumulator] = ChatAccumulator,
+    chunk_fields: AnswerFields = CHAT_CHUNK,
+) -> Adapter:
     """Return the adapter for chat completions of the class ``owner`` and its async twin."""
     adapter = _for_package(chat.ADAPTER, package, owner, chat.build_request)
-    streaming = replace(chat.STREAMING, find_stream=_finder(package), accumulator=accumulator)
+    streaming = replace(chat.STREAMING, find_stream=_finder(package), accumulator=accumulator, fields=chunk_fields)
     return replace(adapter, streaming=streaming)
 
 

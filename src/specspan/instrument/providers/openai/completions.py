@@ -21,10 +21,9 @@ from specspan.instrument.formats.fields import (
     list_or_item,
     read_text,
     unknown_part,
-    unread_part,
 )
 from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
-from specspan.instrument.formats.openai_chat import CHOICE_FIELDS
+from specspan.instrument.formats.known_chat import COMPLETION, COMPLETION_CHUNK
 from specspan.instrument.formats.openai_chat_stream import choice_index, choices_of
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
 from specspan.instrument.providers.openai.chat import read_parameters
@@ -87,8 +86,7 @@ def read_response(answer: Any) -> Response:
 def _read_message(choice: Any, reason: str | None) -> Message:
     value = as_mapping(choice).get("text")
     if not value:
-        unread = unread_part(choice, CHOICE_FIELDS, "choice")
-        return Message("assistant", () if unread is None else (unread,), None, reason)
+        return Message("assistant", (), None, reason)
     text = read_text(value)
     return Message("assistant", (unknown_part("text") if text is None else Text(text),), None, reason)
 
@@ -185,6 +183,7 @@ STREAMING = Streaming(
     deltas=deltas,
     cut=cut,
     find_stream=find_stream,
+    fields=COMPLETION_CHUNK,
     keep=read_through("_iterator"),
     put_stream=put_stream,
 )
@@ -199,5 +198,6 @@ ADAPTER = Adapter(
     edit_request=edit_request,
     edit_response=_edit_response,
     load=load,
+    fields=COMPLETION,
     streaming=STREAMING,
 )

@@ -11,6 +11,7 @@ from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.carried_answers import answer_in_error
 from specspan.instrument.formats.fields import as_finish_reason, as_list, as_mapping, as_str, copy_with, list_or_item
 from specspan.instrument.formats.generated_client import method_paths, read_through, unset_to_none
+from specspan.instrument.formats.known_responses import RESPONSE_EVENT, RESPONSES
 from specspan.instrument.formats.openai_responses import edit_input, edit_output, read_item, read_output
 from specspan.instrument.formats.openai_responses_stream import (
     ResponsesAccumulator,
@@ -21,6 +22,7 @@ from specspan.instrument.formats.openai_responses_stream import (
     part_of,
 )
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
+from specspan.instrument.providers.openai.chat import read_labels
 from specspan.instrument.providers.openai.client import (
     RETRIEVAL,
     Service,
@@ -51,6 +53,7 @@ def build_request(invocation: Invocation, service: Service) -> Request:
         tools=tuple(unset_to_none(arguments.get("tools")) or ()),
         streaming=bool(arguments.get("stream")),
         conversation=_conversation_id(unset_to_none(arguments.get("conversation"))),
+        repeated=read_labels(arguments),
         **service,
     )
 
@@ -144,11 +147,13 @@ ADAPTER = Adapter(
     edit_response=_edit_response,
     load=load,
     answer_in=answer_in_error,
+    fields=RESPONSES,
     streaming=Streaming(
         accumulator=ResponsesAccumulator,
         deltas=deltas,
         cut=cut,
         find_stream=find_stream,
+        fields=RESPONSE_EVENT,
         keep=read_through("_iterator"),
         put_stream=put_stream,
         closing_events=closing_events,

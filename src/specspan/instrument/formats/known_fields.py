@@ -1,0 +1,262 @@
+"""Fields that a format's reader knows, and the texts that stand in any other field of an answer.
+
+What a service may write is declared as data, one `Known` for each kind of object: fields that are read, and fields that
+carry no words of the model (ids, counts, reasons). Whatever else holds a text is *unlisted*: it is handed over with the
+answer, so that checks read it as well, each field as one text by its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import Enum
+from functools import partial
+from itertools import repeat
+from operator import is_
+from typing import Any, NamedTuple, TypeAlias
+
+from specspan.instrument.formats.fields import copy_with
+
+Path: TypeAlias = tuple[str, ...]
+"""Names of fields from the outermost object inwards; texts of a list have one path."""
+Place: TypeAlias = tuple[int, Path]
+"""Choice of an answer, and a path in it."""
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """What is known of one kind of object."""
+
+    names: frozenset[str]
+    """Fields that are read, or in which no model writes."""
+    inner: Mapping[str, Known] = field(default_factory=dict)
+    """Those of them whose values are objects, or lists of objects, and what is known of these."""
+    made: frozenset[str] = frozenset()
+    """Fields that are known only where the client declares them, because it makes them of others."""
+    is_text: bool = False
+    """Whether a text in place of the object is read."""
+    choose: Callable[[Mapping[str, Any]], Known] | None = None
+    """Returns what is known of an object by its fields, in place of all this."""
+    rest: Known | None = None
+    """What is known of objects in all other fields, which then count as known; a text there is unlisted."""
+    index: str = ""
+    """Field with the number of a choice."""
+    objects: frozenset[str] = field(init=False)
+    """Those of the inner fields in which a text is not read."""
+
+    def __post_init__(self) -> None:
+        self.objects = frozenset(name for name, each in self.inner.items() if not each.is_text)
+
+
+def known(names: str = "", /, **inner: Known) -> Known:
+    """Return what is known of objects with the fields ``names``, separated by spaces, and ``inner``."""
+    return Known(frozenset(names.split()) | inner.keys(), inner)
+
+
+def or_text(fields: Known) -> Known:
+    """Return what is known where a text may stand in place of an object, and is read."""
+    return replace(fields, is_text=True)
+
+
+def with_made(fields: Known, *names: str) -> Known:
+    """Return what is known where a client makes further fields of those that the service sent."""
+    return replace(fields, made=frozenset(names))
+
+
+def numbered(fields: Known) -> Known:
+    """Return what is known of a choice, which has an ``index``."""
+    return replace(fields, index="index")
+
+
+def by_fields(choose: Callable[[Mapping[str, Any]], Known], *, is_text: bool = False) -> Known:
+    """Return what is known of objects of several kinds, which ``choose`` tells apart by their fields."""
+    return Known(frozenset(), choose=choose, is_text=is_text)
+
+
+def with_fields(before: Known, **inner: Known) -> Known:
+    """Return what is known of objects with further fields."""
+    return replace(before, names=before.names | inner.keys(), inner={**before.inner, **inner})
+
+
+def known_tree(names: str = "") -> Known:
+    """Return what is known of objects in objects, of any names, with texts in the fields ``names`` alone."""
+    tree = known(names)
+    tree.rest = tree
+    return tree
+
+
+WHOLE = or_text(known())
+"""What is known of an object of which everything is read, or nothing holds words of the model."""
+COUNTS = known_tree("service_tier inference_geo speed traffic_type modality type model status reason version")
+"""Numbers of a service, such as tokens and times, and what they count."""
+
+
+class Unlisted(NamedTuple):
+    """Text in a field that is not known."""
+
+    choice: int
+    path: Path
+    text: str
+
+    @property
+    def place(self) -> Place:
+        """Where it stands; texts of one place are one text."""
+        return self.choice, self.path
+
+
+def _edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
+    return edit(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFields:
+    """Where the fields of an answer, or of a chunk, stand, and which of them are known."""
+
+    known: Known
+    body: Callable[[Any], Any] | None = None
+    """Returns the object with the fields; None: it is the answer itself."""
+    edit: Callable[[Any, Callable[[Any], Any]], Any] = _edited
+    """Returns a copy of an answer with a function applied to that object."""
+    repeated: frozenset[str] = frozenset()
+    """Fields in which the service repeats what the application sent."""
+
+    def read(self, answer: Any) -> list[Unlisted]:
+        """Return the texts of an answer, or of a chunk, in fields that are not known."""
+        body = answer if self.body is None else self.body(answer)
+        return unlisted_texts(body, self.known) if has_unlisted(body, self.known) else []
+
+    def stripped(self, answer: Any) -> Any:
+        """Return a copy of an answer without such texts; the answer itself where there are none."""
+        return self.edit(answer, partial(_without_unlisted, known=self.known)) if self.read(answer) else answer
+
+    def edited(self, answer: Any, texts: Mapping[Place, str]) -> Any:
+        """Return a copy of an answer with other such texts, each in the first field of its place."""
+        return self.edit(answer, partial(_with_unlisted, known=self.known, texts=texts))
+
+
+def has_unlisted(value: Any, known: Known) -> bool:  # noqa: C901 - asked of every chunk of a stream, so it is one call
+    """Return whether an object may hold a text in a field that is not known."""
+    pending = [(value, known)]
+    for value, known in pending:
+        kind = value.__class__
+        if kind is dict:
+            fields, extra = value, value
+        elif kind is list:
+            pending += zip(value, repeat(known))
+            continue
+        elif kind in _LEAVES:
+            if kind is str and value and not known.is_text:
+                return True
+            continue
+        else:
+            extra = getattr(value, "__pydantic_extra__", value)
+            if extra is value:
+                if _is_leaf(value):
+                    continue
+                return True
+            fields = {**value.__dict__, **extra} if extra else value.__dict__
+        while known.choose is not None:
+            known = known.choose(fields)  # noqa: PLW2901
+        made = known.made
+        if made:
+            made = made.difference(extra or ())
+        if not fields.keys() <= (known.names | made if made else known.names):
+            if known.rest is None:
+                return True
+            pending += [(each, known.rest) for name, each in fields.items() if name not in known.names]
+            continue
+        for name, child in fields.items():
+            kind = child.__class__
+            if kind in _LEAVES:
+                if kind is str and child and name in known.objects:
+                    return True
+            elif name in known.inner:
+                inner = known.inner[name]
+                if inner is not WHOLE:
+                    pending.append((child, inner))
+            elif name not in made and not _is_leaf(child):
+                return True
+    return False
+
+
+_LEAVES: set[type] = {str, int, float, bool, bytes, type(None)}
+"""Types of values without fields that were met so far."""
+
+
+def _is_leaf(value: Any) -> bool:
+    """Return whether a value has no fields and holds no other values, and remember its type."""
+    if isinstance(value, (str, int, float, bytes, Enum, date, timedelta)) or value is None:
+        _LEAVES.add(value.__class__)
+        return True
+    return not (value if isinstance(value, (list, tuple, dict)) else getattr(value, "__dict__", True))
+
+
+def unlisted_texts(value: Any, known: Known) -> list[Unlisted]:
+    """Return the texts of an object in fields that are not known, in order."""
+    found: list[Unlisted] = []
+
+    def take(choice: int, path: Path, text: str) -> str:
+        found.append(Unlisted(choice, path, text))
+        return text
+
+    _changed(value, known, take, 0, ())
+    return found
+
+
+def _without_unlisted(value: Any, known: Known) -> Any:
+    return _changed(value, known, lambda choice, path, text: "", 0, ())
+
+
+def _with_unlisted(value: Any, known: Known, texts: Mapping[Place, str]) -> Any:
+    left = dict(texts)
+
+    def put(choice: int, path: Path, text: str) -> str:
+        return left.pop((choice, path), "") if (choice, path) in texts else text
+
+    return _changed(value, known, put, 0, ())
+
+
+_UNLISTED = known()
+"""What is known of objects in a field that is not known: nothing."""
+_Change: TypeAlias = Callable[[int, Path, str], str]
+
+
+def _changed(value: Any, known: Known, change: _Change, choice: int, path: Path) -> Any:
+    """Return a copy of a value with its unlisted texts changed, or the value itself where none is."""
+    if known is WHOLE:
+        return value
+    if isinstance(value, str):
+        return change(choice, path, value) if value and not known.is_text else value
+    if isinstance(value, (list, tuple)):
+        items = [_changed(each, known, change, choice, path) for each in value]
+        return value if all(map(is_, items, value)) else items
+    fields, sent = _fields_of(value)
+    while known.choose is not None:
+        known = known.choose(fields)
+    if known is WHOLE:
+        return value
+    made = known.made.difference(sent)
+    number = fields.get(known.index)
+    choice = number if known.index and number.__class__ is int else choice
+    changes: dict[str, Any] = {}
+    for name, each in fields.items():
+        inside = known.inner.get(name)
+        if inside is None:
+            if name in made or (name in known.names and isinstance(each, str)):
+                continue
+            inside = known.rest if known.rest and name not in known.names else _UNLISTED
+        new = _changed(each, inside, change, choice, (*path, str(name)))
+        if new is not each:
+            changes[name] = new
+    return copy_with(value, **changes) if changes else value
+
+
+def _fields_of(value: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the fields of an object, none for what is no object, and those of them that the service sent."""
+    if isinstance(value, Mapping):
+        return value, value
+    if not hasattr(value, "__dict__") or _is_leaf(value):
+        return {}, {}
+    extra = getattr(value, "__pydantic_extra__", None) or {}
+    return {**vars(value), **extra}, extra

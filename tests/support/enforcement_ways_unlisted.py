@@ -1,0 +1,296 @@
+"""Ways that every wire format has: the text stands in a field that no reader knows, beside those that are read.
+
+Each place is a function of its text, which returns a body, or the one event of a stream that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import enforcement_wire_anthropic as claude
+import enforcement_wire_bedrock_invoke as invoke
+import enforcement_wire_cohere as cohere
+import enforcement_wire_google as google
+import enforcement_wire_mistral as mistral
+import enforcement_wire_ollama as ollama
+import enforcement_wire_openai_completions as completion
+import enforcement_wire_openai_responses as responses
+from enforcement_table import BEFORE, WORD, Way
+from enforcement_ways_all import WIRES
+from enforcement_wire_openai_chat import body, choice, chunk, message
+
+Place = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Places of one wire format."""
+
+    bodies: Mapping[str, Place]
+    events: Mapping[str, Place]
+    start: tuple[Any, ...] = ()
+    """The events before them."""
+    end: tuple[Any, ...] = ()
+    """The events after them."""
+
+
+def _logprobs(text: str) -> dict[str, Any]:
+    return {"content": [{"token": text, "bytes": None, "logprob": -0.1, "top_logprobs": []}], "refusal": None}
+
+
+def _choice(**changes: Any) -> dict[str, Any]:
+    return choice({"role": "assistant", "content": BEFORE}) | changes
+
+
+def _delta(delta: Any = None, **changes: Any) -> dict[str, Any]:
+    return {"index": 0, "delta": {} if delta is None else delta, "finish_reason": None} | changes
+
+
+def _call(**changes: Any) -> dict[str, Any]:
+    call = {"id": "c1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
+    return message(BEFORE, tool_calls=[call | changes])
+
+
+def _piece_of_call(**changes: Any) -> dict[str, Any]:
+    return chunk(
+        {"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": {"name": "search"}} | changes]}
+    )
+
+
+CHAT = Places(
+    bodies={
+        "head": lambda text: message(BEFORE, ) | {"output_text": text},
+        "head_list": lambda text: message(BEFORE) | {"search_results": [{"title": text, "score": 1}]},
+        "head_error": lambda text: message(BEFORE) | {"error": {"message": text}},
+        "head_known": lambda text: message(BEFORE) | {"id": {"inner": text}},
+        "usage": lambda text: message(BEFORE) | {"usage": {"prompt_tokens": 3, "completion_tokens": 5, "note": text}},
+        "choice": lambda text: body(_choice(text=text)),
+        "choice_filter": lambda text: body(_choice(content_filter_results={"hate": {"filtered": False, "note": text}})),
+        "logprobs": lambda text: body(_choice(logprobs=_logprobs(text))),
+        "message": lambda text: message(BEFORE, notes={"deep": [[{"er": text}]]}),
+        "message_parsed": lambda text: message(BEFORE, parsed=text),
+        "tool_call": lambda text: _call(note=text),
+        "tool_call_function": lambda text: _call(function={"name": "search", "arguments": "{}", "note": text}),
+        "tool_call_custom": lambda text: _call(custom={"name": text, "input": ""}),
+        "content_item": lambda text: message([{"type": "text", "text": BEFORE, "caption": text}]),
+        "annotation": lambda text: message(BEFORE, annotations=[{"type": "url_citation", "note": text,
+                                           "url_citation": {"title": "x", "url": "https://x.test"}}]),
+    },
+    events={
+        "head": lambda text: chunk({}) | {"output_text": text},
+        "choice": lambda text: chunk(choices=[_delta(text=text)]),
+        "choice_message": lambda text: chunk(choices=[_delta(message={"content": text})]),
+        "logprobs": lambda text: chunk(choices=[_delta(logprobs=_logprobs(text))]),
+        "delta": lambda text: chunk({"notes": [text]}),
+        "delta_beside": lambda text: chunk({"content": "x", "note": text}),
+        "usage": lambda text: chunk(choices=[], usage={"prompt_tokens": 3, "completion_tokens": 5, "note": text}),
+        "tool_call": lambda text: _piece_of_call(note=text),
+    },
+    start=(chunk({"content": BEFORE}),),
+    end=(chunk(finish="stop"),),
+)  # fmt: skip
+
+
+def _cited(**changes: Any) -> dict[str, Any]:
+    return claude.text(BEFORE, citations=[{"type": "char_location", "cited_text": "x", "document_title": "x",
+                       "document_index": 0} | changes])  # fmt: skip
+
+
+CLAUDE = Places(
+    bodies={
+        "head": lambda text: claude.body(claude.text(BEFORE), output_text=text),
+        "head_error": lambda text: claude.body(claude.text(BEFORE), error={"type": "error", "message": text}),
+        "stop_details": lambda text: claude.body(claude.text(BEFORE), stop_details={"type": "refusal",
+                                                 "category": "x", "explanation": text}),
+        "usage": lambda text: claude.body(claude.text(BEFORE), usage={"input_tokens": 3, "output_tokens": 5,
+                                          "note": text}),
+        "text_block": lambda text: claude.body(claude.text(BEFORE, note=text)),
+        "thinking_block": lambda text: claude.body({"type": "thinking", "thinking": "hm", "signature": "s",
+                                                   "note": text}, claude.text(BEFORE)),
+        "tool_use": lambda text: claude.body(claude.text(BEFORE), claude.tool("search", {}) | {"note": text}),
+        "tool_result": lambda text: claude.body(claude.text(BEFORE), {"type": "mcp_tool_result", "tool_use_id": "t",
+                                                "is_error": False, "content": [claude.text("x", note=text)]}),
+        "citation": lambda text: claude.body(_cited(note=text)),
+    },
+    events={
+        "message_start": lambda text: claude.begin(notes=[text]),
+        "text_block": lambda text: claude.start(claude.text("", note=text), 1),
+        "text_delta": lambda text: claude.delta({"type": "text_delta", "text": "", "note": text}),
+        "json_delta": lambda text: claude.delta({"type": "input_json_delta", "partial_json": "", "note": text}),
+        "block_delta": lambda text: claude.delta({"type": "text_delta", "text": ""}) | {"note": text},
+        "block_stop": lambda text: claude.stop() | {"note": text},
+        "message_delta": lambda text: claude.reason() | {"note": text},
+        "message_delta_delta": lambda text: claude.reason() | {"delta": {"stop_reason": "end_turn", "note": text}},
+        "message_stop": lambda text: {"type": "message_stop", "message_text": text},
+    },
+    start=(claude.begin(), claude.start(claude.text("")), claude.delta(BEFORE)),
+    end=(claude.stop(), claude.reason(), {"type": "message_stop"}),
+)  # fmt: skip
+
+
+def _said(**changes: Any) -> dict[str, Any]:
+    return responses.body(responses.message(BEFORE), **changes)
+
+
+def _item(*content: Any, **changes: Any) -> dict[str, Any]:
+    return responses.body(responses.message(*content, **changes))
+
+
+RESPONSES = Places(
+    bodies={
+        "head": lambda text: _said(output_text=text),
+        "error": lambda text: _said(error={"code": "x", "message": text}),
+        "instructions": lambda text: _said(instructions=text),
+        "metadata": lambda text: _said(metadata={"note": text}),
+        "usage": lambda text: _said(usage=responses.USAGE | {"note": text}),
+        "item": lambda text: _item(BEFORE, note=text),
+        "part": lambda text: _item(responses.part(BEFORE) | {"note": text}),
+        "annotation": lambda text: _item(responses.part(BEFORE, [{"type": "url_citation", "title": "x", "url": "u",
+                                         "start_index": 0, "end_index": 1, "note": text}])),
+        "logprobs": lambda text: _item(responses.part(BEFORE) | {"logprobs": [{"token": text, "bytes": [],
+                                       "logprob": 0, "top_logprobs": []}]}),
+        "tool_call": lambda text: responses.body(responses.message(BEFORE), responses.tool() | {"note": text}),
+        "tool_result": lambda text: responses.body(responses.message(BEFORE), {"type": "file_search_call", "id": "f",
+                                    "queries": ["x"], "status": "completed", "results": [{"text": "x",
+                                    "attributes": {"note": text}}]}),
+    },
+    events={
+        "delta": lambda text: responses.delta("x", note=text),
+        "item_added": lambda text: responses.added(responses.message(id_="m2") | {"note": text}, 1),
+        "part_added": lambda text: responses.event("content_part.added", output_index=0, content_index=0,
+                                                   item_id="msg_1", part=responses.part("") | {"note": text}),
+        "unknown_event": lambda text: {"type": "news", "sequence_number": 0, "text": text},
+        "other_prefix": lambda text: {"type": "responses.mcp_call_arguments.delta", "sequence_number": 0, "note": text},
+        "in_progress": lambda text: responses.event("in_progress", response=responses.body(status="in_progress",
+                                                    usage=None) | {"note": text}),
+        "error": lambda text: responses.event("in_progress", response=responses.body(status="in_progress",
+                                              usage=None) | {"error": {"code": "x", "message": text}}),
+    },
+    start=(*responses.opened(), responses.delta(BEFORE)),
+    end=responses.closed(BEFORE),
+)  # fmt: skip
+COMPLETION = Places(
+    bodies={
+        "head": lambda text: completion.body(BEFORE, output_text=text),
+        "choice": lambda text: completion.body(BEFORE, choices=[{"index": 0, "text": BEFORE, "finish_reason": "stop",
+                                               "message": {"content": text}}]),
+        "logprobs": lambda text: completion.body(BEFORE, choices=[{"index": 0, "text": BEFORE, "logprobs":
+                                                 {"tokens": [text], "token_logprobs": [0]}, "finish_reason": "stop"}]),
+    },
+    events={
+        "head": lambda text: completion.body("", None, usage=None, output_text=text),
+        "choice": lambda text: completion.body("", None, usage=None, choices=[{"index": 0, "text": "",
+                                               "finish_reason": None, "delta": {"content": text}}]),
+    },
+    start=(completion.body(BEFORE, None, usage=None),),
+    end=(completion.body("", usage=None),),
+)  # fmt: skip
+COHERE = Places(
+    bodies={
+        "head": lambda text: cohere.body(BEFORE) | {"output_text": text},
+        "message": lambda text: cohere.body(BEFORE, note=text),
+        "content": lambda text: cohere.body() | {"message": {"role": "assistant", "content": [{"type": "text",
+                                                 "text": BEFORE, "note": text}]}},
+        "tool_call": lambda text: cohere.body(BEFORE, tool_calls=[cohere.tool() | {"note": text}]),
+    },
+    events={
+        "event": lambda text: cohere.event("content-delta", 0, content={"text": ""}) | {"note": text},
+        "delta": lambda text: {"type": "content-delta", "index": 0, "delta": {"note": text, "message": {"content":
+                               {"text": ""}}}},
+        "message": lambda text: cohere.event("content-delta", 0, content={"text": ""}, note=text),
+        "content": lambda text: cohere.event("content-delta", 0, content={"text": "", "note": text}),
+        "content_end": lambda text: cohere.event("content-end", 0) | {"note": text},
+    },
+    start=(cohere.BEGIN, cohere.start(), cohere.text(BEFORE)),
+    end=(cohere.event("content-end", 0), cohere.end()),
+)  # fmt: skip
+GOOGLE = Places(
+    bodies={
+        "block_reason_message": lambda text: google.body(google.candidate(BEFORE), promptFeedback={
+                                             "blockReasonMessage": text}),
+        "logprobs": lambda text: google.body(google.candidate(BEFORE, logprobsResult={"chosenCandidates":
+                                             [{"token": text}]})),
+    },
+    events={
+        "logprobs": lambda text: google.chunk("", logprobsResult={"chosenCandidates": [{"token": text}]}),
+    },
+    start=(google.chunk(BEFORE),),
+    end=(google.chunk("", why="STOP"),),
+)  # fmt: skip
+MISTRAL = Places(
+    bodies={
+        "messages": lambda text: mistral.body(mistral.choice(BEFORE) | {"messages": [{"role": "assistant",
+                                              "content": text}]}),
+        "logprobs": lambda text: mistral.body(mistral.choice(BEFORE) | {"logprobs": {"content": [{"token": text,
+                                              "token_id": 1, "logprob": 0, "bytes": []}]}}),
+    },
+    events={
+        "logprobs": lambda text: mistral.chunk("", choices=[{"index": 0, "delta": {"content": ""},
+                                               "finish_reason": None, "logprobs": {"content": [{"token": text,
+                                               "token_id": 1, "logprob": 0, "bytes": []}]}}]),
+    },
+    start=(mistral.chunk(BEFORE),),
+    end=(mistral.chunk("", "stop"),),
+)  # fmt: skip
+OLLAMA = Places(
+    bodies={
+        "logprobs": lambda text: ollama.body(BEFORE) | {"logprobs": [{"token": text, "logprob": 0}]},
+    },
+    events={
+        "logprobs": lambda text: ollama.piece("") | {"logprobs": [{"token": text, "logprob": 0}]},
+    },
+    start=(ollama.piece(BEFORE),),
+    end=(ollama.END,),
+)
+LLAMA = Places(
+    bodies={
+        "head": lambda text: invoke.llama(BEFORE) | {"output_text": text},
+        "other_text": lambda text: {"outputText": BEFORE} | invoke.llama(text),
+        "image_of_text": lambda text: invoke.llama(BEFORE) | {"data": {"text": text}},
+    },
+    events={
+        "head": lambda text: invoke.llama("", None) | {"note": [text]},
+    },
+    start=(invoke.llama(BEFORE, None),),
+    end=(invoke.llama(""),),
+)
+PLACES: Mapping[str, Places] = {
+    **dict.fromkeys(("openai_chat", "groq", "together"), CHAT),
+    "anthropic": CLAUDE,
+    "openai_responses": RESPONSES,
+    "openai_completions": COMPLETION,
+    "cohere": COHERE,
+    "google": GOOGLE,
+    "mistral": MISTRAL,
+    "ollama": OLLAMA,
+    "bedrock_invoke": LLAMA,
+}
+_INVOKED: Mapping[str, tuple[Places, Mapping[str, Any]]] = {
+    "claude": (CLAUDE, {"model": "anthropic.claude-3", "asks": {"max_tokens": 9, "messages": [{"role": "user",
+               "content": "hi"}], "anthropic_version": "bedrock-2023-05-31"}}),
+    "jamba": (CHAT, {"model": "ai21.jamba-1-5", "asks": {"messages": [{"role": "user", "content": "hi"}]}}),
+}  # fmt: skip
+"""Bodies of other makers through Amazon Bedrock's InvokeModel."""
+
+
+def _ways(wire: str, places: Places, name: str = "", request: Mapping[str, Any] | None = None) -> Iterator[Way]:
+    asks, name = request or {}, f"unlisted_{name}"
+    clean = partial(Way, part=5, wire=wire, actions=("block",), forbidden=None, verdicts=("complied",), request=asks)
+    streamed = partial(Way, part=5, wire=wire, is_edited=None, verdicts=("violated", "error"), request=asks)
+    for place, put in places.bodies.items():
+        yield Way(f"{name}{place}", 5, wire, put(WORD), is_edited=None, request=asks)
+        yield clean(f"{name}{place}_clean", sends=put("fine"))
+    for place, put in places.events.items():
+        yield streamed(f"{name}{place}_stream", sends=(*places.start, put(WORD), *places.end))
+        yield streamed(f"{name}{place}_in_pieces", sends=(*places.start, put("FORB"), put("IDDEN"), *places.end),
+                       actions=("block", "redact"))  # fmt: skip
+        yield clean(f"{name}{place}_clean_stream", sends=(*places.start, put("fine"), put("fine"), *places.end))
+
+
+WAYS = (
+    *(way for wire in WIRES if wire in PLACES for way in _ways(wire, PLACES[wire])),
+    *(way for name, (places, asks) in _INVOKED.items() for way in _ways("bedrock_invoke", places, f"{name}_", asks)),
+)
