@@ -168,8 +168,8 @@ class Response:
     usage: Usage = NOT_COUNTED
     in_progress: bool = False
     """The provider has only taken the request in, as a job in the background: there is no answer to assess yet."""
-    unlisted: tuple[str, ...] = ()
-    """Texts in fields of the answer that no reader here knows: checks read them beside `output`."""
+    unlisted: tuple[tuple[str, ...], ...] = ()
+    """Texts in fields of the answer that no reader here knows, by field: checks read them beside `output`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,12 @@ ANSWERED = (
     Message("assistant", (Refusal("I cannot say."), ToolCall("note", {"text": "asked"}), ToolCall("stop"))),
 )
 CALL = ModelCall(
-    Request("openai", input=ASKED, system_instructions=(Text("Be brief."), Media("image"))),
+    Request(
+        "openai",
+        input=ASKED,
+        system_instructions=(Text("Be brief."), Media("image")),
+        tools=({"type": "function", "function": {"name": "note"}}, {"toolSpec": {"name": "stop"}}),
+    ),
     Response(output=ANSWERED),
 )
 
@@ -77,7 +82,28 @@ def test_tool_calls_are_the_json_of_their_arguments() -> None:
 def test_arguments_that_did_not_parse_are_read_as_they_came() -> None:
     """Text that is no JSON is looked at, not skipped."""
     call = ModelCall(Request("openai"), Response(output=(Message("assistant", (ToolCall("note", '{"text": "a'),)),)))
-    assert [text.text for text in texts(call, Stage.TOOL_CALL)] == ['{"text": "a']
+    assert [text.text for text in texts(call, Stage.TOOL_CALL)] == ['{"text": "a', "note"]
+
+
+def test_names_of_tools_that_were_not_declared_are_texts() -> None:
+    """Names that the application gave are its own words; any other name follows the arguments."""
+    tools = ({"name": "note", "input_schema": {"properties": {"name": {"type": "string"}}}},)
+    calls = (ToolCall("note", {}), ToolCall("made up", {}))
+    call = ModelCall(Request("openai", tools=tools), Response(output=(Message("assistant", calls),)))
+    assert texts(call, Stage.TOOL_CALL)[2:] == (TextAt("/output/0/parts/1/name", "assistant", "made up"),)
+
+
+def test_texts_in_fields_that_nobody_knows_follow_the_output() -> None:
+    """They are read with the words of an answer, each field by itself, and not with its tool calls."""
+    response = Response(output=(Message("assistant", (Text("a"),)),), unlisted=(("b", "c"), ("d",)))
+    call = ModelCall(Request("openai"), response)
+    assert [(text.pointer, text.text) for text in texts(call, Stage.OUTPUT)] == [
+        ("/output/0/parts/0", "a"),
+        ("/output/0/parts/unlisted/0/0", "b"),
+        ("/output/0/parts/unlisted/0/1", "c"),
+        ("/output/0/parts/unlisted/1/0", "d"),
+    ]
+    assert texts(call, Stage.TOOL_CALL) == ()
 
 
 def test_before_the_answer_there_is_none_to_look_at() -> None:

@@ -140,6 +140,33 @@ def test_a_body_that_is_no_json_is_not_called_complied(name: str) -> None:
         _ask(name, "fine")
 
 
+TWICE = {
+    "openai_chat": '{"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0,'
+    '"finish_reason": "stop", "message": {"role": "assistant", "content": "%s", "content": "fine"}}]}',
+    "openai_responses": '{"id": "r", "object": "response", "created_at": 1, "model": "m", "status": "completed",'
+    '"output": [{"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [{"type":'
+    '"output_text", "annotations": [], "text": "%s", "text": "fine"}]}]}',
+    "anthropic": '{"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",'
+    '"usage": {"input_tokens": 1, "output_tokens": 1}, "content": [{"type": "text", "text": "%s", "text": "fine"}]}',
+}
+"""Bodies with a field that comes twice."""
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_a_field_that_comes_twice_is_read_as_often_as_it_is_handed_over(name: str) -> None:
+    """A client shows the last; raw bytes have all."""
+    service = Service(((TWICE[name] % WORD).encode(),))
+    resource, asked = RESOURCES[name].sync(service), RESOURCES[name].asked
+    with recorded(policy_file("block", {}, {})) as record:
+        assert WORD not in str(resource.create(**asked))
+        with pytest.raises(specspan.Blocked):
+            resource.with_raw_response.create(**asked)
+        shown, raw = record.decisions
+    assert (shown["verdict"], raw["verdict"]) == ("complied", "violated")
+    with recorded(policy_file("redact", {}, {})):
+        assert WORD not in resource.with_raw_response.create(**asked).http_response.text
+
+
 @model
 def _file() -> io.StringIO:
     return io.StringIO(f"fine\n{WORD}\n")

@@ -164,6 +164,8 @@ RESPONSES = Places(
                                                    item_id="msg_1", part=responses.part("") | {"note": text}),
         "unknown_event": lambda text: {"type": "news", "sequence_number": 0, "text": text},
         "other_prefix": lambda text: {"type": "responses.mcp_call_arguments.delta", "sequence_number": 0, "note": text},
+        "arguments_done": lambda text: responses.event("function_call_arguments.done", output_index=0,
+                                                       item_id="msg_1", arguments="", note=text),
         "in_progress": lambda text: responses.event("in_progress", response=responses.body(status="in_progress",
                                                     usage=None) | {"note": text}),
         "error": lambda text: responses.event("in_progress", response=responses.body(status="in_progress",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
 from typing import Any, Literal, TypeAlias
 
 from specspan._support import drop_counts
@@ -53,8 +52,9 @@ def texts(call: ModelCall, stage: Stage, *, with_reasoning: bool = False) -> tup
     - ``input``: system instructions (``/system_instructions/<j>``, role ``system``), then the words of the messages
       and of the tools' answers;
     - ``output`` and ``stream``: the model's words, refusals included, the results of tools that the service ran, and
-      the texts in fields of the answer that no reader knows (``/output/0/parts/unlisted/<i>/text``);
-    - ``tool_call``: the arguments of each tool call, as JSON text.
+      the texts in fields of the answer that no reader knows (``/output/0/parts/unlisted/<i>/<j>``);
+    - ``tool_call``: the arguments of each tool call, as JSON text; and the name of each tool that the request does not
+      declare (``/output/<i>/parts/<j>/name``).
 
     ``with_reasoning``: whether a model's reasoning is among the texts of the messages.
 
@@ -68,18 +68,47 @@ def texts(call: ModelCall, stage: Stage, *, with_reasoning: bool = False) -> tup
         instructions = call.request.system_instructions
         return (*_instruction_texts(instructions), *of_messages) if instructions else tuple(of_messages)
     found = _message_texts(side, call.output, fields)
+    if found and stage is Stage.TOOL_CALL:
+        found += _undeclared_names(call)
     if call.response is not None and call.response.unlisted and stage is not Stage.TOOL_CALL:
-        found += map(_unlisted_text, count(), call.response.unlisted)
+        found += _unlisted_texts(call.response.unlisted)
     return tuple(found)
 
 
-def _unlisted_text(index: int, text: str) -> TextAt:
-    return TextAt(unlisted_pointer(index), _ANSWERS, text, is_result=True)
+def _undeclared_names(call: ModelCall) -> Iterator[TextAt]:
+    """Yield the names of tools that the request does not declare: the model made them up, or the service has them."""
+    declared = set(_names_in(call.request.tools))
+    for i, message in enumerate(call.output):
+        for j, part in enumerate(message.parts):
+            if part.__class__ is ToolCall and part.name and part.name not in declared:
+                yield TextAt(f"{_pointer('output', i, j)}/name", message.role, part.name)
 
 
-def unlisted_pointer(index: int) -> str:
-    """Return the pointer of one of the texts of `specspan.call.Response.unlisted`, which no other text reads on to."""
-    return f"/output/0/parts/unlisted/{index}/text"
+def _names_in(definitions: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the names in definitions of tools, which providers write in shapes of their own."""
+    if isinstance(definitions, Mapping):
+        for key, value in definitions.items():
+            if key == "name" and isinstance(value, str):
+                yield value
+            elif depth < _MAX_NAME_DEPTH:
+                yield from _names_in(value, depth + 1)
+    elif isinstance(definitions, (list, tuple)):
+        for each in definitions:
+            yield from _names_in(each, depth)
+
+
+_MAX_NAME_DEPTH = 2
+
+
+def _unlisted_texts(fields: Sequence[Sequence[str]]) -> Iterator[TextAt]:
+    for i, pieces in enumerate(fields):
+        for j, text in enumerate(pieces):
+            yield TextAt(unlisted_pointer(i, j), _ANSWERS, text, is_result=True)
+
+
+def unlisted_pointer(field: int, number: int) -> str:
+    """Return the pointer of one of the texts of `specspan.call.Response.unlisted`; those of one field read on."""
+    return f"/output/0/parts/unlisted/{field}/{number}"
 
 
 EVERY_ROLE = frozenset(("*",))

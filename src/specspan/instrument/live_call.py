@@ -156,7 +156,7 @@ class LiveCall(DecidedSpan):
             return result
         return edited
 
-    def set_response(self, result: Any, unlisted: tuple[str, ...] | None = None) -> None:
+    def set_response(self, result: Any, unlisted: tuple[tuple[str, ...], ...] | None = None) -> None:
         """Take in an answer; or what a stream came to so far, with its ``unlisted`` texts."""
         if unlisted is None:
             response = self._read(result)
@@ -181,6 +181,7 @@ class LiveCall(DecidedSpan):
         response, fields = self.call.response, self.adapter.fields
         if response is None or fields is None or not response.unlisted:
             return self.adapter.edit_response(result, edits)
-        unlisted = {unlisted_pointer(i) for i in range(len(response.unlisted))}
+        fields_of = enumerate(response.unlisted)
+        unlisted = {unlisted_pointer(i, j) for i, pieces in fields_of for j in range(len(pieces))}
         edited = edit_unlisted(fields, result, self.call.request, edits)
         return edited if edits.keys() <= unlisted else self.adapter.edit_response(edited, edits)

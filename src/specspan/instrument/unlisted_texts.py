@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import count
 from typing import Any
 
 from specspan.call import Request, Text
@@ -11,26 +14,42 @@ from specspan.instrument.adapter import Delta, Edits
 from specspan.instrument.formats.known_fields import AnswerFields, Place, Unlisted, has_unlisted, unlisted_texts
 
 
-def read_unlisted(fields: AnswerFields, answer: Any, request: Request) -> tuple[str, ...]:
+def read_unlisted(fields: AnswerFields, answer: Any, request: Request) -> tuple[tuple[str, ...], ...]:
     """Return the texts of a whole answer in fields that are not known, but for those that the request said."""
-    return tuple(_joined(_not_sent(fields, fields.read(answer), request)).values())
+    return tuple([tuple([text for _, text in pieces]) for pieces in _by_place(fields, answer, request).values()])
 
 
 def edit_unlisted(fields: AnswerFields, answer: Any, request: Request, edits: Edits) -> Any:
     """Return an answer with the texts that ``edits`` has for such texts."""
-    places = _joined(_not_sent(fields, fields.read(answer), request))
-    texts = {place: edits[pointer] for i, place in enumerate(places) if (pointer := unlisted_pointer(i)) in edits}
+    texts = {
+        (place, number): edits[pointer]
+        for i, (place, pieces) in enumerate(_by_place(fields, answer, request).items())
+        for j, (number, _) in enumerate(pieces)
+        if (pointer := unlisted_pointer(i, j)) in edits
+    }
     return fields.edited(answer, texts) if texts else answer
+
+
+def _by_place(fields: AnswerFields, answer: Any, request: Request) -> Mapping[Place, list[tuple[int, str]]]:
+    """Return such texts by their places, each with its number there."""
+    numbers: dict[Place, Iterator[int]] = defaultdict(count)
+    numbered = [(next(numbers[each.place]), each) for each in fields.read(answer)]
+    is_sent = _SentTexts(fields, request)
+    found: dict[Place, list[tuple[int, str]]] = defaultdict(list)
+    for number, each in numbered:
+        if not is_sent(each):
+            found[each.place].append((number, each.text))
+    return found
 
 
 class UnlistedTexts:
     """Such texts of one stream."""
 
-    __slots__ = ("_body", "_fields", "_known", "_request", "found")
+    __slots__ = ("_body", "_fields", "_is_sent", "_known", "found")
 
     def __init__(self, fields: AnswerFields, request: Request) -> None:
         self._fields = fields
-        self._request = request
+        self._is_sent = _SentTexts(fields, request)
         self._body = fields.body
         self._known = fields.known
         self.found: list[Unlisted] = []
@@ -41,15 +60,18 @@ class UnlistedTexts:
         body = chunk if self._body is None else self._body(chunk)
         if not has_unlisted(body, self._known):
             return ()
-        return list(_not_sent(self._fields, unlisted_texts(body, self._known), self._request))
+        return [each for each in unlisted_texts(body, self._known) if not self._is_sent(each)]
 
     def stripped(self, chunk: Any) -> Any:
         """Return a chunk without such texts."""
         return self._fields.stripped(chunk)
 
-    def texts(self) -> tuple[str, ...]:
+    def texts(self) -> tuple[tuple[str, ...], ...]:
         """Return what came so far, one text for each place."""
-        return tuple(_joined(self.found).values())
+        pieces: dict[Place, list[str]] = defaultdict(list)
+        for each in self.found:
+            pieces[each.place].append(each.text)
+        return tuple([("".join(texts),) for texts in pieces.values()])
 
 
 def as_deltas(found: Iterable[Unlisted]) -> Iterator[Delta]:
@@ -58,24 +80,19 @@ def as_deltas(found: Iterable[Unlisted]) -> Iterator[Delta]:
         yield each.choice, each.text, each.path, True
 
 
-def _not_sent(fields: AnswerFields, found: Iterable[Unlisted], request: Request) -> Iterator[Unlisted]:
-    """Yield the texts but for those of the request that the service repeats: instructions, messages, labels."""
-    sent: set[str] | None = None
-    for each in found:
-        if not fields.repeated.isdisjoint(each.path):
-            sent = _texts_of(request) if sent is None else sent
-            if each.text in sent:
-                continue
-        yield each
+class _SentTexts:
+    """Texts of a request that the service repeats: instructions, messages, labels."""
 
+    def __init__(self, fields: AnswerFields, request: Request) -> None:
+        self._fields = fields
+        self._request = request
 
-def _texts_of(request: Request) -> set[str]:
-    parts = (*request.system_instructions, *(part for message in request.input for part in message.parts))
-    return {*request.repeated, *(part.content for part in parts if isinstance(part, Text))}
+    def __call__(self, found: Unlisted) -> bool:
+        """Return whether a text is one of them."""
+        return not self._fields.repeated.isdisjoint(found.path) and found.text in self._texts
 
-
-def _joined(found: Iterable[Unlisted]) -> Mapping[Place, str]:
-    pieces: dict[Place, list[str]] = {}
-    for each in found:
-        pieces.setdefault(each.place, []).append(each.text)
-    return {place: "".join(texts) for place, texts in pieces.items()}
+    @cached_property
+    def _texts(self) -> set[str]:
+        request = self._request
+        parts = (*request.system_instructions, *(part for message in request.input for part in message.parts))
+        return {*request.repeated, *(part.content for part in parts if isinstance(part, Text))}

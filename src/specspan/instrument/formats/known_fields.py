@@ -7,19 +7,20 @@ answer, so that checks read it as well, each field as one text by its path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import Enum
 from functools import partial
-from itertools import repeat
+from itertools import count, repeat
 from operator import is_
 from typing import Any, NamedTuple, TypeAlias
 
 from specspan.instrument.formats.fields import copy_with
 
 Path: TypeAlias = tuple[str, ...]
-"""Names of fields from the outermost object inwards; texts of a list have one path."""
+"""Names of fields from the outermost object inwards; all texts of a list have one path."""
 Place: TypeAlias = tuple[int, Path]
 """Choice of an answer, and a path in it."""
 
@@ -130,8 +131,8 @@ class AnswerFields:
         """Return a copy of an answer without such texts; the answer itself where there are none."""
         return self.edit(answer, partial(_without_unlisted, known=self.known)) if self.read(answer) else answer
 
-    def edited(self, answer: Any, texts: Mapping[Place, str]) -> Any:
-        """Return a copy of an answer with other such texts, each in the first field of its place."""
+    def edited(self, answer: Any, texts: Mapping[tuple[Place, int], str]) -> Any:
+        """Return a copy of an answer with other such texts, by their places and their numbers there."""
         return self.edit(answer, partial(_with_unlisted, known=self.known, texts=texts))
 
 
@@ -208,11 +209,11 @@ def _without_unlisted(value: Any, known: Known) -> Any:
     return _changed(value, known, lambda choice, path, text: "", 0, ())
 
 
-def _with_unlisted(value: Any, known: Known, texts: Mapping[Place, str]) -> Any:
-    left = dict(texts)
+def _with_unlisted(value: Any, known: Known, texts: Mapping[tuple[Place, int], str]) -> Any:
+    numbers: dict[Place, Iterator[int]] = defaultdict(count)
 
     def put(choice: int, path: Path, text: str) -> str:
-        return left.pop((choice, path), "") if (choice, path) in texts else text
+        return texts.get(((choice, path), next(numbers[choice, path])), text)
 
     return _changed(value, known, put, 0, ())
 

@@ -52,6 +52,10 @@ _FIELD_DELTAS = {
     "response.code_interpreter_call_code.delta": ("code_interpreter_call", "code"),
 }
 """Type of item and its field, by event."""
+_FIELDS_DONE = {f"{kind.removesuffix('delta')}done": place for kind, place in _FIELD_DELTAS.items()}
+"""As `_FIELD_DELTAS`, for events with the whole field, which has its name."""
+_WHOLE_EVENTS = frozenset((*DONE_EVENTS, *PART_EVENTS, *_FIELDS_DONE, ANNOTATION_EVENT))
+"""Events with something of an item that came whole."""
 _SOUND_DELTA = "response.audio.delta"
 _TRANSCRIPT_DELTA = "response.audio.transcript.delta"
 
@@ -112,7 +116,7 @@ class ResponsesAccumulator:
             item = fields.get("item")
             if item is not None:
                 self._items.at(fields, as_mapping(item).get("id")).add_item(item, kind)
-        elif kind in DONE_EVENTS or kind in PART_EVENTS or kind == ANNOTATION_EVENT:
+        elif kind in _WHOLE_EVENTS:
             self.finished = self.finished and not new
             self._items.at(fields).add_part(kind, fields)
         elif (head := fields.get("response")) is not None:
@@ -224,7 +228,7 @@ class _StreamedItems:
 class _StreamedItem:
     """Accumulated pieces of one output item."""
 
-    __slots__ = ("_annotations", "_is_complete", "_items", "_parts", "_pieces", "id")
+    __slots__ = ("_annotations", "_fields", "_is_complete", "_items", "_parts", "_pieces", "id")
 
     def __init__(self) -> None:
         self.id: str | None = None
@@ -236,6 +240,8 @@ class _StreamedItem:
         self._parts: list[Fields] = []
         """Parts that came whole."""
         self._annotations: list[Any] = []
+        self._fields: list[Fields] = []
+        """Fields that came whole, each with the type of the item."""
 
     @property
     def has_start(self) -> bool:
@@ -257,9 +263,12 @@ class _StreamedItem:
         self._is_complete = self._is_complete or kind.endswith(".done")
 
     def add_part(self, kind: str, event: Fields) -> None:
-        """Take in a part that came whole, or an annotation of one."""
+        """Take in a part or a field that came whole, or an annotation of a part."""
         if kind == ANNOTATION_EVENT:
             self._annotations.append(event.get("annotation"))
+        elif kind in _FIELDS_DONE:
+            item_kind, field = _FIELDS_DONE[kind]
+            self._fields += [{"type": item_kind, field: value}] if (value := event.get(field)) else ()
         elif kind in DONE_EVENTS:
             field = DONE_EVENTS[kind]
             text = read_text(event.get(field))
@@ -278,6 +287,7 @@ class _StreamedItem:
         if self._annotations:
             text = {"type": "output_text", "text": "", "annotations": self._annotations}
             wholes.append({"type": "message", "content": [text]})
+        wholes += [{**as_mapping(last), **fields} for fields in self._fields]
         if joined is not None and _are_covered(joined, read_output(wholes, None).parts):
             joined = None
         candidates = [last, joined] if self._is_complete or joined is None else [joined, last]

@@ -109,7 +109,10 @@ def test_an_edited_answer(ask: Ask, action: Action, handed_over: str, *, raw: bo
     assert SECRET not in answer.to_json()
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == 12
-    assert attributes(record.spans)["specspan.redactions"] == ("/output/1/parts/0",)
+    assert attributes(record.spans)["specspan.redactions"] == (
+        "/output/0/parts/unlisted/0/0",  # the log probabilities
+        "/output/1/parts/0",
+    )
 
 
 def test_an_edited_raw_response_is_edited_in_its_bytes() -> None:

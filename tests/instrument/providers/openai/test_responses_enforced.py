@@ -78,7 +78,11 @@ def test_an_edited_answer(respond: Respond, action: Action, handed_over: str, me
     assert answer.output_text == handed_over
     assert SECRET not in answer.to_json()
     (span,) = record.spans
-    assert (span.attributes or {})["specspan.redactions"] == ("/output/0/parts/1", "/output/0/parts/2")
+    assert (span.attributes or {})["specspan.redactions"] == (
+        "/output/0/parts/1",
+        "/output/0/parts/2",
+        "/output/0/parts/unlisted/0/0",  # the log probabilities
+    )
 
 
 def test_an_edited_refusal(respond: Respond) -> None:

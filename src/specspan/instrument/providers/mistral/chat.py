@@ -51,9 +51,8 @@ def _name_arguments(invocation: Invocation) -> Invocation:
 def _read_response(answer: Any) -> Response | None:
     body = without_defaults(answer)
     for choice in as_list(as_mapping(body).get("choices")):
-        fields = as_mapping(choice)
-        if fields.get("messages") and fields.get("message") is not None:
-            count_not_understood()  # several messages beside the one that is read
+        if as_mapping(choice).get("messages"):
+            count_not_understood()  # they are no part of the recorded answer
     return openai_chat.ADAPTER.response(body)
 
 
