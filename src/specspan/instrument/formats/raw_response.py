@@ -305,10 +305,13 @@ def _as_chunks(rest: bytes) -> tuple[bytes, ...]:
 
 def body_of(answer: Any) -> Any:
     """Return the object with the fields of an answer: of a raw response its JSON, with the fields that it repeats."""
-    if not is_raw(answer):
-        return answer
+    return fields_in(answer.http_response) if is_raw(answer) else answer
+
+
+def fields_in(response: Any) -> Any:
+    """Return the JSON of an HTTP response, with the fields that it repeats; None where it is none."""
     try:
-        return all_fields(answer.http_response.content)
+        return all_fields(response.content)
     except ValueError as error:  # it is read as the text that it is
         raise_interruption(error)
         return None

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from specspan.call import Request, Response
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.formats.fields import as_mapping
-from specspan.instrument.formats.raw_response import copy_response, is_raw
+from specspan.instrument.formats.known_fields import AnswerFields
+from specspan.instrument.formats.raw_response import copy_response, fields_in, is_raw
 from specspan.instrument.gate import note_undecided
 
 Route: TypeAlias = "tuple[str, str, Adapter | str]"
@@ -86,9 +87,24 @@ def _of_requests(adapter: Adapter) -> Adapter:
         response=response,
         edit_request=edit_request,
         edit_response=edit_response,
+        fields=None if adapter.fields is None else _fields_of_requests(adapter.fields),
         load=_loader(adapter.load),
         methods=(),
     )
+
+
+def _fields_of_requests(fields: AnswerFields) -> AnswerFields:
+    """Return where the fields of an answer stand that may be an HTTP response."""
+
+    def body(answer: Any) -> Any:
+        if _is_http(answer):
+            return fields_in(answer)
+        return answer if fields.body is None else fields.body(answer)
+
+    def edit(answer: Any, change: Callable[[Any], Any]) -> Any:
+        return copy_response(answer, change(_json_of(answer))) if _is_http(answer) else fields.edit(answer, change)
+
+    return replace(fields, body=body, edit=edit)
 
 
 def _options(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
