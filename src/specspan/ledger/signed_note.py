@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from types import ModuleType
@@ -116,6 +116,8 @@ class Checkpoint:
     number: int
     """Place among the checkpoints of the stream, counted from 1: none can be taken out unnoticed."""
     time_unix_nano: int
+    note: str = field(default="", compare=False, repr=False)
+    """Signed note that it was read from."""
 
     def __str__(self) -> str:
         root = base64.b64encode(self.root).decode()
@@ -168,7 +170,7 @@ def open_checkpoint(note: str, keys: Iterable[PublicKey]) -> Checkpoint:
     if match is None:
         raise InvalidNote("the note is not a checkpoint of a ledger")
     root = base64.b64decode(match[3])
-    return Checkpoint(match[1], int(match[2]), root, int(match[4]), int(match[5]))
+    return Checkpoint(match[1], int(match[2]), root, int(match[4]), int(match[5]), note)
 
 
 def _check_signatures(text: str, signatures: str, keys: dict[bytes, PublicKey]) -> None:

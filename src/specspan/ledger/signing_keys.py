@@ -20,10 +20,10 @@ KEY_NAME: Final = "specspan-ledger"
 _COMMAND_TIMEOUT_S = 30.0
 
 
-def load_signer(environ: Mapping[str, str], folder: Path) -> Signer:
+def configured_signer(environ: Mapping[str, str]) -> Signer | None:
     """Return the key of ``SPECSPAN_LEDGER_KEY``, ``SPECSPAN_LEDGER_KEY_FILE`` or ``SPECSPAN_LEDGER_KEY_COMMAND``.
 
-    Without these, a key is made once and kept in the ledger's folder.
+    None where none of them is set.
 
     Raises:
         ConfigurationError: there is no key to be had from the source.
@@ -34,10 +34,22 @@ def load_signer(environ: Mapping[str, str], folder: Path) -> Signer:
         return read_signer(Path(path), "SPECSPAN_LEDGER_KEY_FILE")
     if command := environ.get("SPECSPAN_LEDGER_KEY_COMMAND", "").strip():
         return _parse(_output(command), "SPECSPAN_LEDGER_KEY_COMMAND")
-    path_here = folder / OWN_KEY
-    if not path_here.exists():
-        write_signer(path_here, Signer.generate(KEY_NAME))
-    return read_signer(path_here, str(path_here))
+    return None
+
+
+def load_signer(environ: Mapping[str, str], folder: Path) -> Signer:
+    """Return the key that is configured, or one that is made once and kept in the ledger's folder.
+
+    Raises:
+        ConfigurationError: there is no key to be had from the source.
+    """
+    signer = configured_signer(environ)
+    if signer is not None:
+        return signer
+    path = folder / OWN_KEY
+    if not path.exists():
+        write_signer(path, Signer.generate(KEY_NAME))
+    return read_signer(path, str(path))
 
 
 def read_signer(path: Path, source: str) -> Signer:

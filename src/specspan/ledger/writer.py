@@ -296,5 +296,6 @@ def _is_done(entry: Entry) -> bool:
 
 
 def _stream_name() -> str:
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return f"{moment}-{os.getpid()}-{os.urandom(4).hex()}"
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+    return f"{moment}.{nanoseconds // 1000:06d}Z-{os.getpid()}-{os.urandom(4).hex()}"
