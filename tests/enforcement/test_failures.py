@@ -69,7 +69,7 @@ NOT_BETWEEN = {
     "choose": "tells model calls from others: see below",
     "source": "finds what to close once the stream was cut",
     "is_last": "is asked only where the span is somebody else's: see below",
-    "keep": "is for answers that are not streamed: see below",
+    "keep": "is an adapter's, for answers that are not streamed: see below",
     "edit_response": "is for answers that are not streamed: see below",
     "answer_in": "is for errors that carry an answer: see the tests of parse",
     "chunk_in": "is for errors that carry a chunk: see the tests of Mistral's streams",
@@ -80,8 +80,10 @@ EDITS = ("cut", "edit_request")
 """Functions that change what the policy rewrites."""
 AFTER_THE_CUT = ("closing_events", "__deepcopy__")
 """What fails when the cut was decided already."""
-SELDOM_ASKED = ("part_of", "put_stream")
-"""Functions that only some streams need: of several parts, or whose own object cannot be watched inside."""
+OF_STREAM = "streaming."
+"""In front of the name of a function for streams of which an adapter has one, too."""
+SELDOM_ASKED = ("part_of", "put_stream", f"{OF_STREAM}keep")
+"""Functions that only some streams need: of several parts, or whose own object cannot, or can, be watched inside."""
 ACCUMULATOR = ("add", "result", "finished", "__deepcopy__")
 
 
@@ -95,6 +97,7 @@ PARTS = (
         Part(name, is_edit=name in EDITS)
         for name in sorted((functions(Adapter) | functions(Streaming)) - {*NOT_BETWEEN, *AFTER_THE_CUT})
     ),
+    *(Part(f"{OF_STREAM}{name}") for name in sorted(functions(Adapter) & functions(Streaming))),
     *map(Part, ("add", "result", "finished")),
     Part("open", Engine),
     *(Part(name, Evaluation) for name in ("input", "output", "stream")),
@@ -127,6 +130,9 @@ def broken_adapter(adapter: Adapter, name: str) -> Adapter:
     streaming = adapter.streaming
     if name in functions(Adapter) or streaming is None:
         return replace(adapter, **changes)
+    if name.startswith(OF_STREAM):
+        own = name.removeprefix(OF_STREAM)
+        return replace(adapter, streaming=replace(streaming, **({own: fail} if getattr(streaming, own) else {})))
     if name in ACCUMULATOR:
         begin = streaming.accumulator
         changes = {"accumulator": lambda request: BrokenAccumulator(begin(request), name)}

@@ -134,7 +134,8 @@ def _event_body(event: Event) -> Attributes:
     """Return the body of a log event, or a span event's attributes or the JSON in one of them."""
     if event.body is not None:
         return as_mapping(event.body)
-    return as_mapping(event.attributes.get(names.EVENT_CONTENT)) or event.attributes
+    content = as_mapping(event.attributes.get(names.EVENT_CONTENT))
+    return content or {name: value for name, value in event.attributes.items() if not name.startswith(names.EVENT_PREFIX)}
 
 
 def _read_choice(reader: ContentReader, body: Attributes) -> Message:
