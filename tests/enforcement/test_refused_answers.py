@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import anthropic
+import openai
 import pytest
+from anthropic import Anthropic, AsyncAnthropic
 from enforcement_http import Service
 from enforcement_policies import policy
 from enforcement_runner import Outcome, call, decisions_of
 from enforcement_table import BEFORE, WORD, wire_of
+from http_libraries import anthropic_http, openai_http
+from mistral_wire import Wire as MistralWire
+from mistral_wire import ask
+from openai import AsyncOpenAI, OpenAI
+from openai_wire import response_events, typed_sse
 
 import specspan
 from specspan.testing import recorded
@@ -21,6 +30,7 @@ SKIPS_EVENTS = ("cohere",)
 """Clients that leave out an event which they cannot read."""
 VALIDATES = ("mistral", "ollama")
 """Clients whose models refuse values of other types."""
+ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 TEXTS = {"broken": '{{"a": "{0}"', "text": "{0}"}
 VALUES = {"list": '["{0}"]', "choices": '{{"choices": "{0}", "message": "{0}"}}'}
 
@@ -77,14 +87,97 @@ def test_the_text_of_a_refused_answer_is_not_handed_over(name: str, mode: str, s
     assert (outcome.decision["verdict"], outcome.decision["action"]) == ("violated", "block")
 
 
+@pytest.mark.parametrize("action", ["redact", "replace"])
 @pytest.mark.parametrize("mode", ["plain", "stream"])
 @pytest.mark.parametrize("name", ["openai_chat", "mistral"])
-def test_an_error_cannot_be_edited(name: str, mode: str) -> None:
-    """Where the text would have to be edited, the clause fails: closed nothing comes out, open the error does."""
+def test_an_error_cannot_be_edited(name: str, mode: str, action: str) -> None:
+    """The clause fails: closed nothing comes out, open the error does, and neither is called complied."""
     sent = json.dumps({"choices": WORD}) if name == "mistral" else TEXTS["broken"].format(WORD)
-    outcome = _outcome(name, mode, sent, "redact")
+    outcome = _outcome(name, mode, sent, action)
     assert isinstance(outcome.output.error, specspan.Blocked)
+    assert WORD not in _carried(outcome.output.error)
+    assert outcome.decision["verdict"] in ("error", "violated")
     assert outcome.decision["action"] == "block"
+    alone, outcome = _outcome(name, mode, sent, None).output, _outcome(name, mode, sent, f"open{action}")
+    assert (type(outcome.output.error), str(outcome.output.error)) == (type(alone.error), str(alone.error))
+    assert outcome.decision["verdict"] in ("error", "violated")
+    assert outcome.decision["action"] in ("allow", "flag")
+
+
+STRICT: dict[str, tuple[Any, Any, Any, Callable[[Any], Any]]] = {
+    "openai": (openai_http, OpenAI, AsyncOpenAI, lambda client: client.chat.completions.create(**ASKED)),
+    "responses": (openai_http, OpenAI, AsyncOpenAI, lambda client: client.responses.create(model="m", input="hi")),
+    "retrieve": (openai_http, OpenAI, AsyncOpenAI, lambda client: client.responses.retrieve("r")),
+    "anthropic": (anthropic_http, Anthropic, AsyncAnthropic,
+                  lambda client: client.messages.create(**ASKED, max_tokens=9)),
+}  # fmt: skip
+"""Clients that validate what they get where they are told to, and how they are asked."""
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("name", STRICT)
+def test_an_answer_that_a_strict_client_refuses_is_not_handed_over(name: str, *, is_async: bool) -> None:
+    """A body without the fields that the client's models require."""
+    http, sync, later, ask = STRICT[name]
+
+    def error_of(body: Any) -> BaseException:
+        transport = http.MockTransport(lambda _: http.Response(200, json=body))
+        over = (http.AsyncClient if is_async else http.Client)(transport=transport)
+        client = (later if is_async else sync)(
+            api_key="test", http_client=over, max_retries=0, _strict_response_validation=True
+        )
+
+        async def main() -> Any:
+            return await ask(client)
+
+        with pytest.raises((specspan.Blocked, openai.APIError, anthropic.APIError)) as raised:
+            asyncio.run(main()) if is_async else ask(client)
+        return raised.value
+
+    body = {"content": [], "title": WORD, "id": 17}
+    alone = error_of(body)
+    assert (type(alone).__name__, WORD in _carried(alone)) == ("APIResponseValidationError", True)
+    with recorded(policy("block", {}, {})) as record:
+        error = error_of(body)
+        assert isinstance(error, specspan.Blocked)
+        assert WORD not in _carried(error)
+        assert type(error_of({"content": [], "title": "fine", "id": 17})) is type(alone)
+        assert [each["action"] for each in decisions_of(record)] == ["block", "allow"]
+
+
+def test_an_answer_that_cohere_refuses_is_not_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its models do not fit, its error has the body; so lenient are they that the test has them be strict."""
+    from cohere.core.pydantic_utilities import parse_obj_as
+    from cohere.v2 import raw_client
+
+    monkeypatch.setattr(raw_client, "construct_type", lambda *, type_, object_: parse_obj_as(type_, object_))
+    alone = _outcome("cohere", "plain", f'{{"message": "{WORD}"}}', None).output.error
+    assert (type(alone).__name__, WORD in _carried(alone)) == ("ParsingError", True)
+    for action in ("block", "redact"):
+        outcome = _outcome("cohere", "plain", f'{{"message": "{WORD}"}}', action)
+        assert isinstance(outcome.output.error, specspan.Blocked)
+        assert WORD not in _carried(outcome.output.error)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_an_event_of_mistrals_responses_that_is_refused_is_not_handed_over(*, is_async: bool) -> None:
+    """The client's error has the frame; what came before it was watched."""
+    begin, *rest = response_events("fine ", WORD)
+    broken = [{**each, "delta": [WORD]} if each.get("delta") == WORD else each for each in rest]
+
+    def create() -> Any:
+        return ask(
+            MistralWire(typed_sse([begin, *broken])), "responses.create", is_async=is_async, input="hi", stream=True
+        )
+
+    with pytest.raises(Exception, match=WORD) as raised:
+        create()
+    assert type(raised.value).__name__ == "ResponseValidationError"
+    with recorded(policy("block", {}, {})) as record:
+        with pytest.raises(specspan.Blocked) as blocked:
+            create()
+        assert WORD not in _carried(blocked.value)
+        assert [each["action"] for each in decisions_of(record)] == ["block"]
 
 
 @pytest.mark.parametrize("mode", ["plain", "async", "stream", "async_stream"])

@@ -135,7 +135,9 @@ def _event_body(event: Event) -> Attributes:
     if event.body is not None:
         return as_mapping(event.body)
     content = as_mapping(event.attributes.get(names.EVENT_CONTENT))
-    return content or {name: value for name, value in event.attributes.items() if not name.startswith(names.EVENT_PREFIX)}
+    return content or {
+        name: value for name, value in event.attributes.items() if not name.startswith(names.EVENT_PREFIX)
+    }
 
 
 def _read_choice(reader: ContentReader, body: Attributes) -> Message:

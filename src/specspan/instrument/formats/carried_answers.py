@@ -109,7 +109,12 @@ def _refused_values(error: Any) -> str:
 
 
 def answer_in_error(error: BaseException) -> Any | None:
-    """Return the answer that an error of a client carries; None if it carries none."""
+    """Return the answer that an error of a client carries; None if it carries none, or one that the client refused.
+
+    What a client refused has another shape than an answer: its text is read.
+    """
+    if type(error).__name__ in _REFUSALS:
+        return None
     completion = getattr(error, "completion", None)
     if completion is not None:
         return completion
