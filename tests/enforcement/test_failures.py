@@ -132,7 +132,8 @@ def broken_adapter(adapter: Adapter, name: str) -> Adapter:
         return replace(adapter, **changes)
     if name.startswith(OF_STREAM):
         own = name.removeprefix(OF_STREAM)
-        return replace(adapter, streaming=replace(streaming, **({own: fail} if getattr(streaming, own) else {})))
+        changes = {own: fail} if getattr(streaming, own) else {}
+        return replace(adapter, streaming=replace(streaming, **changes))
     if name in ACCUMULATOR:
         begin = streaming.accumulator
         changes = {"accumulator": lambda request: BrokenAccumulator(begin(request), name)}

@@ -25,8 +25,11 @@ Route: TypeAlias = "tuple[str, str, Adapter | str]"
 """Methods of HTTP, pattern of the end of a path, and adapter of such calls; what they are where nobody decides them."""
 
 
-def adapter_by_path(package: str, install: str, routes: Sequence[Route]) -> Adapter:
-    """Return the adapter for all requests of a package's clients; the first route that fits a request counts."""
+def adapter_by_path(package: str, client: str, install: str, routes: Sequence[Route]) -> Adapter:
+    """Return the adapter for all requests of a package's clients; the first route that fits a request counts.
+
+    ``client``: the name of the package's class of clients.
+    """
     compiled = [
         (
             frozenset(methods.split()),
@@ -54,7 +57,10 @@ def adapter_by_path(package: str, install: str, routes: Sequence[Route]) -> Adap
         install=install,
         choose=choose,
         is_inner=True,
-        methods=tuple(f"{package}._base_client:{kind}APIClient.request" for kind in ("Sync", "Async")),
+        methods=(
+            *(f"{package}._base_client:{kind}APIClient.request" for kind in ("Sync", "Async")),
+            *(f"{package}:{kind}{client}.request" for kind in ("", "Async")),  # where other instrumentation put one
+        ),
     )
 
 

@@ -200,6 +200,7 @@ _STREAM = replace(
 
 _REQUESTS = adapter_by_path(
     "anthropic",
+    "Anthropic",
     _CREATE.install,
     (
         ("post", "v1/messages", _CREATE),

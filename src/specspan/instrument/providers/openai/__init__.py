@@ -13,6 +13,7 @@ _METHODS = (
 )
 _REQUESTS = adapter_by_path(
     "openai",
+    "OpenAI",
     "specspan[openai]",
     (
         ("post", "chat/completions", chat.ADAPTER),

@@ -48,7 +48,7 @@ def embeddings_adapter(package: str, owner: str) -> Adapter:
 
 def requests_adapter(package: str, *routes: Route) -> Adapter:
     """Return the adapter for what a client's own ``post``, ``get`` and ``request`` ask for."""
-    return adapter_by_path(package, f"specspan[{package}]", routes)
+    return adapter_by_path(package, package.capitalize(), f"specspan[{package}]", routes)
 
 
 def _for_package(
