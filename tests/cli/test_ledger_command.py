@@ -320,3 +320,42 @@ def test_keys(ledger: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(f"# ours\n{PUBLIC}\n{signer.public_key}\n")
     assert run(ledger, "verify", "--key", keys).returncode == 0
+
+
+def test_ship_delivers_beside_a_living_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is written is delivered to SQLite, once; what comes later is delivered by the next run."""
+    monkeypatch.setenv("SPECSPAN_DB", str(tmp_path / "decisions.db"))
+    folder = tmp_path / "ledger"
+    ledger = open_in(folder)
+    ledger.append(
+        decision(1, service={"name": "shop"}, spec=[], mode="observe", action="allow", counts={}), find_policy
+    )
+    ended = run(folder, "ship", "--to", "sqlite")
+    assert (ended.returncode, ended.stdout) == (0, "sqlite: 2 records delivered\n"), ended.stderr
+    assert run(folder, "ship").stdout == "sqlite: 0 records delivered\n"
+    ledger.append(
+        decision(2, service={"name": "shop"}, spec=[], mode="observe", action="allow", counts={}), find_policy
+    )
+    assert run(folder, "ship").stdout == "sqlite: 1 records delivered\n"
+    ledger.shutdown(10.0)
+    listed = json.loads(run_command("decisions", "list", "--json").stdout)
+    assert {each["id"] for each in listed} == {"d-1", "d-2"}
+
+
+def test_ship_says_what_a_backend_did_not_take(ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 1, and the next run delivers it."""
+
+    class Down:
+        """Backend that takes nothing."""
+
+        def export(self, records: object) -> None:
+            raise OSError("no backend")
+
+        def shutdown(self) -> None:
+            """Have nothing to release."""
+
+    monkeypatch.setattr("specspan.runtime.otel_providers.create_exporter", lambda *_: Down())
+    ended = run(ledger, "ship", "--to", "webhook")
+    assert ended.returncode == 1
+    assert ended.stdout == "webhook: 0 records delivered\n"
+    assert "webhook did not take everything: OSError('no backend')" in ended.stderr

@@ -22,6 +22,7 @@ from specspan.ledger.ledger_settings import Durability, LedgerSettings, parse_si
 from specspan.record.call_end import Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
+from specspan.sqlite import Reader
 
 SPEC = "# Manners {#manners}\n\n## Be kind {#be_kind authority=user}\n\nSay nothing rude.\n"
 POLICY = """
@@ -167,6 +168,33 @@ def test_calls_of_many_threads_are_accounted_for(configured: Path) -> None:
     ids = decision_ids(configured / "ledger")
     assert len(ids) == len(set(ids)) == 200
     assert records(configured / "ledger")[-1].body.items() >= {"attempted": 200, "recorded": 200}.items()
+
+
+def test_sqlite_is_fed_from_the_ledger(configured: Path) -> None:
+    """After a flush the default file has every decision; a flush is done only when it has."""
+    specspan.configure(policy="policy.yaml", ledger="ledger")
+    call("Good morning.")
+    call("shut up")
+    assert specspan.force_flush(10.0)
+    with Reader(configured / "specspan.db") as reader:
+        kept = {each["id"]: each for each in reader.decisions()}
+    assert sorted(kept) == sorted(decision_ids(configured / "ledger"))
+    assert sorted(each["verdict"] for each in kept.values()) == ["complied", "violated"]
+
+
+def test_exporters_that_are_given_are_fed_from_the_ledger(configured: Path) -> None:
+    """Two exporters of one class each get everything."""
+    exporters = [MemoryExporter(), MemoryExporter()]
+    specspan.configure(policy="policy.yaml", ledger="ledger", decision_exporters=exporters)
+    call("Good morning.")
+    specspan.shutdown()
+    for exporter in exporters:
+        assert [record["type"] for record in exporter.records] == ["policy", "decision"]
+        assert exporter.closed == 1
+    assert sorted(path.name for path in (configured / "ledger" / "cursors").iterdir()) == [
+        "MemoryExporter",
+        "MemoryExporter-1",
+    ]
 
 
 def test_a_swapped_policy_is_recorded(configured: Path) -> None:

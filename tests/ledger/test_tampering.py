@@ -36,7 +36,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(40):
         written.append(decision(number, reason="r" * (number % 7)), find_policy)
         if number % 6 == 5:
-            written.force_flush()
+            written.force_flush(10.0)
     written.shutdown(5.0)
     return folder
 

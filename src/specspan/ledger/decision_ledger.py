@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from specspan._support.guard import contain
 from specspan.errors import ConfigurationError, Problem
 from specspan.ledger import ledger_files as files
 from specspan.ledger.canonical_json import canonical_json
+from specspan.ledger.delivery import Backend
 from specspan.ledger.ledger_settings import LedgerSettings
 from specspan.ledger.recovery import recover_streams
+from specspan.ledger.shipping import Shipper
 from specspan.ledger.signing_keys import load_signer, publish_key
 from specspan.ledger.stream import DECISION, POLICY, Entry
 from specspan.ledger.writer import LedgerWriter
@@ -23,9 +28,17 @@ Record = Mapping[str, Any]
 class DecisionLedger:
     """Durable log of decision records and of the policy records that they name."""
 
-    def __init__(self, writer: LedgerWriter) -> None:
+    def __init__(self, writer: LedgerWriter, folder: Path) -> None:
         self._writer = writer
+        self._folder = folder
+        self._shippers: list[Shipper] = []
         self._last = threading.local()
+
+    def ship_to(self, name: str, backend: Backend) -> None:
+        """Deliver every decision, and those that earlier processes left, to a backend; its place is kept by name."""
+        shipper = Shipper(self._folder, quote(name, safe=""), backend, lambda: self._writer.streams)
+        self._shippers.append(shipper)
+        shipper.start()
 
     def append(self, record: Record, find_policy: Callable[[str], Record | None]) -> bool:
         """Write the record of a decision; return False where it was lost, and counted.
@@ -42,6 +55,8 @@ class DecisionLedger:
                 self.drop("internal")
                 contain("ledger.record", error)
                 return False
+        for shipper in self._shippers:
+            shipper.start()  # in a forked child, which has no threads
         return self._writer.append(entry)
 
     def drop(self, reason: str) -> None:
@@ -63,13 +78,21 @@ class DecisionLedger:
         """Return how many decisions were attempted, recorded, and dropped by reason, in this process."""
         return self._writer.accounts()
 
-    def force_flush(self) -> bool:
-        """Have everything written outlast a power cut; return False where the disk failed."""
-        return self._writer.commit()
+    def force_flush(self, timeout_s: float) -> bool:
+        """Have everything written outlast a power cut, and delivered; return False where that failed in the time."""
+        deadline_s = time.monotonic() + timeout_s
+        is_safe = self._writer.commit()
+        delivered = [shipper.flush() for shipper in self._shippers]
+        return is_safe and all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in delivered)
 
     def shutdown(self, timeout_s: float) -> None:
-        """End the stream; records that come later are dropped and counted."""
+        """End the stream, and deliver; records that come later are dropped, what no backend took stays."""
+        deadline_s = time.monotonic() + timeout_s
         self._writer.shutdown(timeout_s)
+        for shipper in self._shippers:  # all of them first, so that one that hangs takes no time from the others
+            shipper.close()
+        for shipper in self._shippers:
+            shipper.shutdown(max(0.0, deadline_s - time.monotonic()))
 
 
 def open_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> DecisionLedger:
@@ -95,7 +118,7 @@ def open_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.enviro
         recover_streams(settings, signer)
     except Exception as error:
         contain("ledger.recover", error)
-    return DecisionLedger(LedgerWriter(settings, signer))
+    return DecisionLedger(LedgerWriter(settings, signer), settings.folder)
 
 
 def _body(record: Record) -> bytes:

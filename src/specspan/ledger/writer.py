@@ -50,6 +50,8 @@ class LedgerWriter:
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._queue: deque[Entry] = deque()
+        self.streams: list[str] = []
+        """Names of the streams that this process began."""
         self._policies: set[str] = set()
         self._recorded_before = 0
         self._lost: Counter[str] = Counter()
@@ -196,6 +198,7 @@ class LedgerWriter:
             }
             self._measure()
             self._stream = Stream(self._settings, self._signer, _stream_name(), about)
+            self.streams.append(self._stream.name)
         except OSError as error:
             self._retry_s, self._opening_error = time.monotonic() + _RETRY_S, (error.errno, error.strerror)
             raise

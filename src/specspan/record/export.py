@@ -56,11 +56,11 @@ class DecisionLog(Protocol):
     def drop(self, reason: str) -> None:
         """Count a decision whose record could not be made."""
 
-    def force_flush(self) -> bool:
-        """Have everything written outlast a power cut; return False where that failed."""
+    def force_flush(self, timeout_s: float) -> bool:
+        """Have everything written outlast a power cut, and delivered; return False where that failed in the time."""
 
     def shutdown(self, timeout_s: float) -> None:
-        """Write the end; what comes later is dropped and counted."""
+        """Write the end, and deliver; what comes later is dropped and counted."""
 
 
 class ExportWorker(Generic[T, R]):
@@ -109,10 +109,6 @@ class ExportWorker(Generic[T, R]):
             return
         for record in self._build((item,)):
             self.worker.put(_Built(record))
-
-    def put_record(self, record: R) -> None:
-        """Queue a record that was made before."""
-        self.worker.put(_Built(record))
 
     def _write(self, items: Sequence[T | _Built[R]]) -> None:
         records = self._build(items)

@@ -23,7 +23,7 @@ from specspan.policy.policy import Policy
 from specspan.record import attributes, content, conventions
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
-from specspan.record.decision_record import PolicyActivation, Record, RecordBuilder, service_from_resource
+from specspan.record.decision_record import PolicyActivation, RecordBuilder, service_from_resource
 from specspan.record.export import DecisionExporter, DecisionLog, ExportWorker
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
@@ -239,7 +239,7 @@ class Recorder:
         """Hand over everything recorded so far; return False when some was lost or left after ``timeout_s``."""
         deadline_s = time.monotonic() + timeout_s
         written = [worker.flush() for worker in self._workers]
-        is_safe = self._ledger is None or self._ledger.force_flush()
+        is_safe = self._ledger is None or self._ledger.force_flush(max(0.0, deadline_s - time.monotonic()))
         return is_safe and all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in written)
 
     def shutdown(self, timeout_s: float = _SHUTDOWN_S) -> None:
@@ -253,7 +253,7 @@ class Recorder:
             worker.close()
         if self._ledger is not None:
             with guard("record.shutdown.ledger"):
-                self._ledger.shutdown(timeout_s / 2)
+                self._ledger.shutdown(max(0.0, deadline_s - time.monotonic()))
         for worker in self._workers:
             with guard("record.shutdown"):
                 worker.shutdown(max(0.0, deadline_s - time.monotonic()))
@@ -269,28 +269,24 @@ class Recorder:
         return ExportWorker("decision", export, self._builder.build, self._settings, on_close=exporter.shutdown)
 
     def _enqueue(self, record: CallRecord) -> None:
-        logged = None if self._ledger is None or record.decision is None else self._log(self._ledger, record)
+        if self._ledger is not None and record.decision is not None:
+            self._log(self._ledger, record)
         if self._metrics.live:
             self._metrics.worker.put(record)
         if self._logs.live:
             self._logs.worker.put(record)
         if record.decision is not None:
             for export in self._exports:
-                if logged is None:
-                    export.put(record)
-                else:
-                    export.put_record(logged)
+                export.put(record)
 
-    def _log(self, ledger: DecisionLog, record: CallRecord) -> Record | None:
-        """Write a decision to the ledger; return its record, None where it could not be made."""
+    def _log(self, ledger: DecisionLog, record: CallRecord) -> None:
         try:
             built = self._builder.build(record)
         except Exception as error:
             ledger.drop("internal")
             contain("record.ledger", error)
-            return None
+            return
         ledger.append(built, self._builder.policy_record)
-        return built
 
     def _write(self, span: Span, record: CallRecord) -> None:
         decision = record.decision

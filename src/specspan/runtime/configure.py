@@ -277,13 +277,14 @@ def _assemble_unrecorded(options: _Options, engine: Engine | None) -> Configurat
 def _with_recorder(
     options: _Options, engine: Engine | None, providers: Providers, decision_exporters: Sequence[DecisionExporter]
 ) -> Configuration:
+    log = None if options.environment.disabled else _open_ledger(options, decision_exporters)
     recorder = Recorder(
         tracer_provider=providers.tracer,
         meter_provider=providers.meter,
         logger_provider=providers.logger,
         resource=providers.resource,
-        decision_exporters=decision_exporters,
-        ledger=None if options.environment.disabled else _open_ledger(options.ledger),
+        decision_exporters=decision_exporters if log is None else (),
+        ledger=log,
     )
     if engine is not None:
         recorder.record_policy(engine.policy)
@@ -291,12 +292,18 @@ def _with_recorder(
     return Configuration(pipeline, providers)
 
 
-def _open_ledger(settings: LedgerSettings | None) -> DecisionLog | None:
-    if settings is None:
+def _open_ledger(options: _Options, decision_exporters: Sequence[DecisionExporter]) -> DecisionLog | None:
+    """Return the ledger, which feeds the exporters; None where there is none."""
+    if options.ledger is None:
         return None
     from specspan.ledger.decision_ledger import open_ledger  # not where there is no ledger
 
-    return open_ledger(settings)
+    log = open_ledger(options.ledger)
+    given = [type(each).__name__ for each in decision_exporters]
+    names = list(options.environment.decisions) if options.decision_exporters is None else given
+    for number, (name, exporter) in enumerate(zip(names, decision_exporters, strict=True)):
+        log.ship_to(name if name not in names[:number] else f"{name}-{number}", exporter)
+    return log
 
 
 def _add_reloading(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import click
 
@@ -16,6 +17,7 @@ from specspan.cli.terminal import print_json, printable
 from specspan.errors import ConfigurationError, Problem, StoreError
 from specspan.ledger.audit import EXIT_CODES, Audit, StreamAudit, audit, read_anchors, records_of
 from specspan.ledger.chain_reader import Record
+from specspan.ledger.delivery import Delivery
 from specspan.ledger.proofs import prove_consistency, prove_inclusion
 from specspan.ledger.signed_note import PublicKey, Signer
 from specspan.ledger.signing_keys import (
@@ -158,6 +160,51 @@ def export(folder: Path, keys: Sequence[str], *, checkpoints: bool) -> None:
             for record in records_of(folder, name, known):
                 if record.type in ("decision", "policy"):
                     _print_line({"stream": name, **json.loads(record.data)})
+
+
+@command.command()
+@click.option(
+    "--ledger",
+    "folder",
+    envvar="SPECSPAN_LEDGER",
+    required=True,
+    show_envvar=True,
+    help="The folder.",
+    type=click.Path(path_type=Path, file_okay=False),
+)
+@click.option(
+    "--to",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Decision exporter; repeatable.  [default: SPECSPAN_DECISION_EXPORTER]",
+)
+def ship(folder: Path, names: Sequence[str]) -> None:
+    """Deliver what backends do not have yet, such as decisions of a killed process, also beside processes that write.
+
+    Exit code 1 where a backend did not take something; it stays the next thing to be delivered.
+    """
+    from specspan.runtime.environment import read_environment
+    from specspan.runtime.otel_providers import DECISIONS, create_exporter
+
+    failed = False
+    for name in names or read_environment(os.environ).decisions:
+        exporter = create_exporter(DECISIONS, name)
+        delivery = Delivery(folder, quote(name, safe=""), exporter)
+        with _reading():
+            streams = delivery.undelivered(stream_names(folder))
+        busy = []
+        try:
+            busy = [stream for stream in streams if not delivery.deliver(stream)]
+        except Exception as error:  # whatever a backend raises
+            failed = True
+            click.echo(printable(f"{name} did not take everything: {error!r}"), err=True)
+        finally:
+            delivery.close()
+            exporter.shutdown()
+        note = f"; {len(busy)} streams are being delivered by others" if busy else ""
+        click.echo(printable(f"{name}: {delivery.delivered} records delivered{note}"))
+    raise click.exceptions.Exit(int(failed))
 
 
 @command.group("keys", invoke_without_command=True)
