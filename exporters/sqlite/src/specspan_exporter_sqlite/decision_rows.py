@@ -58,9 +58,24 @@ CLAUSE, OUTCOME = 3, 4
 """Columns of ``finding_row``."""
 
 
-def decision_row(record: Record) -> DecisionRow:
+class SharedParts:
+    """Shared parts of the decisions of one batch: records that were made together have most members in common."""
+
+    def __init__(self) -> None:
+        self._by_identity: dict[tuple[int, ...], SharedPart] = {}
+
+    def of(self, record: Record) -> SharedPart:
+        """Return the shared part of a record that lives as long as this."""
+        key = tuple([id(record.get(name)) for name in _SHARED])
+        part = self._by_identity.get(key)
+        if part is None:
+            part = self._by_identity[key] = _shared(record)
+        return part
+
+
+def decision_row(record: Record, shared_parts: SharedParts) -> DecisionRow:
     """Return the rows of a decision record, whose id is a string."""
-    shared = _shared(record) if record.get("v") == BY_REFERENCE and _has_time(record) else None
+    shared = shared_parts.of(record) if record.get("v") == BY_REFERENCE and _has_time(record) else None
     service = optional(_of(record.get("service")).get("name"))
     digest = optional(_of(record.get("policy")).get("digest"))
     outcomes = _outcomes(record) if shared is not None else {}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import finding_counts
 from .bulk_insert import Row, insert_rows
-from .decision_rows import DecisionRow, SharedPart, decision_row
+from .decision_rows import DecisionRow, SharedPart, SharedParts, decision_row
 from .policy_rows import insert_policy, missing_policies, policy_numbers
 from .references import BLOCK_SIZE
 from .text import encode, integer, optional, storable
@@ -37,15 +37,16 @@ class Batch:
     others: list[Row] = field(default_factory=list)
 
 
-def rows(records: Iterable[Record]) -> Batch:
+def rows(records: Sequence[Record]) -> Batch:
     """Return records as rows of tables. A record without a table of its own goes into ``record``: none is refused."""
     batch = Batch()
+    shared_parts = SharedParts()
     for record in records:
         version = record.get("v") if record.get("v") in _VERSIONS else None
         digest = _of(record.get("policy")).get("digest")
         when = integer(record.get("time_unix_nano"))
         if version and record.get("type") == "decision" and isinstance(record.get("id"), str):
-            batch.decisions.setdefault(storable(record["id"]), decision_row(record))
+            batch.decisions.setdefault(storable(record["id"]), decision_row(record, shared_parts))
         elif version == 1 and record.get("type") == "policy" and isinstance(digest, str):
             text = encode(record)
             batch.policies.append((_identity(text), storable(digest), when, text))

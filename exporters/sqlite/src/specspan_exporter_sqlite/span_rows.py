@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
@@ -16,21 +17,19 @@ from opentelemetry.trace import Link, format_span_id, format_trace_id
 from .bulk_insert import Row, insert_rows
 from .text import encode, integer, optional, storable
 
-_SHARED = frozenset(
-    (
-        "gen_ai.operation.name",
-        "gen_ai.provider.name",
-        "server.address",
-        "server.port",
-        "specspan.clauses.considered",
-        "specspan.decision.mode",
-        "specspan.policy.digest",
-        "specspan.spec.digest",
-        "specspan.spec.id",
-        "specspan.spec.version",
-    )
+_SHARED = (
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "server.address",
+    "server.port",
+    "specspan.clauses.considered",
+    "specspan.decision.mode",
+    "specspan.policy.digest",
+    "specspan.spec.digest",
+    "specspan.spec.id",
+    "specspan.spec.version",
 )
-"""Attributes that many spans have alike."""
+"""Attributes that many spans have alike, in the order in which they are stored."""
 _COLUMNS = ("specspan.decision.verdict", "specspan.decision.action", "specspan.decision.id")
 """Attributes that stand in a column alone, where they are text."""
 
@@ -87,9 +86,10 @@ def resource_row(resource: Resource) -> Row:
 
 def _span_row(span: ReadableSpan, resource: Row, scope: str) -> tuple[Row, SharedPart]:
     """Return the row of a span without the last of its columns, and its shared part."""
-    context, attributes = span.context, dict(span.attributes or {})
+    context, attributes = span.context, _as_dict(span.attributes)
     resource_id, service, _ = resource
-    shared = {name: attributes.pop(name) for name in sorted(_SHARED & attributes.keys())}
+    shared = {name: attributes.pop(name) for name in _SHARED if name in attributes}
+    events, links = span.events, span.links
     columns = [optional(attributes.get(name)) for name in _COLUMNS]
     for name, column in zip(_COLUMNS, columns, strict=True):
         if column is not None and attributes[name] == column:
@@ -107,16 +107,34 @@ def _span_row(span: ReadableSpan, resource: Row, scope: str) -> tuple[Row, Share
         service,
         *columns,
         encode(attributes),
-        encode([_event(event) for event in span.events]),
-        encode([_link(link) for link in span.links]),
+        encode([_event(event) for event in events]) if events else "[]",
+        encode([_link(link) for link in links]) if links else "[]",
         "",
         "",
     )
-    return row, (encode(shared), scope, resource_id)
+    return row, (_encode_shared(shared), scope, resource_id)
+
+
+def _encode_shared(shared: dict[str, Any]) -> str:
+    """Return JSON of attributes that many spans have alike, which is made once for them."""
+    if not all(value.__class__ is str or value.__class__ is int for value in shared.values()):
+        return encode(shared)
+    return _encode_items(tuple(shared.items()))
+
+
+@lru_cache(maxsize=256)
+def _encode_items(items: tuple[tuple[str, str | int], ...]) -> str:
+    return encode(dict(items))
+
+
+def _as_dict(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a copy of attributes; that of OpenTelemetry's own mapping is a dictionary, and its views are slow."""
+    copied = attributes.copy() if attributes is not None and hasattr(attributes, "copy") else attributes or {}
+    return copied if isinstance(copied, dict) else dict(copied)
 
 
 def _event(event: Any) -> dict[str, Any]:
-    return {"name": event.name, "time_unix_nano": event.timestamp, "attributes": dict(event.attributes or {})}
+    return {"name": event.name, "time_unix_nano": event.timestamp, "attributes": _as_dict(event.attributes)}
 
 
 def _link(link: Link) -> dict[str, Any]:
