@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 import pytest
-from benchmarks import whole_cost
+from benchmarks import endurance, whole_cost
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,19 @@ def test_each_exit_carries_every_call(setup: str, found: dict[str, int]) -> None
     counts = {**result, **result["received"]}
     assert {key: counts.get(key) for key in found} == found
     assert (counts["calls"], counts["flushed"], counts.get("drops", {})) == (303, True, {})
+
+
+def test_a_long_run_compares_what_was_made_with_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    """A short one prints its calls, and that nothing was dropped."""
+    with pytest.raises(SystemExit) as ended:
+        endurance.main_command(["full-speed", "--seconds", "0.2", "--clauses", "2"])
+    assert ended.value.code == 0
+    assert "dropped: nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("changes", [{"span_rows": 1}, {"decision_rows": 1}, {"drops": {"span queue_full": 1}}])
+def test_what_a_long_run_lost_is_told(changes: dict[str, object]) -> None:
+    """Rows that are missing, and what was dropped."""
+    whole = {"calls": 2, "span_rows": 2, "decision_rows": 2, "drops": {}}
+    assert endurance._is_whole([whole])
+    assert not endurance._is_whole([{**whole, **changes}])

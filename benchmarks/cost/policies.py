@@ -24,7 +24,7 @@ def write_model_spec_policy(folder: Path, spec: Path, bound: int = 30) -> Path:
     """Write a policy that binds the first clauses of a spec to patterns that match no answer; return its path."""
     from specspan.spec.read import load_spec
 
-    names = list(load_spec(spec).clauses)[:bound]
+    names = [name for name, clause in load_spec(spec).clauses.items() if clause.authority is not None][:bound]
     checks = (
         rf"  {name}: {{checks: [{{pattern: {{stage: output, any: ['\bword{number}\b']}}}}]}}"
         for number, name in enumerate(names)

@@ -156,14 +156,21 @@ def _losses(setup: str) -> dict[str, Any]:
     return {"drops": {" ".join(key): count for key, count in drop_counts.totals().items()}}
 
 
+_COUNTS = {
+    "span": "SELECT count(*) FROM span_row",
+    "decision": "SELECT count(*) FROM decision_row",
+    "finding": "SELECT coalesce(sum(count), 0) FROM clause_count",  # the view of findings expands every one of them
+}
+
+
 def _stored(folder: Path) -> dict[str, Any]:
     files = [file for file in folder.iterdir() if file.suffix in (".db", ".jsonl") or ".db-" in file.name]
     stored: dict[str, Any] = {"bytes": sum(file.stat().st_size for file in files)}
     database = folder / "specspan.db"
     if database.exists():
         connection = sqlite3.connect(database)
-        for table in ("span", "decision", "finding"):
-            stored[f"{table}_rows"] = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for name, question in _COUNTS.items():
+            stored[f"{name}_rows"] = connection.execute(question).fetchone()[0]
         connection.close()
     return stored
 

@@ -33,6 +33,8 @@ from specspan_exporter_sqlite import SQLiteDecisionExporter
 database, name, batches, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 exporter = SQLiteDecisionExporter(database, patience_s=30)
 print("ready", flush=True)
+if len(sys.argv) > 5:
+    sys.stdin.readline()
 for batch in range(batches):
     exporter.export([
         {"v": 1, "type": "decision", "id": f"{name}-{batch}-{n}", "time_unix_nano": 1, "verdict": "violated",
@@ -60,7 +62,8 @@ def count(database: Path, table: str) -> int:
 def start(*arguments: object) -> subprocess.Popen[str]:
     """The writer above, in a process of its own."""
     command = [sys.executable, "-c", WRITER, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    stdin = subprocess.PIPE if "wait" in arguments else None
+    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True)
 
 
 @contextmanager
@@ -84,6 +87,48 @@ def test_processes_write_at_once_and_nothing_is_lost(database: Path) -> None:
     assert [writer.returncode for writer in writers] == [0, 0, 0]
     assert count(database, "decision") == 3 * 100 * 5
     assert count(database, "finding") == 3 * 100 * 5
+
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_eight_processes_take_turns_and_outlive_who_held_the_lock(database: Path) -> None:
+    """Nobody starves: while all write, each writes a fair part; and a killed holder stops none."""
+    SQLiteDecisionExporter(database).export([])
+    batches, size = 100, 5
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    writers = {name: start(database, name, batches, size, "wait") for name in "abcdefgh"}
+    for each in (holder, *writers.values()):
+        assert each.stdout is not None
+        assert each.stdout.readline() in ("locked\n", "ready\n")
+    for each in writers.values():
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    holder.kill()
+    holder.communicate(timeout=60)
+    for each in writers.values():
+        each.communicate(timeout=120)
+
+    assert [each.returncode for each in writers.values()] == [0] * len(writers)
+    connection = sqlite3.connect(database)
+    order = [name for (name,) in connection.execute("SELECT substr(id, 1, 1) FROM decision_row ORDER BY rowid")]
+    connection.close()
+    assert {name: order.count(name) for name in writers} == dict.fromkeys(writers, batches * size)
+    all_began = max(order.index(name) for name in writers)
+    first_is_done = min(len(order) - order[::-1].index(name) for name in writers)
+    together = order[all_began:first_is_done]
+    written = {name: together.count(name) for name in writers}
+    assert len(together) >= batches * size
+    assert min(written.values()) >= len(together) / len(writers) / 4, written
 
 
 def test_a_killed_writer_leaves_whole_batches(database: Path) -> None:

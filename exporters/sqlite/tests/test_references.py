@@ -143,6 +143,25 @@ def test_a_file_that_was_emptied_has_the_policys_record_again(
         assert [clauses_of(each) for each in reader.decisions()] == [{"a": "complied"}]
 
 
+@pytest.mark.parametrize(
+    ("given", "index"),
+    [("time_unix_nano >= 9", "decision_time"), ("decision_id = 'd-1'", "sqlite_autoindex_decision_row_1")],
+)
+def test_what_complied_in_a_time_or_a_decision_is_found_by_an_index(
+    decisions: SQLiteDecisionExporter, database: Path, given: str, index: str
+) -> None:
+    """The view reads no other decision then, as the README says."""
+    decisions.export(
+        [policy("a"), *(light(f"d-{number}", {"complied": "0"}, time_unix_nano=number) for number in range(10))]
+    )
+    query = f"SELECT decision_id FROM finding WHERE clause = 'a' AND outcome = 'complied' AND {given}"
+
+    plan = [row[3] for row in sql(database, f"EXPLAIN QUERY PLAN {query}")]
+    assert sum(index in step for step in plan) == 3
+    assert not any(step.startswith("SCAN d") for step in plan)
+    assert sql(database, query) == [("d-9",) if "time" in given else ("d-1",)]
+
+
 def test_one_policy_is_kept_once_however_often_it_comes(decisions: SQLiteDecisionExporter, database: Path) -> None:
     """Each coming into force is a row of the view; the list of clauses is stored once."""
     decisions.export([policy("a"), policy("a"), policy("a", when=7)])
