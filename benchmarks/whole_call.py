@@ -51,7 +51,9 @@ def _prepare() -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], o
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         client = stack.enter_context(_client())
-        bare = client.chat.completions.create  # bound before it is wrapped
+        alone = stack.enter_context(_client())
+        vars(alone)["request"] = alone.request  # both bound before they are wrapped
+        bare = alone.chat.completions.create
         specspan.configure(_write_policy(folder), tracer_provider=provider, decision_exporters=[_Nowhere()])
         stack.callback(provider.shutdown)
         stack.callback(specspan.shutdown)

@@ -1,4 +1,4 @@
-"""Walk over bodies in which something is wrong: python tools/enforcement_walk.py [--provider NAME] [--sample N].
+"""Walk over bodies in which something is wrong: python tools/enforcement_walk.py [--provider NAME] [--write].
 
 Each value of each recorded body and of each event of a stream is replaced in turn; events are cut, lost, repeated and
 swapped. Each mutant goes through the real client without specspan, observed, enforced with a word forbidden that is not
@@ -19,6 +19,8 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "enforcement.md"
+START, END = "<!-- walk -->", "<!-- end of walk -->"
 RECORDINGS = ROOT.parent / "shared" / "recordings"
 
 
@@ -30,6 +32,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--name", default="", help="only bodies whose name has this in it")
     parser.add_argument("--recordings", type=Path, default=RECORDINGS)
     parser.add_argument("--problems", type=int, default=100, help="how many kinds of problems to print")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/enforcement.md")
     given = parser.parse_args(arguments)
     os.environ.pop("SPECSPAN_RAISE_INTERNAL_ERRORS", None)  # failures are contained, as in production
     logging.disable(logging.CRITICAL)
@@ -46,6 +49,8 @@ def main(arguments: list[str]) -> int:
     for subject in table.distinct(chosen, walk):
         table.take(subject, walk, given.sample)
     print("\n".join((*table.describe(walk, given.problems), "", *walk.table(), "")))
+    if given.write:
+        _write("\n".join(walk.table()))
     for (provider, place), count in walk.failures.most_common():
         print(f"specspan failed in {place} {count} times ({provider})")
     left_out = sorted(each for each in recorded if isinstance(each, str))
@@ -55,6 +60,12 @@ def main(arguments: list[str]) -> int:
     print(f"{values:,} replacements before bodies and events of one shape were left out")
     print(f"{time.process_time() - started_s:.0f} s of CPU")
     return 0 if walk.is_clean else 1
+
+
+def _write(table: str) -> None:
+    """Put the table between its marks in the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
+    PAGE.write_text(f"{before}{START}\n\n{table}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -145,6 +145,13 @@ def _hidden() -> Iterator[Way]:
     yield way("guardrail", 5, sends=body(BEFORE, trace=traced), is_edited=None)
     told = {"metadata": {**METADATA["metadata"], "trace": traced}}
     yield way("guardrail_stream", 5, sends=(BEGIN, delta(BEFORE), stop(), reason(), told), is_edited=None)
+    found = {"regexes": [{"name": "word", "match": WORD, "action": "BLOCKED"}]}
+    asked_for = {"guardrail": {"inputAssessment": {"g": {"sensitiveInformationPolicy": found}}}}
+    yield clean("guardrail_input", 5, sends=body(BEFORE, trace=asked_for))  # what the application itself had sent
+    told = {"metadata": {**METADATA["metadata"], "trace": asked_for}}
+    yield clean("guardrail_input_stream", 5, sends=(BEGIN, delta(BEFORE), stop(), reason(), told))
+    written = {"guardrail": {"outputAssessments": {"g": [{"sensitiveInformationPolicy": found}]}}}
+    yield way("guardrail_output", 5, sends=body(BEFORE, trace=written), is_edited=None)
 
 
 def _disguises() -> Iterator[Way]:
