@@ -466,6 +466,22 @@ def test_a_newer_schema_is_refused(database: Path, record: Make) -> None:
         Reader(database)
 
 
+def test_a_file_that_a_newer_version_takes_over_is_left_to_it(database: Path, record: Make) -> None:
+    """Of two versions of the library on one file the older stops, though it had the file open before."""
+    exporter = SQLiteDecisionExporter(database)
+    exporter.export([record("d-1")])
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+
+    for _ in range(2):
+        with pytest.raises(ForeignFile, match=f"schema {VERSION + 1}; this one knows {VERSION}"):
+            exporter.export([record("d-2")])
+
+    assert connection.execute("SELECT id FROM decision_row").fetchall() == [("d-1",)]
+    connection.close()
+    exporter.shutdown()
+
+
 def test_a_migration_that_fails_changes_nothing(database: Path, record: Make) -> None:
     """A file goes from version to version whole, or stays at the one it had."""
     exporter = SQLiteDecisionExporter(database)

@@ -127,6 +127,11 @@ def check(connection: sqlite3.Connection, path: Path, known: int = VERSION) -> i
     return found
 
 
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Return whether a file has this version's tables; it is asked before every batch, and costs next to nothing."""
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0] == VERSION)
+
+
 def _read_identity(connection: sqlite3.Connection) -> tuple[int, int, int]:
     """Return version, application and number of tables at one moment, as another process may be making the file."""
     connection.execute("SAVEPOINT look")

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import SQLiteStoreError, is_busy, translate_error
-from .schema import check, migrate
+from .schema import check, is_current, migrate
 
 PATIENCE_S = 5.0
 """Time that one batch waits for other processes' writes, all attempts together."""
@@ -86,6 +86,8 @@ class Store:
         try:
             connection.execute("BEGIN IMMEDIATE")
             start_s = time.monotonic()
+            if not is_current(connection):
+                check(connection, self.path)  # a newer version took the file over since it was opened
             work(connection)
             connection.execute("COMMIT")
             self._yields_until_s = 2 * time.monotonic() - start_s
