@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_wire import Wire as BedrockWire
+from bedrock_wire import client
 from openai_wire import Wire, completion
 from policies import bound, pattern, policy
 
@@ -49,6 +51,18 @@ def test_nothing_is_said_in_observe_mode(caplog: pytest.LogCaptureFixture) -> No
     with recorded(quiet(Mode.OBSERVE)), caplog.at_level(logging.WARNING, "specspan"):
         listed()
     assert (caplog.records, drop_counts.totals()["call", "not_met"] - before) == ([], 1)
+
+
+def test_operations_of_bedrock_are_said_too(caplog: pytest.LogCaptureFixture) -> None:
+    """One that is answered into a store; those of other services are nobody's answers."""
+    asked = {"modelId": "m", "modelInput": {}, "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://bucket/o"}}}
+    with recorded(quiet()) as record, caplog.at_level(logging.WARNING, "specspan"):
+        client(BedrockWire({"invocationArn": "a"})).start_async_invoke(**asked)
+        client(BedrockWire({"modelSummaries": []}), "bedrock").list_foundation_models()
+    assert [each.message for each in caplog.records] == [
+        "StartAsyncInvoke of bedrock-runtime: handed out undecided (see docs/enforcement.md)"
+    ]
+    assert record.decisions == ()
 
 
 @pytest.mark.filterwarnings("ignore")

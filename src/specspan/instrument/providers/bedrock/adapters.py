@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from specspan.instrument.adapter import Adapter
+from specspan.instrument.gate import note_undecided
 from specspan.instrument.providers.bedrock import converse, invoke
 from specspan.instrument.providers.bedrock.client import operation_name
 
@@ -19,13 +20,33 @@ _MODEL_CALLS = {
     "InvokeModel": invoke.ADAPTER,
     "InvokeModelWithResponseStream": invoke.ADAPTER,
 }
+_AGENTS = "bedrock-agent-runtime"
+_UNDECIDED = {
+    "AgenticRetrieveStream": _AGENTS,
+    "GetAsyncInvoke": "bedrock-runtime",
+    "GetFlowExecution": _AGENTS,
+    "GetInvocationStep": _AGENTS,
+    "InvokeAgent": _AGENTS,
+    "InvokeFlow": _AGENTS,
+    "InvokeInlineAgent": _AGENTS,
+    "InvokeModelWithBidirectionalStream": "bedrock-runtime",
+    "OptimizePrompt": _AGENTS,
+    "RetrieveAndGenerate": _AGENTS,
+    "RetrieveAndGenerateStream": _AGENTS,
+    "StartAsyncInvoke": "bedrock-runtime",
+}
+"""Service of each operation that hands out answers, or leads to them, and is not decided."""
 
 
 def _choose(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Adapter | None:
-    adapter = _MODEL_CALLS.get(operation_name(args, kwargs))
-    if adapter is None or client.meta.service_model.service_name != "bedrock-runtime":
+    operation = operation_name(args, kwargs)
+    adapter, undecided_in = _MODEL_CALLS.get(operation), _UNDECIDED.get(operation)
+    if adapter is None and undecided_in is None:
         return None
-    return adapter
+    service = client.meta.service_model.service_name
+    if service == undecided_in:
+        note_undecided(f"{operation} of {service}")
+    return adapter if service == "bedrock-runtime" else None
 
 
 ADAPTERS = (replace(converse.ADAPTER, methods=("botocore.client:BaseClient._make_api_call",), choose=_choose),)
