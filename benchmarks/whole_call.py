@@ -44,8 +44,14 @@ def main() -> Iterator[Row]:
     yield Row("an OpenAI call, added by 100 clauses", added, base_us, _FIRST_LIMIT)
 
 
+def time_function_us(ledger: Path | None) -> float:
+    """Return the median time of a function that is a model call, with a ledger in this folder or without one."""
+    with _prepare(ledger) as (works, _):
+        return medians_us({"function": works["function"]})["function"]
+
+
 @contextmanager
-def _prepare() -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], object]]]:
+def _prepare(ledger: Path | None = None) -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], object]]]:
     provider = provider_to_nowhere()
     base = hand_written_span(provider)  # before anything is instrumented
     with ExitStack() as stack:
@@ -54,7 +60,12 @@ def _prepare() -> Iterator[tuple[dict[str, Callable[[], object]], Callable[[], o
         alone = stack.enter_context(_client())
         vars(alone)["request"] = alone.request  # both bound before they are wrapped
         bare = alone.chat.completions.create
-        specspan.configure(_write_policy(folder), tracer_provider=provider, decision_exporters=[_Nowhere()])
+        specspan.configure(
+            _write_policy(folder),
+            tracer_provider=provider,
+            decision_exporters=[_Nowhere()],
+            ledger=False if ledger is None else ledger,
+        )
         stack.callback(provider.shutdown)
         stack.callback(specspan.shutdown)
         specspan.instrument("openai")

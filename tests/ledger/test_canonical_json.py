@@ -28,6 +28,12 @@ def test_numbers_of_the_standard() -> None:
     assert canonical_json({"numbers": numbers}) == expected
 
 
+@pytest.mark.parametrize("value", [1.0, [1.0], [0, 1.0], {"b": 1.0}, [[1.0]], [{"b": [1, 1.0]}]])
+def test_a_fraction_is_found_wherever_it_stands(value: Any) -> None:
+    """A number that Python writes otherwise than ECMAScript is written as ECMAScript does at every place."""
+    assert b"1.0" not in canonical_json({"a": value})
+
+
 def test_strings_and_keys_of_the_standard() -> None:
     """Strings are escaped, and keys sorted by UTF-16, as in RFC 8785, sections 3.2.2.2 and 3.2.3."""
     assert canonical_json({"s": "\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"/"}) == (

@@ -18,7 +18,7 @@ import re2
 MAX_EXACT: Final = 2**53 - 1
 """Largest integer that every reader of JSON holds exactly; larger ones are written as strings, as OTLP's JSON does."""
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-_MAY_DIFFER = re2.compile(r"[:,\[]-?(?:\d+[.e]|\d{16})")
+_MAY_DIFFER = re2.compile(r"(?:\":|[\[,])-?(?:\d+[.e]|\d{16})")
 """Numbers that Python writes otherwise than ECMAScript. Strings may match, too, which costs time only."""
 _MAX_DEPTH = 64
 

@@ -69,6 +69,14 @@ def read_file(path: Path) -> bytes:
         return file.read()
 
 
+def sync_file(descriptor: int) -> None:
+    """Wait until the disk has the bytes of a file."""
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, whose fsync leaves them in the disk's cache
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(descriptor)
+
+
 def sync_folder(path: Path) -> None:
     """Have the names in a folder outlast a power cut."""
     descriptor = open_file(path)

@@ -83,7 +83,7 @@ class Sync:
             OSError: the disk failed.
         """
         try:
-            os.fdatasync(self.descriptor)
+            files.sync_file(self.descriptor)
             for folder in self.folders:
                 files.sync_folder(folder)
         finally:
@@ -265,7 +265,7 @@ class Stream:
     def _rotate(self) -> None:
         """Go on in a new segment, whose first record has all that is needed to check what follows."""
         self._write((), sign=True)
-        os.fdatasync(self._descriptor)
+        files.sync_file(self._descriptor)
         try:
             descriptor = files.create_file(self._segment(self._number + 1))
         except OSError:  # no descriptor is to be had: go on here, and try again when the segment is twice as long
