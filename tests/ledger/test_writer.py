@@ -21,6 +21,7 @@ from specspan.ledger import ledger_files as files
 from specspan.ledger.decision_ledger import DecisionLedger
 from specspan.ledger.ledger_settings import Durability
 from specspan.ledger.signed_note import parse_public_key
+from specspan.ledger.stream import Stream
 from specspan.ledger.stream_files import segment_paths, stream_names
 
 BOTH = pytest.mark.parametrize("mode", [Durability.ASYNC, Durability.DURABLE])
@@ -352,6 +353,29 @@ def test_an_interrupted_write_is_neither_lost_nor_doubled(
     assert ledger.append(decision(2), find_policy)
     ledger.shutdown(5.0)
     assert decision_ids(tmp_path) == ["d-0", "d-1", "d-2"]
+
+
+def test_an_interruption_while_a_write_is_noted_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted when the chain has a group and its records do not know it yet: each is recorded once all the same."""
+    ledger = open_in(tmp_path, interval_s=60.0)
+    ledger.append(decision(0), find_policy)
+    adopt = Stream._adopt
+
+    def interrupted(stream: Stream, write: Any) -> None:
+        adopt(stream, write._replace(entries=()))
+        stream._begun = write
+        raise Interruption
+
+    record = decision(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Stream, "_adopt", interrupted)
+        with pytest.raises(Interruption):
+            ledger.append(record, find_policy)
+    assert ledger.append(record, find_policy)
+    ledger.shutdown(5.0)
+    assert decision_ids(tmp_path) == ["d-0", "d-1"]
 
 
 def test_a_record_inside_a_write_is_taken_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
