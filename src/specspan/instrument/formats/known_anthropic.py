@@ -71,7 +71,7 @@ _CHANGES: dict[str, Known] = {
     "stop_details": _STOP_DETAILS,
     "input_transformations": known("type reason path"),
 }
-_MESSAGE_NAMES = "id type role model stop_reason stop_sequence"
+_MESSAGE_NAMES = "id type role model stop_reason stop_sequence _request_id"
 MESSAGE = with_made(known(_MESSAGE_NAMES, content=BLOCK, **_CHANGES), "parsed_output")
 MESSAGES = AnswerFields(MESSAGE, body_of, edit_answer)
 

@@ -96,7 +96,7 @@ LOGPROBS = known(content=_TOKEN, refusal=_TOKEN, text_offset=WHOLE, token_logpro
 _CHOICE_NAMES = "finish_reason native_finish_reason stop_reason seed index matched_stop"
 _HEAD_NAMES = (
     "id object created model service_tier system_fingerprint provider obfuscation request_id "
-    "created_at generation_id conversation_id"
+    "created_at generation_id conversation_id _request_id"
 )
 _MODERATED = known_tree("type model code category_applied_input_types image text")
 _HEAD: dict[str, Known] = {

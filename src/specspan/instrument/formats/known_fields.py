@@ -162,11 +162,12 @@ def has_unlisted(value: Any, known: Known) -> bool:  # noqa: C901 - asked of eve
         made = known.made
         if made:
             made = made.difference(extra or ())
-        if not fields.keys() <= (known.names | made if made else known.names):
-            if known.rest is None:
+        if not fields.keys() <= known.names:
+            others = [child for name, child in fields.items() if child and name not in known.names and name not in made]
+            if known.rest is not None:
+                pending += zip(others, repeat(known.rest))
+            elif not all(map(_has_no_words, others)):
                 return True
-            pending += [(each, known.rest) for name, each in fields.items() if name not in known.names]
-            continue
         for name, child in fields.items():
             kind = child.__class__
             if kind in _LEAVES:
@@ -176,7 +177,7 @@ def has_unlisted(value: Any, known: Known) -> bool:  # noqa: C901 - asked of eve
                 inner = known.inner[name]
                 if inner is not WHOLE:
                     pending.append((child, inner))
-            elif name not in made and not _is_leaf(child):
+            elif name in known.names and not _is_leaf(child):
                 return True
     return False
 
@@ -191,6 +192,10 @@ def _is_leaf(value: Any) -> bool:
         _LEAVES.add(value.__class__)
         return True
     return not (value if isinstance(value, (list, tuple, dict)) else getattr(value, "__dict__", True))
+
+
+def _has_no_words(value: Any) -> bool:
+    return not isinstance(value, str) and _is_leaf(value)
 
 
 def unlisted_texts(value: Any, known: Known) -> list[Unlisted]:

@@ -97,7 +97,7 @@ ITEM = by_fields(_item, is_text=True)
 _HEAD_NAMES = (
     "id object created_at completed_at model status service_tier truncation previous_response_id user background "
     "prompt_cache_key prompt_cache_retention safety_identifier parallel_tool_calls temperature top_p top_logprobs "
-    "max_output_tokens max_tool_calls presence_penalty frequency_penalty store"
+    "max_output_tokens max_tool_calls presence_penalty frequency_penalty store _request_id"
 )
 _SENT = ("tools", "tool_choice", "text", "reasoning", "prompt", "conversation", "access_programs", "image",
          "input_transformations", "prompt_cache_options")  # fmt: skip
