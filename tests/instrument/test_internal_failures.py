@@ -87,7 +87,7 @@ def check(record: Recorded, ask: Ask, *, stream: bool) -> None:
         ("response", False),
         ("response", True),
         ("accumulator", True),
-        ("deltas", True),
+        ("new_texts", True),
         ("find_stream", False),
         ("find_stream", True),
         ("keep", True),

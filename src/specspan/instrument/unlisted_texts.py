@@ -11,7 +11,15 @@ from typing import Any
 from specspan.call import Request, Text
 from specspan.checks.texts import unlisted_pointer
 from specspan.instrument.adapter import Delta, Edits
-from specspan.instrument.formats.known_fields import AnswerFields, Place, Unlisted, has_unlisted, unlisted_texts
+from specspan.instrument.formats.known_fields import (
+    AnswerFields,
+    Place,
+    Unlisted,
+    has_unlisted,
+    is_told_by_types,
+    types_along,
+    unlisted_texts,
+)
 
 
 def read_unlisted(fields: AnswerFields, answer: Any, request: Request) -> tuple[tuple[str, ...], ...]:
@@ -42,6 +50,9 @@ def _by_place(fields: AnswerFields, answer: Any, request: Request) -> Mapping[Pl
     return found
 
 
+_MAX_USUAL = 256
+
+
 class UnlistedTexts:
     """Such texts of one stream."""
 
@@ -58,9 +69,18 @@ class UnlistedTexts:
     def find(self, chunk: Any) -> Sequence[Unlisted]:
         """Return the texts in one chunk."""
         body = chunk if self._body is None else self._body(chunk)
-        if not has_unlisted(body, self._known):
-            return ()
-        return [each for each in unlisted_texts(body, self._known) if not self._is_sent(each)]
+        fields = self._fields
+        types = types_along(body, fields.spine) if fields.spine else None
+        return () if types in fields.usual else self._look(body, types)
+
+    def _look(self, body: Any, types: tuple[type, ...] | None) -> Sequence[Unlisted]:
+        """Return the texts in the body of a chunk, and remember its ``types`` where they tell that it has none."""
+        if has_unlisted(body, self._known):
+            return [each for each in unlisted_texts(body, self._known) if not self._is_sent(each)]
+        usual, spine = self._fields.usual, self._fields.spine
+        if types is not None and len(usual) < _MAX_USUAL and is_told_by_types(body, self._known, spine):
+            usual.add(types)
+        return ()
 
     def stripped(self, chunk: Any) -> Any:
         """Return a chunk without such texts."""

@@ -8,7 +8,7 @@ answer, so that checks read it as well, each field as one text by its path.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import Enum
@@ -43,11 +43,8 @@ class Known:
     """What is known of objects in all other fields, which then count as known; a text there is unlisted."""
     index: str = ""
     """Field with the number of a choice."""
-    objects: frozenset[str] = field(init=False)
-    """Those of the inner fields in which a text is not read."""
-
-    def __post_init__(self) -> None:
-        self.objects = frozenset(name for name, each in self.inner.items() if not each.is_text)
+    inside: dict[tuple[Any, ...], tuple[tuple[str, Known], ...]] = field(default_factory=dict, init=False)
+    """Fields to look into by the class of an object and the types of its values, of objects met before."""
 
 
 def known(names: str = "", /, **inner: Known) -> Known:
@@ -110,7 +107,7 @@ def _edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
     return edit(answer)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AnswerFields:
     """Where the fields of an answer, or of a chunk, stand, and which of them are known."""
 
@@ -121,6 +118,11 @@ class AnswerFields:
     """Returns a copy of an answer with a function applied to that object."""
     repeated: frozenset[str] = frozenset()
     """Fields in which the service repeats what the application sent."""
+
+    spine: tuple[str, ...] = ()
+    """Fields that lead to the text of a usual chunk, where nothing is known of its objects by the texts in them."""
+    usual: set[tuple[type, ...]] = field(default_factory=set)
+    """Types of all objects and values along the spine, of chunks that hold no other text, whatever their values."""
 
     def read(self, answer: Any) -> list[Unlisted]:
         """Return the texts of an answer, or of a chunk, in fields that are not known."""
@@ -136,50 +138,100 @@ class AnswerFields:
         return self.edit(answer, partial(_with_unlisted, known=self.known, texts=texts))
 
 
-def has_unlisted(value: Any, known: Known) -> bool:  # noqa: C901 - asked of every chunk of a stream, so it is one call
-    """Return whether an object may hold a text in a field that is not known."""
+def has_unlisted(value: Any, known: Known) -> bool:
+    """Return whether an object may hold a text in a field that is not known.
+
+    Asked of every chunk of a stream: of an object whose fields have types that were met before, it is known where to
+    look.
+    """
     pending = [(value, known)]
     for value, known in pending:
         kind = value.__class__
-        if kind is dict:
-            fields, extra = value, value
-        elif kind is list:
+        if kind is list:
             pending += zip(value, repeat(known))
             continue
-        elif kind in _LEAVES:
-            if kind is str and value and not known.is_text:
-                return True
-            continue
+        if kind is dict:
+            fields, extra = value, value
         else:
             extra = getattr(value, "__pydantic_extra__", value)
             if extra is value:
-                if _is_leaf(value):
+                if _has_no_words(value) or (known.is_text and isinstance(value, str)):
                     continue
                 return True
             fields = {**value.__dict__, **extra} if extra else value.__dict__
         while known.choose is not None:
             known = known.choose(fields)  # noqa: PLW2901
-        made = known.made
-        if made:
-            made = made.difference(extra or ())
-        if not fields.keys() <= known.names:
-            others = [child for name, child in fields.items() if child and name not in known.names and name not in made]
-            if known.rest is not None:
-                pending += zip(others, repeat(known.rest))
-            elif not all(map(_has_no_words, others)):
+        shape = (kind, *((extra and fields) or ()), *map(type, fields.values()))
+        inside = known.inside.get(shape)
+        if inside is None:
+            inside = _look_inside(fields, known, extra, shape)
+            if inside is None:
                 return True
-        for name, child in fields.items():
-            kind = child.__class__
-            if kind in _LEAVES:
-                if kind is str and child and name in known.objects:
-                    return True
-            elif name in known.inner:
-                inner = known.inner[name]
-                if inner is not WHOLE:
-                    pending.append((child, inner))
-            elif name in known.names and not _is_leaf(child):
-                return True
+        for name, inner in inside:
+            pending.append((fields[name], inner))
     return False
+
+
+def types_along(value: Any, spine: Sequence[str]) -> tuple[type, ...] | None:
+    """Return the types of the objects and values of a chunk along a spine; None where they are no client's objects."""
+    found: list[type] = []
+    for name in spine:
+        if value.__class__ is list:
+            if len(value) != 1:
+                return None
+            (value,) = value
+        if getattr(value, "__pydantic_extra__", True):
+            return None
+        fields = value.__dict__
+        found.append(value.__class__)
+        found += map(type, fields.values())
+        value = fields.get(name)
+    return tuple(found)
+
+
+def is_told_by_types(value: Any, known: Known, spine: Sequence[str]) -> bool:
+    """Return whether the types along its spine tell of a chunk that nothing else in it is looked into."""
+    for name in spine:
+        if value.__class__ is list:
+            (value,) = value
+        inside = known.inside.get((value.__class__, *map(type, value.__dict__.values())))
+        if inside is None or known.choose is not None or any(each != name for each, _ in inside):
+            return False
+        value = value.__dict__.get(name)
+        if name not in known.inner:
+            return True
+        known = known.inner[name]
+    return True
+
+
+_Inside: TypeAlias = tuple[tuple[str, Known], ...]
+_MAX_SHAPES = 256
+_MAX_FIELDS = 64
+
+
+def _look_inside(fields: Mapping[str, Any], known: Known, extra: Any, shape: tuple[Any, ...]) -> _Inside | None:
+    """Return those fields of an object that are looked into, with what is known of each; None if one is not known.
+
+    That is remembered, unless it depends on more than the types of the values.
+    """
+    made = known.made.difference(extra or ())
+    inside: list[tuple[str, Known]] = []
+    is_of_types = len(fields) <= _MAX_FIELDS and len(known.inside) < _MAX_SHAPES
+    for name, value in fields.items():
+        inner = known.inner.get(name) or (None if name in known.names else known.rest)
+        if name in made or inner is WHOLE or (value.__class__ in _LEAVES and value.__class__ is not str):
+            continue
+        if inner is not None and not (isinstance(value, str) or _is_leaf(value)):
+            inside.append((name, inner))
+        elif isinstance(value, str) and (name in known.names if inner is None else inner.is_text):
+            _LEAVES.add(value.__class__)
+        elif _is_leaf(value) and not (isinstance(value, str) and value):
+            is_of_types = is_of_types and value.__class__ in _LEAVES and not isinstance(value, str)
+        else:
+            return None
+    if is_of_types:
+        known.inside[shape] = tuple(inside)
+    return tuple(inside)
 
 
 _LEAVES: set[type] = {str, int, float, bool, bytes, type(None)}
@@ -191,7 +243,12 @@ def _is_leaf(value: Any) -> bool:
     if isinstance(value, (str, int, float, bytes, Enum, date, timedelta)) or value is None:
         _LEAVES.add(value.__class__)
         return True
-    return not (value if isinstance(value, (list, tuple, dict)) else getattr(value, "__dict__", True))
+    if isinstance(value, (list, tuple, dict)):
+        return not value
+    kind: Any = value.__class__
+    if getattr(kind, "__pydantic_fields__", None) == {} and kind.model_config.get("extra") != "allow":
+        _LEAVES.add(kind)  # a client's mark for a field that is not set
+    return not getattr(value, "__dict__", True)
 
 
 def _has_no_words(value: Any) -> bool:

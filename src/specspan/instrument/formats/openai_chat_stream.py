@@ -5,7 +5,7 @@ A choice of a chunk has a ``delta`` with pieces of a message's fields. Other pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,12 +38,13 @@ _RARE_FIELDS = (*_UNREAD_AFTER_A_CUT, *REASONING_FIELDS, "reasoning_details")
 class ChatAccumulator:
     """Accumulator that builds a chat completion from the chunks of a stream."""
 
-    __slots__ = ("_choices", "_ended", "_id", "_model", "_usage")
+    __slots__ = ("_choices", "_ended", "_id", "_latest", "_model", "_usage")
 
     def __init__(self, request: Request) -> None:
         self._ended = EndedChoices(request)
         self._choices: dict[int, _StreamedChoice] = {}
         self._id = self._model = self._usage = None
+        self._latest: tuple[Any, Sequence[tuple[Fields, Fields]]] = (None, ())
 
     @property
     def finished(self) -> bool:
@@ -56,7 +57,8 @@ class ChatAccumulator:
         usage = fields.get("usage")
         if usage is not None or "usage" not in fields:  # some clients keep it elsewhere
             self._usage = getattr(chunk, "usage", None) or usage or self._usage
-        for choice, delta in pieces_of(chunk):
+        latest = self._latest
+        for choice, delta in latest[1] if latest[0] is chunk else pieces_of(chunk):
             index = choice.get("index")
             if index.__class__ is not int:
                 index = choice_index(choice)
@@ -71,12 +73,24 @@ class ChatAccumulator:
             elif has_grown and self._ended.indexes:
                 self._ended.reopen(index)
 
+    def new_texts(self, chunk: Any) -> Iterable[Delta]:
+        """Return the texts in a chunk, as `deltas` does; its pieces are kept until it is added."""
+        pieces = pieces_of(chunk)
+        self._latest = chunk, pieces
+        if len(pieces) == 1:
+            choice, fields = pieces[0]
+            content, index = fields.get("content"), choice.get("index")
+            has_more = fields.get("refusal") or fields.get("audio") or fields.get("annotations")
+            if content.__class__ is str and index.__class__ is int and not has_more:
+                return ((index, content, "content"),) if content else ()
+        return _deltas_in(pieces)
+
     def result(self) -> Any:
         choices = [self._choices[index].to_choice() for index in sorted(self._choices)]
         return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
 
 
-def pieces_of(chunk: Any) -> Iterable[tuple[Fields, Fields]]:
+def pieces_of(chunk: Any) -> Sequence[tuple[Fields, Fields]]:
     """Return the fields of each choice of a chunk and those of its delta."""
     try:  # most chunks: an object of a client with one choice, whose fields are all declared
         (choice,) = chunk.__dict__["choices"]
@@ -123,7 +137,11 @@ def deltas(chunk: Any) -> Iterator[Delta]:
 
     Titles of sources stand beside the text that cites them.
     """
-    for choice, fields in pieces_of(chunk):
+    yield from _deltas_in(pieces_of(chunk))
+
+
+def _deltas_in(pieces: Iterable[tuple[Fields, Fields]]) -> Iterator[Delta]:
+    for choice, fields in pieces:
         content = fields.get("content")
         if content.__class__ is str:
             if content:

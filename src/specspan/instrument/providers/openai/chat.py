@@ -134,6 +134,7 @@ STREAMING = Streaming(
     deltas=deltas,
     cut=cut,
     find_stream=find_stream,
+    new_texts=ChatAccumulator.new_texts,
     fields=CHAT_CHUNK,
     keep=read_through("_iterator"),
     put_stream=put_stream,
