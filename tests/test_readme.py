@@ -18,7 +18,7 @@ from otlp_receiver import over_http
 from documents import ROOT, Block, blocks
 from specspan.testing import Prompt, ScriptedModel
 
-PAGES = ("README.md", "docs/enforcement.md")
+PAGES = ("docs/tour.md", "docs/enforcement.md")  # the README itself runs in order: test_readme_session.py
 SHOWN = [(f"{page}:{block.line}", block) for page in PAGES for block in blocks(page)]
 PROGRAMS = [pytest.param(block, id=place) for place, block in SHOWN if block.language == "python"]
 COMMANDS = [pytest.param(block, id=place) for place, block in SHOWN if block.language == "sh"]
@@ -29,7 +29,7 @@ WITH_LINKS = sorted(
 )
 PATIENCE_S = 60
 
-# Files that the README mentions and does not show.
+# Files that the tour mentions and does not show.
 BESIDE = {
     "neighbours.md": "# Street {#street}\n\n## Keep neighbours private {#keep_neighbours_private authority=root}\n",
     "strict.yaml": """\
@@ -70,12 +70,12 @@ def script(prompt: Prompt) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with every file that the README shows or mentions."""
+    """A folder with every file that the README shows or the tour mentions."""
     return filled(tmp_path)
 
 
 def filled(folder: Path) -> Path:
-    shown = {block.file: block.text for block in blocks("README.md") if block.file}
+    shown = {block.file: block.text for page in ("README.md", *PAGES) for block in blocks(page) if block.file}
     for name, text in {**BESIDE, **shown}.items():
         (folder / name).write_text(text)
     return folder
@@ -123,6 +123,24 @@ def test_every_program_runs_and_prints_what_is_shown(block: Block, folder: Path,
     assert finished.stdout.strip() == (block.output or "").strip()
 
 
+@pytest.mark.parametrize("key", [True, False])
+def test_the_readmes_program_prints_what_is_shown(key: bool, folder: Path, variables: dict[str, str]) -> None:
+    """With a key and without one."""
+    if not key:
+        del variables["OPENAI_API_KEY"]
+    finished = ran([sys.executable, "app.py"], folder, variables)
+    assert finished.stderr == ""
+    assert finished.stdout in {block.output for block in blocks("README.md")}
+
+
+def test_a_policy_is_checked_without_running_the_application(folder: Path, variables: dict[str, str]) -> None:
+    """The checks of the README are a module of their own, and its policy names all of them."""
+    (folder / "app.py").write_text("raise SystemExit('the application ran')")
+    finished = ran(["specspan", "policy", "check", "policy.yaml", "--import", "checks"], folder, variables)
+    assert "Checked: 2 of 2 clauses." in finished.stdout
+    assert not (folder / "specspan.db").exists()
+
+
 @pytest.mark.parametrize("block", COMMANDS)
 def test_every_command_does_what_it_is_shown_for(
     block: Block, after_the_program: Path, tmp_path: Path, variables: dict[str, str]
@@ -141,7 +159,7 @@ def test_every_command_does_what_it_is_shown_for(
                 finished = ran(command, folder, variables)
                 assert finished.stdout or finished.stderr
             else:
-                assert command[0] in ("docker", "pip")
+                assert command[0] == "pip"
         if "specspan demo" in block.text and "ENDPOINT" in block.text:
             assert received.names
 

@@ -51,8 +51,8 @@ class Received:
 
 
 @contextmanager
-def over_http() -> Iterator[tuple[str, Received]]:
-    """Its endpoint, and what it receives."""
+def over_http(port: int = 0) -> Iterator[tuple[str, Received]]:
+    """Its endpoint, and what it receives; 0 for any port that is free."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ def over_http() -> Iterator[tuple[str, Received]]:
 
         def log_request(self, code: object = "-", size: object = "-") -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.block_on_close = False
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

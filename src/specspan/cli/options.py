@@ -16,7 +16,11 @@ from specspan.errors import Problem, SpecError
 from specspan.spec.spec import Clause, Spec
 
 import_option = click.option(
-    "--import", "modules", metavar="MODULE", multiple=True, help="Import your checks (module or .py) first; repeatable."
+    "--import",
+    "modules",
+    metavar="MODULE",
+    multiple=True,
+    help="Import your checks (module or .py) first, which executes it; repeatable.",
 )
 """Option ``modules`` of a command that loads a policy."""
 
