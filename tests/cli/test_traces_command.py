@@ -203,3 +203,30 @@ def test_the_file_may_come_from_the_environment(specspan: Run, recorded: Path, m
     monkeypatch.setenv("SPECSPAN_DB", str(recorded))
 
     assert "refund" in specspan("traces").out
+
+
+@pytest.mark.parametrize("command", ["traces", "decisions"])
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--clause", "privacyy"), "No clause 'privacyy' is in the file. Did you mean privacy?"),
+        (("--service", "support"), "No service 'support' is in the file. Did you mean support-desk?"),
+        (("--clause", "zzz\x1b[31m"), "No clause 'zzz\\x1b[31m' is in the file. It has "),
+    ],
+)
+def test_a_name_that_nothing_has_is_told(
+    specspan: Run, recorded: Path, command: str, arguments: tuple[str, str], hint: str
+) -> None:
+    """With the names it may be meant for; as JSON, the list on standard output is empty and the hint beside it."""
+    ran = specspan(command, "--db", recorded, *arguments)
+    assert ran.code == 0
+    assert f"No {command} match.\n{hint}" in ran.out
+    as_json = specspan(command, "--db", recorded, "--json", *arguments)
+    assert json.loads(as_json.out) == []
+    assert as_json.err.startswith(hint)
+
+
+def test_a_name_that_something_has_needs_no_hint(specspan: Run, recorded: Path) -> None:
+    """Then it is the conditions together that nothing meets."""
+    ran = specspan("traces", "--db", recorded, "--clause", "privacy", "--service", "support-desk", "--outcome", "error")
+    assert ran.out == "No traces match.\n"

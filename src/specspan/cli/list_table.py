@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
+
+from specspan.cli.terminal import list_width
 
 Cell: TypeAlias = "str | Text | Sequence[str]"
 """Text of one row in one column; a list of ids shows as many as fit."""
@@ -113,6 +116,12 @@ class ListTable:
             line.append("" if self._columns[n].align_right else blanks)
         line.rstrip()
         return line
+
+
+def print_lines(out: Console, table: ListTable) -> None:
+    """Print a list, as wide as the terminal, among other output."""
+    for line in table.lines(list_width(out)):
+        out.print(line, soft_wrap=True)
 
 
 def _plain(cell: Cell) -> str:

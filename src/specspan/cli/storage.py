@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +14,7 @@ import click
 from rich.text import Text
 
 from specspan.cli.list_table import ListTable
-from specspan.cli.terminal import OUTCOMES, console, list_width, parse_since, print_json, print_pages
+from specspan.cli.terminal import OUTCOMES, clean, console, list_width, parse_since, print_json, print_pages
 from specspan.decision import Verdict
 from specspan.errors import StoreError
 from specspan.sqlite import Filter, Reader, SQLiteStoreError
@@ -25,6 +26,8 @@ NEWEST = Filter(limit=1)
 Command = TypeVar("Command", bound=Callable[..., Any])
 Item = TypeVar("Item")
 
+_FEW = 8
+"""Number of names that a hint lists at most."""
 _REMEDY = "Run `specspan demo` or a program with a policy, or name another file with --db or SPECSPAN_DB"
 
 
@@ -131,14 +134,25 @@ def show_list(listing: Listing[Any], db: Path | None, *, as_json: bool, **option
     filter_ = Filter(since_unix_nano=options.pop("since"), **options)
     with open_reader(db) as reader:
         items = listing.read(reader, filter_)
+        hints = [] if items else list(_hints(filter_, reader))
         if as_json:
             print_json([listing.to_json(item) for item in items])
+            click.echo("".join(f"{hint}\n" for hint in hints), nl=False, err=True)
         elif not items and filter_ == Filter(limit=filter_.limit):
             raise StoreError(f"{reader.path}: no {listing.plural} in it yet. {_REMEDY}")
         elif not items:
-            console().print(Text(f"No {listing.plural} match."))
+            console().print(Text("\n".join((f"No {listing.plural} match.", *hints))), soft_wrap=True)
         else:
             _print_table(listing.to_table(items, reader), filter_.limit)
+
+
+def _hints(filter_: Filter, reader: Reader) -> Iterator[str]:
+    """Yield a sentence for each name in a filter that nothing in the file has, with those it may be meant for."""
+    for noun, name, read in (("clause", filter_.clause, reader.clauses), ("service", filter_.service, reader.services)):
+        if name is not None and name not in (names := read()):
+            close = get_close_matches(name, names, cutoff=0.5)
+            meant = f"Did you mean {' or '.join(close)}?" if close else f"It has {', '.join(names[:_FEW]) or 'none'}."
+            yield clean(f"No {noun} {name!r} is in the file. {meant}")
 
 
 def _print_table(table: ListTable, limit: int) -> None:

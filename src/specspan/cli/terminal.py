@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 from urllib.parse import quote
 
 import click
@@ -30,6 +30,20 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TRAILING_BLANKS = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
+class _LinesWithoutTrailingBlanks:
+    """Standard output of a program's reader: what Rich pads lines with is left out."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(_TRAILING_BLANKS.sub(r"\1", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def console(*, width: int | None = None) -> Console:
     """Return a console on standard output, plain where that is not a terminal.
 
@@ -38,7 +52,8 @@ def console(*, width: int | None = None) -> Console:
     """
     if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         width = _PIPED_WIDTH
-    return Console(highlight=False, soft_wrap=False, width=width)
+    file = None if sys.stdout.isatty() else cast("TextIO", _LinesWithoutTrailingBlanks(sys.stdout))
+    return Console(file=file, highlight=False, soft_wrap=False, width=width)
 
 
 def list_width(out: Console) -> int | None:

@@ -127,6 +127,23 @@ class Reader:
         """Return the decision records of a trace, the earliest first."""
         return self._decisions("WHERE d.trace_id = ? ORDER BY d.time_unix_nano, d.id", (trace_id,))
 
+    def clauses(self) -> list[str]:
+        """Return the id of each clause that a decision or a policy in the file names, sorted."""
+        return self._names(
+            """SELECT clause FROM finding_row UNION
+               SELECT text FROM name WHERE id IN (SELECT clause_id FROM assessment)"""
+        )
+
+    def services(self) -> list[str]:
+        """Return the name of each service that a span or a decision in the file is of, sorted."""
+        return self._names(
+            """SELECT service FROM resource UNION SELECT service FROM decision_shared UNION
+               SELECT service FROM decision_row WHERE service IS NOT NULL"""
+        )
+
+    def _names(self, sql: str) -> list[str]:
+        return sorted(str(name) for (name,) in self._rows(sql, ()) if name)
+
     def policies(self, digests: Iterable[str]) -> list[Record]:
         """Return the policy records of policy digests, the latest first; they name the clauses that were considered."""
         return self._records(

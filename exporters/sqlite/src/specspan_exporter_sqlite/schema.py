@@ -107,6 +107,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_SPANS_AND_DECISIONS, references.STAT
 """Statements that take a file from each version to the next; never changed once released, only added to."""
 
 VERSION = len(MIGRATIONS)
+_DISTRIBUTION = __name__.partition(".")[0].replace("_", "-")  # specspan carries this module, too
 
 
 def check(connection: sqlite3.Connection, path: Path, known: int = VERSION) -> int:
@@ -123,7 +124,7 @@ def check(connection: sqlite3.Connection, path: Path, known: int = VERSION) -> i
         raise ForeignFile(path, "this SQLite database belongs to another program", remedy)
     if found > known:
         problem = f"written by a newer version (schema {found}; this one knows {known})"
-        raise ForeignFile(path, problem, "Upgrade with `pip install -U specspan-exporter-sqlite`.")
+        raise ForeignFile(path, problem, f"Upgrade with `pip install -U {_DISTRIBUTION}`.")
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from rich.text import Text
 
 from specspan.call import Scalar
 from specspan.cli.coverage_view import coverage_by_level, coverage_counts, coverage_line, one_or_all
+from specspan.cli.list_table import Column, ListTable, print_lines
 from specspan.cli.options import environment_option, import_modules, import_option
-from specspan.cli.terminal import clean, console, plain_table, plural, print_json, printable
+from specspan.cli.terminal import clean, console, plural, print_json, printable
 from specspan.decision import Action, Mode, OverrideRuling, Severity
 from specspan.errors import PolicyError
 from specspan.policy.coverage import measure_coverage
@@ -102,7 +103,7 @@ def print_policy(out: Console, policy: Policy) -> None:
     out.print(_identity_table(policy))
     out.line()
     if policy.clauses:
-        out.print(_clauses_table(policy))
+        print_lines(out, _clauses_table(policy))
         out.line()
     covered = measure_coverage(policy)
     out.print(coverage_by_level(covered))
@@ -110,7 +111,7 @@ def print_policy(out: Console, policy: Policy) -> None:
     rulings = _rulings(policy)
     if rulings:
         out.line()
-        out.print(_overrides_table(rulings))
+        print_lines(out, _overrides_table(rulings))
 
 
 def _identity_table(policy: Policy) -> Table:
@@ -134,34 +135,41 @@ def _identity_table(policy: Policy) -> Table:
     return table
 
 
-def _clauses_table(policy: Policy) -> Table:
+def _clauses_table(policy: Policy) -> ListTable:
     clauses = policy.clauses.values()
-    with_objectives = any(clause.objective for clause in clauses)
     with_modes = policy.mode is Mode.ENFORCE and any(clause.mode is Mode.OBSERVE for clause in clauses)
-    names = ["clause", "authority", "severity", "action", *["mode"] * with_modes, "checks"]
-    conditional = any(clause.when != ALWAYS for clause in clauses)
-    names += [*["when"] * conditional, *["objective"] * with_objectives]
-    table = plain_table(*names, folding=names[1:])
+    table = ListTable(
+        Column("clause"),
+        Column("authority", gives_way=4),
+        Column("severity", gives_way=3),
+        Column("action", gives_way=5),
+        Column("mode", gives_way=6),
+        Column("checks"),
+        Column("when", gives_way=2),
+        Column("objective", gives_way=1),
+    )
     for clause in clauses:
         table.add_row(
             Text(clause.clause.id, "" if clause.checks else "dim"),
-            clause.clause.authority,
+            clause.clause.authority or "",
             Text(clause.severity, _SEVERITY_STYLES[clause.severity]),
             Text(clause.action, "bold" if clause.action.rank > Action.FLAG.rank else ""),
-            *[Text(clause.mode, "yellow" if clause.mode is Mode.OBSERVE else "")] * with_modes,
-            _checks_text(clause.checks),
-            *[_condition_text(clause.when)] * conditional,
-            *[_objective_text(clause.objective)] * with_objectives,
+            Text(clause.mode, "yellow" if clause.mode is Mode.OBSERVE else "") if with_modes else "",
+            _with_commas(list(_checks_of(clause.checks))) or Text("none", "dim"),
+            _with_commas([] if clause.when == ALWAYS else list(_facts_of(clause.when))),
+            _objective_text(clause.objective),
         )
     return table
 
 
-def _checks_text(checks: Sequence[CheckBinding]) -> Text:
-    """Return the checks by kind, stage and share of the calls, each on a line, as in ``pattern output 10% ×2``."""
+def _with_commas(items: Sequence[str]) -> Sequence[str]:
+    return [*(f"{item}," for item in items[:-1]), *items[-1:]]
+
+
+def _checks_of(checks: Sequence[CheckBinding]) -> Iterator[str]:
+    """Yield the checks by kind, stage and share of the calls, as in ``pattern output 10% ×2``."""
     counts = Counter(_check_text(binding) for binding in checks)
-    if not counts:
-        return Text("none", "dim")
-    return Text("\n".join(f"{name} ×{count}" if count > 1 else name for name, count in counts.items()))
+    yield from (f"{name} ×{count}" if count > 1 else name for name, count in counts.items())
 
 
 def _check_text(binding: CheckBinding) -> str:
@@ -172,10 +180,10 @@ def _percentage(share: float) -> str:
     return "" if share == 1 else f" {100 * share:.10g}%"
 
 
-def _condition_text(condition: Condition) -> Text:
-    """Return the circumstances that a clause applies in, each fact on a line, as in ``tier: free or trial``."""
+def _facts_of(condition: Condition) -> Iterator[str]:
+    """Yield the circumstances that a clause applies in, as in ``tier: free or trial``."""
     facts = ((name, " or ".join(_fact_text(value) for value in values)) for name, values in condition.facts)
-    return Text("\n".join(f"{clean(name)}: {values}" for name, values in facts))
+    yield from (f"{clean(name)}: {values}" for name, values in facts)
 
 
 def _fact_text(value: Scalar) -> str:
@@ -193,14 +201,19 @@ def _window_text(window: timedelta) -> str:
     return f"{minutes // size}{unit}"
 
 
-def _overrides_table(rulings: Sequence[OverrideRuling]) -> Table:
-    names = ("override", "by", "until", "ruling", "reason")
-    table = plain_table(*names, folding=names[1:])
+def _overrides_table(rulings: Sequence[OverrideRuling]) -> ListTable:
+    table = ListTable(
+        Column("override"),
+        Column("by", gives_way=2),
+        Column("until", gives_way=1),
+        Column("ruling"),
+        Column("reason", is_text=True),
+    )
     for ruling in rulings:
         override = ruling.override
         until = "" if override.until is None else override.until.isoformat()
         answer = Text("granted", "green") if ruling.granted else Text(f"refused: {ruling.refusal}", "yellow")
-        table.add_row(override.clause, override.by, until, answer, override.reason)
+        table.add_row(override.clause, override.by, until, answer, clean(override.reason))
     return table
 
 
