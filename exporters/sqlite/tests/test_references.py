@@ -14,6 +14,7 @@ import pytest
 
 from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter, schema
 from specspan_exporter_sqlite.expansion import MISSING_POLICY
+from specspan_exporter_sqlite.statistics import GROUPS
 
 Make = Callable[..., dict[str, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -98,6 +99,18 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(first_version: Path, 
     assert counts == [("a", "complied", 2), ("a", "violated", 1), ("b", "complied", 2), ("b", "not_applicable", 1)]
     rows = sql(first_version, "SELECT clause, outcome, count(*) FROM finding GROUP BY 1, 2 ORDER BY 1, 2")
     assert rows == counts
+
+
+def test_a_file_of_the_first_version_is_counted_as_it_is(first_version: Path) -> None:
+    """The same numbers before and after it was brought up to date."""
+    with Reader(first_version) as reader:
+        before = {by: reader.statistics(by) for by in (None, *GROUPS)}
+    exporter = SQLiteDecisionExporter(first_version)
+    exporter.export([{"v": 1, "type": "other", "id": "another", "time_unix_nano": 1}])
+    exporter.shutdown()
+    with Reader(first_version) as reader:
+        assert {by: reader.statistics(by) for by in (None, *GROUPS)} == before
+    assert sum(group.calls for group in before["clause"]) > 0
 
 
 def test_a_file_of_the_first_version_is_read_only_after_it_was_written(first_version: Path) -> None:

@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 
 _FEW = 8
 """Number of names that a hint lists at most."""
-_REMEDY = "Run `specspan demo` or a program with a policy, or name another file with --db or SPECSPAN_DB"
+REMEDY = "Run `specspan demo` or a program with a policy, or name another file with --db or SPECSPAN_DB"
 
 
 class ListGroup(click.Group):
@@ -63,12 +63,17 @@ def _parse_since(_context: click.Context, _parameter: click.Parameter, text: str
         raise click.BadParameter(str(error)) from error
 
 
+since_option = click.option(
+    "--since", metavar="WHEN", callback=_parse_since, help="An age (15m, 2h, 7d) or a date (2026-11-01)."
+)
+"""Option ``since``: the earliest time, in nanoseconds since 1970, or None."""
+
 _FILTER_OPTIONS = (
     click.option("--clause", metavar="ID", help="With a finding about this clause."),
     click.option("--outcome", type=click.Choice(OUTCOMES), help="With a finding of this outcome."),
     click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), help="With this verdict."),
     click.option("--service", metavar="NAME", help="Of this service."),
-    click.option("--since", metavar="WHEN", callback=_parse_since, help="An age (15m, 2h, 7d) or a date (2026-11-01)."),
+    since_option,
     click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."),
 )
 
@@ -84,7 +89,7 @@ def open_reader(db: Path | None) -> Iterator[Reader]:
         with Reader(db) as reader:
             yield reader
     except MissingFile as error:
-        raise StoreError(f"{error.path}: {error.problem}. {_REMEDY}") from error
+        raise StoreError(f"{error.path}: {error.problem}. {REMEDY}") from error
     except SQLiteStoreError as error:
         raise StoreError(str(error)) from error
 
@@ -105,7 +110,7 @@ def require_one(noun: str, prefix: str | None, ids: Sequence[str], list_command:
     if len(ids) == 1:
         return ids[0]
     if prefix is None:
-        raise StoreError(f"no {noun}s in the file yet. {_REMEDY}")
+        raise StoreError(f"no {noun}s in the file yet. {REMEDY}")
     if prefix in ids:
         return prefix
     if not ids:
@@ -139,7 +144,7 @@ def show_list(listing: Listing[Any], db: Path | None, *, as_json: bool, **option
             print_json([listing.to_json(item) for item in items])
             click.echo("".join(f"{hint}\n" for hint in hints), nl=False, err=True)
         elif not items and filter_ == Filter(limit=filter_.limit):
-            raise StoreError(f"{reader.path}: no {listing.plural} in it yet. {_REMEDY}")
+            raise StoreError(f"{reader.path}: no {listing.plural} in it yet. {REMEDY}")
         elif not items:
             console().print(Text("\n".join((f"No {listing.plural} match.", *hints))), soft_wrap=True)
         else:

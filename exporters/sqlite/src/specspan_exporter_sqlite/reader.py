@@ -19,6 +19,7 @@ from .expansion import expand
 from .first_version import name_as_present
 from .model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
 from .schema import check
+from .statistics import Statistics, count
 from .store import PATIENCE_S, default_path
 
 Record = Mapping[str, Any]
@@ -126,6 +127,10 @@ class Reader:
     def decisions_of(self, trace_id: str) -> list[Record]:
         """Return the decision records of a trace, the earliest first."""
         return self._decisions("WHERE d.trace_id = ? ORDER BY d.time_unix_nano, d.id", (trace_id,))
+
+    def statistics(self, by: str | None = None, since_unix_nano: int | None = None) -> list[Statistics]:
+        """Return counts of decisions: one group, or a group for each value of one of `statistics.GROUPS`."""
+        return count(self._rows, by, since_unix_nano or 0)
 
     def clauses(self) -> list[str]:
         """Return the id of each clause that a decision or a policy in the file names, sorted."""
