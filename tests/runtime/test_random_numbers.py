@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,29 @@ def test_a_program_that_seeds_before_each_call_has_a_trace_for_each(configured: 
     assert specspan.force_flush(30)
     with Reader(configured) as reader:
         assert len({decision["trace_id"] for decision in reader.decisions()}) == 5
+
+
+def test_calls_take_none_of_numpys_random_numbers(configured: Path) -> None:
+    """A program seeds these apart."""
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed: make environments ENVIRONMENTS=recorders")
+    ask()
+    numpy.random.seed(7)
+    before = numpy.random.get_state(legacy=False)
+    for _ in range(20):
+        ask()
+    assert specspan.force_flush(30)
+    after = numpy.random.get_state(legacy=False)
+    assert after["state"]["pos"] == before["state"]["pos"]
+    assert (after["state"]["key"] == before["state"]["key"]).all()
+
+
+def test_no_module_imports_a_library_with_random_numbers_of_its_own() -> None:
+    """So their states cannot be touched."""
+    sources = Path(specspan.__file__).parent.rglob("*.py")
+    imports = re.compile(r"^\s*(?:import|from)\s+(numpy|torch|tensorflow|jax)\b", re.MULTILINE)
+    found = [(source.name, imports.findall(source.read_text(encoding="utf-8"))) for source in sources]
+    assert len(found) > 100
+    assert [each for each in found if each[1]] == []
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ def make_environment(suite: Suite) -> None:
     venv.create(suite.folder / "venv", with_pip=True, symlinks=True)
     _unpack(suite)
     constraints = suite.folder / "constraints.txt"
-    constraints.write_text("".join(f"{name}=={version}\n" for name, version in _pins(suite.sources)), encoding="utf-8")
+    pins = (pin for pin in _pins(suite.sources) if pin[0] not in suite.unpinned)
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins), encoding="utf-8")
     _pip(suite, "install", "-c", str(constraints), *SPECSPAN, f"{suite.name}=={suite.version}", *suite.requires)
     stamp.write_text(key, encoding="utf-8")
 
@@ -73,5 +74,6 @@ def _pip(suite: Suite, command: str, *arguments: str) -> None:
 def _key(suite: Suite) -> str:
     """Return a digest of everything that the environment is made from."""
     projects = [(ROOT / project).read_text(encoding="utf-8") for project in PROJECTS]
-    made_from = (sys.version, str(ROOT), suite.name, suite.version, *suite.requires, *SPECSPAN, *projects)
+    asked = (suite.name, suite.version, *suite.requires, *suite.unpinned)
+    made_from = (sys.version, str(ROOT), *asked, *SPECSPAN, *projects)
     return hashlib.sha256("\0".join(made_from).encode()).hexdigest()

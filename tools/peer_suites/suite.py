@@ -28,6 +28,8 @@ class Suite:
     """Arguments of pytest: paths and options."""
     quick: tuple[str, ...] = ()
     """Arguments of the short run; empty where the suite has no part in it."""
+    unpinned: tuple[str, ...] = ()
+    """Packages that the authors' lock file has in versions which cannot be had."""
     needs_server: bool = False
     """The tests call a server of the model's provider, which `loopback` stands in for."""
 
@@ -69,5 +71,6 @@ def _read(name: str, entry: Mapping[str, Any]) -> Suite:
         tuple(entry["requires"]),
         arguments,
         arguments if quick is True else tuple(quick),
+        tuple(entry.get("unpinned", ())),
         entry.get("needs_server", False),
     )

@@ -23,7 +23,7 @@ from specspan.instrument.adapter import Adapter
 from specspan.instrument.coexistence import share_spans
 from specspan.instrument.framework_methods import Activity, wrap_method
 from specspan.instrument.gate import lift_after_shutdown
-from specspan.instrument.patches import PROCESS_PATCHES, find_method, is_replaced, wrap_in_place
+from specspan.instrument.patches import PROCESS_PATCHES, find_method, is_mock, is_replaced, wrap_in_place
 from specspan.instrument.reimports import ReimportFinder
 from specspan.instrument.replacements import Function, Wrapper
 from specspan.instrument.threads import propagate_to_threads
@@ -219,7 +219,7 @@ def _find_methods(name: str, parts: tuple[Instrumentation, ...]) -> Iterator[_Me
     for part in parts:
         for method in part.methods:
             owner, attribute = find_method(method)
-            if owner is not None:
+            if owner is not None and not is_mock(vars(owner)[attribute]):
                 _note_place(name, part, method, owner)
                 yield part, owner, attribute
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from importlib import import_module
@@ -60,6 +61,13 @@ def is_replaced(method: Any) -> bool:
     """Return whether a method is one that was put in place of a client's, and is in use."""
     found = _replaced_by(method)
     return found is not None and not found[0].is_done
+
+
+def is_mock(method: Any) -> bool:
+    """Return whether somebody's test has put a mock in the place of a method, or a function that is one inside."""
+    module = sys.modules.get("unittest.mock")
+    inside = vars(method).get("mock") if inspect.isfunction(method) else method
+    return module is not None and isinstance(inside, module.NonCallableMock)
 
 
 def find_method(place: str) -> tuple[Any, str]:
