@@ -7,13 +7,12 @@ import random
 import signal
 import sys
 import threading
-import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 import pytest
+from interrupting import OURS, SoftLimit, Timer, fastest
 from openai_wire import Wire, chunks, completion, sse
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -21,6 +20,7 @@ from policies import Code, bound, pattern, policy
 
 import specspan
 from specspan._support import drop_counts
+from specspan._support.interruption import KNOWN_TYPES
 from specspan.call import ModelCall
 from specspan.checks.check import TextAt
 from specspan.decision import Action, Mode, Stage
@@ -30,10 +30,6 @@ from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("in_production")
 INTERRUPTIONS = 2_000
-
-
-class SoftLimit(Exception):
-    """Time limit of an application."""
 
 
 class Deadline(TimeoutError, ValueError, RuntimeError):
@@ -115,11 +111,12 @@ def test_an_interruption_of_a_check_is_the_applications(
     assert internal_failures() == before
 
 
+@pytest.mark.parametrize("name", sorted(KNOWN_TYPES))
 @pytest.mark.usefixtures("instrumented")
-def test_a_thread_is_interrupted_by_another() -> None:
-    """What `PyThreadState_SetAsyncExc` sets is raised where its type is a known one, as RQ's is."""
-    kind = type("JobTimeoutException", (Exception,), {"__module__": "rq.timeouts"})
-    known = type("BaseTimeoutException", (kind,), {"__module__": "rq.timeouts"})
+def test_a_thread_is_interrupted_by_another(name: str) -> None:
+    """What `PyThreadState_SetAsyncExc` sets is raised where its type is a known one, as those of Celery and RQ are."""
+    module, _, kind = name.rpartition(".")
+    known = type("Ours", (type(kind, (Exception,), {"__module__": module}),), {})
 
     def set_exception(call: ModelCall, texts: Sequence[TextAt]) -> bool:
         thread = ctypes.c_ulong(threading.get_ident())
@@ -139,53 +136,6 @@ GUARDED = policy(
     bound("timed", Code(lambda call, texts: True, Stage.OUTPUT, 60.0), action=Action.BLOCK),
     mode=Mode.ENFORCE,
 )
-OURS = ("/specspan/", "/opentelemetry/", "/re2/")
-CLIENTS = ("/openai/", "/httpx", "/httpcore", "/pydantic/", "/anyio/")
-
-
-class Timer:
-    """Timer that interrupts a call at a random moment, and knows where."""
-
-    def __init__(self) -> None:
-        self.raised = 0
-        self.where = traceback.StackSummary()
-        signal.signal(signal.SIGALRM, self._raise)
-
-    def _raise(self, number: int, frame: FrameType | None) -> None:
-        self.raised += 1
-        self.where = traceback.extract_stack(frame)
-        raise SoftLimit
-
-    @property
-    def hit(self) -> str:
-        """Return whose code was interrupted: the innermost frame that is a library's, or specspan's."""
-        names = [each.filename for each in reversed(self.where)]
-        return next((name for name in names if any(part in name for part in (*OURS, *CLIENTS))), "")
-
-    def interrupt(self, call: Callable[[], object], at_s: float) -> bool:
-        """Make a call; return True if an interruption was raised in it and did not arrive."""
-        before = self.raised
-        try:
-            signal.setitimer(signal.ITIMER_REAL, at_s)
-            call()
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except BaseException as error:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            if not has_interruption(error):
-                raise
-            return False
-        return self.raised > before
-
-
-def has_interruption(error: BaseException | None) -> bool:
-    """Return whether an error is the interruption, or the client's about it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, SoftLimit):
-            return True
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return False
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -243,12 +193,3 @@ class Ended(SpanProcessor):
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
         self.decisions.extend(records)
-
-
-def fastest(call: Callable[[], object]) -> float:
-    def once() -> float:
-        started_s = time.perf_counter()
-        call()
-        return time.perf_counter() - started_s
-
-    return min(once() for _ in range(20))
