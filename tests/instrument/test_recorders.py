@@ -47,10 +47,15 @@ def uninstrumented() -> Iterator[None]:
     specspan.uninstrument()
 
 
+CLIENTS = {"converse": "bedrock", "invoke": "bedrock"}
+"""Names of clients by the first word of a call, where they differ."""
+
+
 @contextmanager
-def spans_counted(rules: Any, expected: int = 1) -> Iterator[None]:
-    """Be instrumented; the block makes so many model calls, and each was decided."""
-    specspan.instrument()
+def spans_counted(rules: Any, name: str, expected: int = 1) -> Iterator[None]:
+    """Have the client of a call instrumented; the block makes so many model calls, and each was decided."""
+    client = name.partition("_")[0]
+    specspan.instrument(CLIENTS.get(client, client))
     with recorded(rules) as record:
         yield
         assert [span.name for span in record.spans if "error.type" in (span.attributes or {})] == []
@@ -72,9 +77,9 @@ def test_vcr(name: str, rules: Any, recorded_with: bool, tmp_path: Path) -> None
 
     with service() as url:
         expected = call(url)
-        with spans_counted(rules) if recorded_with else nullcontext():
+        with spans_counted(rules, name) if recorded_with else nullcontext():
             assert play(url, "once") == expected
-    with nullcontext() if recorded_with else spans_counted(rules):
+    with nullcontext() if recorded_with else spans_counted(rules, name):
         assert play(url, "none") == expected
 
 
@@ -96,7 +101,7 @@ def test_respx(name: str, rules: Any) -> None:
     respx = pytest.importorskip("respx", reason=f"respx {NEEDS}")
     with _answered_by_respx(respx, importlib.import_module("httpx")):
         expected = CALLS[name](NOWHERE)
-    with spans_counted(rules), _answered_by_respx(respx, importlib.import_module("httpx")) as router:
+    with spans_counted(rules, name), _answered_by_respx(respx, importlib.import_module("httpx")) as router:
         assert CALLS[name](NOWHERE) == expected
         assert router.calls.call_count == 1
 
@@ -114,7 +119,7 @@ def test_pytest_httpx(name: str, rules: Any, request: pytest.FixtureRequest) -> 
 
     mocked.add_callback(reply, is_reusable=True)
     expected = CALLS[name](NOWHERE)
-    with spans_counted(rules):
+    with spans_counted(rules, name):
         assert CALLS[name](NOWHERE) == expected
     assert len(mocked.get_requests()) == 2
 
@@ -130,7 +135,7 @@ def test_responses(rules: Any) -> None:
         said: str = requests.post("http://model.test/ask", json={"text": text}, timeout=9).json()["text"]
         return said
 
-    with responses.RequestsMock() as mocked, spans_counted(rules):
+    with responses.RequestsMock() as mocked, spans_counted(rules, "openai"):
         mocked.post("http://model.test/ask", json={"text": "hello"})
         assert ask("hi") == "hello"
 
@@ -140,7 +145,7 @@ def test_moto(rules: Any) -> None:
     """Other services of AWS are mocked beside a client of Bedrock's that is watched."""
     moto = pytest.importorskip("moto", reason=f"moto {NEEDS}")
     boto3 = importlib.import_module("boto3")
-    with service() as url, spans_counted(rules, 2):
+    with service() as url, spans_counted(rules, "converse", 2):
         assert CALLS["converse"](url) == "hello"
         with moto.mock_aws():
             bucket = boto3.client("s3", region_name="us-east-1")
@@ -185,7 +190,7 @@ def test_a_stubbed_client_of_botocore(method: str, rules: Any) -> None:
         return found
 
     expected = ask()
-    with spans_counted(rules):
+    with spans_counted(rules, "converse"):
         assert ask() == expected
 
 
@@ -203,9 +208,16 @@ METHODS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest) -> tuple[Any, str, dict[str, Any]]:
-    """Class, name and arguments of a method."""
-    place, name, asked = METHODS[request.param]
+def client(request: pytest.FixtureRequest) -> str:
+    """The name of a client."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def method(client: str) -> tuple[Any, str, dict[str, Any]]:
+    """Class, name and arguments of a method of the client."""
+    place, name, asked = METHODS[client]
     module, _, kind = place.partition(":")
     pytest.importorskip(module.partition(".")[0])
     return getattr(importlib.import_module(module), kind), name, asked
@@ -222,11 +234,11 @@ def _call_patched(method: tuple[Any, str, dict[str, Any]], autospec: bool) -> tu
 
 @pytest.mark.usefixtures("uninstrumented")
 @pytest.mark.parametrize("autospec", [False, True], ids=["mock", "autospec"])
-def test_a_patched_method(method: tuple[Any, str, dict[str, Any]], autospec: bool, rules: Any) -> None:
+def test_a_patched_method(client: str, method: tuple[Any, str, dict[str, Any]], autospec: bool, rules: Any) -> None:
     """Patched while specspan is at work, it is the mock, and then again what it was; no call of it is a model's."""
     owner, name, _ = method
     before = vars(owner)[name]
-    specspan.instrument()
+    specspan.instrument(client)
     during = vars(owner)[name]
     with recorded(rules) as record:
         found, mocked = _call_patched(method, autospec)
@@ -240,13 +252,13 @@ def test_a_patched_method(method: tuple[Any, str, dict[str, Any]], autospec: boo
 @pytest.mark.usefixtures("uninstrumented")
 @pytest.mark.parametrize("autospec", [False, True], ids=["mock", "autospec"])
 def test_instrumented_while_a_method_is_patched(
-    method: tuple[Any, str, dict[str, Any]], autospec: bool, rules: Any
+    client: str, method: tuple[Any, str, dict[str, Any]], autospec: bool, rules: Any
 ) -> None:
     """A mock in a method's place is left alone: it answers as a mock, and counts. The method is met afterwards."""
     owner, name, asked = method
     before = vars(owner)[name]
     with mock.patch.object(owner, name, autospec=autospec) as mocked:
-        specspan.instrument()
+        specspan.instrument(client)
         with recorded(rules) as record:
             found = getattr(owner, name)(*[mock.sentinel.client] * autospec, **asked)
         mocked.assert_called_once_with(*[mock.sentinel.client] * autospec, **asked)
@@ -254,7 +266,7 @@ def test_instrumented_while_a_method_is_patched(
         assert record.spans == ()
         assert vars(owner)[name] is mocked
     assert vars(owner)[name] is before
-    specspan.instrument()
+    specspan.instrument(client)
     assert is_replaced(vars(owner)[name])
     specspan.uninstrument()
     assert vars(owner)[name] is before
@@ -264,7 +276,7 @@ def test_instrumented_while_a_method_is_patched(
 def test_a_client_that_is_a_mock(rules: Any) -> None:
     """Mocks made from an instrumented client have its methods, and only those."""
     openai = importlib.import_module("openai")
-    specspan.instrument()
+    specspan.instrument("openai")
     with recorded(rules) as record, Wire(completion()).sync_client() as client:
         for mocked in (mock.create_autospec(client, instance=True), mock.MagicMock(spec=client)):
             mocked.chat.completions.create.return_value = "said"

@@ -60,6 +60,8 @@ def test_the_page_keeps_the_rows_of_suites_that_were_not_run(tmp_path: Path, mon
     first, second = (Row(name, "1.0", "timed", 3, (f"test_{name}",), (), 0, 5, 0) for name in ("first", "second"))
     page.write_page([second], (), ["first", "second"])
     page.write_page([first], (), ["first", "second"])
+    part = Row("second", "1.1 (part)", "timed", 3, ("test_part",), (), 0, 5, 0)
+    page.write_page([part], (), ["first", "second"])
     mended = Row("second", "1.1", "timed", 3, (), (), 0, 5, 0)
     page.write_page([mended], [Difference("first", "test_x", "why")], ["first", "second"])
 
@@ -69,6 +71,7 @@ def test_the_page_keeps_the_rows_of_suites_that_were_not_run(tmp_path: Path, mon
     assert text.count("| first 1.0 | timed | 3 | 1 |") == 1
     assert text.index("| first 1.0 |") < text.index("| second 1.1 | timed | 3 | 0 |")
     assert "second 1.0" not in text
+    assert "(part)" not in text
     assert "test_first" in text
     assert "test_second" not in text
     assert "- meant in first, every mode: `test_x`: why" in text

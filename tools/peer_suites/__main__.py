@@ -8,9 +8,12 @@ alone. The exit code is 1 where a test is worse, a mode made no span, or somethi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from tools.peer_suites.comparison import Difference, Row, compare, load_differences
 from tools.peer_suites.environment import make_environment
@@ -30,25 +33,30 @@ def main(arguments: Sequence[str]) -> int:
     suites = [suite for suite in load_suites(options.names) if suite.quick or not options.quick]
     differences = load_differences()
     with loopback_server() as base_url:
-        rows = [row for suite in suites for row in _rows(suite, base_url, differences, is_quick=options.quick)]
+        run = partial(_rows, base_url=base_url, differences=differences, is_quick=options.quick)
+        with ThreadPoolExecutor(os.cpu_count() if options.quick else 1) as pool:  # long suites have the machine alone
+            rows = [row for rows in pool.map(run, suites) for row in rows]
     print("\n".join((*table(rows), "", *names(rows))))
     if options.write:
         write_page(rows, differences, [suite.name for suite in load_suites()])
     return 0 if all(row.is_good for row in rows) else 1
 
 
-def _rows(suite: Suite, base_url: str, differences: Sequence[Difference], *, is_quick: bool) -> Iterator[Row]:
+def _rows(suite: Suite, base_url: str, differences: Sequence[Difference], *, is_quick: bool) -> list[Row]:
     """Run a suite in every mode."""
     make_environment(suite)
     arguments = suite.quick if is_quick else suite.arguments
+    version = suite.version if arguments == suite.arguments else f"{suite.version} (part)"
+    rows = []
     without = run_suite(suite, WITHOUT, arguments, base_url)
     for mode in MODES:
         instrumented = run_suite(suite, mode, arguments, base_url)
-        row = compare(suite.name, suite.version, mode, without, instrumented, differences)
+        row = compare(suite.name, version, mode, without, instrumented, differences)
         if row.worse:
             row = replace(row, worse=_confirmed(suite, mode, row.worse, base_url))
         print(table_row(row), file=sys.stderr, flush=True)
-        yield row
+        rows.append(row)
+    return rows
 
 
 def _confirmed(suite: Suite, mode: str, worse: Sequence[str], base_url: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ _HEAD = (
     "| package | mode | passing without | worse | meant | better | spans | failures of specspan |",
     "|---|---|---:|---:|---:|---:|---:|---:|",
 )
-_ROW = re.compile(r"^\| (\S+) \S+ \| (\w+) \|")
+_ROW = re.compile(r"^\| (\S+) [^|]+ \| (\w+) \|")
 _WORSE = re.compile(r"^- worse in (\S+), ")
 
 
