@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         table.take(subject, walk, given.sample)
     print("\n".join((*table.describe(walk, given.problems), "", *walk.table(), "")))
     if given.write:
-        _write("\n".join(walk.table()))
+        _write("\n".join(walk.table()), given.sample)
     for (provider, place), count in walk.failures.most_common():
         print(f"specspan failed in {place} {count} times ({provider})")
     left_out = sorted(each for each in recorded if isinstance(each, str))
@@ -62,8 +62,10 @@ def main(arguments: list[str]) -> int:
     return 0 if walk.is_clean else 1
 
 
-def _write(table: str) -> None:
-    """Put the table between its marks in the page."""
+def _write(table: str, sample: int | None) -> None:
+    """Put the table between its marks in the page, and how many mutants of each body it is of."""
+    mutants = "All mutants" if sample is None else f"{sample} mutants at most"
+    table = f"{mutants} of each shape of body:\n\n{table}"
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     PAGE.write_text(f"{before}{START}\n\n{table}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 

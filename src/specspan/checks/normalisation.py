@@ -11,7 +11,6 @@ alone. Patterns are not normalised: they are written in the characters they look
 from __future__ import annotations
 
 import functools
-import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +58,8 @@ def is_plain(text: str) -> bool:
 def reference_stretches(text: str) -> Iterator[Stretch]:
     """Yield the references to characters in ``text``, as HTML resolves them."""
     if "&" in text:
+        import html  # a table of two thousand names, which few policies need
+
         for found in _REFERENCE.finditer(text):
             read = html.unescape(found[0])
             if read != found[0]:
