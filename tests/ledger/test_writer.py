@@ -406,6 +406,25 @@ def test_without_threads_every_record_is_synced_at_once(tmp_path: Path, monkeypa
     ledger.shutdown(5.0)
 
 
+def test_a_flush_keeps_its_time_beside_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush that the disk does not answer is not done when its time is over, and done when the disk answers."""
+    go_on = threading.Event()
+    sync = os.fdatasync
+
+    def hang(descriptor: int) -> None:
+        go_on.wait(60)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", hang)
+    ledger = open_in(tmp_path)
+    ledger.append(decision(0), find_policy)
+    assert not ledger.force_flush(0.1)
+    go_on.set()
+    assert ledger.force_flush(10.0)
+    ledger.shutdown(5.0)
+    assert ledger.force_flush(10.0)
+
+
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     """A link in the place of a file of the ledger is not written through."""
     target = tmp_path / "target"

@@ -81,9 +81,8 @@ class DecisionLedger:
     def force_flush(self, timeout_s: float) -> bool:
         """Have everything written outlast a power cut, and delivered; return False where that failed in the time."""
         deadline_s = time.monotonic() + timeout_s
-        is_safe = self._writer.commit()
-        delivered = [shipper.flush() for shipper in self._shippers]
-        return is_safe and all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in delivered)
+        flushed = [self._writer.flush(), *(shipper.flush() for shipper in self._shippers)]
+        return all(event.wait(max(0.0, deadline_s - time.monotonic())) for event in flushed)
 
     def shutdown(self, timeout_s: float) -> None:
         """End the stream, and deliver; records that come later are dropped, what no backend took stays."""

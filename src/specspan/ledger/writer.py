@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 from specspan._support import drop_counts, process
@@ -55,7 +56,8 @@ class LedgerWriter:
         self._policies: set[str] = set()
         self._recorded_before = 0
         self._lost: Counter[str] = Counter()
-        self._reported: Counter[str] = Counter()
+        self._unreported: Counter[str] = Counter()
+        self._flushes: list[threading.Event] = []
         self._is_failing = False
         self._retry_s = 0.0
         self._opening_error: tuple[int | None, str | None] = (None, None)
@@ -86,7 +88,23 @@ class LedgerWriter:
 
     def commit(self) -> bool:
         """Sign and sync everything written so far; return False where the disk failed."""
-        return self._locked_commit(sign=True, sync=True)
+        flushes, self._flushes = self._flushes, []
+        is_safe = self._locked_commit(sign=True, sync=True)
+        if not is_safe:
+            self._flushes += flushes
+            return False
+        for event in flushes:
+            event.set()
+        return True
+
+    def flush(self) -> threading.Event:
+        """Ask for a commit; the event is set when the disk has everything written so far. A disk may hang."""
+        event = threading.Event()
+        self._flushes.append(event)
+        if self._thread is None or self._is_closed:
+            self.commit()
+        self._alarm.ring()
+        return event
 
     def accounts(self) -> dict[str, Any]:
         """Return the decisions of this process: attempted = recorded + dropped by reason, and some on their way."""
@@ -152,8 +170,7 @@ class LedgerWriter:
         while True:
             if self._stream is not None:
                 self._stream.settle()
-            queued = dict.fromkeys(tuple(self._queue)[:_MAX_GROUP])
-            group = [entry for entry in queued if not self._is_superfluous(entry)]
+            group = [entry for entry in self._queued() if not self._is_superfluous(entry)]
             unsigned = sign and self._stream is not None and self._stream.head.unsigned > 0
             if group or unsigned:
                 self._write_group(group, sign=sign)
@@ -161,24 +178,32 @@ class LedgerWriter:
             if not self._queue:
                 return
 
+    def _queued(self) -> Iterable[Entry]:
+        """Return what is queued, each once: whoever is interrupted appends a record again."""
+        if len(self._queue) <= 1:  # mostly, and this way is the shorter one
+            return tuple(self._queue)
+        return dict.fromkeys(tuple(self._queue)[:_MAX_GROUP])
+
     def _write_group(self, group: list[Entry], *, sign: bool) -> None:
         if self._is_ended:
             self.lose(group, "shutdown")
             return
+        reported: Counter[str] = Counter()
         try:
             stream = self._open_stream()
             if group:
                 self._check_cap(stream)
-                stream.write(group if self._lost == self._reported else [self._loss(), *group], sign=sign)
+            if group and self._unreported:
+                reported, self._unreported = self._unreported, reported
+                stream.write([self._loss(reported), *group], sign=sign)
             else:
-                stream.write((), sign=sign)
+                stream.write(group, sign=sign)
         except OSError as error:
+            self._unreported.update(reported)
             self.lose(group, files.reason_of(error))
             self._log_failure(error)
             return
         self._last_write_s = time.monotonic()
-        if group and self._lost != self._reported:
-            self._reported = Counter(self._lost)
         if self._is_failing:
             self._is_failing = False
             _log.warning("the ledger is written again; lost so far: %s", dict(self._lost))
@@ -208,9 +233,9 @@ class LedgerWriter:
         if self._bytes_elsewhere + stream.closed_bytes + stream.head.offset > self._settings.cap_bytes:
             raise files.CapReached(0, f"the ledger has reached its cap of {self._settings.cap_bytes} bytes")
 
-    def _loss(self) -> Entry:
+    def _loss(self, lost: Counter[str]) -> Entry:
         """Return the record of what was lost since the last one."""
-        return control("loss", {"lost": dict(self._lost - self._reported), **self.accounts()})
+        return control("loss", {"lost": dict(lost), **self.accounts()})
 
     def _measure(self) -> None:
         """Ask how much of the cap other processes have used."""
@@ -244,6 +269,7 @@ class LedgerWriter:
                 entry.loss = reason
                 if entry.type == DECISION:
                     self._lost[reason] += 1
+                    self._unreported[reason] += 1
                 drop_counts.count(f"ledger_{entry.type}", reason)
 
     def _sync(self, work: Sync | None) -> bool:
