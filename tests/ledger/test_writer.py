@@ -315,6 +315,21 @@ def test_the_cap_is_kept(tmp_path: Path, losses: Callable[[], dict[tuple[str, st
     assert records(tmp_path)[-1].body["dropped"] == {"disk_cap": lost}
 
 
+def test_the_cap_is_kept_over_processes(tmp_path: Path) -> None:
+    """What earlier processes and the parent wrote counts."""
+    write(tmp_path, range(10))
+    size = files.folder_size(tmp_path)
+    ledger = open_in(tmp_path, cap_bytes=size + 1500)
+    assert ledger.append(decision(11), find_policy)
+    child = os.fork()
+    if not child:
+        written = [ledger.append(decision(f"child-{number}"), find_policy) for number in range(3)]
+        os._exit(written.count(False))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    ledger.shutdown(5.0)
+    assert not open_in(tmp_path, cap_bytes=size).append(decision(12), find_policy)
+
+
 def test_after_its_end_a_ledger_takes_nothing(tmp_path: Path, losses: Callable[[], dict[tuple[str, str], int]]) -> None:
     """What comes after the shutdown is dropped and counted, and no second stream begins."""
     ledger = open_in(tmp_path)

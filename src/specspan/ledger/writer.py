@@ -9,6 +9,7 @@ that fails: a record that cannot be written is dropped, counted by reason, and t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -43,8 +44,10 @@ class LedgerWriter:
         self._is_durable = settings.mode is Durability.DURABLE
         self._is_closed = self._is_ended = False
         self._stream: Stream | None = None
+        self._bytes_elsewhere = 0
         self._parent: dict[str, Any] | None = None
         self._begin()
+        self._measure()  # here, and then by the thread: a call of a child that was forked does not wait for it
         process.after_fork(self)
 
     def _begin(self) -> None:
@@ -61,7 +64,6 @@ class LedgerWriter:
         self._is_failing = False
         self._retry_s = 0.0
         self._opening_error: tuple[int | None, str | None] = (None, None)
-        self._bytes_elsewhere, self._measured_s = 0, time.monotonic()
         self._last_write_s = time.monotonic()
         self._alarm = Alarm()
         self._thread: threading.Thread | None = None
@@ -142,6 +144,7 @@ class LedgerWriter:
         stream, self._stream = self._stream, None
         if stream is not None:
             self._parent = {"stream": stream.name, "size": stream.head.size}
+            self._bytes_elsewhere += stream.closed_bytes + stream.head.offset
             stream.abandon()
         self._begin()
 
@@ -221,7 +224,6 @@ class LedgerWriter:
                 "pid": os.getpid(),
                 **({} if self._parent is None else {"parent": self._parent}),
             }
-            self._measure()
             self._stream = Stream(self._settings, self._signer, _stream_name(), about)
             self.streams.append(self._stream.name)
         except OSError as error:
@@ -241,7 +243,8 @@ class LedgerWriter:
         """Ask how much of the cap other processes have used."""
         stream = self._stream
         own = 0 if stream is None else stream.closed_bytes + stream.head.offset
-        self._bytes_elsewhere = files.folder_size(self._settings.folder) - own
+        with contextlib.suppress(OSError):
+            self._bytes_elsewhere = files.folder_size(self._settings.folder) - own
         self._measured_s = time.monotonic()
 
     def _is_safe(self, entry: Entry) -> bool:
