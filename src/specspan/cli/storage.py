@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,7 +14,7 @@ import click
 from rich.text import Text
 
 from specspan.cli.list_table import ListTable
-from specspan.cli.terminal import OUTCOMES, clean, console, list_width, parse_since, print_json, print_pages
+from specspan.cli.terminal import OUTCOMES, clean, console, json_text, list_width, parse_since, print_json, print_pages
 from specspan.decision import Verdict
 from specspan.errors import StoreError
 from specspan.sqlite import Filter, Reader, SQLiteStoreError
@@ -25,7 +25,12 @@ NEWEST = Filter(limit=1)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Item = TypeVar("Item")
+Record = Mapping[str, Any]
 
+_FOLLOWED = 1000
+"""Number of the latest records that are looked through for new ones."""
+_LATE_NS = 10 * 10**9
+_FOLLOW_INTERVAL_S = 0.5
 _FEW = 8
 """Number of names that a hint lists at most."""
 REMEDY = "Run `specspan demo` or a program with a policy, or name another file with --db or SPECSPAN_DB"
@@ -41,12 +46,17 @@ class ListGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
+db_option = click.option(
+    "--db",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The SQLite file.  [default: SPECSPAN_DB, else specspan.db]",
+)
+"""Option ``db``: the SQLite file, or None."""
+
+
 def store_options(command: Command) -> Command:
     """Add ``--db`` and ``--json``."""
-    path = click.Path(path_type=Path, dir_okay=False)
-    help_ = "The SQLite file.  [default: SPECSPAN_DB, else specspan.db]"
-    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
-    return click.option("--db", type=path, help=help_)(command)
+    return db_option(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command))
 
 
 def filter_options(command: Command) -> Command:
@@ -149,6 +159,41 @@ def show_list(listing: Listing[Any], db: Path | None, *, as_json: bool, **option
             console().print(Text("\n".join((f"No {listing.plural} match.", *hints))), soft_wrap=True)
         else:
             _print_table(listing.to_table(items, reader), filter_.limit)
+
+
+def follow_list(listing: Listing[Record], db: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Print records as `show_list` does, the newest last, and go on with new ones; as JSON, a line each.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    filter_ = Filter(since_unix_nano=options.pop("since"), **options)
+    with open_reader(db) as reader:
+        window = _latest(filter_, listing.read(reader, replace(filter_, limit=1)))
+        before = {record["id"] for record in listing.read(reader, window)}
+        new = listing.read(reader, filter_)
+        seen = before | {record["id"] for record in new}
+        has_header = False
+        while True:
+            ordered = list(reversed(new))
+            if as_json:
+                click.echo("".join(f"{json_text(listing.to_json(record), None)}\n" for record in ordered), nl=False)
+            elif ordered:
+                lines = list(listing.to_table(ordered, reader).lines(list_width(console())))
+                print_pages(console(), *lines[has_header:], paged=False)
+                has_header = True
+            time.sleep(_FOLLOW_INTERVAL_S)
+            latest = listing.read(reader, window)
+            new = [record for record in latest if record["id"] not in seen]
+            seen = {record["id"] for record in latest}
+            window = _latest(window, latest)
+
+
+def _latest(filter_: Filter, records: Sequence[Record]) -> Filter:
+    """Return a filter of what is at most a few seconds older than the latest record: some are written late."""
+    since = filter_.since_unix_nano or 0
+    newest = max((record["time_unix_nano"] - _LATE_NS for record in records), default=since)
+    return replace(filter_, since_unix_nano=max(since, newest), limit=_FOLLOWED)
 
 
 def _hints(filter_: Filter, reader: Reader) -> Iterator[str]:

@@ -61,13 +61,13 @@ def list_width(out: Console) -> int | None:
     return out.width if out.is_terminal or "COLUMNS" in os.environ else None
 
 
-def print_pages(out: Console, *parts: RenderableType) -> None:
+def print_pages(out: Console, *parts: RenderableType, paged: bool = True) -> None:
     """Print parts below one another without trailing blanks; what is longer than the screen goes through ``PAGER``."""
     with out.capture() as captured:
         for part in parts:
             out.print(part, soft_wrap=isinstance(part, Text))
     text = _TRAILING_BLANKS.sub(r"\1", captured.get())
-    if out.is_terminal and text.count("\n") >= out.height:
+    if paged and out.is_terminal and text.count("\n") >= out.height:
         click.echo_via_pager(text, color=True)
     else:
         click.echo(text, nl=False, color=out.is_terminal)
@@ -98,13 +98,18 @@ def plural(count: int, noun: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, two spaces deep, as a program reading standard output expects it.
+    """Print a value as JSON, two spaces deep, as a program reading standard output expects it."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """Return a value as JSON for standard output.
 
     Characters that a terminal would obey, such as those that turn the direction of writing, are escaped.
     """
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(value, indent=2, ensure_ascii=not utf8, default=str)
-    click.echo(text if text.isascii() else "".join(map(_as_json_character, text)))
+    text = json.dumps(value, indent=indent, ensure_ascii=not utf8, default=str)
+    return text if text.isascii() else "".join(map(_as_json_character, text))
 
 
 def _as_json_character(character: str) -> str:

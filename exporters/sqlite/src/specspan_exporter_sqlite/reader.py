@@ -109,6 +109,14 @@ class Reader:
             f"{condition} ORDER BY d.time_unix_nano DESC, d.id DESC LIMIT ?", (*values, wanted.limit)
         )
 
+    def iter_decisions(self, since_unix_nano: int | None = None) -> Iterator[Record]:
+        """Yield every decision record since a time, the earliest first, read one at a time."""
+        ids = self._rows(
+            "SELECT id FROM decision_row WHERE time_unix_nano >= ? ORDER BY time_unix_nano, id", (since_unix_nano or 0,)
+        )
+        for (decision_id,) in ids:
+            yield from self._decisions("WHERE d.id = ?", (decision_id,))
+
     def decision_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of decisions that begin with ``prefix``."""
         return self._ids("decision_row", "id", prefix, limit)

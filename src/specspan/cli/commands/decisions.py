@@ -18,6 +18,7 @@ from specspan.cli.storage import (
     ListGroup,
     Listing,
     filter_options,
+    follow_list,
     open_reader,
     require_one,
     show_list,
@@ -47,9 +48,14 @@ def command() -> None:
 @command.command("list")
 @store_options
 @filter_options
-def list_(**options: Any) -> None:
+@click.option("--follow", is_flag=True, help="Then print new ones as they come, the newest last, until interrupted.")
+def list_(*, follow: bool, **options: Any) -> None:
     """List decisions, the newest first."""
-    show_list(Listing("decisions", Reader.decisions, _to_json, _to_table), **options)
+    listing = Listing("decisions", Reader.decisions, _to_json, _to_table)
+    if follow:
+        follow_list(listing, **options)
+    else:
+        show_list(listing, **options)
 
 
 @command.command()
