@@ -25,6 +25,7 @@ import specspan
 from specspan.decision import Mode
 from specspan.errors import MissingDependency
 from specspan.instrument import install
+from specspan.instrument.patches import find_method
 from specspan.testing import Recorded, recorded
 
 RAN: list[Any] = []
@@ -258,6 +259,13 @@ def test_a_package_of_the_applications_own_that_is_called_agents_is_left_alone(m
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(install, "distribution", not_installed)
-    monkeypatch.setattr(install, "find_method", lambda method: pytest.fail(f"looked for {method}"))
+    places: list[str] = []
+
+    def note(place: str) -> tuple[Any, str]:
+        places.append(place)
+        return find_method(place)
+
+    monkeypatch.setattr(install, "find_method", note)
     with pytest.raises(MissingDependency, match=r"pip install 'specspan\[openai-agents\]'"):
         specspan.instrument("openai_agents")
+    assert not [place for place in places if place.startswith("agents")]
