@@ -7,18 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from documents import ROOT
 from specspan.call import ToolCall
+from specspan.sqlite import Reader
 from specspan.testing import Prompt, Reply, ScriptedModel
 
 EXAMPLES = ROOT / "examples"
 PATIENCE_S = 60
 
 
-def printed(name: str, folder: Path) -> list[str]:
-    """The lines of one example, talking to a scripted model, in a folder of its own."""
+def printed(name: str, folder: Path, *, key: bool = True) -> list[str]:
+    """The lines of one example in a folder of its own, talking to a scripted model; without a key, to its own."""
     with ScriptedModel(_script) as model:
-        variables = {**os.environ, "OPENAI_API_KEY": model.api_key, "OPENAI_BASE_URL": model.base_url}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+        service = {"OPENAI_API_KEY": model.api_key, "OPENAI_BASE_URL": model.base_url} if key else {}
+        variables = {**clean, **service, "TMPDIR": str(folder)}
         finished = subprocess.run(
             [sys.executable, EXAMPLES / name],
             check=False,
@@ -60,6 +65,42 @@ def test_decisions_go_where_they_are_sent(tmp_path: Path) -> None:
     assert printed("own_exporter.py", tmp_path) == [
         '{"verdict": "violated", "action": "flag", "governing_clause": "no_pressure"}'
     ]
+
+
+def test_a_stream_of_events_is_cut_where_the_policy_says(tmp_path: Path) -> None:
+    """What went before it was sent, and the reader is told why the rest does not come."""
+    lines = printed("sse_app.py", tmp_path, key=False)
+    assert lines[-2:] == ["event: stopped", 'data: "no_pressure"']
+    assert 'data: "every "' in lines
+    assert "today" not in "".join(lines)
+    assert 'data: "night."' in printed("sse_app.py", tmp_path)
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_a_graph_keeps_its_tools_within_their_limits(key: bool, tmp_path: Path) -> None:
+    """With a key and without one, as the same decisions outside a graph; the runs are spans above them."""
+    cheap, dear = printed("langgraph_agent.py", tmp_path, key=key)
+    assert cheap == "The early train is booked for 39."
+    assert dear.startswith("A colleague will decide about this")
+    with Reader(tmp_path / "specspan.db") as reader:
+        assert {trace.name for trace in reader.traces()} == {"invoke_workflow travel agent"}
+
+
+def test_a_function_hands_over_before_it_answers(tmp_path: Path) -> None:
+    """Into the only folder that it may write."""
+    assert printed("lambda_handler.py", tmp_path, key=False) == ["There is one, every night at ten."]
+    with Reader(tmp_path / "specspan.db") as reader:
+        (trace,) = reader.traces()
+    assert trace.service == "travel-desk"
+
+
+def test_a_django_view_tells_which_clause_stopped_it(tmp_path: Path) -> None:
+    """An answer that complies is handed over; its calls belong to the conversation of the request."""
+    assert printed("django_app.py", tmp_path, key=False) == ['{"stopped": "no_pressure"}']
+    assert printed("django_app.py", tmp_path) == ['{"answer": "There is, every night."}']
+    with Reader(tmp_path / "specspan.db") as reader:
+        spans = [span for trace in reader.traces() for span in reader.spans(trace.trace_id)]
+    assert {span.attributes.get("gen_ai.conversation.id") for span in spans} == {"c-1"}
 
 
 def test_every_example_is_listed_and_tested() -> None:
