@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,54 @@ def test_without_names_a_client_is_met_when_it_is_imported() -> None:
         [sys.executable, "-c", IMPORTS_LATER], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.split("\n")[0] == "[] True False"
+
+
+FORKS_MEANWHILE = """
+import os
+import signal
+import threading
+
+from openai.resources.chat.completions import Completions
+
+import specspan
+from specspan.instrument import install
+from specspan.instrument.patches import is_replaced
+
+before, share_spans = vars(Completions)["create"], install.share_spans
+is_held, may_go_on = threading.Event(), threading.Event()
+
+
+def share_slowly():
+    is_held.set()
+    may_go_on.wait()
+    return share_spans()
+
+
+install.share_spans = share_slowly  # called with the lock held
+thread = threading.Thread(target=specspan.instrument, args=("openai",))
+thread.start()
+is_held.wait()
+child = os.fork()
+if not child:
+    signal.alarm(60)  # ends a child that waits for a thread which it does not have
+    install.share_spans = share_spans
+    specspan.instrument("openai")
+    is_met = is_replaced(vars(Completions)["create"])
+    specspan.uninstrument()
+    os._exit(0 if is_met and vars(Completions)["create"] is before else 1)
+status = os.waitpid(child, 0)[1]
+may_go_on.set()
+thread.join()
+print(os.waitstatus_to_exitcode(status), is_replaced(vars(Completions)["create"]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_forked_while_another_thread_instruments() -> None:
+    """It instruments and undoes by itself; the thread of the parent goes on undisturbed."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS_MEANWHILE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "0 True\n"
 
 
 def around(function: Any) -> Any:

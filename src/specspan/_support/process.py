@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -27,6 +28,21 @@ class ForkAware(Protocol):
 
     def after_fork(self) -> None:
         """Replace them, in the child: the parent's threads are gone, and one may have held the locks."""
+
+
+class ForkedLock:
+    """Reentrant lock that a forked child has anew, whoever held it in the parent."""
+
+    __slots__ = ("__weakref__", "held")
+
+    def __init__(self) -> None:
+        self.after_fork()
+        after_fork(self)
+
+    def after_fork(self) -> None:
+        """Replace the lock. What is under way on the thread that forked gives back the one that it took."""
+        self.held = threading.RLock()
+        """The lock, for one ``with``."""
 
 
 class Undo:

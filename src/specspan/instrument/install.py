@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Container, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
@@ -17,7 +16,7 @@ import wrapt
 
 from specspan._support import plugins
 from specspan._support.guard import guard
-from specspan._support.process import Undo
+from specspan._support.process import ForkedLock, Undo
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.instrument.adapter import Adapter
 from specspan.instrument.coexistence import share_spans
@@ -41,7 +40,7 @@ _SHARED_SPANS = "shared spans"
 _THREADS = "threading"
 """Name for the propagation into threads, which is no client."""
 
-_lock = threading.RLock()  # reentrant, for a signal's handler that imports
+_lock = ForkedLock()  # reentrant, for a signal's handler that imports
 """Held for nothing that may import: another thread may meet a client, and wait for the lock, while it imports."""
 _undos: dict[str, list[Undo]] = {}
 """By the name of what is instrumented."""
@@ -87,7 +86,7 @@ def uninstrument() -> None:
 
     A policy that stayed in force after `specspan.shutdown` is lifted, also from decorated functions.
     """
-    with _lock:
+    with _lock.held:
         for undos in _undos.values():
             for undo in reversed(undos):
                 undo()
@@ -105,7 +104,7 @@ def _instrument(names: Iterable[str], known: Mapping[str, tuple[Instrumentation,
     for place in PROCESS_PATCHES:
         find_method(place)
     found = {name: tuple(_find_methods(name, known[name])) for name in names}
-    with _lock:
+    with _lock.held:
         if _SHARED_SPANS not in _undos:
             _undos[_SHARED_SPANS] = [share_spans()]
         for name, methods in found.items():
@@ -170,7 +169,7 @@ def _meet_again(known: str, module: ModuleType) -> None:
             if was_found and not is_copy:
                 _finder.count_unmet(module.__name__)
             continue
-        with _lock:
+        with _lock.held:
             if name in met and not is_replaced(vars(owner)[attribute]):
                 _undos.setdefault(name, []).append(_wrap(name, part, owner, attribute))
 
