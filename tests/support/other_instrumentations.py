@@ -53,10 +53,14 @@ def logfire_integration() -> Iterator[Signals]:
     def install() -> None:
         undo.append(made.instrument_openai())
 
-    yield Signals(exporter, reader, made.config.get_tracer_provider(), made.config.get_meter_provider(), install)
-    for each in undo:
-        with each:
-            pass
+    def uninstall() -> None:
+        while undo:
+            with undo.pop():
+                pass
+
+    config = made.config
+    yield Signals(exporter, reader, config.get_tracer_provider(), config.get_meter_provider(), install, uninstall)
+    uninstall()
 
 
 OTHERS: dict[str, Callable[[], Any]] = {

@@ -30,6 +30,8 @@ class Signals:
     meters: Any
     install: Callable[[], None]
     """Installs the other instrumentation."""
+    uninstall: Callable[[], None]
+    """Takes it away again."""
     loggers: Any = None
     """Where its log records go, if it was given that."""
 
@@ -67,8 +69,9 @@ def instrumentor(module: str, name: str) -> Iterator[Signals]:
             warnings.simplefilter("ignore")
             other.instrument(**given)
 
-    yield Signals(exporter, reader, tracers, meters, install, loggers)
-    other.uninstrument()
+    yield Signals(exporter, reader, tracers, meters, install, other.uninstrument, loggers)
+    if other.is_instrumented_by_opentelemetry:
+        other.uninstrument()
 
 
 def _imported(module: str) -> Any:
