@@ -77,6 +77,29 @@ def test_the_page_keeps_the_rows_of_suites_that_were_not_run(tmp_path: Path, mon
     assert "- meant in first, every mode: `test_x`: why" in text
 
 
+def test_the_page_keeps_the_modes_that_were_not_run_and_the_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later run of one mode, on a part of the suite, takes nothing away but what it says anew."""
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    page.PAGE.write_text(f"{page.BEGIN}{page.END}", encoding="utf-8")
+    whole = [
+        Row("it", "1.0", mode, 3, (f"in_{mode}",), (), 0, spans, 0, commit="aaaaaaa")
+        for mode, spans in (("observing", 5), ("timed", 0))
+    ]
+    page.write_page(whole, (), ["it"])
+    page.write_page([Row("it", "1.0 (part)", "observing", 2, (), (), 0, 5, 0, commit="bbbbbbb")], (), ["it"])
+    page.write_page([Row("it", "1.0", "timed", 3, (), (), 0, 5, 0, commit="ccccccc")], (), ["it"])
+
+    assert page.PAGE.read_text(encoding="utf-8").splitlines()[3:-1] == [
+        "| it 1.0 | observing | 3 | 1 | 0 | 0 | 5 | 0 | aaaaaaa |",
+        "| it 1.0 (part) | observing | 2 | 0 | 0 | 0 | 5 | 0 | bbbbbbb |",
+        "| it 1.0 | timed | 3 | 0 | 0 | 0 | 5 | 0 | ccccccc |",
+        "",
+        "- worse in it 1.0, observing: `in_observing`",
+    ]
+
+
 def test_the_authors_lock_file_pins_what_their_tests_import(tmp_path: Path) -> None:
     """Only packages of a registry, and none that is locked in several versions."""
     package = '[[package]]\nname = "{}"\nversion = "{}"\nsource = {{ {} = "x" }}\n\n'

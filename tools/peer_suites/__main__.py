@@ -1,4 +1,4 @@
-"""Other people's test suites, with and without specspan: python -m tools.peer_suites [--quick] [--write] [NAME ...].
+"""Other people's test suites, with and without specspan: python -m tools.peer_suites [OPTIONS] [NAME ...].
 
 Each suite of `suites.yaml` runs without specspan, observing, enforcing a policy that matches nothing, and with checks
 that have a time limit. A test that passes without and not with specspan is worse, if it ends so again when it is run
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,7 @@ from tools.peer_suites.environment import make_environment
 from tools.peer_suites.loopback import loopback_server
 from tools.peer_suites.page import names, table, table_row, write_page
 from tools.peer_suites.run import MODES, WITHOUT, run_suite
-from tools.peer_suites.suite import Suite, load_suites
+from tools.peer_suites.suite import ROOT, Suite, load_suites
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,12 +30,20 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.peer_suites", description="Other people's test suites.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="suites of suites.yaml; by default all")
     parser.add_argument("--quick", action="store_true", help="only the parts that are quick")
+    parser.add_argument("--mode", action="append", choices=MODES, help="only this mode; may be repeated")
     parser.add_argument("--write", action="store_true", help="write docs/compatibility.md anew")
     options = parser.parse_args(arguments)
     suites = [suite for suite in load_suites(options.names) if suite.quick or not options.quick]
     differences = load_differences()
     with loopback_server() as base_url:
-        run = partial(_rows, base_url=base_url, differences=differences, is_quick=options.quick)
+        run = partial(
+            _rows,
+            modes=options.mode or tuple(MODES),
+            base_url=base_url,
+            differences=differences,
+            commit=_commit(),
+            is_quick=options.quick,
+        )
         with ThreadPoolExecutor(os.cpu_count() if options.quick else 1) as pool:  # long suites have the machine alone
             rows = [row for rows in pool.map(run, suites) for row in rows]
     print("\n".join((*table(rows), "", *names(rows))))
@@ -42,16 +52,24 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if all(row.is_good for row in rows) else 1
 
 
-def _rows(suite: Suite, base_url: str, differences: Sequence[Difference], *, is_quick: bool) -> list[Row]:
-    """Run a suite in every mode."""
+def _rows(
+    suite: Suite,
+    modes: Sequence[str],
+    base_url: str,
+    differences: Sequence[Difference],
+    commit: str,
+    *,
+    is_quick: bool,
+) -> list[Row]:
+    """Run a suite in some modes."""
     make_environment(suite)
     arguments = suite.quick if is_quick else suite.arguments
     version = suite.version if arguments == suite.arguments else f"{suite.version} (part)"
     rows = []
     without = run_suite(suite, WITHOUT, arguments, base_url)
-    for mode in MODES:
+    for mode in modes:
         instrumented = run_suite(suite, mode, arguments, base_url)
-        row = compare(suite.name, version, mode, without, instrumented, differences)
+        row = replace(compare(suite.name, version, mode, without, instrumented, differences), commit=commit)
         if row.worse:
             row = replace(row, worse=_confirmed(suite, mode, row.worse, base_url))
         print(table_row(row), file=sys.stderr, flush=True)
@@ -63,6 +81,19 @@ def _confirmed(suite: Suite, mode: str, worse: Sequence[str], base_url: str) -> 
     """Return those of the tests that are worse again when they run alone."""
     without, instrumented = (run_suite(suite, each, worse, base_url) for each in (WITHOUT, mode))
     return tuple(test for test in worse if test in without.passed - instrumented.passed)
+
+
+def _commit() -> str:
+    """Return the commit that is run, with a ``+`` where files were changed since; empty outside a repository."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    asked = (("rev-parse", "--short=7", "HEAD"), ("status", "--porcelain", "--", "src", "tools/peer_suites"))
+    commit, changed = (
+        subprocess.run((git, *each), cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our own
+        for each in asked
+    )
+    return f"{commit}+" if changed else commit
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ class Row:
     spans: int
     failures: int
     """Failures inside specspan."""
+    commit: str = ""
+    """Commit of specspan that was run, with a ``+`` where files were changed since."""
 
     @property
     def is_good(self) -> bool:
