@@ -142,7 +142,8 @@ def _read_identity(connection: sqlite3.Connection) -> tuple[int, int, int]:
             for question in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
         )
     finally:
-        connection.execute("RELEASE look")
+        if connection.in_transaction:  # an error of the disk has ended it
+            connection.execute("RELEASE look")
     return version, application_id, tables
 
 

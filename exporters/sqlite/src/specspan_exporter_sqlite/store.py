@@ -19,9 +19,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 from .errors import SQLiteStoreError, is_busy, translate_error
+from .moved_file import Companions, Inode, clean_start, complete, find_companions, find_inode
 from .schema import check, is_current, migrate
 
 PATIENCE_S = 5.0
@@ -44,7 +46,8 @@ class Store:
         self._yields_until_s = -math.inf
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._inode: tuple[int, int] | None = None
+        self._inode: Inode = None
+        self._companions: Companions = {}
         self._held_for_fork = False
         self._lost_in_fork: sqlite3.Connection | None = None
         with _all_lock:
@@ -100,17 +103,29 @@ class Store:
         if self._lost_in_fork is not None:
             problem = "this process was forked while a batch was being written"
             raise SQLiteStoreError(self.path, problem, "Fork before the first span, or start the process with spawn.")
-        if self._connection is not None and self._inode != _inode(self.path):
-            self._disconnect()  # deleted or moved away: what is written now belongs into a new file
+        if self._connection is not None and self._inode != find_inode(self.path):
+            complete(self._connection)
+            moved, self._connection = self._connection, None
+            with closing(moved):
+                self._connection = self._connect()  # deleted or moved away: what is written now belongs into a new file
         if self._connection is None:
-            self._connection = _open(self.path)
-            self._inode = _inode(self.path)
+            self._connection = self._connect()
         return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        with clean_start(self.path, self._inode, self._companions):
+            connection = _open(self.path)
+            self._inode, self._companions = find_inode(self.path), find_companions(self.path)
+            return connection
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            if self._inode != find_inode(self.path):
+                with suppress(sqlite3.Error):  # SQLite would leave the log of a file that has moved
+                    complete(connection)
             connection.close()
+        self._companions = {}
 
     def _before_fork(self) -> None:
         self._held_for_fork = self._lock.acquire(timeout=_FORK_PATIENCE_S)
@@ -155,14 +170,6 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _inode(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 _all: weakref.WeakSet[Store] = weakref.WeakSet()
