@@ -156,6 +156,24 @@ def test_a_file_that_was_emptied_has_the_policys_record_again(
         assert [clauses_of(each) for each in reader.decisions()] == [{"a": "complied"}]
 
 
+def test_a_policys_record_that_was_deleted_by_hand_comes_again(
+    decisions: SQLiteDecisionExporter, database: Path
+) -> None:
+    """Its row alone is gone: decisions before and after keep their clauses, and another policy takes no other's place."""
+    decisions.export([policy("a", "b"), light("d-1", {"complied": "0-1"})])
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("DELETE FROM policy_record")
+
+    decisions.export([policy("x", name="sha256:other")])
+    with Reader(database) as reader:
+        assert MISSING_POLICY in reader.decision("d-1")
+    decisions.export([light("d-2", {"complied": "0-1"})])
+
+    with Reader(database) as reader:
+        assert [clauses_of(each) for each in reader.decisions()] == [{"a": "complied", "b": "complied"}] * 2
+    assert sorted(sql(database, "SELECT clause, count FROM clause_day")) == [("a", 2), ("b", 2)]
+
+
 @pytest.mark.parametrize(
     ("given", "index"),
     [("time_unix_nano >= 9", "decision_time"), ("decision_id = 'd-1'", "sqlite_autoindex_decision_row_1")],

@@ -14,19 +14,35 @@ from .text import encode, integer, optional, storable
 Record = Mapping[str, Any]
 
 
+# A number that decisions or assessments still name is taken again by its own policy alone: rows of this table may have
+# been deleted by hand.
+_INSERT_NUMBERED = """INSERT INTO policy_record VALUES (
+    coalesce(
+        (SELECT policy_id FROM decision_shared
+            WHERE json_extract(record, '$.policy.record') = ?1 AND policy_id NOT IN (SELECT id FROM policy_record)),
+        (SELECT 1 + coalesce(max(number), 0) FROM (
+            SELECT max(id) AS number FROM policy_record UNION ALL SELECT max(policy_id) FROM decision_shared
+            UNION ALL SELECT max(policy_id) FROM assessment))),
+    ?1, NULL, NULL)"""
+
+
 def policy_numbers(connection: sqlite3.Connection, names: Collection[str]) -> dict[str, int]:
     """Return the number of each policy record by its id, also of those that are missing so far."""
-    stored = {name: storable(name) for name in names}
-    insert_rows(
-        connection,
-        "policy_record",
-        [(None, name, None, None) for name in sorted(stored.values())],
-        ignores_known=True,
-    )
     numbers = {}
-    for name, text in stored.items():
-        numbers[name] = int(connection.execute("SELECT id FROM policy_record WHERE name = ?", (text,)).fetchone()[0])
+    for name in sorted(names):
+        text = storable(name)
+        number = _number(connection, text)
+        if number is None:
+            connection.execute(_INSERT_NUMBERED, (text,))
+            number = _number(connection, text)
+            assert number is not None
+        numbers[name] = number
     return numbers
+
+
+def _number(connection: sqlite3.Connection, name: str) -> int | None:
+    found = connection.execute("SELECT id FROM policy_record WHERE name = ?", (name,)).fetchone()
+    return None if found is None else int(found[0])
 
 
 def missing_policies(connection: sqlite3.Connection, names: Collection[str]) -> list[str]:
@@ -40,6 +56,7 @@ def insert_policy(connection: sqlite3.Connection, record: Record) -> None:
 
     Decisions that came before it are counted now, as only its list says what they are about.
     """
+    is_new = _number(connection, storable(record["id"])) is None
     (number,) = policy_numbers(connection, (record["id"],)).values()
     service = encode(_of(record.get("service")))
     activation = (number, integer(record.get("time_unix_nano")), service)
@@ -50,8 +67,10 @@ def insert_policy(connection: sqlite3.Connection, record: Record) -> None:
         (digest, encode(record), number),
     )
     if written.rowcount:
+        connection.execute("DELETE FROM assessment WHERE policy_id = ?", (number,))
         _insert_assessments(connection, number, record)
-        finding_counts.add_policy(connection, number)
+        if not is_new:
+            finding_counts.add_policy(connection, number)
 
 
 def _insert_assessments(connection: sqlite3.Connection, number: int, record: Record) -> None:
