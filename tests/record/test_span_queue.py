@@ -130,3 +130,23 @@ def test_no_thread_of_the_application_waits_for_what_will_pass(
     end_spans(provider, "a")
     provider.shutdown()
     assert lost == {("span", "export_failed"): 1}
+
+
+def test_who_gives_up_counts_once_what_a_shutdown_waits_for(lost: Counter[tuple[str, str]]) -> None:
+    """The batch that hangs and all behind it; the shutdown on the other thread counts none of them again."""
+    writer = Writer()
+    writer.go_on.clear()
+    queue = SpanQueue(writer, Settings(batch_size=2))
+    provider = provider_of(queue)
+    end_spans(provider, *"abcde")
+    assert writer.attempted.wait(10)
+    shutdown = threading.Thread(target=provider.shutdown)
+    shutdown.start()
+    queue.give_up()
+    at_return = lost.copy()
+    writer.go_on.set()
+    shutdown.join(10)
+
+    assert not shutdown.is_alive()
+    assert sum(at_return.values()) == at_return["span", "shutdown"] == 5
+    assert lost == at_return

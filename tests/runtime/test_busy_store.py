@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 import specspan
 from specspan._support import drop_counts
 from specspan.record import export
+from specspan.runtime import configuration
 from specspan.sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
 from specspan.sqlite.store import Store
 
@@ -105,6 +107,25 @@ def test_what_is_recorded_while_the_file_is_locked_arrives(folder: Path, monkeyp
 
     assert (count(database, "span"), count(database, "decision")) == (3_001, 3_001)
     assert drop_counts.totals() == before
+
+
+def test_what_a_shutdown_gives_up_is_counted_when_it_returns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handed over = written + dropped, of spans and of decisions; the record of the policy is neither."""
+    lost: Counter[tuple[str, str]] = Counter()
+    stop = drop_counts.watch(lambda what, reason, count: lost.update({(what, reason): count}))
+    monkeypatch.setattr(configuration, "SHUTDOWN_S", 0.4)
+    specspan.configure(folder / "policy.yaml", db=folder / "found.db")
+    ask("first")
+    assert specspan.force_flush(10)
+    specspan.configure(folder / "policy.yaml", mode="enforce", db=folder / "found.db")
+    with locked(folder / "found.db"):
+        for _ in range(700):
+            ask("hello")
+        specspan.shutdown()
+        at_return = lost.copy()
+    stop()
+
+    assert at_return == {("span", "shutdown"): 700, ("decision", "shutdown"): 700, ("policy", "shutdown"): 1}
 
 
 def test_processes_at_full_speed_share_one_file(folder: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_file_that_was_emptied_has_the_policys_record_again(
 def test_a_policys_record_that_was_deleted_by_hand_comes_again(
     decisions: SQLiteDecisionExporter, database: Path
 ) -> None:
-    """Its row alone is gone: decisions before and after keep their clauses, and another policy takes no other's place."""
+    """Its row alone is gone: decisions keep their clauses, and another policy does not take its number."""
     decisions.export([policy("a", "b"), light("d-1", {"complied": "0-1"})])
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("DELETE FROM policy_record")

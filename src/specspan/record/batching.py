@@ -7,7 +7,7 @@ another put cannot deadlock. Handed over = written + dropped, exactly, and every
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -52,6 +52,7 @@ class BatchWorker(Generic[T]):
         interval_s: float = 0.5,
         on_close: Callable[[], None] = lambda: None,
         on_fork: Callable[[], None] = lambda: None,
+        kind_of: Callable[[T], str] | None = None,
     ) -> None:
         """Start no thread yet.
 
@@ -63,6 +64,7 @@ class BatchWorker(Generic[T]):
             interval_s: the longest an item waits for its batch to fill.
             on_close: called once, after the last batch.
             on_fork: called in a forked child, whose queue starts empty.
+            kind_of: returns the kind of an item in loss counts, where not all are of ``kind``.
         """
         self._kind = kind
         self._write = write
@@ -71,6 +73,7 @@ class BatchWorker(Generic[T]):
         self._interval_s = interval_s
         self._on_close = on_close
         self._on_fork = on_fork
+        self._kind_of = kind_of
         self._queue: deque[T | Flush] = deque()
         self._closed = False
         self._losses = 0
@@ -84,12 +87,12 @@ class BatchWorker(Generic[T]):
         Never wait, unless there is no thread to be had: then write it at once.
         """
         if self._close_requested.is_set():
-            drop_counts.count(self._kind, "shutdown")
+            self._count_drops("shutdown", (item,))
             return
         queue = self._queue
         length = len(queue)
         if length >= self._queue_size:
-            drop_counts.count(self._kind, "queue_full")
+            self._count_drops("queue_full", (item,))
             return
         queue.append(item)
         if self._thread is None or length + 1 >= self._batch_size:
@@ -148,10 +151,11 @@ class BatchWorker(Generic[T]):
             self._finish()
         else:
             thread.join(timeout_s)
-            self._given_up.set()
-            if thread.is_alive() and self._in_flight:
-                drop_counts.count(self._kind, "shutdown", self._in_flight)
-                self.note_loss()
+            with self._ending:  # another thread may have had less patience
+                if thread.is_alive() and self._in_flight and not self._given_up.is_set():
+                    self._count_drops("shutdown", self._in_flight)
+                    self.note_loss()
+                self._given_up.set()
         self._closed = True
         self._drop_queued()
 
@@ -189,9 +193,10 @@ class BatchWorker(Generic[T]):
         self._wake = Alarm()
         self._writing = threading.RLock()
         self._starting = threading.RLock()
+        self._ending = threading.RLock()
         self._thread: threading.Thread | None = None
         self._flush_requested = False
-        self._in_flight = 0
+        self._in_flight: Sequence[T] = ()
 
     def _wake_thread(self) -> None:
         if self._thread is None:
@@ -228,13 +233,13 @@ class BatchWorker(Generic[T]):
 
     def _write_batch(self) -> None:
         batch, marker = self._next_batch()
-        self._in_flight = len(batch)
+        self._in_flight = batch
         try:
             if batch:
                 with guard(f"record.{self._kind}"):
                     self._write_or_count(batch)
         finally:
-            self._in_flight = 0
+            self._in_flight = ()
             if marker is not None:
                 marker.finish(self._losses)
 
@@ -242,7 +247,7 @@ class BatchWorker(Generic[T]):
         try:
             self._write(batch)
         except Exception:
-            drop_counts.count(self._kind, "internal", len(batch))
+            self._count_drops("internal", batch)
             self.note_loss()
             raise
 
@@ -261,8 +266,13 @@ class BatchWorker(Generic[T]):
             if isinstance(item, Flush):
                 item.finish(self._losses)
             else:
-                drop_counts.count(self._kind, "shutdown")
+                self._count_drops("shutdown", (item,))
                 self.note_loss()
+
+    def _count_drops(self, reason: str, items: Sequence[T]) -> None:
+        kinds = {self._kind: len(items)} if self._kind_of is None else Counter(map(self._kind_of, items))
+        for kind, count in kinds.items():
+            drop_counts.count(kind, reason, count)
 
     def _last_item(self) -> T | Flush | None:
         try:

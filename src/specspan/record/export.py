@@ -6,6 +6,7 @@ Handed over = exported + dropped, exactly, and every drop is counted in `drop_co
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -77,6 +78,7 @@ class ExportWorker(Generic[T, R]):
         settings: Settings,
         *,
         on_close: Callable[[], None],
+        kind_of: Callable[[T | R], str] | None = None,
     ) -> None:
         """Start no thread yet.
 
@@ -86,8 +88,10 @@ class ExportWorker(Generic[T, R]):
             build: makes what is exported of an item.
             settings: sizes and times.
             on_close: called once, after the last batch.
+            kind_of: returns the kind of an item, or of what was made of it, where not all are of ``kind``.
         """
         self._kind = kind
+        self._kind_of = kind_of or (lambda _: kind)
         self._export = export
         self._build_one = build
         self._retry_delays_s = settings.retry_delays_s
@@ -100,6 +104,9 @@ class ExportWorker(Generic[T, R]):
             batch_size=settings.batch_size,
             interval_s=settings.interval_s,
             on_close=on_close,
+            kind_of=None
+            if kind_of is None
+            else lambda item: kind_of(item.record if isinstance(item, _Built) else item),
         )
 
     def put(self, item: T) -> None:
@@ -127,7 +134,8 @@ class ExportWorker(Generic[T, R]):
             if self.worker.given_up.is_set():  # and counted
                 return
         if error is not None:
-            drop_counts.count(self._kind, "export_failed", len(records))
+            for kind, count in Counter(map(self._kind_of, records)).items():
+                drop_counts.count(kind, "export_failed", count)
             self.worker.note_loss()
 
     def _build(self, items: Sequence[T | _Built[R]]) -> list[R]:
@@ -139,7 +147,7 @@ class ExportWorker(Generic[T, R]):
                 try:
                     records.append(item.record if isinstance(item, _Built) else self._build_one(item))
                 except Exception:
-                    drop_counts.count(self._kind, "internal")
+                    drop_counts.count(self._kind if isinstance(item, _Built) else self._kind_of(item), "internal")
                     self.worker.note_loss()
                     raise
             if pacer is not None:

@@ -266,7 +266,8 @@ class Recorder:
         self, exporter: DecisionExporter
     ) -> ExportWorker[CallRecord | PolicyActivation, Mapping[str, Any]]:
         export = PolicyAnnouncer(exporter, self._builder.policy_record).export
-        return ExportWorker("decision", export, self._builder.build, self._settings, on_close=exporter.shutdown)
+        build, on_close = self._builder.build, exporter.shutdown
+        return ExportWorker("decision", export, build, self._settings, on_close=on_close, kind_of=_kind_of)
 
     def _enqueue(self, record: CallRecord) -> None:
         if self._ledger is not None and record.decision is not None:
@@ -346,6 +347,12 @@ class Recorder:
         except Exception as failure:  # somebody's `__str__`
             raise_interruption(failure)
             return error_type
+
+
+def _kind_of(item: CallRecord | PolicyActivation | Mapping[str, Any]) -> str:
+    """Return the kind of an item in loss counts: a lost policy is no lost decision."""
+    is_policy = item["type"] == "policy" if isinstance(item, Mapping) else isinstance(item, PolicyActivation)
+    return "policy" if is_policy else "decision"
 
 
 def _call_record(

@@ -142,6 +142,8 @@ class Providers:
     """Providers that were made here, which `shutdown` shuts down."""
     threads: tuple[ProviderThread, ...] = ()
     """Thread of each provider that has anything to flush."""
+    span_queues: tuple[SpanQueue, ...] = ()
+    """Queues of specspan's own in the tracer provider that was made here."""
 
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over what waits in any provider; return False when some was lost, or left after ``timeout_s``."""
@@ -154,7 +156,11 @@ class Providers:
         At the end of the process, providers of the application's that shut down by themselves are left alone.
         """
         deadline_s = time.monotonic() + timeout_s
-        wait_for_calls([thread.finish(timeout_s, at_exit=at_exit) for thread in self.threads], deadline_s)
+        try:
+            wait_for_calls([thread.finish(timeout_s, at_exit=at_exit) for thread in self.threads], deadline_s)
+        finally:
+            for queue in self.span_queues:
+                queue.give_up()
 
 
 def resolve_providers(
@@ -184,7 +190,8 @@ def resolve_providers(
     if tracer is not None and environment.sampling is not None:
         _log.warning(_NOT_SAMPLED)
     sampling = None if spans is None else environment.sampling
-    made_tracer = None if spans is None else _tracer_provider(resource, spans, sampling)
+    processors = [_span_processor(exporter) for exporter in spans or ()]
+    made_tracer = None if spans is None else _tracer_provider(resource, processors, sampling)
     made_meter = _meter_provider(resource, points, sampling) if points else None
     made_logger = _logger_provider(resource, records) if records else None
     tracer = tracer or made_tracer or trace.NoOpTracerProvider()
@@ -198,6 +205,7 @@ def resolve_providers(
         resource=getattr(tracer, "resource", resource),
         owned=owned,
         threads=_threads(owned, failed, traces=tracer, metrics=meter, logs=logger),
+        span_queues=tuple(processor for processor in processors if isinstance(processor, SpanQueue)),
     )
 
 
@@ -234,19 +242,21 @@ def _unless_proxy(provider: _Provider) -> _Provider | None:
 # Each is shut down by `specspan.shutdown`, at exit at the latest; decisions first, so that nothing overtakes them.
 
 
-def _tracer_provider(resource: Resource, exporters: Sequence[Any], sampling: Sampling | None) -> TracerProvider:
+def _tracer_provider(
+    resource: Resource, processors: Sequence[SpanProcessor], sampling: Sampling | None
+) -> TracerProvider:
     sampler = tail.sampler(sampling) if sampling is not None else None
     provider = TracerProvider(sampler, resource=resource, id_generator=RandomSpanIds(), shutdown_on_exit=False)
     exporting = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
-    for exporter in exporters:
-        # an exporter of our own retries and counts by our queue; OpenTelemetry's drops beyond 2,048 spans
-        is_own = isinstance(exporter, SpanWriter)
-        exporting.add_span_processor(SpanQueue(exporter) if is_own else _span_processor(exporter))
+    for processor in processors:
+        exporting.add_span_processor(processor)
     provider.add_span_processor(exporting if sampling is None else tail.processor(sampling, exporting))
     return provider
 
 
 def _span_processor(exporter: Any) -> SpanProcessor:
+    if isinstance(exporter, SpanWriter):  # it retries and counts by our queue; OpenTelemetry's drops beyond 2,048 spans
+        return SpanQueue(exporter)
     try:
         return BatchSpanProcessor(exporter)
     except RuntimeError as error:

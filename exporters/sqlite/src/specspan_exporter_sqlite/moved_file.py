@@ -94,7 +94,7 @@ def _turn(folder: Path) -> Iterator[None]:
 
 
 def _open_folder(folder: Path) -> int | None:
-    if fcntl is None:
+    if os.name != "posix":
         return None
     try:
         return os.open(folder, os.O_RDONLY)

@@ -28,21 +28,17 @@ _INSERT_NUMBERED = """INSERT INTO policy_record VALUES (
 
 def policy_numbers(connection: sqlite3.Connection, names: Collection[str]) -> dict[str, int]:
     """Return the number of each policy record by its id, also of those that are missing so far."""
-    numbers = {}
-    for name in sorted(names):
-        text = storable(name)
-        number = _number(connection, text)
-        if number is None:
-            connection.execute(_INSERT_NUMBERED, (text,))
-            number = _number(connection, text)
-            assert number is not None
-        numbers[name] = number
-    return numbers
+    return {name: _policy_number(connection, storable(name)) for name in sorted(names)}
 
 
-def _number(connection: sqlite3.Connection, name: str) -> int | None:
-    found = connection.execute("SELECT id FROM policy_record WHERE name = ?", (name,)).fetchone()
-    return None if found is None else int(found[0])
+def _policy_number(connection: sqlite3.Connection, name: str) -> int:
+    if not _has_number(connection, name):
+        connection.execute(_INSERT_NUMBERED, (name,))
+    return int(connection.execute("SELECT id FROM policy_record WHERE name = ?", (name,)).fetchone()[0])
+
+
+def _has_number(connection: sqlite3.Connection, name: str) -> bool:
+    return connection.execute("SELECT id FROM policy_record WHERE name = ?", (name,)).fetchone() is not None
 
 
 def missing_policies(connection: sqlite3.Connection, names: Collection[str]) -> list[str]:
@@ -56,7 +52,7 @@ def insert_policy(connection: sqlite3.Connection, record: Record) -> None:
 
     Decisions that came before it are counted now, as only its list says what they are about.
     """
-    is_new = _number(connection, storable(record["id"])) is None
+    is_new = not _has_number(connection, storable(record["id"]))
     (number,) = policy_numbers(connection, (record["id"],)).values()
     service = encode(_of(record.get("service")))
     activation = (number, integer(record.get("time_unix_nano")), service)
