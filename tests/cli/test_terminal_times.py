@@ -88,3 +88,7 @@ def test_lists_leave_out_what_everybody_knows(age_s: int, text: str) -> None:
 def test_a_clock_that_is_ahead_gets_its_year() -> None:
     """What claims to come from the future is not made to look recent."""
     assert format_short(NOW + 10**9, NOW) == "2027-01-15 13:30"
+
+
+def test_a_day_after_all_that_can_be_stored_is_the_last_moment() -> None:
+    assert parse_since("9999-12-31", NOW) == 2**63 - 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,10 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.trace import Tracer
 
-from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter, SQLiteSpanExporter
+from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter, SQLiteSpanExporter, SQLiteStoreError
+from specspan_exporter_sqlite.errors import ForeignFile
 
 Make = Callable[..., dict[str, Any]]
 SECOND = 10**9
@@ -219,3 +224,55 @@ print(os.access(os.path.dirname(sys.argv[1]), os.W_OK, effective_ids=True), len(
             assert run_python(program, snapshot).stdout.strip() == "False 3"
         finally:
             snapshot.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize("question", ["SELECT span_id", "FROM finding", "WHERE d.id = "])
+def test_what_is_written_or_deleted_between_two_statements_is_not_seen_by_half(
+    question: str, database: Path, decisions: SQLiteDecisionExporter, tracer: Tracer, record: Make
+) -> None:
+    """A list of traces, of decisions and their statistics are each of one moment, and rows that go raise nothing."""
+    decisions.export([record("d-1", {"a": "violated"})])
+    tracer.start_span("work").end()
+    written: list[str] = []
+
+    def interfere(statement: str) -> None:
+        if question in statement and not written:
+            written.append(statement)
+            decisions.export([record("d-2", {"b": "violated"}, time_unix_nano=10**18)])
+            with closing(sqlite3.connect(database)) as other, other:
+                other.execute("DELETE FROM span_row")
+                other.execute("DELETE FROM decision_row WHERE id = 'd-1'")
+
+    with Reader(database) as reader:
+        reader._connection.set_trace_callback(interfere)
+        questions: dict[str, Callable[[], Any]] = {
+            "SELECT span_id": lambda: [trace.name for trace in reader.traces()],
+            "FROM finding": lambda: [group.violations for group in reader.statistics("day")],
+            "WHERE d.id = ": lambda: [each["id"] for each in reader.decisions(Filter(outcome="violated"))],
+        }
+        found = questions[question]()
+
+    assert written
+    assert found in (["work"], [1], ["d-1"])
+
+
+@pytest.mark.parametrize("text", ["3", "true", "null", "{nope", "[" * 100_000])
+@pytest.mark.parametrize(
+    ("table", "column"), [("decision_row", "record"), ("span_row", "attributes"), ("span_row", "events")]
+)
+def test_json_that_is_no_record_is_an_error_of_ours(
+    table: str, column: str, text: str, database: Path, decisions: SQLiteDecisionExporter, tracer: Tracer, record: Make
+) -> None:
+    decisions.export([record("d-1")])
+    tracer.start_span("work").end()
+    with closing(sqlite3.connect(database)) as other, other:
+        other.execute(f"UPDATE {table} SET shared_id = NULL, {column} = ?", (text,))
+
+    with Reader(database) as reader, pytest.raises(SQLiteStoreError, match=r"holds an invalid JSON record|malformed"):
+        (*reader.decisions(), *reader.spans(reader.traces()[0].trace_id))
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(database: Path) -> None:
+    os.mkfifo(database)
+    with pytest.raises(ForeignFile, match="it is a pipe"):
+        Reader(database)

@@ -199,6 +199,8 @@ def level_step(spec: Spec | Authority, authority: str, steps: int) -> int:
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _HALF_A_YEAR_NS = 182 * 86_400 * 10**9
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
+_LATEST_NS = 2**63 - 1
+"""Latest time that can be stored, in the year 2262."""
 
 
 def parse_since(text: str, now_unix_nano: int) -> int:
@@ -217,7 +219,7 @@ def parse_since(text: str, now_unix_nano: int) -> int:
         return now_unix_nano - int(age[1]) * _SECONDS[age[2]] * 10**9
     try:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return int(moment.timestamp()) * 10**9
+        return min(int(moment.timestamp()) * 10**9, _LATEST_NS)
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"invalid time {text!r}. Write an age (15m, 2h, 7d) or a date (2026-11-01)") from None
 

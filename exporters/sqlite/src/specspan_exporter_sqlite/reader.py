@@ -14,7 +14,7 @@ from typing import Any, final
 
 from . import query
 from .decision_rows import STORED_COLUMNS, stored_record
-from .errors import MissingFile, SQLiteStoreError, translate_error
+from .errors import ForeignFile, MissingFile, SQLiteStoreError, translate_error
 from .expansion import expand
 from .first_version import name_as_present
 from .model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
@@ -33,6 +33,7 @@ _FEW_BLOCKS = 20
 """Number of blocks up to which all decisions with a finding are looked up."""
 _SPAN_COLUMNS = """trace_id, span_id, parent_span_id, name, kind, start_unix_nano, end_unix_nano, status,
     status_message, span.service, span.attributes, events, links, scope, resource.attributes"""
+_SPAN_JSON = (dict, list, list, dict, dict)
 _FROM_DECISION = "FROM decision_row AS d LEFT JOIN decision_shared AS s ON s.id = d.shared_id"
 
 
@@ -50,6 +51,8 @@ class Reader:
         self.path = default_path() if path is None else Path(path).absolute()
         if not self.path.exists():
             raise MissingFile(self.path, "no such file", _MADE_BY_WRITING)
+        if not self.path.is_file():  # SQLite would wait for somebody to write into a pipe
+            raise ForeignFile(self.path, "it is a pipe, a device or a folder", "Name another file with SPECSPAN_DB.")
         with self._translated_errors():
             self._connection = _open(self.path)
             version = check(self._connection, self.path)
@@ -72,18 +75,21 @@ class Reader:
 
     def traces(self, wanted: Filter = EVERYTHING) -> list[TraceSummary]:
         """Return traces, the one that began last first."""
-        if wanted.service is not None and not self._rows("SELECT 1 FROM resource WHERE service = ?", (wanted.service,)):
-            return []
-        is_common = wanted.verdict is not None and self._is_common_verdict(wanted.verdict)
-        conditions = list(query.traces(wanted, is_common_verdict=is_common))
-        if query.asks_for_findings(wanted):
-            conditions.append(self._traces_of_findings(wanted))
-        condition, values = query.where(iter(conditions))
-        found = self._rows(
-            f"SELECT trace_id FROM span_row AS span {condition} ORDER BY start_unix_nano DESC, trace_id DESC LIMIT ?",
-            (*values, wanted.limit),
-        )
-        return [self._summary(trace_id) for (trace_id,) in found]
+        with self._snapshot():
+            service = wanted.service
+            if service is not None and not self._rows("SELECT 1 FROM resource WHERE service = ?", (service,)):
+                return []
+            is_common = wanted.verdict is not None and self._is_common_verdict(wanted.verdict)
+            conditions = list(query.traces(wanted, is_common_verdict=is_common))
+            if query.asks_for_findings(wanted):
+                conditions.append(self._traces_of_findings(wanted))
+            condition, values = query.where(iter(conditions))
+            found = self._rows(
+                f"""SELECT trace_id FROM span_row AS span {condition}
+                    ORDER BY start_unix_nano DESC, trace_id DESC LIMIT ?""",
+                (*values, wanted.limit),
+            )
+            return [self._summary(trace_id) for (trace_id,) in found]
 
     def trace_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of traces that begin with ``prefix``."""
@@ -96,14 +102,16 @@ class Reader:
                 WHERE trace_id = ? ORDER BY start_unix_nano, arrival""",
             (trace_id,),
         )
-        return [StoredSpan(*row[:10], *map(self._json, row[10:])) for row in rows]
+        return [StoredSpan(*row[:10], *map(self._json, row[10:], _SPAN_JSON)) for row in rows]
 
     def decisions(self, wanted: Filter = EVERYTHING) -> list[Record]:
         """Return decision records, the latest first, with every finding in full."""
         if query.is_deviation(wanted.outcome):
-            return [self.decision(decision_id) for decision_id in self._deviating(wanted)]
+            with self._snapshot():
+                return [self.decision(decision_id) for decision_id in self._deviating(wanted)]
         if query.asks_for_findings(wanted) and wanted.verdict in (None, *query.COMMON_VERDICTS):
-            return [self.decision(decision_id) for decision_id in self._walk(wanted)]
+            with self._snapshot():
+                return [self.decision(decision_id) for decision_id in self._walk(wanted)]
         condition, values = query.where(self._conditions(wanted))
         return self._decisions(
             f"{condition} ORDER BY d.time_unix_nano DESC, d.id DESC LIMIT ?", (*values, wanted.limit)
@@ -138,7 +146,8 @@ class Reader:
 
     def statistics(self, by: str | None = None, since_unix_nano: int | None = None) -> list[Statistics]:
         """Return counts of decisions: one group, or a group for each value of one of `statistics.GROUPS`."""
-        return count(self._rows, by, since_unix_nano or 0)
+        with self._snapshot():
+            return count(self._rows, by, since_unix_nano or 0)
 
     def clauses(self) -> list[str]:
         """Return the id of each clause that a decision or a policy in the file names, sorted."""
@@ -327,18 +336,28 @@ class Reader:
     def _optional_json(self, text: str | None) -> Any:
         return None if text is None else self._json(text)
 
-    def _json(self, text: str | None) -> Any:
+    def _json(self, text: str | None, kind: type = dict) -> Any:
+        error: Exception | None = None
         try:
-            return json.loads(text or "{}")
-        except ValueError as error:
-            problem = "holds an invalid JSON record"
-            raise SQLiteStoreError(
-                self.path, problem, "It was changed from outside; restore it from a copy."
-            ) from error
+            if isinstance(value := json.loads(text or "{}"), kind):
+                return value
+        except (ValueError, TypeError, RecursionError) as invalid:
+            error = invalid
+        problem = "holds an invalid JSON record"
+        raise SQLiteStoreError(self.path, problem, "It was changed from outside; restore it from a copy.") from error
 
     def _rows(self, sql: str, values: tuple[Any, ...] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self._translated_errors():
             return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Have all statements of a block read the file as it is at one moment."""
+        self._rows("BEGIN", ())
+        try:
+            yield
+        finally:
+            self._connection.rollback()
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:

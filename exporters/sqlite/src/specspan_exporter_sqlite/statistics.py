@@ -91,10 +91,11 @@ def _by_key(rows: Rows, by: str | None, since: int, found: dict[str | None, Stat
         usage.output_tokens += tokens[1] or 0
         usage.cache_read_input_tokens += tokens[2] or 0
     for name, outcome, reason, findings, clauses in _findings(rows, key, since):
+        group = found.setdefault(name, Statistics(name))
         if outcome == "violated":
-            found[name].violations += findings
+            group.violations += findings
         else:
-            found[name].unassessed[reason or "unknown"] += findings
+            group.unassessed[reason or "unknown"] += findings
             unassessed[name] -= clauses
     for name, group in found.items():
         if unassessed[name] > 0:
