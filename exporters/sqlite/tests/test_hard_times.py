@@ -328,6 +328,13 @@ def test_what_is_worth_another_attempt_says_so(database: Path, record: Make) -> 
     assert [error.is_temporary for error in (busy.value, full, foreign)] == [True, True, False]
 
 
+def test_a_disk_that_refuses_is_named_with_what_may_refuse(database: Path) -> None:
+    """A quota, or a limit of file sizes, is told by SQLite as an error of the disk."""
+    error = translate_error(database, sqlite3.OperationalError("disk I/O error"))
+    assert not error.is_temporary
+    assert "quotas and the limit of file sizes" in str(error)
+
+
 def test_a_lock_held_too_long_fails_the_batch_and_the_next_succeeds(database: Path, record: Make) -> None:
     """Patience is bounded, and what could not be written is said, not lost in silence."""
     spans, decisions = SQLiteSpanExporter(database, patience_s=0.2), SQLiteDecisionExporter(database, patience_s=0.2)

@@ -59,6 +59,7 @@ _REMEDIES = (
     ("malformed", SQLiteStoreError, "Save what can be read with `sqlite3 FILE .recover`, then move the file away."),
     ("unable to open", SQLiteStoreError, "Check that its folder exists and that both may be written."),
     ("readonly", SQLiteStoreError, "Make the file and its folder writable, or name another with SPECSPAN_DB."),
+    ("disk I/O", SQLiteStoreError, "Check the disk, its quotas and the limit of file sizes, or name another file."),
     ("full", FullDisk, "Free some space, or name a file on another disk with SPECSPAN_DB."),
 )
 
