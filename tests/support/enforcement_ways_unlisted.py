@@ -18,7 +18,7 @@ import enforcement_wire_mistral as mistral
 import enforcement_wire_ollama as ollama
 import enforcement_wire_openai_completions as completion
 import enforcement_wire_openai_responses as responses
-from enforcement_table import BEFORE, WORD, Way
+from enforcement_table import BEFORE, WORD, Way, wire_of
 from enforcement_ways_all import WIRES
 from enforcement_wire_openai_chat import body, choice, chunk, message
 
@@ -292,7 +292,37 @@ def _ways(wire: str, places: Places, name: str = "", request: Mapping[str, Any] 
         yield clean(f"{name}{place}_clean_stream", sends=(*places.start, put("fine"), put("fine"), *places.end))
 
 
+_GENERATED = ("openai_chat", "openai_responses", "openai_completions", "groq", "together", "anthropic")
+"""Wire formats of clients that hand over whatever JSON they get."""
+_LINES = {
+    "comment": b": FORBIDDEN\n\n",
+    "unknown_field": b"note: FORBIDDEN\n\n",
+    "no_json": b"data: FORBIDDEN\n\n",
+    "text": b'data: "FORBIDDEN"\n\n',
+    "error": b'data: {"error": {"message": "FORBIDDEN"}}\n\n',
+}
+"""Lines of a stream that are no chunk, for whoever reads its bytes."""
+
+
+def _no_objects(wire: str) -> Iterator[Way]:
+    """Yield answers and events that are no objects, and lines of a stream that are no event."""
+    format_ = wire_of(wire)
+    way = partial(Way, part=5, wire=wire, is_edited=None, verdicts=("violated", "error"), actions=("block", "redact"))
+    whole, read_as_bytes = ("plain", "raw", "streaming_response"), ("streaming_response_stream",)
+    yield way(id="body_in_a_list", sends=[format_.answer(WORD)], modes=whole, before=None)
+    if wire in ("anthropic", "openai_responses"):  # every event of theirs has a name
+        return
+    listed = tuple([each] for each in format_.stream(BEFORE, WORD))
+    yield way(id="events_in_lists", sends=listed, modes=("stream", "streaming_response_stream"))
+    for name, line in _LINES.items():
+        yield way(id=f"line_{name}", sends=(*format_.stream(BEFORE), line), modes=read_as_bytes)
+        clean = (*format_.stream(BEFORE), line.replace(WORD.encode(), b"fine"))
+        yield Way(f"line_{name}_clean", 5, wire, clean, read_as_bytes, ("block",), forbidden=None,
+                  verdicts=("complied", "unassessed"))  # fmt: skip
+
+
 WAYS = (
+    *(way for wire in _GENERATED for way in _no_objects(wire)),
     *(way for wire in WIRES if wire in PLACES for way in _ways(wire, PLACES[wire])),
     *(way for name, (places, asks) in _INVOKED.items() for way in _ways("bedrock_invoke", places, f"{name}_", asks)),
 )

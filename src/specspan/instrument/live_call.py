@@ -173,7 +173,11 @@ class LiveCall(DecidedSpan):
         if response is None or fields is None or self.evaluation is None:
             return response
         unlisted = read_unlisted(fields, result, self.call.request)
-        return replace(response, unlisted=unlisted) if unlisted else response
+        if not unlisted:
+            return response
+        is_other = not response.output and not fields.has_object(result)
+        output = (Message("assistant", (Unknown("body"),)),) if is_other else response.output
+        return replace(response, output=output, unlisted=unlisted)
 
     def _edit(self, result: Any, edits: Edits) -> Any:
         if type(result) is str and self.adapter.package is not None:

@@ -16,7 +16,9 @@ from specspan.instrument.formats.known_fields import (
     Place,
     Unlisted,
     has_unlisted,
+    is_object,
     is_told_by_types,
+    known_of_body,
     types_along,
     unlisted_texts,
 )
@@ -70,13 +72,14 @@ class UnlistedTexts:
         """Return the texts in one chunk."""
         body = chunk if self._body is None else self._body(chunk)
         fields = self._fields
-        types = types_along(body, fields.spine) if fields.spine else None
+        types = types_along(body, fields.spine) if fields.spine and is_object(body) else None
         return () if types in fields.usual else self._look(body, types)
 
     def _look(self, body: Any, types: tuple[type, ...] | None) -> Sequence[Unlisted]:
         """Return the texts in the body of a chunk, and remember its ``types`` where they tell that it has none."""
-        if has_unlisted(body, self._known):
-            return [each for each in unlisted_texts(body, self._known) if not self._is_sent(each)]
+        known = known_of_body(body, self._known)
+        if has_unlisted(body, known):
+            return [each for each in unlisted_texts(body, known) if not self._is_sent(each)]
         usual, spine = self._fields.usual, self._fields.spine
         if types is not None and len(usual) < _MAX_USUAL and is_told_by_types(body, self._known, spine):
             usual.add(types)

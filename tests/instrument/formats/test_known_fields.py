@@ -9,6 +9,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from specspan.instrument.formats.known_chat import CHAT, CHAT_CHUNK
 from specspan.instrument.formats.known_fields import COUNTS, WHOLE, AnswerFields, has_unlisted, known, with_made
+from specspan.instrument.formats.raw_response import REPEATED, all_fields
 
 FIELDS = AnswerFields(known("id", items=known("name", index=WHOLE), usage=COUNTS, all=WHOLE))
 
@@ -74,3 +75,11 @@ def test_verdicts_of_a_filter_are_no_words_of_the_model() -> None:
     noted = {**choice, "content_filter_results": {"hate": {"note": "b"}}}
     (found,) = CHAT.read({"choices": [noted]})
     assert (found.choice, found.text) == (1, "b")
+
+
+def test_a_field_that_comes_twice_among_many_is_read() -> None:
+    """All but the last of each is kept, without comparing each field with each other."""
+    names = [f'"k{number}": 1' for number in range(100_000)]
+    read = all_fields(("{" + ", ".join([*names, '"k0": 2', '"k1": 3', '"k0": 4']) + "}").encode())
+    assert (read["k0"], read["k1"]) == (4, 3)
+    assert read[REPEATED] == [["k0", 1], ["k1", 1], ["k0", 2]]

@@ -127,7 +127,12 @@ class AnswerFields:
     def read(self, answer: Any) -> list[Unlisted]:
         """Return the texts of an answer, or of a chunk, in fields that are not known."""
         body = answer if self.body is None else self.body(answer)
-        return unlisted_texts(body, self.known) if has_unlisted(body, self.known) else []
+        known = known_of_body(body, self.known)
+        return unlisted_texts(body, known) if has_unlisted(body, known) else []
+
+    def has_object(self, answer: Any) -> bool:
+        """Return whether an answer is an object, as its reader expects; a list or a text in its place is none."""
+        return is_object(answer if self.body is None else self.body(answer))
 
     def stripped(self, answer: Any) -> Any:
         """Return a copy of an answer without such texts; the answer itself where there are none."""
@@ -136,6 +141,16 @@ class AnswerFields:
     def edited(self, answer: Any, texts: Mapping[tuple[Place, int], str]) -> Any:
         """Return a copy of an answer with other such texts, by their places and their numbers there."""
         return self.edit(answer, partial(_with_unlisted, known=self.known, texts=texts))
+
+
+def is_object(body: Any) -> bool:
+    """Return whether the body of an answer, or of a chunk, is an object; a list or a text in its place is none."""
+    return not isinstance(body, (list, str))
+
+
+def known_of_body(body: Any, known: Known) -> Known:
+    """Return what is known of a body: nothing where it is no object, so that all of it is read."""
+    return known if is_object(body) else _UNLISTED
 
 
 def has_unlisted(value: Any, known: Known) -> bool:
@@ -268,7 +283,7 @@ def unlisted_texts(value: Any, known: Known) -> list[Unlisted]:
 
 
 def _without_unlisted(value: Any, known: Known) -> Any:
-    return _changed(value, known, lambda choice, path, text: "", 0, ())
+    return _changed(value, known_of_body(value, known), lambda choice, path, text: "", 0, ())
 
 
 def _with_unlisted(value: Any, known: Known, texts: Mapping[tuple[Place, int], str]) -> Any:
@@ -277,7 +292,7 @@ def _with_unlisted(value: Any, known: Known, texts: Mapping[tuple[Place, int], s
     def put(choice: int, path: Path, text: str) -> str:
         return texts.get(((choice, path), next(numbers[choice, path])), text)
 
-    return _changed(value, known, put, 0, ())
+    return _changed(value, known_of_body(value, known), put, 0, ())
 
 
 _UNLISTED = known()

@@ -142,6 +142,8 @@ def put_stream(answer: Any, stream: Any) -> Any:
 
 
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_MAX_BLANK = 3  # bytes of an event's end that may have come without the rest of it
+_EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _DONE = b"data: [DONE]\n\n"
 
@@ -153,9 +155,9 @@ class EventBody:
         source = answer.http_response
         self.source = source
         self._close = source.aclose if inspect.iscoroutinefunction(type(answer).read) else source.close
-        self.tail = b""
+        self.tail = bytearray()
         """Bytes that belong to no chunk: they go before the next chunk, or at the end."""
-        self._buffer = b""
+        self._buffer = bytearray()
         self._cast_to = answer._parse()._cast_to  # the client's stream, which is not read, knows the type of its chunks
         self._build_chunk = answer._client._process_response_data
         self._build_error = answer._client._make_status_error
@@ -191,44 +193,62 @@ class EventBody:
         if chunk is latest:
             return received
         named = f"event: {chunk.type}\n" if re.search(rb"^event:", received, re.MULTILINE) else ""
-        self.tail = b"" if named else _DONE
+        self.tail = bytearray(b"" if named else _DONE)
         return f"{named}data: {chunk.to_json(indent=None)}\n\n".encode()
 
     def _chunks(self, received: bytes) -> Iterator[Any]:
+        seen = max(len(self._buffer) - _MAX_BLANK, 0)
         self._buffer += received
         start = 0
-        for blank in _EVENT_END.finditer(self._buffer):
-            event, start = self._buffer[start : blank.end()], blank.end()
+        for blank in _EVENT_END.finditer(self._buffer, seen):
+            event, start = bytes(self._buffer[start : blank.end()]), blank.end()
             yield from self._chunk(event)
-        self._buffer = self._buffer[start:]
+        if start:
+            self._buffer = self._buffer[start:]
 
     def _chunk(self, event: bytes) -> Iterator[Any]:
-        data = _event_data(event)
+        chunk: Any
+        data, comments = _event_data(event), _comments(event)
+        if comments:  # read before the bytes of the event are handed over
+            self._latest = {"comments": comments}, b""
+            yield self._latest[0]
         self.tail += event
         if isinstance(data, dict) and not data.get("error"):
             chunk = self._build_chunk(data=data, cast_to=self._cast_to, response=self.source)
-            self._latest, self.tail = (chunk, self.tail), b""
             if data.get("type") == "error":
                 self.reported_error = self._build_error(str(data.get("message")), body=data, response=self.source)
-            yield chunk
-        elif isinstance(data, dict):
-            self.reported_error = self._build_error(str(data["error"]), body=data, response=self.source)
+        elif isinstance(data, (dict, list, str)):  # an error, or what is no chunk: all of it is read
+            chunk = {"data": data}
+            if isinstance(data, dict):
+                self.reported_error = self._build_error(str(data["error"]), body=data, response=self.source)
+        else:
+            return
+        self._latest, self.tail = (chunk, bytes(self.tail)), bytearray()
+        yield chunk
 
     def _last_event(self) -> Iterator[Any]:
         """Yield the chunk of a last event without a closing blank line; an incomplete chunk is dropped."""
-        event, self._buffer = self._buffer, b""
-        if _event_data(event) is not None or b"{" not in event:
+        event, self._buffer = bytes(self._buffer), bytearray()
+        if not isinstance(_event_data(event), str) or b"{" not in event:
             yield from self._chunk(event)
 
 
 def _event_data(event: bytes) -> Any:
-    """Return the JSON data of an event, with the fields that it repeats; None if there is none."""
-    lines = [line[len(b"data:") :] for line in _LINE.split(event) if line.startswith(b"data:")]
+    """Return the JSON data of an event, with the fields that it repeats, or as a text what is no JSON; None if none."""
+    data = b"\n".join([line[len(b"data:") :] for line in _LINE.split(event) if line.startswith(b"data:")]).strip()
+    if not data or data == b"[DONE]":
+        return None
     try:
-        return all_fields(b"\n".join(lines))
+        return all_fields(data)
     except ValueError as error:
         raise_interruption(error)
-        return None
+        return data.decode(errors="replace")
+
+
+def _comments(event: bytes) -> list[str]:
+    """Return the lines of an event that are no field of an event, of which a client makes nothing."""
+    lines = [line for line in _LINE.split(event) if line and not line.startswith(_EVENT_FIELDS)]
+    return [line.decode(errors="replace") for line in lines]
 
 
 def with_event_body(answer: Any, watched: Any) -> Any:
@@ -277,7 +297,7 @@ def _byte_stream(library: str) -> Any:
 def _read_bytes(watched: Any) -> Iterator[bytes]:
     try:
         for chunk in watched:
-            yield watched.bytes_of(chunk)
+            yield from _as_chunks(watched.bytes_of(chunk))
     except Exception as error:
         _raise_unless_reported(error, watched)
     yield from _as_chunks(watched.tail)
@@ -286,7 +306,8 @@ def _read_bytes(watched: Any) -> Iterator[bytes]:
 async def _read_bytes_async(watched: Any) -> AsyncIterator[bytes]:
     try:
         async for chunk in watched:
-            yield watched.bytes_of(chunk)
+            for piece in _as_chunks(watched.bytes_of(chunk)):
+                yield piece
     except Exception as error:
         _raise_unless_reported(error, watched)
     for rest in _as_chunks(watched.tail):
@@ -299,19 +320,19 @@ def _raise_unless_reported(error: Exception, watched: Any) -> None:
         raise error
 
 
-def _as_chunks(rest: bytes) -> tuple[bytes, ...]:
-    return (rest,) if rest else ()
+def _as_chunks(rest: bytes | bytearray) -> tuple[bytes, ...]:
+    return (bytes(rest),) if rest else ()
 
 
 def body_of(answer: Any) -> Any:
     """Return the object with the fields of an answer: of a raw response its JSON, with the fields that it repeats."""
-    return fields_in(answer.http_response) if is_raw(answer) else answer
+    return fields_in(answer.http_response.content) if is_raw(answer) else answer
 
 
-def fields_in(response: Any) -> Any:
-    """Return the JSON of an HTTP response, with the fields that it repeats; None where it is none."""
+def fields_in(body: bytes) -> Any:
+    """Return the JSON of a body, with the fields that it repeats; None where it is none."""
     try:
-        return all_fields(response.content)
+        return all_fields(body)
     except ValueError as error:  # it is read as the text that it is
         raise_interruption(error)
         return None
@@ -330,9 +351,6 @@ def _with_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields
-    lost = [
-        [name, value]
-        for position, (name, value) in enumerate(pairs)
-        if any(name == later for later, _ in pairs[position + 1 :])
-    ]
+    last = {name: position for position, (name, _) in enumerate(pairs)}
+    lost = [[name, value] for position, (name, value) in enumerate(pairs) if last[name] != position]
     return {**fields, REPEATED: lost}

@@ -7,14 +7,16 @@ answer is not decided, which is counted and said once.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from specspan.call import Request, Response
+from specspan._support.interruption import raise_interruption
+from specspan.call import Message, Request, Response, Text, Unknown
 from specspan.instrument.adapter import Adapter, Edits, Invocation
 from specspan.instrument.formats.fields import as_mapping
 from specspan.instrument.formats.known_fields import AnswerFields
@@ -33,7 +35,7 @@ def adapter_by_path(package: str, client: str, install: str, routes: Sequence[Ro
     compiled = [
         (
             frozenset(methods.split()),
-            re.compile(rf"(?:.*/)?{path}/?\Z"),
+            re.compile(rf"(?:.*/)?{path}/*\Z", re.IGNORECASE),
             _of_requests(met) if isinstance(met, Adapter) else met,
         )
         for methods, path, met in routes
@@ -41,7 +43,7 @@ def adapter_by_path(package: str, client: str, install: str, routes: Sequence[Ro
 
     def choose(_: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Adapter | None:
         options = _options(args, kwargs)
-        method, path = str(options.method).lower(), urlsplit(str(options.url)).path
+        method, path = str(options.method).lower(), unquote(urlsplit(str(options.url)).path)
         for methods, pattern, met in compiled:
             if method in methods and pattern.match(path):
                 if isinstance(met, Adapter):
@@ -71,7 +73,15 @@ def _of_requests(adapter: Adapter) -> Adapter:
         return adapter.request(_as_method_call(invocation))
 
     def response(answer: Any) -> Response | None:
-        return adapter.response(_json_of(answer) if _is_http(answer) else answer)
+        if not _is_body(answer):
+            return adapter.response(answer)
+        try:
+            body = json.loads(_bytes_of(answer))
+        except ValueError as error:  # read as the text that it is
+            raise_interruption(error)
+            text = Text(_bytes_of(answer).decode(errors="replace"))
+            return Response(output=(Message("assistant", (text, Unknown("body"))),))
+        return adapter.response(body)
 
     def edit_request(invocation: Invocation, edits: Edits) -> Invocation:
         edited = adapter.edit_request(_as_method_call(invocation), edits).kwargs
@@ -83,8 +93,8 @@ def _of_requests(adapter: Adapter) -> Adapter:
         return replace(invocation, kwargs={**invocation.kwargs, "options": changed})
 
     def edit_response(answer: Any, edits: Edits) -> Any:
-        if _is_http(answer):
-            return copy_response(answer, adapter.edit_response(_json_of(answer), edits))
+        if _is_body(answer):
+            return _with_body(answer, adapter.edit_response(json.loads(_bytes_of(answer)), edits))
         return adapter.edit_response(answer, edits)
 
     return replace(
@@ -100,15 +110,17 @@ def _of_requests(adapter: Adapter) -> Adapter:
 
 
 def _fields_of_requests(fields: AnswerFields) -> AnswerFields:
-    """Return where the fields of an answer stand that may be an HTTP response."""
+    """Return where the fields of an answer stand that may be a body as it came."""
 
     def body(answer: Any) -> Any:
-        if _is_http(answer):
-            return fields_in(answer)
+        if _is_body(answer):
+            return fields_in(_bytes_of(answer))
         return answer if fields.body is None else fields.body(answer)
 
     def edit(answer: Any, change: Callable[[Any], Any]) -> Any:
-        return copy_response(answer, change(_json_of(answer))) if _is_http(answer) else fields.edit(answer, change)
+        if _is_body(answer):
+            return _with_body(answer, change(json.loads(_bytes_of(answer))))
+        return fields.edit(answer, change)
 
     return replace(fields, body=body, edit=edit)
 
@@ -126,14 +138,33 @@ def _as_method_call(invocation: Invocation) -> Invocation:
     return Invocation(SimpleNamespace(_client=invocation.instance), (), arguments)
 
 
-def _is_http(answer: Any) -> bool:
-    """Return whether an answer is an HTTP response as it came."""
-    return hasattr(answer, "status_code") and hasattr(answer, "iter_bytes") and not is_raw(answer)
+def _is_body(answer: Any) -> bool:
+    """Return whether an answer is a body as it came: an HTTP response, a client's holder of one, or bytes."""
+    return isinstance(answer, bytes) or _http_of(answer) is not None
 
 
-def _json_of(answer: Any) -> Any:
-    return answer.json()
+def _http_of(answer: Any) -> Any | None:
+    """Return the HTTP response that an answer is or holds; None if it is none."""
+    if is_raw(answer):
+        return None
+    responses = (answer, getattr(answer, "response", None))
+    return next((each for each in responses if hasattr(each, "status_code") and hasattr(each, "iter_bytes")), None)
+
+
+def _bytes_of(answer: Any) -> bytes:
+    """Return the bytes of a body as it came."""
+    http = _http_of(answer)
+    return answer if http is None else http.content  # type: ignore[no-any-return]  # the client's own types
+
+
+def _with_body(answer: Any, body: Any) -> Any:
+    """Return a copy of a body as it came with other JSON in it."""
+    http = _http_of(answer)
+    if http is None:
+        return json.dumps(body).encode()
+    copied = copy_response(http, body)
+    return copied if http is answer else type(answer)(copied)
 
 
 def _loader(load: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    return load if load is None else lambda answer: None if _is_http(answer) else load(answer)
+    return load if load is None else lambda answer: None if _is_body(answer) else load(answer)

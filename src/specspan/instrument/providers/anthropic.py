@@ -87,8 +87,8 @@ def _read_response(answer: Any) -> Response | None:
     if message is None:
         return None
     if not (isinstance(message, Mapping) or hasattr(message, "content")):
-        count_not_understood()  # not a message, but for example a proxy's error page
-        return None
+        count_not_understood()  # not a message, but for example a proxy's error page: read as unknown fields
+        return Response()
     return read_message_response(message)
 
 

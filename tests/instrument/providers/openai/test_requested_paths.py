@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from ended_spans import Spans
 from http_libraries import openai_http
 from openai import Stream
+from openai._legacy_response import HttpxBinaryResponseContent
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai_wire import Wire, chunks, completion, response, sse
 from policies import bound, pattern, policy
@@ -21,6 +23,8 @@ from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("openai_instrumented")
 CHAT = "/chat/completions"
+AS_IT_CAME: tuple[Any, ...] = (openai_http.Response, HttpxBinaryResponseContent, bytes)
+"""What a client can be told to make of an answer that holds the body as it came."""
 ASKED: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -52,8 +56,17 @@ def test_a_post_is_the_call_of_the_method(spans: Spans) -> None:
     assert dict(one.attributes or {}) == dict(other.attributes or {})
 
 
-@pytest.mark.parametrize("cast_to", [ChatCompletion, object, dict[str, object], openai_http.Response])
-@pytest.mark.parametrize("path", [CHAT, "chat/completions", "https://example.org/v1/chat/completions?x=1"])
+@pytest.mark.parametrize("cast_to", [ChatCompletion, object, dict[str, object], *AS_IT_CAME])
+@pytest.mark.parametrize(
+    "path",
+    [
+        CHAT,
+        "chat/completions",
+        "https://example.org/v1/chat/completions?x=1",
+        "/chat/comple%74ions",
+        "/Chat/Completions//",
+    ],
+)
 def test_a_posted_answer_is_blocked(cast_to: Any, path: str) -> None:
     """Whatever the client is to make of it, and wherever it is sent."""
     with recorded(quiet()) as record, pytest.raises(Blocked):
@@ -61,18 +74,26 @@ def test_a_posted_answer_is_blocked(cast_to: Any, path: str) -> None:
     assert [each["verdict"] for each in record.decisions] == ["violated"]
 
 
-@pytest.mark.parametrize("cast_to", [ChatCompletion, object, openai_http.Response])
+@pytest.mark.parametrize("cast_to", [ChatCompletion, object, *AS_IT_CAME])
 def test_a_posted_answer_is_redacted(cast_to: Any) -> None:
     """The text is replaced in what the client made, and in the bytes of a response."""
     with recorded(quiet(Action.REDACT)):
         answer = posted(Wire(completion("a secret")), cast_to)
-    if cast_to is openai_http.Response:
-        assert b"secret" not in answer.content
-        answer = answer.json()
+    if cast_to in AS_IT_CAME:
+        content = answer if isinstance(answer, bytes) else answer.content
+        assert b"secret" not in content
+        answer = json.loads(content)
     if isinstance(answer, dict):
         assert answer["choices"][0]["message"]["content"] == "a [redacted:word]"
     else:
         assert answer.choices[0].message.content == "a [redacted:word]"
+
+
+def test_a_body_that_is_no_json_is_read_as_a_text() -> None:
+    """So is a stream that the application asked to have as one body."""
+    with recorded(quiet()) as record, pytest.raises(Blocked):
+        posted(Wire(sse(chunks("a secret"))), bytes)
+    assert [each["verdict"] for each in record.decisions] == ["violated"]
 
 
 def test_what_is_posted_is_redacted() -> None:
