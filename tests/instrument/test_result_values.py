@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 from collections import OrderedDict
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import pytest
@@ -261,3 +262,17 @@ def test_chunks_that_are_no_text_are_watched() -> None:
     with recorded(clause(Action.BLOCK)) as record:
         assert list(model(chunks)("fine", b"x")) == ["fine", b"x"]
     assert record.decisions[0]["findings"][0]["reason"] == "content_not_understood"
+
+
+class _Score(int):
+    """A number with an attribute."""
+
+    text: str
+
+
+def test_a_number_with_attributes_is_not_understood() -> None:
+    """A text may stand in them; other numbers have none, those of an enumeration included."""
+    score = _Score(1)
+    assert read_parts([score, HTTPStatus.OK, 2]) == ()
+    score.text = "FORBIDDEN"
+    assert [type(each) for each in read_parts([score, HTTPStatus.OK, 2])] == [Unknown]

@@ -88,7 +88,7 @@ class _Visitor:
         if isinstance(value, str):
             edited = self._visit_text(value) if value else value
             return edited if type(value) is str else self._visit_attributes(value, edited, depth + 1)
-        if isinstance(value, _TEXTLESS):
+        if isinstance(value, _TEXTLESS) and not _has_attributes(value):
             return value
         if depth > _MAX_DEPTH or not _is_container(value):
             self._append(unknown_part(type(value).__name__))
@@ -210,6 +210,11 @@ def _with_fields(value: Any, changes: Mapping[Any, Any]) -> Any:
         return _with_attributes(edited, changes)
     edited.update(changes)
     return edited
+
+
+def _has_attributes(value: Any) -> bool:
+    """Return whether an object that has no text itself may have one in its attributes."""
+    return not isinstance(value, enum.Enum) and bool(getattr(value, "__dict__", None))
 
 
 def _attributes_of(value: Any) -> Iterator[tuple[str, Any]]:
