@@ -92,6 +92,8 @@ def _shapes() -> Iterator[Way]:
     """Yield the shapes of an answer that the plain reader knows, whole and streamed."""
     yield called("tool", 4, sends=body(tool("search", {"q": WORD})))
     yield called("tool_stream", 4, sends=(BEGIN, start(), arguments('{"q": "FORB'), arguments('IDDEN"}'), stop(), *END))
+    for name, piece in (("object", {"q": WORD}), ("list", [WORD])):
+        yield called(f"tool_stream_{name}", 4, sends=(BEGIN, start(), arguments(piece), stop(), *END))
     yield denied("tool_name_stream", 4, sends=(BEGIN, start("forbidden_tool"), stop(), *END))
 
 

@@ -59,6 +59,8 @@ def _makers() -> Iterator[Way]:
                      "tokens": []}, "finishReason": {"reason": "endoftext"}}]}, JURASSIC),
         "nova": ({"output": {"message": {"role": "assistant", "content": [{"text": TEXT}]}}, "stopReason": "end_turn",
                   "usage": {"inputTokens": 3, "outputTokens": 5}}, NOVA),
+        "nova_output_list": ({"output": [{"text": TEXT}], "stopReason": "end_turn"}, NOVA),
+        "nova_output_texts": ({"output": [TEXT], "stopReason": "end_turn"}, NOVA),
         "titan": ({"inputTextTokenCount": 3, "results": [{"tokenCount": 5, "outputText": TEXT,
                   "completionReason": "FINISH"}]}, {"model": "amazon.titan-text", "asks": {"inputText": "hi"}}),
         "mistral": ({"outputs": [{"text": TEXT, "stop_reason": "stop"}]}, {"model": "mistral.mistral-7b"}),

@@ -234,6 +234,7 @@ def _gaps() -> Iterator[Way]:
     yield from unread("openai_responses", {
         "unknown_item": body(message(BEFORE), {"id": "c", "type": "hologram", "caption": WORD}),
         "unknown_item_stream": (begin(), done({"id": "c", "type": "hologram", "caption": WORD}), end()),
+        "list_item": body(message(BEFORE), [WORD]),
         "unknown_part": body(message(BEFORE, {"type": "hologram", "caption": WORD})),
         "unknown_event": (*opened(), delta(BEFORE), event("hologram.delta", **AT, delta=WORD), end(message(BEFORE))),
     })  # fmt: skip

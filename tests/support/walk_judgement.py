@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from walk_bodies import MUTANT, Mutant
+from walk_places import is_metadata, is_of_tool_call, is_reasoning
 from walk_runs import Run
 
 from specspan.instrument.formats.fields import as_finish_reason
@@ -40,7 +41,7 @@ class Runs:
     whole: Mapping[str, Any]
     """The attributes of the span of the whole body."""
     is_answer: bool
-    """Whether the service answers; what it says of an error is none of a model's text."""
+    """Whether the service answers with texts: an error is none of a model's, and embeddings are numbers."""
     words: tuple[str, ...]
     """The words that are forbidden in ``strict``; the first one in ``present``."""
 
@@ -53,7 +54,7 @@ def judge(mutant: Mutant, body: Any, runs: Runs, headers: Mapping[str, str]) -> 
         yield from _false_facts(name, mutant, body, runs, run, headers)
     yield from _present(mutant, body, runs, headers)
     if runs.is_answer:
-        yield from _strict(mutant, runs)
+        yield from _strict(mutant, body, runs)
 
 
 def _differences(name: str, alone: Run, run: Run) -> Iterator[Problem]:
@@ -86,8 +87,12 @@ def _present(mutant: Mutant, body: Any, runs: Runs, headers: Mapping[str, str]) 
         yield Problem("false", f"present: complied, and {runs.words[0]!r} was handed over")
 
 
-def _strict(mutant: Mutant, runs: Runs) -> Iterator[Problem]:
-    """Yield problems where nothing may pass that is forbidden or cannot be read."""
+def _strict(mutant: Mutant, body: Any, runs: Runs) -> Iterator[Problem]:
+    """Yield problems where nothing may pass that is forbidden or cannot be read.
+
+    Reasoning is read where a check asks for it, and none does here. Of a tool call in a stream the pieces pass, and the
+    end of the answer is withheld.
+    """
     run = runs.strict
     if run.is_blocked:
         yield from _cut("strict", runs.alone, run)
@@ -95,8 +100,10 @@ def _strict(mutant: Mutant, runs: Runs) -> Iterator[Problem]:
             yield Problem("false", "strict: Blocked, and recorded as complied")
     else:
         yield from _differences("strict", runs.alone, run)
+    is_stopped_call = run.is_blocked and run.verdict == "violated" and is_of_tool_call(body)
     for word in runs.words:
-        if run.handed.has(word) and not (word == MUTANT and _is_metadata(mutant)):
+        is_unread = word == MUTANT and (is_metadata(mutant.path) or is_reasoning(body) or is_stopped_call)
+        if run.handed.has(word) and not is_unread:
             yield Problem("false", f"strict: {word!r} was handed over, and the verdict is {run.verdict}")
 
 
@@ -105,21 +112,6 @@ def _cut(name: str, alone: Run, run: Run) -> Iterator[Problem]:
         yield Problem("changed", f"{name}: what came out before the cut differs {_first_difference(alone, run)}")
     if run.facts.get("specspan.decision.action") != "block":
         yield Problem("false", f"{name}: Blocked, and recorded as {run.facts.get('specspan.decision.action')}")
-
-
-METADATA = frozenset(
-    ("billed_units", "cache_creation", "completionReason", "contentBlockIndex", "content_index", "createTime",
-     "created", "created_at", "done", "done_reason", "eval_count", "event", "finishReason", "finish_reason", "id",
-     "incomplete_details", "index", "item_id", "latencyMs", "load_duration", "logprobs", "metrics", "model",
-     "modelVersion", "object", "output_index", "prompt_eval_count", "responseId", "role", "sequence_number",
-     "service_tier", "status", "stopReason", "stop_reason", "stop_sequence", "system_fingerprint", "total_duration",
-     "type", "usage", "usageMetadata", "x_groq")
-)  # fmt: skip
-"""Fields that name, count or date what a model says: no check of texts reads what stands in them."""
-
-
-def _is_metadata(mutant: Mutant) -> bool:
-    return not METADATA.isdisjoint(mutant.path)
 
 
 def _false_facts(
@@ -141,8 +133,10 @@ def _false_facts(
             yield Problem("false", f"{name}: {key} {count!r} is not in the body")
     reasons = facts.get(FINISH, ())
     whole = runs.whole.get(FINISH, ())
+    strings = set(_strings(body))
+    said = {as_finish_reason(text) for text in strings} | ({"stop"} if "completed" in strings else set())
     for reason in reasons:
-        if reason not in whole and reason not in {as_finish_reason(text) for text in _strings(body)}:
+        if reason not in whole and reason not in said:
             yield Problem("false", f"{name}: finish reason {reason!r} is not in the body")
     if _lost_its_reason(mutant, body) and whole and reasons == whole:
         yield Problem("false", f"{name}: finish reason {reasons!r}, and the body has {mutant.value!r}")

@@ -16,6 +16,7 @@ from enforcement_output import Output
 from enforcement_policies import policy_file
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from walk_bodies import MUTANT
+from walk_places import is_metadata
 from walk_subjects import Subject
 
 from specspan._support import drop_counts
@@ -169,7 +170,11 @@ def forbidden_word(subject: Subject) -> str | None:
 def _words(subject: Subject, handed: Handed) -> list[str]:
     """Return long words that stand in one text of the answer, and in no other."""
     names = _TEXTS if subject.is_stream else (*_TEXTS, *_ARGUMENTS)  # pieces of a streamed tool call may pass
-    texts = {place: text for place, text in handed.places.items() if place and place[-1] in (*names, *_REASONING)}
+    texts = {
+        place: text
+        for place, text in handed.places.items()
+        if place and (place[-1] in (*names, *_REASONING) or is_metadata(place))
+    }
     found: dict[str, None] = {}
     for text in (text for place, text in texts.items() if place[-1] in names):
         words = sorted(set(re.findall(r"[A-Za-z]{4,}", text)) - {MUTANT}, key=lambda word: (-len(word), word))

@@ -38,6 +38,11 @@ class Subject:
     is_stream: bool = False
 
     @property
+    def is_answer(self) -> bool:
+        """Return whether the service answers with texts: an error is none of a model's, and embeddings are numbers."""
+        return self.status < 400 and "embed" not in self.endpoint.lower()
+
+    @property
     def shape(self) -> Any:
         """Return what bodies have in common of which one is enough."""
         shapes = dict.fromkeys(shape(part.value) if part.data == b"" else part.data for part in self.parts)

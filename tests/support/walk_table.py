@@ -87,7 +87,7 @@ def take(subject: Subject, walk: Walk, sample: int | None = None) -> None:
             specspan.uninstrument()
     counts = walk.counts[subject.provider]
     for mutant, *five in zip(chosen, alone, *runs, strict=True):
-        found = Runs(five[0], five[1], five[2], five[3], five[4], whole, subject.status < 400, words)
+        found = Runs(five[0], five[1], five[2], five[3], five[4], whole, subject.is_answer, words)
         body = _values(mutant)
         problems = list(judge(mutant, body, found, subject.headers))
         for run in five:

@@ -83,10 +83,10 @@ _FIELDS_OF_THE_MODEL = "additionalModelResponseFields"
 
 def _output_turns(body: Fields) -> list[Turn]:
     output = body.get("output")
-    if isinstance(output, str):
-        return [Turn("assistant", ((Text(output), replace_at("output")),))]
-    message = as_mapping(output).get("message")
-    turn = _read_turn(message, ("output", "message"))
+    if output is None or isinstance(output, Mapping):
+        turn = _read_turn(as_mapping(output).get("message"), ("output", "message"))
+    else:
+        turn = _read_turn(output, ("output",))
     more: list[EditablePart] = []
     if fields := body.get(_FIELDS_OF_THE_MODEL):
         more.append((ToolCallResponse(fields), replace_block_at(_FIELDS_OF_THE_MODEL)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
@@ -90,6 +91,8 @@ class ConverseAccumulator:
                 append(self._block(block_kind, fields), piece)
             elif kind in _DELTA_TEXT_FIELDS:
                 count_not_understood()
+                if text is not None:  # arguments in another shape than a piece of JSON
+                    self._block(kind, fields).pieces.append(json.dumps(text, default=str))
             else:
                 self._append_odd_delta(kind, piece, fields)
 

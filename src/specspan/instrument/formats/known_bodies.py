@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from specspan.instrument.formats.known_converse import METRICS
-from specspan.instrument.formats.known_fields import COUNTS, WHOLE, Known, by_fields, known
+from specspan.instrument.formats.known_fields import COUNTS, WHOLE, Known, by_fields, known, numbers
 
 CHOICE_FIELDS = ("results", "outputs", "generations", "completions")
 """Fields of a body that hold its choices."""
@@ -14,12 +14,16 @@ TEXT_FIELDS = ("outputText", "text", "generation", "completion")
 """Fields of a choice that hold its text."""
 _NAMES = (
     "type completionReason stop_reason finish_reason finishReason stop response_id id generation_id index model "
-    "inputTextTokenCount prompt_token_count totalOutputTextTokenCount generation_token_count tokenCount event_type "
-    "is_finished relevance_score response_type"
+    "event_type response_type"
+)
+_COUNTS = numbers(
+    "inputTextTokenCount prompt_token_count totalOutputTextTokenCount generation_token_count tokenCount is_finished "
+    "relevance_score"
 )
 _NUMBERS = dict.fromkeys(("embedding", "embeddings", "embeddingsByType"), WHOLE)
 _SHARED: dict[str, Known] = {
     **_NUMBERS,
+    **_COUNTS,
     METRICS: COUNTS,
     "meta": COUNTS,
     "tool_calls": known("name", parameters=WHOLE),

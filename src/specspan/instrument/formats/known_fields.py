@@ -72,6 +72,11 @@ def by_fields(choose: Callable[[Mapping[str, Any]], Known], *, is_text: bool = F
     return Known(frozenset(), choose=choose, is_text=is_text)
 
 
+def numbers(names: str) -> dict[str, Known]:
+    """Return what is known of the fields ``names``, separated by spaces, that hold numbers."""
+    return dict.fromkeys(names.split(), NUMBER)
+
+
 def with_fields(before: Known, **inner: Known) -> Known:
     """Return what is known of objects with further fields."""
     return replace(before, names=before.names | inner.keys(), inner={**before.inner, **inner})
@@ -86,6 +91,10 @@ def known_tree(names: str = "") -> Known:
 
 WHOLE = or_text(known())
 """What is known of an object of which everything is read, or nothing holds words of the model."""
+NUMBER = known()
+"""What is known of a number, or a yes or no: a text in its place is none."""
+SETTING = Known(frozenset(), rest=WHOLE)
+"""What is known of an object of settings, which the application sent: a text in its place is none."""
 COUNTS = known_tree("service_tier inference_geo speed traffic_type modality type model status reason version")
 """Numbers of a service, such as tokens and times, and what they count."""
 

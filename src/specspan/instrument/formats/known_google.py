@@ -9,6 +9,7 @@ from specspan.instrument.formats.known_fields import (
     known,
     known_tree,
     numbered,
+    numbers,
     or_text,
     with_made,
 )
@@ -32,16 +33,17 @@ _PART = or_text(
     )
 )
 _RATINGS = known_tree("category probability severity overwritten_threshold")
-_TOKENS = known("log_probability log_probability_sum token_id")
+_TOKENS = known(**numbers("log_probability log_probability_sum token_id"))
 _CANDIDATE = numbered(
     known(
-        "finish_reason token_count avg_logprobs index continuation_token",
+        "finish_reason index continuation_token",
+        **numbers("token_count avg_logprobs"),
         content=known("role", parts=_PART),
         citation_metadata=WHOLE,
         grounding_metadata=WHOLE,
         safety_ratings=_RATINGS,
         url_context_metadata=known_tree("retrieved_url url_retrieval_status"),
-        logprobs_result=known("log_probability_sum", chosen_candidates=_TOKENS, top_candidates=WHOLE),
+        logprobs_result=known(**numbers("log_probability_sum"), chosen_candidates=_TOKENS, top_candidates=WHOLE),
     )
 )
 GENERATED = AnswerFields(

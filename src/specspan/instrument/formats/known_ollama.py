@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from specspan.instrument.formats.known_chat import CONTENT, LOGPROBS, MESSAGE_FIELDS
-from specspan.instrument.formats.known_fields import WHOLE, AnswerFields, Known, by_fields, known
+from specspan.instrument.formats.known_fields import WHOLE, AnswerFields, Known, by_fields, known, numbers
 
 _TOKENS = LOGPROBS.inner["content"]
 _MESSAGE = known(
@@ -16,12 +16,13 @@ _MESSAGE = known(
     images=WHOLE,
     **dict.fromkeys(("thinking", "reasoning", "reasoning_content"), WHOLE),
 )
-_NAMES = (
-    "model created_at done done_reason total_duration load_duration prompt_eval_count prompt_eval_duration eval_count "
-    "eval_duration completed total"
+_NAMES = "model created_at done done_reason"
+_NUMBERS = (
+    "total_duration load_duration prompt_eval_count prompt_eval_duration eval_count eval_duration completed total"
 )
-_CHAT = known(_NAMES, message=_MESSAGE, logprobs=_TOKENS)
-_GENERATED = known(f"{_NAMES} image", response=WHOLE, thinking=WHOLE, context=WHOLE, logprobs=_TOKENS)
+_HEAD: dict[str, Known] = {"logprobs": _TOKENS, **numbers(_NUMBERS)}
+_CHAT = known(_NAMES, message=_MESSAGE, **_HEAD)
+_GENERATED = known(f"{_NAMES} image", response=WHOLE, thinking=WHOLE, context=WHOLE, **_HEAD)
 
 
 def _answer(fields: Mapping[str, Any]) -> Known:

@@ -8,11 +8,13 @@ from typing import Any
 from specspan.instrument.formats.known_chat import LOGPROBS, VERDICTS
 from specspan.instrument.formats.known_fields import (
     COUNTS,
+    SETTING,
     WHOLE,
     AnswerFields,
     Known,
     by_fields,
     known,
+    numbers,
     or_text,
     with_made,
 )
@@ -95,12 +97,15 @@ def _call(kind: str, fields: Mapping[str, Any]) -> Known:
 _MAX_CALLS = 256
 ITEM = by_fields(_item, is_text=True)
 _HEAD_NAMES = (
-    "id object created_at completed_at model status service_tier truncation previous_response_id user background "
-    "prompt_cache_key prompt_cache_retention safety_identifier parallel_tool_calls temperature top_p top_logprobs "
-    "max_output_tokens max_tool_calls presence_penalty frequency_penalty store _request_id"
+    "id object created_at completed_at model status service_tier truncation previous_response_id user "
+    "prompt_cache_key prompt_cache_retention safety_identifier _request_id"
 )
-_SENT = ("tools", "tool_choice", "text", "reasoning", "prompt", "conversation", "access_programs", "image",
-         "input_transformations", "prompt_cache_options")  # fmt: skip
+_NUMBERS = (
+    "background parallel_tool_calls temperature top_p top_logprobs max_output_tokens max_tool_calls presence_penalty "
+    "frequency_penalty store"
+)
+_SENT = ("tools", "text", "reasoning", "prompt", "conversation", "access_programs", "image", "input_transformations",
+         "prompt_cache_options")  # fmt: skip
 """Settings of the request, which the service repeats."""
 RESPONSE = known(
     _HEAD_NAMES,
@@ -112,7 +117,9 @@ RESPONSE = known(
     prompt_cache_diagnostics=COUNTS,
     content_filters=WHOLE,
     moderation=VERDICTS,
-    **dict.fromkeys(_SENT, WHOLE),
+    tool_choice=WHOLE,
+    **dict.fromkeys(_SENT, SETTING),
+    **numbers(_NUMBERS),
 )
 REPEATED = frozenset(("instructions", "metadata"))
 """Fields in which the service repeats what the application sent."""

@@ -83,8 +83,9 @@ def edit_output(items: Iterable[Any], edits: Edits) -> Any:
 
 
 def _replace_item_texts(item: Any, texts: Iterable[str | None]) -> Any:
-    if isinstance(item, str):
-        return next((text for text, _ in zip(texts, range(1)) if text is not None), item)  # noqa: B905 - one
+    if isinstance(item, (str, list, tuple)):  # one part, which stands for all of a list
+        edited = next(iter(texts), None)
+        return edited if isinstance(item, str) and edited is not None else item
     return replace_texts(item, _item_parts, texts)
 
 
@@ -101,6 +102,9 @@ def _item_parts(item: Any) -> Iterator[EditablePart]:
         yield Text(item), None
         return
     if item is None:
+        return
+    if isinstance(item, (list, tuple)):
+        yield unknown_part("list"), None
         return
     fields = as_mapping(item)
     kind = str(fields.get("type") or "message")
