@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--recordings", type=Path, default=RECORDINGS)
     parser.add_argument("--problems", type=int, default=100, help="how many kinds of problems to print")
     parser.add_argument("--write", action="store_true", help="put the table into docs/enforcement.md")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the table is put in place of that page")
     given = parser.parse_args(arguments)
     os.environ.pop("SPECSPAN_RAISE_INTERNAL_ERRORS", None)  # failures are contained, as in production
     logging.disable(logging.CRITICAL)
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
         table.take(subject, walk, given.sample)
     print("\n".join((*table.describe(walk, given.problems), "", *walk.table(), "")))
     if given.write:
-        _write("\n".join(walk.table()), given.sample)
+        _write(given.page, "\n".join(walk.table()), given.sample)
     for (provider, place), count in walk.failures.most_common():
         print(f"specspan failed in {place} {count} times ({provider})")
     left_out = sorted(each for each in recorded if isinstance(each, str))
@@ -62,12 +63,12 @@ def main(arguments: list[str]) -> int:
     return 0 if walk.is_clean else 1
 
 
-def _write(table: str, sample: int | None) -> None:
+def _write(page: Path, table: str, sample: int | None) -> None:
     """Put the table between its marks in the page, and how many mutants of each body it is of."""
     mutants = "All mutants" if sample is None else f"{sample} mutants at most"
     table = f"{mutants} of each shape of body:\n\n{table}"
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    PAGE.write_text(f"{before}{START}\n\n{table}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    before, _, rest = page.read_text(encoding="utf-8").partition(START)
+    page.write_text(f"{before}{START}\n\n{table}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

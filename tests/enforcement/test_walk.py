@@ -5,6 +5,8 @@ All of it: ``python tools/enforcement_walk.py``.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from specspan.call import Message, Text
 from specspan.instrument.providers.openai import chat
 from specspan.instrument.streamed_call import StreamedCall
 
+ROOT = Path(__file__).resolve().parents[2]
 OWN = list(own_subjects())
 
 
@@ -64,6 +67,23 @@ def test_a_stream_that_is_broken_off_is_found(monkeypatch: pytest.MonkeyPatch) -
     walk = Walk()
     take(subject, walk, sample=3)
     assert "raised" in {problem.kind for _, _, problem in walk.problems}
+
+
+def test_the_tool_writes_its_table_into_the_page(tmp_path: Path) -> None:
+    """Between its marks, in place of the table before; all else of the page stays."""
+    page = tmp_path / "enforcement.md"
+    before = (ROOT / "docs" / "enforcement.md").read_text(encoding="utf-8")
+    page.write_text(before, encoding="utf-8")
+    walked = ["--provider", "ollama", "--sample", "2", "--recordings", str(tmp_path)]
+    tool = [sys.executable, str(ROOT / "tools" / "enforcement_walk.py"), *walked, "--write", "--page", str(page)]
+    subprocess.run(tool, check=True, capture_output=True, timeout=300)
+    start, end = "<!-- walk -->", "<!-- end of walk -->"
+    head, _, rest = page.read_text(encoding="utf-8").partition(start)
+    table, _, tail = rest.partition(end)
+    assert (head, tail) == (before.partition(start)[0], before.partition(end)[2])
+    assert table.startswith("\n\n2 mutants at most of each shape of body:\n\n| provider | bodies |")
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith(("| ollama", "| all"))]
+    assert [(row[1], row[3], row[-1]) for row in rows] == [("2", "4", "0 |")] * 2
 
 
 def test_every_value_of_every_event_is_replaced() -> None:
