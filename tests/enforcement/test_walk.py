@@ -51,7 +51,7 @@ def test_a_reader_that_reads_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(chat, "read_choice", lambda choice, reason: Message("assistant", (Text("all is well"),)))
     (subject,) = [each for each in OWN if each.name == "own/openai_chat"]
     walk = Walk()
-    take(subject, walk, sample=25)
+    take(subject, walk, sample=80)
     assert {problem.kind for _, _, problem in walk.problems} == {"false"}
     assert any(f"{MUTANT!r} was handed over, and the verdict is complied" in each for each in describe(walk, 20))
 
