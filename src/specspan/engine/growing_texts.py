@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
+from specspan._support.text_pieces import TextPieces
 from specspan.checks.check import TextAt
 from specspan.checks.readings import Growing
 
@@ -19,7 +20,8 @@ class GrowingText:
     pointer: str
     code_due: int
     """Length at which checks that are code are asked next."""
-    chunks: list[str] = field(default_factory=list)
+    written: TextPieces = field(default_factory=TextPieces)
+    """All of it."""
     length: int = 0
     end: str = ""
     """As much of its end as patterns look at."""
@@ -32,19 +34,18 @@ class GrowingText:
 
     def grow(self, chunk: str, keep_chars: int) -> None:
         """Append a chunk; ``keep_chars`` of what was there before stay in `end`."""
-        self.chunks.append(chunk)
+        self.written.write(chunk)
         self.length += len(chunk)
         self.end = self.end[-keep_chars:] + chunk
 
     def whole(self) -> str:
         """Return all of the text."""
-        self.chunks[:] = ["".join(self.chunks)]
-        return self.chunks[0]
+        return self.written.getvalue()
 
     def duplicate(self) -> GrowingText:
         """Return a text that is the same up to now, and grows by itself."""
         twin = copy.copy(self)
-        twin.chunks = [*self.chunks]
+        twin.written = TextPieces(self.whole())
         twin.readings = copy.deepcopy(self.readings)
         return twin
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Request
 from specspan.instrument.adapter import BESIDE, Delta
 from specspan.instrument.formats.anthropic_messages import texts_beside
@@ -115,7 +116,7 @@ class MessageAccumulator:
             block = self._blocks.start(index, _StreamedBlock({"type": _BLOCK_TYPES[field]}))
         text = piece.get(field)
         if text.__class__ is str:
-            block.pieces[field].append(text)
+            block.pieces[field].write(text)
         else:
             self._append_odd_piece(block, field, text)
 
@@ -131,7 +132,7 @@ class MessageAccumulator:
         count_not_understood()
         text = json.dumps(value) if field == "partial_json" and value is not None else read_text(value)
         if text is not None:
-            block.pieces[field].append(text)
+            block.pieces[field].write(text)
         elif value:
             self._unknown_kinds[f"unread_{field}"] = None
 
@@ -150,7 +151,7 @@ class _StreamedBlock:
         is_text = isinstance(start, str)
         # a copy, because applications add the pieces to the first event's own block
         self.start = {"type": "text", "text": start} if is_text else dict(as_mapping(start))
-        self.pieces: dict[str, list[str]] = defaultdict(list)
+        self.pieces: dict[str, TextPieces] = defaultdict(TextPieces)
         self.citations: list[Any] = []
 
     def to_block(self) -> dict[str, Any]:
@@ -158,9 +159,9 @@ class _StreamedBlock:
         block = dict(self.start)
         for field, pieces in self.pieces.items():
             if field == "partial_json":
-                block["input"] = parse_arguments("".join(pieces)) or block.get("input")
+                block["input"] = parse_arguments(pieces.getvalue()) or block.get("input")
             else:
-                block[field] = (read_text(block.get(field)) or "") + "".join(pieces)
+                block[field] = (read_text(block.get(field)) or "") + pieces.getvalue()
         if self.citations:
             block["citations"] = [*as_list(block.get("citations")), *self.citations]
         return block

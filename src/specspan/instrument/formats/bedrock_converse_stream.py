@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Request
 from specspan.instrument.adapter import BESIDE, Delta
 from specspan.instrument.formats.bedrock_converse import cited_text, guardrail_text, replace_guardrail
@@ -81,18 +82,18 @@ class ConverseAccumulator:
     def _append_delta(self, fields: Fields) -> None:
         for kind, piece in as_mapping(fields.get("delta")).items():
             if piece.__class__ is str:
-                self._block(kind, fields).pieces.append(piece)
+                self._block(kind, fields).pieces.write(piece)
                 continue
             text = piece.get(_DELTA_TEXT_FIELDS.get(kind)) if isinstance(piece, Mapping) else piece
             if isinstance(text, str):
-                self._block(kind, fields).pieces.append(text)
+                self._block(kind, fields).pieces.write(text)
             elif kind in _DELTA_APPENDERS:
                 block_kind, append = _DELTA_APPENDERS[kind]
                 append(self._block(block_kind, fields), piece)
             elif kind in _DELTA_TEXT_FIELDS:
                 count_not_understood()
                 if text is not None:  # arguments in another shape than a piece of JSON
-                    self._block(kind, fields).pieces.append(json.dumps(text, default=str))
+                    self._block(kind, fields).pieces.write(json.dumps(text, default=str))
             else:
                 self._append_odd_delta(kind, piece, fields)
 
@@ -100,7 +101,7 @@ class ConverseAccumulator:
         """Append the text in a delta that is not a text itself, or note that a delta cannot be read."""
         text = read_text(piece) if kind == "text" else None
         if text is not None:
-            self._block(kind, fields).pieces.append(text)
+            self._block(kind, fields).pieces.write(text)
         if text is None and piece is not None:
             self._unknown_kinds[kind] = None
         else:
@@ -125,14 +126,14 @@ class _StreamedBlock:
     def __init__(self, kind: str, start: Fields) -> None:
         self.kind = kind
         self.start = dict(start)  # applications add the pieces to the first event's own block
-        self.pieces: list[str] = []
+        self.pieces = TextPieces()
         self.citations: list[Any] = []
         self.results: list[Any] = []
         self.is_encrypted = False
 
     def to_block(self) -> dict[str, Any]:
         """Return the block as an unstreamed answer has it."""
-        text = "".join(self.pieces)
+        text = self.pieces.getvalue()
         if self.kind == "toolUse":
             return {"toolUse": {**self.start, "input": parse_arguments(text) if text else self.start.get("input")}}
         if self.kind == "toolResult":

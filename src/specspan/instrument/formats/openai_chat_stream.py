@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from specspan._support.interruption import raise_interruption
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Request
 from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.choices import EndedChoices
@@ -196,13 +197,15 @@ class _StreamedChoice:
     """Accumulated pieces of one choice."""
 
     __slots__ = ("annotations", "calls", "content", "details", "finish_reason", "function_call", "reasoning", "refusal",
-                 "sound", "transcript", "unread")  # fmt: skip
+                 "sound", "text", "transcript", "unread")  # fmt: skip
 
     def __init__(self) -> None:
         self.content: list[Any] = []
-        self.refusal: list[str] = []
-        self.reasoning: list[str] = []
-        self.transcript: list[str] = []
+        self.text = TextPieces()
+        """The text after it."""
+        self.refusal = TextPieces()
+        self.reasoning = TextPieces()
+        self.transcript = TextPieces()
         self.sound: Any = None
         """The latest piece of a sound."""
         self.annotations: list[Any] = []
@@ -215,19 +218,28 @@ class _StreamedChoice:
     def add(self, fields: Fields) -> bool:
         """Append a delta. Returns whether it holds anything."""
         content = fields.get("content")
-        if content:
-            self.content.append(content)
+        if content.__class__ is str:
+            self.text.write(content)
+        elif content:
+            self._add_items(content)
         has_more = any(map(fields.get, _RARE_FIELDS))
         if has_more:
             self._add_rare(fields)
         return has_more or bool(content)
 
+    def _add_items(self, content: Any) -> None:
+        """Append content that is no text, after the text so far."""
+        if text := self.text.getvalue():
+            self.content.append(text)
+            self.text = TextPieces()
+        self.content.append(content)
+
     def _add_rare(self, fields: Fields) -> None:
         """Append what few chunks have."""
-        self.reasoning.append(self._text_of(read_reasoning(fields), "reasoning"))
-        self.refusal.append(self._text_of(fields.get("refusal"), "refusal"))
+        self.reasoning.write(self._text_of(read_reasoning(fields), "reasoning"))
+        self.refusal.write(self._text_of(fields.get("refusal"), "refusal"))
         audio = as_mapping(fields.get("audio"))
-        self.transcript.append(self._text_of(audio.get("transcript"), "audio"))
+        self.transcript.write(self._text_of(audio.get("transcript"), "audio"))
         self.sound = audio.get("data") or self.sound
         self.annotations.extend(list_or_item(fields.get("annotations") or ()))
         self.details.extend(list_or_item(fields.get("reasoning_details") or ()))
@@ -247,12 +259,12 @@ class _StreamedChoice:
         """Return the choice as an unstreamed chat completion has it."""
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": _join_content([*self.content, *([self.unread] if self.unread else ())]),
-            "refusal": "".join(self.refusal),
-            "reasoning_content": "".join(self.reasoning),
+            "content": _join_content([each for each in (*self.content, self.text.getvalue(), self.unread) if each]),
+            "refusal": self.refusal.getvalue(),
+            "reasoning_content": self.reasoning.getvalue(),
             "tool_calls": self.calls.to_list(),
         }
-        if (transcript := "".join(self.transcript)) or self.sound:
+        if (transcript := self.transcript.getvalue()) or self.sound:
             message["audio"] = {"transcript": transcript, "data": self.sound}
         if self.function_call.kind:
             message["function_call"] = self.function_call.to_function()

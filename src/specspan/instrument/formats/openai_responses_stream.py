@@ -6,10 +6,12 @@ whole only. `ResponsesAccumulator` knows which texts came, so that only the new 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Part, Reasoning, Refusal, Request, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.fields import (
@@ -235,7 +237,7 @@ class _StreamedItem:
         self._items: list[Any] = []
         """The item, as the events about it have it."""
         self._is_complete = False
-        self._pieces: dict[tuple[str, int], list[str]] = {}
+        self._pieces: defaultdict[tuple[str, int], TextPieces] = defaultdict(TextPieces)
         """Pieces of text by type of event and index in the item."""
         self._parts: list[Fields] = []
         """Parts that came whole."""
@@ -255,7 +257,7 @@ class _StreamedItem:
         text = read_text(delta)
         if text is None and delta is not None:
             self._parts.append({"type": unknown_part(type(delta).__name__).type})
-        self._pieces.setdefault((kind, place), []).append(text or "")
+        self._pieces[kind, place].write(text or "")
 
     def add_item(self, item: Any, kind: str) -> None:
         """Take in the item as its first or last event has it."""
@@ -299,8 +301,8 @@ class _StreamedItem:
         """Return an item with the pieces that came of it."""
         fields = dict(item)
         lists: dict[str, list[Fields]] = {}
-        for (kind, _), texts in sorted(self._pieces.items(), key=lambda piece: piece[0][1]):
-            text = "".join(texts)
+        for (kind, _), written in sorted(self._pieces.items(), key=lambda piece: piece[0][1]):
+            text = written.getvalue()
             if kind in _FIELD_DELTAS:
                 item_kind, field = _FIELD_DELTAS[kind]
                 fields[field] = text

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from specspan._support.interruption import raise_interruption
+from specspan._support.text_pieces import TextPieces
 from specspan.instrument.formats.fields import Fields, all_fields_of, as_index, as_mapping, read_text, to_plain_data
 
 _TOOL_TYPES = (None, "function", "custom")
@@ -59,14 +60,14 @@ class StreamedToolCall:
         self.id: str | None = None
         self.kind: str | None = None
         self.name = ""
-        self.arguments: list[str] = []
+        self.arguments = TextPieces()
         self.raw: Any = None
         """A piece of a kind that is not known."""
 
     def is_followed_by(self, piece: Fields) -> bool:
         """Return whether a piece without an id starts the next call: it has a name, and this call is whole."""
         name = read_text(as_mapping(piece.get("function")).get("name"))
-        return bool(name and self.arguments) and (name != self.name or _is_json("".join(self.arguments)))
+        return bool(name and self.arguments) and (name != self.name or _is_json(self.arguments.getvalue()))
 
     def add(self, fields: Fields, piece: Any) -> None:
         """Append a piece, with the ``fields`` that it has."""
@@ -94,20 +95,20 @@ class StreamedToolCall:
         arguments = fields.get(field)
         if isinstance(arguments, str):
             if arguments:
-                self.arguments.append(arguments)
+                self.arguments.write(arguments)
         elif arguments is not None:
-            self.arguments.append(json.dumps(to_plain_data(arguments), default=str))
+            self.arguments.write(json.dumps(to_plain_data(arguments), default=str))
 
     def to_function(self) -> dict[str, Any]:
         """Return name and arguments of a function."""
-        return {"name": self.name, "arguments": "".join(self.arguments)}
+        return {"name": self.name, "arguments": self.arguments.getvalue()}
 
     def to_tool_call(self) -> dict[str, Any]:
         """Return the tool call as an unstreamed message has it."""
         if self.raw is not None and self.kind is None:
             return {"id": self.id, **self.raw}
         if self.kind == "custom":
-            custom = {"name": self.name, "input": "".join(self.arguments)}
+            custom = {"name": self.name, "input": self.arguments.getvalue()}
             return {"id": self.id, "type": "custom", "custom": custom}
         return {"id": self.id, "function": self.to_function()}
 

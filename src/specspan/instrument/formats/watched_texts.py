@@ -6,9 +6,11 @@ whole only.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Refusal, Text, ToolCallResponse
 from specspan.checks.texts import as_text
 from specspan.instrument.adapter import BESIDE
@@ -45,14 +47,14 @@ class WatchedTexts:
     __slots__ = ("_arrived", "_by_place")
 
     def __init__(self) -> None:
-        self._arrived: list[str] = []
-        self._by_place: dict[tuple[int, Hashable], list[str]] = {}
+        self._arrived = TextPieces()
+        self._by_place: defaultdict[tuple[int, Hashable], TextPieces] = defaultdict(TextPieces)
 
     def add(self, new: Iterable[NewText]) -> None:
         """Take in texts that are handed over, or withheld at the end of the stream."""
         for choice, text, place in new:
-            self._arrived.append(text)
-            self._by_place.setdefault((choice, place), []).append(text)
+            self._arrived.write(text)
+            self._by_place[choice, place].write(text)
 
     def find_new(self, kind: str, event: Fields) -> list[NewText]:
         """Return the texts in an event that did not come before."""
@@ -66,25 +68,20 @@ class WatchedTexts:
         return new
 
     def _is_known(self, text: str, new: Sequence[NewText]) -> bool:
-        return text in _join(self._arrived) or any(
-            text in _join(texts) for texts in (*self._by_place.values(), [each for _, each, _ in new])
+        return (
+            text in self._arrived.getvalue()
+            or any(text in written.getvalue() for written in self._by_place.values())
+            or text in "".join([each for _, each, _ in new])
         )
 
     def _of_whole(self, choice: int, text: str, place: Hashable) -> NewText:
         """Return what a whole text adds to the longest one that it begins with, or all of it at a new ``place``."""
         begun = ""
-        for (known_choice, known_place), texts in self._by_place.items():
-            start = _join(texts)
+        for (known_choice, known_place), written in self._by_place.items():
+            start = written.getvalue()
             if known_choice == choice and len(start) > len(begun) and text.startswith(start):
                 begun, place = start, known_place
         return choice, text[len(begun) :], place
-
-
-def _join(texts: list[str]) -> str:
-    """Return the texts as one, and keep them so."""
-    if len(texts) > 1:
-        texts[:] = ["".join(texts)]
-    return texts[0] if texts else ""
 
 
 def _place_of(kind: str, event: Fields) -> Hashable:

@@ -5,10 +5,12 @@ The makers name the same few fields differently, and use the same names in a res
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Media, Request, Response, Text, ToolCall, ToolCallResponse, Usage
 from specspan.instrument.adapter import Edits
 from specspan.instrument.formats.bodies import (
@@ -200,7 +202,7 @@ class TextAccumulator:
 
     def __init__(self, request: Request) -> None:
         self._ended = EndedChoices(request)
-        self._choices: dict[int, list[str]] = {}
+        self._choices: defaultdict[int, TextPieces] = defaultdict(TextPieces)
         self._unread_choices: set[int] = set()
         self._reasons: dict[int, Any] = {}
         self._rest: dict[str, Any] = {}
@@ -212,7 +214,7 @@ class TextAccumulator:
     def add(self, piece: Fields) -> None:
         for number, item in _number_choices(piece):
             text = self._read_piece(number, item)
-            self._choices.setdefault(number, []).append(text)
+            self._choices[number].write(text)
             if reason := _read_reason(item):
                 if self._ended.end(number):
                     self._reasons[number] = reason
@@ -234,11 +236,11 @@ class TextAccumulator:
     def result(self) -> dict[str, Any]:
         choices = [
             {
-                "text": "".join(texts),
+                "text": written.getvalue(),
                 "finish_reason": self._reasons.get(number),
                 _UNREAD_PIECES: number in self._unread_choices,
             }
-            for number, texts in sorted(self._choices.items())
+            for number, written in sorted(self._choices.items())
         ]
         if choices and "tool_calls" in self._rest:
             choices[0]["tool_calls"] = self._rest["tool_calls"]

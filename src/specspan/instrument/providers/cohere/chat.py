@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Message, Request, Response, ToolCallResponse
 from specspan.instrument.adapter import BESIDE, Adapter, Delta, Edits, Invocation, Streaming
 from specspan.instrument.formats.bodies import EditablePart, edit_parts, parts_only, replace_at, replace_block_at
@@ -136,11 +137,14 @@ class _StreamedContent:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.pieces: list[str] = []
+        self.pieces = TextPieces()
 
     def to_item(self) -> dict[str, Any]:
         field = "thinking" if self.kind == "thinking" else "text"
-        return {"type": self.kind, **({field: "".join(self.pieces)} if self.pieces or self.kind == "text" else {})}
+        return {
+            "type": self.kind,
+            **({field: self.pieces.getvalue()} if self.pieces or self.kind == "text" else {}),
+        }
 
 
 class _StreamedCall:
@@ -151,10 +155,10 @@ class _StreamedCall:
     def __init__(self) -> None:
         self.id: Any = None
         self.name = ""
-        self.arguments: list[str] = []
+        self.arguments = TextPieces()
 
     def to_call(self) -> dict[str, Any]:
-        return {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
+        return {"id": self.id, "function": {"name": self.name, "arguments": self.arguments.getvalue()}}
 
 
 class ChatAccumulator:
@@ -164,7 +168,7 @@ class ChatAccumulator:
 
     def __init__(self, request: Request) -> None:
         self._id: Any = None
-        self._plan: list[str] = []
+        self._plan = TextPieces()
         self._content: IndexedParts[_StreamedContent] = IndexedParts()
         self._calls: IndexedParts[_StreamedCall] = IndexedParts()
         self._citations: list[Any] = []
@@ -192,7 +196,7 @@ class ChatAccumulator:
             for item in content if isinstance(content, (list, tuple)) else (content,):
                 self._append_content(item, index, is_start=kind == "content-start")
         if plan := read_text(message.get("tool_plan")):
-            self._plan.append(plan)
+            self._plan.write(plan)
         if calls := message.get("tool_calls"):
             for call in calls if isinstance(calls, (list, tuple)) else (calls,):
                 self._append_tool_call(as_mapping(call), index, is_start=kind == "tool-call-start")
@@ -208,7 +212,7 @@ class ChatAccumulator:
         text = fields.get("text")
         if text.__class__ is not str or fields.get("type") is not None or fields.get("thinking") is not None:
             return False
-        block.pieces.append(text)
+        block.pieces.write(text)
         return True
 
     def _append_content(self, item: Any, index: Any, *, is_start: bool) -> None:
@@ -220,7 +224,7 @@ class ChatAccumulator:
             block = self._content.start(index, _StreamedContent(kind))
         text = read_text(fields.get(field))
         if text is not None:
-            block.pieces.append(text)
+            block.pieces.write(text)
         elif fields.get(field) is not None:
             count_not_understood()
             self._content.start(None, _StreamedContent(f"{kind}-delta"))
@@ -233,12 +237,12 @@ class ChatAccumulator:
         call.id = piece.get("id") or call.id
         call.name += read_text(function.get("name")) or ""
         arguments = function.get("arguments")
-        call.arguments.append(json.dumps(arguments) if isinstance(arguments, dict) else read_text(arguments) or "")
+        call.arguments.write(json.dumps(arguments) if isinstance(arguments, dict) else read_text(arguments) or "")
 
     def result(self) -> dict[str, Any]:
         message = {
             "role": "assistant",
-            "tool_plan": "".join(self._plan),
+            "tool_plan": self._plan.getvalue(),
             "content": [each.to_item() for each in self._content],
             "tool_calls": [each.to_call() for each in self._calls],
             "citations": self._citations,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Message, Part, Request, Response, Text, ToolCall, ToolCallResponse
 from specspan.instrument.adapter import BESIDE, Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.bodies import (
@@ -172,7 +173,7 @@ class ChatV1Accumulator:
 
     def __init__(self, request: Request) -> None:
         self._id: Any = None
-        self._texts: list[str] = []
+        self._texts = TextPieces()
         self._sources: dict[str, list[Any]] = {}
         self._calls: Any = None
         self._end: Fields = {}
@@ -183,7 +184,7 @@ class ChatV1Accumulator:
         kind = fields.get("event_type")
         self.finished = kind == "stream-end" or (self.finished and kind not in _GROWING_EVENTS)
         if kind == "text-generation":
-            self._texts.append(read_text(fields.get("text")) or "")
+            self._texts.write(read_text(fields.get("text")) or "")
         elif kind == "tool-calls-generation":
             self._calls = fields.get("tool_calls")
         elif kind in ("citation-generation", "search-results"):
@@ -200,7 +201,7 @@ class ChatV1Accumulator:
             **head,
             **self._sources,
             **{name: value for name, value in self._end.items() if value},
-            "text": "".join(self._texts),
+            "text": self._texts.getvalue(),
         }
 
 

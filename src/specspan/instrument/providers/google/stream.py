@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Request, ToolCallResponse
 from specspan.instrument.adapter import Delta
 from specspan.instrument.formats.choices import EndedChoices
@@ -82,7 +83,7 @@ class _StreamedCandidate:
         elif not isinstance(text, str) or _has_more(fields):
             self.parts.append(part)
         elif self.parts and self.parts[-1].__class__ is _StreamedText and self.parts[-1].thought is thought:
-            self.parts[-1].pieces.append(text)
+            self.parts[-1].pieces.write(text)
         elif text:
             self.parts.append(_StreamedText(text, thought))
 
@@ -134,11 +135,11 @@ class _StreamedText:
     __slots__ = ("pieces", "thought")
 
     def __init__(self, text: str, thought: bool) -> None:
-        self.pieces = [text]
+        self.pieces = TextPieces(text)
         self.thought = thought
 
     def to_part(self) -> dict[str, Any]:
-        return {"text": "".join(self.pieces), "thought": self.thought}
+        return {"text": self.pieces.getvalue(), "thought": self.thought}
 
 
 def candidate_index(candidate: Any) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Media, Message, Request, Response, Usage
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.fields import (
@@ -119,8 +120,8 @@ class OllamaAccumulator:
     __slots__ = ("_calls", "_last", "_texts", "_thoughts", "finished")
 
     def __init__(self, request: Request) -> None:
-        self._texts: list[str] = []
-        self._thoughts: list[str] = []
+        self._texts = TextPieces()
+        self._thoughts = TextPieces()
         self._calls: list[Any] = []
         self._last: Any = None
         self.finished = False
@@ -129,8 +130,8 @@ class OllamaAccumulator:
         message = as_mapping(_answer_message(chunk))
         text, thought = read_text(message.get("content")) or "", read_text(read_reasoning(message)) or ""
         calls = as_list(message.get("tool_calls"))
-        self._texts.append(text)
-        self._thoughts.append(thought)
+        self._texts.write(text)
+        self._thoughts.write(thought)
         self._calls.extend(calls)
         self._last = chunk
         if as_mapping(chunk).get("done"):
@@ -140,7 +141,7 @@ class OllamaAccumulator:
 
     def result(self) -> Any:
         """Return the last chunk, which has all other fields, with the whole message."""
-        message = {"role": "assistant", "content": "".join(self._texts), "thinking": "".join(self._thoughts)}
+        message = {"role": "assistant", "content": self._texts.getvalue(), "thinking": self._thoughts.getvalue()}
         return {**as_mapping(self._last), "message": {**message, "tool_calls": self._calls}}
 
 

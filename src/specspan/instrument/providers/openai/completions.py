@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from specspan._support.text_pieces import TextPieces
 from specspan.call import Message, Request, Response, Text
 from specspan.instrument.adapter import Adapter, Edits, Invocation, Streaming
 from specspan.instrument.formats.choices import EndedChoices
@@ -147,7 +148,7 @@ class _StreamedText:
     __slots__ = ("finish_reason", "pieces", "unread")
 
     def __init__(self) -> None:
-        self.pieces: list[str] = []
+        self.pieces = TextPieces()
         self.finish_reason: str | None = None
         self.unread: Any = None
 
@@ -155,11 +156,11 @@ class _StreamedText:
         text = read_text(value) if value else ""
         if text is None:
             self.unread = value
-        self.pieces.append(text or "")
+        self.pieces.write(text or "")
 
     def to_choice(self) -> dict[str, Any]:
         """Return the choice as an unstreamed completion has it."""
-        text = "".join(self.pieces)
+        text = self.pieces.getvalue()
         return {"text": text if self.unread is None else self.unread, "finish_reason": self.finish_reason}
 
 
