@@ -91,7 +91,7 @@ def test_a_policy_whose_batch_was_lost_is_announced_again() -> None:
     failing, policy = Failing(), make_policy([("clause_a", 1, False)])
     recorder = Recorder(NO_WAITING, decision_exporters=(failing,))
     recorder.record_policy(policy)
-    assert recorder.force_flush(10)
+    assert not recorder.force_flush(10)
     decide(recorder, policy, "a")
     decide(recorder, policy, "b")
     recorder.shutdown()
