@@ -173,7 +173,11 @@ def test_a_client_of_an_odd_class_is_met(kind: Any) -> None:
     assert vars(kind)["ask"] is before
 
 
-@pytest.mark.parametrize("function", [len, functools.partial(len), functools.lru_cache(len), "".join, str], ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [len, functools.partial(len), functools.lru_cache(len), "".join, str],
+    ids=["built in", "partial", "cached", "bound", "class"],
+)
 def test_what_is_no_function_of_pythons_is_replaced_by_a_stand_in(function: Any) -> None:
     """It can be called as before, and has the attributes that it had."""
     replaced = replace(function, _passing)
