@@ -87,6 +87,19 @@ def test_the_text_of_a_refused_answer_is_not_handed_over(name: str, mode: str, s
     assert (outcome.decision["verdict"], outcome.decision["action"]) == ("violated", "block")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("name", WIRES)
+def test_a_body_in_another_encoding_is_read(name: str, encoding: str) -> None:
+    """Some clients decode it, others raise an error that has it; the word is found either way."""
+    wire = wire_of(name)
+    body = b"".join(wire.encode(wire.answer(WORD))).decode().encode(encoding)
+    for mode in wire.plain_modes:
+        with recorded(policy("block", {}, {})) as record:
+            output = call(wire.modes[mode], Service((body,)), {})
+        assert isinstance(output.error, specspan.Blocked)
+        assert [each["verdict"] for each in decisions_of(record)] == ["violated"]
+
+
 @pytest.mark.parametrize("action", ["redact", "replace"])
 @pytest.mark.parametrize("mode", ["plain", "stream"])
 @pytest.mark.parametrize("name", ["openai_chat", "mistral"])

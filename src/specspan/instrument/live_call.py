@@ -127,7 +127,7 @@ class LiveCall(DecidedSpan):
     def _read_refused(self, refused: RefusedAnswer) -> Response:
         """Read an answer that the client refused: its text as it stands, and what else can be read of it."""
         response = None if refused.body is None else self.adapter.response(refused.body)
-        return replace(response or Response(), output=(Message("assistant", (Text(refused.text),)),))
+        return replace(response or Response(), output=(Message("assistant", refused.parts),))
 
     def output(self, result: Any) -> Steps[Any]:
         """Have an answer decided, and end the call. Returns what to hand over.

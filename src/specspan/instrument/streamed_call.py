@@ -20,7 +20,7 @@ from itertools import chain
 from typing import Any
 
 from specspan._support.guard import contain
-from specspan.call import Message, ModelCall, Response, Text
+from specspan.call import Message, ModelCall, Response
 from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.folded_answer import FoldedAnswerCheck
 from specspan.engine.rewriting import Cut, Ruling
@@ -230,7 +230,7 @@ class StreamedCall(SeenAnswer):
             self._set_response(self._seen.result())
             released_chars = chars_of(live.call)
         response = live.call.response or Response()
-        output = (*response.output, Message("assistant", (Text(refused.text),)))
+        output = (*response.output, Message("assistant", refused.parts))
         live.call = ModelCall(live.call.request, replace(response, output=output), live.call.context)
         self._is_decided = True
         return (yield from live.evaluation.output(live.call, released_chars=released_chars))

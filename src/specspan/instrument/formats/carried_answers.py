@@ -16,6 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from specspan._support.interruption import raise_interruption
+from specspan.call import Text, Unknown
 from specspan.instrument.formats.raw_response import is_raw
 
 _REFUSALS = frozenset(("APIResponseValidationError", "ApiError", "ParsingError", "ResponseValidationError"))
@@ -27,6 +28,7 @@ _MODEL_MAKERS = frozenset(
 )
 """Functions in which clients make their objects of what the service sent, by module; requests are made elsewhere."""
 _MAX_CHAIN = 8
+_UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class RefusedAnswer:
 
     text: str
     """All of it that the error carries, as the service wrote it or as JSON."""
+
+    @property
+    def parts(self) -> tuple[Text | Unknown, ...]:
+        """Return the text, and a part that is not understood where not all of it could be decoded."""
+        return (Text(self.text), *((Unknown("body"),) if _UNDECODABLE in self.text else ()))
 
     @property
     def body(self) -> dict[str, Any] | None:
@@ -55,7 +62,7 @@ def refused_answer_in(error: BaseException) -> RefusedAnswer | None:
     if any(map(_is_of_failed_request, chain)):
         return None
     texts = list(dict.fromkeys(text for each in chain if (text := _refused_text(each))))
-    return RefusedAnswer("\n".join(texts)) if texts else None
+    return RefusedAnswer("\n".join(texts).replace("\0", "")) if texts else None  # zeros: UTF-16, read as UTF-8
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -86,7 +93,7 @@ def _refused_text(error: BaseException) -> str | None:
     if isinstance(error, json.JSONDecodeError):
         return error.doc
     if isinstance(error, UnicodeDecodeError):
-        return error.object.decode(errors="replace")
+        return error.object.decode(json.detect_encoding(error.object), errors="replace")
     name = type(error).__name__
     if name in _MESSAGES_OF_REFUSAL:
         return str(error)
