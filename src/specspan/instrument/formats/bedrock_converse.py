@@ -86,6 +86,8 @@ def _output_turns(body: Fields) -> list[Turn]:
     if output is None or isinstance(output, Mapping):
         turn = _read_turn(as_mapping(output).get("message"), ("output", "message"))
     else:
+        if not output and not isinstance(output, str):  # an empty list, in which nothing is to be read
+            count_not_understood()
         turn = _read_turn(output, ("output",))
     more: list[EditablePart] = []
     if fields := body.get(_FIELDS_OF_THE_MODEL):
