@@ -327,7 +327,9 @@ def test_the_cap_is_kept_over_processes(tmp_path: Path) -> None:
         os._exit(written.count(False))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
     ledger.shutdown(5.0)
-    assert not open_in(tmp_path, cap_bytes=size).append(decision(12), find_policy)
+    late = open_in(tmp_path, cap_bytes=size)
+    assert not late.append(decision(12), find_policy)
+    late.shutdown(5.0)
 
 
 def test_after_its_end_a_ledger_takes_nothing(tmp_path: Path, losses: Callable[[], dict[tuple[str, str], int]]) -> None:

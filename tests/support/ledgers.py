@@ -34,9 +34,15 @@ def find_policy(record_id: str) -> Mapping[str, Any] | None:
     return POLICY if record_id == POLICY["id"] else None
 
 
+OPENED: list[DecisionLedger] = []
+"""Ledgers that tests of this process opened."""
+
+
 def open_in(folder: Path, mode: Durability = Durability.ASYNC, **settings: Any) -> DecisionLedger:
     """Return the ledger of a folder, after it recovered what others left."""
-    return open_ledger(replace(LedgerSettings(folder, mode), **settings), ENVIRONMENT)
+    ledger = open_ledger(replace(LedgerSettings(folder, mode), **settings), ENVIRONMENT)
+    OPENED.append(ledger)
+    return ledger
 
 
 def write(folder: Path, numbers: Iterator[int] | range, **settings: Any) -> None:
