@@ -19,11 +19,11 @@ Record = Mapping[str, Any]
 _INSERT_NUMBERED = """INSERT INTO policy_record VALUES (
     coalesce(
         (SELECT policy_id FROM decision_shared
-            WHERE json_extract(record, '$.policy.record') = ?1 AND policy_id NOT IN (SELECT id FROM policy_record)),
+            WHERE json_extract(record, '$.policy.record') = :name AND policy_id NOT IN (SELECT id FROM policy_record)),
         (SELECT 1 + coalesce(max(number), 0) FROM (
             SELECT max(id) AS number FROM policy_record UNION ALL SELECT max(policy_id) FROM decision_shared
             UNION ALL SELECT max(policy_id) FROM assessment))),
-    ?1, NULL, NULL)"""
+    :name, NULL, NULL)"""
 
 
 def policy_numbers(connection: sqlite3.Connection, names: Collection[str]) -> dict[str, int]:
@@ -33,7 +33,7 @@ def policy_numbers(connection: sqlite3.Connection, names: Collection[str]) -> di
 
 def _policy_number(connection: sqlite3.Connection, name: str) -> int:
     if not _has_number(connection, name):
-        connection.execute(_INSERT_NUMBERED, (name,))
+        connection.execute(_INSERT_NUMBERED, {"name": name})
     return int(connection.execute("SELECT id FROM policy_record WHERE name = ?", (name,)).fetchone()[0])
 
 
