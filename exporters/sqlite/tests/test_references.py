@@ -102,7 +102,7 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(first_version: Path, 
 
 
 def test_a_file_of_the_first_version_is_counted_as_it_is(first_version: Path) -> None:
-    """The same numbers before and after it was brought up to date."""
+    """A file has the same numbers before and after it is upgraded."""
     with Reader(first_version) as reader:
         before = {by: reader.statistics(by) for by in (None, *GROUPS)}
     exporter = SQLiteDecisionExporter(first_version)
