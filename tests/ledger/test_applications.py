@@ -15,16 +15,9 @@ from pathlib import Path
 
 import pytest
 from ledgers import decision_ids, environment, open_in, records, states
+from manners import POLICY, SPEC
 
 PROGRAM = Path(__file__).resolve().parents[1] / "support" / "ledger_processes.py"
-SPEC = "# Manners {#manners}\n\n## Be kind {#be_kind authority=user}\n\nSay nothing rude.\n"
-POLICY = """
-spec: manners.md
-clauses:
-  be_kind:
-    checks:
-      - pattern: {stage: output, any: ['shut up'], reason: rude}
-"""
 WSGI = """
 import sys
 from pathlib import Path

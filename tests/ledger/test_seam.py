@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ledgers import ENVIRONMENT, decision_ids, open_in, records
+from manners import POLICY, SPEC
 from recording import CALL, COMPLETED, SSN, MemoryExporter, decision
 
 import specspan
@@ -23,15 +24,6 @@ from specspan.record.call_end import Timing
 from specspan.record.recorder import Recorder
 from specspan.record.settings import Settings
 from specspan.sqlite import Reader
-
-SPEC = "# Manners {#manners}\n\n## Be kind {#be_kind authority=user}\n\nSay nothing rude.\n"
-POLICY = """
-spec: manners.md
-clauses:
-  be_kind:
-    checks:
-      - pattern: {stage: output, any: ['shut up'], reason: rude}
-"""
 
 
 @pytest.fixture

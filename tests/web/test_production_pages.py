@@ -18,19 +18,12 @@ from typing import Any
 import pytest
 import yaml
 from backends import eventually, free_port
+from manners import POLICY, SPEC
 
 from specspan.sqlite import Reader
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "production"
-SPEC = "# Manners {#manners}\n\n## Be kind {#be_kind authority=user}\n\nSay nothing rude.\n"
-POLICY = """
-spec: manners.md
-clauses:
-  be_kind:
-    checks:
-      - pattern: {stage: output, any: ['shut up'], reason: rude}
-"""
 DJANGO_SETTINGS = """
 SECRET_KEY = "of a test"
 ALLOWED_HOSTS = ["*"]

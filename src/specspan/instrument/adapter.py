@@ -48,13 +48,13 @@ class Accumulator(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the answer seems complete: the model said of every choice why it stopped, and nothing came since."""
+        """Return whether the answer seems complete: each choice has its finish reason, and nothing came since."""
 
     def add(self, chunk: Any) -> None:
         """Take in the next chunk."""
 
     def result(self) -> Any:
-        """What was seen so far, as `Adapter.response` reads it."""
+        """Return the answer so far, in the form that `Adapter.response` reads."""
 
 
 def _the_stream(result: Any, stream: Any) -> Any:

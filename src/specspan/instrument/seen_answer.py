@@ -1,4 +1,4 @@
-"""What of a streamed answer was seen so far, and its decision."""
+"""A streamed answer as far as it has come, and the decision about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do about a file that was moved away, deleted or replaced while it was open.
+"""Files that were moved away, deleted or replaced while they were open: how they are completed and succeeded.
 
 SQLite keeps a log and an index beside the database, under names that are the database's with an ending. A program goes
 on with those that it has open, but a new file of the same name would be opened with the log and index of the old one:

@@ -27,7 +27,7 @@ Place: TypeAlias = tuple[int, Path]
 
 @dataclass(slots=True, eq=False)
 class Known:
-    """What is known of one kind of object."""
+    """Fields of one kind of object that are known: read elsewhere, or without words of the model."""
 
     names: frozenset[str]
     """Fields that are read, or in which no model writes."""
@@ -108,7 +108,7 @@ class Unlisted(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where it stands; texts of one place are one text."""
+        """Return the choice and the path of the text; texts of one place are one text."""
         return self.choice, self.path
 
 
@@ -118,7 +118,7 @@ def _edited(answer: Any, edit: Callable[[Any], Any]) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnswerFields:
-    """Where the fields of an answer, or of a chunk, stand, and which of them are known."""
+    """Fields of a kind of answers or chunks: which are known, and how to reach and edit them."""
 
     known: Known
     body: Callable[[Any], Any] | None = None

@@ -247,7 +247,7 @@ class _StreamedItem:
 
     @property
     def has_start(self) -> bool:
-        """Whether an event said what kind of item this is."""
+        """Return whether an event that tells the kind of the item has come."""
         return bool(self._items)
 
     def add_delta(self, kind: str, event: Fields) -> None:
