@@ -43,6 +43,7 @@ PLUGIN_FOLDERS = frozenset(
         "instrument/providers",
         "spec/readers",
         "spec/writers",
+        "stores/kinds",
     )
 )
 """Folders whose modules are found by their names: each bears the name of what it adds, whatever other rooms have."""

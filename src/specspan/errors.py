@@ -8,6 +8,7 @@
     │   ├── PolicyError           a policy was refused
     │   └── MissingDependency     an optional library is not installed
     ├── StoreError                the environment: a file or a database could not be used
+    │   └── EmptyStore            nothing was ever recorded in it
     └── Blocked                   the policy stopped a model call (the only one that reaches instrumented code)
 """
 
@@ -69,6 +70,10 @@ class MissingDependency(ConfigurationError):
 
 class StoreError(SpecspanError):
     """Failure to read or write a file or database of specspan's."""
+
+
+class EmptyStore(StoreError):
+    """Store that does not exist yet, or in which nothing was ever recorded."""
 
 
 class Blocked(SpecspanError):

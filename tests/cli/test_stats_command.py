@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from specspan.sqlite import Filter, Reader, SQLiteDecisionExporter
-from specspan.sqlite.statistics import NO_CHECK
+from specspan.sqlite.model import NO_CHECK
 
 Run = Callable[..., Any]
 DAY_NS = 86_400 * 10**9

@@ -11,7 +11,7 @@ import pytest
 
 import specspan
 from specspan.errors import ConfigurationError
-from specspan.runtime.database_file import check_database_file
+from specspan.stores.kinds import sqlite
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 
@@ -82,7 +82,7 @@ def test_a_file_in_use_is_accepted_and_unharmed(tmp_path: Path) -> None:
     assert specspan.force_flush()
     other = sqlite3.connect(tmp_path / "own.db", isolation_level=None, timeout=0)
     other.execute("BEGIN IMMEDIATE")
-    check_database_file("own.db")
+    sqlite.check_address("own.db")
     other.execute("ROLLBACK")
     specspan.configure(db="own.db")
     parrot("two")

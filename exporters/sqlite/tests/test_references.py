@@ -14,7 +14,7 @@ import pytest
 
 from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter, schema
 from specspan_exporter_sqlite.expansion import MISSING_POLICY
-from specspan_exporter_sqlite.statistics import GROUPS
+from specspan_exporter_sqlite.model import GROUPS
 
 Make = Callable[..., dict[str, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]

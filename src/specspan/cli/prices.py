@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from specspan.sqlite.statistics import ModelUsage
+from specspan.sqlite.model import ModelUsage
 
 
 def calculate_cost(usage: Mapping[tuple[str, str], ModelUsage]) -> tuple[Decimal | None, list[str]]:

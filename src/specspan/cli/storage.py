@@ -1,4 +1,4 @@
-"""Reading of the SQLite file: options of commands, one record by the start of its id, and lists of records."""
+"""Reading of the store: options of commands, one record by the start of its id, and lists of records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import click
@@ -16,9 +15,10 @@ from rich.text import Text
 from specspan.cli.list_table import ListTable
 from specspan.cli.terminal import OUTCOMES, clean, console, json_text, list_width, parse_since, print_json, print_pages
 from specspan.decision import Verdict
-from specspan.errors import StoreError
-from specspan.sqlite import Filter, Reader, SQLiteStoreError
-from specspan.sqlite.errors import MissingFile
+from specspan.errors import EmptyStore, StoreError
+from specspan.sqlite.model import Filter
+from specspan.stores.opening import open_store
+from specspan.stores.protocols import StoreReader
 
 NEWEST = Filter(limit=1)
 """Filter that finds the newest record alone."""
@@ -33,7 +33,7 @@ _LATE_NS = 10 * 10**9
 _FOLLOW_INTERVAL_S = 0.5
 _FEW = 8
 """Number of names that a hint lists at most."""
-REMEDY = "Run `specspan demo` or a program with a policy, or name another file with --db or SPECSPAN_DB"
+REMEDY = "Run `specspan demo` or a program with a policy, or name another store with --db or SPECSPAN_DB"
 
 
 class ListGroup(click.Group):
@@ -47,11 +47,9 @@ class ListGroup(click.Group):
 
 
 db_option = click.option(
-    "--db",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The SQLite file.  [default: SPECSPAN_DB, else specspan.db]",
+    "--db", metavar="FILE|URL", help="The SQLite file, or a database's URL.  [default: SPECSPAN_DB, else specspan.db]"
 )
-"""Option ``db``: the SQLite file, or None."""
+"""Option ``db``: the address of the store, or None."""
 
 
 def store_options(command: Command) -> Command:
@@ -89,19 +87,17 @@ _FILTER_OPTIONS = (
 
 
 @contextmanager
-def open_reader(db: Path | None) -> Iterator[Reader]:
-    """Open the file for reading.
+def open_reader(db: str | None) -> Iterator[StoreReader]:
+    """Open the store for reading.
 
     Raises:
-        StoreError: the file is absent or empty, or cannot be read; the message says what to do.
+        StoreError: the store is absent or empty, or cannot be read; the message says what to do.
     """
     try:
-        with Reader(db) as reader:
+        with open_store(db) as reader:
             yield reader
-    except MissingFile as error:
-        raise StoreError(f"{error.path}: {error.problem}. {REMEDY}") from error
-    except SQLiteStoreError as error:
-        raise StoreError(str(error)) from error
+    except EmptyStore as error:
+        raise StoreError(f"{error}. {REMEDY}") from error
 
 
 def require_one(noun: str, prefix: str | None, ids: Sequence[str], list_command: str) -> str:
@@ -134,13 +130,13 @@ class Listing(Generic[Item]):
 
     plural: str
     """Its name in a sentence, such as ``traces``."""
-    read: Callable[[Reader, Filter], Sequence[Item]]
+    read: Callable[[StoreReader, Filter], Sequence[Item]]
     to_json: Callable[[Item], dict[str, Any]]
-    to_table: Callable[[Sequence[Item], Reader], ListTable]
+    to_table: Callable[[Sequence[Item], StoreReader], ListTable]
     """All of them, a row each."""
 
 
-def show_list(listing: Listing[Any], db: Path | None, *, as_json: bool, **options: Any) -> None:
+def show_list(listing: Listing[Any], db: str | None, *, as_json: bool, **options: Any) -> None:
     """Read items and print them as a table or as JSON; the options are those of `store_options` and `filter_options`.
 
     Raises:
@@ -154,14 +150,14 @@ def show_list(listing: Listing[Any], db: Path | None, *, as_json: bool, **option
             print_json([listing.to_json(item) for item in items])
             click.echo("".join(f"{hint}\n" for hint in hints), nl=False, err=True)
         elif not items and filter_ == Filter(limit=filter_.limit):
-            raise StoreError(f"{reader.path}: no {listing.plural} in it yet. {REMEDY}")
+            raise StoreError(f"{reader.name}: no {listing.plural} in it yet. {REMEDY}")
         elif not items:
             console().print(Text("\n".join((f"No {listing.plural} match.", *hints))), soft_wrap=True)
         else:
             _print_table(listing.to_table(items, reader), filter_.limit)
 
 
-def follow_list(listing: Listing[Record], db: Path | None, *, as_json: bool, **options: Any) -> None:
+def follow_list(listing: Listing[Record], db: str | None, *, as_json: bool, **options: Any) -> None:
     """Print records as `show_list` does, the newest last, and go on with new ones; as JSON, a line each.
 
     Raises:
@@ -196,7 +192,7 @@ def _latest(filter_: Filter, records: Sequence[Record]) -> Filter:
     return replace(filter_, since_unix_nano=max(since, newest), limit=_FOLLOWED)
 
 
-def _hints(filter_: Filter, reader: Reader) -> Iterator[str]:
+def _hints(filter_: Filter, reader: StoreReader) -> Iterator[str]:
     """Yield a sentence for each name in a filter that nothing in the file has, with those it may be meant for."""
     for noun, name, read in (("clause", filter_.clause, reader.clauses), ("service", filter_.service, reader.services)):
         if name is not None and name not in (names := read()):

@@ -34,6 +34,7 @@ from specspan.runtime.configuration import (
     swap_engine,
 )
 from specspan.runtime.reload import Digests, PollingThread
+from specspan.stores.opening import kind_name
 
 if TYPE_CHECKING:
     from specspan.runtime.otel_providers import GivenProviders, Providers
@@ -66,8 +67,9 @@ def configure(
             2 s, or a number of seconds; by default ``SPECSPAN_POLICY_RELOAD``. A policy that is refused
             leaves the one before it in force.
         service_name: ``service.name`` of providers that are made here; by default ``OTEL_SERVICE_NAME``.
-        db: keep spans and decisions in this SQLite file, besides whatever else is configured. By default they go to
-            ``SPECSPAN_DB``, else ``specspan.db``, and only where nothing else is configured.
+        db: keep spans and decisions in this store, besides whatever else is configured: the path of a SQLite file, or a
+            URL such as ``postgresql://host/database``. By default they go to ``SPECSPAN_DB``, else ``specspan.db``, and
+            only where nothing else is configured.
         sampling: keep this share of traces, from 0 to 1, and besides every trace in which something is worth keeping; a
             `Sampling` says more. By default ``SPECSPAN_SAMPLING_RATIO``; without it, OpenTelemetry's sampler decides
             alone. Only for providers that are made here.
@@ -79,7 +81,7 @@ def configure(
         meter_provider: in the same way; without an OTLP endpoint there are no metrics.
         logger_provider: in the same way.
         decision_exporters: where decision records go; by default what ``SPECSPAN_DECISION_EXPORTER`` names, which is
-            SQLite unless set. They are shut down when this configuration is.
+            the store unless set. They are shut down when this configuration is.
         ledger: folder of the ledger, into which each decision is written before anything else is done with it; a
             `LedgerSettings` says more, and False is none. By default ``SPECSPAN_LEDGER``; without it, there is none.
 
@@ -89,7 +91,7 @@ def configure(
     Raises:
         PolicyError: the policy, or the spec it names, was refused.
         MissingDependency: an exporter that is configured is not installed.
-        ConfigurationError: any other misuse, such as a file for SQLite that cannot be written. Whatever is raised, the
+        ConfigurationError: any other misuse, such as a store that cannot be written. Whatever is raised, the
             configuration before it stays in force.
     """
     options = _resolve(
@@ -218,9 +220,11 @@ def _resolve(
     decision_exporters: Sequence[DecisionExporter] | None,
     ledger: str | os.PathLike[str] | LedgerSettings | bool | None,
 ) -> _Options:
-    variables = env.read_environment(os.environ)
-    if db is not None:
-        variables = variables.with_sqlite()
+    if db is None:
+        variables = env.read_environment(os.environ)
+    else:
+        address = os.fspath(db)
+        variables = env.read_environment({**os.environ, "SPECSPAN_DB": address}).with_store(kind_name(address))
     if bridges is not None:
         variables = replace(variables, bridges=bool(bridges))
     if sampling is not None:

@@ -6,14 +6,13 @@ Source of the ``OTEL_*`` variables: https://opentelemetry.io/docs/specs/otel/con
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from specspan.errors import ConfigurationError, Problem
 from specspan.record.sampling.rules import ALWAYS_KEPT, Keep, Sampling
+from specspan.stores.opening import DEFAULT, kind_name
 
-SQLITE_SPANS = "specspan_sqlite"
-SQLITE_DECISIONS = "sqlite"
 RELOAD_S = 2.0
 """Time between polls of a policy's files where none is given."""
 MAX_RELOAD_S = 86_400.0
@@ -45,19 +44,24 @@ class Environment:
     sampling: Sampling | None
     """``SPECSPAN_SAMPLING_RATIO`` and ``SPECSPAN_SAMPLING_KEEP``; None for OpenTelemetry's sampler alone."""
     decisions: tuple[str, ...]
-    """Names of decision exporters (``SPECSPAN_DECISION_EXPORTER``, by default ``sqlite``)."""
+    """Names of decision exporters (``SPECSPAN_DECISION_EXPORTER``, by default that of the store in ``SPECSPAN_DB``)."""
     traces: tuple[str, ...]
     """Names of OpenTelemetry's span exporters."""
     metrics: tuple[str, ...]
     logs: tuple[str, ...]
 
-    def with_sqlite(self) -> Environment:
-        """Return the variables with SQLite added to the exporters of spans and decisions."""
+    def with_store(self, kind: str) -> Environment:
+        """Return the variables with a kind of store added to the exporters of spans and decisions."""
         return replace(
             self,
-            traces=tuple(dict.fromkeys((*self.traces, SQLITE_SPANS))),
-            decisions=tuple(dict.fromkeys((*self.decisions, SQLITE_DECISIONS))),
+            traces=tuple(dict.fromkeys((*self.traces, store_spans(kind)))),
+            decisions=tuple(dict.fromkeys((*self.decisions, kind))),
         )
+
+
+def store_spans(kind: str) -> str:
+    """Return the name of the exporter of spans of a kind of store; that of decisions is named as the kind is."""
+    return f"specspan_{kind}"
 
 
 def read_environment(environ: Mapping[str, str]) -> Environment:
@@ -76,11 +80,16 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         policy_reload_s=_interval_s(variables.get(_RELOAD, "off")),
         bridges=_switch(variables, "SPECSPAN_BRIDGES"),
         sampling=_sampling(variables),
-        decisions=_names(variables.get("SPECSPAN_DECISION_EXPORTER", SQLITE_DECISIONS)),
-        traces=_exporters(variables, "TRACES", default=SQLITE_SPANS),
-        metrics=_exporters(variables, "METRICS", default="none"),
-        logs=_exporters(variables, "LOGS", default="none"),
+        decisions=_names(variables.get("SPECSPAN_DECISION_EXPORTER") or _store(variables)),
+        traces=_exporters(variables, "TRACES", default=lambda: store_spans(_store(variables))),
+        metrics=_exporters(variables, "METRICS", default=lambda: "none"),
+        logs=_exporters(variables, "LOGS", default=lambda: "none"),
     )
+
+
+def _store(variables: Mapping[str, str]) -> str:
+    """Return the kind of store that spans and decisions go to where nothing else is named."""
+    return kind_name(variables.get("SPECSPAN_DB", DEFAULT))
 
 
 def _switch(variables: Mapping[str, str], name: str) -> bool:
@@ -157,9 +166,9 @@ def _keep_reason(word: str) -> Keep:
         raise ConfigurationError(_KEEP, problem) from None
 
 
-def _exporters(variables: Mapping[str, str], signal: str, *, default: str) -> tuple[str, ...]:
+def _exporters(variables: Mapping[str, str], signal: str, *, default: Callable[[], str]) -> tuple[str, ...]:
     endpoint = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT" in variables or "OTEL_EXPORTER_OTLP_ENDPOINT" in variables
-    listed = variables.get(f"OTEL_{signal}_EXPORTER", "otlp" if endpoint else default)
+    listed = variables.get(f"OTEL_{signal}_EXPORTER") or ("otlp" if endpoint else default())
     return tuple(_otlp_exporter(variables, signal) if name == "otlp" else name for name in _names(listed))
 
 

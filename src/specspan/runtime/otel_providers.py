@@ -27,15 +27,17 @@ from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Reso
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
-from specspan.errors import ConfigurationError, MissingDependency, Problem
+from specspan.errors import ConfigurationError, MissingDependency, Problem, SpecspanError
 from specspan.record.liveness import is_placeholder
 from specspan.record.sampling import tail
 from specspan.record.sampling.rules import Sampling
 from specspan.record.span_queue import SpanQueue, SpanWriter
-from specspan.runtime.database_file import check_database_file
-from specspan.runtime.environment import SQLITE_DECISIONS, SQLITE_SPANS, Environment
+from specspan.runtime.environment import Environment, store_spans
 from specspan.runtime.provider_thread import FailedExports, ProviderThread, wait_for_calls
 from specspan.runtime.span_ids import RandomSpanIds
+from specspan.stores.kinds import sqlite
+from specspan.stores.opening import find_kind, store_address, url_scheme
+from specspan.stores.protocols import StoreKind
 
 TRACES = "opentelemetry_traces_exporter"
 METRICS = "opentelemetry_metrics_exporter"
@@ -44,23 +46,26 @@ DECISIONS = "specspan_decision_exporter"
 
 
 def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None = None) -> Any:
-    """Return the exporter ``name``, made by its own defaults and variables; ``db`` is the SQLite exporters' file.
+    """Return the exporter ``name``, made by its own defaults and variables; ``db`` is the address of a store.
 
     Raises:
         MissingDependency: the exporter comes with an extra that is not installed.
-        ConfigurationError: no installed package registers the exporter, its constructor fails, or its file cannot be
+        ConfigurationError: no installed package registers the exporter, its constructor fails, or its store cannot be
             written.
     """
     is_own = (group, name) in _OWN
     entry_points = () if is_own else metadata.entry_points(group=group, name=name)
     if not is_own and not entry_points:
         raise _unknown(group, name)
-    if is_own:
-        check_database_file(db)
-    arguments = (db,) if db is not None and is_own else ()
+    kind = sqlite if is_own else _kind_of(group, name, store_address(db))
+    if kind is not None:
+        kind.check_address(store_address(db))
+    arguments = (db,) if db is not None and kind is not None else ()
     try:
         create = resolve_name(_OWN[group, name]) if is_own else next(iter(entry_points)).load()
         exporter = create(*arguments, **_compression(group, name))
+    except SpecspanError:
+        raise
     except Exception as error:  # whatever somebody else's constructor raises, it is the configuration that must change
         problem = Problem(f"could not be made: {error!r}", "Correct what it reads, or name another exporter.")
         raise ConfigurationError(f"exporter {name!r}", problem) from error
@@ -72,18 +77,28 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
 
 
 _OWN = {
-    (TRACES, SQLITE_SPANS): "specspan.sqlite.exporters:SQLiteSpanExporter",
-    (DECISIONS, SQLITE_DECISIONS): "specspan.sqlite.exporters:SQLiteDecisionExporter",
+    (TRACES, store_spans(sqlite.NAME)): "specspan.sqlite.exporters:SQLiteSpanExporter",
+    (DECISIONS, sqlite.NAME): "specspan.sqlite.exporters:SQLiteDecisionExporter",
 }
 """Exporters that come with specspan. Another distribution that registers one of their names does not replace them: who
 writes the file and who reads it are of one release."""
 _EXTRAS = {
     (DECISIONS, "alertmanager"): "alerts",
+    (DECISIONS, "postgres"): "postgres",
+    (TRACES, "specspan_postgres"): "postgres",
     (DECISIONS, "webhook"): "alerts",
     (METRICS, "prometheus"): "prometheus",
 }
 """Extras that bring the exporters of other distributions."""
 _SIGNALS = {TRACES: "TRACES", METRICS: "METRICS", LOGS: "LOGS"}
+
+
+def _kind_of(group: str, name: str, address: str) -> StoreKind | None:
+    """Return the kind of store at an address, where the exporter is the one that writes it."""
+    if group not in (TRACES, DECISIONS) or url_scheme(address) in (None, *sqlite.SCHEMES):
+        return None
+    kind = find_kind(address)
+    return kind if name == (kind.NAME if group == DECISIONS else store_spans(kind.NAME)) else None
 
 
 def _compression(group: str, name: str) -> dict[str, Any]:

@@ -19,10 +19,12 @@ from specspan.errors import SpecspanError
 from specspan.instrument.install import instrument, uninstrument
 from specspan.runtime.configuration import current_configuration
 from specspan.runtime.configure import configure, shutdown
+from specspan.stores.opening import absolute_address
 
 STARTUP = Path(__file__).parent / "startup"
 """Folder that, on ``PYTHONPATH``, has a Python process and those it starts call `start` first."""
-_PATHS = ("SPECSPAN_POLICY", "SPECSPAN_DB", "SPECSPAN_SPECS")
+_PATHS = ("SPECSPAN_POLICY", "SPECSPAN_SPECS")
+_STORE = "SPECSPAN_DB"
 _log = logging.getLogger("specspan")
 
 
@@ -48,6 +50,8 @@ def environment(environ: Mapping[str, str], changes: Mapping[str, str]) -> dict[
     """Return the variables of a program to instrument, which also hold for programs it starts in other folders."""
     variables = {**environ, **changes}
     absolute = {name: _absolute(variables[name]) for name in _PATHS if variables.get(name, "").strip()}
+    if variables.get(_STORE, "").strip():
+        absolute[_STORE] = absolute_address(variables[_STORE])
     before = [path for path in variables.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(STARTUP)]
     return {**variables, **absolute, "PYTHONPATH": os.pathsep.join((str(STARTUP), *before))}
 

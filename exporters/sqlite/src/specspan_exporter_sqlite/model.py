@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -81,3 +82,35 @@ EVERYTHING = Filter()
 
 VERDICTS = ("violated", "error", "uncertain", "unassessed", "complied")
 """Verdicts, the worst first."""
+
+GROUPS = ("clause", "service", "model", "day", "spec_version", "user")
+"""Names of what decisions can be grouped by."""
+NO_CHECK = "no_check"
+"""Reason of clauses that have no check, which no finding names."""
+
+
+@dataclass(slots=True)
+class ModelUsage:
+    """Tokens that calls of one model took, as far as they were told."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of one group of decisions; grouped by clause, of the findings about it."""
+
+    name: str | None
+    """Name of the group; None for decisions that have none, and where all are one group."""
+    calls: int = 0
+    """Number of decisions; grouped by clause, of findings."""
+    verdicts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Number of decisions by verdict; grouped by clause, of findings by outcome."""
+    violations: int = 0
+    """Number of findings that violated a clause."""
+    unassessed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Number of findings that assessed nothing by reason, and of clauses without a check."""
+    usage: dict[tuple[str, str], ModelUsage] = field(default_factory=lambda: defaultdict(ModelUsage))
+    """Tokens by provider and model."""

@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
@@ -17,10 +16,11 @@ from .decision_rows import STORED_COLUMNS, stored_record
 from .errors import ForeignFile, MissingFile, SQLiteStoreError, translate_error
 from .expansion import expand
 from .first_version import name_as_present
-from .model import EVERYTHING, VERDICTS, Filter, StoredSpan, TraceSummary
+from .model import EVERYTHING, VERDICTS, Filter, Statistics, StoredSpan, TraceSummary
+from .read_only import open_read_only
 from .schema import check
-from .statistics import Statistics, count
-from .store import PATIENCE_S, default_path
+from .statistics import count
+from .store import file_path
 
 Record = Mapping[str, Any]
 
@@ -48,13 +48,13 @@ class Reader:
             SQLiteStoreError: the file is missing or empty, or another program wrote it.
         """
         self._policies: dict[int, Record | None] = {}
-        self.path = default_path() if path is None else Path(path).absolute()
+        self.path = file_path(path)
         if not self.path.exists():
             raise MissingFile(self.path, "no such file", _MADE_BY_WRITING)
         if not self.path.is_file():  # SQLite would wait for somebody to write into a pipe
             raise ForeignFile(self.path, "it is a pipe, a device or a folder", "Name another file with SPECSPAN_DB.")
         with self._translated_errors():
-            self._connection = _open(self.path)
+            self._connection = open_read_only(self.path)
             version = check(self._connection, self.path)
             if version == 0:
                 self.close()
@@ -62,6 +62,11 @@ class Reader:
             self._has_counts = version > 1
             if not self._has_counts:
                 name_as_present(self._connection)
+
+    @property
+    def name(self) -> str:
+        """Path of the file, for messages."""
+        return str(self.path)
 
     def __enter__(self) -> Reader:
         return self
@@ -372,29 +377,3 @@ def _shared(one: str, other: str) -> int:
 
 
 _MADE_BY_WRITING = "It is made when the first spans are exported; name another with SPECSPAN_DB."
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _connect(path, "mode=ro")
-    except sqlite3.OperationalError:
-        # In a folder that may not be written, SQLite cannot keep the index of a write-ahead log. Where there is no log,
-        # nobody is writing and none is needed.
-        if _has_log(path):
-            raise
-        return _connect(path, "mode=ro&immutable=1")
-
-
-def _connect(path: Path, how: str) -> sqlite3.Connection:
-    connection = sqlite3.Connection(f"{path.as_uri()}?{how}", uri=True, timeout=PATIENCE_S, isolation_level=None)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _has_log(path: Path) -> bool:
-    log = Path(f"{path}-wal")
-    return log.exists() and log.stat().st_size > 0

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from .errors import SQLiteStoreError, is_busy, translate_error
+from .errors import ForeignFile, SQLiteStoreError, is_busy, translate_error
 from .moved_file import Companions, Inode, clean_start, complete, find_companions, find_inode
 from .schema import check, is_current, migrate
 
@@ -41,7 +41,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         """Open nothing yet. ``path`` is by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
-        self.path = default_path() if path is None else Path(path).absolute()
+        self.path = file_path(path)
         self._contended_until_s = -math.inf
         self._yields_until_s = -math.inf
         self._lock = threading.Lock()
@@ -143,8 +143,8 @@ class Store:
 
 
 def shared_store(path: str | os.PathLike[str] | None = None) -> Store:
-    """Return this process's only writer of the file ``path``, by default that of `default_path`."""
-    absolute = default_path() if path is None else Path(path).absolute()
+    """Return this process's only writer of a file, as `file_path` finds it."""
+    absolute = file_path(path)
     with _all_lock:
         store = _by_path.get(absolute)
         if store is None:
@@ -152,9 +152,25 @@ def shared_store(path: str | os.PathLike[str] | None = None) -> Store:
     return store
 
 
-def default_path() -> Path:
-    """Return ``SPECSPAN_DB``, else ``specspan.db`` in the current folder."""
-    return Path(os.environ.get("SPECSPAN_DB") or "specspan.db").absolute()
+def file_path(address: str | os.PathLike[str] | None = None) -> Path:
+    """Return the absolute path of a file, which is given by its path or by a URL (``sqlite:///PATH``).
+
+    By default it is ``SPECSPAN_DB``, else ``specspan.db`` in the current folder.
+
+    Raises:
+        ForeignFile: the URL is that of another kind of store, or names no file.
+    """
+    text = os.fspath(address) if address is not None else os.environ.get("SPECSPAN_DB") or "specspan.db"
+    scheme, is_url, rest = text.partition("://")
+    if not is_url or not scheme.isidentifier():
+        return Path(text).absolute()
+    if scheme.lower() != "sqlite":  # a password may stand in what follows
+        problem = "it is the URL of another kind of store, and SQLite needs a file"
+        raise ForeignFile(Path(f"{scheme}:"), problem, "Name a file with SPECSPAN_DB.")
+    if not rest.startswith("/") or rest == "/":
+        problem = "the URL names no file"
+        raise ForeignFile(Path(f"{scheme}:"), problem, "Write sqlite:///FOLDER/FILE, or sqlite:////FOLDER/FILE.")
+    return Path(rest[1:]).absolute()
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,7 +34,7 @@ from specspan.cli.terminal import (
     print_pages,
     trace_link,
 )
-from specspan.sqlite import Reader
+from specspan.stores.protocols import StoreReader
 
 Record = Mapping[str, Any]
 
@@ -51,7 +50,7 @@ def command() -> None:
 @click.option("--follow", is_flag=True, help="Then print new ones as they come, the newest last, until interrupted.")
 def list_(*, follow: bool, **options: Any) -> None:
     """List decisions, the newest first."""
-    listing = Listing("decisions", Reader.decisions, _to_json, _to_table)
+    listing = Listing("decisions", lambda reader, wanted: reader.decisions(wanted), _to_json, _to_table)
     if follow:
         follow_list(listing, **options)
     else:
@@ -61,7 +60,7 @@ def list_(*, follow: bool, **options: Any) -> None:
 @command.command()
 @click.argument("decision_id", metavar="[DECISION_ID]", required=False)
 @store_options
-def show(decision_id: str | None, db: Path | None, *, as_json: bool) -> None:
+def show(decision_id: str | None, db: str | None, *, as_json: bool) -> None:
     """Show one decision, by the start of its id; without one, the newest."""
     with open_reader(db) as reader:
         record = reader.decision(_find(reader, decision_id))
@@ -73,14 +72,14 @@ def show(decision_id: str | None, db: Path | None, *, as_json: bool) -> None:
     print_pages(console(), *_facts(record), decision_view(record, policies), *([Text(clean(link))] if link else []))
 
 
-def _find(reader: Reader, prefix: str | None) -> str:
+def _find(reader: StoreReader, prefix: str | None) -> str:
     ids = (
         [record["id"] for record in reader.decisions(NEWEST)] if prefix is None else reader.decision_ids(prefix.lower())
     )
     return require_one("decision", prefix, ids, "specspan decisions")
 
 
-def _to_table(records: Sequence[Record], reader: Reader) -> ListTable:
+def _to_table(records: Sequence[Record], reader: StoreReader) -> ListTable:
     now = time.time_ns()
     table = ListTable(
         Column("time", gives_way=4),

@@ -17,12 +17,13 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from specspan.cli.storage import open_reader
+from specspan.cli.storage import db_option, open_reader
 from specspan.cli.terminal import OUTCOMES, clean, console, mark
 from specspan.cli.trace_view import Shown, trace_tree
 from specspan.decision import Action, Mode
 from specspan.errors import ConfigurationError, MissingDependency, Problem
 from specspan.policy.policy import Policy
+from specspan.stores.opening import store_address, url_scheme
 
 if TYPE_CHECKING:  # the session needs the openai client, which may not be installed
     from specspan.demo.conversations import Conversation
@@ -47,11 +48,9 @@ _ACTION_WORDS = {
 @click.command("demo")
 @click.option("--policy", type=click.Path(path_type=Path), help="A policy in place of the demo's own.")
 @click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="In place of what the policy says.")
-@click.option(
-    "--db", type=click.Path(path_type=Path), help="The SQLite file.  [default: SPECSPAN_DB, else specspan.db]"
-)
+@db_option
 @click.option("--write", "folder", type=click.Path(path_type=Path), help="Only write policy and spec there, to edit.")
-def command(policy: Path | None, mode: str | None, db: Path | None, folder: Path | None) -> None:
+def command(policy: Path | None, mode: str | None, db: str | None, folder: Path | None) -> None:
     """Show a support desk at work: seven conversations, the trace of each, and the outcome of every clause.
 
     The decisions are made as you watch: edit the policy, and they change.
@@ -62,10 +61,10 @@ def command(policy: Path | None, mode: str | None, db: Path | None, folder: Path
     _require_openai()
     _require_sdk()
     with as_file(_MATERIAL) as material:
-        _run(policy or material / "policy.yaml", mode, db or Path(os.environ.get("SPECSPAN_DB") or "specspan.db"))
+        _run(policy or material / "policy.yaml", mode, store_address(db))
 
 
-def _run(policy: Path, mode: str | None, db: Path) -> None:
+def _run(policy: Path, mode: str | None, db: str) -> None:
     import specspan
     from specspan.demo.conversations import CONVERSATIONS
     from specspan.demo.session import connect
@@ -78,17 +77,18 @@ def _run(policy: Path, mode: str | None, db: Path) -> None:
         specspan.instrument("openai")
         try:
             out.print(opening(loaded, service))
-            decisions = []
+            decisions, name = [], ""
             for number, conversation in enumerate(CONVERSATIONS, 1):
                 result = _hold(conversation, service)
                 specspan.force_flush()
                 with open_reader(db) as reader:
+                    name = reader.name
                     records = reader.decisions_of(result.trace_id)
                     policies = reader.policies({loaded.digest})
                     tree = trace_tree(reader.spans(result.trace_id), records, policies, Shown(most_rows=0))
                 out.print(conversation_view(number, result, tree))
                 decisions += records
-            out.print(closing(decisions, db.absolute()))
+            out.print(closing(decisions, name))
         finally:
             specspan.shutdown()
 
@@ -162,7 +162,7 @@ def conversation_view(number: int, result: ConversationResult, trace: Renderable
     return Group(Text(), title, _indent(rows), _indent(trace))
 
 
-def closing(decisions: Sequence[Record], db: Path) -> RenderableType:
+def closing(decisions: Sequence[Record], db: str) -> RenderableType:
     """Return the totals of actions and outcomes, and what to try next."""
     return Group(Text(), Rule(style="dim"), *_totals(decisions), Text(), *_next_steps(db))
 
@@ -190,12 +190,12 @@ def _totals(decisions: Sequence[Record]) -> Iterator[Text]:
     yield Text("   ").join(marks)
 
 
-def _next_steps(db: Path) -> Iterator[RenderableType]:
+def _next_steps(db: str) -> Iterator[RenderableType]:
     rows = Table.grid(padding=(0, 2, 0, 0))
     rows.add_column(no_wrap=True)
     rows.add_column(overflow="fold")
-    variable = f"SPECSPAN_DB={shlex.quote(str(db))} "
-    rows.add_row("Recorded in", Text(str(db), "bold"))
+    variable = f"SPECSPAN_DB={shlex.quote(db)} " if url_scheme(db) is None else ""  # a password may stand in a URL
+    rows.add_row("Recorded in", Text(db, "bold"))
     rows.add_row("Look again", Text(f"{variable}specspan traces list --outcome violated", "cyan"))
     rows.add_row("Change it", Text("specspan demo --write desk; specspan demo --policy desk/policy.yaml", "cyan"))
     rows.add_row("In Jaeger", Text(_START_JAEGER, "cyan"))

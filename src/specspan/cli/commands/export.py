@@ -1,4 +1,4 @@
-"""`specspan export`: decisions of the SQLite file for other programs, whole as JSON Lines or as a table in CSV."""
+"""`specspan export`: decisions of the store for other programs, whole as JSON Lines or as a table in CSV."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = (*_OWN[:1], "time", *_OWN[1:], "service", *_OF_CALL, *_TOKENS, "spec",
 @click.option("--force", is_flag=True, help="Write over a file that exists.")
 @since_option
 @db_option
-def command(file: Path, format_: str | None, since: int | None, db: Path | None, *, force: bool) -> None:
+def command(file: Path, format_: str | None, since: int | None, db: str | None, *, force: bool) -> None:
     """Write decisions to FILE, the earliest first; - is standard output.
 
     JSON Lines hold whole records, a line each, with every finding. CSV holds a row for each decision.

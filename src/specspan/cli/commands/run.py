@@ -21,9 +21,9 @@ _NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # exit codes that shells use
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--policy", type=click.Path(path_type=Path), help="The policy.  [default: SPECSPAN_POLICY]")
 @click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="In place of what the policy says.")
-@click.option("--db", type=click.Path(path_type=Path), help="The SQLite file.  [default: as configure() has it]")
+@click.option("--db", metavar="FILE|URL", help="The SQLite file, or a database's URL.  [default: SPECSPAN_DB]")
 @click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
-def command(policy: Path | None, mode: str | None, db: Path | None, program: tuple[str, ...]) -> None:
+def command(policy: Path | None, mode: str | None, db: str | None, program: tuple[str, ...]) -> None:
     """Run a Python program, such as `specspan run -- python app.py`, and watch the model calls it makes.
 
     The program is not changed, and neither are its exit code and the signals it gets. Python processes that it starts
@@ -45,13 +45,14 @@ def command(policy: Path | None, mode: str | None, db: Path | None, program: tup
 def _require_usable_settings(environ: Mapping[str, str]) -> None:
     from specspan.runtime import environment
     from specspan.runtime.configure import resolve_policy
-    from specspan.runtime.database_file import check_database_file
+    from specspan.stores.opening import find_kind, store_address
 
     settings = environment.read_environment(environ)
     with import_modules(()):
         resolve_policy(settings.policy, settings.mode, settings.policy_environment)
-    if not settings.disabled and environment.SQLITE_DECISIONS in settings.decisions:
-        check_database_file(environ.get("SPECSPAN_DB"))
+    address = store_address(environ.get("SPECSPAN_DB", "").strip() or None)
+    if not settings.disabled and settings.decisions and (kind := find_kind(address)).NAME in settings.decisions:
+        kind.check_address(address)
 
 
 def _exec(program: tuple[str, ...], environ: Mapping[str, str]) -> NoReturn:

@@ -7,7 +7,6 @@ import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,7 +17,7 @@ from specspan.cli.prices import calculate_cost
 from specspan.cli.storage import REMEDY, open_reader, since_option, store_options
 from specspan.cli.terminal import WORST_FIRST, clean, console, list_width, mark, print_json, print_pages
 from specspan.errors import StoreError
-from specspan.sqlite.statistics import GROUPS, Statistics
+from specspan.sqlite.model import GROUPS, Statistics
 
 _ALL = "all"
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -29,7 +28,7 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 @since_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @store_options
-def command(by: str | None, since: int | None, db: Path | None, *, as_csv: bool, as_json: bool) -> None:
+def command(by: str | None, since: int | None, db: str | None, *, as_csv: bool, as_json: bool) -> None:
     """Count calls by verdict, violations, what was unassessed and why, tokens, and their cost.
 
     By clause, it is findings that are counted, by outcome. Costs need the extra `prices`.
@@ -39,7 +38,7 @@ def command(by: str | None, since: int | None, db: Path | None, *, as_csv: bool,
     with open_reader(db) as reader:
         groups = reader.statistics(by, since)
         if not groups and since is None and not (as_csv or as_json):
-            raise StoreError(f"{reader.path}: no decisions in it yet. {REMEDY}")
+            raise StoreError(f"{reader.name}: no decisions in it yet. {REMEDY}")
     if as_json:
         print_json([_to_json(group) for group in groups])
     elif as_csv:

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,8 +34,8 @@ from specspan.cli.terminal import (
     trace_link,
 )
 from specspan.cli.trace_view import Shown, trace_tree
-from specspan.sqlite import Reader, TraceSummary
-from specspan.sqlite.model import VERDICTS, StoredSpan
+from specspan.sqlite.model import VERDICTS, StoredSpan, TraceSummary
+from specspan.stores.protocols import StoreReader
 
 
 @click.group("traces", cls=ListGroup)
@@ -49,7 +48,7 @@ def command() -> None:
 @filter_options
 def list_(**options: Any) -> None:
     """List traces, the newest first. The verdict is the worst of a trace's decisions."""
-    show_list(Listing("traces", Reader.traces, _summary_json, _to_table), **options)
+    show_list(Listing("traces", lambda reader, wanted: reader.traces(wanted), _summary_json, _to_table), **options)
 
 
 @command.command()
@@ -58,7 +57,7 @@ def list_(**options: Any) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many spans.")
 @click.option("--all", "all_", is_flag=True, help="Every span, and a row for each clause.")
 @store_options
-def show(trace_id: str | None, db: Path | None, *, violated: bool, limit: int, all_: bool, as_json: bool) -> None:
+def show(trace_id: str | None, db: str | None, *, violated: bool, limit: int, all_: bool, as_json: bool) -> None:
     """Show one trace as a tree, by the start of its id; without one, the newest. Clauses that complied share a line."""
     with open_reader(db) as reader:
         id_ = _find(reader, trace_id)
@@ -74,7 +73,7 @@ def show(trace_id: str | None, db: Path | None, *, violated: bool, limit: int, a
     print_pages(console(), trace_tree(spans, decisions, policies, view), *([Text(clean(link))] if link else []))
 
 
-def _find(reader: Reader, prefix: str | None) -> str:
+def _find(reader: StoreReader, prefix: str | None) -> str:
     ids = [trace.trace_id for trace in reader.traces(NEWEST)] if prefix is None else reader.trace_ids(prefix.lower())
     return require_one("trace", prefix, ids, "specspan traces")
 
@@ -86,7 +85,7 @@ def _span_of_worst(spans: Sequence[StoredSpan], decisions: Sequence[Mapping[str,
     return str(worst.get("span_id") or spans[0].span_id)
 
 
-def _to_table(traces: Sequence[TraceSummary], _reader: Reader) -> ListTable:
+def _to_table(traces: Sequence[TraceSummary], _reader: StoreReader) -> ListTable:
     now = time.time_ns()
     table = ListTable(
         Column("time", gives_way=4),

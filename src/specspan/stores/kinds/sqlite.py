@@ -1,34 +1,59 @@
-"""Check of the SQLite file that spans and decisions are to go to, before the first of them is lost."""
+"""SQLite file: the embedded default."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from specspan.errors import ConfigurationError, Problem
+from specspan.errors import ConfigurationError, EmptyStore, Problem, StoreError
+from specspan.sqlite.errors import MissingFile, SQLiteStoreError
+from specspan.sqlite.reader import Reader
+from specspan.sqlite.store import file_path
+from specspan.stores.protocols import StoreReader
 
+NAME = "sqlite"
+SCHEMES = ("sqlite",)
 _REMEDY = "Name another file with SPECSPAN_DB or configure(db=…)."
 
 
-def check_database_file(db: str | os.PathLike[str] | None) -> None:
-    """Refuse a file that could not be written; nothing is created.
+@contextmanager
+def open_reader(address: str) -> Iterator[StoreReader]:
+    """Open a file for reading, until the block ends."""
+    with _translated_errors(), Reader(address) as reader:
+        yield reader
 
-    ``db`` is a path; None for ``SPECSPAN_DB``, else ``specspan.db`` in the current folder.
+
+def check_address(address: str) -> None:
+    """Refuse a file that could not be written; nothing is created.
 
     Raises:
         ConfigurationError: the folder does not exist or cannot be written, or the file cannot be, or is another's.
     """
-    path = Path(db or os.environ.get("SPECSPAN_DB") or "specspan.db")
+    try:
+        path = file_path(address)
+    except SQLiteStoreError as error:
+        raise ConfigurationError("SQLite file", Problem(error.problem, error.remedy)) from error
     problem = _problem(path)
     if problem is not None:
-        raise ConfigurationError(f"SQLite file {str(path)!r}", problem)
+        raise ConfigurationError(f"SQLite file {address!r}", problem)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except MissingFile as error:
+        raise EmptyStore(f"{error.path}: {error.problem}") from error
+    except SQLiteStoreError as error:
+        raise StoreError(str(error)) from error
 
 
 def _problem(path: Path) -> Problem | None:
-    folder = path.absolute().parent
+    folder = path.parent
     try:
         if not folder.is_dir():
             return Problem(f"the folder {str(folder)!r} does not exist", f"Make it. {_REMEDY}")

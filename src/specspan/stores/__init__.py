@@ -1,0 +1,1 @@
+"""Stores of spans and decisions: one protocol for their readers, one function that opens them by address."""

@@ -1,0 +1,1 @@
+"""Kinds of store that come with specspan, one module each."""

@@ -1,0 +1,91 @@
+"""Protocols of a kind of store and of its reader: all that commands and `configure` know of where records are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from specspan.sqlite.model import Filter, Statistics, StoredSpan, TraceSummary
+
+Record = Mapping[str, Any]
+
+
+class StoreReader(Protocol):
+    """Store that is open for reading, also while others write it.
+
+    Its methods raise `specspan.errors.StoreError` when the store can no longer be read.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the store in messages: a path, or a URL without its password."""
+
+    def traces(self, wanted: Filter) -> list[TraceSummary]:
+        """Return traces, the one that began last first."""
+
+    def trace_ids(self, prefix: str, limit: int = 5) -> list[str]:
+        """Return ids of traces that begin with ``prefix``, sorted."""
+
+    def short_trace_id(self, trace_id: str) -> str:
+        """Return the shortest prefix of an id, of at least 8 digits, that no other trace shares."""
+
+    def spans(self, trace_id: str) -> list[StoredSpan]:
+        """Return every span of a trace, the earliest first."""
+
+    def decisions(self, wanted: Filter) -> list[Record]:
+        """Return decision records, the latest first, with every finding in full."""
+
+    def iter_decisions(self, since_unix_nano: int | None = None) -> Iterator[Record]:
+        """Yield every decision record since a time, the earliest first."""
+
+    def decision_ids(self, prefix: str, limit: int = 5) -> list[str]:
+        """Return ids of decisions that begin with ``prefix``, sorted."""
+
+    def short_decision_id(self, decision_id: str) -> str:
+        """Return the shortest prefix of an id, of at least 8 digits, that no other decision shares."""
+
+    def decision(self, decision_id: str) -> Record:
+        """Return the decision record of an id; raise KeyError where it is unknown."""
+
+    def decisions_of(self, trace_id: str) -> list[Record]:
+        """Return the decision records of a trace, the earliest first."""
+
+    def statistics(self, by: str | None = None, since_unix_nano: int | None = None) -> list[Statistics]:
+        """Return counts of decisions: one group, or a group for each value of one of `GROUPS`."""
+
+    def clauses(self) -> list[str]:
+        """Return the id of each clause that a decision or a policy names, sorted."""
+
+    def services(self) -> list[str]:
+        """Return the name of each service that a span or a decision is of, sorted."""
+
+    def policies(self, digests: Iterable[str]) -> list[Record]:
+        """Return the policy records of policy digests, the latest first."""
+
+
+class StoreKind(Protocol):
+    """Kind of store: a module of `specspan.stores.kinds`, or an entry point of the group ``specspan_stores``.
+
+    An entry point bears the name of a URL's scheme.
+    """
+
+    NAME: str
+    """Name of its exporter of decisions; that of spans is ``specspan_`` and the name."""
+    SCHEMES: Sequence[str]
+    """Schemes of the URLs that name such a store."""
+
+    def open_reader(self, address: str) -> AbstractContextManager[StoreReader]:
+        """Open a store for reading, until the block ends.
+
+        Raises:
+            EmptyStore: nothing was ever recorded in it.
+            StoreError: it cannot be read; the message says what to do.
+        """
+
+    def check_address(self, address: str) -> None:
+        """Refuse a store that could not be written, as far as can be known at once; nothing is made.
+
+        Raises:
+            ConfigurationError: the address is invalid, or what it names cannot be written.
+        """
