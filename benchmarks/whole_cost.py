@@ -1,20 +1,22 @@
 """Whole cost of a model call, with all that its recording leaves for background threads, exit by exit.
 
 ``python -m benchmarks.whole_cost`` prints a table; ``--write docs/costs.md`` puts it into the page. Every configuration
-runs in a process of its own, all of them in turns in one run, beside the client alone and beside other instrumentations
-that are installed. The receiver of OTLP runs in this process, so that its own work is not counted.
+runs in a process of its own, beside the client alone and beside other instrumentations that are installed; they take
+turns of some calls each, many rounds of them, and turns of a round are compared with each other. The receiver of OTLP
+runs in this process, so that its own work is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from typing import Any
 from benchmarks.cost import policies, sink
 
 _BEGIN, _END = "<!-- table of benchmarks.whole_cost -->\n", "<!-- end of the table -->\n"
-_MEASURES = ("cost", "loop", "server")
+_MEASURES = ("loop", "server")
 _HEADINGS = (
     "processor time, × the client alone",
     "× without a policy",
@@ -75,75 +77,133 @@ def configurations(spec: Path | None, growth: bool) -> Iterator[Configuration]:
             yield Configuration(f"SQLite, {clauses:,} clause{'s' * (clauses > 1)}", "sqlite", clauses)
 
 
-def measure(configuration: Configuration, what: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Return what a process of its own measures, with what the receiver counted."""
+@contextmanager
+def start(configuration: Configuration, what: str, options: argparse.Namespace) -> Iterator[Measured]:
+    """Start the process that measures one configuration; end it when left."""
     with tempfile.TemporaryDirectory() as place, sink.receive() as (endpoint, counts):
-        folder = Path(place)
         command = [sys.executable, "-m", "benchmarks.cost.process", configuration.setup, what, "--folder", place]
-        command += ["--endpoint", endpoint, "--calls", str(options.calls), "--seconds", str(options.seconds)]
-        command += ["--rate", str(options.rate), *configuration.write_policy(folder / "policy")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{configuration.name}: {done.stderr}")
-        return {**json.loads(done.stdout.splitlines()[-1]), "received": dict(counts)}
+        command += ["--endpoint", endpoint, "--seconds", str(options.seconds), "--rate", str(options.rate)]
+        command += configuration.write_policy(Path(place) / "policy")
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+            yield Measured(configuration.name, process, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Process that measures one configuration."""
+
+    name: str
+    process: subprocess.Popen[str]
+    received: Mapping[str, int]
+    """What the receiver counted."""
+
+    def next_line(self) -> dict[str, Any]:
+        """Return what the process prints next.
+
+        Raises:
+            SystemExit: it failed.
+        """
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name}: {self.process.communicate()[1]}")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def take_turn(self, calls: int) -> dict[str, Any]:
+        """Have it make some calls, and return what they took."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{calls}\n")
+        self.process.stdin.flush()
+        return self.next_line()
+
+    def finish(self) -> dict[str, Any]:
+        """Let it end; return what it measured, stored and lost, and what the receiver counted."""
+        printed, errors = self.process.communicate()
+        if self.process.returncode:
+            raise SystemExit(f"{self.name}: {errors}")
+        return {**json.loads(printed.splitlines()[-1]), "received": dict(self.received)}
+
+
+def measure_costs(chosen: Sequence[Configuration], options: argparse.Namespace) -> dict[str, Costs]:
+    """Measure configurations in rounds, with a turn of some calls for each; leave out what is not installed."""
+    with ExitStack() as stack:
+        started = [stack.enter_context(start(each, "cost", options)) for each in chosen]
+        there = [each for each in started if "missing" not in each.next_line()]
+        turns: dict[str, list[dict[str, Any]]] = {each.name: [] for each in there}
+        for number in range(options.rounds):
+            for each in there:
+                turns[each.name].append(each.take_turn(options.calls))
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        return {each.name: Costs(turns[each.name], each.finish()) for each in there}
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Turns of one configuration, and what it stored and lost in all of them."""
+
+    turns: Sequence[Mapping[str, float]]
+    end: Mapping[str, Any]
+
+    def ratio_to(self, other: Costs) -> float:
+        """Return the processor time of a call as a multiple of another configuration's: the median over the rounds.
+
+        Turns of one round follow each other at once, so what else the machine does weighs on both.
+        """
+        pairs = zip(self.turns, other.turns, strict=True)
+        return statistics.median(one["cpu_us"] / base["cpu_us"] for one, base in pairs)
 
 
 def run(options: argparse.Namespace) -> list[tuple[str, ...]]:
     """Measure every configuration, in turns, and return the rows of the table, without what is not installed."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    chosen = list(configurations(options.spec, options.growth))
-    measures = dict.fromkeys(("cost", *options.measures))
-    pieces = [
-        (each, what)
-        for number in range(options.rounds)
-        for each in chosen
-        for what in measures
-        if what == "cost" or number < options.steady_rounds
+    named = re.compile(options.only)
+    chosen = [
+        each
+        for each in configurations(options.spec, options.growth)
+        if each.setup == "alone" or named.search(each.name)
     ]
-    with ThreadPoolExecutor(options.parallel) as pool:
-        results_of = pool.map(lambda piece: measure(piece[0], piece[1], options), pieces)
-        for (each, what), result in zip(pieces, results_of, strict=True):
-            found.setdefault((each.name, what), []).append(result)
-            print(f"{each.name}: {what}", file=sys.stderr)
-    alone_us = _least(found["the client alone", "cost"])
+    costs = measure_costs(chosen, options)
+    chosen = [each for each in chosen if each.name in costs]
+    steady: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for _ in range(options.steady_rounds):
+        for each in chosen:
+            for what in dict.fromkeys(options.measures):
+                with start(each, what, options) as measured:
+                    steady.setdefault((each.name, what), []).append(measured.finish())
+                print(f"{each.name}: {what}", file=sys.stderr)
+    alone = costs["the client alone"]
     rows = []
     for each in chosen:
-        results = {what: found.get((each.name, what), []) for what in _MEASURES}
-        if "missing" in results["cost"][0]:
-            continue
-        base = found.get((f"{each.name.partition(',')[0]}, no policy", "cost")) if each.clauses else None
-        rows.append((each.name, *_figures(results, alone_us, None if base is None else _least(base))))
+        results = {what: steady.get((each.name, what), []) for what in _MEASURES}
+        base = costs.get(f"{each.name.partition(',')[0]}, no policy") if each.clauses else None
+        rows.append((each.name, *_figures(costs[each.name], results, alone, base)))
     return rows
 
 
 def _figures(
-    results: Mapping[str, Sequence[Mapping[str, Any]]], alone_us: float, base_us: float | None
+    cost: Costs, steady: Mapping[str, Sequence[Mapping[str, Any]]], alone: Costs, base: Costs | None
 ) -> Iterator[str]:
-    cost, cpu_us = results["cost"][-1], _least(results["cost"])
-    yield f"{cpu_us / alone_us:.2f}"
-    yield "" if base_us is None else f"{cpu_us / base_us:.2f}"
-    received = cost["received"]
-    sent, plain = (received.get(key, 0) / cost["calls"] for key in ("bytes", "plain_bytes"))
-    on_disk = cost["bytes"] / cost["calls"]
+    yield f"{cost.ratio_to(alone):.2f}"
+    yield "" if base is None else f"{cost.ratio_to(base):.2f}"
+    end = cost.end
+    received = end["received"]
+    sent, plain = (received.get(key, 0) / end["calls"] for key in ("bytes", "plain_bytes"))
+    on_disk = end["bytes"] / end["calls"]
     yield f"{on_disk:,.0f} on disk" if on_disk else f"{sent:,.0f} sent ({plain:,.0f} plain)" if sent else ""
-    items = {key.removesuffix("_rows"): cost[key] for key in cost if key.endswith("_rows")}
+    items = {key.removesuffix("_rows"): end[key] for key in end if key.endswith("_rows")}
     items |= {key: received[key] for key in ("spans", "log_records") if key in received}
-    yield ", ".join(f"{key.replace('_', ' ')} {count / cost['calls']:.3g}" for key, count in items.items() if count)
-    losses = [result.get("drops", {}) for taken in results.values() for result in taken]
+    yield ", ".join(f"{key.replace('_', ' ')} {count / end['calls']:.3g}" for key, count in items.items() if count)
+    losses = [end.get("drops", {}), *(result.get("drops", {}) for taken in steady.values() for result in taken)]
     yield "; ".join(sorted({f"{key} {count}" for each in losses for key, count in each.items()})) or "0"
-    yield f"{_median(results['cost'], 'wall_us'):,.0f}"
+    yield f"{_median(cost.turns, 'wall_us'):,.0f}"
     late = [f"late_{key}_ms" for key in ("p50", "p99", "worst")]
-    yield ", ".join(f"{_median(results['loop'], key):.1f}" for key in late) if results["loop"] else ""
-    yield f"{_median(results['server'], 'server_p99_ms'):.1f}" if results["server"] else ""
+    yield ", ".join(f"{_median(steady['loop'], key):.1f}" for key in late) if steady["loop"] else ""
+    yield f"{_median(steady['server'], 'server_p99_ms'):.1f}" if steady["server"] else ""
 
 
 def _median(results: Sequence[Mapping[str, Any]], key: str) -> float:
     return statistics.median(float(result[key]) for result in results)
-
-
-def _least(results: Sequence[Mapping[str, Any]]) -> float:
-    """Return the least processor time: what disturbs a run only adds to it."""
-    return min(float(result.get("cpu_us", "inf")) for result in results)
 
 
 def _as_markdown(rows: Sequence[tuple[str, ...]]) -> str:
@@ -154,16 +214,16 @@ def _as_markdown(rows: Sequence[tuple[str, ...]]) -> str:
 def main_command(arguments: list[str]) -> None:
     """Measure, print the table, and write it into a page where one is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=1000, help="calls at full speed")
+    parser.add_argument("--calls", type=int, default=200, help="calls at full speed of one turn")
     parser.add_argument("--seconds", type=float, default=5.0, help="time at a steady rate")
     parser.add_argument("--rate", type=float, default=150.0, help="calls a second")
-    parser.add_argument("--rounds", type=int, default=3, help="of processor time, of which the least counts")
+    parser.add_argument("--rounds", type=int, default=25, help="turns of each configuration: the median counts")
     parser.add_argument("--steady-rounds", type=int, default=1, help="of lateness at a steady rate: the median counts")
-    parser.add_argument(
-        "--parallel", type=int, default=1, help="processes at a time: more on a machine that is busy anyway"
-    )
-    parser.add_argument("--measures", nargs="+", choices=_MEASURES, default=_MEASURES, help="besides the cost")
+    parser.add_argument("--measures", nargs="*", choices=_MEASURES, default=_MEASURES, help="besides the cost")
     parser.add_argument("--spec", type=Path, help="file of the Model Spec")
+    parser.add_argument(
+        "--only", default="", help="rows whose names this regular expression finds, and the client alone"
+    )
     parser.add_argument("--growth", action="store_true", help="also 1, 10 and 1,000 clauses")
     parser.add_argument("--write", type=Path, help="page whose table is replaced")
     options = parser.parse_args(arguments)

@@ -18,12 +18,13 @@ from benchmarks import endurance, whole_cost
 )
 def test_each_exit_carries_every_call(setup: str, found: dict[str, int]) -> None:
     """What is counted in the store, and at the receiver, is what was made: calls, and those before to warm up."""
-    options = argparse.Namespace(calls=3, seconds=0.1, rate=50.0)
+    options = argparse.Namespace(calls=1, rounds=3, seconds=0.1, rate=50.0)
     configuration = whole_cost.Configuration("tried", setup, 0 if setup == "alone" else 2)
 
-    result = whole_cost.measure(configuration, "cost", options)
+    result = whole_cost.measure_costs([configuration], options)["tried"]
 
-    counts = {**result, **result["received"]}
+    assert len(result.turns) == 3
+    counts = {**result.end, **result.end["received"]}
     assert {key: counts.get(key) for key in found} == found
     assert (counts["calls"], counts["flushed"], counts.get("drops", {})) == (303, True, {})
 

@@ -28,7 +28,6 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--policy", type=Path)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--endpoint", default="")
-    parser.add_argument("--calls", type=int, default=2500)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=150.0)
     options = parser.parse_args(arguments)
@@ -44,22 +43,24 @@ def main(arguments: list[str]) -> None:
 
 
 def _measure_cost(setup: setups.Setup, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the processor time of a call with its background threads, and the time that calls take at full speed."""
+    """Make as many calls as each line of the input says; print the time of a call of each such turn, flush included.
+
+    Processor time is the whole process's, with its background threads.
+    """
     call = calls.make_call()
     _repeat(call, _WARM_UP_CALLS)
-    setup.flush()
+    made, flushed = _WARM_UP_CALLS, setup.flush()
     gc.collect()
-    start_s, start_cpu_s = time.perf_counter(), time.process_time()
-    _repeat(call, options.calls)
-    wall_s = time.perf_counter() - start_s
-    flushed = setup.flush()
-    cpu_s = time.process_time() - start_cpu_s
-    return {
-        "cpu_us": cpu_s / options.calls * 1e6,
-        "wall_us": wall_s / options.calls * 1e6,
-        "calls": options.calls + _WARM_UP_CALLS,
-        "flushed": flushed is not False,
-    }
+    print("{}", flush=True)
+    for line in sys.stdin:
+        made += (number := int(line))
+        start_s, start_cpu_s = time.perf_counter(), time.process_time()
+        _repeat(call, number)
+        wall_s = time.perf_counter() - start_s
+        flushed = setup.flush() is not False and flushed
+        cpu_s = time.process_time() - start_cpu_s
+        print(json.dumps({"cpu_us": cpu_s / number * 1e6, "wall_us": wall_s / number * 1e6}), flush=True)
+    return {"calls": made, "flushed": flushed is not False}
 
 
 def _measure_speed(setup: setups.Setup, options: argparse.Namespace) -> dict[str, Any]:
