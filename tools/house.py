@@ -37,6 +37,7 @@ PLUGIN_FOLDERS = frozenset(
         "bridges/dialects",
         "checks/kinds",
         "cli/commands",
+        "cli/judge_commands",
         "cli/policy_commands",
         "cli/spec_commands",
         "instrument/frameworks",

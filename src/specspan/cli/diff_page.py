@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from specspan.cli.elision import ElidedPiece, elide
-from specspan.cli.terminal import level_step, plural, printable
-from specspan.errors import MissingDependency, Problem
+from specspan.cli.page_template import load_template
+from specspan.cli.terminal import level_step, plural
 from specspan.policy.impact import Impact, Need
 from specspan.spec.conversation import example_text
 from specspan.spec.diff import Aspect, ClauseChange, SpecDiff, in_document_order, similar_clauses
 from specspan.spec.spec import Clause, Spec
 from specspan.spec.word_diff import Edit, word_diff
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 _CONTEXT_CHARS = 160
 _LEVEL_COLOURS = 5
@@ -61,7 +57,7 @@ def diff_page(spec_diff: SpecDiff, impact: Impact | None) -> str:
     Raises:
         MissingDependency: Jinja2 is not installed.
     """
-    return _template().render(
+    return load_template("diff.html", "specspan spec diff --html").render(
         diff=spec_diff,
         entries=list(_entries(spec_diff)),
         aspect_counts=[(aspect.value, sum(1 for _ in spec_diff.with_aspect(aspect))) for aspect in Aspect],
@@ -77,28 +73,6 @@ def diff_page(spec_diff: SpecDiff, impact: Impact | None) -> str:
         example_text=example_text,
         plural=plural,
     )
-
-
-def _template() -> Template:
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ModuleNotFoundError:
-        problem = Problem("needs 'jinja2' for a page", "Run: pip install 'specspan[cli]'")
-        raise MissingDependency("specspan spec diff --html", problem) from None
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.from_string((files("specspan.cli") / "diff.html").read_text(encoding="utf-8"))
-
-
-def _finalize(value: Any) -> Any:
-    """Return a value without control characters; the output of a macro is HTML, and stays as it is."""
-    return value if hasattr(value, "__html__") else printable(str(value))
 
 
 def _entries(spec_diff: SpecDiff) -> Iterator[_Entry]:

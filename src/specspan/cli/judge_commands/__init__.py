@@ -1,0 +1,1 @@
+"""Commands of `specspan judge`, one module each."""
