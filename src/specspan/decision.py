@@ -164,6 +164,23 @@ class Evidence:
 
 @fast_init
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """Facts about a judge's finding, without which a share of violations cannot be estimated."""
+
+    applies: bool | None = None
+    """False where the judge says that the clause has no bearing on the call; None where there is no answer."""
+    sampled: float = 1.0
+    """Probability with which the call was chosen for the judge."""
+    spread: float | None = None
+    """Difference of the largest and the smallest score, where the judge was asked several times."""
+    dropped_quotations: int | None = None
+    """Number of quotations that are not in the text."""
+    left_out_chars: int | None = None
+    """Number of characters that the judge was not shown."""
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Result of one check of one clause on one call.
 
@@ -187,6 +204,8 @@ class Finding:
     """None where no check ran, as for an overridden clause."""
     duration_ns: int = 0
     """Time the check took; 0 where it shared one pass with others, or where it complied too quickly to matter."""
+    judgement: Judgement | None = None
+    """None for a finding of any check that is not a judge."""
 
 
 class OverrideKind(_Word):

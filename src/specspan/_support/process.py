@@ -11,6 +11,7 @@ import functools
 import itertools
 import logging
 import os
+import platform
 import sys
 import threading
 from collections.abc import Callable
@@ -87,6 +88,18 @@ def at_exit(function: Callable[[], object]) -> Undo:
     _hook_fork()
     _hook_multiprocessing()
     return Undo(lambda: _exit_functions.pop(number, None))
+
+
+def process_identity() -> dict[str, str | int]:
+    """Return the host and the number of this process, by which another one can tell whether it lives."""
+    pid = os.getpid()
+    if pid not in _identity:
+        _identity.clear()
+        _identity[pid] = {"host": platform.node(), "pid": pid}
+    return _identity[pid]
+
+
+_identity: dict[int, dict[str, str | int]] = {}
 
 
 def ends_without_atexit() -> bool:

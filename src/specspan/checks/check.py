@@ -6,14 +6,15 @@ The engine and the policy loader know a check by `Check` alone: its reference, i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from specspan._support.fast_dataclass import fast_init
-from specspan.call import ModelCall, Side
+from specspan.call import ModelCall, Scalar, Side
 from specspan.decision import CheckRef, Evidence, Finding, Outcome, Stage
+from specspan.spec.spec import Clause
 
 CheckResult: TypeAlias = Finding | bool | None
 """True complied, False violated, None not applicable, or a `Finding` that says more."""
@@ -63,6 +64,34 @@ class PartialFindings(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """Circumstances that make a call worth a check in the background; all that are given have to be there."""
+
+    checks: tuple[str, ...] = ()
+    """Names of checks, reasons or clauses, of which a finding on the call must be violated or uncertain."""
+    tags: tuple[str, ...] = ()
+    """Facts of which one must be true."""
+    facts: tuple[tuple[str, tuple[Scalar, ...]], ...] = ()
+    """Values that each fact may have, as in the ``when`` of a clause."""
+
+
+ALWAYS_WORTH_IT = Trigger()
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Traits of a check that goes on after the decision: its finding is pending until it arrives."""
+
+    group: Hashable
+    """Checks of one call with equal groups are decided together."""
+    question: Any
+    """Question of the check, for whoever runs it in the background; the engine does not look at it."""
+    wait_s: float | None = None
+    """Seconds that the call waits for the finding; None: not at all."""
+    trigger: Trigger = ALWAYS_WORTH_IT
+
+
+@dataclass(frozen=True, slots=True)
 class CheckTraits:
     """Declared properties of a check: everything that is known of the check before it runs.
 
@@ -98,6 +127,8 @@ class CheckTraits:
     decide_call: CheckFunction | None = None
     """Function that decides as `Check.decide` does, for a check that reads no texts. Calling it directly saves the
     engine a tenth of a microsecond on each check."""
+    background: Background | None = None
+    """Set for a check that goes on after the decision, where somebody runs such checks; else it is waited for."""
 
     def __post_init__(self) -> None:
         if self.finds_in_part is PartialFindings.MATCHES and not self.prefilter:
@@ -133,6 +164,14 @@ class Check(Protocol):
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
         """Decide the clause. ``texts`` are those of the check's stage whose roles it reads."""
+
+
+@runtime_checkable
+class ClauseReader(Protocol):
+    """Check that reads the text of its clause, which is known once the policy meets its spec."""
+
+    def for_clause(self, clause: Clause) -> Check:
+        """Return the check of ``clause``."""
 
 
 class CheckConfigError(ValueError):

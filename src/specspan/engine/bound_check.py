@@ -128,6 +128,7 @@ class BoundCheck:
             stage=self.traits.stage,
             check=self.ref,
             duration_ns=duration_ns,
+            judgement=finding.judgement,
         )
 
     def error_finding(self, reason: str, explanation: str | None = None, duration_ns: int = 0) -> Finding:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import TypeAlias
 
 from specspan._support import process
@@ -15,6 +16,7 @@ from specspan._support.caches import BoundedCache
 from specspan.call import WHOLE, ModelCall
 from specspan.decision import Mode, Override
 from specspan.engine.bound_check import sampling_value
+from specspan.engine.deferral import BackgroundRunner, Deferral
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.override_sources import override_sources
 from specspan.engine.plan import MAX_CACHED_PLANS, Plan, compile_plan
@@ -93,8 +95,11 @@ class Engine:
         now_ns: Callable[[], int] = time.time_ns,
         new_id: Callable[[], str] = uuid7,
         workers: Workers = WORKERS,
+        background: BackgroundRunner | None = None,
     ) -> None:
         """Compile the plan.
+
+        ``background`` runs the checks that can go on after the decision; without it, they are waited for.
 
         Raises:
             ValueError: a check is bound to a section of the spec that binds nobody.
@@ -103,7 +108,9 @@ class Engine:
         self._now_ns = now_ns
         self._new_id = new_id
         self._workers = workers
-        self._plan = compile_plan(policy)
+        self.background = background
+        """Runner of the checks that go on after the decision; None where they are waited for."""
+        self._plan = compile_plan(policy, defers=background is not None)
         self._conditions = ClauseConditions(policy)
         self._has_conditions = bool(self._conditions)
         self._plans: BoundedCache[_PlanKey, Plan] = BoundedCache(MAX_CACHED_PLANS)
@@ -122,11 +129,14 @@ class Engine:
             plan = self._plans[key] = self._plan_with_overrides(*key)
         if call is not None and call.gaps is not WHOLE:
             plan = plan.with_gaps(call.gaps)
-        if not plan.samples:
+        if not plan.samples and not plan.defers:
             return Evaluation(plan, self._workers, self._now_ns, self._new_id, call)
         decision_id = self._new_id()
         plan = plan.for_sample(sampling_value(decision_id))
-        return Evaluation(plan, self._workers, self._now_ns, lambda: decision_id, call)
+        deferral = None
+        if plan.defers and self.background is not None:
+            deferral = Deferral(self.background, partial(sampling_value, decision_id), self.policy.context)
+        return Evaluation(plan, self._workers, self._now_ns, lambda: decision_id, call, deferral)
 
     @property
     def fails_closed(self) -> bool:
@@ -144,7 +154,9 @@ class Engine:
         if self.policy.mode is Mode.OBSERVE:
             return self
         policy = replace(self.policy, mode=Mode.OBSERVE)
-        return Engine(policy, now_ns=self._now_ns, new_id=self._new_id, workers=self._workers)
+        return Engine(
+            policy, now_ns=self._now_ns, new_id=self._new_id, workers=self._workers, background=self.background
+        )
 
     def _plan_with_overrides(
         self, day: int, overrides: Sequence[Override], sources: Sequence[OverrideSource | None], unmet: UnmetConditions

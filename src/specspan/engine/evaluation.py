@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from specspan._support.guard import contain
-from specspan.call import WHOLE, ModelCall, Request, Side
+from specspan.call import ModelCall, Request
 from specspan.checks.texts import UnreadRoles, has_unread_part, unread_roles_of_answer, unread_roles_of_request
 from specspan.decision import Action, Decision, Finding, Mode, Outcome, Stage, Verdict
-from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, INTERRUPTED, UNREAD, BoundCheck, unread_reason
+from specspan.engine.amendment import Amendments
+from specspan.engine.bound_check import INTERNAL, BoundCheck, unread_reason
+from specspan.engine.deferral import Deferral, LateFindings
 from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
 from specspan.engine.folded_answer import FoldedAnswerCheck, folded_answer_check
 from specspan.engine.outcomes import add_worse
+from specspan.engine.partial_decision import error_decision, gap_reason, would_be_taken
 from specspan.engine.plan import STAGES, Plan, StageChecks
 from specspan.engine.precedence import (
     REWRITES,
@@ -47,6 +50,7 @@ class Evaluation:
         "_before_ruling",
         "_call",
         "_decision",
+        "_deferral",
         "_failures",
         "_folded",
         "_has_unread",
@@ -74,6 +78,7 @@ class Evaluation:
         now_ns: Callable[[], int],
         new_id: Callable[[], str],
         call: ModelCall | None = None,
+        deferral: Deferral | None = None,
     ) -> None:
         self.overhead_ns: dict[str, int] = {}
         """By stage, the time that deciding took from the caller."""
@@ -82,6 +87,7 @@ class Evaluation:
         self._now_ns = now_ns
         self._new_id = new_id
         self._call = _NO_CALL if call is None else call
+        self._deferral = deferral
         self._runs: dict[Stage, StageRun] = {}
         self._reached: dict[Stage, StageChecks] = {}  # of each run
         self._stream: StreamCheck | None = None
@@ -197,8 +203,21 @@ class Evaluation:
                 self._decision = self._make_decision()
             except Exception as error:
                 contain("engine.decide", error)
-                self._decision = self._make_error_decision()
+                self._decision = error_decision(self._plan, self._action, self._new_id(), self._now_ns())
         return self._decision
+
+    @property
+    def has_late_findings(self) -> bool:
+        """True if checks go on after the decision."""
+        return self._deferral is not None and bool(self._deferral.groups)
+
+    def attach_late_findings(self, on_done: LateFindings) -> None:
+        """Have what checks find after the decision handed to ``on_done``, once the decision is recorded."""
+        if self._deferral is not None:
+            amendments = Amendments(
+                self.decide(), self._plan.chain, is_cut_short=self._is_cut_short, has_unread=self._has_unread
+            )
+            self._deferral.attach(amendments, on_done)
 
     def _rule_on_failure(self, checks: Sequence[BoundCheck], failures: dict[int, Finding]) -> Ruling:
         chain, errors = self._plan.chain, {check.position: check.error_finding(INTERNAL) for check in checks}
@@ -223,12 +242,17 @@ class Evaluation:
             for stage in stages:
                 if stage in plans:
                     runs[stage] = run = run_stage(plans[stage], call, stage)
+                    if self._deferral is not None:
+                        run.unfinished = self._deferral.set_aside(run.unfinished, call)
                     reached[stage] = run.checks
                     started_ns = self._add_overhead(stage, started_ns)
                     if run.unfinished:
                         unfinished.append(stage)
             for stage in unfinished:
                 yield from self._finish_stage(stage)
+            if self._deferral is not None and self._deferral.is_awaited:
+                self._withhold_unread(call)
+                yield from self._deferral.run_awaited(self._runs)
         except BaseException:
             self._withhold_unread(call)
             self._note_untaken_action(self._runs_with_deviations(stages))
@@ -250,6 +274,8 @@ class Evaluation:
     def _withhold_compliance(self, unread: UnreadRoles, reason: str) -> None:
         checks = [check for plan in self._plan.stages.values() for check in plan.checks]
         clauses = {check.clause_id for check in checks if check.misses(unread)}
+        if self._deferral is not None:
+            self._deferral.withhold_compliance(clauses, reason)
         self._has_unread = bool(clauses)
         for check in checks:
             if check.clause_id in clauses and (run := self._runs.get(check.traits.stage)) is not None:
@@ -308,6 +334,8 @@ class Evaluation:
         plan, policy, runs = self._plan, self._plan.policy, self._runs
         cut = None if self._stream is None else self._cut_of(self._stream)
         reached = tuple(map(self._reached.get, STAGES))
+        if self._deferral is not None:
+            self._deferral.run_unawaited(runs)
         deviations = self._deviations()
         outcomes = plan.baseline(reached).with_findings(deviations)
         conclusion = conclude(deviations.values(), plan.chain, assessed=outcomes.complied > 0)
@@ -324,9 +352,9 @@ class Evaluation:
             mode=policy.mode,
             verdict=conclusion.verdict,
             action=action_in_mode(action, policy.mode),
-            would=self._would(action),
+            would=would_be_taken(policy.mode, action, self._requested),
             governing_clause=conclusion.governing.clause if conclusion.governing is not None else None,
-            reason=(conclusion.verdict is Verdict.UNASSESSED and self._gap_reason(outcomes.findings))
+            reason=(conclusion.verdict is Verdict.UNASSESSED and gap_reason(self._call.gaps, outcomes.findings))
             or conclusion.reason,
             findings=outcomes.findings,
             summary=outcomes.summary,
@@ -336,35 +364,6 @@ class Evaluation:
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
         )
-
-    def _make_error_decision(self) -> Decision:
-        """Return the decision for a call on which none can be made, which says so."""
-        policy = self._plan.policy
-        return Decision(
-            id=self._new_id(),
-            time_unix_nano=self._now_ns(),
-            specs=self._plan.specs,
-            policy_digest=policy.digest,
-            mode=policy.mode,
-            verdict=Verdict.ERROR,
-            action=action_in_mode(self._action, policy.mode),
-            reason=INTERNAL,
-        )
-
-    def _gap_reason(self, findings: Sequence[Finding]) -> str | None:
-        """Return, for a call that nothing assessed, the reason for which something that a check needs was not seen."""
-        gaps = self._call.gaps
-        reasons = {INCOMPLETE_ANSWER, INTERRUPTED, *UNREAD}
-        if gaps is not WHOLE:
-            reasons |= {reason for side in Side if (reason := gaps.reason_for((side,)))}
-        return next((finding.reason for finding in findings if finding.reason in reasons), None)
-
-    def _would(self, action: Action) -> Action | None:
-        """Return the action if every clause were enforced, where nothing is enforced or that is a stricter one."""
-        if self._plan.policy.mode is Mode.OBSERVE:
-            return action
-        is_stricter = self._requested is not Action.ALLOW and self._requested.rank > action.rank
-        return self._requested if is_stricter else None
 
     def _deviations(self) -> dict[int, Finding]:
         """Return the findings that are not the default ones: those about whole texts, or while the answer grew where

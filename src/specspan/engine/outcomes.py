@@ -6,7 +6,7 @@ pays only for the findings that differ and the clauses they are about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from specspan._support.caches import BoundedCache
@@ -111,6 +111,26 @@ class BaselineOutcomes:
 
     def _is_applied(self, clause: str) -> bool:
         return self._outcome_of_clause[clause] in _APPLIED
+
+
+def summarize(findings: Sequence[Finding], considered: int, clause_order: Mapping[str, int]) -> Summary:
+    """Return the summary of the findings of one call, computed from nothing else."""
+    outcomes: dict[str, list[Outcome]] = {}
+    for finding in findings:
+        outcomes.setdefault(finding.clause, []).append(finding.outcome)
+    worst = {clause: worst_outcome(outcomes[clause]) for clause in sorted(outcomes, key=clause_order.__getitem__)}
+    groups = _clauses_by_outcome(worst)
+    return Summary(
+        applied=" ".join(clause for clause, outcome in worst.items() if outcome in _APPLIED),
+        violated=tuple(groups.get(Outcome.VIOLATED, ())),
+        uncertain=tuple(groups.get(Outcome.UNCERTAIN, ())),
+        overridden=tuple(groups.get(Outcome.OVERRIDDEN, ())),
+        errored=tuple(groups.get(Outcome.ERROR, ())),
+        pending=tuple(groups.get(Outcome.PENDING, ())),
+        considered=considered,
+        not_applicable=len(groups.get(Outcome.NOT_APPLICABLE, ())),
+        unassessed=considered - len(worst) + len(groups.get(Outcome.UNASSESSED, ())),
+    )
 
 
 def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 from specspan._support.caches import BoundedCache
 from specspan.call import Gaps, Side
 from specspan.checks.check import PartialFindings, TextAt
-from specspan.checks.patterns import MultiPattern
 from specspan.decision import Finding, Outcome, OverrideKind, OverrideRuling, SpecRef, Stage
 from specspan.engine.bound_check import (
     INCOMPLETE_ANSWER,
@@ -24,6 +23,7 @@ from specspan.engine.bound_check import (
     InlineChecks,
     bind_check,
 )
+from specspan.engine.matcher import Matcher, build_matcher
 from specspan.engine.outcomes import BaselineOutcomes
 from specspan.engine.precedence import CommandChain, command_chain
 from specspan.engine.stream_check import StreamPlan, stream_plan
@@ -37,22 +37,6 @@ MAX_CACHED_PLANS = 64
 
 def _plan_cache() -> BoundedCache[Any, Any]:
     return BoundedCache(MAX_CACHED_PLANS)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Matcher:
-    """Prefilters of all checks of one stage, looked for in one pass."""
-
-    patterns: MultiPattern
-    owners: tuple[int, ...]
-    """By index of a pattern, the position of the check that owns it."""
-    is_normalised: bool = False
-    """True if one of these checks reads texts in their normalised writing."""
-
-    def matching_positions(self, text: TextAt) -> set[int]:
-        """Return the positions of the checks of which a pattern matches somewhere in ``text``."""
-        hits = self.patterns.hits(text)
-        return {self.owners[index] for index in hits} if hits else set()
 
 
 Source: TypeAlias = "str | tuple[str, bool]"
@@ -180,6 +164,8 @@ class Plan:
     """A finding for each clause whose checks do not run: it is not applicable, or a granted override applies."""
     samples: tuple[float, ...] = ()
     """Shares of the calls, each below 1, on which some checks run."""
+    defers: bool = False
+    """True if some checks go on after the decision: they are chosen when it is made, with what the others found."""
     not_run: Mapping[int, Finding] = field(default_factory=dict)
     """By position, the finding of each check that does not run on this call: it is not sampled, or not seen."""
     reads_reasoning: bool = field(init=False)
@@ -297,15 +283,21 @@ class Plan:
 
     def _without_samples_up_to(self, sample: float) -> Plan:
         """Return this plan without the checks that run on no more than this share of the calls."""
-        dropped = (check for plan in self.stages.values() for check in plan.checks if check.sample <= sample)
+        dropped = (check for plan in self.stages.values() for check in plan.checks if not self._runs(check, sample))
         not_sampled = {check.position: check.complete(Finding(Outcome.UNASSESSED, NOT_SAMPLED)) for check in dropped}
         return replace(
             self,
-            stages={stage: plan.filtered(lambda check: check.sample > sample) for stage, plan in self.stages.items()},
-            stream=self.stream.filtered(lambda check: check.sample > sample),
+            stages={
+                stage: plan.filtered(lambda check: self._runs(check, sample)) for stage, plan in self.stages.items()
+            },
+            stream=self.stream.filtered(lambda check: self._runs(check, sample)),
             not_run={**self.not_run, **not_sampled},
             samples=(),
         )
+
+    def _runs(self, check: BoundCheck, sample: float) -> bool:
+        """Return whether a check runs where those with this share of the calls, and smaller ones, do not."""
+        return check.sample > sample or (self.defers and check.traits.background is not None)
 
     def _default_findings(self, reached: StagesReached) -> dict[int, Finding]:
         of_stages = {
@@ -332,8 +324,10 @@ class Plan:
         return replace(finding, severity=clause_policy.severity, action=clause_policy.action)
 
 
-def compile_plan(policy: Policy) -> Plan:
+def compile_plan(policy: Policy, *, defers: bool = False) -> Plan:
     """Return the plan of a policy, without overrides.
+
+    ``defers``: True where somebody runs the checks that can go on after the decision.
 
     Raises:
         ValueError: a check is bound to a section that binds nobody.
@@ -346,24 +340,20 @@ def compile_plan(policy: Policy) -> Plan:
     return Plan(
         policy=policy,
         chain=chain,
-        stages={stage: StagePlan(of_stage, _matcher(of_stage)) for stage, of_stage in by_stage.items() if of_stage},
+        stages={
+            stage: StagePlan(of_stage, build_matcher(of_stage)) for stage, of_stage in by_stage.items() if of_stage
+        },
         stream=stream_plan(checks),
         specs=tuple(spec.ref for spec in policy.specs),
         considered=sum(1 for _ in policy.authority.binding),
         needs_input=any(Side.INPUT in check.traits.needed_sides for check in checks),
-        samples=tuple({check.sample for check in checks if check.sample < 1}),
+        samples=tuple({check.sample for check in checks if check.sample < 1 and not _is_deferred(check, defers)}),
+        defers=any(_is_deferred(check, defers) for check in checks),
     )
 
 
-def _matcher(checks: Sequence[BoundCheck]) -> Matcher | None:
-    owned = [(pattern, check.position) for check in checks for pattern in check.traits.prefilter]
-    if not owned:
-        return None
-    return Matcher(
-        MultiPattern([pattern for pattern, _ in owned]),
-        tuple(position for _, position in owned),
-        is_normalised=any(check.traits.reads_normalised for check in checks),
-    )
+def _is_deferred(check: BoundCheck, defers: bool) -> bool:
+    return defers and check.traits.background is not None
 
 
 def _stage_checks(checks: Sequence[BoundCheck], sources: frozenset[Source]) -> StageChecks:

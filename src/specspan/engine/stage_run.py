@@ -14,7 +14,8 @@ from specspan.checks.readings import are_joined, readings
 from specspan.checks.texts import has_further_readings, texts
 from specspan.decision import Finding, Stage
 from specspan.engine.bound_check import INTERNAL, NOTHING_AMISS, TIMEOUT, WORKERS_EXHAUSTED, BoundCheck, run_check
-from specspan.engine.plan import Matcher, StageChecks, StagePlan
+from specspan.engine.matcher import Matcher
+from specspan.engine.plan import StageChecks, StagePlan
 from specspan.engine.waiting import Steps
 from specspan.engine.workers import Task, Workers
 

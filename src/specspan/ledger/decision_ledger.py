@@ -50,7 +50,7 @@ class DecisionLedger:
         if entry is None or entry.key != record["id"]:
             self._announce(record["policy"].get("record"), find_policy)
             try:
-                entry = self._last.entry = Entry(DECISION, _body(record), record["id"])
+                entry = self._last.entry = Entry(record["type"], _body(record), record["id"])
             except Exception as error:
                 self.drop("internal")
                 contain("ledger.record", error)

@@ -21,7 +21,7 @@ from specspan._support import drop_counts
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.ledger import ledger_files as files
 from specspan.ledger.chain_reader import LAST_TYPES, parse_record
-from specspan.ledger.stream import DECISION, POLICY
+from specspan.ledger.stream import DECISION, FINDING, POLICY
 
 CURSORS: Final = "cursors"
 """Folder with a folder for each backend, in which each stream has a cursor."""
@@ -141,7 +141,7 @@ class Delivery:
             detach(token)
 
     def _set_aside(self, record: Mapping[str, Any], reason: Exception) -> None:
-        drop_counts.count("decision" if record.get("type") == DECISION else "policy", "set_aside")
+        drop_counts.count(record["type"] if record.get("type") in (DECISION, FINDING) else "policy", "set_aside")
         _log.warning("%s did not take the record %s, which is set aside: %r", self._name, record.get("id"), reason)
         files.make_folder(self._folder / SET_ASIDE)
         line = json.dumps({"id": record.get("id"), "reason": repr(reason)[:500]}, separators=(",", ":"))
@@ -201,7 +201,7 @@ def _read_batch(folder: Path, stream: str, cursor: Cursor) -> _Batch | None:
         record = parse_record(line[:-1])
         if record is None:
             continue
-        if record.type in (DECISION, POLICY):
+        if record.type in (DECISION, FINDING, POLICY):
             body = record.body
             records.append({**body, "time_unix_nano": int(body["time_unix_nano"])})
         is_done = record.type in LAST_TYPES

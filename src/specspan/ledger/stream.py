@@ -25,6 +25,8 @@ NO_RECORD: Final = bytes(32)
 """``prev`` of the first record."""
 DECISION: Final = "decision"
 POLICY: Final = "policy"
+FINDING: Final = "finding"
+"""Finding that came after its decision."""
 
 
 @dataclass(eq=False, slots=True)

@@ -187,7 +187,7 @@ def _bind(
         on_error=entry.on_error or defaults.on_error,
         on_unread=entry.on_unread or defaults.on_unread,
         mode=entry.mode or defaults.mode,
-        checks=checks,
+        checks=tuple(check.for_clause(clause) for check in checks),
         replacement=DEFAULT_REPLACEMENT if entry.replacement is None else entry.replacement,
         objective=None if entry.objective is None else Objective(entry.objective.target, entry.objective.window),
         when=condition_from_tags(clause.tags) if entry.when is None else condition_from_facts(entry.when),

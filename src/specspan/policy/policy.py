@@ -9,7 +9,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 
 from specspan.call import ModelCall, Scalar
-from specspan.checks.check import Check
+from specspan.checks.check import Check, ClauseReader
 from specspan.decision import Action, Mode, Override, Severity
 from specspan.policy.authority import Authority, Order, build_authority
 from specspan.spec.spec import Clause, Spec
@@ -88,6 +88,10 @@ class CheckBinding:
     timeout_limit_s: float | None = None
     """Time limit of the policy in seconds; None leaves the check's own."""
 
+    def for_clause(self, clause: Clause) -> CheckBinding:
+        """Return the binding with the check of ``clause``, where the check reads the text of its clause."""
+        return replace(self, check=self.check.for_clause(clause)) if isinstance(self.check, ClauseReader) else self
+
     @property
     def timeout_s(self) -> float | None:
         """Seconds the check may take before its outcome is ``error``; None runs it on the caller's thread."""
@@ -111,6 +115,10 @@ class ClausePolicy:
     mode: Mode = Mode.ENFORCE
     """`Mode.OBSERVE` where the clause is only watched, whatever the policy's own mode is."""
     on_unread: OnUnread = OnUnread.OPEN
+
+    def for_clause(self, clause: Clause) -> ClausePolicy:
+        """Return these settings for ``clause``, which is the same clause in another text."""
+        return replace(self, clause=clause, checks=tuple(binding.for_clause(clause) for binding in self.checks))
 
 
 @dataclass(frozen=True, slots=True)

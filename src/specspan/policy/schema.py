@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from specspan._support.durations import parse_seconds
 from specspan._support.messages import format_value
 from specspan.checks.check import Check, CheckConfigError
 from specspan.decision import Action, Mode, Override, OverrideKind, Severity
@@ -284,17 +285,14 @@ class PolicyFile(EnvironmentEntry):
     """Differences of each environment, by its name."""
 
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-
-
 def _parse_seconds(value: Any) -> Any:
     """Return ``500ms`` as seconds."""
-    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m)", value) if isinstance(value, str) else None
-    if not match or not float(match[1]):
+    seconds = parse_seconds(value)
+    if seconds is None:
         raise invalid_value(
             f"{format_value(value)} is not a time limit", "Write a number and ms, s or m, such as 500ms."
         )
-    return float(match[1]) * _UNITS[match[2]]
+    return seconds
 
 
 class LimitsEntry(Entry):

@@ -71,6 +71,15 @@ def capture_content(call: ModelCall) -> CapturedContent:
     return CapturedContent(structures, texts, not is_whole)
 
 
+def content_attributes(call: ModelCall) -> dict[str, Any]:
+    """Return the attributes of a span that hold the content of a call."""
+    captured = capture_content(call)
+    values: dict[str, Any] = dict(captured.texts)
+    if captured.truncated:
+        values[names.CONTENT_TRUNCATED] = True
+    return values
+
+
 def message_as_json(value: Message) -> dict[str, Any]:
     """Return a message as ``{role, parts[]}``."""
     values: dict[str, Any] = {"role": value.role, "parts": [part_as_json(item) for item in value.parts]}

@@ -11,9 +11,10 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from specspan._support.caches import BoundedCache
+from specspan._support.process import process_identity
 from specspan.call import CallContext, Message, ModelCall, Reasoning, Response, Side, Unknown, Usage
 from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
 from specspan.policy.policy import Policy
@@ -22,6 +23,7 @@ from specspan.record import conventions as names
 from specspan.record.attributes import safe_text, scope_attributes
 from specspan.record.call_end import CallRecord
 from specspan.record.finding_references import Findings
+from specspan.record.late_finding import PENDING_S, LateFinding, judgement_record, late_record
 from specspan.record.policy_record import (
     VERSION,
     PolicyRecord,
@@ -30,6 +32,10 @@ from specspan.record.policy_record import (
     spec_record,
     without_nulls,
 )
+from specspan.record.settings import Content, Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
 
 _ANSWER = frozenset((Side.OUTPUT, Side.TOOL_CALLS, Side.ARGUMENTS))
 _MAX_POLICIES = 64
@@ -84,8 +90,10 @@ class RecordBuilder:
         policy = activation.policy
         self._activations[policy.digest, tuple(spec.ref for spec in policy.specs)] = activation
 
-    def build(self, item: CallRecord | PolicyActivation) -> Record:
-        """Return the record of a decision, or of a policy that came into force."""
+    def build(self, item: CallRecord | LateFinding | PolicyActivation) -> Record:
+        """Return the record of a decision, of a finding that came late, or of a policy that came into force."""
+        if isinstance(item, LateFinding):
+            return self._late_finding(item)
         return self._activation(item) if isinstance(item, PolicyActivation) else self._decision(item)
 
     def policy_record(self, record_id: str) -> Record | None:
@@ -139,7 +147,19 @@ class RecordBuilder:
             "unassessed": decision.summary.unassessed,
         }
         record |= _effects(decision)
+        if decision.summary.pending:
+            until = decision.time_unix_nano + int(PENDING_S * 1e9)
+            record["pending"] = {"until_unix_nano": until, "process": process_identity()}
         return record
+
+    def _late_finding(self, late: LateFinding) -> Record:
+        span, policy = late.span_context, self._policy_of(late.after)
+        head: Record = {"v": VERSION, "id": late.id, "time_unix_nano": late.time_unix_nano}
+        if span.is_valid:
+            head |= {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
+        head["service"] = self._service
+        head["policy"] = {"digest": late.after.policy_digest} if policy is None else policy.reference
+        return late_record(late, self._finding(late.index, late.finding), head)
 
     def _call(self, call_record: CallRecord) -> Record:
         call, decision = call_record.call, call_record.decision
@@ -202,10 +222,20 @@ class RecordBuilder:
             "check": None if finding.check is None else check_record(finding.check),
             "evidence": [_evidence(piece) for piece in finding.evidence] or None,
             "duration_ns": finding.duration_ns or None,
+            **judgement_record(finding),
         }
         if self.with_explanations and finding.explanation is not None:
             record["explanation"] = safe_text(finding.explanation)
         return without_nulls(record)
+
+
+def record_builder(settings: Settings, resource: Resource | None) -> RecordBuilder:
+    """Return the builder of the records of a service, as its settings and its resource describe them."""
+    service = service_from_resource(resource.attributes if resource is not None else {})
+    with_explanations = settings.content is not Content.NO_CONTENT
+    if settings.digest_key is None:
+        return RecordBuilder(service, with_explanations)
+    return RecordBuilder(service, with_explanations, settings.digest_key)
 
 
 def service_from_resource(resource: Mapping[str, Any]) -> Service:

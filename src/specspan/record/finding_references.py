@@ -166,7 +166,7 @@ def assessment_key(finding: Finding) -> AssessmentKey:
 
 def _label(finding: Finding) -> str | None:
     """Return the outcome of a finding and, after a colon, its reason; None where it says more than that."""
-    if finding.outcome not in ORDINARY or finding.evidence:
+    if finding.outcome not in ORDINARY or finding.evidence or finding.judgement is not None:
         return None
     outcome = finding.outcome.value
     return outcome if finding.reason is None else f"{outcome}:{safe_text(finding.reason)}"

@@ -13,6 +13,7 @@ from specspan.record import attributes, content
 from specspan.record import conventions as names
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord
+from specspan.record.late_finding import LateFinding, late_finding_attributes
 from specspan.record.liveness import Liveness
 from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
@@ -33,7 +34,7 @@ class LogRecords:
         self._finding_events = settings.finding_events
         self._guardrails = settings.generation.next
         self.live = Liveness(provider, get_logger_provider)
-        self.worker: BatchWorker[CallRecord] = BatchWorker(
+        self.worker: BatchWorker[CallRecord | LateFinding] = BatchWorker(
             "log_record",
             self._write,
             queue_size=settings.queue_size,
@@ -42,11 +43,32 @@ class LogRecords:
         )
         """Queue of calls that are over."""
 
-    def _write(self, records: Sequence[CallRecord]) -> None:
+    def _write(self, records: Sequence[CallRecord | LateFinding]) -> None:
         pacer = Pacer()
         for record in records:
             pacer.pause_if_due()
-            self._write_call(record, record.context)
+            if isinstance(record, LateFinding):
+                self._write_late_finding(record)
+            else:
+                self._write_call(record, record.context)
+
+    def _write_late_finding(self, late: LateFinding) -> None:
+        """Write a finding that came after its decision, and that the verdict changed where it did."""
+        finding = late.finding
+        explanation = finding.explanation if self._content else None
+        values = _evaluation_attributes(finding, explanation) | late_finding_attributes(late, with_explanation=False)
+        if late.response_id is not None:
+            values[names.RESPONSE_ID] = attributes.safe_text(late.response_id)
+        fault = finding.outcome in attributes.FAULTS
+        self._emit(names.EVENT_EVALUATION_RESULT, values, late.context, late.time_unix_nano, fault=fault)
+        if late.is_amended:
+            summary: attributes.Attributes = {
+                names.DECISION_AMENDED_FROM: late.before.verdict.value,
+                names.DECISION_AMENDED_TO: late.after.verdict.value,
+            }
+            attributes.add_decision(summary, late.after)
+            fault = late.after.verdict not in _SOUND
+            self._emit(names.EVENT_AMENDED, summary, late.context, late.time_unix_nano, fault=fault)
 
     def _write_call(self, record: CallRecord, context: Context) -> None:
         if self._content and record.dialect is None:

@@ -31,6 +31,8 @@ from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord
 from specspan.record.conventions import Generation
 from specspan.record.finding_counts import FindingCounts, MetricKey, metric_attributes, metric_key
+from specspan.record.judge_metrics import JudgeMetrics
+from specspan.record.late_finding import JudgeRequest, LateFinding
 from specspan.record.liveness import Liveness
 from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
@@ -168,7 +170,8 @@ class Metrics:
         meter.create_observable_counter(
             names.METRIC_DROPPED, [_dropped], "{item}", "What specspan dropped, and its failures inside."
         )
-        self.worker: BatchWorker[CallRecord] = BatchWorker(
+        self._judges = JudgeMetrics(meter)
+        self.worker: BatchWorker[CallRecord | LateFinding] = BatchWorker(
             "measurement",
             self._write,
             queue_size=settings.queue_size,
@@ -192,6 +195,11 @@ class Metrics:
             for values, count in self._finding_counts.take():
                 self._findings.add(count, values)
 
+    def record_judge_request(self, request: JudgeRequest) -> None:
+        """Measure a judge's own call, which is none of the application's."""
+        if self.live:
+            self._judges.record_request(request)
+
     def start_at_zero(self, policy: Policy) -> None:
         """Add 0 to the counters of the violations that alerts wait for, before there is one.
 
@@ -206,14 +214,17 @@ class Metrics:
         self._decision_counts = Counter()
         self._finding_counts = FindingCounts()
 
-    def _write(self, batch: Sequence[CallRecord]) -> None:
+    def _write(self, batch: Sequence[CallRecord | LateFinding]) -> None:
         pacer = Pacer()
         unsound: _Unsound = {}
         faults: _Faults = {}
         try:
             for record in batch:
                 pacer.pause_if_due()
-                self._write_call(record, unsound, faults)
+                if isinstance(record, LateFinding):
+                    self._write_late_finding(record)
+                else:
+                    self._write_call(record, unsound, faults)
         finally:
             for decision_key, (count, latest) in unsound.items():
                 _add_with_exemplar(self._decisions, count, _decision_attributes(decision_key), latest)
@@ -240,6 +251,15 @@ class Metrics:
         for ruling in decision.overrides:
             self._overrides.add(1, _override_attributes(ruling), context)
         self._write_findings(record, decision, faults)
+
+    def _write_late_finding(self, late: LateFinding) -> None:
+        spec_version = _join(spec.version for spec in late.after.specs)
+        self._findings.add(1, metric_attributes(metric_key(late.finding, spec_version)), late.context)
+        if late.finding.duration_ns and late.finding.check is not None:
+            values = _check_attributes(late.finding, late.finding.check)
+            self._check_duration.record(late.finding.duration_ns / 1e9, values, late.context)
+        if late.is_amended:
+            self._judges.record_amendment(late)
 
     def _write_findings(self, record: CallRecord, decision: Decision, faults: _Faults) -> None:
         spec_version = _join(spec.version for spec in decision.specs)

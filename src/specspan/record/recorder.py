@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, Tracer
 
 from specspan._support import drop_counts, process
 from specspan._support.guard import contain, guard
@@ -23,12 +23,14 @@ from specspan.policy.policy import Policy
 from specspan.record import attributes, content, conventions
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
-from specspan.record.decision_record import PolicyActivation, RecordBuilder, service_from_resource
+from specspan.record.decision_record import PolicyActivation, record_builder
 from specspan.record.export import DecisionExporter, DecisionLog, ExportWorker
+from specspan.record.late_finding import JudgeRequest, LateFinding
+from specspan.record.late_spans import write_late_span, write_request_span
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
 from specspan.record.policy_announcer import PolicyAnnouncer
-from specspan.record.settings import Content, FindingEvents, Settings
+from specspan.record.settings import FindingEvents, Settings
 from specspan.version import __version__
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class Recorder:
         )
         self._metrics = Metrics(meter_provider, self._settings)
         self._logs = LogRecords(logger_provider, self._settings)
-        self._builder = _record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
+        self._builder = record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
         self._ledger = ledger
         self._exports = tuple(map(self._export_worker, decision_exporters))
         self._forget_exit = process.at_exit(self.shutdown)
@@ -235,6 +237,25 @@ class Recorder:
             for export in self._exports:
                 export.put(activation)
 
+    def record_late_finding(self, late: LateFinding) -> None:
+        """Record a finding that came after its decision: a span below that of the call, and all that a decision has."""
+        with guard("record.late_finding"):
+            if self._ledger is not None:
+                self._log(self._ledger, late)
+            for live, worker in ((self._metrics.live, self._metrics.worker), (self._logs.live, self._logs.worker)):
+                if live:
+                    worker.put(late)
+            for export in self._exports:
+                export.put(late)
+        with guard("record.late_finding.span"):
+            write_late_span(self._tracer, late, with_explanation=self._is_content_on_spans)
+
+    def record_judge_request(self, request: JudgeRequest, call: SpanContext) -> None:
+        """Record a judge's own call: a span below that of the call it judged, and linked to it, and what it cost."""
+        with guard("record.judge_request"):
+            self._metrics.record_judge_request(request)
+            write_request_span(self._tracer, request, call)
+
     def force_flush(self, timeout_s: float) -> bool:
         """Hand over everything recorded so far; return False when some was lost or left after ``timeout_s``."""
         deadline_s = time.monotonic() + timeout_s
@@ -264,7 +285,7 @@ class Recorder:
 
     def _export_worker(
         self, exporter: DecisionExporter
-    ) -> ExportWorker[CallRecord | PolicyActivation, Mapping[str, Any]]:
+    ) -> ExportWorker[CallRecord | LateFinding | PolicyActivation, Mapping[str, Any]]:
         export = PolicyAnnouncer(exporter, self._builder.policy_record).export
         build, on_close = self._builder.build, exporter.shutdown
         return ExportWorker("decision", export, build, self._settings, on_close=on_close, kind_of=_kind_of)
@@ -280,7 +301,7 @@ class Recorder:
             for export in self._exports:
                 export.put(record)
 
-    def _log(self, ledger: DecisionLog, record: CallRecord) -> None:
+    def _log(self, ledger: DecisionLog, record: CallRecord | LateFinding) -> None:
         try:
             built = self._builder.build(record)
         except Exception as error:
@@ -295,7 +316,7 @@ class Recorder:
             record.call.response, decision, record.kind, record.error_type, record.timing
         )
         if self._is_content_on_spans:
-            end_attributes = _content_attributes(record.call) | end_attributes
+            end_attributes = content.content_attributes(record.call) | end_attributes
         if decision is not None:
             self._add_events(span, decision, end_attributes)
             end_attributes = self._applied_clauses(decision) | end_attributes
@@ -349,10 +370,14 @@ class Recorder:
             return error_type
 
 
-def _kind_of(item: CallRecord | PolicyActivation | Mapping[str, Any]) -> str:
-    """Return the kind of an item in loss counts: a lost policy is no lost decision."""
-    is_policy = item["type"] == "policy" if isinstance(item, Mapping) else isinstance(item, PolicyActivation)
-    return "policy" if is_policy else "decision"
+def _kind_of(item: CallRecord | LateFinding | PolicyActivation | Mapping[str, Any]) -> str:
+    """Return the kind of an item in loss counts: a lost policy is no lost decision, nor is a late finding."""
+    if isinstance(item, Mapping):
+        kind: str = item["type"]
+        return kind
+    if isinstance(item, LateFinding):
+        return "finding"
+    return "policy" if isinstance(item, PolicyActivation) else "decision"
 
 
 def _call_record(
@@ -360,19 +385,3 @@ def _call_record(
 ) -> CallRecord:
     error_type = attributes.error_type(ending)
     return CallRecord(span.get_span_context(), call, decision, ending.kind, error_type, timing, shared_with)
-
-
-def _record_builder(settings: Settings, resource: Resource | None) -> RecordBuilder:
-    service = service_from_resource(resource.attributes if resource is not None else {})
-    with_explanations = settings.content is not Content.NO_CONTENT
-    if settings.digest_key is None:
-        return RecordBuilder(service, with_explanations)
-    return RecordBuilder(service, with_explanations, settings.digest_key)
-
-
-def _content_attributes(call: ModelCall) -> attributes.Attributes:
-    captured = content.capture_content(call)
-    values: attributes.Attributes = dict(captured.texts)
-    if captured.truncated:
-        values[conventions.CONTENT_TRUNCATED] = True
-    return values

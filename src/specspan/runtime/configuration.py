@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from specspan._support import process
 from specspan._support.guard import guard
+from specspan.engine.deferral import BackgroundRunner
 from specspan.engine.engine import Engine
 from specspan.instrument.gate import Absence, Pipeline, Unrecorded, activate
 from specspan.record.recorder import Recorder
@@ -41,8 +42,9 @@ class Configuration:
         """Hand over everything recorded so far; return False when some was lost, or left after ``timeout_s``."""
         time_left = _TimeLeft(timeout_s)
         decided = self.bridge is None or self.bridge.force_flush(time_left.for_records())
+        judged = self._background is None or self._background.flush(time_left.for_records())
         recorded = self.pipeline.recorder.force_flush(time_left.for_records())
-        return self.providers.force_flush(time_left.for_providers()) and recorded and decided
+        return self.providers.force_flush(time_left.for_providers()) and recorded and decided and judged
 
     def shutdown(self, *, at_exit: bool = False) -> None:
         """Flush, and release every part; what is not handed over after `SHUTDOWN_S` is given up, and counted."""
@@ -52,19 +54,33 @@ class Configuration:
         with guard("runtime.shutdown.bridge"):
             if self.bridge is not None:
                 self.bridge.shutdown(time_left.for_records())
+        with guard("runtime.shutdown.background"):
+            if self._background is not None:
+                self._background.shutdown(time_left.for_judges())
         with guard("runtime.shutdown.recorder"):
             self.pipeline.recorder.shutdown(time_left.for_records())
         with guard("runtime.shutdown.providers"):
             self.providers.shutdown(time_left.for_providers(), at_exit=at_exit)
         self.on_shutdown()
 
+    @property
+    def _background(self) -> BackgroundRunner | None:
+        engine = self.pipeline.engine
+        return None if engine is None else engine.background
+
 
 class _TimeLeft:
-    """Deadline that those who flush one after another share; a quarter is kept for the last of them, the providers."""
+    """Deadline that those who flush one after another share: half of it for judges, and a quarter is kept for the last
+    of them, the providers.
+    """
 
     def __init__(self, timeout_s: float) -> None:
         self._providers_s = time.monotonic() + timeout_s
         self._records_s = self._providers_s - timeout_s / 4
+
+    def for_judges(self) -> float:
+        """Return the seconds that judges may take: what they find still has to be written."""
+        return self.for_records() / 2
 
     def for_records(self) -> float:
         """Return the seconds that bridge and recorder may take."""

@@ -18,6 +18,7 @@ from specspan.decision import Mode
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.gate import Absence, Pipeline, Unrecorded, enforces, log_unrecorded
+from specspan.judges.background import JudgeRunner
 from specspan.ledger.ledger_settings import LedgerSettings, read_ledger_settings
 from specspan.policy.policy import Policy
 from specspan.record.export import DecisionExporter, DecisionLog
@@ -109,7 +110,7 @@ def configure(
     )
     with record_file_reads() as read:
         policy_loaded = options.load()
-    engine = Engine(policy_loaded) if policy_loaded is not None else None
+    engine = Engine(policy_loaded, background=JudgeRunner()) if policy_loaded is not None else None
     absence = None
     if options.environment.disabled:
         configuration = _assemble_unrecorded(options, engine)
@@ -317,7 +318,10 @@ def _add_reloading(
     from specspan.runtime.reload import PolicyReloader
 
     metrics = PolicyReloadMetrics(configuration.providers.meter)
-    reloader = PolicyReloader(load, read, partial(swap_engine, configuration.pipeline.recorder), metrics)
+    engine = configuration.pipeline.engine
+    background = None if engine is None else engine.background
+    swap = partial(swap_engine, configuration.pipeline.recorder)
+    reloader = PolicyReloader(load, read, swap, metrics, background=background)
     return replace(configuration, watcher=PollingThread(reloader.poll, interval_s), on_shutdown=metrics.close)
 
 

@@ -22,6 +22,7 @@ from specspan._support import process
 from specspan._support.background import start_thread
 from specspan._support.files import record_file_reads
 from specspan._support.guard import contain, guard
+from specspan.engine.deferral import BackgroundRunner
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError
 from specspan.policy.policy import Policy
@@ -60,6 +61,7 @@ class PolicyReloader:
         swap_engine: Callable[[Engine], None],
         metrics: PolicyReloadMetrics,
         files: WatchedFiles | None = None,
+        background: BackgroundRunner | None = None,
     ) -> None:
         """Begin with a policy that is in force.
 
@@ -69,11 +71,13 @@ class PolicyReloader:
             swap_engine: puts a loaded policy in force.
             metrics: counts what was loaded and refused.
             files: reads the files' digests.
+            background: runs the checks of a loaded policy that go on after the decision.
         """
         self._load = load
         self._swap_engine = swap_engine
         self._metrics = metrics
         self._files = files or WatchedFiles()
+        self._background = background
         self._settled = _watchable(read)  # what was last loaded, or refused
         self._last_seen: Digests = self._settled
 
@@ -111,7 +115,7 @@ class PolicyReloader:
     def _load_engine(self) -> Engine | Exception:
         try:
             policy = self._load()
-            return Engine(policy) if policy is not None else ValueError("missing policy")
+            return Engine(policy, background=self._background) if policy is not None else ValueError("missing policy")
         except Exception as error:  # whatever stands in the file, the application goes on under the policy it has
             return error
 

@@ -84,7 +84,7 @@ def load_policy_for(path: str | PathLike[str], spec: Spec) -> tuple[Policy, tupl
 def _bind_to(policy: Policy, spec: Spec) -> tuple[Policy, tuple[str, ...]]:
     authority = build_authority((spec,))
     unbound = tuple(id_ for id_ in policy.clauses if clause_problem(authority, id_) is not None)
-    bound = {id_: replace(each, clause=spec.clauses[id_]) for id_, each in policy.clauses.items() if id_ not in unbound}
+    bound = {id_: each.for_clause(spec.clauses[id_]) for id_, each in policy.clauses.items() if id_ not in unbound}
     overrides = tuple(each for each in policy.overrides if override_problem(authority, each) is None)
     return replace(policy, specs=(spec,), order=(), clauses=bound, overrides=overrides), unbound
 

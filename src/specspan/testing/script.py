@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from specspan.call import ToolCall
@@ -46,6 +46,14 @@ class Reply:
     """Chunks of a streamed text; None cuts it after each word."""
     status: int = 200
     """HTTP status; any but 200 makes the reply an error of the service, with ``text`` as its message."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers of the answer, such as ``Retry-After``."""
+    delay_s: float = 0.0
+    """Seconds until the answer begins; a client that hangs up meanwhile ends the wait."""
+    hangs_up: bool = False
+    """True to close the connection in place of an answer."""
+    cached_tokens: int = 0
+    """Tokens of the prompt that the service says it had in its cache."""
 
 
 Script: TypeAlias = Callable[[Prompt], Reply | str] | Mapping[str, Reply | str]

@@ -19,6 +19,7 @@ from specspan.testing.script import Prompt, Reply, Script, reply_to
 
 MODEL = "scripted-1"
 _LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 @final
@@ -57,6 +58,7 @@ class ScriptedModel:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._server.stopping.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -69,6 +71,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, script: Script) -> None:
         self.script = script
         self.requests: list[Mapping[str, Any]] = []
+        self.stopping = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -107,13 +110,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, id_: str, prompt: Prompt, request: Mapping[str, Any]) -> None:
         reply = self._scripted(prompt)
-        if reply.status != 200:
-            self._send(reply.status, wire.error(reply.status, reply.text))
+        if reply.delay_s:
+            self.server.stopping.wait(reply.delay_s)
+        if reply.hangs_up:
+            self.close_connection = True
+        elif reply.status != 200:
+            self._send(reply.status, wire.error(reply.status, reply.text), reply.headers)
         elif prompt.streaming:
             options = request.get("stream_options") or {}
             self._stream(id_, prompt, reply, include_usage=bool(options.get("include_usage")))
         else:
-            self._send(200, wire.completion(id_, prompt, reply))
+            self._send(200, wire.completion(id_, prompt, reply), reply.headers)
 
     def _scripted(self, prompt: Prompt) -> Reply:
         try:
@@ -121,11 +128,13 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception as error:  # a script is somebody's test code; its failure belongs in the client's traceback
             return Reply(f"the script failed: {error!r}", status=500)
 
-    def _send(self, status: int, body: Mapping[str, Any]) -> None:
+    def _send(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] = _NO_HEADERS) -> None:
         payload = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("x-should-retry", "false")  # an error that was scripted stays one on the second attempt
         self.end_headers()
         self.wfile.write(payload)

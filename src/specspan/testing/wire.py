@@ -46,15 +46,18 @@ def error(status: int, message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}
 
 
-def usage(prompt: Prompt, reply: Reply) -> dict[str, int]:
+def usage(prompt: Prompt, reply: Reply) -> dict[str, Any]:
     """Return token counts. A scripted model has no tokenizer: **a token is a word here**, text between white space."""
     prompt_tokens = sum(len(text_of(message).split()) for message in prompt.messages)
     completion_tokens = len(reply.text.split()) + sum(len(_arguments(call).split()) for call in reply.tool_calls)
-    return {
+    counts: dict[str, Any] = {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
     }
+    if reply.cached_tokens:
+        counts["prompt_tokens_details"] = {"cached_tokens": reply.cached_tokens}
+    return counts
 
 
 def _frame(id_: str, prompt: Prompt, kind: str) -> dict[str, Any]:

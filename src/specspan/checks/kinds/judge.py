@@ -1,0 +1,207 @@
+"""Kind ``judge``: a model, or a function in its place, reads the clause and the call, and decides."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from specspan._support.durations import parse_seconds
+from specspan.call import Usage
+from specspan.checks.check import Check, CheckConfigError, Trigger
+from specspan.checks.judging.budgets import Limits
+from specspan.checks.judging.judge import Judge, JudgeSettings
+from specspan.checks.judging.judge_answer import Thresholds
+from specspan.checks.judging.judge_check import JudgeCheck
+from specspan.checks.judging.judge_model import FunctionModel, JudgeModel, import_function
+from specspan.checks.judging.judge_prompt import PromptOrder
+from specspan.checks.judging.pydantic_ai_model import PydanticAIModel, check_name, price_of
+from specspan.checks.judging.rubrics import GENERAL, RUBRICS
+from specspan.decision import Stage
+from specspan.documents.json_schema import hoist_definitions
+
+KIND = "judge"
+
+_Fact = bool | int | float | str
+
+
+def _duration(value: Any) -> float:
+    seconds = value if isinstance(value, float) else parse_seconds(value)
+    if seconds is None:
+        remedy = "Write a number and ms, s or m, such as 500ms."
+        raise PydanticCustomError("duration", "it is not a duration", {"remedy": remedy})
+    return seconds
+
+
+Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["500ms", "2s"]})]
+
+
+class Entry(BaseModel):
+    """Mapping in the configuration."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+
+class TriggerEntry(Entry):
+    """Circumstances that make a call worth judging; all that are given have to be there."""
+
+    checks: tuple[str, ...] = Field(default=(), strict=False)
+    """Names of checks, reasons or clauses, of which a finding on the call must be violated or uncertain."""
+    tags: tuple[str, ...] = Field(default=(), strict=False)
+    """Facts of which one must be true."""
+    context: dict[str, _Fact | list[_Fact]] = Field(default_factory=dict)
+    """Values that each fact may have."""
+    provider: str | list[str] | None = None
+    """Providers, where ``*`` stands for anything."""
+    model: str | list[str] | None = None
+    """Models, in the same way."""
+    operation: str | list[str] | None = None
+    """Operations, in the same way."""
+
+    @property
+    def trigger(self) -> Trigger:
+        """Return the trigger as the engine takes it."""
+        requests = {name: getattr(self, name) for name in ("provider", "model", "operation")}
+        facts = {**self.context, **{name: values for name, values in requests.items() if values is not None}}
+        listed = ((name, tuple(each) if isinstance(each, list) else (each,)) for name, each in facts.items())
+        return Trigger(self.checks, self.tags, tuple(listed))
+
+
+class BudgetEntry(Entry):
+    """Most that the judge may use, in each process; judges with the same model and the same limits share it."""
+
+    calls_per_minute: int | None = Field(default=None, ge=1)
+    calls_per_day: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_day: int | None = Field(default=None, ge=1)
+    usd_per_minute: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the limits."""
+        return Limits(**self.model_dump())
+
+
+class ThresholdsEntry(Entry):
+    """Scores from which a judge decides; between them its outcome is uncertain."""
+
+    violated: float = Field(ge=0, le=1)
+    """Score from which on the clause counts as violated."""
+    complied: float = Field(ge=0, le=1)
+    """Score up to which the clause counts as complied with."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ThresholdsEntry:
+        if self.complied >= self.violated:
+            remedy = "Give 'complied' a lower score than 'violated'."
+            raise PydanticCustomError("thresholds", "the thresholds leave nothing in between", {"remedy": remedy})
+        return self
+
+
+class JudgeConfig(Entry):
+    """Configuration under ``judge``."""
+
+    model: str | None = Field(default=None, min_length=1)
+    """Provider and model, such as ``openai:gpt-5-mini``."""
+    function: str | None = None
+    """``package.module:function`` of a function that answers in place of a model."""
+    endpoint: str | None = None
+    """Address of a service that speaks OpenAI's chat API, such as ``http://127.0.0.1:8000/v1``."""
+    stage: Stage = Field(default=Stage.OUTPUT, strict=False)
+    threshold: Annotated[float, Field(ge=0, le=1)] | ThresholdsEntry = 0.5
+    """Score from which on the clause counts as violated; or two, between which the outcome is uncertain."""
+    when: TriggerEntry = TriggerEntry()
+    """Circumstances that make a call worth judging."""
+    group: str | None = Field(default=None, min_length=1)
+    """Clauses with the same model, stage and group are judged in one request."""
+    samples: int = Field(default=1, ge=1, le=15)
+    """Number of times that the judge is asked; the majority counts."""
+    wait: Duration | None = None
+    """How long the call waits for the finding; without it, not at all."""
+    timeout: Duration = 30.0
+    """How long one request may take."""
+    order: PromptOrder = Field(default=PromptOrder.CALL_FIRST, strict=False)
+    """Part of the prompt that stands first, for the provider's cache of prompts."""
+    budget: BudgetEntry = BudgetEntry()
+    """Most that the judge may use."""
+    rubric: str = Field(default=GENERAL, json_schema_extra={"enum": list(RUBRICS)})
+    """Instructions and answer format: ``general``, or those of a guard model."""
+    parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Parameters of the model, such as ``temperature`` and ``max_tokens``."""
+
+
+SCHEMA = hoist_definitions(
+    {
+        "description": "a model that reads the clause and the call",
+        **JudgeConfig.model_json_schema(),
+        "examples": [{"model": "openai:gpt-5-mini", "stage": "output", "threshold": 0.7, "sample": "10%"}],
+    }
+)
+
+
+def build(clause_id: str, configuration: Any) -> Check:
+    """Build a check from the configuration under ``judge`` in a policy file."""
+    config = JudgeConfig.model_validate({"model": configuration} if isinstance(configuration, str) else configuration)
+    if config.stage is Stage.STREAM:
+        raise CheckConfigError("a judge reads whole texts, and has no stage 'stream'", "Write 'output'.", "stage")
+    if config.rubric not in RUBRICS:
+        raise CheckConfigError(f"unknown rubric {config.rubric!r}", f"Write one of {', '.join(RUBRICS)}.", "rubric")
+    settings = JudgeSettings(
+        stage=config.stage,
+        rubric=config.rubric,
+        order=config.order,
+        samples=config.samples,
+        timeout_s=config.timeout,
+        parameters=tuple(sorted(config.parameters.items())),
+    )
+    return JudgeCheck(
+        Judge(_model(config), settings),
+        _thresholds(config.threshold),
+        config.budget.limits,
+        config.group,
+        config.wait,
+        config.when.trigger,
+    )
+
+
+def _model(config: JudgeConfig) -> JudgeModel:
+    if (config.model is None) == (config.function is None):
+        raise CheckConfigError("a judge has a model or a function", "Give one of 'model' and 'function'.")
+    if config.function is not None:
+        return FunctionModel(config.function, import_function(config.function))
+    name, endpoint = config.model or "", config.endpoint
+    if endpoint is not None:
+        _check_endpoint(endpoint)
+    check_name(name, endpoint)
+    _check_price(name, config.budget.limits)
+    return PydanticAIModel(name, endpoint=endpoint, parameters=config.parameters)
+
+
+def _thresholds(threshold: float | ThresholdsEntry) -> Thresholds:
+    if isinstance(threshold, ThresholdsEntry):
+        return Thresholds(threshold.violated, threshold.complied)
+    return Thresholds(threshold)
+
+
+def _check_endpoint(endpoint: str) -> None:
+    try:
+        parts = urlsplit(endpoint)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+        has_credentials = bool(parts.username or parts.password or parts.query)
+    except ValueError:
+        is_valid = has_credentials = False
+    if has_credentials:
+        remedy = "Keep keys in the environment, such as OPENAI_API_KEY."
+        raise CheckConfigError("an endpoint with credentials would be recorded", remedy, "endpoint")
+    if not is_valid:
+        raise CheckConfigError("the endpoint is not an address", "Write http://host:port/v1.", "endpoint")
+
+
+def _check_price(name: str, limits: Limits) -> None:
+    has_limit = limits.usd_per_minute is not None or limits.usd_per_day is not None
+    if has_limit and price_of(name, Usage(input_tokens=1000, output_tokens=1000)) is None:
+        message = f"'genai-prices' knows no price of {name!r}, so that a limit in dollars would never be reached"
+        raise CheckConfigError(message, "Limit tokens or calls.", "budget")

@@ -1,0 +1,63 @@
+"""Amendment of a decision by findings that came after it. The verdict on record before stays on record."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from specspan.decision import Action, Decision, Finding, Outcome, Verdict
+from specspan.engine.outcomes import summarize
+from specspan.engine.precedence import (
+    CommandChain,
+    Conclusion,
+    conclude,
+    conclude_cut_short,
+    conclude_unread,
+    strictest_action,
+)
+
+_FLAGGED = frozenset((Verdict.VIOLATED, Verdict.ERROR, Verdict.UNCERTAIN))
+
+
+class Amendments:
+    """Decision of one call, as findings that come after it change it. Any thread may bring some."""
+
+    def __init__(
+        self, decision: Decision, chain: CommandChain, *, is_cut_short: bool = False, has_unread: bool = False
+    ) -> None:
+        self._lock = threading.RLock()
+        self._chain = chain
+        self._is_cut_short = is_cut_short
+        self._has_unread = has_unread
+        self.decision = decision
+        """Decision with every finding so far."""
+
+    def amend(self, late: Mapping[int, Finding]) -> tuple[Decision, Decision]:
+        """Return the decision before and after some findings; ``late`` has them by their index in the decision."""
+        with self._lock:
+            before = self.decision
+            findings = tuple(late.get(index, finding) for index, finding in enumerate(before.findings))
+            self.decision = self._amended(before, findings)
+            return before, self.decision
+
+    def _amended(self, before: Decision, findings: Sequence[Finding]) -> Decision:
+        conclusion = self._conclude(findings)
+        summary = summarize(findings, before.summary.considered, self._chain.clause_order)
+        is_flagged = conclusion.verdict in _FLAGGED
+        return replace(
+            before,
+            findings=tuple(findings),
+            verdict=conclusion.verdict,
+            governing_clause=None if conclusion.governing is None else conclusion.governing.clause,
+            reason=conclusion.reason,
+            action=strictest_action((before.action, Action.FLAG)) if is_flagged else before.action,
+            summary=summary,
+        )
+
+    def _conclude(self, findings: Sequence[Finding]) -> Conclusion:
+        is_assessed = any(finding.outcome is Outcome.COMPLIED for finding in findings)
+        conclusion = conclude(findings, self._chain, assessed=is_assessed)
+        if self._has_unread:
+            conclusion = conclude_unread(conclusion, findings, self._chain)
+        return conclude_cut_short(conclusion, findings) if self._is_cut_short else conclusion
