@@ -1,4 +1,4 @@
-"""Public tools for your own tests: recording into memory, a clock and ids to set, a scripted model and a scripted judge."""
+"""Public tools for your own tests: recording into memory, a clock and ids to set, a scripted model and judge."""
 
 from specspan.testing.fakes import FakeClock, FakeDecisionIds, FakeSpanIds
 from specspan.testing.memory import MemoryDecisions, Recorded, recorded

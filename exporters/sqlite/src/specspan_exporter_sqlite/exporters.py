@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from . import record_rows, span_rows
+from . import late_rows, record_rows, span_rows
 from .errors import SQLiteStoreError
 from .store import PATIENCE_S, shared_store
 
 _log = logging.getLogger("specspan_exporter_sqlite")
 _MAX_POLICIES = 64
+_LOST_INTERVAL_S = 600.0
 
 
 class SQLiteSpanExporter(SpanExporter):
@@ -77,6 +80,7 @@ class SQLiteDecisionExporter:
         self._patience_s = patience_s
         self._policies: dict[str, Mapping[str, Any]] = {}
         """Latest policy records, for a file that lost them or was made anew."""
+        self._tells_lost_at_s = 0.0
 
     def export(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write a batch, whole or not at all.
@@ -89,7 +93,14 @@ class SQLiteDecisionExporter:
             self._policies[record["id"]] = record
             if len(self._policies) > _MAX_POLICIES:
                 del self._policies[next(iter(self._policies))]
-        self._store.write(lambda connection: record_rows.insert(connection, batch, self._policies), self._patience_s)
+        self._store.write(lambda connection: self._insert(connection, batch), self._patience_s)
+
+    def _insert(self, connection: sqlite3.Connection, batch: record_rows.Batch) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._tells_lost_at_s:  # at the start, findings that a killed process still owed
+            late_rows.tell_lost(connection)
+            self._tells_lost_at_s = now_s + _LOST_INTERVAL_S
+        record_rows.insert(connection, batch, self._policies)
 
     def shutdown(self) -> None:
         """Close the file, which a later export opens again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from .decision_rows import STORED_COLUMNS, stored_record
 from .errors import ForeignFile, MissingFile, SQLiteStoreError, translate_error
 from .expansion import expand
 from .first_version import name_as_present
+from .late_rows import with_late_findings
 from .model import EVERYTHING, VERDICTS, Filter, Statistics, StoredSpan, TraceSummary
 from .read_only import open_read_only
 from .schema import check
@@ -60,6 +62,7 @@ class Reader:
                 self.close()
                 raise MissingFile(self.path, "nothing was ever recorded in it", _MADE_BY_WRITING)
             self._has_counts = version > 1
+            self._has_late = version > 2
             if not self._has_counts:
                 name_as_present(self._connection)
 
@@ -306,9 +309,21 @@ class Reader:
     def _decisions(self, condition: str, values: tuple[Any, ...]) -> list[Record]:
         rows = self._rows(f"SELECT s.policy_id, {STORED_COLUMNS} {_FROM_DECISION} {condition}", values)
         return [
-            expand(stored_record((*map(self._optional_json, row[1:4]), *row[4:])), self._policy_of(row[0]))
+            self._with_late(
+                expand(stored_record((*map(self._optional_json, row[1:4]), *row[4:])), self._policy_of(row[0]))
+            )
             for row in rows
         ]
+
+    def _with_late(self, decision: dict[str, Any]) -> Record:
+        """Return a decision with the findings that came after it."""
+        if not isinstance(decision.get("pending"), Mapping):
+            return decision
+        late = []
+        if self._has_late:
+            sql = "SELECT record FROM late_finding WHERE decision_id = ? ORDER BY time_unix_nano, ordinal"
+            late = self._records(sql, (decision["id"],))
+        return with_late_findings(decision, late, time.time_ns())
 
     def _policy_of(self, policy_id: int | None) -> Record | None:
         """Return the policy record of a number, which many decisions share; None where it is missing."""

@@ -11,6 +11,7 @@ from typing import Any
 from . import finding_counts
 from .bulk_insert import Row, insert_rows
 from .decision_rows import DecisionRow, SharedPart, SharedParts, decision_row
+from .late_rows import insert_late, is_late_finding
 from .policy_rows import insert_policy, missing_policies, policy_numbers
 from .references import BLOCK_SIZE
 from .text import encode, integer, optional, storable
@@ -34,6 +35,8 @@ class Batch:
     """Rows of policy records of the first version."""
     policy_records: list[Record] = field(default_factory=list)
     """Policy records that decisions refer to."""
+    late_findings: list[Record] = field(default_factory=list)
+    """Findings that came after their decision."""
     others: list[Row] = field(default_factory=list)
 
 
@@ -52,6 +55,8 @@ def rows(records: Sequence[Record]) -> Batch:
             batch.policies.append((_identity(text), storable(digest), when, text))
         elif version == 2 and record.get("type") == "policy" and isinstance(record.get("id"), str):
             batch.policy_records.append(record)
+        elif is_late_finding(record):
+            batch.late_findings.append(record)
         else:
             text = encode(record)
             batch.others.append((_identity(text), optional(record.get("type")), when, text))
@@ -72,6 +77,7 @@ def insert(connection: sqlite3.Connection, batch: Batch, policies: Mapping[str, 
         for name in missing_policies(connection, named & policies.keys()):
             insert_policy(connection, policies[name])
         _insert_decisions(connection, new)
+    insert_late(connection, batch.late_findings)
     insert_rows(connection, "policy_row", batch.policies, ignores_known=True)
     insert_rows(connection, "record", batch.others, ignores_known=True)
 

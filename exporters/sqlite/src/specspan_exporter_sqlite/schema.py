@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import references
+from . import late_rows, references
 from .errors import ForeignFile
 
 APPLICATION_ID = 0x5350_5350
@@ -103,7 +103,7 @@ _SPANS_AND_DECISIONS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_SPANS_AND_DECISIONS, references.STATEMENTS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_SPANS_AND_DECISIONS, references.STATEMENTS, late_rows.STATEMENTS)
 """Statements that take a file from each version to the next; never changed once released, only added to."""
 
 VERSION = len(MIGRATIONS)

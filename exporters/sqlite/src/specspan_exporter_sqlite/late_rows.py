@@ -1,0 +1,175 @@
+"""Findings that came after their decision: each changes the row of the finding that was pending, and is kept whole.
+
+A decision whose verdict changed has the new one in its columns; the verdict before stands in the record of the finding.
+A pending finding of a process that is gone never comes: it is unassessed, for it was lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .names import insert_names
+from .references import HOUR_NS
+from .text import encode, integer, optional, real, storable
+
+Record = Mapping[str, Any]
+
+STATEMENTS = (
+    """CREATE TABLE late_finding (
+        decision_id TEXT NOT NULL,
+        ordinal INTEGER NOT NULL,
+        time_unix_nano INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (decision_id, ordinal)
+    ) WITHOUT ROWID""",
+    """CREATE INDEX finding_pending ON finding_row (decision_id) WHERE outcome = 'pending'""",
+)
+"""Third version of the tables."""
+LOST = "lost"
+"""Reason of a finding that was pending when its process ended."""
+_RULING = ("verdict", "action", "governing_clause", "reason")
+_PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
+    FROM finding_row AS f JOIN decision_row AS d ON d.id = f.decision_id
+    WHERE f.outcome = 'pending' LIMIT 10000"""
+
+
+def is_late_finding(record: Record) -> bool:
+    """Return whether a record is that of a finding which came after its decision."""
+    finding = record.get("finding")
+    return (
+        record.get("v") == 2
+        and record.get("type") == "finding"
+        and isinstance(record.get("decision"), str)
+        and isinstance(finding, Mapping)
+        and type(finding.get("position")) is int
+    )
+
+
+def insert_late(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+    """Write findings that came after their decision; one that is there already stays as it is."""
+    for record in records:
+        finding = record["finding"]
+        key = storable(record["decision"]), integer(finding["position"])
+        written = connection.execute(
+            "INSERT OR IGNORE INTO late_finding VALUES (?, ?, ?, ?)",
+            (*key, integer(record.get("time_unix_nano")), encode(record)),
+        )
+        if written.rowcount > 0:
+            _settle(connection, *key, finding)
+            _amend(connection, key[0], record.get("amended"))
+
+
+def tell_lost(connection: sqlite3.Connection, now_ns: int | None = None) -> None:
+    """Settle pending findings that will not come any more: their time is over, or their process has gone."""
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    for decision_id, ordinal, text, clause in connection.execute(_PENDING).fetchall():
+        if is_lost(json.loads(text), now_ns):
+            finding = {"position": ordinal, "clause": clause, "outcome": "unassessed", "reason": LOST}
+            record = {"v": 2, "type": "finding", "decision": decision_id, "time_unix_nano": now_ns, "finding": finding}
+            insert_late(connection, [record])
+
+
+def is_lost(decision: Record, now_ns: int) -> bool:
+    """Return whether the pending findings of a decision will not come any more."""
+    pending = decision.get("pending")
+    if not isinstance(pending, Mapping):
+        return False
+    if integer(pending.get("until_unix_nano")) < now_ns:
+        return True
+    process = pending.get("process")
+    return isinstance(process, Mapping) and process.get("host") == platform.node() and not _lives(process.get("pid"))
+
+
+def with_late_findings(expanded: dict[str, Any], late: Sequence[Record], now_ns: int) -> dict[str, Any]:
+    """Return an expanded decision with the findings that came after it in place of the pending ones."""
+    findings = list(expanded.get("findings") or ())
+    for record in late:
+        finding = record.get("finding")
+        position = finding.get("position") if isinstance(finding, Mapping) else None
+        if isinstance(finding, Mapping) and isinstance(position, int) and 0 <= position < len(findings):
+            own = {name: value for name, value in finding.items() if name != "position"}
+            findings[position] = {**findings[position], **own, "late_unix_nano": record.get("time_unix_nano")}
+    if is_lost(expanded, now_ns):
+        findings = [
+            {**each, "outcome": "unassessed", "reason": LOST} if each.get("outcome") == "pending" else each
+            for each in findings
+        ]
+    amended = [each["amended"] for each in late if isinstance(each.get("amended"), Mapping)]
+    first = {"amended": {"before": amended[0].get("before")}} if amended else {}
+    rest = {key: value for key, value in expanded.items() if key != "pending"}
+    if any(each.get("outcome") == "pending" for each in findings):
+        rest["pending"] = expanded.get("pending")
+    return {**rest, "findings": findings, **first}
+
+
+def _settle(connection: sqlite3.Connection, decision_id: str, ordinal: int, finding: Record) -> None:
+    """Change the row of a pending finding, and the counts of findings by outcome."""
+    outcome = optional(finding.get("outcome")) or ""
+    changed = connection.execute(
+        """UPDATE finding_row SET outcome = ?, reason = ?, score = ?
+           WHERE decision_id = ? AND ordinal = ? AND outcome = 'pending'""",
+        (outcome, optional(finding.get("reason")), real(finding.get("score")), decision_id, ordinal),
+    )
+    if changed.rowcount < 1:
+        return
+    row = connection.execute(
+        """SELECT d.block, d.time_unix_nano, coalesce(s.service, d.service, ''),
+               coalesce(s.policy_digest, d.policy_digest, ''), f.clause
+           FROM decision_row AS d JOIN finding_row AS f ON f.decision_id = d.id
+               LEFT JOIN decision_shared AS s ON s.id = d.shared_id
+           WHERE d.id = ? AND f.ordinal = ?""",
+        (decision_id, ordinal),
+    ).fetchone()
+    if row is None:
+        return
+    block, when, service, policy, clause = row
+    numbers = insert_names(connection, {service, policy, clause})
+    place = (block or 0, when // HOUR_NS, numbers[service], numbers[policy])
+    _count(connection, numbers[clause], "pending", place, -1)
+    _count(connection, numbers[clause], outcome, place, 1)
+    connection.execute(
+        "UPDATE decision_block SET outcomes = outcomes || ? WHERE block = ? AND instr(outcomes, ?) = 0",
+        (f"{outcome} ", block or 0, f" {outcome} "),
+    )
+
+
+def _count(
+    connection: sqlite3.Connection, clause: int, outcome: str, place: tuple[int, int, int, int], by: int
+) -> None:
+    connection.execute(
+        """INSERT INTO finding_count VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (clause_id, outcome, block, hour, service_id, policy_id)
+           DO UPDATE SET count = max(0, count + excluded.count)""",
+        (clause, outcome, *place, by),
+    )
+
+
+def _amend(connection: sqlite3.Connection, decision_id: str, amended: Any) -> None:
+    after = amended.get("after") if isinstance(amended, Mapping) else None
+    if isinstance(after, Mapping):
+        values = [optional(after.get(name)) for name in _RULING]
+        connection.execute(
+            "UPDATE decision_row SET verdict = ?, action = ?, governing_clause = ?, reason = ? WHERE id = ?",
+            (*values, decision_id),
+        )
+
+
+def _lives(pid: Any) -> bool:
+    """Return whether a process of this machine lives, as far as can be told."""
+    if type(pid) is not int or pid <= 0:
+        return True
+    if not hasattr(os, "kill") or os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
