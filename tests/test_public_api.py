@@ -22,7 +22,8 @@ workflow
 """
 
 TESTING_NAMES = """
-FakeClock FakeDecisionIds FakeSpanIds MemoryDecisions Prompt Recorded Reply Script ScriptedModel recorded
+FakeClock FakeDecisionIds FakeSpanIds JudgeFault MemoryDecisions Prompt Recorded Reply Script ScriptedJudge
+ScriptedModel recorded
 """
 
 SIGNATURES = {
@@ -43,7 +44,7 @@ SIGNATURES = {
     "uninstrument": "()",
     "workflow": "(name)",
     "Finding": "(outcome, reason=None, score=None, explanation=None, evidence=(), clause='', authority='', "
-    "severity='medium', action='flag', stage='output', check=None, duration_ns=0)",
+    "severity='medium', action='flag', stage='output', check=None, duration_ns=0, judgement=None)",
     "Evidence": "(pointer, start, end)",
     "ScopeOfAutonomy": "(allowed_tools=None, limits=<factory>, deadline=None, cost_limit=None, details=<factory>)",
     "Sampling": "(ratio=1.0, keep=<factory>, max_bytes=67108864, max_age_s=300.0)",

@@ -16,7 +16,7 @@ from specspan.call import CallContext, Message, ModelCall, Request, Text
 from specspan.checks.check import TextAt
 from specspan.checks.patterns import MultiPattern
 from specspan.decision import Action, Outcome, Override, Stage, Verdict
-from specspan.engine import plan, stage_run
+from specspan.engine import matcher, stage_run
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
 from specspan.policy.policy import OnError, condition_from_tags
@@ -165,7 +165,7 @@ def test_clauses_without_checks_cost_nothing(monkeypatch: pytest.MonkeyPatch) ->
             passes.append(1)
             return list(super().hits(text))
 
-    monkeypatch.setattr(plan, "MultiPattern", Counted)
+    monkeypatch.setattr(matcher, "MultiPattern", Counted)
     clauses = [bound(f"c{number}", pattern(f"word{number}")) for number in range(20)]
     evaluation = Engine(policies.policy(*clauses, silent=10_000)).open()
     run_sync(evaluation.output(answered("text")))

@@ -53,6 +53,12 @@ def _holds(key: str, said: Any, schema: Mapping[str, Any], value: Any, root: Map
             return not isinstance(value, dict if key == "minProperties" else list) or len(value) >= said
         case "maxProperties":
             return not isinstance(value, dict) or len(value) <= said
+        case "minLength":
+            return not isinstance(value, str) or len(value) >= said
+        case "minimum":
+            return not _is(value, "number") or value >= said
+        case "maximum":
+            return not _is(value, "number") or value <= said
         case "exclusiveMinimum":
             return not _is(value, "number") or value > said
     raise NotImplementedError(f"{key!r} in {schema}")

@@ -34,7 +34,6 @@ from specspan.engine.waiting import run_sync
 from specspan.instrument.coexistence import active_call_in, is_claimed, is_model_call, measuring_scope, shared_metrics
 from specspan.instrument.context import current_context, current_overrides
 from specspan.instrument.gate import Pipeline, active
-from specspan.judges.late_results import attach_late_results
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import CallRecord, EndKind, Timing
 from specspan.record.conventions import DECISION_ID, ERROR_TYPE, INSTRUMENTATION_NAME, OTHER
@@ -205,6 +204,8 @@ class Bridge:
         )
         ended.pipeline.recorder.record_bridged_call(record, ended.provider, started_ns)
         if evaluation.has_late_findings:
+            from specspan.judges.late_results import attach_late_results  # not where no policy has a judge
+
             attach_late_results(evaluation, ended.pipeline.recorder, ended.span_context, call)
 
     def _observe_only(self, engine: Engine) -> Engine:

@@ -26,7 +26,6 @@ from specspan.instrument.coexistence import ActiveCall, claim_enclosing_span, co
 from specspan.instrument.context import current_context, current_overrides, restore
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import ending_of
-from specspan.judges.late_results import attach_late_results
 from specspan.record.call_end import Ending, EndKind, Timing
 
 
@@ -243,6 +242,8 @@ class DecidedSpan:
             self._is_recorded = True  # from here on the recorder sees to it
             self._recorder.end_call(self.span, self.call, decision, ending, timing, sharing)
             if self.evaluation is not None and self.evaluation.has_late_findings:
+                from specspan.judges.late_results import attach_late_results  # not where no policy has a judge
+
                 attach_late_results(self.evaluation, self._recorder, self.span.get_span_context(), self.call)
         except Exception as error:
             contain("instrument.end_call", error)

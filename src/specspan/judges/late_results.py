@@ -64,7 +64,7 @@ def _request(question: JudgeQuestion, report: RequestReport, decision_id: str) -
     model, reply = question.judge.model, report.reply
     return JudgeRequest(
         provider=model.provider,
-        model=model.name,
+        model=model.name.partition(":")[2] or model.name,
         clauses=report.clauses,
         decision_id=decision_id,
         started_unix_nano=report.started_unix_nano,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from specspan._support.caches import BoundedCache
 from specspan._support.process import process_identity
 from specspan.call import CallContext, Message, ModelCall, Reasoning, Response, Side, Unknown, Usage
-from specspan.decision import Decision, Evidence, Finding, OverrideRuling, SpecRef
+from specspan.decision import Decision, Evidence, Finding, Outcome, OverrideRuling, SpecRef
 from specspan.policy.policy import Policy
 from specspan.record import content
 from specspan.record import conventions as names
@@ -147,7 +147,7 @@ class RecordBuilder:
             "unassessed": decision.summary.unassessed,
         }
         record |= _effects(decision)
-        if decision.summary.pending:
+        if any(finding["outcome"] == Outcome.PENDING for finding in record.get("findings", ())):
             until = decision.time_unix_nano + int(PENDING_S * 1e9)
             record["pending"] = {"until_unix_nano": until, "process": process_identity()}
         return record
@@ -159,7 +159,7 @@ class RecordBuilder:
             head |= {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
         head["service"] = self._service
         head["policy"] = {"digest": late.after.policy_digest} if policy is None else policy.reference
-        return late_record(late, self._finding(late.index, late.finding), head)
+        return late_record(late, self._finding(late.position, late.finding), head)
 
     def _call(self, call_record: CallRecord) -> Record:
         call, decision = call_record.call, call_record.decision

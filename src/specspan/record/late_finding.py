@@ -31,7 +31,7 @@ class LateFinding(NamedTuple):
     """Decision as it was until then."""
     after: Decision
     """Decision with this finding."""
-    index: int
+    position: int
     """Place of the finding among all of the decision."""
     finding: Finding
     time_unix_nano: int
@@ -39,7 +39,7 @@ class LateFinding(NamedTuple):
     @property
     def id(self) -> str:
         """Id of the record: one decision has one late finding at a place."""
-        return f"{self.after.id}/{self.index}"
+        return f"{self.after.id}/{self.position}"
 
     @property
     def is_amended(self) -> bool:

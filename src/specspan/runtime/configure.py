@@ -15,10 +15,10 @@ from opentelemetry.trace import TracerProvider
 from specspan._support.files import record_file_reads
 from specspan._support.guard import guard
 from specspan.decision import Mode
+from specspan.engine.deferral import BackgroundRunner
 from specspan.engine.engine import Engine
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.gate import Absence, Pipeline, Unrecorded, enforces, log_unrecorded
-from specspan.judges.background import JudgeRunner
 from specspan.ledger.ledger_settings import LedgerSettings, read_ledger_settings
 from specspan.policy.policy import Policy
 from specspan.record.export import DecisionExporter, DecisionLog
@@ -110,7 +110,7 @@ def configure(
     )
     with record_file_reads() as read:
         policy_loaded = options.load()
-    engine = Engine(policy_loaded, background=JudgeRunner()) if policy_loaded is not None else None
+    engine = Engine(policy_loaded, background=_background()) if policy_loaded is not None else None
     absence = None
     if options.environment.disabled:
         configuration = _assemble_unrecorded(options, engine)
@@ -124,6 +124,12 @@ def configure(
     if absence is not None:
         lifts = configuration is None and absence.lifts_enforcement
         log_unrecorded(absence.reason, lifts=lifts, enforces=absence.lifts_enforcement)
+
+
+def _background() -> BackgroundRunner:
+    from specspan.judges.judge_runner import JudgeRunner  # not where there is no policy
+
+    return JudgeRunner()
 
 
 def force_flush(timeout_s: float = 5.0) -> bool:

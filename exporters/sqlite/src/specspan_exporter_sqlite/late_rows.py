@@ -133,6 +133,7 @@ def _settle(connection: sqlite3.Connection, decision_id: str, ordinal: int, find
     place = (block or 0, when // HOUR_NS, numbers[service], numbers[policy])
     _count(connection, numbers[clause], "pending", place, -1)
     _count(connection, numbers[clause], outcome, place, 1)
+    connection.execute("DELETE FROM finding_count WHERE clause_id = ? AND count = 0", (numbers[clause],))
     connection.execute(
         "UPDATE decision_block SET outcomes = outcomes || ? WHERE block = ? AND instr(outcomes, ?) = 0",
         (f"{outcome} ", block or 0, f" {outcome} "),

@@ -102,9 +102,9 @@ class Judgments:
 class Judge:
     """Judge that any thread and any event loop may ask."""
 
-    def __init__(self, model: JudgeModel, settings: JudgeSettings = JudgeSettings()) -> None:
+    def __init__(self, model: JudgeModel, settings: JudgeSettings | None = None) -> None:
         self.model = model
-        self.settings = settings or JudgeSettings()
+        self.settings = JudgeSettings() if settings is None else settings
         self._rubric: Rubric = load_rubric(self.settings.rubric)
 
     @property
@@ -229,7 +229,7 @@ def _wait_s(attempt: int, retry_after_s: float | None) -> float:
     jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
     if retry_after_s is not None:
         return min(MAX_WAIT_S, retry_after_s * (1.5 - jitter / 2))
-    return min(MAX_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1) * jitter)
+    return min(MAX_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempt - 1) * jitter)
 
 
 def _majority(answers: Sequence[JudgeAnswer]) -> JudgeAnswer:

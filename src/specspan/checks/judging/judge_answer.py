@@ -23,6 +23,10 @@ TEXT_LEFT_OUT = "text_left_out"
 BELOW_THRESHOLD = "below_threshold"
 """Uncertain: the score lies between the thresholds."""
 
+JUDGED = "judged"
+"""Violated, or uncertain: the judge says so."""
+_NEED_REASON = (Outcome.VIOLATED, Outcome.UNCERTAIN)
+
 MAX_ANSWER_CHARS = 100_000
 _MAX_QUOTATIONS = 16
 _TEXT_CHARS = 2_000
@@ -73,7 +77,7 @@ class JudgeAnswer:
         explanation = " — ".join(text for text in (self.explanation, self.sentence) if text) or None
         return Finding(
             self.outcome,
-            self.reason,
+            self.reason or (JUDGED if self.outcome in _NEED_REASON else None),
             self.score,
             explanation,
             self.evidence,

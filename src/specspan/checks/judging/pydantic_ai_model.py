@@ -7,10 +7,13 @@ from the environment, as the provider's library reads them, and appear in no mes
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from specspan._support import process
 from specspan.call import Usage
 from specspan.checks.check import CheckConfigError
 from specspan.checks.judging.judge_model import ModelFailure, ModelReply
@@ -42,8 +45,6 @@ class PydanticAIModel:
         self.name = name
         self._endpoint = endpoint
         self._parameters = dict(parameters or {})
-        self._model: Model | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def provider(self) -> str:
@@ -66,7 +67,7 @@ class PydanticAIModel:
         from pydantic_ai.messages import ModelRequest, SystemPromptPart, UserPromptPart
 
         try:
-            model = self._on_this_loop()
+            model = _models.find(self.name, self._endpoint)
             request = ModelRequest([SystemPromptPart(prompt.system), UserPromptPart(prompt.user)])
             settings: Any = {"timeout": timeout_s, **self._parameters}
             answer = model.request([request], settings, _request_parameters(model, prompt))
@@ -82,12 +83,39 @@ class PydanticAIModel:
             raise ModelFailure(f"model_error:{type(error).__name__}"[:64], can_retry=False, is_outage=False) from None
         return _reply(response)
 
-    def _on_this_loop(self) -> Model:
-        """Return the model; clients belong to the event loop that they were first used on."""
-        loop = asyncio.get_running_loop()
-        if self._model is None or self._loop is not loop:
-            self._model, self._loop = make_model(self.name, self._endpoint), loop
-        return self._model
+
+class _Models:
+    """Models of one process, each with the client that all judges of one name and endpoint share."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        process.after_fork(self)
+
+    def find(self, name: str, endpoint: str | None) -> Model:
+        """Return the model, whose client belongs to the event loop that runs."""
+        key = name, endpoint, id(asyncio.get_running_loop())
+        if key not in self.by_key:
+            self.by_key[key] = make_model(name, endpoint)
+        return self.by_key[key]
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections."""
+        self.by_key: dict[tuple[str, str | None, int], Model] = {}
+
+
+_models = _Models()
+
+
+async def close_clients() -> None:
+    """Close the connections of every model that was asked on the event loop that runs."""
+    loop = id(asyncio.get_running_loop())
+    for key in [key for key in _models.by_key if key[2] == loop]:
+        client: Any = getattr(_models.by_key.pop(key), "client", None)
+        close = getattr(client, "close", None)
+        closed = close() if callable(close) else None
+        if inspect.isawaitable(closed):
+            with contextlib.suppress(Exception):  # somebody's client
+                await closed
 
 
 def make_model(name: str, endpoint: str | None = None) -> Model:

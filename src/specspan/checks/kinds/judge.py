@@ -81,7 +81,7 @@ class BudgetEntry(Entry):
 
     @property
     def limits(self) -> Limits:
-        """Return the limits."""
+        """Return the limits as a budget keeps them."""
         return Limits(**self.model_dump())
 
 
@@ -102,7 +102,7 @@ class ThresholdsEntry(Entry):
 
 
 class JudgeConfig(Entry):
-    """Configuration under ``judge``."""
+    """Configuration under ``judge`` in a policy file."""
 
     model: str | None = Field(default=None, min_length=1)
     """Provider and model, such as ``openai:gpt-5-mini``."""
@@ -136,7 +136,7 @@ class JudgeConfig(Entry):
 SCHEMA = hoist_definitions(
     {
         "description": "a model that reads the clause and the call",
-        **JudgeConfig.model_json_schema(),
+        "anyOf": [{"type": "string"}, JudgeConfig.model_json_schema()],
         "examples": [{"model": "openai:gpt-5-mini", "stage": "output", "threshold": 0.7, "sample": "10%"}],
     }
 )

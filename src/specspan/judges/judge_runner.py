@@ -5,6 +5,7 @@ What is started is finished, exactly once: by an answer, by an error, or as unas
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from specspan.checks.judging.circuit_breaker import breaker_of
 from specspan.checks.judging.judge import JUDGE_UNAVAILABLE, Judgments
 from specspan.checks.judging.judge_check import JudgeQuestion
 from specspan.checks.judging.judge_loop import LOOP
+from specspan.checks.judging.pydantic_ai_model import close_clients
 from specspan.decision import Finding
 from specspan.engine.bound_check import IS_IN_CHECK
 from specspan.engine.deferral import ChosenCheck, DeferredGroup
@@ -35,6 +37,7 @@ FAILED = "internal"
 """Error: specspan itself failed."""
 MAX_WAITING = 1_000
 """Most groups of checks that may wait or run at once."""
+_CLOSE_S = 0.5
 CONCURRENCY = 16
 """Most groups that run at once."""
 
@@ -71,6 +74,9 @@ class JudgeRunner:
             self._queue.clear()
         for group in left:
             self._finish(group, {each.check.position: unjudged_finding(each, SHUTDOWN) for each in group.checks})
+        if self._was_used:
+            with contextlib.suppress(Exception):  # no time is left, or the loop is gone
+                LOOP.submit(close_clients()).result(_CLOSE_S)
 
     def after_fork(self) -> None:
         """Start anew: what the parent queued is the parent's."""
@@ -87,6 +93,7 @@ class JudgeRunner:
         self._queue: deque[DeferredGroup] = deque()
         self._unfinished: dict[int, DeferredGroup] = {}
         self._running = 0
+        self._was_used = False
 
     def _start(self, group: DeferredGroup) -> str | None:
         known = self._cache.find(group)
@@ -104,6 +111,7 @@ class JudgeRunner:
                 return QUEUE_FULL
             if budget is not None and not budget.reserve_call():
                 return OVER_BUDGET
+            self._was_used = True
             self._unfinished[id(group)] = group
             self._queue.append(group)
             needs_runner = self._running < self._concurrency
