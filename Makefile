@@ -5,12 +5,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo services test environments peer-suites backends check bench dist format clean
+.PHONY: help demo services test test-thorough environments peer-suites backends check bench dist format clean
 
 help:
 	@echo "make demo    set up and run the support-desk demo"
 	@echo "make services  gateway, agent and tool service in one trace, with the backends that are here"
-	@echo "make test    set up and run the tests"
+	@echo "make test    set up and run the quick tests: some of every kind"
+	@echo "make test-thorough  set up and run every test"
 	@echo "make environments  set up and run the tests that need other versions (ENVIRONMENTS=name for one)"
 	@echo "make peer-suites  run the test suites of clients and frameworks, with and without specspan"
 	@echo "make backends  fetch the real servers that tests talk to"
@@ -51,6 +52,10 @@ services: $(VENV)/.services
 test: $(VENV)/.dev
 	-@tools/backends/get.sh prometheus alertmanager
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+# What a quick run leaves out, and why that can be left out: tests/support/thorough.py.
+test-thorough:
+	$(MAKE) test ARGS="--thorough $(ARGS)"
 
 # What the pinned versions cannot be beside, and the oldest versions that are promised: tests/environments/*.txt.
 environments: $(BIN)/python

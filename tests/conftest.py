@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from replays import Tally, table
+from thorough import examples
 
 from specspan.instrument.gate import lift_after_shutdown
 
@@ -24,7 +25,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # How long one example takes depends on what else the machine does; tests that bound time say so themselves.
-settings.register_profile("specspan", deadline=None)
+settings.register_profile("specspan", deadline=None, max_examples=examples(100))
 settings.load_profile("specspan")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"

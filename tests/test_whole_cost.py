@@ -11,9 +11,9 @@ from benchmarks import endurance, whole_cost
 @pytest.mark.parametrize(
     ("setup", "found"),
     [
-        ("alone", {}),
+        pytest.param("alone", {}, marks=pytest.mark.thorough),
         ("sqlite", {"span_rows": 303, "decision_rows": 303}),
-        ("otlp", {"spans": 303, "log_records": 303}),
+        pytest.param("otlp", {"spans": 303, "log_records": 303}, marks=pytest.mark.thorough),
     ],
 )
 def test_each_exit_carries_every_call(setup: str, found: dict[str, int]) -> None:
@@ -29,6 +29,7 @@ def test_each_exit_carries_every_call(setup: str, found: dict[str, int]) -> None
     assert (counts["calls"], counts["flushed"], counts.get("drops", {})) == (303, True, {})
 
 
+@pytest.mark.thorough
 def test_a_long_run_compares_what_was_made_with_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
     """A short one prints its calls, and that nothing was dropped."""
     with pytest.raises(SystemExit) as ended:

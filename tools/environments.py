@@ -18,7 +18,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +100,7 @@ class Environment:
 
     def run(self) -> None:
         """Run the tests of the environment."""
-        self._python("-m", "pytest", "-n", "auto", *self.tests)
+        self._python("-m", "pytest", "-n", "auto", "--thorough", *self.tests)
 
     def _python(self, *arguments: str) -> None:
         command = [str(self.folder / "bin" / "python"), *arguments]
@@ -148,20 +149,28 @@ def environments(root: Path, names: Sequence[str] = ()) -> list[Environment]:
     return [by_name[name] for name in names or by_name]
 
 
+def _possible(found: Iterable[Environment]) -> Iterator[Environment]:
+    """Yield the environments whose Python is here, and name the others."""
+    for each in found:
+        if each.interpreter is None:
+            print(f"== {each.name} left out: no Python {each.version} found", flush=True)
+        else:
+            yield each
+
+
 def main(root: Path, names: Sequence[str]) -> int:
     """Make and run each environment. Return the number of those that failed."""
     failed = []
-    for each in environments(root, names):
-        if each.interpreter is None:
-            print(f"== {each.name} left out: no Python {each.version} found", flush=True)
-            continue
-        print(f"== {each.name}: {' '.join(each.tests)}", flush=True)
-        try:
-            each.make()
-            each.run()
-        except subprocess.CalledProcessError as error:
-            failed.append(each.name)
-            print(f"== {each.name} failed: {' '.join(map(str, error.cmd))}", flush=True)
+    with ThreadPoolExecutor(1) as pool:  # the next ones are installed while the tests of one run
+        made = [(each, pool.submit(each.make)) for each in _possible(environments(root, names))]
+        for each, installed in made:
+            print(f"== {each.name}: {' '.join(each.tests)}", flush=True)
+            try:
+                installed.result()
+                each.run()
+            except subprocess.CalledProcessError as error:
+                failed.append(each.name)
+                print(f"== {each.name} failed: {' '.join(map(str, error.cmd))}", flush=True)
     print(f"== environments that failed: {', '.join(failed) or 'none'}")
     return len(failed)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from specspan.bridges.dialect import Dialect, Event, RecordedSpan, iter_dialects
 from specspan.call import (
@@ -499,7 +500,7 @@ MARKS = [
 ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.sampled_from(MARKS),
     st.dictionaries(st.sampled_from(NAMES), VALUES | VALUES.map(json.dumps) | st.text(max_size=20), max_size=6),

@@ -10,6 +10,7 @@ from itertools import islice
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from specspan.checks.check import CheckConfigError, TextAt
 from specspan.checks.patterns import MAX_SPANS, MultiPattern, Pattern
@@ -62,7 +63,7 @@ def compiled(source: str) -> Pattern:
         raise
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(sources, st.lists(texts, min_size=4, max_size=8))
 def test_a_pattern_matches_what_re_matches(source: str, many: list[str]) -> None:
     """Same places, as `re.finditer` counts them, in texts of every sort."""
@@ -73,7 +74,7 @@ def test_a_pattern_matches_what_re_matches(source: str, many: list[str]) -> None
         assert pattern.matches(text) == bool(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(sources | gapped, min_size=2, max_size=20), st.lists(texts, min_size=4, max_size=8))
 def test_one_pass_finds_what_each_pattern_finds(candidates: list[str], many: list[str]) -> None:
     """The patterns that hit are exactly those that match, gaps or not."""
@@ -117,7 +118,7 @@ def around_gaps() -> MultiPattern:
     return MultiPattern(AROUND_GAPS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(phrases | st.sampled_from(["opening", "ending", "Ending", ",", "\n", "éx"]), max_size=9),
     st.sampled_from(" é"),
@@ -130,7 +131,7 @@ def test_one_pass_finds_literals_of_every_script_around_gaps(pieces: list[str], 
         assert sorted(around_gaps().hits(each)) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(sources, texts.filter(bool))
 def test_a_whole_pattern_matches_what_fullmatch_matches(source: str, text: str) -> None:
     """With `whole`, all of the text has to match."""
@@ -260,6 +261,7 @@ def test_only_the_first_places_are_counted() -> None:
 
 
 @pytest.mark.parametrize("letters", ["a", "é", "🙂", "\ud800", "中 "])
+@pytest.mark.thorough
 def test_ten_megabytes_are_read(letters: str) -> None:
     """A hit at the end of 10 MB is found, where it stands."""
     count = 10_000_000 // len(letters.encode("utf-8", "surrogatepass"))

@@ -177,6 +177,7 @@ def test_it_says_where_everything_is_and_how_to_send_it(run: Run, tmp_path: Path
     assert listed.count("violated") >= 5
 
 
+@pytest.mark.thorough
 def test_a_clause_without_its_check_is_unassessed(demo: Demo, edited: Edit, tmp_path: Path) -> None:
     """Nothing is canned: take a check out, and nobody claims that the clause was complied with."""
     policy = edited("    checks:\n      - code: specspan.demo.assistant:at_most_50_words\n", "")
@@ -185,6 +186,7 @@ def test_a_clause_without_its_check_is_unassessed(demo: Demo, edited: Edit, tmp_
     assert re.search(r"unassessed \(4\)[^()✔]*\bbe_brief\b", screen)
 
 
+@pytest.mark.thorough
 def test_a_milder_action_lets_the_answer_through(demo: Demo, edited: Edit) -> None:
     """Turn redact into flag, and the number is there, marked as a violation."""
     policy = edited("severity: critical\n    action: redact", "severity: critical\n    action: flag")
@@ -193,6 +195,7 @@ def test_a_milder_action_lets_the_answer_through(demo: Demo, edited: Edit) -> No
     assert "violated · flag" in answer
 
 
+@pytest.mark.thorough
 def test_a_stricter_pattern_finds_more(demo: Demo, edited: Edit, tmp_path: Path) -> None:
     """A pattern that hits another answer changes the verdict on that answer."""
     policy = edited(r"'\bcalm down\b'", "'good news'")
@@ -200,6 +203,7 @@ def test_a_stricter_pattern_finds_more(demo: Demo, edited: Edit, tmp_path: Path)
     assert outcomes(tmp_path, "be_warm") == {"violated", "complied", "not_applicable", "unassessed"}
 
 
+@pytest.mark.thorough
 def test_the_spec_decides_what_may_be_overridden(demo: Demo, edited: Edit, tmp_path: Path) -> None:
     """Lift a clause to the top of the ladder, and the developer's exception to it is refused."""
     policy = edited("{#be_brief authority=guideline}", "{#be_brief authority=root}", "support_desk.md")
@@ -218,6 +222,7 @@ def test_observing_changes_nothing_and_says_what_it_would_have_done(demo: Demo, 
     assert {"block", "redact", "escalate", "flag"} <= {decision["would"] for decision in made}
 
 
+@pytest.mark.thorough
 def test_a_real_service_takes_the_scripts_place(demo: Demo) -> None:
     """With OPENAI_API_KEY and OPENAI_BASE_URL set, the answers are that service's."""
     with ScriptedModel(lambda _: "Ahoy from the real service.") as service:
@@ -228,6 +233,7 @@ def test_a_real_service_takes_the_scripts_place(demo: Demo) -> None:
     assert "a script, not a model" not in screen
 
 
+@pytest.mark.thorough
 def test_spans_go_to_a_backend_as_well(demo: Demo, tmp_path: Path) -> None:
     """With an endpoint set, the same spans arrive there, and the screen still shows them."""
     with over_http() as (endpoint, received):
@@ -243,6 +249,7 @@ def test_the_material_is_never_written_over(desk: Path, tmp_path: Path) -> None:
     assert "desk/policy.yaml: stands here already" in again.stderr
 
 
+@pytest.mark.thorough
 def test_the_policy_stands_on_its_own(written: Path, tmp_path: Path) -> None:
     """What was written out can be checked without the demo."""
     assert "be_brief" in shown(started(tmp_path, "policy", "check", written / "policy.yaml"))
@@ -257,6 +264,7 @@ def test_a_broken_policy_is_a_line_and_no_traceback(edited: Edit, tmp_path: Path
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.thorough
 def test_without_the_openai_client_it_says_what_to_install(tmp_path: Path) -> None:
     """A missing optional library is one line with the command to run."""
     script = "import sys; sys.modules['openai'] = None; from specspan.cli.main import main; main()"
@@ -301,6 +309,7 @@ def test_the_specification_has_every_part_of_one(written: Path) -> None:
     ],
     ids=["recording is off", "a file in the way", "no service"],
 )
+@pytest.mark.thorough
 def test_what_the_surroundings_do_not_allow_is_a_line_and_exit_code_2(
     tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], told: str
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_door_is_refused_where_a_policy_is_enforced(case: ProviderStream) -> N
     "policy", [None, rules(Mode.OBSERVE), rules(stage=Stage.INPUT)], ids=["none", "observe", "input"]
 )
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.table
 def test_a_door_is_open_where_nothing_is_enforced_on_the_answer(case: ProviderStream, policy: Policy | None) -> None:
     """Without a policy, in observe mode, and where only requests are checked, the door is what it was."""
     with recorded(policy):

@@ -70,6 +70,7 @@ def rules(*, answers: bool) -> Policy:
     ("wire", "loop"), [(wire, loop) for wire in WIRES for loop in LOOPS if (wire, loop) not in OF_ASYNCIO_ALONE]
 )
 @pytest.mark.parametrize("mode", ["async", "async_stream"])
+@pytest.mark.table
 def test_a_timed_check_is_waited_for(wire: str, mode: str, loop: str) -> None:
     """What complies is handed over unchanged, and of what does not an answer that is whole is withheld."""
     alone = asked(wire, mode, loop)

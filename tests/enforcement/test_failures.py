@@ -221,6 +221,7 @@ def decisions(record: Recorded) -> list[Mapping[str, Any]]:
 
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.table
 def test_nothing_passes_where_the_clause_fails_closed(
     case: ProviderStream, part: Part, break_part: Callable[[Part], None]
 ) -> None:
@@ -236,6 +237,7 @@ def test_nothing_passes_where_the_clause_fails_closed(
 
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.table
 def test_everything_passes_where_the_clause_fails_open(
     case: ProviderStream, part: Part, break_part: Callable[[Part], None]
 ) -> None:
@@ -252,6 +254,7 @@ def test_everything_passes_where_the_clause_fails_open(
 
 @pytest.mark.parametrize("on_error", [OnError.OPEN, OnError.CLOSED])
 @pytest.mark.parametrize("name", AFTER_THE_CUT)
+@pytest.mark.table
 def test_what_fails_after_the_cut_undoes_nothing(
     case: ProviderStream, name: str, on_error: OnError, break_part: Callable[[Part], None]
 ) -> None:
@@ -309,6 +312,7 @@ def ask_plain(adapter: Adapter, *, is_async: bool) -> Any:
 @pytest.mark.parametrize("name", ["request", "response", "keep", "edit_request", "edit_response"])
 @pytest.mark.parametrize("on_error", [OnError.OPEN, OnError.CLOSED])
 @pytest.mark.usefixtures("in_production")
+@pytest.mark.table
 def test_an_answer_that_is_not_streamed(on_error: OnError, name: str, *, is_async: bool) -> None:
     """Of every adapter, a function that fails lets the answer through or blocks it, as the clause says."""
     word, asked = {"edit_response": ("two", "ho"), "edit_request": ("one", "hi")}.get(name, ("one", "ho"))

@@ -49,6 +49,7 @@ def outcomes(record: Recorded) -> dict[str, tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("leaving", ["close", "drop", "error"])
+@pytest.mark.table
 def test_an_answer_cut_short_is_not_complied(case: ProviderStream, leaving: str) -> None:
     """The clause about the answer is unassessed with a reason, and so is the call, though its request complied."""
     if leaving == "close" and case.close is None:

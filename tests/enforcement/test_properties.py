@@ -18,8 +18,9 @@ from enforcement_table import ACTIONS, cases, wire_of
 from enforcement_ways_all import WIRES
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from thorough import examples
 
-EXAMPLES = int(os.environ.get("SPECSPAN_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("SPECSPAN_EXAMPLES", examples(10)))
 _SEED = 11
 quick = settings(
     max_examples=EXAMPLES,
@@ -70,7 +71,7 @@ def test_interleaved_choices_are_read_apart(wire: str, pieces: Sequence[tuple[in
 
 @wires("hostile")
 @seed(_SEED)
-@settings(quick, max_examples=3 * EXAMPLES)
+@settings(quick, max_examples=examples(3) * EXAMPLES)
 @given(pieces=pieces_of_text, action=actions, wrong=st.lists(mutations, min_size=1, max_size=2))
 def test_a_stream_in_which_something_is_wrong(wire: str, pieces: list[str], action: str, wrong: list[Mutation]) -> None:
     """Whatever a server sends, nothing forbidden comes out and the record is true."""

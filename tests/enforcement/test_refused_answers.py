@@ -77,6 +77,7 @@ def _carried(error: BaseException | None) -> str:
 
 
 @pytest.mark.parametrize(("name", "mode", "shape"), list(_cases()))
+@pytest.mark.table
 def test_the_text_of_a_refused_answer_is_not_handed_over(name: str, mode: str, shape: str) -> None:
     """The client alone raises an error with the text in it; under a policy ``Blocked`` is all that comes out."""
     sent = shape.format(WORD)
@@ -89,6 +90,7 @@ def test_the_text_of_a_refused_answer_is_not_handed_over(name: str, mode: str, s
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32"])
 @pytest.mark.parametrize("name", WIRES)
+@pytest.mark.table
 def test_a_body_in_another_encoding_is_read(name: str, encoding: str) -> None:
     """Some clients decode it, others raise an error that has it; the word is found either way."""
     wire = wire_of(name)

@@ -117,6 +117,7 @@ def _sent(wire: WireFormat, mode: str, make: Callable[[], dict[str, Any]], asked
 
 @pytest.mark.parametrize("mode", ["plain", "async"])
 @pytest.mark.parametrize("name", cases("requests", REQUESTS, Leak))
+@pytest.mark.table
 def test_iterators_in_a_request_arrive_whole(name: str, mode: str) -> None:
     """The service gets the same body under a policy that reads the input as without specspan."""
     wire_name, make = REQUESTS[name]

@@ -15,6 +15,7 @@ def _param(row: Row) -> object:
 
 
 @pytest.mark.parametrize("row", [_param(row) for row in rows()])
+@pytest.mark.table
 def test_a_row_of_the_table_holds(row: Row) -> None:
     """Nothing forbidden comes out, nothing allowed is lost, and the record says what was done."""
     hold(row)

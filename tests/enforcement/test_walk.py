@@ -27,6 +27,7 @@ def _held(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize("subject", OWN, ids=lambda subject: subject.name)
+@pytest.mark.table
 def test_bodies_of_our_own(subject: Subject) -> None:
     """Nothing is raised, nothing is changed, and the record is true, whatever stands in place of a value."""
     walk = Walk()
@@ -35,6 +36,7 @@ def test_bodies_of_our_own(subject: Subject) -> None:
     assert walk.counts[subject.provider]["mutations"] == 3
 
 
+@pytest.mark.thorough
 def test_recorded_bodies(recordings: Path) -> None:
     """The same, over a few mutants of every tenth shape of body that was recorded."""
     walk = Walk()
@@ -69,6 +71,7 @@ def test_a_stream_that_is_broken_off_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert "raised" in {problem.kind for _, _, problem in walk.problems}
 
 
+@pytest.mark.thorough
 def test_the_tool_writes_its_table_into_the_page(tmp_path: Path) -> None:
     """Between its marks, in place of the table before; all else of the page stays."""
     page = tmp_path / "enforcement.md"

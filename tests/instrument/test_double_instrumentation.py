@@ -99,6 +99,7 @@ def layers(method: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("ours_first", [True, False], ids=["ours first", "theirs first"])
 @pytest.mark.parametrize("ours_goes_first", [True, False], ids=["ours removed first", "theirs removed first"])
 @pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+@pytest.mark.table
 def test_one_above_the_other_and_each_removed(
     signals: Signals, ask: Callable[[], Any], *, ours_first: bool, ours_goes_first: bool
 ) -> None:

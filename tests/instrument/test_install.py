@@ -87,6 +87,7 @@ print(loaded, is_met, is_replaced(vars(Messages)["create"]))
 """
 
 
+@pytest.mark.thorough
 def test_without_names_a_client_is_met_when_it_is_imported() -> None:
     """Nothing is loaded that the application does not use; once undone, nothing imported later is met."""
     done = subprocess.run(
@@ -136,6 +137,7 @@ print(os.waitstatus_to_exitcode(status), is_replaced(vars(Completions)["create"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.thorough
 def test_a_child_forked_while_another_thread_instruments() -> None:
     """It instruments and undoes by itself; the thread of the parent goes on undisturbed."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS_MEANWHILE]

@@ -17,6 +17,7 @@ from openai_wire import Wire, chunks, completion, sse
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from policies import Code, bound, pattern, policy
+from thorough import examples
 
 import specspan
 from specspan._support import drop_counts
@@ -29,7 +30,7 @@ from specspan.policy.policy import Policy
 from specspan.testing.memory import recorded
 
 pytestmark = pytest.mark.usefixtures("in_production")
-INTERRUPTIONS = 2_000
+INTERRUPTIONS = examples(2_000)
 
 
 class Deadline(TimeoutError, ValueError, RuntimeError):

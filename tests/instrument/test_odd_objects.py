@@ -120,6 +120,7 @@ def instrumented() -> Iterator[None]:
 @pytest.mark.parametrize("rules", RULES, ids=["observing", "enforcing"])
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.usefixtures("instrumented", "in_production")
+@pytest.mark.table
 def test_an_answer_of_another_kind_is_handed_over(ask: Callable[[Any], Any], kind: str, rules: Any) -> None:
     """The very object, with one span of the call; an iterator is not read."""
     answer = ODD[kind]()

@@ -66,6 +66,7 @@ def spans_counted(rules: Any, name: str, expected: int = 1) -> Iterator[None]:
 @pytest.mark.usefixtures("uninstrumented")
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("recorded_with", [False, True], ids=["recorded without", "recorded with"])
+@pytest.mark.table
 def test_vcr(name: str, rules: Any, recorded_with: bool, tmp_path: Path) -> None:
     """A cassette that was recorded without specspan plays with it, and the other way round, to the same end."""
     vcr = pytest.importorskip("vcr", reason=f"vcrpy {NEEDS}")
@@ -234,6 +235,7 @@ def _call_patched(method: tuple[Any, str, dict[str, Any]], autospec: bool) -> tu
 
 @pytest.mark.usefixtures("uninstrumented")
 @pytest.mark.parametrize("autospec", [False, True], ids=["mock", "autospec"])
+@pytest.mark.table
 def test_a_patched_method(client: str, method: tuple[Any, str, dict[str, Any]], autospec: bool, rules: Any) -> None:
     """Patched while specspan is at work, it is the mock, and then again what it was; no call of it is a model's."""
     owner, name, _ = method
@@ -251,6 +253,7 @@ def test_a_patched_method(client: str, method: tuple[Any, str, dict[str, Any]], 
 
 @pytest.mark.usefixtures("uninstrumented")
 @pytest.mark.parametrize("autospec", [False, True], ids=["mock", "autospec"])
+@pytest.mark.table
 def test_instrumented_while_a_method_is_patched(
     client: str, method: tuple[Any, str, dict[str, Any]], autospec: bool, rules: Any
 ) -> None:

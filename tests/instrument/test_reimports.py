@@ -164,11 +164,13 @@ IN_MANY_THREADS = """
 """
 
 
+@pytest.mark.thorough
 def test_many_threads_import_clients_while_another_instruments(tmp_path: Path) -> None:
     """None waits for another for ever, and the newest module of each client is met."""
     run_program(IN_MANY_THREADS, tmp_path)
 
 
+@pytest.mark.thorough
 def test_a_method_that_a_version_never_had_is_not_missed_in_it(tmp_path: Path) -> None:
     """A module without some of the methods that other versions have is met again as it was met before."""
     program = """

@@ -47,6 +47,7 @@ def check_all_there(folder: Path, returned: list[str]) -> None:
 
 @BOTH
 @pytest.mark.parametrize("trial", range(10))
+@pytest.mark.table(every=5)
 def test_kill_9_under_eight_threads_loses_nothing(tmp_path: Path, mode: str, trial: int) -> None:
     """Killed at a random moment while eight threads decide, in both modes."""
     decisions = random.Random(trial).randint(1, 400 if mode == "async" else 60)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from specspan.documents import yaml as yaml_text
 from specspan.documents.yaml import parse_scalar
@@ -223,7 +224,7 @@ def test_without_the_c_parser_the_same_is_read(read: Read, monkeypatch: pytest.M
         read("a: !!x 1\n")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(300))
 @given(content=st.binary() | st.text("ab:-?[]{}&*!|>'\"#%,\n \t1<\\").map(str.encode) | st.text().map(str.encode))
 def test_any_bytes_are_read_or_refused(read: Read, content: bytes) -> None:
     """Nothing but a mapping or a `PolicyError` comes out, and its lines lie within the file."""

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from specspan.decision import Action, Mode, Severity
 from specspan.errors import PolicyError
@@ -320,7 +321,7 @@ def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return {**below, **above, **put}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 @given(files=st.lists(_file, min_size=1, max_size=4), production=_file)
 def test_layers_make_the_policy_that_one_file_would(files: list[dict[str, Any]], production: dict[str, Any]) -> None:
     """However what is said is spread over files and an environment, the same holds as if one file said it."""

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from policies import says
 from policy_files import load, refused
+from thorough import examples
 
 from specspan.checks.check import Check, CheckConfigError, CheckKindModule
 from specspan.decision import Action, CheckMechanism, Mode, Override, Severity, Stage
@@ -216,7 +217,7 @@ _files = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
 @given(file=_files)
 def test_whatever_stands_where_a_policy_is_loaded_or_refused(file: dict[str, Any]) -> None:
     """Any values under any keys: nothing but a `Policy` or a `PolicyError` comes out."""

@@ -18,6 +18,7 @@ from generated_decisions import call_record, decisions, findings_of, full_findin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recording import KIND, SSN, decision
+from thorough import examples
 
 from specspan.decision import Decision, Outcome
 from specspan.policy.policy import Policy
@@ -59,7 +60,7 @@ def _renamed(policy: Policy, digest: str) -> Policy:
 
 
 @given(recorded(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_answers_are_those_of_full_records(what: tuple[list[Record], list[Decision], list[Record]], late: bool) -> None:
     """Whether the policy's record comes before or after: each record, the view, every search and every count."""
     policy_records, made, records = what

@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -32,18 +33,31 @@ def tool() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("collector", ["refused", "black hole"])
-@pytest.mark.parametrize("providers", ["specspan's", "application's, never shut down"])
-def test_a_program_ends_though_its_collector_is_down(tool: ModuleType, collector: str, providers: str) -> None:
-    """Its end waits for no exporter, nor for log records that a failing flush of log records makes."""
-    case = tool.Case(collector, providers, "end of program")
-    assert tool.exit_time_s(case, 90, **PATIENCE) is not None
+CASES = [
+    *(
+        (collector, providers, "end of program")
+        for collector in ("refused", "black hole")
+        for providers in ("specspan's", "application's, never shut down")
+    ),
+    ("refused", "application's, never shut down", "specspan.shutdown()"),
+]
 
 
-def test_shutdown_ends_though_the_collector_is_down(tool: ModuleType) -> None:
-    """What a program asks for itself waits no longer than the end of the program does."""
-    case = tool.Case("refused", "application's, never shut down", "specspan.shutdown()")
-    assert tool.exit_time_s(case, 90, **PATIENCE) is not None
+@pytest.fixture(scope="module")
+def exit_times_s(tool: ModuleType) -> dict[tuple[str, str, str], float | None]:
+    """Return how long each program takes to end. They wait rather than work, and so run side by side."""
+    with ThreadPoolExecutor(len(CASES)) as pool:
+        times = pool.map(lambda case: tool.exit_time_s(tool.Case(*case), 90, **PATIENCE), CASES)
+        return dict(zip(CASES, times, strict=True))
+
+
+@pytest.mark.xdist_group("exit_times")
+@pytest.mark.parametrize("case", CASES, ids=", ".join)
+def test_a_program_ends_though_its_collector_is_down(
+    exit_times_s: dict[tuple[str, str, str], float | None], case: tuple[str, str, str]
+) -> None:
+    """Its end, or what it asks for itself, waits for no exporter, nor for log records that a failing flush makes."""
+    assert exit_times_s[case] is not None
 
 
 OWN_PROVIDER = """

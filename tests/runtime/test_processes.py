@@ -46,7 +46,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "way", ["fork", *(pytest.param(way, marks=pytest.mark.thorough) for way in ("spawn", "forkserver"))]
+)
 def test_every_call_of_every_process_is_recorded_once(tmp_path: Path, way: str) -> None:
     """Children end without what `atexit` has, and hand over what they recorded all the same."""
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")

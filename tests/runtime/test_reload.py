@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from thorough import examples
 
 import specspan
 from specspan._support import drop_counts
@@ -297,7 +298,7 @@ def test_a_text_that_was_taken_back_must_stand_still_anew() -> None:
 TEXTS = {"first": FIRST, "other": SECOND, "broken": BROKEN, "half": SECOND[: SECOND.index("  be_kind")], "gone": None}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(sorted(TEXTS)), st.integers(0, 3)), max_size=8))
 def test_in_force_is_the_last_policy_that_stood_still(steps: list[tuple[str, int]]) -> None:
     """Whatever is written, and however often it is looked at in between: no other policy ever decides."""

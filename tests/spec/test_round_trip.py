@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from specs import any_line, any_text, said, specs
+from thorough import examples
 
 from specspan.errors import SpecError
 from specspan.spec.read import load_spec
@@ -38,6 +39,7 @@ def test_every_format_has_a_writer() -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.thorough
 def test_published_revision_goes_through_every_format(model_specs: Path, tmp_path: Path, revision: str) -> None:
     """A published revision keeps every clause, label, parent, example and verdict from Markdown to Markdown."""
     first = at = load_spec(model_specs / f"{revision}.md")
@@ -56,14 +58,14 @@ def test_every_construct_goes_through_every_format(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format_", ["yaml", "json", "jsonl"])
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(spec=specs(any_text, any_line))
 def test_any_spec_is_kept_by_the_structured_formats(folder: Path, format_: str, spec: Spec) -> None:
     """YAML, JSON and JSONL hold any text at all: control characters, indentation, words that YAML takes for values."""
     assert said(through(folder, spec, format_)) == said(spec)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(spec=specs())
 def test_any_spec_of_markdown_prose_is_kept_by_markdown(folder: Path, spec: Spec) -> None:
     """Where texts are Markdown prose, Markdown keeps everything, and finds the references that verdicts make."""
@@ -73,7 +75,7 @@ def test_any_spec_of_markdown_prose_is_kept_by_markdown(folder: Path, spec: Spec
     assert said(replace(back, clauses=kept)) == said(spec)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(spec=specs(any_text, any_line))
 def test_markdown_keeps_a_spec_or_refuses_it(folder: Path, spec: Spec) -> None:
     """What Markdown cannot hold is refused by name, never written as something else."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from specspan.errors import SpecError
 from specspan.spec.read import load_spec
@@ -26,7 +27,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("format_", WRITTEN)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(at=st.integers(0, 10_000), length=st.integers(0, 200), put=pieces)
 def test_a_damaged_file_is_a_sound_spec_or_refused(path: Path, format_: str, at: int, length: int, put: str) -> None:
     """A file with some of it cut out and something else put in gives a sound spec or a `SpecError`, nothing else."""

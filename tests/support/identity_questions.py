@@ -1,7 +1,7 @@
 """Questions that other libraries ask of a function, and a process that answers all of them and prints the answers.
 
-A question is one line. Run as a program, the answers are printed as JSON, by place and by question; the process is one
-with specspan where the environment says so.
+A question is one line. Run as a program, the answers of a process with specspan and of one without are written as
+JSON, by place and by question.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import types
 import typing
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -268,28 +269,37 @@ def ask_about_decorated() -> dict[str, dict[str, str]]:
     return found
 
 
-def main() -> None:
-    """Write the answers to the standard output.
+def ask_all() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the answers to every question."""
+    return {"clients": ask_about_clients(), "decorated": ask_about_decorated()}
+
+
+def ask_all_with_specspan() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the answers once everything is instrumented and decorated."""
+    os.environ[WITH] = "1"
+    import specspan
+    from specspan.testing.memory import recorded
+
+    specspan.instrument()
+    with recorded():
+        return ask_all()
+
+
+def main(without: str, with_specspan: str) -> None:
+    """Write the answers to two files: those of a process without specspan, and those of its copy with it.
 
     All clients are imported before the first question, as they are by `specspan.instrument`: `typing` keeps one object
     for equal types of two clients, and what its forward references lead to is decided once.
     """
     sys.modules["identity_questions"] = sys.modules["__main__"]
-    if WITH in os.environ:
-        import specspan
-
-        specspan.instrument()
     for _ in places():  # imports the clients
         pass
-    if WITH in os.environ:
-        from specspan.testing.memory import recorded
-
-        with recorded():
-            answers = {"clients": ask_about_clients(), "decorated": ask_about_decorated()}
-    else:
-        answers = {"clients": ask_about_clients(), "decorated": ask_about_decorated()}
-    sys.stdout.write(json.dumps(answers))
+    child = os.fork()
+    ask, path = (ask_all, without) if child else (ask_all_with_specspan, with_specspan)
+    Path(path).write_text(json.dumps(ask()), encoding="utf-8")
+    if child:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -77,6 +77,7 @@ def test_profiling_ends_when_the_work_fails(package: Any) -> None:
     assert sys.getprofile() is None
 
 
+@pytest.mark.thorough
 def test_each_piece_of_work_enters_files_of_the_package(tmp_path: Path) -> None:
     """A policy file, a plain call and a streamed call are measured through the real client."""
     command = [sys.executable, str(ROOT / "tools" / "house.py"), "--entered", str(ROOT / "src" / "specspan")]
@@ -90,6 +91,7 @@ def test_each_piece_of_work_enters_files_of_the_package(tmp_path: Path) -> None:
     assert counts["plain call"] < counts["streamed call"]  # it enters what a plain one does, and more
 
 
+@pytest.mark.thorough
 def test_files_are_listed_on_demand() -> None:
     """Each file of a plain call stands below it with its calls, and the checks of the policy are among them."""
     result = subprocess.run([sys.executable, str(TOOL), "--files"], capture_output=True, text=True, check=True)

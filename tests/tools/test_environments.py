@@ -54,7 +54,7 @@ def test_an_environment_runs_what_its_file_says(repository: Path) -> None:
     made(repository)
 
     assert environments(repository).returncode == 0
-    assert (repository / "asked").read_text() == "-m pytest -n auto tests/a.py -k not b tests/c.py\n"
+    assert (repository / "asked").read_text() == "-m pytest -n auto --thorough tests/a.py -k not b tests/c.py\n"
 
 
 def test_tests_that_fail_are_told(repository: Path) -> None:

@@ -26,6 +26,7 @@ reveal_type(observed)
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright", "pyrefly"])
+@pytest.mark.thorough
 def test_a_type_that_is_widened_is_found(tmp_path: Path, checker: str) -> None:
     """By each of the checkers: a decorator that loses the parameters is no decorator of ours."""
     (tmp_path / "widened.py").write_text(WIDENED, encoding="utf-8")

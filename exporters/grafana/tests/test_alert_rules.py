@@ -94,6 +94,7 @@ def of_objectives(case: Case) -> bool:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if of_objectives(case)], ids=lambda case: case.name)
+@pytest.mark.table(every=5)
 def test_they_fire_when_prometheus_own_do(policy_file: Path, case: Case) -> None:
     """What counts anew each time fires at the times at which what was recorded does, and nothing else fires then."""
     path = policy_file.with_name("rules.yaml")

@@ -17,6 +17,8 @@ from prometheus_server import Prometheus
 from specspan.policy.load import load_policy
 from specspan_exporter_grafana import dashboards_of, provisioning_of
 
+pytestmark = pytest.mark.thorough
+
 HOUR_S, QUARTER_S = 3600, 900
 AT_S = {"SpecspanAbsent": -HOUR_S, "SpecspanServiceGone": QUARTER_S + 300}
 """When an alert has a reason, from now on: before there were data, and when there were none for a while."""

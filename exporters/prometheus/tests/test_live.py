@@ -105,6 +105,7 @@ def desk(policy_file: Path) -> Iterator[tuple[Said, Received]]:
             yield say, received
 
 
+@pytest.mark.thorough
 def test_a_violation_reaches_the_webhook_and_resolves(desk: tuple[Said, Received]) -> None:
     """Within 30 s of the first violation the webhook gets a page that names the clause; it resolves when they end."""
     say, received = desk

@@ -69,6 +69,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.thorough
 def test_eight_processes_take_turns_and_outlive_who_held_the_lock(database: Path) -> None:
     """Nobody starves: while all write, each writes a fair part; and a killed holder stops none."""
     SQLiteDecisionExporter(database).export([])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mistralai.client.models import CompletionEvent
 from odd_shapes import cuts, replaced, texts
 from openai_wire import chunk, completion
+from thorough import examples
 
 from specspan.call import Message, Refusal, Request, Text, ToolCall, ToolCallResponse, Unknown
 from specspan.instrument.adapter import Adapter, Streaming
@@ -117,7 +118,7 @@ def whole_parts(message: Message) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", ["openai", "groq", "together"])
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(stream=streams())
 def test_a_stream_adds_up_to_the_answer(name: str, stream: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
     """All parts are those of the plain answer, and the check of the stream sees all that a person sees."""
@@ -130,7 +131,7 @@ def test_a_stream_adds_up_to_the_answer(name: str, stream: tuple[dict[str, Any],
     assert watched(adapter.streaming, chunks) == seen(plain)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(pieces=st.lists(st.tuples(st.sampled_from(["thinking", "text", "plain"]), texts), max_size=5))
 def test_content_lists_add_up_in_order(pieces: list[tuple[str, str]]) -> None:
     """Text and reasoning that Mistral's client has as content lists are those of a list that came whole."""

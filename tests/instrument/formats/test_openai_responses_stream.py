@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_shapes import cuts, replaced, texts
 from openai_wire import response
+from thorough import examples
 
 from specspan.call import Part, Refusal, Request, Text, ToolCall, ToolCallResponse, Unknown
 from specspan.instrument.formats.openai_responses import edit_output, read_output
@@ -116,7 +117,7 @@ def fold(events: Sequence[Event]) -> tuple[list[Part], list[str]]:
     return [part for each in read.output for part in each.parts], list(sequences.values())
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(stream=streams())
 def test_a_stream_adds_up_to_the_response(stream: tuple[list[dict[str, Any]], list[Event]]) -> None:
     """All parts are those of the plain response, and every text is watched, once."""

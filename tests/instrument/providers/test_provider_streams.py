@@ -287,6 +287,7 @@ def test_an_async_stream_collected_after_its_loop_was_closed(async_case: Provide
 
 
 @pytest.mark.parametrize("way", ["async_plain", "async_stream"])
+@pytest.mark.table
 async def test_cancelled_before_the_answer(async_case: ProviderStream, spans: Spans, way: str) -> None:
     """A call that is cancelled while the service is silent is told from one that failed."""
     body = Body((), answered=False)
@@ -325,6 +326,7 @@ async def test_cancelled_between_chunks(async_case: ProviderStream, spans: Spans
 
 
 @pytest.mark.parametrize("action", [Action.REDACT, Action.BLOCK])
+@pytest.mark.table
 def test_the_policy_cuts_it(case: ProviderStream, action: Action) -> None:
     """What completes a violation is not handed over, the connection is closed, and nothing comes after it."""
     body = Body(case.pieces)
@@ -340,6 +342,7 @@ def test_the_policy_cuts_it(case: ProviderStream, action: Action) -> None:
 
 
 @pytest.mark.parametrize("action", [Action.REDACT, Action.BLOCK])
+@pytest.mark.table
 async def test_the_policy_cuts_it_async(async_case: ProviderStream, action: Action) -> None:
     """The same where chunks are awaited."""
     body = Body(async_case.pieces)

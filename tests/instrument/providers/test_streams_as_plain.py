@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from specspan.call import Message, Request, ToolCall
 from specspan.instrument.adapter import Adapter
@@ -24,7 +25,7 @@ from specspan.instrument.providers.google import generate as google
 from specspan.instrument.providers.ollama import text as ollama
 
 REQUEST = Request(provider="p")
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=examples(25), deadline=None)
 texts = st.text('abcXY .{}"\n\\é', min_size=1, max_size=12)
 arguments = st.dictionaries(st.sampled_from(["q", "n"]), texts, min_size=1, max_size=2)
 
