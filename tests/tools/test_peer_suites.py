@@ -14,12 +14,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tools.peer_suites import page  # noqa: E402
+from tools.peer_suites import __main__, described, page  # noqa: E402
 from tools.peer_suites.comparison import Difference, Row, compare, load_differences  # noqa: E402
 from tools.peer_suites.environment import _pins  # noqa: E402
 from tools.peer_suites.loopback import loopback_server  # noqa: E402
 from tools.peer_suites.run import Run  # noqa: E402
-from tools.peer_suites.suite import load_suites  # noqa: E402
+from tools.peer_suites.suite import NotToBeHadError, Suite, load_suites  # noqa: E402
 
 WITHOUT = Run({"a": "passed", "b": "passed", "c": "failed", "d": "passed", "e": "skipped"})
 
@@ -138,6 +138,7 @@ def test_the_server_answers_what_is_instrumented_and_refuses_the_rest() -> None:
             post("/v1/files", {})
 
 
+@pytest.mark.thorough
 def test_the_plug_ins_write_down_outcomes_and_counts(tmp_path: Path) -> None:
     """Of a suite whose tests pass, fail, are skipped, make a span and ask the network."""
     (tmp_path / "test_it.py").write_text(
@@ -166,3 +167,40 @@ def test_the_plug_ins_write_down_outcomes_and_counts(tmp_path: Path) -> None:
         "test_it.py::test_network": "passed",
     }
     assert json.loads((tmp_path / "recorded").read_text(encoding="utf-8"))["spans"] == 1
+
+
+def test_what_the_registry_does_not_give_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where that was asked for; elsewhere it ends the command."""
+
+    def refuse(suite: Suite) -> None:
+        raise NotToBeHadError("the registry does not give groq==1.7.0")
+
+    monkeypatch.setattr(__main__, "make_environment", refuse)
+    assert __main__.main(["--available", "--quick", "groq"]) == 0
+    assert "groq left out: the registry does not give groq==1.7.0" in capsys.readouterr().out
+    with pytest.raises(NotToBeHadError):
+        __main__.main(["groq"])
+
+
+@pytest.mark.parametrize("program", [None, "#!/bin/sh\nexit 1\n"], ids=["no npm", "it ends at once"])
+def test_our_server_stands_in_for_one_that_cannot_be_had(
+    program: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says so."""
+    monkeypatch.setattr(described, "CACHE", tmp_path)
+    monkeypatch.setattr(described, "_description", Path)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    if program is not None:
+        steady = tmp_path / "steady"
+        steady.write_text(program, encoding="utf-8")
+        steady.chmod(0o755)
+        monkeypatch.setattr(described, "_steady", lambda: steady)
+    monkeypatch.setattr(Suite, "folder", tmp_path)
+    (openai,) = load_suites(["openai"])
+    with __main__._server(openai, "ours", is_quick=False) as address:
+        assert address == "ours"
+    assert "openai: our own server stands in for its description: " in capsys.readouterr().err
+    with __main__._server(openai, "ours", is_quick=True):
+        assert capsys.readouterr().err == ""

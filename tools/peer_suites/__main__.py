@@ -12,17 +12,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
 from tools.peer_suites.comparison import Difference, Row, compare, load_differences
+from tools.peer_suites.described import described_server
 from tools.peer_suites.environment import make_environment
 from tools.peer_suites.loopback import loopback_server
 from tools.peer_suites.page import names, table, table_row, write_page
 from tools.peer_suites.run import MODES, WITHOUT, run_suite
-from tools.peer_suites.suite import ROOT, Suite, load_suites
+from tools.peer_suites.suite import ROOT, NotToBeHadError, Suite, load_suites
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="suites of suites.yaml; by default all")
     parser.add_argument("--quick", action="store_true", help="only the parts that are quick")
     parser.add_argument("--mode", action="append", choices=MODES, help="only this mode; may be repeated")
+    parser.add_argument("--available", action="store_true", help="leave out, and name, what the registry does not give")
     parser.add_argument("--write", action="store_true", help="write docs/compatibility.md anew")
     options = parser.parse_args(arguments)
     suites = [suite for suite in load_suites(options.names) if suite.quick or not options.quick]
@@ -43,6 +46,7 @@ def main(arguments: Sequence[str]) -> int:
             differences=differences,
             commit=_commit(),
             is_quick=options.quick,
+            leaves_out=options.available,
         )
         with ThreadPoolExecutor(os.cpu_count() if options.quick else 1) as pool:  # long suites have the machine alone
             rows = [row for rows in pool.map(run, suites) for row in rows]
@@ -60,21 +64,41 @@ def _rows(
     commit: str,
     *,
     is_quick: bool,
+    leaves_out: bool,
 ) -> list[Row]:
     """Run a suite in some modes."""
-    make_environment(suite)
+    try:
+        make_environment(suite)
+    except NotToBeHadError as error:
+        if not leaves_out:
+            raise
+        print(f"{suite.name} left out: {error}", flush=True)
+        return []
     arguments = suite.quick if is_quick else suite.arguments
     version = suite.version if arguments == suite.arguments else f"{suite.version} (part)"
     rows = []
-    without = run_suite(suite, WITHOUT, arguments, base_url)
-    for mode in modes:
-        instrumented = run_suite(suite, mode, arguments, base_url)
-        row = replace(compare(suite.name, version, mode, without, instrumented, differences), commit=commit)
-        if row.worse:
-            row = replace(row, worse=_confirmed(suite, mode, row.worse, base_url))
-        print(table_row(row), file=sys.stderr, flush=True)
-        rows.append(row)
+    with _server(suite, base_url, is_quick=is_quick) as address:
+        without = run_suite(suite, WITHOUT, arguments, address)
+        for mode in modes:
+            instrumented = run_suite(suite, mode, arguments, address)
+            row = replace(compare(suite.name, version, mode, without, instrumented, differences), commit=commit)
+            if row.worse:
+                row = replace(row, worse=_confirmed(suite, mode, row.worse, address))
+            print(table_row(row), file=sys.stderr, flush=True)
+            rows.append(row)
     return rows
+
+
+@contextmanager
+def _server(suite: Suite, base_url: str, *, is_quick: bool) -> Iterator[str]:
+    """Yield the address of the server that the tests of a suite call: ours, but for whole suites with a description."""
+    with ExitStack() as running:
+        if suite.description and not is_quick:
+            try:
+                base_url = running.enter_context(described_server(suite.description, suite.folder / "server.log"))
+            except NotToBeHadError as error:
+                print(f"{suite.name}: our own server stands in for its description: {error}", file=sys.stderr)
+        yield base_url
 
 
 def _confirmed(suite: Suite, mode: str, worse: Sequence[str], base_url: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.peer_suites.suite import ROOT, Suite
+from tools.peer_suites.suite import ROOT, NotToBeHadError, Suite
 
 SPECSPAN = ("-e", ".")
 PROJECTS = ("pyproject.toml",)
@@ -29,7 +29,8 @@ def make_environment(suite: Suite) -> None:
     """Fetch the sources and install the environment, unless the ones from before are still good.
 
     Raises:
-        subprocess.CalledProcessError: pip refused.
+        NotToBeHadError: the registry does not give the sources.
+        subprocess.CalledProcessError: pip cannot install what they ask for.
         SystemExit: the released sources hold no tests.
     """
     stamp, key = suite.folder / ".made", _key(suite)
@@ -48,7 +49,10 @@ def make_environment(suite: Suite) -> None:
 def _unpack(suite: Suite) -> None:
     """Put the released sources under ``sources``."""
     name = f"{suite.name}=={suite.version}"
-    _pip(suite, "download", "--no-deps", "--no-binary", suite.name, "-d", str(suite.folder), name)
+    try:
+        _pip(suite, "download", "--no-deps", "--no-binary", suite.name, "-d", str(suite.folder), name)
+    except subprocess.CalledProcessError as error:
+        raise NotToBeHadError(f"the registry does not give {name}") from error
     (archive,) = suite.folder.glob("*.tar.gz")
     with tarfile.open(archive) as released:
         released.extractall(suite.folder / "unpacked", filter="data")

@@ -15,6 +15,10 @@ CACHE = ROOT / ".peer-suites"
 """Released sources and environments, which git ignores."""
 
 
+class NotToBeHadError(Exception):
+    """What a registry has elsewhere cannot be had here, or does not work here; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
     """Test suite of one released package."""
@@ -30,8 +34,8 @@ class Suite:
     """Arguments of the short run; empty where the suite has no part in it."""
     unpinned: tuple[str, ...] = ()
     """Packages that the authors' lock file has in versions which cannot be had."""
-    needs_server: bool = False
-    """The tests call a server of the model's provider, which `loopback` stands in for."""
+    description: str = ""
+    """Interface description that generated tests are run against, as ``openai/official``; empty where there is none."""
 
     @property
     def folder(self) -> Path:
@@ -72,5 +76,5 @@ def _read(name: str, entry: Mapping[str, Any]) -> Suite:
         arguments,
         arguments if quick is True else tuple(quick),
         tuple(entry.get("unpinned", ())),
-        entry.get("needs_server", False),
+        entry.get("description", ""),
     )
