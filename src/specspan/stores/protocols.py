@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from specspan.sqlite.model import Filter, Statistics, StoredSpan, TraceSummary
+from specspan.sqlite.model import Filter, Pruning, Statistics, StoredSpan, TraceSummary
 
 Record = Mapping[str, Any]
 
@@ -63,6 +63,9 @@ class StoreReader(Protocol):
     def policies(self, digests: Iterable[str]) -> list[Record]:
         """Return the policy records of policy digests, the latest first."""
 
+    def prunings(self) -> list[Record]:
+        """Return the record of each removal of old decisions and spans, the latest first."""
+
 
 class StoreKind(Protocol):
     """Kind of store: a module of `specspan.stores.kinds`, or an entry point of the group ``specspan_stores``.
@@ -88,4 +91,18 @@ class StoreKind(Protocol):
 
         Raises:
             ConfigurationError: the address is invalid, or what it names cannot be written.
+        """
+
+    def preview_pruning(self, address: str, before_unix_nano: int, by: str) -> Pruning:
+        """Return what `prune` would remove; nothing is changed.
+
+        Raises:
+            EmptyStore, StoreError: as `open_reader`.
+        """
+
+    def prune(self, address: str, before_unix_nano: int, by: str) -> Pruning:
+        """Remove decisions and spans from before a time, beside living writers, and give the space back.
+
+        Raises:
+            EmptyStore, StoreError: as `open_reader`, or it cannot be written. What was removed by then is on record.
         """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ VERDICTS = ("violated", "error", "uncertain", "unassessed", "complied")
 
 GROUPS = ("clause", "service", "model", "day", "spec_version", "user")
 """Names of what decisions can be grouped by."""
+PRUNING = "pruning"
+"""Type of the records that say what was removed."""
 NO_CHECK = "no_check"
 """Reason of clauses that have no check, which no finding names."""
 
@@ -114,3 +117,45 @@ class Statistics:
     """Number of findings that assessed nothing by reason, and of clauses without a check."""
     usage: dict[tuple[str, str], ModelUsage] = field(default_factory=lambda: defaultdict(ModelUsage))
     """Tokens by provider and model."""
+
+
+@dataclass(slots=True)
+class Pruning:
+    """Removal of what is older than a time: what is to go, or what went."""
+
+    before_unix_nano: int
+    by: str
+    """Who removed it, such as a user and a host."""
+    removed: Counter[str] = field(default_factory=Counter)
+    """Number of rows by kind: ``decision``, ``finding``, ``span``, ``policy`` and ``record``."""
+    kept_policies: int = 0
+    """Number of policy records that stay."""
+    first_unix_nano: int | None = None
+    """Time of the earliest decision or span that was removed."""
+    last_unix_nano: int | None = None
+    """Time of the latest one."""
+    size_before_bytes: int = 0
+    size_after_bytes: int = 0
+    problem: str | None = None
+    """Reason why the space was not given back; None where it was."""
+    id: str = field(default_factory=lambda: str(uuid4()))
+
+    def add_times(self, first: int | None, last: int | None) -> None:
+        """Take the times of more that was removed."""
+        if first is not None and last is not None:
+            self.first_unix_nano = min(first, first if self.first_unix_nano is None else self.first_unix_nano)
+            self.last_unix_nano = max(last, last if self.last_unix_nano is None else self.last_unix_nano)
+
+    def to_record(self, time_unix_nano: int) -> dict[str, Any]:
+        """Return what is kept of the removal in the store."""
+        return {
+            "v": 2,
+            "type": PRUNING,
+            "id": self.id,
+            "time_unix_nano": time_unix_nano,
+            "by": self.by,
+            "before_unix_nano": self.before_unix_nano,
+            "first_unix_nano": self.first_unix_nano,
+            "last_unix_nano": self.last_unix_nano,
+            "removed": dict(self.removed),
+        }

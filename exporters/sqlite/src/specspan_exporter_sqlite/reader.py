@@ -6,11 +6,11 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from . import query
 from .decision_rows import STORED_COLUMNS, stored_record
@@ -18,13 +18,15 @@ from .errors import ForeignFile, MissingFile, SQLiteStoreError, translate_error
 from .expansion import expand
 from .first_version import name_as_present
 from .late_rows import with_late_findings
-from .model import EVERYTHING, VERDICTS, Filter, Statistics, StoredSpan, TraceSummary
+from .model import EVERYTHING, PRUNING, Filter, Statistics, StoredSpan, TraceSummary
 from .read_only import open_read_only
 from .schema import check
 from .statistics import count
 from .store import file_path
+from .trace_summary import summarize_trace
 
 Record = Mapping[str, Any]
+T = TypeVar("T")
 
 _SHORT_ID_LENGTH = 8
 _ALL_IN_ONE = 0, 2**63
@@ -97,7 +99,7 @@ class Reader:
                     ORDER BY start_unix_nano DESC, trace_id DESC LIMIT ?""",
                 (*values, wanted.limit),
             )
-            return [self._summary(trace_id) for (trace_id,) in found]
+            return [summarize_trace(self._rows, trace_id, self.short_trace_id(trace_id)) for (trace_id,) in found]
 
     def trace_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of traces that begin with ``prefix``."""
@@ -185,6 +187,15 @@ class Reader:
             (json.dumps(sorted(set(digests))),),
         )
 
+    def prunings(self) -> list[Record]:
+        """Return the record of each removal of old decisions and spans, the latest first."""
+        return self._records("SELECT record FROM record WHERE type = ? ORDER BY time_unix_nano DESC", (PRUNING,))
+
+    def examine(self, look: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what a function finds in the file as it is at one moment."""
+        with self._snapshot(), self._translated_errors():
+            return look(self._connection)
+
     def short_trace_id(self, trace_id: str) -> str:
         """Return the shortest prefix of an id that no other trace shares."""
         return self._short("span_row", "trace_id", trace_id)
@@ -192,39 +203,6 @@ class Reader:
     def short_decision_id(self, decision_id: str) -> str:
         """Return the shortest prefix of an id that no other decision shares."""
         return self._short("decision_row", "id", decision_id)
-
-    def _summary(self, trace_id: str) -> TraceSummary:
-        spans = self._rows(
-            """SELECT span_id, parent_span_id, name, service, start_unix_nano, end_unix_nano FROM span_row
-               WHERE trace_id = ? ORDER BY start_unix_nano, rowid""",
-            (trace_id,),
-        )
-        present = {row[0] for row in spans}
-        root = next((row for row in spans if row[1] not in present), spans[0])
-        verdicts = {row[0] for row in self._rows("SELECT verdict FROM trace_verdict WHERE trace_id = ?", (trace_id,))}
-        return TraceSummary(
-            trace_id=trace_id,
-            short_id=self.short_trace_id(trace_id),
-            name=root[2],
-            service=root[3],
-            start_unix_nano=spans[0][4],
-            end_unix_nano=max(row[5] for row in spans),
-            spans=len(spans),
-            verdict=next((verdict for verdict in VERDICTS if verdict in verdicts), None),
-            violated=tuple(sorted(self._violated(trace_id))),
-        )
-
-    def _violated(self, trace_id: str) -> Iterator[str]:
-        # From both, for spans may have been sampled away, and decisions may never have been exported here.
-        for (clause,) in self._rows(
-            """SELECT clause FROM finding_row JOIN decision_row AS d ON d.id = decision_id
-                 WHERE trace_id = :trace AND outcome = 'violated'
-               UNION
-               SELECT value FROM span_row AS span, json_each(span.attributes, '$."specspan.clauses.violated"')
-                 WHERE trace_id = :trace AND verdict = 'violated'""",
-            {"trace": trace_id},
-        ):
-            yield str(clause)
 
     def _conditions(self, wanted: Filter) -> Iterator[query.Condition]:
         """Yield all conditions of a filter on rows of ``decision_row AS d``."""

@@ -10,7 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from specspan.errors import ConfigurationError, EmptyStore, Problem, StoreError
+from specspan.sqlite import pruning
 from specspan.sqlite.errors import MissingFile, SQLiteStoreError
+from specspan.sqlite.model import Pruning
 from specspan.sqlite.reader import Reader
 from specspan.sqlite.store import file_path
 from specspan.stores.protocols import StoreReader
@@ -25,6 +27,18 @@ def open_reader(address: str) -> Iterator[StoreReader]:
     """Open a file for reading, until the block ends."""
     with _translated_errors(), Reader(address) as reader:
         yield reader
+
+
+def preview_pruning(address: str, before_unix_nano: int, by: str) -> Pruning:
+    """Return what `prune` would remove; the file is only read."""
+    with _translated_errors():
+        return pruning.preview_pruning(address, before_unix_nano, by)
+
+
+def prune(address: str, before_unix_nano: int, by: str) -> Pruning:
+    """Remove decisions and spans from before a time, and write the file anew without their space."""
+    with _translated_errors():
+        return pruning.prune(address, before_unix_nano, by)
 
 
 def check_address(address: str) -> None:
