@@ -33,8 +33,9 @@ $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/sqlite/pyproject.toml exporters/prometheus/pyproject.toml \
-		exporters/alerts/pyproject.toml exporters/grafana/pyproject.toml
-	$(INSTALL) -e exporters/sqlite -e exporters/prometheus -e exporters/alerts -e exporters/grafana -r requirements-dev.txt
+		exporters/alerts/pyproject.toml exporters/grafana/pyproject.toml exporters/postgres/pyproject.toml
+	$(INSTALL) -e exporters/sqlite -e exporters/prometheus -e exporters/alerts -e exporters/grafana \
+		-e exporters/postgres -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.run

@@ -1,0 +1,57 @@
+"""Insertion of findings that came after their decision: each changes the row of the finding that was pending."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from specspan.sqlite.late_rows import LOST, is_lost
+from specspan.sqlite.text import encode, integer, optional, real, storable
+from specspan_exporter_postgres.writer import Session, clean_row
+
+Record = Mapping[str, Any]
+
+_INSERT = """INSERT INTO specspan.late_finding (decision_id, ordinal, time_unix_nano, record)
+    VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+_SETTLE = """UPDATE specspan.finding SET outcome = %s, reason = %s, score = %s
+    WHERE decision_id = %s AND ordinal = %s AND outcome = 'pending'"""
+_AMEND = """UPDATE specspan.decision SET verdict = %s, action = %s, governing_clause = %s, reason = %s WHERE id = %s"""
+_RULING = ("verdict", "action", "governing_clause", "reason")
+_PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
+    FROM specspan.finding AS f JOIN specspan.decision AS d ON d.id = f.decision_id
+    WHERE f.outcome = 'pending' LIMIT 10000"""
+
+
+def insert_late(session: Session, records: Sequence[Record]) -> None:
+    """Write findings that came after their decision; one that is there already stays as it is."""
+    ordered = sorted(records, key=lambda record: (str(record["decision"]), record["finding"]["position"]))
+    for record in ordered:  # in order: two processes may settle the same ones
+        finding = record["finding"]
+        key = storable(record["decision"]), integer(finding["position"])
+        row = (*key, integer(record.get("time_unix_nano")), encode(record))
+        if session.connection.execute(_INSERT, clean_row(row)).rowcount > 0:
+            found = optional(finding.get("outcome")) or "", optional(finding.get("reason")), real(finding.get("score"))
+            session.connection.execute(_SETTLE, clean_row((*found, *key)))
+            _amend(session, key[0], record.get("amended"))
+
+
+def tell_lost(session: Session, now_ns: int | None = None) -> None:
+    """Settle pending findings that will not come any more: their time is over, or their process here has gone."""
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    lost: list[Record] = []
+    for decision_id, ordinal, text, clause in session.connection.execute(_PENDING).fetchall():
+        if is_lost(json.loads(text), now_ns):
+            finding = {"position": ordinal, "clause": clause, "outcome": "unassessed", "reason": LOST}
+            lost.append(
+                {"v": 2, "type": "finding", "decision": decision_id, "time_unix_nano": now_ns, "finding": finding}
+            )
+    insert_late(session, lost)
+
+
+def _amend(session: Session, decision_id: str, amended: Any) -> None:
+    after = amended.get("after") if isinstance(amended, Mapping) else None
+    if isinstance(after, Mapping):
+        values = [optional(after.get(name)) for name in _RULING]
+        session.connection.execute(_AMEND, clean_row((*values, decision_id)))
