@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from specspan.sqlite import Filter, Reader, SQLiteDecisionExporter
@@ -80,6 +81,33 @@ def test_what_cannot_be_written_is_a_line(specspan: Run, store: Path, tmp_path: 
     assert there.read_text() == "mine"
     assert specspan("export", there, "--force", "--db", store).code == 0
     assert len(there.read_text().splitlines()) == 2
+
+
+def test_parquet_is_a_table_with_types(specspan: Run, store: Path, tmp_path: Path) -> None:
+    """DuckDB reads times, numbers and lists of clauses, and the whole record."""
+    assert specspan("export", tmp_path / "out.parquet", "--db", store).code == 0
+    table = duckdb.sql(
+        f"""SELECT id, epoch_ns("time"), model, input_tokens, violated, complied, record::JSON ->> 'verdict'
+            FROM '{tmp_path / "out.parquet"}' ORDER BY "time" DESC"""
+    )
+    assert table is not None
+    rows = table.fetchall()
+    assert [row[1:] for row in rows] == [
+        (10**18, "=1+1", 7, ["privacy", "tone"], [], "violated"),
+        (1_000, None, None, [], ["privacy"], "complied"),
+    ]
+    with Reader(store) as reader:
+        assert [row[0] for row in rows] == [record["id"] for record in reader.decisions(Filter(limit=2))]
+
+
+def test_parquet_without_its_package_names_the_extra(
+    specspan: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is made."""
+    monkeypatch.setattr("specspan.cli.parquet.find_spec", lambda _: None)
+    ran = specspan("export", tmp_path / "out.parquet", "--db", store)
+    assert (ran.code, "pip install 'specspan[parquet]'" in ran.err) == (2, True)
+    assert not (tmp_path / "out.parquet").exists()
 
 
 @pytest.mark.parametrize("as_json", [True, False])

@@ -75,6 +75,8 @@ def test_everything_is_one_group_unasked(specspan: Run, store: Path) -> None:
         "output_tokens": 200,
         "cost_usd": group["cost_usd"],
         "models_without_price": ["nobody's"],
+        "overhead_p50_ns": None,
+        "overhead_p99_ns": None,
     }
     assert group["cost_usd"] > 0
 
@@ -173,6 +175,19 @@ def test_days_have_a_line_of_their_calls(specspan: Run, store: Path) -> None:
     """Where the terminal can show it."""
     lines = specspan("stats", "--db", store, "--by", "day").out.splitlines()
     assert [line.split()[:3] for line in lines[1:3]] == [["1970-01-01", "▄", "1"], ["1970-01-02", "█", "2"]]
+
+
+def test_what_specspan_cost_is_shown(specspan: Run, tmp_path: Path, decision: Any) -> None:
+    """Half of the calls, and 99 in 100, took at most so long; decisions that do not tell it count for nothing."""
+    exporter = SQLiteDecisionExporter(tmp_path / "x.db")
+    exporter.export([decision(f"{n:x}", overhead_ns=n * 1_000) for n in range(1, 201)])
+    exporter.export([decision("fff", service={"name": "other"})])
+    exporter.shutdown()
+    (group,) = stats(specspan, tmp_path / "x.db").values()
+    assert (group["overhead_p50_ns"], group["overhead_p99_ns"]) == (100_000, 198_000)
+    assert "100 µs  198 µs" in specspan("stats", "--db", tmp_path / "x.db").out
+    by_service = stats(specspan, tmp_path / "x.db", "--by", "service")
+    assert (by_service["other"]["overhead_p50_ns"], by_service["support-desk"]["overhead_p99_ns"]) == (None, 198_000)
 
 
 def test_an_empty_store_says_what_to_do(specspan: Run, tmp_path: Path) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from specspan.sqlite import SQLiteDecisionExporter
+from specspan.sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
 
 Run = Callable[..., Any]
 
@@ -230,3 +235,39 @@ def test_a_name_that_something_has_needs_no_hint(specspan: Run, recorded: Path) 
     """Then it is the conditions together that nothing meets."""
     ran = specspan("traces", "--db", recorded, "--clause", "privacy", "--service", "support-desk", "--outcome", "error")
     assert ran.out == "No traces match.\n"
+
+
+def test_new_traces_are_followed(recorded: Path) -> None:
+    """Those in the store first, then each new one, once, when all of it is there; SIGINT ends it."""
+    program = "from specspan.cli.main import main; main()"
+    command = [
+        sys.executable,
+        "-u",
+        "-c",
+        program,
+        "traces",
+        "--follow",
+        "--limit",
+        "1",
+        "--json",
+        "--db",
+        str(recorded),
+    ]
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(SQLiteSpanExporter(recorded)))
+    tracer = provider.get_tracer("tests")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        try:
+            assert following.stdout is not None
+            assert json.loads(following.stdout.readline())["name"] == "refund"
+            for name in ("one", "two"):
+                with tracer.start_as_current_span(name):
+                    tracer.start_span("child").end()
+                trace = json.loads(following.stdout.readline())
+                assert (trace["name"], trace["spans"]) == (name, 2)
+            following.send_signal(signal.SIGINT)
+            assert following.stdout.read() == ""
+            assert following.wait() == 130
+        finally:
+            following.kill()
+            provider.shutdown()

@@ -102,6 +102,7 @@ def test_a_whole_record(record: Record) -> None:
             },
         ],
         "counts": {"considered": 12, "not_applicable": 0, "unassessed": 10},
+        "overhead_ns": 4000,
         "overrides": [
             {
                 "clause": "be_brief",

@@ -29,8 +29,9 @@ Record = Mapping[str, Any]
 
 _FOLLOWED = 1000
 """Number of the latest records that are looked through for new ones."""
-_LATE_NS = 10 * 10**9
 _FOLLOW_INTERVAL_S = 0.5
+_FOLLOW_REST = 4.0
+"""Number of times that a look took, for which no other follows."""
 _FEW = 8
 """Number of names that a hint lists at most."""
 REMEDY = "Run `specspan demo` or a program with a policy, or name another store with --db or SPECSPAN_DB"
@@ -75,6 +76,11 @@ since_option = click.option(
     "--since", metavar="WHEN", callback=_parse_since, help="An age (15m, 2h, 7d) or a date (2026-11-01)."
 )
 """Option ``since``: the earliest time, in nanoseconds since 1970, or None."""
+
+follow_option = click.option(
+    "--follow", is_flag=True, help="Then print new ones as they come, the newest last, until interrupted."
+)
+"""Option ``follow`` of a list."""
 
 _FILTER_OPTIONS = (
     click.option("--clause", metavar="ID", help="With a finding about this clause."),
@@ -134,6 +140,13 @@ class Listing(Generic[Item]):
     to_json: Callable[[Item], dict[str, Any]]
     to_table: Callable[[Sequence[Item], StoreReader], ListTable]
     """All of them, a row each."""
+    id_of: Callable[[Item], str]
+    time_of: Callable[[Item], int]
+    """Its time in nanoseconds since 1970."""
+    grows: bool = False
+    """True where an item may be read in parts: it is followed once it stays the same from one look to the next."""
+    late_ns: int = 10 * 10**9
+    """Time by which an item may come later than another that is of a later time."""
 
 
 def show_list(listing: Listing[Any], db: str | None, *, as_json: bool, **options: Any) -> None:
@@ -157,38 +170,44 @@ def show_list(listing: Listing[Any], db: str | None, *, as_json: bool, **options
             _print_table(listing.to_table(items, reader), filter_.limit)
 
 
-def follow_list(listing: Listing[Record], db: str | None, *, as_json: bool, **options: Any) -> None:
-    """Print records as `show_list` does, the newest last, and go on with new ones; as JSON, a line each.
+def follow_list(listing: Listing[Item], db: str | None, *, as_json: bool, **options: Any) -> None:
+    """Print items as `show_list` does, the newest last, and go on with new ones; as JSON, a line each.
 
     Raises:
         StoreError: the file cannot be read.
     """
     filter_ = Filter(since_unix_nano=options.pop("since"), **options)
     with open_reader(db) as reader:
-        window = _latest(filter_, listing.read(reader, replace(filter_, limit=1)))
-        before = {record["id"] for record in listing.read(reader, window)}
+        window = _latest(listing, filter_, listing.read(reader, replace(filter_, limit=1)))
+        before = {listing.id_of(item): item for item in listing.read(reader, window)}
         new = listing.read(reader, filter_)
-        seen = before | {record["id"] for record in new}
-        has_header = False
+        seen = {*before, *map(listing.id_of, new)}
+        has_header, took_s = False, 0.0
         while True:
             ordered = list(reversed(new))
             if as_json:
-                click.echo("".join(f"{json_text(listing.to_json(record), None)}\n" for record in ordered), nl=False)
+                click.echo("".join(f"{json_text(listing.to_json(item), None)}\n" for item in ordered), nl=False)
             elif ordered:
                 lines = list(listing.to_table(ordered, reader).lines(list_width(console())))
                 print_pages(console(), *lines[has_header:], paged=False)
                 has_header = True
-            time.sleep(_FOLLOW_INTERVAL_S)
-            latest = listing.read(reader, window)
-            new = [record for record in latest if record["id"] not in seen]
-            seen = {record["id"] for record in latest}
-            window = _latest(window, latest)
+            time.sleep(max(_FOLLOW_INTERVAL_S, _FOLLOW_REST * took_s))
+            start_s = time.monotonic()
+            latest = {listing.id_of(item): item for item in listing.read(reader, window)}
+            new = [
+                item
+                for id_, item in latest.items()
+                if id_ not in seen and (not listing.grows or before.get(id_) == item)
+            ]
+            seen = (seen & latest.keys()) | set(map(listing.id_of, new))
+            before, took_s = latest, time.monotonic() - start_s
+            window = _latest(listing, window, list(latest.values()))
 
 
-def _latest(filter_: Filter, records: Sequence[Record]) -> Filter:
-    """Return a filter of what is at most a few seconds older than the latest record: some are written late."""
+def _latest(listing: Listing[Item], filter_: Filter, items: Sequence[Item]) -> Filter:
+    """Return a filter of what is at most a few seconds older than the latest item: some are written late."""
     since = filter_.since_unix_nano or 0
-    newest = max((record["time_unix_nano"] - _LATE_NS for record in records), default=since)
+    newest = max((listing.time_of(item) - listing.late_ns for item in items), default=since)
     return replace(filter_, since_unix_nano=max(since, newest), limit=_FOLLOWED)
 
 

@@ -146,6 +146,8 @@ class RecordBuilder:
             "not_applicable": decision.summary.not_applicable,
             "unassessed": decision.summary.unassessed,
         }
+        if overhead_ns := sum(call_record.timing.overhead_ns.values()):
+            record["overhead_ns"] = overhead_ns
         record |= _effects(decision)
         if any(finding["outcome"] == Outcome.PENDING for finding in record.get("findings", ())):
             until = decision.time_unix_nano + int(PENDING_S * 1e9)

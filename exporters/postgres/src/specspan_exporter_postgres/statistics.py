@@ -59,7 +59,13 @@ def _by_key(rows: Rows, by: str | None, since: int) -> list[Statistics]:
             WHERE o.outcome = 'unassessed' GROUP BY 1, 2, 3""",
         (since,),
     )
-    return group_decisions(decisions, [*in_full, *by_reference])
+    overheads = rows(
+        f"""SELECT {key}, percentile_disc(0.5) WITHIN GROUP (ORDER BY d.overhead_ns),
+                percentile_disc(0.99) WITHIN GROUP (ORDER BY d.overhead_ns)
+            {_FROM} WHERE d.time_unix_nano >= %s AND d.overhead_ns IS NOT NULL GROUP BY 1""",
+        (since,),
+    )
+    return group_decisions(decisions, [*in_full, *by_reference], overheads)
 
 
 def _by_clause(rows: Rows, since: int) -> list[Statistics]:

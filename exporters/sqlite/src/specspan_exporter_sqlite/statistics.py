@@ -47,7 +47,17 @@ def _by_key(rows: Rows, by: str | None, since: int) -> list[Statistics]:
             FROM decision AS d WHERE d.time_unix_nano >= ? GROUP BY 1, 2, 3, 4""",
         (since,),
     )
-    return group_decisions(decisions, _findings(rows, key, since))
+    overheads = rows(
+        f"""WITH told AS (SELECT {key} AS name, json_extract(o.record, '$.overhead_ns') AS ns
+                FROM decision AS d JOIN decision_row AS o ON o.id = d.id WHERE d.time_unix_nano >= ?),
+            ranked AS (SELECT name, ns, row_number() OVER (PARTITION BY name ORDER BY ns) AS place,
+                count(*) OVER (PARTITION BY name) AS number FROM told WHERE ns IS NOT NULL)
+            SELECT name, min(CASE WHEN place * 2 >= number THEN ns END),
+                min(CASE WHEN place * 100 >= number * 99 THEN ns END)
+            FROM ranked GROUP BY name""",
+        (since,),
+    )
+    return group_decisions(decisions, _findings(rows, key, since), overheads)
 
 
 def _findings(rows: Rows, key: str, since: int) -> list[tuple[Any, ...]]:

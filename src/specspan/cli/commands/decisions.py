@@ -18,6 +18,7 @@ from specspan.cli.storage import (
     Listing,
     filter_options,
     follow_list,
+    follow_option,
     open_reader,
     require_one,
     show_list,
@@ -47,10 +48,17 @@ def command() -> None:
 @command.command("list")
 @store_options
 @filter_options
-@click.option("--follow", is_flag=True, help="Then print new ones as they come, the newest last, until interrupted.")
+@follow_option
 def list_(*, follow: bool, **options: Any) -> None:
     """List decisions, the newest first."""
-    listing = Listing("decisions", lambda reader, wanted: reader.decisions(wanted), _to_json, _to_table)
+    listing: Listing[Record] = Listing(
+        "decisions",
+        read=lambda reader, wanted: reader.decisions(wanted),
+        to_json=_to_json,
+        to_table=_to_table,
+        id_of=lambda record: str(record["id"]),
+        time_of=lambda record: int(record["time_unix_nano"]),
+    )
     if follow:
         follow_list(listing, **options)
     else:

@@ -1,8 +1,9 @@
-"""`specspan export`: decisions of the store for other programs, whole as JSON Lines or as a table in CSV."""
+"""`specspan export`: decisions of the store for other programs, as JSON Lines, or a table in CSV or Parquet."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -11,11 +12,12 @@ from typing import IO, Any
 
 import click
 
+from specspan.cli.parquet import require_pyarrow, write_parquet
 from specspan.cli.storage import db_option, open_reader, since_option
 from specspan.cli.terminal import clean, format_utc, plural
 from specspan.decision import Outcome
 
-_FORMATS = ("jsonl", "csv")
+_FORMATS = ("jsonl", "csv", "parquet")
 _OWN = ("id", "trace_id", "span_id", "mode", "verdict", "action", "would", "governing_clause", "reason")
 _OF_CALL = ("provider", "operation", "model", "tool", "response_id")
 _TOKENS = ("input_tokens", "output_tokens")
@@ -33,19 +35,22 @@ COLUMNS = (*_OWN[:1], "time", *_OWN[1:], "service", *_OF_CALL, *_TOKENS, "spec",
 def command(file: Path, format_: str | None, since: int | None, db: str | None, *, force: bool) -> None:
     """Write decisions to FILE, the earliest first; - is standard output.
 
-    JSON Lines hold whole records, a line each, with every finding. CSV holds a row for each decision.
+    JSON Lines hold whole records, a line each, with every finding. CSV and Parquet hold a row for each decision; that
+    of Parquet has the whole record, too, and needs the extra `parquet`.
     """
     ending = file.suffix.removeprefix(".").lower()
     format_ = format_ or ("jsonl" if str(file) == "-" else ending)
     if format_ not in _FORMATS:
         raise click.UsageError(f"Unknown format {ending!r}. Name it with --format, one of {', '.join(_FORMATS)}.")
+    if format_ == "parquet":
+        require_pyarrow()
     with open_reader(db) as reader:
         records = reader.iter_decisions(since)
         if str(file) == "-":
-            _write(records, format_, sys.stdout)
+            _write(records, format_, sys.stdout.buffer)
             return
         try:
-            with file.open("w" if force else "x", encoding="utf-8", newline="") as stream:
+            with file.open("wb" if force else "xb") as stream:
                 written = _write(records, format_, stream)
         except FileExistsError:
             raise click.ClickException(
@@ -56,8 +61,18 @@ def command(file: Path, format_: str | None, since: int | None, db: str | None, 
     click.echo(f"Wrote {plural(written, 'decision')} to {clean(file)}.", err=True)
 
 
-def _write(records: Iterable[Mapping[str, Any]], format_: str, stream: IO[str]) -> int:
-    """Write records one at a time, and return their number."""
+def _write(records: Iterable[Mapping[str, Any]], format_: str, stream: IO[bytes]) -> int:
+    """Write records a few at a time, and return their number."""
+    if format_ == "parquet":
+        return write_parquet(records, stream)
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    try:
+        return _write_text(records, format_, text)
+    finally:
+        text.detach()
+
+
+def _write_text(records: Iterable[Mapping[str, Any]], format_: str, stream: IO[str]) -> int:
     written = 0
     if format_ == "csv":
         table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")

@@ -17,6 +17,8 @@ from specspan.cli.storage import (
     ListGroup,
     Listing,
     filter_options,
+    follow_list,
+    follow_option,
     open_reader,
     require_one,
     show_list,
@@ -46,9 +48,23 @@ def command() -> None:
 @command.command("list")
 @store_options
 @filter_options
-def list_(**options: Any) -> None:
+@follow_option
+def list_(*, follow: bool, **options: Any) -> None:
     """List traces, the newest first. The verdict is the worst of a trace's decisions."""
-    show_list(Listing("traces", lambda reader, wanted: reader.traces(wanted), _summary_json, _to_table), **options)
+    listing: Listing[TraceSummary] = Listing(
+        "traces",
+        read=lambda reader, wanted: reader.traces(wanted),
+        to_json=_summary_json,
+        to_table=_to_table,
+        id_of=lambda trace: trace.trace_id,
+        time_of=lambda trace: trace.start_unix_nano,
+        grows=True,
+        late_ns=600 * 10**9,
+    )
+    if follow:
+        follow_list(listing, **options)
+    else:
+        show_list(listing, **options)
 
 
 @command.command()
