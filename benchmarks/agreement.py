@@ -11,7 +11,8 @@ import itertools
 import math
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,17 +53,14 @@ class Trial:
 @cache
 def population() -> tuple[tuple[Answer, ...], tuple[float, ...]]:
     """Return every kind of answer, and how often it occurs."""
-    found = list(_population())
-    return tuple(answer for answer, _ in found), tuple(probability for _, probability in found)
-
-
-def _population() -> Iterator[tuple[Answer, float]]:
+    shares: dict[Answer, float] = defaultdict(float)
     for is_violation, is_hard in itertools.product((True, False), (True, False)):
         share = _SHARE_OF_VIOLATIONS if is_violation else 1 - _SHARE_OF_VIOLATIONS
         share *= _SHARE_OF_HARD if is_hard else 1 - _SHARE_OF_HARD
         small, large = (_score_shares(is_violation, _FOCUS[judge][is_hard]) for judge in ("small", "large"))
         for (one, of_one), (other, of_other) in itertools.product(small, large):
-            yield Answer(is_violation, one, other), share * of_one * of_other
+            shares[Answer(is_violation, one, other)] += share * of_one * of_other
+    return tuple(shares), tuple(shares.values())
 
 
 def _score_shares(is_violation: bool, focus: float) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Counts of findings by check, from decision records and what came after them."""
+"""Counts of findings by check, from decision records."""
 
 from __future__ import annotations
 
@@ -65,20 +65,6 @@ def test_calls_are_weighed_by_how_likely_they_were_chosen() -> None:
     )
     assert counts.sample.decided == {0.1: 1, 1.0: len(odd)}
     assert counts.sample.share == 10 / (10 + len(odd))
-
-
-def test_a_late_finding_takes_the_place_of_the_pending_one() -> None:
-    """In the group of its decision; one of a decision that is not among these is of no call that is counted."""
-    records = [decided(found("pending"), number=1, service="a"), decided(found("pending"), number=2, service="b")]
-    late = [
-        {"type": "finding", "decision": "d-1", "finding": found("violated", sampled=0.5)},
-        {"type": "finding", "decision": "d-9", "finding": found("violated")},
-    ]
-
-    first, second = count_by_check(records, late, by="service")
-
-    assert (first.check.group, first.sample.violations, first.outcomes["pending"]) == ("a", 1, 0)
-    assert (second.check.group, second.sample.calls, second.outcomes["pending"]) == ("b", 0, 1)
 
 
 def test_groups_are_services_or_versions_of_the_spec() -> None:

@@ -54,20 +54,40 @@ def estimate_rate(sample: SampleCounts, errors: ErrorRates | None) -> RateEstima
     raw = sample.share
     if raw is None:
         return RateEstimate(None, problem="no call was decided")
-    effective = sample.effective_calls
     if errors is None:
+        effective = sample.effective_calls
         likelihood = ProfileLikelihood(_with_half(raw * effective, effective), _PERFECT, _PERFECT)
         return RateEstimate(raw, raw, _interval(likelihood, raw))
     problem = calibration_problem(errors)
     if problem is not None:
         return RateEstimate(raw, problem=problem)
     corrected = correct_share(raw, errors)
-    likelihood = ProfileLikelihood(
-        _with_half(raw * effective, effective),
+    return RateEstimate(raw, corrected, _interval(likelihood_of(sample, errors), corrected))
+
+
+def likelihood_of(sample: SampleCounts, errors: ErrorRates) -> ProfileLikelihood:
+    """Return the likelihood of the share of violations, of which the interval is made."""
+    effective = sample.effective_calls
+    return ProfileLikelihood(
+        _with_half((sample.share or 0.0) * effective, effective),
         _with_half(errors.found, errors.violations),
         _with_half(errors.cleared, errors.others),
     )
-    return RateEstimate(raw, corrected, _interval(likelihood, corrected))
+
+
+class Outside:
+    """Function that tells by how much a share is outside of the 95 % interval; 0 at its ends, negative inside."""
+
+    def __init__(self, likelihood: ProfileLikelihood) -> None:
+        self._likelihood = likelihood
+        self._best = likelihood.fit(likelihood.likeliest).log_likelihood
+
+    def __call__(self, share: float) -> float:
+        """Return the deviance of a share beyond the critical value."""
+        fit = self._likelihood.fit(share)
+        error = fit.standard_error
+        room = (share / error, (1 - share) / error) if error else (math.inf, math.inf)
+        return 2 * (self._best - fit.log_likelihood) - critical_value(*room)
 
 
 def correct_share(raw: float, errors: ErrorRates) -> float:
@@ -99,16 +119,7 @@ def _with_half(successes: float, trials: float) -> Count:
 
 
 def _interval(likelihood: ProfileLikelihood, estimate: float) -> Interval:
-    likeliest = likelihood.likeliest
-    best = likelihood.fit(likeliest).log_likelihood
-
-    def excess(share: float) -> float:
-        """Return by how much a share is outside of the interval; negative inside."""
-        fit = likelihood.fit(share)
-        error = fit.standard_error
-        room = (share / error, (1 - share) / error) if error else (math.inf, math.inf)
-        return 2 * (best - fit.log_likelihood) - critical_value(*room)
-
-    low = 0.0 if likeliest <= 0 or excess(0.0) <= 0 else find_root(excess, 0.0, likeliest, _PRECISION)
-    high = 1.0 if likeliest >= 1 or excess(1.0) <= 0 else find_root(excess, likeliest, 1.0, _PRECISION)
+    outside, likeliest = Outside(likelihood), likelihood.likeliest
+    low = 0.0 if likeliest <= 0 or outside(0.0) <= 0 else find_root(outside, 0.0, likeliest, _PRECISION)
+    high = 1.0 if likeliest >= 1 or outside(1.0) <= 0 else find_root(outside, likeliest, 1.0, _PRECISION)
     return Interval(min(low, estimate), max(high, estimate))

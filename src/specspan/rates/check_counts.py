@@ -1,9 +1,9 @@
-"""Counts of findings of each check, from decision records in full and the findings that came after them."""
+"""Counts of the findings of each check, from decision records in full."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -68,38 +68,20 @@ class CheckCounts:
             self._violated[probability] += outcome == Outcome.VIOLATED
 
 
-def count_by_check(decisions: Iterable[Record], late: Iterable[Record] = (), by: str = "clause") -> list[CheckCounts]:
+def count_by_check(decisions: Iterable[Record], by: str = "clause") -> list[CheckCounts]:
     """Return the counts of every check, in the order of groups, clauses and checks.
 
     Args:
-        decisions: decision records with every finding in full.
-        late: records of findings that came after their decisions; each takes the place of its decision's pending one.
+        decisions: decision records with every finding in full, those that came late in place of the pending ones.
         by: one of `GROUPS`.
     """
     counts: dict[CheckOfClause, CheckCounts] = {}
-    pending: dict[str, str | None] = {}
     for decision in decisions:
         group = _group(decision, by)
         for finding in decision.get("findings") or ():
-            if (check := _check_of(finding, group)) is None:
-                continue
-            if finding.get("outcome") == Outcome.PENDING:
-                pending[str(decision.get("id"))] = group
-            counts.setdefault(check, CheckCounts(check)).add(finding)
-    for record in late:
-        decision_id = str(record.get("decision"))
-        for finding in _late_findings(record):
-            if decision_id in pending and (check := _check_of(finding, pending[decision_id])) is not None:
-                of_check = counts.setdefault(check, CheckCounts(check))
-                of_check.outcomes[Outcome.PENDING] -= of_check.outcomes[Outcome.PENDING] > 0
-                of_check.add(finding)
+            if (check := _check_of(finding, group)) is not None:
+                counts.setdefault(check, CheckCounts(check)).add(finding)
     return sorted(counts.values(), key=_place)
-
-
-def _late_findings(record: Record) -> Iterator[Record]:
-    finding = record.get("finding")
-    if isinstance(finding, Mapping):
-        yield finding
 
 
 def _check_of(finding: Any, group: str | None) -> CheckOfClause | None:
