@@ -37,6 +37,8 @@ class LabelledCall:
     """`Outcome.VIOLATED`, `Outcome.COMPLIED` or `Outcome.NOT_APPLICABLE`."""
     place: str
     """Place where the label stands, such as ``labels.jsonl:3``."""
+    example: object = None
+    """Example of a spec that the answer stands in; None for an answer from elsewhere."""
 
     @property
     def is_violation(self) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from specspan.checks.check import CheckKindModule
+from specspan.policy.judge_plan import PlannedCheck, check_lines
 from specspan.policy.published_schema import SCHEMA_FILE
 from specspan.policy.spec_problems import enclosing_sections
 from specspan.spec.spec import Clause, Spec
@@ -19,15 +21,24 @@ _RULE = 100
 _MAX_ID_COLUMN = 46
 
 
-def starting_policy(spec: Spec, spec_path: str, kinds: Mapping[str, CheckKindModule]) -> str:
+def starting_policy(
+    spec: Spec,
+    spec_path: str,
+    kinds: Mapping[str, CheckKindModule],
+    plan: Mapping[str, PlannedCheck] = MappingProxyType({}),
+    notes: Sequence[str] = (),
+) -> str:
     """Return the text of a policy that names every binding clause of ``spec`` in the order of the document.
 
     Args:
         spec: the spec.
         spec_path: path of the spec as seen from the policy file.
         kinds: kinds of check to show an example of, where their schema has one.
+        plan: checks that are bound to clauses, by their ids.
+        notes: lines that stand above the clauses as a comment.
     """
-    return "\n".join([*_head(spec, spec_path), *_examples(kinds), *_clauses(spec), *_overrides(spec)]) + "\n"
+    head, examples = _head(spec, spec_path), _examples(kinds)
+    return "\n".join([*head, *examples, *_clauses(spec, plan, notes), *_overrides(spec)]) + "\n"
 
 
 def _head(spec: Spec, spec_path: str) -> Iterator[str]:
@@ -71,13 +82,14 @@ def _examples(kinds: Mapping[str, CheckKindModule]) -> Iterator[str]:
     yield ""
 
 
-def _clauses(spec: Spec) -> Iterator[str]:
+def _clauses(spec: Spec, plan: Mapping[str, PlannedCheck], notes: Sequence[str]) -> Iterator[str]:
     binding = list(spec.binding)
     counts = Counter(clause.authority for clause in binding)
     levels = ", ".join(f"{counts[level]} {_comment_text(level)}" for level in spec.ladder if counts[level])
     yield "# Every clause that binds somebody, with the level of its authority and its title:"
     yield f"# {levels}."
     yield "# One without checks is recorded as unassessed, never as complied."
+    yield from (f"# {_comment_text(note)}" for note in notes)
     yield "clauses:"
     columns = (
         min(_MAX_ID_COLUMN, max((len(_scalar(clause.id)) for clause in binding), default=0)) + len("  : "),
@@ -91,6 +103,8 @@ def _clauses(spec: Spec) -> Iterator[str]:
             yield ""
             yield f"  # ── {_comment_text(top.title)} ".ljust(_RULE, "─")
         yield from _clause(spec, clause, *columns)
+        if clause.id in plan:
+            yield from check_lines(plan[clause.id], _flow)
     yield ""
 
 

@@ -27,7 +27,7 @@ _UNDECIDED = frozenset((Outcome.UNCERTAIN, Outcome.PENDING, Outcome.ERROR))
 
 
 @dataclass(frozen=True, slots=True)
-class _JudgedAnswer:
+class JudgedAnswer:
     """Answer with a verdict, and its place in the spec."""
 
     holder: Clause
@@ -39,6 +39,7 @@ class _JudgedAnswer:
 
     @property
     def clause(self) -> str:
+        """Return the id of the clause that the verdict is about."""
         return self.verdict.charged or self.holder.id
 
 
@@ -52,7 +53,7 @@ def evaluate(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: 
         unbound: clauses of the policy that did not fit, for the record.
     """
     engine = Engine(_observing(policy))
-    answers = [each for each in _judged_answers(spec) if clause in (None, each.clause)]
+    answers = [each for each in judged_answers(spec) if clause in (None, each.clause)]
     comparisons = len({(id(each.example), each.compared) for each in answers})
     return Agreement(
         spec,
@@ -94,16 +95,17 @@ def _observing(policy: Policy) -> Policy:
     return replace(policy.without_sampling(), mode=Mode.OBSERVE)
 
 
-def _judged_answers(spec: Spec) -> Iterator[_JudgedAnswer]:
+def judged_answers(spec: Spec) -> Iterator[JudgedAnswer]:
+    """Yield every answer of a spec's examples that has a verdict, in the order of the document."""
     for holder in spec.clauses.values():
         for example in holder.examples:
             for compared, comparison in enumerate(example.comparisons):
                 for answer in comparison.answers:
                     if answer.verdict is not None:
-                        yield _JudgedAnswer(holder, example, compared, answer, answer.verdict)
+                        yield JudgedAnswer(holder, example, compared, answer, answer.verdict)
 
 
-def _evaluate_answer(engine: Engine, answer: _JudgedAnswer, name: str) -> ExampleResult:
+def _evaluate_answer(engine: Engine, answer: JudgedAnswer, name: str) -> ExampleResult:
     """Return the result of one answer; ``name`` is the name of its clause in the policy."""
     calls = build_calls(answer.example, answer.compared, answer.answer)
     findings = [(at, finding) for at, call in enumerate(calls) for finding in _findings(engine, call)]
