@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo services test test-thorough environments peer-suites backends check bench dist format clean
+.PHONY: help demo services test test-thorough environments peer-suites backends check bench dist docs format clean
 
 help:
 	@echo "make demo    set up and run the support-desk demo"
@@ -18,6 +18,7 @@ help:
 	@echo "make check   lint, types, import contract, copies, prose, sizes and names, public names"
 	@echo "make bench   ratios against a hand-written span"
 	@echo "make dist    build every wheel and source distribution, check them, and run the demo from them"
+	@echo "make docs    build the documentation site into build/site"
 	@echo "make format  rewrite the source in the house format"
 
 $(BIN)/python:
@@ -91,9 +92,17 @@ $(VENV)/.dist: $(BIN)/python constraints.txt
 dist: $(VENV)/.dist
 	$(BIN)/python tools/dist.py
 
+# The exporters are there for their commands, which the reference lists.
+$(VENV)/.docs: $(VENV)/.run exporters/prometheus/pyproject.toml exporters/grafana/pyproject.toml
+	$(INSTALL) -e exporters/prometheus -e exporters/grafana 'mkdocstrings[python]' zensical
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(BIN)/python tools/docs_site.py
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .venv-* dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,6 +30,7 @@ HOOKS = {
     "os.register_at_fork": "os.register_at_fork",
     "util.register_after_fork": "multiprocessing.util.register_after_fork",
     "util.Finalize": "multiprocessing.util.Finalize",
+    "signals.worker_process_shutdown.connect": "celery.signals.worker_process_shutdown.connect",
     "wrapt.register_post_import_hook": "wrapt.register_post_import_hook",
     "gevent.Greenlet.add_spawn_callback": "gevent.Greenlet.add_spawn_callback",
     "sys.set_asyncgen_hooks": "sys.set_asyncgen_hooks",

@@ -40,6 +40,7 @@ MEANINGS = {
     "SPECSPAN_DIGEST_KEY": ("secret", "key of the digests in decision records"),
     "SPECSPAN_LEDGER": ("path", "the folder of the ledger; without one, there is none"),
     "SPECSPAN_LEDGER_MODE": ("`durable`, `async`, `off`; `async`", "how safe a decision is when its call returns"),
+    "SPECSPAN_CALIBRATION": ("path", "the calibration of judges that `specspan rates` corrects by"),
     "SPECSPAN_LEDGER_CAP": ("size; `8GiB`", "size of the ledger at which further decisions are dropped and counted"),
     "SPECSPAN_LEDGER_KEY": ("secret", "key that the ledger signs with; by default one is made in its folder"),
     "SPECSPAN_LEDGER_KEY_FILE": ("path", "the file of that key"),

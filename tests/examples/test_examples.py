@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from example_programs import EXAMPLES, printed
 
-from documents import ROOT
-from specspan.call import ToolCall
 from specspan.sqlite import Reader
-from specspan.testing import Prompt, Reply, ScriptedModel
-
-EXAMPLES = ROOT / "examples"
-PATIENCE_S = 60
-
-
-def printed(name: str, folder: Path, *, key: bool = True) -> list[str]:
-    """The lines of one example in a folder of its own, talking to a scripted model; without a key, to its own."""
-    with ScriptedModel(_script) as model:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-        service = {"OPENAI_API_KEY": model.api_key, "OPENAI_BASE_URL": model.base_url} if key else {}
-        variables = {**clean, **service, "TMPDIR": str(folder)}
-        finished = subprocess.run(
-            [sys.executable, EXAMPLES / name],
-            check=False,
-            cwd=folder,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
-    assert (finished.returncode, finished.stderr) == (0, "")
-    return finished.stdout.splitlines()
-
-
-def _script(prompt: Prompt) -> Reply | str:
-    asked = prompt.last_user
-    if asked.startswith("Book"):
-        first_class = "first class" in asked
-        train, price = ("The sleeper", 340) if first_class else ("The early train", 39)
-        return Reply(tool_calls=(ToolCall("book", {"train": train, "price": price}),))
-    if "Should I" in asked:
-        return "Yes, only today!"
-    return "It leaves at six." if "early" in asked else "There is, every night."
 
 
 def test_tools_stay_within_their_limits(tmp_path: Path) -> None:
@@ -69,11 +31,11 @@ def test_decisions_go_where_they_are_sent(tmp_path: Path) -> None:
 
 def test_a_stream_of_events_is_cut_where_the_policy_says(tmp_path: Path) -> None:
     """What went before it was sent, and the reader is told why the rest does not come."""
-    lines = printed("sse_app.py", tmp_path, key=False)
+    lines = printed("fastapi_sse.py", tmp_path, key=False)
     assert lines[-2:] == ["event: stopped", 'data: "no_pressure"']
     assert 'data: "every "' in lines
     assert "today" not in "".join(lines)
-    assert 'data: "night."' in printed("sse_app.py", tmp_path)
+    assert 'data: "night."' in printed("fastapi_sse.py", tmp_path)
 
 
 @pytest.mark.parametrize("key", [True, False])
@@ -103,9 +65,19 @@ def test_a_django_view_tells_which_clause_stopped_it(tmp_path: Path) -> None:
     assert {span.attributes.get("gen_ai.conversation.id") for span in spans} == {"c-1"}
 
 
+def test_a_server_of_tools_keeps_them_within_their_limits(tmp_path: Path) -> None:
+    """A client of its own process asks: what is dear is not booked, and its tool does not run."""
+    cheap, dear = printed("mcp_server.py", tmp_path, key=False)
+    assert cheap.strip() == "The early train is booked for 39."
+    assert dear.startswith("Not booked.")
+    with Reader(tmp_path / "specspan.db") as reader:
+        assert [record["verdict"] for record in reader.decisions()] == ["violated", "complied"]
+
+
 def test_every_example_is_listed_and_tested() -> None:
     """None is forgotten."""
-    listing, tests = (EXAMPLES / "README.md").read_text(), Path(__file__).read_text()
+    listing = (EXAMPLES / "README.md").read_text()
+    tests = "".join(test.read_text() for test in Path(__file__).parent.glob("*.py"))
     for example in EXAMPLES.glob("*.py"):
         assert f"({example.name})" in listing
         assert f'printed("{example.name}"' in tests

@@ -36,7 +36,7 @@ def blocks(page: str) -> list[Block]:
             output=following[2] if following and _is_output(text[match.end() : following.start()], following) else None,
             line=text.count("\n", 0, match.start()) + 1,
         )
-        for match, following in zip(found, [*found[1:], None], strict=True)
+        for match, following in zip(found, [*found[1:], None], strict=False)
     ]
 
 

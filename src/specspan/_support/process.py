@@ -1,7 +1,8 @@
 """Hooks into the life of the process: after a fork, at its end, and the undoing of changes to it.
 
 Every part of specspan that outlives a fork or has work left at exit registers here. The interpreter itself is told
-once: one `os.register_at_fork`, one `atexit` function and one hook of `multiprocessing`, each when it is first needed.
+once: one `os.register_at_fork`, one `atexit` function, one hook of `multiprocessing` and of its copy `billiard`, and
+one of Celery, each when it is first needed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _log = logging.getLogger("specspan")
 _numbers = itertools.count()
 _LAST = -100
 """Priority of our `multiprocessing` finaliser: after the finalisers of others, which may still make calls."""
+_MULTIPROCESSING = ("multiprocessing", "billiard")
+_MAIN_PROCESS = "MainProcess"  # of billiard, which has no `parent_process`
 
 
 class ForkAware(Protocol):
@@ -80,13 +83,14 @@ def after_fork(obj: ForkAware) -> None:
 def at_exit(function: Callable[[], object]) -> Undo:
     """Call ``function`` when the process ends, the last one registered first. Return the undo of it.
 
-    Processes that `multiprocessing` starts end by `os._exit`, which skips `atexit`; `function` is called there, too.
+    Processes that `multiprocessing` or Celery start end by `os._exit`, which skips `atexit`; `function` is called
+    there, too.
     """
     number = next(_numbers)
     _exit_functions[number] = function
     _hook_exit()
     _hook_fork()
-    _hook_multiprocessing()
+    _hook_children()
     return Undo(lambda: _exit_functions.pop(number, None))
 
 
@@ -103,9 +107,18 @@ _identity: dict[int, dict[str, str | int]] = {}
 
 
 def ends_without_atexit() -> bool:
-    """Return whether this is a process of `multiprocessing`, which may end by `os._exit`."""
-    module = sys.modules.get("multiprocessing.process")
-    return module is not None and module.parent_process() is not None
+    """Return whether this is a process of `multiprocessing` or of Celery, which may end by `os._exit`."""
+    return any(map(_is_child, _MULTIPROCESSING))
+
+
+def _is_child(package: str) -> bool:
+    """Return whether this process was started by `multiprocessing`, or by `billiard`."""
+    module = sys.modules.get(f"{package}.process")
+    if module is None:
+        return False
+    if hasattr(module, "parent_process"):
+        return module.parent_process() is not None
+    return bool(module.current_process().name != _MAIN_PROCESS)
 
 
 @functools.cache
@@ -119,14 +132,27 @@ def _hook_exit() -> None:
     atexit.register(_run_exit_functions)
 
 
-def _hook_multiprocessing() -> None:
-    """Have the exit functions called in processes of `multiprocessing`; where nobody imports it, neither does this."""
-    util = sys.modules.get("multiprocessing.util")
-    if util is None:
-        return
-    _finalize_children(util)
-    if util.process.parent_process() is not None:
-        _finalize_this(util)
+def _hook_children() -> None:
+    """Have the exit functions called in processes that end by `os._exit`, by packages that the application imported."""
+    for package in _MULTIPROCESSING:
+        util = sys.modules.get(f"{package}.util")
+        if util is not None:
+            _finalize_children(util)
+            if _is_child(package):
+                _finalize_this(util)
+    signals = sys.modules.get("celery.signals")
+    if signals is not None:
+        _hook_celery(signals)
+
+
+@functools.cache
+def _hook_celery(signals: Any) -> None:
+    # processes of its pool skip the finalisers, too; this is the last that they do
+    signals.worker_process_shutdown.connect(_end_celery_process)
+
+
+def _end_celery_process(**_: Any) -> None:
+    _run_exit_functions()
 
 
 @functools.cache
@@ -146,7 +172,7 @@ def _after_fork_in_child() -> None:
         except Exception:  # the others must have their locks renewed all the same
             _log.exception("specspan failed to renew %s in a forked process", type(obj).__qualname__)
     if _exit_functions:
-        _hook_multiprocessing()
+        _hook_children()
 
 
 def _run_exit_functions() -> None:

@@ -1,6 +1,6 @@
-"""Web application that streams answers as server-sent events; a policy stops a stream in its midst.
+"""FastAPI application that streams answers as server-sent events; a policy stops a stream in its midst.
 
-`uvicorn sse_app:app` serves it; as a program it asks itself one question. Without a key a script answers.
+`uvicorn fastapi_sse:app` serves it; as a program it asks itself one question. Without a key a script answers.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import openai
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import StreamingResponse
-from starlette.routing import Route
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 import specspan
 from specspan.testing import ScriptedModel
@@ -25,16 +23,16 @@ SCRIPT = {"sleeper": "There is one, every night at ten. Book it only today !"}
 
 
 @asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(api: FastAPI) -> AsyncIterator[None]:
     """Make the client when the server starts: of the service, or of the script."""
     if "OPENAI_API_KEY" in os.environ:
-        app.state.client = openai.AsyncOpenAI()
+        api.state.client = openai.AsyncOpenAI()
         yield
     else:
         with ScriptedModel(SCRIPT) as model:
-            app.state.client = openai.AsyncOpenAI(base_url=model.base_url, api_key=model.api_key)
+            api.state.client = openai.AsyncOpenAI(base_url=model.base_url, api_key=model.api_key)
             yield
-    await app.state.client.close()
+    await api.state.client.close()
 
 
 @specspan.observe
@@ -52,16 +50,19 @@ async def stream_answer(client: openai.AsyncOpenAI, question: str) -> AsyncItera
         yield f"event: stopped\ndata: {json.dumps(stopped.decision.governing_clause)}\n\n"
 
 
-async def answers(request: Request) -> StreamingResponse:
+api = FastAPI(lifespan=lifespan)
+
+
+@api.get("/answers")
+async def answers(question: str) -> StreamingResponse:
     """Answer the question in the query."""
-    events = stream_answer(request.app.state.client, request.query_params["question"])
-    return StreamingResponse(events, media_type="text/event-stream")
+    return StreamingResponse(stream_answer(api.state.client, question), media_type="text/event-stream")
 
 
 policy = Path(__file__).with_name("strict_policy.yaml")
-app = AsgiMiddleware(  # a FastAPI application is wrapped in the same way
-    Starlette(routes=[Route("/answers", answers)], lifespan=lifespan), policy=policy, service_name="travel-desk"
-)
+app = AsgiMiddleware(
+    api, policy=policy, service_name="travel-desk"
+)  # a Starlette application is wrapped in the same way
 
 if __name__ == "__main__":
     from starlette.testclient import TestClient
