@@ -38,6 +38,7 @@ PLUGIN_FOLDERS = frozenset(
         "checks/kinds",
         "cli/commands",
         "cli/judge_commands",
+        "cli/ledger_commands",
         "cli/policy_commands",
         "cli/spec_commands",
         "instrument/frameworks",

@@ -42,6 +42,11 @@ MEANINGS = {
     "SPECSPAN_LEDGER_MODE": ("`durable`, `async`, `off`; `async`", "how safe a decision is when its call returns"),
     "SPECSPAN_CALIBRATION": ("path", "the calibration of judges that `specspan rates` corrects by"),
     "SPECSPAN_LEDGER_CAP": ("size; `8GiB`", "size of the ledger at which further decisions are dropped and counted"),
+    "SPECSPAN_LEDGER_KEEP": ("age; `180d`", "age at which segments of the ledger are removed that every backend has"),
+    "SPECSPAN_LEDGER_PINNED": (
+        "path",
+        "file outside of the ledger that gets checkpoints, for `verify` to compare with",
+    ),
     "SPECSPAN_LEDGER_KEY": ("secret", "key that the ledger signs with; by default one is made in its folder"),
     "SPECSPAN_LEDGER_KEY_FILE": ("path", "the file of that key"),
     "SPECSPAN_LEDGER_KEY_COMMAND": ("command", "prints that key, such as a client of a key store"),

@@ -93,7 +93,7 @@ def test_what_a_power_cut_left_at_the_end_is_dropped(tmp_path: Path, tail: bytes
 @pytest.mark.parametrize("count", range(4))
 def test_a_crash_while_a_segment_begins_is_recovered(tmp_path: Path, count: int) -> None:
     """A new segment that is empty, or has but a part of its first record, is dropped or completed."""
-    crash(tmp_path, 20, segment_bytes=3000)
+    crash(tmp_path, 20, Durability.DURABLE, segment_bytes=3000)
     (name,) = stream_names(tmp_path)
     paths = segment_paths(tmp_path / files.STREAMS / name)
     assert len(paths) > 2

@@ -111,7 +111,7 @@ def test_a_record_that_cannot_be_made_is_counted(tmp_path: Path, monkeypatch: py
     ledger = open_in(tmp_path)
     recorder = Recorder(Settings(digest_key=b"k"), ledger=ledger)
     with monkeypatch.context() as patch:
-        patch.setattr("specspan.record.decision_record.RecordBuilder.build", lambda *_: 1 / 0)
+        patch.setattr("specspan.record.decision_record.RecordBuilder.encode", lambda *_: 1 / 0)
         record_one(recorder)
     assert ledger.append({"id": "d-2", "time_unix_nano": 1, "policy": {}, "object": object()}, lambda _: None) is False
     record_one(recorder, "d-3")

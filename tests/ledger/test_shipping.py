@@ -16,6 +16,7 @@ from recording import MemoryExporter
 from specspan._support import drop_counts
 from specspan.ledger import ledger_files as files
 from specspan.ledger.delivery import CURSORS, SET_ASIDE, Delivery
+from specspan.ledger.ledger_settings import Durability
 from specspan.ledger.shipping import Shipper
 from specspan.ledger.stream_files import stream_names
 
@@ -121,7 +122,7 @@ def test_what_a_killed_process_left_is_delivered_by_the_next_start(tmp_path: Pat
 
 def test_delivery_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """Each backend has a place of its own in each stream, over segments and batches."""
-    write(tmp_path, range(1200), segment_bytes=100_000)
+    write(tmp_path, range(1200), mode=Durability.DURABLE, segment_bytes=100_000)
     (stream,) = stream_names(tmp_path)
     backend = Backend()
     delivery = Delivery(tmp_path, "memory", backend)

@@ -222,7 +222,7 @@ def test_checkpoints_of_another_stream_are_found(ledger: Path, tmp_path: Path) -
 
 def test_a_segment_that_is_taken_out_is_found(tmp_path: Path) -> None:
     """The first, a middle and the last segment are missed."""
-    write(tmp_path, range(60), segment_bytes=4000)
+    write(tmp_path, range(60), mode=Durability.DURABLE, segment_bytes=4000)
     (name,) = stream_names(tmp_path)
     paths = segment_paths(tmp_path / files.STREAMS / name)
     for path in (paths[0], paths[1], paths[-1]):

@@ -106,7 +106,7 @@ def test_async_records_are_signed_and_synced_soon(tmp_path: Path) -> None:
 
 def test_a_segment_ends_by_size_and_the_chain_goes_on(tmp_path: Path) -> None:
     """Segments end where they are full; each begins with what is needed to check it alone."""
-    write(tmp_path, range(60), segment_bytes=4000)
+    write(tmp_path, range(60), mode=Durability.DURABLE, segment_bytes=4000)
     (name,) = stream_names(tmp_path)
     paths = segment_paths(tmp_path / files.STREAMS / name)
     assert len(paths) > 3
@@ -117,7 +117,7 @@ def test_a_segment_ends_by_size_and_the_chain_goes_on(tmp_path: Path) -> None:
 
 def test_a_segment_ends_by_age(tmp_path: Path) -> None:
     """Segments end where they are old."""
-    write(tmp_path, range(3), segment_s=0.0)
+    write(tmp_path, range(3), mode=Durability.DURABLE, segment_s=0.0)
     assert len(decision_ids(tmp_path)) == 3
     (name,) = stream_names(tmp_path)
     assert len(segment_paths(tmp_path / files.STREAMS / name)) > 3
@@ -227,7 +227,7 @@ def test_an_interruption_while_a_write_is_noted_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted when the chain has a group and its records do not know it yet: each is recorded once all the same."""
-    ledger = open_in(tmp_path, interval_s=60.0)
+    ledger = open_in(tmp_path, Durability.DURABLE, interval_s=60.0)
     ledger.append(decision(0), find_policy)
     adopt = Stream._adopt
 

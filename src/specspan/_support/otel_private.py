@@ -6,6 +6,7 @@ OpenTelemetry may change them in any release. `tests/_support/test_otel_private.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,29 @@ def sampler_from_env() -> Sampler:
     from opentelemetry.sdk.trace import sampling  # the SDK is slow to import
 
     return sampling._get_from_env_or_default()
+
+
+def report_drops(processor: Any, report: Callable[[str, int], None]) -> None:
+    """Have a batch processor of the SDK tell each loss of its own, with its reason: a full queue, or its shutdown.
+
+    Where a version of the SDK does not count them, nothing changes.
+    """
+    counts = getattr(getattr(processor, "_batch_processor", None), "_metrics", None)
+    drop_items = getattr(counts, "drop_items", None)
+    if counts is None or drop_items is None:
+        return
+
+    def reporting(count: int, error_type: str = "queue_full") -> None:
+        report("shutdown" if error_type == "already_shutdown" else error_type, count)
+        drop_items(count, error_type)
+
+    counts.drop_items = reporting
+
+
+def items_left(processor: Any) -> int:
+    """Return the number of items in the queue of a batch processor of the SDK; 0 where it cannot be told."""
+    queue = getattr(getattr(processor, "_batch_processor", None), "_queue", None)
+    return 0 if queue is None else len(queue)
 
 
 def shuts_down_at_exit(provider: Any) -> bool:

@@ -25,6 +25,8 @@ _HEAD: Final = b'{"body":{'
 _CHECKPOINT: Final = b'{"checkpoint":"'
 LAST_TYPES: Final = ("end", "recovery")
 """Types of the record that ends a stream."""
+ACCOUNTS: Final = ("end", "heartbeat", "loss")
+"""Types of the records that say how many decisions were attempted, recorded and dropped so far."""
 
 
 class Fault(str, Enum):

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -17,9 +17,11 @@ from specspan.ledger.canonical_json import canonical_json
 from specspan.ledger.delivery import Backend
 from specspan.ledger.ledger_settings import LedgerSettings
 from specspan.ledger.recovery import recover_streams
+from specspan.ledger.retention import EXPIRY, expire
 from specspan.ledger.shipping import Shipper
-from specspan.ledger.signing_keys import load_signer, publish_key
-from specspan.ledger.stream import DECISION, POLICY, Entry
+from specspan.ledger.signed_note import Signer
+from specspan.ledger.signing_keys import listed_keys, load_signer, publish_key
+from specspan.ledger.stream import DECISION, POLICY, Entry, Place, control
 from specspan.ledger.writer import LedgerWriter
 
 Record = Mapping[str, Any]
@@ -28,9 +30,11 @@ Record = Mapping[str, Any]
 class DecisionLedger:
     """Durable log of decision records and of the policy records that they name."""
 
-    def __init__(self, writer: LedgerWriter, folder: Path) -> None:
-        self._writer = writer
-        self._folder = folder
+    def __init__(self, settings: LedgerSettings, signer: Signer) -> None:
+        self._settings = settings
+        self._signer = signer
+        self._writer = LedgerWriter(settings, signer, self._tidy)
+        self._folder = settings.folder
         self._shippers: list[Shipper] = []
         self._last = threading.local()
 
@@ -43,21 +47,33 @@ class DecisionLedger:
     def append(self, record: Record, find_policy: Callable[[str], Record | None]) -> bool:
         """Write the record of a decision; return False where it was lost, and counted.
 
-        ``find_policy`` returns the record of a policy by its id. A decision that this thread handed over last is not
-        written twice: who is interrupted while it is written hands it over again.
+        ``find_policy`` returns the record of a policy by its id.
+        """
+        try:
+            data = _body(record)
+        except Exception as error:
+            self.drop("internal")
+            contain("ledger.record", error)
+            return False
+        self.append_encoded(record["type"], record["id"], data, record["policy"].get("record"), find_policy)
+        return self._last.entry.loss is None
+
+    def append_encoded(
+        self, kind: str, record_id: str, data: bytes, policy: str | None, find_policy: Callable[[str], Record | None]
+    ) -> Place | None:
+        """Write the record of a decision or finding, which is canonical JSON, as `append` does, and return its place.
+
+        A decision that this thread handed over last is not written twice: who is interrupted while it is written hands
+        it over again.
         """
         entry: Entry | None = getattr(self._last, "entry", None)
-        if entry is None or entry.key != record["id"]:
-            self._announce(record["policy"].get("record"), find_policy)
-            try:
-                entry = self._last.entry = Entry(record["type"], _body(record), record["id"])
-            except Exception as error:
-                self.drop("internal")
-                contain("ledger.record", error)
-                return False
+        if entry is None or entry.key != record_id:
+            if policy is not None and not self._writer.has_policy(policy):
+                self._announce(policy, find_policy)
+            entry = self._last.entry = Entry(kind, data, record_id)
         for shipper in self._shippers:
             shipper.start()  # in a forked child, which has no threads
-        return self._writer.append(entry)
+        return self._writer.place_of(entry) if self._writer.append(entry) else None
 
     def drop(self, reason: str) -> None:
         """Count a decision whose record could not be made."""
@@ -67,16 +83,27 @@ class DecisionLedger:
         """Write the record of a policy that came into force."""
         self._writer.append(Entry(POLICY, _body(record), record["id"]))
 
-    def _announce(self, policy: str | None, find_policy: Callable[[str], Record | None]) -> None:
-        if policy is None or self._writer.has_policy(policy):
-            return
+    def _announce(self, policy: str, find_policy: Callable[[str], Record | None]) -> None:
         record = find_policy(policy)
         if record is not None:
             self.append_policy(record)
 
+    def append_control(self, type_: str, body: Record) -> bool:
+        """Write a record about the ledger itself; return True when the disk has it, under a checkpoint."""
+        return self._writer.append(control(type_, body)) and self._writer.commit()
+
+    def _tidy(self) -> None:
+        """Remove segments that are old, or that there is no room for, once every backend has them."""
+        keys = (*listed_keys(self._folder), self._signer.public_key)
+        expire(self._settings, keys, [each.name for each in self._shippers], partial(self.append_control, EXPIRY))
+
     def accounts(self) -> dict[str, Any]:
         """Return how many decisions were attempted, recorded, and dropped by reason, in this process."""
         return self._writer.accounts()
+
+    def outages_s(self) -> dict[str, float]:
+        """Return by backend the seconds for which it has not taken what there is; 0 while it does."""
+        return {shipper.name: shipper.outage_s for shipper in self._shippers}
 
     def force_flush(self, timeout_s: float) -> bool:
         """Have everything written outlast a power cut, and delivered; return False where that failed in the time."""
@@ -87,7 +114,7 @@ class DecisionLedger:
     def shutdown(self, timeout_s: float) -> None:
         """End the stream, and deliver; records that come later are dropped, what no backend took stays."""
         deadline_s = time.monotonic() + timeout_s
-        self._writer.shutdown(timeout_s)
+        self._writer.shutdown(timeout_s / 2)  # a disk that hangs leaves backends the rest
         for shipper in self._shippers:  # all of them first, so that one that hangs takes no time from the others
             shipper.close()
         for shipper in self._shippers:
@@ -117,7 +144,7 @@ def open_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.enviro
         recover_streams(settings, signer)
     except Exception as error:
         contain("ledger.recover", error)
-    return DecisionLedger(LedgerWriter(settings, signer), settings.folder)
+    return DecisionLedger(settings, signer)
 
 
 def _body(record: Record) -> bytes:

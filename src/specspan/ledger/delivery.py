@@ -145,7 +145,7 @@ class Delivery:
         _log.warning("%s did not take the record %s, which is set aside: %r", self._name, record.get("id"), reason)
         files.make_folder(self._folder / SET_ASIDE)
         line = json.dumps({"id": record.get("id"), "reason": repr(reason)[:500]}, separators=(",", ":"))
-        _append(self._folder / SET_ASIDE / f"{self._name}.jsonl", f"{line}\n".encode())
+        files.append_file(self._folder / SET_ASIDE / f"{self._name}.jsonl", f"{line}\n".encode())
 
     def _cursor(self, stream: str) -> Cursor:
         if stream not in self._cursors:
@@ -158,7 +158,7 @@ class Delivery:
         hidden = self._path(stream).with_name(f".{stream}")
         with contextlib.suppress(FileNotFoundError):
             hidden.unlink()
-        _append(hidden, json.dumps(value).encode())
+        files.append_file(hidden, json.dumps(value).encode())
         hidden.rename(self._path(stream))
 
     def _lock(self, stream: str) -> bool:
@@ -166,7 +166,7 @@ class Delivery:
             return True
         files.make_folder(self._path(stream).parent)
         path = self._path(stream).with_suffix(".lock")
-        _append(path, b"")
+        files.append_file(path, b"")
         descriptor = files.try_lock(path)
         if descriptor is None:
             return False
@@ -181,6 +181,12 @@ class Delivery:
 
     def _path(self, stream: str) -> Path:
         return self._folder / CURSORS / self._name / f"{stream}.json"
+
+
+def is_delivered(folder: Path, backends: Sequence[str], stream: str, segment: int) -> bool:
+    """Return whether each backend, by the name of its cursors, has acknowledged all of a segment."""
+    cursors = [_read_cursor(folder / CURSORS / name / f"{stream}.json") for name in backends]
+    return all(cursor.is_done or cursor.segment > segment for cursor in cursors)
 
 
 def _read_batch(folder: Path, stream: str, cursor: Cursor) -> _Batch | None:
@@ -231,11 +237,3 @@ def _read_cursor(path: Path) -> Cursor:
         return Cursor(int(value["segment"]), int(value["offset"]), bool(value["done"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or torn: from the beginning
         return Cursor()
-
-
-def _append(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, data)
-    finally:
-        os.close(descriptor)

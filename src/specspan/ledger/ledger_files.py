@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,13 @@ _REASONS: Final = {
 }
 
 
+def new_stream_name() -> str:
+    """Return the name of a stream that begins now: its time, this process and chance."""
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+    return f"{moment}.{nanoseconds // 1000:06d}Z-{os.getpid()}-{os.urandom(4).hex()}"
+
+
 class CapReached(OSError):
     """Refusal to write more than the cap of the ledger's folder."""
 
@@ -56,6 +64,15 @@ def create_file(path: Path) -> int:
         OSError: the file is there, or it cannot be made.
     """
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600)
+
+
+def append_file(path: Path, data: bytes) -> None:
+    """Append to a private file, which is made where it is not there, in one ``write``."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NOFOLLOW, 0o600)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY) -> int:

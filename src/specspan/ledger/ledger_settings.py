@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -35,6 +36,10 @@ class LedgerSettings:
     """``SPECSPAN_LEDGER_MODE``"""
     cap_bytes: int = 8 * 2**30
     """``SPECSPAN_LEDGER_CAP``: size of all segments at which further decisions are dropped and counted."""
+    keep_s: float = 180 * 86_400.0
+    """``SPECSPAN_LEDGER_KEEP``: age at which segments that every backend has are removed."""
+    pinned: Path | None = None
+    """``SPECSPAN_LEDGER_PINNED``: file outside of the folder that gets checkpoints, for `verify` to compare with."""
     segment_bytes: int = 16 * 2**20
     """Size at which a segment ends and the next one begins."""
     segment_s: float = 86_400.0
@@ -70,9 +75,13 @@ def read_ledger_settings(
         problem = Problem("a ledger needs POSIX locks on files", "Leave it out on this system.")
         raise ConfigurationError("SPECSPAN_LEDGER", problem)
     settings = LedgerSettings(Path(os.path.abspath(os.fspath(folder))), mode)  # noqa: PTH100 - links stay links
-    if "SPECSPAN_LEDGER_CAP" not in variables:
-        return settings
-    return LedgerSettings(settings.folder, mode, parse_size(variables["SPECSPAN_LEDGER_CAP"], "SPECSPAN_LEDGER_CAP"))
+    if (cap := variables.get("SPECSPAN_LEDGER_CAP")) is not None:
+        settings = replace(settings, cap_bytes=parse_size(cap, "SPECSPAN_LEDGER_CAP"))
+    if (keep := variables.get("SPECSPAN_LEDGER_KEEP")) is not None:
+        settings = replace(settings, keep_s=parse_age(keep, "SPECSPAN_LEDGER_KEEP"))
+    if (pinned := variables.get("SPECSPAN_LEDGER_PINNED")) is not None:
+        settings = replace(settings, pinned=Path(os.path.abspath(pinned)))  # noqa: PTH100 - links stay links
+    return settings
 
 
 def parse_size(text: str, source: str) -> int:
@@ -85,6 +94,21 @@ def parse_size(text: str, source: str) -> int:
     if match is None or not int(match[1]):
         raise ConfigurationError(source, Problem(f"invalid size {text!r}", "Write a size such as 8GiB."))
     return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_age(text: str, source: str) -> float:
+    """Return the seconds in ``180d``, ``36h`` or ``forever``.
+
+    Raises:
+        ConfigurationError: the text is no age; ``source`` is named.
+    """
+    word = text.strip().casefold()
+    match = re.fullmatch(r"(\d{1,6})\s*([dh])", word)
+    if word == "forever":
+        return math.inf
+    if match is None or not int(match[1]):
+        raise ConfigurationError(source, Problem(f"invalid age {text!r}", "Write one such as 180d, or 'forever'."))
+    return int(match[1]) * (86_400.0 if match[2] == "d" else 3_600.0)
 
 
 def _mode(word: str) -> Durability:

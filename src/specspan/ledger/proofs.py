@@ -10,7 +10,7 @@ from specspan.errors import ConfigurationError, Problem
 from specspan.ledger.chain_reader import Record
 from specspan.ledger.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from specspan.ledger.signed_note import Checkpoint, PublicKey
-from specspan.ledger.stream_files import read_stream, stream_names
+from specspan.ledger.stream_files import first_segment, read_stream, stream_names
 
 _REMEDY = "'specspan ledger verify' says what is wrong with the stream."
 
@@ -19,6 +19,9 @@ class _Leaves:
     """Hashes of a stream's records, and its last checkpoint."""
 
     def __init__(self, folder: Path, name: str, keys: Iterable[PublicKey]) -> None:
+        if first_segment(folder, name) > 1:
+            remedy = "Use a proof or checkpoint that was made before."
+            raise ConfigurationError(name, Problem("the first records of the stream expired", remedy))
         self.hashes: list[bytes] = []
         self.records: list[Record] = []
         self.checkpoint: Checkpoint | None = None

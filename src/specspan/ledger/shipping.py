@@ -25,6 +25,9 @@ from specspan.ledger.stream_files import stream_names
 _log = logging.getLogger("specspan")
 _INTERVAL_S: Final = 0.5
 _LONGEST_S: Final = 30.0
+_QUARANTINE_S: Final = 300.0
+"""Time after which a backend whose errors are not temporary is left alone for longer."""
+_QUARANTINED_DELAY_S: Final = 300.0
 _LOOK_S: Final = 60.0
 """Time between two looks for streams that other processes left."""
 
@@ -34,25 +37,32 @@ class Shipper:
 
     def __init__(self, folder: Path, name: str, backend: Backend, own_streams: Callable[[], Sequence[str]]) -> None:
         """Start no thread yet; ``own_streams`` returns the streams of this process."""
-        self._folder, self._name, self._backend, self._own_streams = folder, name, backend, own_streams
+        self._folder, self.name, self._backend, self._own_streams = folder, name, backend, own_streams
         self._is_closing = False
         self._begin()
         process.after_fork(self)
 
     def _begin(self) -> None:
-        self._delivery = Delivery(self._folder, self._name, self._backend)
+        self._delivery = Delivery(self._folder, self.name, self._backend)
         self._alarm = Alarm()
         self._thread: threading.Thread | None = None
         self._flushes: list[threading.Event] = []
         self._delay_s = _INTERVAL_S
-        self._is_failing = False
+        self._failing_since_s: float | None = None
+        self._is_quarantined = False
         self._left: list[str] = []
         self._looked_s: float | None = None
+
+    @property
+    def outage_s(self) -> float:
+        """Return the seconds for which the backend has not taken what there is; 0 while it does."""
+        since_s = self._failing_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
         if self._thread is None and not self._is_closing:
-            thread = threading.Thread(target=self._run, name=f"specspan-ship-{self._name}", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"specspan-ship-{self.name}", daemon=True)
             self._thread = thread
             if not start_thread(thread, "the ledger is delivered when it is flushed"):
                 self._thread = None
@@ -61,6 +71,7 @@ class Shipper:
         """Ask for everything written so far to be delivered; the event is set when the backend acknowledged it."""
         event = threading.Event()
         self._flushes.append(event)
+        self.start()
         if self._thread is None:
             self._round()
         self._alarm.ring()
@@ -108,20 +119,30 @@ class Shipper:
                 self._delivery.deliver(stream)
         except Exception as error:
             self._flushes += flushes
-            asked_s = getattr(error, "retry_after_s", None)
-            self._delay_s = min(2 * self._delay_s, _LONGEST_S) if asked_s is None else float(asked_s)
-            if not self._is_failing:  # once an outage
-                _log.warning("%s does not take decisions; the ledger keeps them: %r", self._name, error)
-            self._is_failing = True
+            self._note_failure(error)
             return
-        if self._is_failing:
-            _log.warning("%s takes decisions again, and has them all", self._name)
-        self._is_failing, self._delay_s = False, _INTERVAL_S
+        if self._failing_since_s is not None:
+            _log.warning("%s takes decisions again, and has them all", self.name)
+        self._failing_since_s, self._delay_s, self._is_quarantined = None, _INTERVAL_S, False
         if not all(own):  # `specspan ledger ship` is at it
             self._flushes += flushes
             return
         for event in flushes:
             event.set()
+
+    def _note_failure(self, error: Exception) -> None:
+        asked_s = getattr(error, "retry_after_s", None)
+        self._delay_s = min(2 * self._delay_s, _LONGEST_S) if asked_s is None else float(asked_s)
+        if self._failing_since_s is None:  # once an outage
+            self._failing_since_s = time.monotonic()
+            _log.warning("%s does not take decisions; the ledger keeps them: %r", self.name, error)
+        if getattr(error, "is_temporary", False) or self.outage_s < _QUARANTINE_S:
+            return
+        self._delay_s = max(self._delay_s, _QUARANTINED_DELAY_S)
+        if not self._is_quarantined:
+            self._is_quarantined = True
+            minutes = _QUARANTINED_DELAY_S / 60
+            _log.error("%s stays broken, and is tried every %.0f minutes from now on: %r", self.name, minutes, error)
 
     def _left_streams(self) -> list[str]:
         """Return the streams of processes that are gone, as far as the backend does not have them."""

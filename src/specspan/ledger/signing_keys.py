@@ -93,11 +93,7 @@ def publish_key(folder: Path, key: PublicKey) -> None:
     """Add a key to the list beside the ledger, unless it is there."""
     path = folder / files.KEYS
     if key not in listed_keys(folder):
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, f"{key}\n".encode())
-        finally:
-            os.close(descriptor)
+        files.append_file(path, f"{key}\n".encode())
 
 
 def listed_keys(folder: Path) -> tuple[PublicKey, ...]:

@@ -6,11 +6,14 @@ A record is one line of canonical JSON, ``{"body":…,"prev":…,"seq":…,"type
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import time
+from binascii import hexlify
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +24,8 @@ from specspan.ledger.merkle import Frontier, leaf_hash
 from specspan.ledger.signed_note import Checkpoint, Signer
 
 FORMAT: Final = "specspan-ledger/1"
+_LEAF: Final = b"\0"
+_new = tuple.__new__  # a named tuple's own constructor takes twice as long
 NO_RECORD: Final = bytes(32)
 """``prev`` of the first record."""
 DECISION: Final = "decision"
@@ -41,6 +46,22 @@ class Entry:
     is_written: bool = False
     loss: str | None = None
     """Reason why it is not and will not be written."""
+    seq: int = -1
+    """Place in the stream, once it is written."""
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether it is written or lost."""
+        return self.is_written or self.loss is not None
+
+
+class Place(NamedTuple):
+    """Place of a record in the ledger, and the last checkpoint at that time: told elsewhere, it is a witness."""
+
+    stream: str
+    seq: int
+    checkpoint: str
+    """Number of records under the checkpoint and the root of their tree in base64: ``5001 ZNzB…``."""
 
 
 class Head(NamedTuple):
@@ -77,6 +98,10 @@ class Sync:
 
     descriptor: int
     folders: Sequence[Path]
+    checkpoint: str
+    """Size and root of the last checkpoint that it covers, as `Place` has them."""
+    line: bytes
+    """Line of that checkpoint."""
 
     def run(self) -> None:
         """Wait until the disk has everything.
@@ -104,6 +129,10 @@ class Stream:
         self.name = name
         self.closed_bytes = 0
         """Length of the segments before the one that is written."""
+        self.last_line = b""
+        """Line of the last checkpoint."""
+        self._last_checkpoint = self.synced_checkpoint = ""
+        """Size and root of the last checkpoint, written or known to be on the disk, as `Place` has them."""
         self._settings = settings
         self._signer = signer
         self._folder = settings.folder / files.STREAMS / name
@@ -134,6 +163,7 @@ class Stream:
         """Return a stream of a process that is gone, to be ended; ``lock`` is that of its file in ``open``."""
         stream = cls.__new__(cls)
         stream.closed_bytes = 0
+        stream._last_checkpoint, stream.synced_checkpoint, stream.last_line = "", "", b""
         stream.name, stream._settings, stream._signer, stream._lock = name, settings, signer, lock
         stream._folder = settings.folder / files.STREAMS / name
         stream._marker = settings.folder / files.OPEN / name
@@ -148,6 +178,9 @@ class Stream:
         self._leaves: list[bytes] = []  # hashes of the unsigned records, the first `unsigned` of them
         self._begun: _Write | None = None
         self._limit_bytes = self._settings.segment_bytes
+        self._ahead = (0, 0, Frontier())
+        self.plain_bytes = 0
+        """Length of the segment up to which `write_one` writes: beyond it somebody looks at the cap."""
         self._limit_s = time.monotonic() + self._settings.segment_s
         self.is_synced = False
         self._new_folders: tuple[Path, ...] = (self._folder, self._folder.parent, self._marker.parent)
@@ -164,9 +197,55 @@ class Stream:
             OSError: nothing of the group was written, and the file is as before.
         """
         self.settle()
-        if self._head.offset >= self._limit_bytes or time.monotonic() >= self._limit_s:
-            self._rotate()
         self._write(entries, sign=sign)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the length of all its segments."""
+        return self.closed_bytes + self._head.offset
+
+    @property
+    def is_due_to_rotate(self) -> bool:
+        """Return whether the next group goes into a new segment."""
+        return self._head.offset >= self._limit_bytes or time.monotonic() >= self._limit_s
+
+    def allow_plain(self, room_bytes: int) -> None:
+        """Let `write_one` write so many bytes, to the end of the segment at most."""
+        self.plain_bytes = min(self._head.offset + room_bytes, self._limit_bytes)
+
+    def grow_tree(self) -> None:
+        """Hash what is unsigned into the tree, ahead of its checkpoint: needs no lock, so that no call waits for it."""
+        head, leaves = self._head, self._leaves
+        unsigned = leaves[: head.unsigned]
+        self._ahead = (head.tree.size, len(unsigned), head.tree.add(unsigned))
+
+    def write_one(self, entry: Entry) -> bool:
+        """Write one record without a checkpoint, as most calls do, in the fewest steps; return False where more is due.
+
+        Raises:
+            OSError: nothing was written, and the file is as before.
+        """
+        tree, unsigned, last, checkpoints, decisions, offset = self._head
+        if offset >= self.plain_bytes or not offset or self._begun is not None:
+            return False
+        entry.seq = seq = tree.size + unsigned
+        line = b'{"body":%b,"prev":"%b","seq":%d,"type":"decision"}\n' % (entry.body, hexlify(last), seq)
+        length = len(line)
+        hash_ = sha256(_LEAF + line[:-1]).digest()
+        after = _new(Head, (tree, unsigned + 1, hash_, checkpoints, decisions + 1, offset + length))
+        self._begun = _new(_Write, ((entry,), (hash_,), after))
+        self.is_synced = False
+        if os.write(self._descriptor, line) != length:
+            return False  # `settle` cuts the file, and the next attempt tells why
+        leaves = self._leaves  # as `_adopt` does
+        if len(leaves) == unsigned:
+            leaves.append(hash_)
+        else:
+            leaves[unsigned:] = (hash_,)
+        self._head = after
+        entry.is_written = True
+        self._begun = None
+        return True
 
     def settle(self) -> None:
         """Complete a write in which the application interrupted us: the length of the file says how far it came.
@@ -187,7 +266,7 @@ class Stream:
         """Return what must be done for everything written so far to outlast a power cut; None where it does."""
         if self.is_synced:
             return None
-        sync = Sync(os.dup(self._descriptor), self._new_folders)
+        sync = Sync(os.dup(self._descriptor), self._new_folders, self._last_checkpoint, self.last_line)
         self.is_synced, self._new_folders = True, ()
         return sync
 
@@ -224,13 +303,13 @@ class Stream:
             line = b'{"body":%b,"prev":"%b","seq":%d,"type":"%b"}' % (
                 entry.body, last.hex().encode(), seq, entry.type.encode(),
             )  # fmt: skip
-            last, seq = leaf_hash(line), seq + 1
+            entry.seq, last, seq = seq, leaf_hash(line), seq + 1
             hashes.append(last)
             lines.append(line)
             decisions += entry.type == DECISION
         tree, unsigned, checkpoints = head.tree, head.unsigned + len(hashes), head.checkpoints
         if sign and unsigned:
-            tree = tree.add(self._leaves[: head.unsigned]).add(hashes)
+            tree = self._tree_of_unsigned().add(hashes)
             unsigned, checkpoints = 0, checkpoints + 1
             lines.append(self._checkpoint(tree, checkpoints))
         if lines:
@@ -259,13 +338,28 @@ class Stream:
             entry.is_written = True
         self._begun = None
 
+    def _tree_of_unsigned(self) -> Frontier:
+        """Return the tree of all records so far, from what `grow_tree` has of it."""
+        size, count, grown = self._ahead
+        tree, unsigned = self._head.tree, self._head.unsigned
+        if size != tree.size or count > unsigned:  # of another checkpoint
+            count, grown = 0, tree
+        return grown.add(self._leaves[count:unsigned])
+
     def _checkpoint(self, tree: Frontier, number: int) -> bytes:
         origin = f"{self._signer.name}/{self.name}"
         checkpoint = Checkpoint(origin, tree.size, tree.root, number, time.time_ns())
-        return canonical_json({"checkpoint": self._signer.sign(str(checkpoint))})
+        self._last_checkpoint = f"{tree.size} {base64.b64encode(checkpoint.root).decode()}"
+        self.last_line = canonical_json({"checkpoint": self._signer.sign(str(checkpoint))})
+        return self.last_line
 
-    def _rotate(self) -> None:
-        """Go on in a new segment, whose first record has all that is needed to check what follows."""
+    def rotate(self) -> None:
+        """Go on in a new segment, whose first record has all that is needed to check what follows.
+
+        Raises:
+            OSError: the disk failed; the stream goes on in its segment.
+        """
+        self.settle()
         self._write((), sign=True)
         files.sync_file(self._descriptor)
         try:

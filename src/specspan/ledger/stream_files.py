@@ -69,6 +69,12 @@ def segment_paths(stream: Path) -> list[Path]:
     return sorted(each for each in stream.iterdir() if each.suffix == ".jsonl" and each.stem.isdecimal())
 
 
+def first_segment(folder: Path, name: str) -> int:
+    """Return the number of the first segment of a stream that is there; 1 where there is none."""
+    paths = segment_paths(folder / files.STREAMS / name)
+    return int(paths[0].stem) if paths else 1
+
+
 def read_stream(
     folder: Path,
     name: str,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from specspan._support.caches import IdentityCache
 from specspan.call import NOT_COUNTED, Attribute, CallContext, Request, Response
@@ -20,6 +20,9 @@ from specspan.record.call_end import Ending, EndKind, Timing
 from specspan.record.settings import FindingEvents
 from specspan.scope.scope import ScopeOfAutonomy
 from specspan.scope.text import digest
+
+if TYPE_CHECKING:
+    from specspan.ledger.stream import Place
 
 Attributes: TypeAlias = dict[str, Attribute]
 
@@ -297,6 +300,14 @@ def finding_attributes(finding: Finding, *, with_explanation: bool) -> Attribute
         values[names.CHECK_VERSION] = finding.check.version
     if with_explanation and finding.explanation is not None:
         values[names.FINDING_EXPLANATION] = safe_text(finding.explanation)
+    return values
+
+
+def place_attributes(place: Place) -> Attributes:
+    """Return what lets a span vouch for the ledger: the place of the decision, and the last checkpoint before it."""
+    values: Attributes = {names.LEDGER_STREAM: place.stream, names.LEDGER_SEQUENCE: place.seq}
+    if place.checkpoint:
+        values[names.LEDGER_CHECKPOINT] = place.checkpoint
     return values
 
 

@@ -130,6 +130,10 @@ TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 # instrumentation, had ended.
 DECISION: Final = "specspan.decision"
 
+# specspan's own: log records that hold a whole decision record, or a policy's.
+DECISION_RECORD: Final = "specspan.decision_record"
+POLICY_RECORD: Final = "specspan.policy_record"
+
 # specspan's own: the span of a call.
 DECISION_ID: Final = "specspan.decision.id"
 DECISION_VERDICT: Final = "specspan.decision.verdict"
@@ -168,6 +172,9 @@ CONTENT_TRUNCATED: Final = "specspan.content.truncated"
 CALL_DIALECT: Final = "specspan.call.dialect"
 CALL_SPAN_ID: Final = "specspan.call.span_id"
 SAMPLING_KEPT: Final = "specspan.sampling.kept"
+LEDGER_STREAM: Final = "specspan.ledger.stream"
+LEDGER_SEQUENCE: Final = "specspan.ledger.sequence"
+LEDGER_CHECKPOINT: Final = "specspan.ledger.checkpoint"
 EVENTS_DROPPED: Final = "specspan.findings.events_dropped"
 
 # specspan's own: values of `error.type`.
@@ -214,8 +221,12 @@ METRIC_OVERRIDES: Final = "specspan.overrides"
 METRIC_SCOPES: Final = "specspan.scopes"
 METRIC_POLICY_RELOAD: Final = "specspan.policy.reload"
 METRIC_POLICY_STALE: Final = "specspan.policy.stale"
+METRIC_LEDGER_DECISIONS: Final = "specspan.ledger.decisions"
+METRIC_LEDGER_OUTAGE: Final = "specspan.ledger.outage"
 CHECK_FAILED: Final = "specspan.check.failed"
 STAGE: Final = "specspan.stage"
+LEDGER_RESULT: Final = "specspan.ledger.result"
+LEDGER_BACKEND: Final = "specspan.ledger.backend"
 DROPPED_WHAT: Final = "specspan.dropped.what"
 DROPPED_REASON: Final = "specspan.dropped.reason"
 OVERRIDE_CLAUSE: Final = "specspan.override.clause"

@@ -1,27 +1,26 @@
 """Decision record v2, as ledger, database and JSON hold it. Pure; made on an exporter's thread.
 
 What is the same for every call under one policy stands in the policy's record (`specspan.record.policy_record`), which
-the decision names. Digests of content are keyed (HMAC-SHA256): a plain hash of a short text can be guessed.
+the decision names.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from specspan._support.caches import BoundedCache
 from specspan._support.process import process_identity
-from specspan.call import CallContext, Message, ModelCall, Reasoning, Response, Side, Unknown, Usage
+from specspan.call import CallContext, ModelCall, Reasoning, Response, Side, Unknown, Usage
 from specspan.decision import Decision, Evidence, Finding, Outcome, OverrideRuling, SpecRef
 from specspan.policy.policy import Policy
-from specspan.record import content
 from specspan.record import conventions as names
 from specspan.record.attributes import safe_text, scope_attributes
 from specspan.record.call_end import CallRecord
+from specspan.record.content_digest import ContentDigest
+from specspan.record.decision_template import DecisionTemplates, encode_record
 from specspan.record.finding_references import Findings
 from specspan.record.late_finding import PENDING_S, LateFinding, judgement_record, late_record
 from specspan.record.policy_record import (
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 _ANSWER = frozenset((Side.OUTPUT, Side.TOOL_CALLS, Side.ARGUMENTS))
 _MAX_POLICIES = 64
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=content.as_json_value)
+_NO_DECISION = "a call without a decision has no decision record"
 _USAGE = tuple(counter.name for counter in fields(Usage))
 
 Record = dict[str, Any]
@@ -64,6 +63,17 @@ class PolicyActivation:
     time_unix_nano: int
 
 
+class EncodedRecord(NamedTuple):
+    """Record as a ledger takes it."""
+
+    type: str
+    id: str
+    policy: str | None
+    """Id of the policy record that a decision names."""
+    data: bytes
+    """Canonical JSON, the time as a string."""
+
+
 @dataclass(slots=True)
 class RecordBuilder:
     """Builder of the records of one service.
@@ -79,8 +89,12 @@ class RecordBuilder:
     _activations: BoundedCache[_PolicyKey, PolicyActivation] = field(init=False, repr=False)
     _records: BoundedCache[int, tuple[PolicyActivation, PolicyRecord]] = field(init=False, repr=False)
     """By identity of an activation, the record of its policy: made by whichever thread needs it first."""
+    _digest: ContentDigest = field(init=False, repr=False)
+    _templates: DecisionTemplates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._digest = ContentDigest(self.digest_key)
+        self._templates = DecisionTemplates(self._decision, self._digest)
         self._service = without_nulls(asdict(self.service))
         self._activations = BoundedCache(_MAX_POLICIES)
         self._records = BoundedCache(_MAX_POLICIES)
@@ -95,6 +109,18 @@ class RecordBuilder:
         if isinstance(item, LateFinding):
             return self._late_finding(item)
         return self._activation(item) if isinstance(item, PolicyActivation) else self._decision(item)
+
+    def encode(self, item: CallRecord | LateFinding) -> EncodedRecord:
+        """Return the record of a decision or late finding as canonical JSON, fast where little of it is new."""
+        if isinstance(item, LateFinding):
+            record = self._late_finding(item)
+            return EncodedRecord(record["type"], item.id, record["policy"].get("record"), encode_record(record))
+        decision = item.decision
+        if decision is None:
+            raise ValueError(_NO_DECISION)
+        policy = self._policy_of(decision)
+        data = self._templates.encode(item, decision, policy)
+        return EncodedRecord("decision", decision.id, None if policy is None else policy.id, data)
 
     def policy_record(self, record_id: str) -> Record | None:
         """Return the policy record of an id, for an exporter that lacks it; None for one of somebody else."""
@@ -119,7 +145,7 @@ class RecordBuilder:
     def _decision(self, call_record: CallRecord) -> Record:
         decision = call_record.decision
         if decision is None:
-            raise ValueError("a call without a decision has no decision record")
+            raise ValueError(_NO_DECISION)
         span = call_record.span_context
         policy = self._policy_of(decision)
         record: Record = {
@@ -172,25 +198,14 @@ class RecordBuilder:
             "model": _text(request.model),
             "tool": _text(request.executes.name) if request.executes is not None else None,
             "response_id": _text(response.id) if response is not None else None,
-            "input_digest": self._digest(call.input) if gaps.input is None else None,
-            "output_digest": self._digest(call.output) if gaps.reason_for(_ANSWER) is None else None,
+            "input_digest": self._digest.of(call.input) if gaps.input is None else None,
+            "output_digest": self._digest.of(call.output) if gaps.reason_for(_ANSWER) is None else None,
             "usage": _usage(response) or None,
             "scope": _scope(call.context),
             "dialect": call_record.dialect,
             "unread": None if decision is None else _unread(call, decision) or None,
         }
         return without_nulls(record)
-
-    def _digest(self, messages: Sequence[Message]) -> str | None:
-        """Return the keyed digest of messages in the conventions' shape, as JSON with sorted keys; None for none."""
-        if not messages:
-            return None
-        shape = [content.message_as_json(message) for message in messages]
-        try:
-            text = _canonical(shape)
-        except (TypeError, ValueError, RecursionError):  # cycles, keys that are no strings, integers without end
-            text = _canonical(content.as_json_value(shape))
-        return "hmac-sha256:" + hmac.digest(self.digest_key, text.encode(), "sha256").hex()
 
     def _findings(self, decision: Decision, policy: PolicyRecord | None) -> Record:
         if policy is None:
@@ -231,6 +246,16 @@ class RecordBuilder:
         return without_nulls(record)
 
 
+def kind_of(item: CallRecord | LateFinding | PolicyActivation | Mapping[str, Any]) -> str:
+    """Return the kind of an item in loss counts: a lost policy is no lost decision, nor is a late finding."""
+    if isinstance(item, Mapping):
+        kind: str = item["type"]
+        return kind
+    if isinstance(item, LateFinding):
+        return "finding"
+    return "policy" if isinstance(item, PolicyActivation) else "decision"
+
+
 def record_builder(settings: Settings, resource: Resource | None) -> RecordBuilder:
     """Return the builder of the records of a service, as its settings and its resource describe them."""
     service = service_from_resource(resource.attributes if resource is not None else {})
@@ -248,10 +273,6 @@ def service_from_resource(resource: Mapping[str, Any]) -> Service:
         None if version is None else str(version),
         None if instance is None else str(instance),
     )
-
-
-def _canonical(shape: Any) -> str:
-    return _CANONICAL.encode(shape)
 
 
 def _scope(context: CallContext) -> Record | None:

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from opentelemetry.context import attach, detach, set_value
 
@@ -19,6 +19,9 @@ from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.record.batching import BatchWorker
 from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
+
+if TYPE_CHECKING:
+    from specspan.ledger.stream import Place
 
 _log = logging.getLogger("specspan")
 T = TypeVar("T")
@@ -48,11 +51,27 @@ class DecisionExporter(Protocol):
 class DecisionLog(Protocol):
     """Log that has each decision before any exporter. Called by every thread that makes calls; nothing is raised."""
 
-    def append(self, record: Mapping[str, Any], find_policy: Callable[[str], Mapping[str, Any] | None]) -> bool:
-        """Write the record of a decision, after that of its policy; return False where it was lost, and counted."""
+    def append_encoded(
+        self,
+        kind: str,
+        record_id: str,
+        data: bytes,
+        policy: str | None,
+        find_policy: Callable[[str], Mapping[str, Any] | None],
+    ) -> Place | None:
+        """Write the record of a decision or finding, canonical JSON, after that of the policy that it names.
+
+        Return where it is; None where it was lost, and counted.
+        """
 
     def append_policy(self, record: Mapping[str, Any]) -> None:
         """Write the record of a policy that came into force."""
+
+    def accounts(self) -> Mapping[str, Any]:
+        """Return how many decisions of this process were ``recorded``, and ``dropped`` by reason."""
+
+    def outages_s(self) -> Mapping[str, float]:
+        """Return by backend the seconds for which it has not taken what there is; 0 while it does."""
 
     def drop(self, reason: str) -> None:
         """Count a decision whose record could not be made."""

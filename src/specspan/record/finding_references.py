@@ -97,6 +97,10 @@ class FindingReferences:
         self._tuples: IdentityCache[tuple[Finding, ...], Findings] = IdentityCache(_MAX_TUPLES)
         self._pattern = self._make_pattern(())
 
+    def known(self, findings: tuple[Finding, ...]) -> Findings | None:
+        """Return what `refer` found about the same tuple before, where nothing in it is a call's own; else None."""
+        return self._tuples.get(findings)
+
     def refer(
         self, findings: tuple[Finding, ...], governing_clause: str | None = None, *, with_explanations: bool = False
     ) -> Findings:

@@ -23,10 +23,11 @@ from specspan.policy.policy import Policy
 from specspan.record import attributes, content, conventions
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
-from specspan.record.decision_record import PolicyActivation, record_builder
+from specspan.record.decision_record import PolicyActivation, kind_of, record_builder
 from specspan.record.export import DecisionExporter, DecisionLog, ExportWorker
 from specspan.record.late_finding import JudgeRequest, LateFinding
 from specspan.record.late_spans import write_late_span, write_request_span
+from specspan.record.ledger_metrics import LedgerMetrics
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
 from specspan.record.policy_announcer import PolicyAnnouncer
@@ -35,6 +36,8 @@ from specspan.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
+
+    from specspan.ledger.stream import Place
 
 _SHUTDOWN_S = 5.0
 
@@ -78,6 +81,7 @@ class Recorder:
         self._logs = LogRecords(logger_provider, self._settings)
         self._builder = record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
         self._ledger = ledger
+        self._ledger_metrics = None if ledger is None else LedgerMetrics(meter_provider, ledger)
         self._exports = tuple(map(self._export_worker, decision_exporters))
         self._forget_exit = process.at_exit(self.shutdown)
 
@@ -135,36 +139,37 @@ class Recorder:
         that another instrumentation records. Where the application interrupts the recording, the call is recorded as
         interrupted, and the interruption raised.
         """
-        is_queued = False
+        is_queued, place = False, None
         try:
             record = _call_record(span, call, decision, ending, timing, shared_with)
-            self._queue(record)
+            place = self._queue(record)
             is_queued = True
-            self._end_span(span, record, ending)
+            self._end_span(span, record, ending, place)
         except BaseException as error:
             ending = Ending.from_error(error)
             record = _call_record(span, call, decision, ending, timing, shared_with)
             if not is_queued:
-                self._queue(record)
+                place = self._queue(record)
             if not (shared_with.span or span.is_recording()) and record.span_context.trace_flags.sampled:
                 drop_counts.count("span", "interrupted")  # perhaps between its end and its processor
             try:
-                self._end_span(span, record, ending)
+                self._end_span(span, record, ending, place)
             finally:
                 if not shared_with.span and span.is_recording():
                     span.end()
             raise
 
-    def _queue(self, record: CallRecord) -> None:
+    def _queue(self, record: CallRecord) -> Place | None:
         try:
-            self._enqueue(record)
+            return self._enqueue(record)
         except Exception as error:
             contain("record.end_call.enqueue", error)
+            return None
 
-    def _end_span(self, span: Span, record: CallRecord, ending: Ending) -> None:
+    def _end_span(self, span: Span, record: CallRecord, ending: Ending, place: Place | None) -> None:
         try:
             if span.is_recording():
-                self._write(span, record)
+                self._write(span, record, place)
                 self._set_status(span, record.decision, record.error_type, ending.error)
             elif record.shared_with.span and record.span_context.trace_flags.sampled:
                 drop_counts.count("decision_on_span", "ended_by_another")
@@ -182,8 +187,9 @@ class Recorder:
         own spans go. Log and decision records, and exemplars, name the call's own span. ``started_ns`` is the Unix time
         at which deciding began.
         """
+        place = None
         with guard("record.record_bridged_call"):
-            self._enqueue(record)
+            place = self._enqueue(record)
         with guard("record.record_bridged_call.span"):
             tracer = trace.get_tracer(
                 conventions.INSTRUMENTATION_NAME, __version__, tracer_provider, conventions.SCHEMA_URL
@@ -194,7 +200,7 @@ class Recorder:
             )
             try:
                 if span.is_recording() and record.decision is not None:
-                    self._write_bridged_call(span, record, record.decision)
+                    self._write_bridged_call(span, record, record.decision, place)
             finally:
                 span.end()
 
@@ -275,6 +281,8 @@ class Recorder:
         if self._ledger is not None:
             with guard("record.shutdown.ledger"):
                 self._ledger.shutdown(max(0.0, deadline_s - time.monotonic()))
+        if self._ledger_metrics is not None:
+            self._ledger_metrics.close()
         for worker in self._workers:
             with guard("record.shutdown"):
                 worker.shutdown(max(0.0, deadline_s - time.monotonic()))
@@ -288,11 +296,13 @@ class Recorder:
     ) -> ExportWorker[CallRecord | LateFinding | PolicyActivation, Mapping[str, Any]]:
         export = PolicyAnnouncer(exporter, self._builder.policy_record).export
         build, on_close = self._builder.build, exporter.shutdown
-        return ExportWorker("decision", export, build, self._settings, on_close=on_close, kind_of=_kind_of)
+        return ExportWorker("decision", export, build, self._settings, on_close=on_close, kind_of=kind_of)
 
-    def _enqueue(self, record: CallRecord) -> None:
+    def _enqueue(self, record: CallRecord) -> Place | None:
+        """Hand a call to everybody who records it; return where the ledger has its decision."""
+        place = None
         if self._ledger is not None and record.decision is not None:
-            self._log(self._ledger, record)
+            place = self._log(self._ledger, record)
         if self._metrics.live:
             self._metrics.worker.put(record)
         if self._logs.live:
@@ -300,17 +310,20 @@ class Recorder:
         if record.decision is not None:
             for export in self._exports:
                 export.put(record)
+        return place
 
-    def _log(self, ledger: DecisionLog, record: CallRecord | LateFinding) -> None:
+    def _log(self, ledger: DecisionLog, record: CallRecord | LateFinding) -> Place | None:
         try:
-            built = self._builder.build(record)
+            encoded = self._builder.encode(record)
         except Exception as error:
             ledger.drop("internal")
             contain("record.ledger", error)
-            return
-        ledger.append(built, self._builder.policy_record)
+            return None
+        return ledger.append_encoded(
+            encoded.type, encoded.id, encoded.data, encoded.policy, self._builder.policy_record
+        )
 
-    def _write(self, span: Span, record: CallRecord) -> None:
+    def _write(self, span: Span, record: CallRecord, place: Place | None) -> None:
         decision = record.decision
         end_attributes = attributes.at_end(
             record.call.response, decision, record.kind, record.error_type, record.timing
@@ -320,10 +333,13 @@ class Recorder:
         if decision is not None:
             self._add_events(span, decision, end_attributes)
             end_attributes = self._applied_clauses(decision) | end_attributes
+        if place is not None:
+            end_attributes = attributes.place_attributes(place) | end_attributes
         span.set_attributes(end_attributes)
 
-    def _write_bridged_call(self, span: Span, record: CallRecord, decision: Decision) -> None:
+    def _write_bridged_call(self, span: Span, record: CallRecord, decision: Decision, place: Place | None) -> None:
         span_attributes: attributes.Attributes = {
+            **({} if place is None else attributes.place_attributes(place)),
             **self._applied_clauses(decision),
             conventions.CALL_SPAN_ID: trace.format_span_id(record.span_context.span_id),
             **({} if record.dialect is None else {conventions.CALL_DIALECT: record.dialect}),
@@ -368,16 +384,6 @@ class Recorder:
         except Exception as failure:  # somebody's `__str__`
             raise_interruption(failure)
             return error_type
-
-
-def _kind_of(item: CallRecord | LateFinding | PolicyActivation | Mapping[str, Any]) -> str:
-    """Return the kind of an item in loss counts: a lost policy is no lost decision, nor is a late finding."""
-    if isinstance(item, Mapping):
-        kind: str = item["type"]
-        return kind
-    if isinstance(item, LateFinding):
-        return "finding"
-    return "policy" if isinstance(item, PolicyActivation) else "decision"
 
 
 def _call_record(

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pkgutil import resolve_name
 from typing import Any, TypeAlias, TypeVar
@@ -27,6 +28,8 @@ from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Reso
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
+from specspan._support import drop_counts
+from specspan._support.otel_private import items_left, report_drops
 from specspan.errors import ConfigurationError, MissingDependency, Problem, SpecspanError
 from specspan.record.liveness import is_placeholder
 from specspan.record.sampling import tail
@@ -43,6 +46,7 @@ TRACES = "opentelemetry_traces_exporter"
 METRICS = "opentelemetry_metrics_exporter"
 LOGS = "opentelemetry_logs_exporter"
 DECISIONS = "specspan_decision_exporter"
+OTLP_DECISIONS = "otlp"
 
 
 def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None = None) -> Any:
@@ -57,7 +61,7 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
     entry_points = () if is_own else metadata.entry_points(group=group, name=name)
     if not is_own and not entry_points:
         raise _unknown(group, name)
-    kind = sqlite if is_own else _kind_of(group, name, store_address(db))
+    kind = sqlite if is_own and name != OTLP_DECISIONS else _kind_of(group, name, store_address(db))
     if kind is not None:
         kind.check_address(store_address(db))
     arguments = (db,) if db is not None and kind is not None else ()
@@ -79,6 +83,7 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
 _OWN = {
     (TRACES, store_spans(sqlite.NAME)): "specspan.sqlite.exporters:SQLiteSpanExporter",
     (DECISIONS, sqlite.NAME): "specspan.sqlite.exporters:SQLiteDecisionExporter",
+    (DECISIONS, OTLP_DECISIONS): "specspan.runtime.otlp_decisions:OTLPDecisionExporter",
 }
 """Exporters that come with specspan. Another distribution that registers one of their names does not replace them: who
 writes the file and who reads it are of one release."""
@@ -130,6 +135,7 @@ def _unknown(group: str, name: str) -> ConfigurationError:
 
 
 _Provider = TypeVar("_Provider")
+_Processor = TypeVar("_Processor", BatchSpanProcessor, BatchLogRecordProcessor)
 GivenProviders: TypeAlias = tuple[
     trace.TracerProvider | None,
     metrics.MeterProvider | None,
@@ -200,8 +206,9 @@ def resolve_providers(
     points = None if meter else [create_exporter(METRICS, name) for name in environment.metrics]
     records = None if logger else [create_exporter(LOGS, name) for name in environment.logs]
     failed = FailedExports()
-    for exporter in (*(spans or ()), *(points or ()), *(records or ())):
-        failed.watch(exporter)
+    for kind, exporters in (("span", spans), (None, points), ("log_record", records)):
+        for exporter in exporters or ():
+            failed.watch(exporter, kind)
     if tracer is not None and environment.sampling is not None:
         _log.warning(_NOT_SAMPLED)
     sampling = None if spans is None else environment.sampling
@@ -269,11 +276,26 @@ def _tracer_provider(
     return provider
 
 
+def _counting(processor: _Processor, kind: str) -> _Processor:
+    """Return a batch processor of OpenTelemetry's, whose losses are counted in `specspan.dropped` from now on."""
+
+    def shutdown() -> None:
+        try:
+            type(processor).shutdown(processor)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+        finally:
+            if left := items_left(processor):
+                drop_counts.count(kind, "shutdown", left)
+
+    report_drops(processor, partial(drop_counts.count, kind))
+    processor.shutdown = shutdown  # type: ignore[method-assign]
+    return processor
+
+
 def _span_processor(exporter: Any) -> SpanProcessor:
     if isinstance(exporter, SpanWriter):  # it retries and counts by our queue; OpenTelemetry's drops beyond 2,048 spans
         return SpanQueue(exporter)
     try:
-        return BatchSpanProcessor(exporter)
+        return _counting(BatchSpanProcessor(exporter), "span")
     except RuntimeError as error:
         _log.warning(_NO_THREAD, error, "spans are exported as they end")
         return SimpleSpanProcessor(exporter)
@@ -289,7 +311,7 @@ def _metric_reader(exporter: Any) -> MetricReader:
 
 def _log_record_processor(exporter: Any) -> LogRecordProcessor:
     try:
-        return BatchLogRecordProcessor(exporter)
+        return _counting(BatchLogRecordProcessor(exporter), "log_record")
     except RuntimeError as error:
         _log.warning(_NO_THREAD, error, "log records are exported as they are made")
         return SimpleLogRecordProcessor(exporter)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from typing import Any, TypeAlias
 
-from specspan._support import process
+from specspan._support import drop_counts, process
 from specspan._support.background import start_thread
 from specspan._support.guard import guard
 from specspan._support.otel_private import shuts_down_at_exit
@@ -22,13 +22,16 @@ _Call: TypeAlias = "tuple[Callable[[], object], Future[bool]]"
 
 
 class FailedExports:
-    """Number of batches that exporters could not hand over; a flush of OpenTelemetry's processors does not tell."""
+    """Number of batches that exporters could not hand over; a flush of OpenTelemetry's processors does not tell.
+
+    What is in them is counted in `specspan.dropped` as `export_failed`. Metrics are not: the next batch has their sums.
+    """
 
     def __init__(self) -> None:
         self.count = 0
 
-    def watch(self, exporter: Any) -> None:
-        """Count from now on what an exporter that was made here fails to hand over."""
+    def watch(self, exporter: Any, kind: str | None = None) -> None:
+        """Count from now on what an exporter that was made here fails to hand over, as losses of a kind."""
         export = getattr(exporter, "export", None)
         if export is None:  # a reader of metrics that others collect
             return
@@ -41,6 +44,8 @@ class FailedExports:
                 return result
             finally:
                 self.count += not is_done
+                if kind is not None and not is_done and arguments:
+                    drop_counts.count(kind, "export_failed", len(arguments[0]))
 
         with guard("runtime.watch_exporter"):
             exporter.export = watched

@@ -6,7 +6,8 @@
     ├── MissingFile           the file to read is missing
     ├── ForeignFile           another format, or written by another program or a newer version
     ├── BusyFile              other processes held its lock for longer than the patience
-    └── FullDisk              there is no room for what was to be written
+    ├── FullDisk              there is no room for what was to be written
+    └── FailingDisk           the system did not take it: a quota, a limit of file sizes, or a broken disk
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ class FullDisk(SQLiteStoreError):
     is_temporary = True
 
 
+class FailingDisk(SQLiteStoreError):
+    """Error of a file that the system cannot read or write: a quota or a limit of file sizes may yet be raised."""
+
+    is_temporary = True
+
+
 # SQLite's result codes are attributes of the error only from Python 3.11 on; its messages are the same everywhere.
 # https://www.sqlite.org/rescode.html
 _REMEDIES = (
@@ -59,7 +66,7 @@ _REMEDIES = (
     ("malformed", SQLiteStoreError, "Save what can be read with `sqlite3 FILE .recover`, then move the file away."),
     ("unable to open", SQLiteStoreError, "Check that its folder exists and that both may be written."),
     ("readonly", SQLiteStoreError, "Make the file and its folder writable, or name another with SPECSPAN_DB."),
-    ("disk I/O", SQLiteStoreError, "Check the disk, its quotas and the limit of file sizes, or name another file."),
+    ("disk I/O", FailingDisk, "Check the disk, its quotas and the limit of file sizes, or name another file."),
     ("full", FullDisk, "Free some space, or name a file on another disk with SPECSPAN_DB."),
 )
 

@@ -1,0 +1,1 @@
+"""Commands of `specspan ledger`, one module each."""
