@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,6 +64,8 @@ class Calibration:
     labels_source: str
     labels_digest: str
     judges: tuple[JudgeCalibration, ...]
+    digest: str = field(default="", compare=False)
+    """``sha256:`` and the hex digest of the file that it was read from; empty for one that was not read."""
 
     def find(self, clause: str, check_version: str) -> JudgeCalibration | None:
         """Return the calibration of a judge of a clause; None where it has none under this digest."""
@@ -126,6 +128,7 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
         entry.labels.source,
         entry.labels.digest,
         tuple(map(_build_judge, entry.judges)),
+        file.digest,
     )
 
 

@@ -60,7 +60,7 @@ def _describe_error(details: ErrorDetails, schema: Mapping[str, Any]) -> tuple[s
         expected, remedy = _EXPECTED[kind]
         return f"{format_value(value)} is not {expected}", remedy
     if "remedy" in context:
-        return str(context["message"]), str(context["remedy"])
+        return str(context.get("message", details["msg"])), str(context["remedy"])
     message = details["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return f"{format_value(value)} is refused: {message[:1].lower()}{message[1:]}", "Correct the value."
 

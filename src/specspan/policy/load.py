@@ -18,12 +18,14 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from specspan._support.messages import Problems, did_you_mean, format_value, quoted_list
+from specspan.calibration.calibration_file import Calibration, read_calibration
 from specspan.call import Scalar
 from specspan.checks.check import CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
 from specspan.decision import Mode
-from specspan.errors import PolicyError, SpecError
+from specspan.errors import ConfigurationError, PolicyError, SpecError
 from specspan.policy.authority import Authority, build_authority
+from specspan.policy.calibrated_judges import calibrate_clauses, idle_problems
 from specspan.policy.file import ENVIRONMENTS, LayerPart, LayerReader, PolicyDocument
 from specspan.policy.overrides import rule_override
 from specspan.policy.policy import (
@@ -102,7 +104,32 @@ class _Loader:
         self._problems.raise_if_any()
         if authority is None or self._spec_layer is None or self._spec_layer.file is None:
             raise self._problems.error()
-        return _assemble(self._layers, self._spec_layer.file, authority, environment)
+        named_in = next((each for each in reversed(self._layers) if each.has_key("calibration")), None)
+        read = None if named_in is None else self._calibration(named_in)
+        self._problems.raise_if_any()
+        policy = _assemble(self._layers, self._spec_layer.file, authority, environment, read)
+        if policy.mode is Mode.ENFORCE:
+            calibration = None if read is None else read[1]
+            for name, problem in idle_problems(policy.clauses, calibration).items():
+                remedy = "Calibrate it, observe the clause, or leave out 'min_specificity'; its other checks would act."
+                self._top.add_problem(("clauses", name), f"a judge may not act: {problem}", remedy)
+        self._problems.raise_if_any()
+        return policy
+
+    @staticmethod
+    def _calibration(layer: LayerReader) -> tuple[Layer, Calibration] | None:
+        """Return the calibration that a file names, or None with the problems that it has."""
+        path = None if layer.file is None else layer.file.calibration
+        if path is None:
+            return None
+        try:
+            calibration = read_calibration(Path(layer.document.source).parent / path)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                where = error.source if problem.line is None else f"{error.source}:{problem.line}"
+                layer.add_problem(("calibration",), f"{where}: {problem.message}", problem.remedy)
+            return None
+        return Layer(path, calibration.digest), calibration
 
     def _known_environment(self) -> str | None:
         """Return the environment, or None where the files tell no environments apart."""
@@ -137,22 +164,28 @@ class _Loader:
 
 
 def _assemble(
-    readers: Sequence[LayerReader], spec_file: PolicyFile, authority: Authority, environment: str | None
+    readers: Sequence[LayerReader],
+    spec_file: PolicyFile,
+    authority: Authority,
+    environment: str | None,
+    calibration: tuple[Layer, Calibration] | None,
 ) -> Policy:
     """Return the policy of files without problems; ``spec_file`` is the one that names the specs."""
     general = (reader.part() for reader in readers)
     special = (reader.part(environment) for reader in readers if environment is not None)
     parts = (part for part in (*general, *special) if part is not None)
     whole = merge_parts(parts, lambda written: authority.find_clauses(written)[0])
-    layers = tuple(Layer(reader.document.source, reader.document.digest) for reader in readers)
+    own = tuple(Layer(reader.document.source, reader.document.digest) for reader in readers)
+    layers = own if calibration is None else (calibration[0], *own)  # it says by which thresholds judges decide
+    clauses = {
+        name: _bind(authority.clauses[name], entry, whole.defaults, whole.checks[name])
+        for name, entry in whole.clauses.items()
+    }
     return Policy(
         specs=authority.specs,
         mode=whole.mode,
         digest=digest_of(layers, environment),
-        clauses={
-            name: _bind(authority.clauses[name], entry, whole.defaults, whole.checks[name])
-            for name, entry in whole.clauses.items()
-        },
+        clauses=calibrate_clauses(clauses, None if calibration is None else calibration[1]),
         overrides=tuple(rule_override(authority, entry.override, date.min).override for entry in whole.overrides),
         source=layers[-1].source,
         pins=_pins(spec_file, authority.specs),

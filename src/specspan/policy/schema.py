@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -22,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from specspan._support import shares
 from specspan._support.durations import parse_seconds
 from specspan._support.messages import format_value
 from specspan.checks.check import Check, CheckConfigError
@@ -48,14 +48,13 @@ def invalid_value(message: str, remedy: str) -> PydanticCustomError:
 def parse_share(value: Any) -> Any:
     """Return ``99.9%`` or 0.999 as a share."""
     remedy = "Write a share such as 99.9% or 0.999."
-    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%", value) if isinstance(value, str) else None
-    if match:
-        value = float(Decimal(match[1]) / 100)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    share = shares.parse_share(value)
+    if share is None:
         raise invalid_value(f"{format_value(value)} is not a share", remedy)
-    if not 0 < value <= 1:
-        raise invalid_value(f"the share {format_value(value)} is not above 0 and at most 1", remedy)
-    return float(value)
+    if not 0 < share <= 1:
+        written = share if isinstance(value, str) else value
+        raise invalid_value(f"the share {format_value(written)} is not above 0 and at most 1", remedy)
+    return share
 
 
 def _parse_window(value: Any) -> Any:
@@ -270,6 +269,8 @@ class EnvironmentEntry(Entry):
 class PolicyFile(EnvironmentEntry):
     """Policy file as a whole."""
 
+    calibration: Line | None = None
+    """Path of the calibration of this policy's judges, relative to the file."""
     extends: Line | None = None
     """Path of the file this one builds on, relative to it."""
     spec: Annotated[SpecEntry | None, BeforeValidator(_parse_spec)] = None

@@ -28,4 +28,4 @@ def _measured_judge(check: JudgeCheck, clause: Clause) -> MeasuredJudge:
         answer = check.judge.judge(replace(clause, examples=examples), label.call, check.thresholds)
         return JudgeOpinion(answer.outcome, answer.score)
 
-    return MeasuredJudge(clause.id, check.ref.name, check.ref.version, ask)
+    return MeasuredJudge(clause.id, check.ref.name, check.ref.version, ask, check.demands.guarantee)

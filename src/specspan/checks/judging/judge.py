@@ -112,14 +112,18 @@ class Judge:
         """True where one request may hold several clauses."""
         return self._rubric.takes_many
 
-    def digest(self, clause: Clause) -> str:
-        """Return the digest of prompt, rubric, text of the clause, model and parameters, as findings record it."""
+    def digest(self, clause: Clause, decides_by: Sequence[object] = ()) -> str:
+        """Return the digest of prompt, rubric, text of the clause, model and parameters, as findings record it.
+
+        ``decides_by``: thresholds or agreement by which a score becomes an outcome, where not the ones by default.
+        """
         settings = self.settings
         parameters = [
             settings.stage.value,
             settings.samples,
             self.model.endpoint,
             [list(each) for each in settings.parameters],
+            *([list(decides_by)] if decides_by else []),
         ]
         return judge_digest(self._rubric, clause, self.model.name, parameters, settings.order)
 

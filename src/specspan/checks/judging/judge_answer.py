@@ -45,6 +45,8 @@ class Thresholds:
 
 
 BY_DEFAULT = Thresholds()
+ABSTAINING = Thresholds(math.inf, -math.inf)
+"""Thresholds of a judge that may decide nothing."""
 
 
 @dataclass(frozen=True, slots=True)

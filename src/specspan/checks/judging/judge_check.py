@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from specspan.calibration.thresholds import Guarantee
 from specspan.call import ModelCall
 from specspan.checks.check import ALWAYS_WORTH_IT, Background, Check, CheckResult, CheckTraits, TextAt, Trigger
 from specspan.checks.judging.budgets import NO_LIMITS, Budget, Limits, budget_of
@@ -35,6 +36,19 @@ class JudgeQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Demands:
+    """Demands of a policy that a calibration has to meet."""
+
+    guarantee: Guarantee | None = None
+    """Agreement for which the calibration chooses the thresholds."""
+    min_specificity: float | None = None
+    """Specificity that labels must show before the judge may act."""
+
+
+NO_DEMANDS = Demands()
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeCheck:
     """Check of one clause by a judge. Until the policy meets its spec, it has no clause and decides nothing."""
 
@@ -46,16 +60,25 @@ class JudgeCheck:
     wait_s: float | None = None
     trigger: Trigger = ALWAYS_WORTH_IT
     clause: Clause | None = None
+    demands: Demands = NO_DEMANDS
 
     def for_clause(self, clause: Clause) -> Check:
         """Return the check of ``clause``."""
-        return JudgeCheck(self.judge, self.thresholds, self.limits, self.group, self.wait_s, self.trigger, clause)
+        return replace(self, clause=clause)
 
     @property
     def ref(self) -> CheckRef:
         """Name of the model, and the digest of everything that its answers depend on."""
-        version = "" if self.clause is None else self.judge.digest(self.clause)
+        version = "" if self.clause is None else self.judge.digest(self.clause, self._decides_by)
         return CheckRef(self.judge.model.name, CheckMechanism.JUDGE, version)
+
+    @property
+    def _decides_by(self) -> tuple[object, ...]:
+        """Return how a score becomes an outcome; an agreement in place of the thresholds that it chooses."""
+        guarantee, thresholds = self.demands.guarantee, self.thresholds
+        if guarantee is not None:
+            return "agreement", guarantee.agreement, guarantee.confidence
+        return () if thresholds == BY_DEFAULT else (thresholds.violated, thresholds.complied)
 
     @property
     def traits(self) -> CheckTraits:

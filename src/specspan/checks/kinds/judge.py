@@ -9,12 +9,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from specspan._support.durations import parse_seconds
+from specspan._support.shares import parse_share
+from specspan.calibration.thresholds import Guarantee
 from specspan.call import Usage
 from specspan.checks.check import Check, CheckConfigError, Trigger
 from specspan.checks.judging.budgets import Limits
 from specspan.checks.judging.judge import Judge, JudgeSettings
-from specspan.checks.judging.judge_answer import Thresholds
-from specspan.checks.judging.judge_check import JudgeCheck
+from specspan.checks.judging.judge_answer import ABSTAINING, Thresholds
+from specspan.checks.judging.judge_check import Demands, JudgeCheck
 from specspan.checks.judging.judge_model import FunctionModel, JudgeModel, import_function
 from specspan.checks.judging.judge_prompt import PromptOrder
 from specspan.checks.judging.pydantic_ai_model import PydanticAIModel, check_name, price_of
@@ -36,6 +38,14 @@ def _duration(value: Any) -> float:
 
 
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["500ms", "2s"]})]
+
+
+def _share(value: Any) -> float:
+    share = parse_share(value)
+    if share is None or not 0 < share < 1:
+        remedy = "Write a share above 0 and below 1, such as 95% or 0.95."
+        raise PydanticCustomError("share", "it is not a share that labels can show", {"remedy": remedy})
+    return share
 
 
 class Entry(BaseModel):
@@ -101,6 +111,20 @@ class ThresholdsEntry(Entry):
         return self
 
 
+Share = Annotated[
+    float, BeforeValidator(_share), WithJsonSchema({"type": ["string", "number"], "examples": ["95%", 0.95]})
+]
+
+
+class AgreementEntry(Entry):
+    """Agreement with people that is asked of a judge where it decides; the policy's calibration chooses the scores."""
+
+    agreement: Share
+    """Least share of its verdicts that agree with labels."""
+    confidence: Share
+    """Probability, over calibrations, with which it is met."""
+
+
 class JudgeConfig(Entry):
     """Configuration under ``judge`` in a policy file."""
 
@@ -111,8 +135,12 @@ class JudgeConfig(Entry):
     endpoint: str | None = None
     """Address of a service that speaks OpenAI's chat API, such as ``http://127.0.0.1:8000/v1``."""
     stage: Stage = Field(default=Stage.OUTPUT, strict=False)
-    threshold: Annotated[float, Field(ge=0, le=1)] | ThresholdsEntry = 0.5
-    """Score from which on the clause counts as violated; or two, between which the outcome is uncertain."""
+    threshold: Annotated[float, Field(ge=0, le=1)] | ThresholdsEntry | AgreementEntry = 0.5
+    """Score from which on the clause counts as violated; or two, between which the outcome is uncertain; or an
+    agreement with people, by which a calibration chooses the two."""
+    min_specificity: Share | None = None
+    """Share of answers without a violation that the judge must have been shown to clear, or its clause is only
+    observed."""
     when: TriggerEntry = TriggerEntry()
     """Circumstances that make a call worth judging."""
     group: str | None = Field(default=None, min_length=1)
@@ -164,6 +192,7 @@ def build(clause_id: str, configuration: Any) -> Check:
         config.group,
         config.wait,
         config.when.trigger,
+        demands=Demands(_guarantee(config.threshold), config.min_specificity),
     )
 
 
@@ -180,7 +209,15 @@ def _model(config: JudgeConfig) -> JudgeModel:
     return PydanticAIModel(name, endpoint=endpoint, parameters=config.parameters)
 
 
-def _thresholds(threshold: float | ThresholdsEntry) -> Thresholds:
+def _guarantee(threshold: float | ThresholdsEntry | AgreementEntry) -> Guarantee | None:
+    if not isinstance(threshold, AgreementEntry):
+        return None
+    return Guarantee(threshold.agreement, threshold.confidence)
+
+
+def _thresholds(threshold: float | ThresholdsEntry | AgreementEntry) -> Thresholds:
+    if isinstance(threshold, AgreementEntry):
+        return ABSTAINING  # until a calibration chooses
     if isinstance(threshold, ThresholdsEntry):
         return Thresholds(threshold.violated, threshold.complied)
     return Thresholds(threshold)
