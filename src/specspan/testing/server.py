@@ -66,6 +66,7 @@ class ScriptedModel:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # clients that connect at once
     block_on_close = False  # a client may keep an idle connection for longer than the test
 
     def __init__(self, script: Script) -> None:
