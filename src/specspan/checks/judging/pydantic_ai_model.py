@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from specspan._support import process
@@ -31,6 +33,22 @@ _PROVIDERS = {
     "mistral": "mistral_ai",
 }
 """Names that the conventions have for providers, where Pydantic AI has another."""
+_CLIENT_PACKAGES = frozenset(
+    (
+        "anthropic",
+        "anyio",
+        "cohere",
+        "google",
+        "groq",
+        "httpcore",
+        "httpcore2",
+        "httpx",
+        "httpx2",
+        "mistralai",
+        "openai",
+    )
+) | {"pydantic_ai", "pydantic_graph"}
+"""Packages that the first request to a model imports."""
 _CLIENT_ERRORS = (400, 401, 403, 404, 405, 413, 415, 422)
 
 
@@ -99,7 +117,11 @@ class _Models:
         return self.by_key[key]
 
     def after_fork(self) -> None:
-        """Forget the parent's connections."""
+        """Forget the parent's connections, and modules that a thread of it was importing: they would stay half made."""
+        for name, module in list(sys.modules.items()):
+            is_half_made = getattr(getattr(module, "__spec__", None), "_initializing", False)
+            if is_half_made and name.partition(".")[0] in _CLIENT_PACKAGES:
+                del sys.modules[name]
         self.by_key: dict[tuple[str, str | None, int], Model] = {}
 
 
@@ -154,6 +176,7 @@ def check_name(name: str, endpoint: str | None) -> None:
             "a judge with a model needs the package 'pydantic-ai-slim'", _INSTALL, "model"
         ) from error
     provider = parse_model_id(name)[0]
+    _import_ahead("openai" if endpoint is not None else provider)
     if endpoint is not None:
         return
     example = "Write provider:model, such as openai:gpt-5-mini, or give 'endpoint'."
@@ -167,6 +190,13 @@ def check_name(name: str, endpoint: str | None) -> None:
         ) from error
     except ValueError as error:
         raise CheckConfigError(f"unknown provider {provider!r}", example, "model") from error
+
+
+def _import_ahead(provider: str | None) -> None:
+    """Import what the first request needs: a process that forks meanwhile would have half of it in its child."""
+    for module in ("exceptions", "messages", "output", f"models.{(provider or 'openai').partition('-')[0]}"):
+        with contextlib.suppress(ImportError):  # the first request says so
+            import_module(f"pydantic_ai.{module}")
 
 
 def price_of(name: str, usage: Usage) -> Decimal | None:
