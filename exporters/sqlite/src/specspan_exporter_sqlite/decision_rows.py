@@ -144,10 +144,11 @@ def _findings(record: Record) -> Iterator[Row]:
         while ordinal in used:
             ordinal += 1
         used.add(ordinal)
-        yield _finding(decision_id, ordinal, when, finding)
+        yield finding_row(decision_id, ordinal, when, finding)
 
 
-def _finding(decision_id: str, ordinal: int, when: int, finding: Record) -> Row:
+def finding_row(decision_id: str, ordinal: int, when: int, finding: Record) -> Row:
+    """Return the row of a finding that is written in full."""
     check = _of(finding.get("check"))
     return (
         decision_id,

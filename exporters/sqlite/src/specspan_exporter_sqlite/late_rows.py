@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .decision_rows import finding_row
+from .expansion import outcome_and_reason, ranges
 from .names import insert_names
 from .references import HOUR_NS
 from .text import encode, integer, optional, real, storable
@@ -33,6 +35,7 @@ STATEMENTS = (
 """Third version of the tables."""
 LOST = "lost"
 """Reason of a finding that was pending when its process ended."""
+_REPLACEABLE = ("pending", "unassessed", "error")
 _RULING = ("verdict", "action", "governing_clause", "reason")
 _PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
     FROM finding_row AS f JOIN decision_row AS d ON d.id = f.decision_id
@@ -57,7 +60,7 @@ def insert_late(connection: sqlite3.Connection, records: Sequence[Record]) -> No
         finding = record["finding"]
         key = storable(record["decision"]), integer(finding["position"])
         written = connection.execute(
-            "INSERT OR IGNORE INTO late_finding VALUES (?, ?, ?, ?)",
+            f"INSERT OR {'REPLACE' if 'replaces' in record else 'IGNORE'} INTO late_finding VALUES (?, ?, ?, ?)",
             (*key, integer(record.get("time_unix_nano")), encode(record)),
         )
         if written.rowcount > 0:
@@ -111,12 +114,17 @@ def with_late_findings(expanded: dict[str, Any], late: Sequence[Record], now_ns:
 def _settle(connection: sqlite3.Connection, decision_id: str, ordinal: int, finding: Record) -> None:
     """Change the row of a pending finding, and the counts of findings by outcome."""
     outcome = optional(finding.get("outcome")) or ""
-    changed = connection.execute(
-        """UPDATE finding_row SET outcome = ?, reason = ?, score = ?
-           WHERE decision_id = ? AND ordinal = ? AND outcome = 'pending'""",
+    known = connection.execute(
+        "SELECT outcome FROM finding_row WHERE decision_id = ? AND ordinal = ?", (decision_id, ordinal)
+    ).fetchone()
+    before = _write_in_full(connection, decision_id, ordinal, finding) if known is None else str(known[0])
+    if known is not None and before not in _REPLACEABLE:
+        return
+    connection.execute(
+        "UPDATE finding_row SET outcome = ?, reason = ?, score = ? WHERE decision_id = ? AND ordinal = ?",
         (outcome, optional(finding.get("reason")), real(finding.get("score")), decision_id, ordinal),
     )
-    if changed.rowcount < 1:
+    if before is None:
         return
     row = connection.execute(
         """SELECT d.block, d.time_unix_nano, coalesce(s.service, d.service, ''),
@@ -131,13 +139,58 @@ def _settle(connection: sqlite3.Connection, decision_id: str, ordinal: int, find
     block, when, service, policy, clause = row
     numbers = insert_names(connection, {service, policy, clause})
     place = (block or 0, when // HOUR_NS, numbers[service], numbers[policy])
-    _count(connection, numbers[clause], "pending", place, -1)
+    _count(connection, numbers[clause], before, place, -1)
     _count(connection, numbers[clause], outcome, place, 1)
     connection.execute("DELETE FROM finding_count WHERE clause_id = ? AND count = 0", (numbers[clause],))
     connection.execute(
         "UPDATE decision_block SET outcomes = outcomes || ? WHERE block = ? AND instr(outcomes, ?) = 0",
         (f"{outcome} ", block or 0, f" {outcome} "),
     )
+
+
+def _write_in_full(connection: sqlite3.Connection, decision_id: str, ordinal: int, finding: Record) -> str | None:
+    """Write a finding in full that its decision names by reference; return its outcome before, or None."""
+    row = connection.execute(
+        """SELECT d.outcomes, d.record, d.time_unix_nano, s.policy_id FROM decision_row AS d
+           JOIN decision_shared AS s ON s.id = d.shared_id WHERE d.id = ?""",
+        (decision_id,),
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    outcomes, record, when, policy_id = json.loads(row[0]), json.loads(row[1]), row[2], row[3]
+    check = finding.get("check")
+    version = check.get("version") if isinstance(check, Mapping) else None
+    numbers = connection.execute(
+        """SELECT a.number FROM assessment AS a JOIN name AS c ON c.id = a.clause_id
+           WHERE a.policy_id = ? AND c.text = ? AND a.check_version = ?""",
+        (policy_id, finding.get("clause"), version),
+    ).fetchall()
+    for label, text in outcomes.items():
+        for (number,) in numbers:
+            left = without_number(text, number)
+            if left != text:
+                outcomes[label] = left
+                kept = {name: each for name, each in outcomes.items() if each}
+                findings = sorted([*(record.get("findings") or ()), finding], key=lambda each: each["position"])
+                connection.execute(
+                    "UPDATE decision_row SET outcomes = ?, record = ? WHERE id = ?",
+                    (encode(kept) if kept else None, encode({**record, "findings": findings}), decision_id),
+                )
+                connection.execute(
+                    "INSERT OR REPLACE INTO finding_row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    finding_row(decision_id, ordinal, when, finding),
+                )
+                return outcome_and_reason(label)[0]
+    return None
+
+
+def without_number(text: str, number: int) -> str:
+    """Return ranges of numbers such as ``0-41,43`` without one number."""
+    pieces = []
+    for first, last in ranges(text):
+        parts = [(first, last)] if not first <= number <= last else [(first, number - 1), (number + 1, last)]
+        pieces += [f"{low}" if low == high else f"{low}-{high}" for low, high in parts if low <= high]
+    return ",".join(pieces)
 
 
 def _count(

@@ -295,12 +295,12 @@ class Reader:
 
     def _with_late(self, decision: dict[str, Any]) -> Record:
         """Return a decision with the findings that came after it."""
-        if not isinstance(decision.get("pending"), Mapping):
+        if not self._has_late:
             return decision
-        late = []
-        if self._has_late:
-            sql = "SELECT record FROM late_finding WHERE decision_id = ? ORDER BY time_unix_nano, ordinal"
-            late = self._records(sql, (decision["id"],))
+        sql = "SELECT record FROM late_finding WHERE decision_id = ? ORDER BY time_unix_nano, ordinal"
+        late = self._records(sql, (decision.get("id"),))
+        if not late and "pending" not in decision:
+            return decision
         return with_late_findings(decision, late, time.time_ns())
 
     def _policy_of(self, policy_id: int | None) -> Record | None:

@@ -10,12 +10,13 @@ import click
 from rich.text import Text
 
 from specspan.cli.options import environment_option, import_modules, import_option
-from specspan.cli.recorded_judging import RecordedCalls, judge_recorded
+from specspan.cli.recorded_judging import judge_recorded
 from specspan.cli.storage import db_option, open_reader, since_option
 from specspan.cli.terminal import console, mark, plural, print_json
 from specspan.policy.judge_bindings import judge_checks_of
 from specspan.policy.load import load_policy
-from specspan.stores.opening import open_decision_exporter
+from specspan.runtime.otel_providers import DECISIONS, create_exporter
+from specspan.stores.opening import kind_name, store_address
 
 
 @click.command("run")
@@ -34,7 +35,7 @@ def command(
     clauses: tuple[str, ...],
     limit: int,
     since: int | None,
-    db: Path | None,
+    db: str | None,
     environment: str | None,
     modules: tuple[str, ...],
     *,
@@ -52,10 +53,9 @@ def command(
     if not wanted:
         raise click.UsageError(f"{policy} has no judge of {'these clauses' if clauses else 'any clause'}.")
     with open_reader(db) as reader:
-        calls = RecordedCalls(reader, since, limit)
-        told = judge_recorded(calls, wanted, again=again, dry_run=dry_run)
+        told = judge_recorded(reader, wanted, since_unix_nano=since, limit=limit, again=again, dry_run=dry_run)
     if told.records:
-        exporter = open_decision_exporter(db)
+        exporter = create_exporter(DECISIONS, kind_name(store_address(db)), db=db)
         exporter.export(told.records)
         exporter.shutdown()
     if as_json:
