@@ -40,7 +40,7 @@ def test_every_check_it_shows_can_be_built() -> None:
         for entry in yaml.safe_load(block("yaml"))["checks"]:
             ((kind, configuration),) = entry.items()
             check = kinds()[kind].build("clause", configuration)
-            assert check.ref.version == "1"
+            assert check.ref.version == ("" if kind == "judge" else "1")  # a judge's is a digest, of its clause, too
 
 
 def test_the_kind_it_shows_cuts_a_stream() -> None:

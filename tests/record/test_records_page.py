@@ -107,6 +107,12 @@ def test_the_records_shown_are_real_ones() -> None:
     assert {each["clause"]: each["outcome"] for each in expand(made, policy)["findings"]} == EXPECTED
 
 
+def test_the_late_finding_shown_is_a_real_one() -> None:
+    """The record of a finding that came after its decision is what the schema admits."""
+    (shown,) = blocks("json finding")
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(shown))
+
+
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 def test_jq_alone_reads_the_clauses_of_a_decision(records: Path) -> None:
     """From the two records, with the program on the page."""

@@ -49,6 +49,17 @@ _CLIENT_PACKAGES = frozenset(
     )
 ) | {"pydantic_ai", "pydantic_graph"}
 """Packages that the first request to a model imports."""
+_AT_FIRST_REQUEST = (
+    "anyio._backends._asyncio",
+    "genai_prices.data",
+    "jiter",
+    "openai.pagination",
+    "openai.resources",
+    "openai.resources.chat.chat",
+    "openai.resources.chat.completions.completions",
+    "openai.resources.responses",
+)
+"""Modules that clients import when they are first used."""
 _CLIENT_ERRORS = (400, 401, 403, 404, 405, 413, 415, 422)
 
 
@@ -193,10 +204,18 @@ def check_name(name: str, endpoint: str | None) -> None:
 
 
 def _import_ahead(provider: str | None) -> None:
-    """Import what the first request needs: a process that forks meanwhile would have half of it in its child."""
-    for module in ("exceptions", "messages", "output", f"models.{(provider or 'openai').partition('-')[0]}"):
-        with contextlib.suppress(ImportError):  # the first request says so
-            import_module(f"pydantic_ai.{module}")
+    """Import what the first request needs: a child that is forked while a thread imports would wait for ever."""
+    first = (provider or "openai").partition("-")[0]
+    modules = (
+        "pydantic_ai.exceptions",
+        "pydantic_ai.messages",
+        "pydantic_ai.output",
+        f"pydantic_ai.models.{first}",
+        f"pydantic_ai.providers.{first}",
+    )
+    for module in (*modules, *_AT_FIRST_REQUEST):
+        with contextlib.suppress(ImportError):  # of another provider; the first request says so where it is needed
+            import_module(module)
 
 
 def price_of(name: str, usage: Usage) -> Decimal | None:
