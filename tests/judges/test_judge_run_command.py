@@ -51,7 +51,7 @@ def test_calls_that_nobody_chose_are_judged_afterwards() -> None:
     """The finding takes the place of the unassessed one, the verdict is amended, and counts have each call once."""
     with ScriptedJudge(RULES) as judge:
         record(judge, "number", "hello", when="{tags: [never]}")
-        assert judge.requests == ()
+        assert list(judge.requests) == []
         assert run("--since", "1h", "--clause", "protect_privacy") == {
             "decisions": 2,
             "amended": 2,
@@ -90,7 +90,7 @@ def test_calls_without_content_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedJudge(RULES) as judge:
         record(judge, "number", when="{tags: [never]}")
         assert run()["clauses"] == {"protect_privacy": {"unassessed: content_not_recorded": 1}}
-        assert judge.requests == ()
+        assert list(judge.requests) == []
 
 
 def test_a_dry_run_asks_nobody() -> None:
@@ -98,4 +98,4 @@ def test_a_dry_run_asks_nobody() -> None:
     with ScriptedJudge(RULES) as judge:
         record(judge, "number", when="{tags: [never]}")
         assert run("--dry-run")["clauses"] == {"protect_privacy": {"would be asked": 1}}
-        assert judge.requests == ()
+        assert list(judge.requests) == []
