@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 
 from specspan.call import ModelCall
-from specspan.decision import Finding, Mode, Outcome
+from specspan.decision import CheckMechanism, Finding, Mode, Outcome
 from specspan.engine.bound_check import NOTHING_TO_READ
 from specspan.engine.engine import Engine
 from specspan.engine.outcomes import worst_outcome
@@ -113,6 +113,8 @@ def _evaluate_answer(engine: Engine, answer: JudgedAnswer, name: str) -> Example
     outcomes = [finding.outcome for _, finding in about if _has_assessed(finding)]
     outcome = worst_outcome(outcomes) if outcomes else Outcome.UNASSESSED
     violated = (finding.clause for _, finding in findings if finding.outcome is Outcome.VIOLATED)
+    judged = [(finding.check, finding.outcome) for _, finding in about if _is_judged(finding)]
+    judges = {check for check, _ in judged}
     return ExampleResult(
         example=answer.example,
         holder=answer.holder,
@@ -123,6 +125,8 @@ def _evaluate_answer(engine: Engine, answer: JudgedAnswer, name: str) -> Example
         outcome=outcome,
         findings=tuple((at, finding) for at, finding in about if finding.outcome is not Outcome.COMPLIED),
         elsewhere=tuple(dict.fromkeys(id_ for id_ in violated if id_ != name)),
+        judge=judges.pop() if len(judges) == 1 else None,
+        judge_outcome=worst_outcome([outcome for _, outcome in judged]) if judged else None,
     )
 
 
@@ -136,6 +140,10 @@ def _findings(engine: Engine, call: ModelCall) -> tuple[Finding, ...]:
 def _has_assessed(finding: Finding) -> bool:
     """Return whether a check assessed the answer, rather than finding nothing there to read."""
     return finding.outcome not in _NOT_ASSESSED and finding.reason != NOTHING_TO_READ
+
+
+def _is_judged(finding: Finding) -> bool:
+    return finding.check is not None and finding.check.mechanism is CheckMechanism.JUDGE and _has_assessed(finding)
 
 
 def _match(verdict: Verdict, outcome: Outcome) -> Match:

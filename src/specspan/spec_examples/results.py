@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from specspan.call import ModelCall
-from specspan.decision import Finding, Outcome
+from specspan.decision import CheckRef, Finding, Outcome
 from specspan.policy.policy import Policy
 from specspan.spec.spec import Clause, Example, Spec, Verdict
 
@@ -58,6 +58,20 @@ class ExampleResult:
     """Findings about the clause other than complied, each with the index of its call."""
     elsewhere: tuple[str, ...] = ()
     """Ids of the other clauses that were violated."""
+    judge: CheckRef | None = None
+    """Judge of the clause; None where it has none, or several."""
+    judge_outcome: Outcome | None = None
+    """Outcome by the judge alone; the worst where the answer took several calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAnswers:
+    """Answers about one clause that its judge decided."""
+
+    judge: CheckRef
+    decided: int
+    violated: int
+    """Number of those that the judge called violations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,16 @@ class MatchCounts:
     def assessed(self) -> int:
         """Return the number of answers that a check assessed."""
         return self.answers - self[Match.UNASSESSED]
+
+    @property
+    def decided(self) -> int:
+        """Return the number of answers that the checks decided, rightly or wrongly."""
+        return self.assessed - self[Match.UNDECIDED]
+
+    @property
+    def bad(self) -> int:
+        """Return the number of decided answers that the spec calls BAD."""
+        return self[Match.CAUGHT] + self[Match.MISSED]
 
     @property
     def agreed(self) -> int:
@@ -126,6 +150,22 @@ class Agreement:
         place = {id_: place for place, id_ in enumerate(self.spec.clauses)}
         ids = sorted({*groups, *elsewhere}, key=lambda id_: place.get(id_, len(place)))
         return {id_: _count_matches(groups.get(id_, ()), elsewhere[id_]) for id_ in ids}
+
+
+def count_judged(results: Sequence[ExampleResult]) -> dict[str, JudgedAnswers]:
+    """Return, by clause, what its judge said of the answers about it; clauses without a judge are left out."""
+    counts: dict[str, JudgedAnswers] = {}
+    for result in results:
+        if result.judge is None:
+            continue
+        before = counts.get(result.clause, JudgedAnswers(result.judge, 0, 0))
+        is_decided = result.judge_outcome in _DECIDED
+        is_violated = result.judge_outcome is Outcome.VIOLATED
+        counts[result.clause] = JudgedAnswers(result.judge, before.decided + is_decided, before.violated + is_violated)
+    return counts
+
+
+_DECIDED = (Outcome.COMPLIED, Outcome.VIOLATED, Outcome.NOT_APPLICABLE)
 
 
 def _count_matches(results: Sequence[ExampleResult], elsewhere: int) -> MatchCounts:

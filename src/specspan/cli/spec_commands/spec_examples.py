@@ -12,6 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from specspan.calibration.calibration_file import read_calibration
+from specspan.cli.judged_examples import judged_rates, print_judged
 from specspan.cli.options import find_clause, import_modules, import_option
 from specspan.cli.terminal import clean, console, mark, plain_table, plural, print_json
 from specspan.decision import Finding
@@ -30,10 +32,19 @@ _STYLES = {Match.MISSED: "yellow", Match.FALSE_ALARM: "bold red", Match.UNDECIDE
 @click.option("--policy", type=click.Path(path_type=Path), required=True, help="Whose checks to run.")
 @click.option("--clause", metavar="ID", help="Only answers that are about this clause.")
 @click.option("--failures", is_flag=True, help="Show every answer that was missed or a false alarm.")
+@click.option(
+    "--calibration", type=click.Path(path_type=Path, dir_okay=False), help="Correct the shares that judges find by it."
+)
 @import_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in the form of docs/examples.md.")
 def command(
-    file: str, policy: Path, clause: str | None, failures: bool, modules: tuple[str, ...], as_json: bool
+    file: str,
+    policy: Path,
+    clause: str | None,
+    failures: bool,
+    calibration: Path | None,
+    modules: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Run the answers that the spec in FILE calls GOOD, OK or BAD through a policy's checks.
 
@@ -45,11 +56,13 @@ def command(
     with import_modules(modules):
         bound, unbound = load_policy_for(policy, spec)
         agreement = evaluate(spec, bound, clause=only, unbound=unbound)
+    judged = judged_rates(agreement, None if calibration is None else read_calibration(calibration))
     if as_json:
-        print_json(agreement_json(agreement, failures_only=failures))
+        print_json(agreement_json(agreement, failures_only=failures) | {"judges": [each.as_json() for each in judged]})
         return
     out = console()
     print_agreement(out, agreement)
+    print_judged(out, judged)
     if failures:
         print_failures(out, agreement)
 
