@@ -42,6 +42,7 @@ MEANINGS = {
     "SPECSPAN_LEDGER_MODE": ("`durable`, `async`, `off`; `async`", "how safe a decision is when its call returns"),
     "SPECSPAN_CALIBRATION": ("path", "the calibration of judges that `specspan rates` corrects by"),
     "SPECSPAN_LEDGER_CAP": ("size; `8GiB`", "size of the ledger at which further decisions are dropped and counted"),
+    "SPECSPAN_LEDGER_CONTENT": ("`none`, `encrypted`; `none`", "whether content is kept beside the ledger"),
     "SPECSPAN_LEDGER_KEEP": ("age; `180d`", "age at which segments of the ledger are removed that every backend has"),
     "SPECSPAN_LEDGER_PINNED": (
         "path",

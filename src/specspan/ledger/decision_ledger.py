@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -10,10 +11,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from specspan._support import drop_counts
 from specspan._support.guard import contain
 from specspan.errors import ConfigurationError, Problem
 from specspan.ledger import ledger_files as files
 from specspan.ledger.canonical_json import canonical_json
+from specspan.ledger.content_store import ContentStore, redact_texts
 from specspan.ledger.delivery import Backend
 from specspan.ledger.ledger_settings import LedgerSettings
 from specspan.ledger.recovery import recover_streams
@@ -24,6 +27,7 @@ from specspan.ledger.signing_keys import listed_keys, load_signer, publish_key
 from specspan.ledger.stream import DECISION, POLICY, Entry, Place, control
 from specspan.ledger.writer import LedgerWriter
 
+_log = logging.getLogger("specspan")
 Record = Mapping[str, Any]
 
 
@@ -34,6 +38,8 @@ class DecisionLedger:
         self._settings = settings
         self._signer = signer
         self._writer = LedgerWriter(settings, signer, self._tidy)
+        self._content = ContentStore(settings.folder)
+        self._is_redactor_failing = False
         self._folder = settings.folder
         self._shippers: list[Shipper] = []
         self._last = threading.local()
@@ -92,9 +98,30 @@ class DecisionLedger:
         """Write a record about the ledger itself; return True when the disk has it, under a checkpoint."""
         return self._writer.append(control(type_, body)) and self._writer.commit()
 
+    @property
+    def keeps_content(self) -> bool:
+        """Return whether content is kept beside the chain, encrypted."""
+        return self._settings.keeps_content
+
+    def keep_content(self, subject: str, decision: str, content: Record) -> None:
+        """Keep the content of a call about a subject, redacted and encrypted; what cannot be kept is counted."""
+        try:
+            redacted = content if self._settings.redact is None else redact_texts(content, self._settings.redact)
+        except Exception as error:  # the application's own function
+            drop_counts.count("ledger_content", "unredacted")
+            if not self._is_redactor_failing:  # once; its message may quote what it was to redact
+                _log.warning("the redactor failed (%s); the content of such calls is not kept", type(error).__name__)
+            self._is_redactor_failing = True
+            return
+        try:
+            self._content.keep(subject, decision, redacted)
+        except OSError as error:
+            drop_counts.count("ledger_content", files.reason_of(error))
+
     def _tidy(self) -> None:
         """Remove segments that are old, or that there is no room for, once every backend has them."""
         keys = (*listed_keys(self._folder), self._signer.public_key)
+        self._content.expire(time.time() - self._settings.keep_s)
         expire(self._settings, keys, [each.name for each in self._shippers], partial(self.append_control, EXPIRY))
 
     def accounts(self) -> dict[str, Any]:

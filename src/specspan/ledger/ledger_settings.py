@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -40,6 +40,10 @@ class LedgerSettings:
     """``SPECSPAN_LEDGER_KEEP``: age at which segments that every backend has are removed."""
     pinned: Path | None = None
     """``SPECSPAN_LEDGER_PINNED``: file outside of the folder that gets checkpoints, for `verify` to compare with."""
+    keeps_content: bool = False
+    """``SPECSPAN_LEDGER_CONTENT=encrypted``: content of calls is kept beside the chain, with a key for each subject."""
+    redact: Callable[[str], str] | None = None
+    """Changes each text that is kept, before it is encrypted; where it raises, the call's content is not kept."""
     segment_bytes: int = 16 * 2**20
     """Size at which a segment ends and the next one begins."""
     segment_s: float = 86_400.0
@@ -81,7 +85,10 @@ def read_ledger_settings(
         settings = replace(settings, keep_s=parse_age(keep, "SPECSPAN_LEDGER_KEEP"))
     if (pinned := variables.get("SPECSPAN_LEDGER_PINNED")) is not None:
         settings = replace(settings, pinned=Path(os.path.abspath(pinned)))  # noqa: PTH100 - links stay links
-    return settings
+    if (content := variables.get("SPECSPAN_LEDGER_CONTENT", "none").casefold()) not in ("none", "encrypted"):
+        problem = Problem(f"unknown value {content!r}", "Use one of none, encrypted.")
+        raise ConfigurationError("SPECSPAN_LEDGER_CONTENT", problem)
+    return replace(settings, keeps_content=content == "encrypted")
 
 
 def parse_size(text: str, source: str) -> int:

@@ -67,6 +67,13 @@ class DecisionLog(Protocol):
     def append_policy(self, record: Mapping[str, Any]) -> None:
         """Write the record of a policy that came into force."""
 
+    @property
+    def keeps_content(self) -> bool:
+        """Return whether content is kept beside the log, encrypted."""
+
+    def keep_content(self, subject: str, decision: str, content: Mapping[str, Any]) -> None:
+        """Keep the content of a call about a subject; what cannot be kept is counted."""
+
     def accounts(self) -> Mapping[str, Any]:
         """Return how many decisions of this process were ``recorded``, and ``dropped`` by reason."""
 

@@ -25,6 +25,7 @@ from specspan.record.batching import BatchWorker
 from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
 from specspan.record.decision_record import PolicyActivation, kind_of, record_builder
 from specspan.record.export import DecisionExporter, DecisionLog, ExportWorker
+from specspan.record.kept_content import KeptContent
 from specspan.record.late_finding import JudgeRequest, LateFinding
 from specspan.record.late_spans import write_late_span, write_request_span
 from specspan.record.ledger_metrics import LedgerMetrics
@@ -82,6 +83,7 @@ class Recorder:
         self._builder = record_builder(self._settings, resource or getattr(tracer_provider, "resource", None))
         self._ledger = ledger
         self._ledger_metrics = None if ledger is None else LedgerMetrics(meter_provider, ledger)
+        self._kept = KeptContent(ledger, self._settings) if ledger is not None and ledger.keeps_content else None
         self._exports = tuple(map(self._export_worker, decision_exporters))
         self._forget_exit = process.at_exit(self.shutdown)
 
@@ -289,7 +291,8 @@ class Recorder:
 
     @property
     def _workers(self) -> tuple[BatchWorker[Any], ...]:
-        return (self._metrics.worker, self._logs.worker, *(export.worker for export in self._exports))
+        kept = () if self._kept is None else (self._kept.worker,)
+        return (self._metrics.worker, self._logs.worker, *kept, *(export.worker for export in self._exports))
 
     def _export_worker(
         self, exporter: DecisionExporter
@@ -303,6 +306,8 @@ class Recorder:
         place = None
         if self._ledger is not None and record.decision is not None:
             place = self._log(self._ledger, record)
+            if self._kept is not None:
+                self._kept.worker.put(record)
         if self._metrics.live:
             self._metrics.worker.put(record)
         if self._logs.live:
