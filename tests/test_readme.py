@@ -114,6 +114,7 @@ def ran(command: list[str], folder: Path, variables: Mapping[str, str]) -> subpr
 
 
 @pytest.mark.parametrize("block", PROGRAMS)
+@pytest.mark.table(every=3)
 def test_every_program_runs_and_prints_what_is_shown(block: Block, folder: Path, variables: dict[str, str]) -> None:
     """Each is whole: it runs as it stands, beside the files shown."""
     (folder / "program.py").write_text(block.text)
@@ -141,6 +142,7 @@ def test_a_policy_is_checked_without_running_the_application(folder: Path, varia
 
 
 @pytest.mark.parametrize("block", COMMANDS)
+@pytest.mark.table(every=3)
 def test_every_command_does_what_it_is_shown_for(
     block: Block, after_the_program: Path, tmp_path: Path, variables: dict[str, str]
 ) -> None:

@@ -17,11 +17,13 @@ def test_tools_stay_within_their_limits(tmp_path: Path) -> None:
     assert dear.startswith("A colleague will decide about this")
 
 
+@pytest.mark.thorough
 def test_conversations_side_by_side_keep_apart(tmp_path: Path) -> None:
     """Each line is of its own conversation."""
     assert printed("async_chat.py", tmp_path) == ["ann: It leaves at six.", "ben: There is, every night."]
 
 
+@pytest.mark.thorough
 def test_decisions_go_where_they_are_sent(tmp_path: Path) -> None:
     """The exporter prints the one decision, also at the end of the program."""
     assert printed("own_exporter.py", tmp_path) == [
@@ -29,6 +31,7 @@ def test_decisions_go_where_they_are_sent(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_a_stream_of_events_is_cut_where_the_policy_says(tmp_path: Path) -> None:
     """What went before it was sent, and the reader is told why the rest does not come."""
     lines = printed("fastapi_sse.py", tmp_path, key=False)
@@ -39,6 +42,7 @@ def test_a_stream_of_events_is_cut_where_the_policy_says(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("key", [True, False])
+@pytest.mark.thorough
 def test_a_graph_keeps_its_tools_within_their_limits(key: bool, tmp_path: Path) -> None:
     """With a key and without one, as the same decisions outside a graph; the runs are spans above them."""
     cheap, dear = printed("langgraph_agent.py", tmp_path, key=key)
@@ -48,6 +52,7 @@ def test_a_graph_keeps_its_tools_within_their_limits(key: bool, tmp_path: Path) 
         assert {trace.name for trace in reader.traces()} == {"invoke_workflow travel agent"}
 
 
+@pytest.mark.thorough
 def test_a_function_hands_over_before_it_answers(tmp_path: Path) -> None:
     """Into the only folder that it may write."""
     assert printed("lambda_handler.py", tmp_path, key=False) == ["There is one, every night at ten."]
@@ -56,6 +61,7 @@ def test_a_function_hands_over_before_it_answers(tmp_path: Path) -> None:
     assert trace.service == "travel-desk"
 
 
+@pytest.mark.thorough
 def test_a_django_view_tells_which_clause_stopped_it(tmp_path: Path) -> None:
     """An answer that complies is handed over; its calls belong to the conversation of the request."""
     assert printed("django_app.py", tmp_path, key=False) == ['{"stopped": "no_pressure"}']

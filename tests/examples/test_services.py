@@ -321,6 +321,7 @@ def test_everything_listens_on_loopback_alone(ran: dict[str, Any]) -> None:
     assert all(ipaddress.ip_address(address).is_loopback for address in addresses), listens
 
 
+@pytest.mark.thorough
 def test_without_backends_it_says_how_to_have_them(tmp_path: Path) -> None:
     """The trace is in SQLite, by a model of its own; each absent backend has a line that says what to do."""
     with running(tmp_path) as run:
@@ -334,6 +335,7 @@ def test_without_backends_it_says_how_to_have_them(tmp_path: Path) -> None:
     assert "http" not in "\n".join(lines)
 
 
+@pytest.mark.thorough
 def test_a_lost_agent_ends_the_rest_and_is_accounted_for(tmp_path: Path) -> None:
     """What was decided before the kill is stored; the call that was cut off is a message taken and never done."""
     answer = example_script()

@@ -128,6 +128,7 @@ def test_what_a_shutdown_gives_up_is_counted_when_it_returns(folder: Path, monke
     assert at_return == {("span", "shutdown"): 700, ("decision", "shutdown"): 700, ("policy", "shutdown"): 1}
 
 
+@pytest.mark.thorough
 def test_processes_at_full_speed_share_one_file(folder: Path) -> None:
     """Four processes write spans and decisions as fast as they can: all of them arrive, and nobody complains."""
     command = [sys.executable, "-c", PROGRAM, "500"]

@@ -51,6 +51,7 @@ def answers_at(port: int) -> bool:
 
 
 @pytest.mark.parametrize("command", commands_on("web.md"))
+@pytest.mark.table(every=3)
 def test_a_server_records_its_requests_and_ends_with_all_of_them(folder: Path, command: str) -> None:
     """Each request's call is decided in its conversation, and in the file after the server was told to stop."""
     port = free_port()
@@ -70,6 +71,7 @@ def test_a_server_records_its_requests_and_ends_with_all_of_them(folder: Path, c
 
 
 @pytest.mark.parametrize("command", commands_on("web.md"))
+@pytest.mark.table(every=3)
 def test_a_server_does_not_start_with_a_policy_that_is_refused(folder: Path, command: str) -> None:
     """What is wrong stands in what it prints."""
     (folder / "policy.yaml").write_text(POLICY.replace("be_kind", "be_knid"), encoding="utf-8")
