@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from specspan._support.process import Undo
+
+SOURCES = Path(__file__).resolve().parents[2]
+_SYNCHRONISED = ("Lock", "RLock", "Condition", "Event", "Semaphore")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -97,6 +102,66 @@ def test_a_forked_child_renews_what_is_alive_in_order(tmp_path: Path) -> None:
         print("parent")
     """
     assert run(program, tmp_path) == ["one", "failing", "other", "parent"]
+
+
+def test_a_child_that_was_forked_while_threads_held_the_locks_waits_for_none(tmp_path: Path) -> None:
+    """Budgets, spans under way and checks with a time limit go on in the child."""
+    program = """
+        import os, signal, threading
+        from decimal import Decimal
+        from specspan.bridges.processors import SpanMap
+        from specspan.engine.workers import Batch
+        from specspan.scope.narrowing import Budget
+        from specspan.scope.scope import Cost
+
+        budget, spans, batch = Budget(Cost(Decimal(5), "EUR")), SpanMap(9), Batch((), 60.0, lambda: None)
+        are_held, may_end = threading.Event(), threading.Event()
+
+        def hold():
+            with budget._lock.held, spans._lock.held, batch._lock.held:
+                are_held.set()
+                may_end.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        are_held.wait()
+        child = os.fork()
+        if not child:
+            signal.alarm(20)  # ends a child that waits for a thread which it does not have
+            budget.spend(Cost(Decimal(2), "EUR"))
+            spans.setdefault((1, 2), dict)
+            is_started = batch.start()
+            os._exit(0 if is_started and (1, 2) in spans and budget.remaining.amount == 3 else 1)
+        status = os.waitpid(child, 0)[1]
+        may_end.set()
+        thread.join()
+        print(os.waitstatus_to_exitcode(status), budget.remaining.amount)
+    """
+    assert run(program, tmp_path) == ["0 5"]
+
+
+def test_every_object_with_a_lock_renews_it_after_a_fork() -> None:
+    """A class that makes a lock of its own says what a forked child has in its place."""
+    files = [*(SOURCES / "src/specspan").rglob("*.py"), *(SOURCES / "exporters").glob("*/src/**/*.py")]
+    keeping = [
+        f"{path.stem}.{node.name}"
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and any(_locks(node)) and not _renews(node)
+    ]
+    assert keeping == ["alarm.Alarm"]  # whose owners make another
+
+
+def _locks(cls: ast.ClassDef) -> Iterator[bool]:
+    """Yield for each attribute of an object whether a lock of ``threading`` is put into it."""
+    for node in ast.walk(cls):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            made = ast.unparse(node.value.func).removeprefix("threading.")
+            yield made in _SYNCHRONISED and any(isinstance(target, ast.Attribute) for target in node.targets)
+
+
+def _renews(cls: ast.ClassDef) -> bool:
+    return any(isinstance(node, ast.FunctionDef) and "after_fork" in node.name for node in cls.body)
 
 
 def test_undo_reverses_each_change_once_the_last_first() -> None:

@@ -5,7 +5,6 @@ A provider never removes a processor, so each provider gets one of ours once, an
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from opentelemetry.trace import SpanContext, TracerProvider
 
 from specspan._support import drop_counts
 from specspan._support.guard import guard
+from specspan._support.process import ForkedLock
 from specspan.bridges.dialect import Event
 from specspan.record.foreign_conventions import EVENT_NAME, EVENT_PREFIX
 
@@ -129,11 +129,11 @@ class SpanMap(Generic[T]):
         self._limit = limit
         self._what = what
         self._known: OrderedDict[SpanKey, T] = OrderedDict()
-        self._lock = threading.RLock()  # a finaliser run by the garbage collector may end a span
+        self._lock = ForkedLock()  # reentrant: a finaliser run by the garbage collector may end a span
 
     def setdefault(self, key: SpanKey, make: Callable[[], T]) -> T:
         """Return the value of a span, made by ``make`` if there is none."""
-        with self._lock:
+        with self._lock.held:
             item = self._known.setdefault(key, make())
             while len(self._known) > self._limit:
                 self._known.popitem(last=False)
@@ -142,10 +142,10 @@ class SpanMap(Generic[T]):
             return item
 
     def __contains__(self, key: SpanKey) -> bool:
-        with self._lock:
+        with self._lock.held:
             return key in self._known
 
     def pop(self, key: SpanKey) -> T | None:
         """Remove and return the value of a span."""
-        with self._lock:
+        with self._lock.held:
             return self._known.pop(key, None)

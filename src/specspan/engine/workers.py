@@ -61,7 +61,7 @@ class Batch:
         self._tasks = tasks
         self._on_hung = on_hung
         self._context = contextvars.copy_context()
-        self._lock = threading.RLock()
+        self._lock = process.ForkedLock()
         self._caller_waits = True
         self._deadline_s = time.monotonic() + patience_s
         self._wake: Callable[[], None] = lambda: None
@@ -70,29 +70,29 @@ class Batch:
         """Wait until every task is done or one is out of time; later results are ignored."""
         alarm = Alarm()
         try:
-            with self._lock:
+            with self._lock.held:
                 self._wake = alarm.ring
             while left_s := self._left_s():
                 alarm.wait(left_s)
         finally:
-            with self._lock:
+            with self._lock.held:
                 self._caller_waits = False
 
     async def wait_async(self) -> None:
         """Wait as `wait` does, without blocking the event loop."""
         alarm = make_alarm()
         try:
-            with self._lock:
+            with self._lock.held:
                 self._wake = alarm.ring
             while left_s := self._left_s():
                 await alarm.wait(left_s)
         finally:
-            with self._lock:
+            with self._lock.held:
                 self._caller_waits = False
 
     def start(self) -> bool:
         """Mark the batch as started and return True, or return False when nobody waits for it any more."""
-        with self._lock:
+        with self._lock.held:
             self.is_started = self._caller_waits
             return self.is_started
 
@@ -114,14 +114,14 @@ class Batch:
             self.results.append(result)
 
     def _start_clock(self, task: Task) -> bool:
-        with self._lock:
+        with self._lock.held:
             before_s, self._deadline_s = self._deadline_s, time.monotonic() + task.timeout_s
             if self._deadline_s < before_s:
                 self._wake()
             return self._caller_waits
 
     def _add_result(self, result: Any) -> bool:
-        with self._lock:
+        with self._lock.held:
             if not self._caller_waits:
                 return False
             self.results.append(result)
@@ -132,7 +132,7 @@ class Batch:
 
     def _left_s(self) -> float:
         """Return the seconds until the current task is out of time; 0 settles the batch for good."""
-        with self._lock:
+        with self._lock.held:
             left_s = self._deadline_s - time.monotonic() if self._caller_waits else 0.0
             if left_s > 0:
                 return left_s

@@ -5,13 +5,13 @@ On all bounds `intersect_scopes` is commutative, associative and idempotent, so 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import TypeVar
 
+from specspan._support.process import ForkedLock
 from specspan.scope.scope import (
     NO_CURRENCY,
     ROUND_DOWN_CONTEXT,
@@ -112,11 +112,11 @@ class Budget:
         self.limit = limit
         self._spent = Decimal(0)
         self._is_unknown = False
-        self._lock = threading.Lock()
+        self._lock = ForkedLock()
 
     def spend(self, cost: Cost | None) -> None:
         """Add a cost. An unknown cost (None) or one in another currency may exceed the limit, so nothing remains."""
-        with self._lock:
+        with self._lock.held:
             if cost is not None and cost.currency == self.limit.currency:
                 self._spent = UNROUNDED_CONTEXT.add(self._spent, cost.amount)
             elif cost is None or cost.amount:
@@ -125,7 +125,7 @@ class Budget:
     @property
     def remaining(self) -> Cost:
         """Return the amount that may still be spent."""
-        with self._lock:
+        with self._lock.held:
             amount = Decimal(0) if self._is_unknown else UNROUNDED_CONTEXT.subtract(self.limit.amount, self._spent)
         return Cost(ROUND_DOWN_CONTEXT.plus(max(Decimal(0), amount)), self.limit.currency)
 
