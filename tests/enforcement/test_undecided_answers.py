@@ -65,6 +65,50 @@ def test_operations_of_bedrock_are_said_too(caplog: pytest.LogCaptureFixture) ->
     assert record.decisions == ()
 
 
+UNDECIDED: tuple[tuple[str, str], ...] = (
+    ("delete", "/chat/completions"),
+    ("get", "/completions;v=1"),
+    ("patch", "/responses/resp_1%20"),
+    ("post", "/threads//thread_1/runs"),
+    ("get", "/files/file_1/content/"),
+)
+
+
+@pytest.mark.parametrize(("method", "path"), UNDECIDED)
+def test_what_is_not_decided_by_path_is_counted_and_said_once(
+    method: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However the path is written."""
+    before = drop_counts.totals().get(("enforcement", "not_met"), 0)
+    with recorded(quiet()) as record, caplog.at_level(logging.WARNING, "specspan"):
+        for _ in range(2):
+            getattr(Wire(completion("a secret")).sync_client(), method)(path, cast_to=object)
+    assert record.decisions == ()
+    assert drop_counts.totals()["enforcement", "not_met"] == before + 2
+    assert [each.message.endswith("handed out undecided (see docs/enforcement.md)") for each in caplog.records] == [
+        True
+    ]
+
+
+HANDS_OUT_NONE: tuple[tuple[str, str], ...] = (
+    ("delete", "/chat/completions/c_1"),
+    ("delete", "/responses/resp_1"),
+    ("post", "/responses/input_tokens"),
+    ("get", "/organization/usage/completions"),
+    ("get", "/models"),
+)
+
+
+@pytest.mark.parametrize(("method", "path"), HANDS_OUT_NONE)
+def test_what_hands_out_no_answer_is_not_counted(method: str, path: str) -> None:
+    """Such requests are the client's own as well."""
+    before = drop_counts.totals().get(("enforcement", "not_met"), 0)
+    with recorded(quiet()) as record:
+        getattr(Wire(completion("a secret")).sync_client(), method)(path, cast_to=object)
+    assert record.decisions == ()
+    assert drop_counts.totals().get(("enforcement", "not_met"), 0) == before
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_every_method_that_hands_out_answers_is_in_the_page() -> None:
     """The page has what the installed clients declare; a method of a new version is met, or has a reason there."""

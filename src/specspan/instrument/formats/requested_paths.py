@@ -23,19 +23,28 @@ from specspan.instrument.formats.known_fields import AnswerFields
 from specspan.instrument.formats.raw_response import copy_response, fields_in, is_raw
 from specspan.instrument.gate import note_undecided
 
-Route: TypeAlias = "tuple[str, str, Adapter | str]"
-"""Methods of HTTP, pattern of the end of a path, and adapter of such calls; what they are where nobody decides them."""
+Route: TypeAlias = "tuple[str, str, Adapter | str | None]"
+"""Methods of HTTP, pattern of the end of a path, and adapter of such calls; what they are where nobody decides them;
+None where they hand out no answer."""
+_Compiled: TypeAlias = "tuple[frozenset[str], re.Pattern[str], Adapter | str | None]"
 
 
 def adapter_by_path(package: str, client: str, install: str, routes: Sequence[Route]) -> Adapter:
     """Return the adapter for all requests of a package's clients; the first route that fits a request counts.
 
-    ``client``: the name of the package's class of clients.
+    A path that fits with another method of HTTP may hand out an answer as well. It is the call of a route for ``post``
+    where it is ``put`` or ``patch``, and otherwise not decided; what ``delete`` takes away is no answer.
+
+    Args:
+        package: the package of the clients.
+        client: the name of its class of clients.
+        install: what ``pip install`` takes to provide it.
+        routes: the paths that are known.
     """
-    compiled = [
+    compiled: list[_Compiled] = [
         (
             frozenset(methods.split()),
-            re.compile(rf"(?:.*/)?{path}/*\Z", re.IGNORECASE),
+            re.compile(rf"(?:.*/)?{path}\Z", re.IGNORECASE),
             _of_requests(met) if isinstance(met, Adapter) else met,
         )
         for methods, path, met in routes
@@ -43,14 +52,13 @@ def adapter_by_path(package: str, client: str, install: str, routes: Sequence[Ro
 
     def choose(_: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Adapter | None:
         options = _options(args, kwargs)
-        method, path = str(options.method).lower(), unquote(urlsplit(str(options.url)).path)
-        for methods, pattern, met in compiled:
-            if method in methods and pattern.match(path):
-                if isinstance(met, Adapter):
-                    return met
-                note_undecided(f"{met} of {package}")
-                break
-        return None
+        method, path = str(options.method).lower(), _path_of(str(options.url))
+        fitting = [(methods, met) for methods, pattern, met in compiled if pattern.match(path)]
+        exact = [met for methods, met in fitting if method in methods]
+        met = exact[0] if exact else _met_otherwise(method, *fitting[0]) if fitting else None
+        if isinstance(met, str):
+            note_undecided(f"{met} of {package}")
+        return met if isinstance(met, Adapter) else None
 
     first = next(met for _, _, met in compiled if isinstance(met, Adapter))
     return replace(
@@ -64,6 +72,37 @@ def adapter_by_path(package: str, client: str, install: str, routes: Sequence[Ro
             *(f"{package}:{kind}{client}.request" for kind in ("", "Async")),  # where other instrumentation put one
         ),
     )
+
+
+def _met_otherwise(method: str, methods: frozenset[str], met: Adapter | str | None) -> Adapter | str | None:
+    """Return what a request is to a path that is known with other ``methods`` of HTTP."""
+    if method == "delete" and methods != _POST:
+        return None
+    if isinstance(met, Adapter) and not ("post" in methods and method in ("put", "patch")):
+        return f"answers to {method.upper()} by path"
+    return met
+
+
+_POST = frozenset(("post",))
+_MAX_ENCODINGS = 3
+_SEGMENT = re.compile(r"[\w%-]*")
+
+
+def _path_of(url: str) -> str:
+    """Return the path of an address as a service may read it.
+
+    It is decoded, and has no empty segments, no blanks, and nothing that follows a name in a segment, such as ``;v=1``.
+    """
+    path = urlsplit(url).path
+    for _ in range(_MAX_ENCODINGS):  # as a proxy in front of the service may have decoded it already
+        path = unquote(path)
+    segments: list[str] = []
+    for each in path.replace("\\", "/").split("/"):
+        if each.strip() == "..":
+            del segments[-1:]
+        elif (found := _SEGMENT.match(each.strip())) and found[0]:
+            segments.append(found[0])
+    return "/".join(segments)
 
 
 def _of_requests(adapter: Adapter) -> Adapter:

@@ -65,6 +65,15 @@ def test_a_post_is_the_call_of_the_method(spans: Spans) -> None:
         "https://example.org/v1/chat/completions?x=1",
         "/chat/comple%74ions",
         "/Chat/Completions//",
+        "/chat//completions",
+        "/chat/completions;v=1",
+        "/chat;a=b/completions",
+        "/chat/completions%20",
+        "/chat/%2e/x/%2e%2e/completions",
+        "/chat/comple%2574ions",
+        "/chat%2Fcompletions",
+        "/chat/completions.json?stream=false#x",
+        "https://example.org/openai/deployments/d/chat/completions/",
     ],
 )
 def test_a_posted_answer_is_blocked(cast_to: Any, path: str) -> None:
@@ -125,6 +134,14 @@ def test_a_get_of_an_answer_is_decided() -> None:
         with pytest.raises(Blocked):
             asyncio.run(client.post(CHAT, cast_to=object, body=ASKED))
     assert [each["verdict"] for each in record.decisions] == ["violated", "violated"]
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_an_answer_to_another_method_of_http_is_decided(method: str) -> None:
+    """A service may answer them as it answers a post."""
+    with recorded(quiet()) as record, pytest.raises(Blocked):
+        getattr(Wire(completion("a secret")).sync_client(), method)(CHAT, cast_to=object, body=ASKED)
+    assert [each["verdict"] for each in record.decisions] == ["violated"]
 
 
 def test_a_request_of_a_method_is_part_of_its_call(spans: Spans) -> None:

@@ -16,6 +16,8 @@ _REQUESTS = adapter_by_path(
     "OpenAI",
     "specspan[openai]",
     (
+        ("get", "organization/usage/[^/]+", None),
+        ("post", "responses/input_tokens", None),
         ("post", "chat/completions", chat.ADAPTER),
         ("get post", "chat/completions/[^/]+", chat.RETRIEVE),
         ("post", "responses(?:/compact)?", responses.ADAPTER),
