@@ -100,6 +100,11 @@ def _more() -> Iterator[Way]:
     function = {"name": "search", "arguments": "FORBIDDEN"}
     said = (chat.chunk({"function_call": function}), chat.chunk(finish="stop"))
     yield called("function_call_stream", 4, sends=said, request=JAMBA)
+    asked = partial(way, request=JAMBA, pattern={"parts": ["reasoning"]}, actions=("block",))
+    twice = chat.message(BEFORE, reasoning_content="hm", reasoning=WORD)
+    yield asked("reasoning_beside_reasoning_content", 5, sends=twice)
+    pieces = [chat.chunk({"reasoning_content": "hm", "reasoning": each}) for each in ("FORB", "IDDEN")]
+    yield asked("reasoning_beside_reasoning_content_stream", 5, sends=(*pieces, chat.chunk(finish="stop")), before=None)
     cited = {"type": "char_location", "cited_text": WORD, "document_index": 0, "document_title": "x"}
     yield way("citation", 5, sends=anthropic.body(anthropic.text(BEFORE, citations=[cited])), request=CLAUDE,
               is_edited=None)  # fmt: skip

@@ -72,6 +72,11 @@ def _shapes() -> Iterator[Way]:
     yield way("thinking", 5, sends=body(BEFORE, thinking=WORD), pattern=asked, actions=("block",))
     yield way("thinking_stream", 5, sends=(piece("", thinking=WORD), piece(BEFORE), END), pattern=asked, before=None,
               actions=("block",))  # fmt: skip
+    twice = ({"reasoning": "hm ", "thinking": "FORB"}, {"reasoning": "ha", "thinking": "IDDEN"})
+    yield way("thinking_beside_reasoning_stream", 5, sends=(*(piece("", **each) for each in twice), piece(BEFORE), END),
+              pattern=asked, before=None, actions=("block",))  # fmt: skip
+    yield way("thinking_beside_reasoning", 5, sends=body(BEFORE, reasoning="hm", thinking=WORD), pattern=asked,
+              actions=("block",))  # fmt: skip
     yield clean("thinking_unasked", 5, sends=body(BEFORE, thinking=WORD))
     written = "F\\u004fRBIDDEN"
     yield way("json_escape", 10, sends=body(f'{{"a": "{written}"}}'), forbidden=written, before='{"a": "')

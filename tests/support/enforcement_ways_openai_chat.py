@@ -204,6 +204,29 @@ def _gaps() -> Iterator[Way]:
         yield way(f"{name}", 5, sends=message(BEFORE, **{name: field}), pattern=asked, actions=("block",))
         yield way(f"{name}_stream", 5, sends=(chunk({name: field}), text(BEFORE), END), pattern=asked, before=None,
                   actions=("block",))  # fmt: skip
+    yield from _reasoning_twice()
+
+
+def _reasoning_twice() -> Iterator[Way]:
+    """Yield answers with reasoning in two fields, of which one has the word; and with the same text in both."""
+    asked = partial(way, pattern={"parts": ["reasoning"]}, actions=("block",))
+    details = [{"type": "reasoning.text", "text": WORD}]
+    for other, name, field in (
+        ("reasoning_content", "reasoning", WORD),
+        ("reasoning", "reasoning_content", WORD),
+        ("reasoning", "thinking", WORD),
+        ("reasoning_content", "reasoning_details", details),
+    ):
+        yield asked(f"{name}_beside_{other}", 5, sends=message(BEFORE, **{other: "hm", name: field}))
+        one, two = ([[{"type": "reasoning.text", "text": each}] for each in ("FORB", "IDDEN")] if field is details
+                    else ["FORB", "IDDEN"])  # fmt: skip
+        pieces = (chunk({other: "hm ", name: one}), chunk({other: "ha", name: two}), text(BEFORE), END)
+        yield asked(f"{name}_beside_{other}_stream", 5, sends=pieces, before=None)
+    alike = {"reasoning": "FORB", "reasoning_content": "FORB"}
+    same = (chunk(alike), chunk({"reasoning": "ID", "reasoning_content": "ID"}), text(BEFORE), END)
+    yield asked("reasoning_alike_stream", 5, sends=same, forbidden=None, verdicts=("complied",))
+    yield asked("reasoning_alike", 5, sends=message(BEFORE, **alike), forbidden=None, verdicts=("complied",),
+                pattern={"parts": ["reasoning"], "any": ["FORBFORB"]})  # fmt: skip
 
 
 def _parses() -> Iterator[Way]:

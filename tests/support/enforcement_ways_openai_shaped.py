@@ -16,7 +16,8 @@ _PARTS = (2, 3, 4, 5, 10, 12)
 def _ways(wire: str, parts: tuple[int, ...]) -> Iterator[Way]:
     yield from doors(wire, DOORS)
     for way in OPENAI:
-        if way.part in parts and not way.pattern and not set(way.modes) - {"plain", "stream"}:
+        is_shared = not way.pattern or "parts" in way.pattern
+        if way.part in parts and is_shared and not set(way.modes) - {"plain", "stream"}:
             yield replace(way, wire=wire, actions=_fewer(way), modes=way.modes or _sync(way))
 
 

@@ -52,9 +52,13 @@ class FoldedAnswerCheck:
 
 def _finds_in_reasoning(stream: StreamCheck, added: Sequence[Message], part: Hashable) -> bool:
     for choice, message in enumerate(added):
-        text = "".join([each.content for each in message.parts if each.__class__ is Reasoning])
-        if text and stream.feed(choice, text, part, is_reasoning=True) is not None:
-            return True
+        texts = [each.content for each in message.parts if each.__class__ is Reasoning and each.content]
+        pieces: list[tuple[Hashable, str]] = [(part, "".join(texts))] if texts else []
+        if len(texts) > 1:  # a service may send it in several fields
+            pieces += (((part, number), text) for number, text in enumerate(texts))
+        for name, text in pieces:
+            if stream.feed(choice, text, name, is_reasoning=True) is not None:
+                return True
     return False
 
 

@@ -45,7 +45,7 @@ _CITATION_TYPES = ("reference", "tool_reference")
 CITATION_FIELDS = ("title", "filename", "document_name")
 """Fields of a citation that a person sees."""
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-"""Fields in which services other than OpenAI send reasoning; some send two with the same text."""
+"""Fields in which services other than OpenAI send reasoning; some send two, mostly with the same text."""
 
 _EMPTY_FIELDS = frozenset(
     ("role", "name", "id", "type", "object", "tool_call_id", "tool_name", "content", "refusal", "tool_calls",
@@ -73,11 +73,6 @@ def read_message(message: Any, finish_reason: str | None = None) -> Message:
     if not read.parts and (unread := unread_part(message, _EMPTY_FIELDS, "message")) is not None:
         return replace(read, parts=(unread,))
     return read
-
-
-def read_reasoning(fields: Fields) -> Any:
-    """Return the reasoning in a message or a delta, or None."""
-    return fields.get("reasoning_content") or fields.get("reasoning") or fields.get("thinking")
 
 
 def edit_messages(messages: Iterable[Any], side: str, edits: Edits) -> list[Any]:
@@ -110,14 +105,22 @@ def _message_parts(fields: Fields) -> Iterator[EditablePart]:
 
 
 def _reasoning_parts(fields: Fields) -> Iterator[EditablePart]:
-    if reasoning := read_reasoning(fields):
-        yield _text_or_unknown(Reasoning, reasoning, "reasoning"), _replace_reasoning
-    elif details := fields.get("reasoning_details"):
-        for detail in map(as_mapping, list_or_item(details)):
-            if text := read_text(detail.get("text")) or read_text(detail.get("summary")):
-                yield Reasoning(text), None
-            elif detail.get("data"):
-                yield Reasoning("", is_encrypted=True), None
+    """Yield the reasoning of each field, what several of them say alike once."""
+    said: list[str | None] = []
+    for name in REASONING_FIELDS:
+        if reasoning := fields.get(name):
+            text = read_text(reasoning)
+            if text is None or text not in said:
+                yield _text_or_unknown(Reasoning, reasoning, "reasoning"), partial(_replace_reasoning, reasoning)
+            said.append(text)
+    details = [as_mapping(detail) for detail in list_or_item(fields.get("reasoning_details") or ())]
+    texts = [read_text(detail.get("text")) or read_text(detail.get("summary")) for detail in details]
+    is_repeated = "".join([text for text in texts if text]) in said
+    for detail, text in zip(details, texts, strict=True):
+        if text and not is_repeated and text not in said:
+            yield Reasoning(text), None
+        elif not text and detail.get("data"):
+            yield Reasoning("", is_encrypted=True), None
     if plan := fields.get("tool_plan"):
         yield _text_or_unknown(Reasoning, plan, "tool_plan"), None
 
@@ -244,8 +247,9 @@ def _replace_field(name: str) -> ReplaceText:
     return lambda message, text: copy_with(message, **{name: text})
 
 
-def _replace_reasoning(message: Any, text: str) -> Any:
-    return copy_with(message, **{name: text for name in REASONING_FIELDS if as_mapping(message).get(name)})
+def _replace_reasoning(before: Any, message: Any, text: str) -> Any:
+    fields = as_mapping(message)
+    return copy_with(message, **{name: text for name in REASONING_FIELDS if fields.get(name) == before})
 
 
 def _tool_call_parts(calls: Any) -> Iterator[EditablePart]:

@@ -5,7 +5,8 @@ A choice of a chunk has a ``delta`` with pieces of a message's fields. Other pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +29,6 @@ from specspan.instrument.formats.fields import (
 from specspan.instrument.formats.openai_chat import (
     REASONING_FIELDS,
     citation_texts,
-    read_reasoning,
 )
 from specspan.instrument.formats.openai_streamed_tool_calls import StreamedToolCall, StreamedToolCalls
 
@@ -43,9 +43,10 @@ class ChatAccumulator:
 
     def __init__(self, request: Request) -> None:
         self._ended = EndedChoices(request)
-        self._choices: dict[int, _StreamedChoice] = {}
+        self._choices: defaultdict[int, _StreamedChoice] = defaultdict(_StreamedChoice)
         self._id = self._model = self._usage = None
-        self._latest: tuple[Any, Sequence[tuple[Fields, Fields]]] = (None, ())
+        self._latest: tuple[Any, Sequence[tuple[Fields, Fields]], bool] = (None, (), False)  # with whether all that
+        # the one choice of the chunk has is text
 
     @property
     def finished(self) -> bool:
@@ -58,15 +59,19 @@ class ChatAccumulator:
         usage = fields.get("usage")
         if usage is not None or "usage" not in fields:  # some clients keep it elsewhere
             self._usage = getattr(chunk, "usage", None) or usage or self._usage
-        latest = self._latest
-        for choice, delta in latest[1] if latest[0] is chunk else pieces_of(chunk):
+        latest, pieces, is_text = self._latest
+        if latest is not chunk:
+            pieces, is_text = pieces_of(chunk), False
+        for choice, delta in pieces:
             index = choice.get("index")
             if index.__class__ is not int:
                 index = choice_index(choice)
-            streamed = self._choices.get(index)
-            if streamed is None:
-                streamed = self._choices[index] = _StreamedChoice()
-            has_grown = streamed.add(delta)
+            streamed = self._choices[index]
+            if is_text:
+                has_grown = bool(delta["content"])
+                streamed.text.write(delta["content"])
+            else:
+                has_grown = streamed.add(delta)
             reason = choice.get("finish_reason")
             if reason and isinstance(reason, str):  # some servers say "" until they know
                 if self._ended.end(index):
@@ -77,13 +82,14 @@ class ChatAccumulator:
     def new_texts(self, chunk: Any) -> Iterable[Delta]:
         """Return the texts in a chunk, as `deltas` does; its pieces are kept until it is added."""
         pieces = pieces_of(chunk)
-        self._latest = chunk, pieces
-        if len(pieces) == 1:
+        if len(pieces) == 1:  # most chunks
             choice, fields = pieces[0]
             content, index = fields.get("content"), choice.get("index")
-            has_more = fields.get("refusal") or fields.get("audio") or fields.get("annotations")
-            if content.__class__ is str and index.__class__ is int and not has_more:
+            is_alone = list(fields.values()).count(None) == len(fields) - 1
+            if is_alone and content.__class__ is str and index.__class__ is int:
+                self._latest = chunk, pieces, True
                 return ((index, content, "content"),) if content else ()
+        self._latest = chunk, pieces, False
         return _deltas_in(pieces)
 
     def result(self) -> Any:
@@ -193,6 +199,28 @@ def cut(chunk: Any, choice: int, text: str) -> Any:
     return copy_with(chunk, choices=[last])
 
 
+class StreamedReasoning:
+    """Reasoning of a streamed message, in each of the fields that services send it in."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self) -> None:
+        self._texts: dict[str, TextPieces] = {}
+
+    def add(self, fields: Fields, read: Callable[[Any], str | None] = read_text) -> bool:
+        """Append what a delta or a message has, by default its texts. Returns whether it has any."""
+        has_any = False
+        for name in REASONING_FIELDS:
+            if text := fields.get(name) and read(fields[name]):
+                self._texts.setdefault(name, TextPieces()).write(text)
+                has_any = True
+        return has_any
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the fields as an unstreamed message has them."""
+        return {name: text.getvalue() for name, text in self._texts.items()}
+
+
 class _StreamedChoice:
     """Accumulated pieces of one choice."""
 
@@ -204,7 +232,7 @@ class _StreamedChoice:
         self.text = TextPieces()
         """The text after it."""
         self.refusal = TextPieces()
-        self.reasoning = TextPieces()
+        self.reasoning = StreamedReasoning()
         self.transcript = TextPieces()
         self.sound: Any = None
         """The latest piece of a sound."""
@@ -236,7 +264,7 @@ class _StreamedChoice:
 
     def _add_rare(self, fields: Fields) -> None:
         """Append what few chunks have."""
-        self.reasoning.write(self._text_of(read_reasoning(fields), "reasoning"))
+        self.reasoning.add(fields, lambda value: self._text_of(value, "reasoning"))
         self.refusal.write(self._text_of(fields.get("refusal"), "refusal"))
         audio = as_mapping(fields.get("audio"))
         self.transcript.write(self._text_of(audio.get("transcript"), "audio"))
@@ -261,7 +289,7 @@ class _StreamedChoice:
             "role": "assistant",
             "content": _join_content([each for each in (*self.content, self.text.getvalue(), self.unread) if each]),
             "refusal": self.refusal.getvalue(),
-            "reasoning_content": self.reasoning.getvalue(),
+            **self.reasoning.to_fields(),
             "tool_calls": self.calls.to_list(),
         }
         if (transcript := self.transcript.getvalue()) or self.sound:
@@ -271,16 +299,15 @@ class _StreamedChoice:
         if self.annotations:
             message["annotations"] = self.annotations
         if self.details:
-            message["reasoning_details"] = [_join_details(self.details)]
+            message["reasoning_details"] = _join_details(self.details)
         return SimpleNamespace(message=message, finish_reason=self.finish_reason)
 
 
-def _join_details(details: list[Any]) -> dict[str, Any]:
+def _join_details(details: list[Any]) -> list[dict[str, Any]]:
+    """Return details with the texts as one, and that some are encrypted as another."""
     fields = [as_mapping(detail) for detail in details]
-    return {
-        "data": any(each.get("data") for each in fields),
-        "text": "".join(read_text(each.get("text")) or read_text(each.get("summary")) or "" for each in fields),
-    }
+    text = "".join(read_text(each.get("text")) or read_text(each.get("summary")) or "" for each in fields)
+    return [{"text": text}, {"data": any(each.get("data") for each in fields)}]
 
 
 def _join_content(pieces: list[Any]) -> Any:

@@ -19,7 +19,7 @@ from specspan.instrument.formats.fields import (
 )
 from specspan.instrument.formats.known_chat import MESSAGE_FIELDS, chat_of, choice_of
 from specspan.instrument.formats.known_fields import WHOLE, Known, by_fields, known
-from specspan.instrument.formats.openai_chat import edit_messages, read_answer
+from specspan.instrument.formats.openai_chat import REASONING_FIELDS, edit_messages, read_answer
 from specspan.instrument.providers.openai.client import read_usage
 
 
@@ -70,7 +70,7 @@ def _known_piece(fields: Fields) -> Known:
     return _DELTA_CHOICE if fields.get("delta") else _known_choice(fields)
 
 
-_HELD = {name: MESSAGE_FIELDS[name] for name in ("content", "tool_calls", "function_call", "reasoning_content")}
+_HELD = {name: MESSAGE_FIELDS[name] for name in ("content", "tool_calls", "function_call", *REASONING_FIELDS)}
 _TEXT_CHOICE = choice_of(text=WHOLE)
 _MESSAGE_CHOICE = choice_of(message=known("role", **_HELD))
 _DELTA_CHOICE = choice_of(delta=known("role", **_HELD))
@@ -113,7 +113,7 @@ def _as_openai_delta(message: Fields) -> _AttributeDict:
         for call in map(as_mapping, as_list(message.get("tool_calls")))
         for function in [as_mapping(call.get("function"))]
     ]
-    more = {"reasoning_content": as_str(message.get("reasoning_content"))}
+    more = {name: message.get(name) for name in REASONING_FIELDS}
     delta = _AttributeDict(content=read_text(message.get("content")), tool_calls=calls, __pydantic_extra__=more)
     if function := message.get("function_call"):
         delta["function_call"] = _AttributeDict(as_mapping(function))

@@ -22,7 +22,8 @@ from specspan.instrument.formats.fields import (
 )
 from specspan.instrument.formats.generated_client import name_arguments
 from specspan.instrument.formats.known_ollama import GENERATED
-from specspan.instrument.formats.openai_chat import edit_messages, read_answer, read_message, read_reasoning
+from specspan.instrument.formats.openai_chat import edit_messages, read_answer, read_message
+from specspan.instrument.formats.openai_chat_stream import StreamedReasoning
 from specspan.instrument.providers.ollama.client import INSTALL, PROVIDER, common_fields, method_paths
 
 _COMPLETION = "text_completion"
@@ -121,27 +122,26 @@ class OllamaAccumulator:
 
     def __init__(self, request: Request) -> None:
         self._texts = TextPieces()
-        self._thoughts = TextPieces()
+        self._thoughts = StreamedReasoning()
         self._calls: list[Any] = []
         self._last: Any = None
         self.finished = False
 
     def add(self, chunk: Any) -> None:
         message = as_mapping(_answer_message(chunk))
-        text, thought = read_text(message.get("content")) or "", read_text(read_reasoning(message)) or ""
+        text, has_thoughts = read_text(message.get("content")) or "", self._thoughts.add(message)
         calls = as_list(message.get("tool_calls"))
         self._texts.write(text)
-        self._thoughts.write(thought)
         self._calls.extend(calls)
         self._last = chunk
         if as_mapping(chunk).get("done"):
             self.finished = True
-        elif text or thought or calls:
+        elif text or has_thoughts or calls:
             self.finished = False
 
     def result(self) -> Any:
         """Return the last chunk, which has all other fields, with the whole message."""
-        message = {"role": "assistant", "content": self._texts.getvalue(), "thinking": self._thoughts.getvalue()}
+        message = {"role": "assistant", "content": self._texts.getvalue(), **self._thoughts.to_fields()}
         return {**as_mapping(self._last), "message": {**message, "tool_calls": self._calls}}
 
 
