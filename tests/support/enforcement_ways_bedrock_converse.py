@@ -102,10 +102,12 @@ def _gaps() -> Iterator[Way]:
     location = {"web": {"url": "u", "domain": "d"}}
     cited = {"title": WORD, "sourceContent": [{"text": "x"}], "location": location}
     source = {"title": "x", "sourceContent": [{"text": WORD}], "location": location}
-    for name, each in (("title", cited), ("source", source)):
+    named = {"title": "x", "source": WORD, "sourceContent": [{"text": "x"}], "location": location}
+    for name, each in (("title", cited), ("source", source), ("source_name", named)):
         block = {"citationsContent": {"content": [{"text": BEFORE}], "citations": [each]}}
         yield whole(f"citation_{name}", 5, sends=body(block))
-    for name, piece in (("title", {"title": WORD}), ("source", {"sourceContent": [{"text": WORD}]})):
+    for name, piece in (("title", {"title": WORD}), ("source", {"sourceContent": [{"text": WORD}]}),
+                        ("source_name", {"source": WORD})):  # fmt: skip
         yield whole(f"citation_{name}_stream", 5, sends=(BEGIN, delta(BEFORE), delta({"citation": piece}), *END))
     text = {"citationsContent": {"content": [{"text": BEFORE + WORD}], "citations": []}}
     yield whole("cited_content", 5, sends=body(text))
@@ -156,6 +158,80 @@ def _hidden() -> Iterator[Way]:
     yield way("guardrail_output", 5, sends=body(BEFORE, trace=written), is_edited=None)
 
 
+def _media() -> Iterator[Way]:
+    """Yield images, sounds, videos and documents, which hold no text, and what says that one could not be made."""
+    stored = {"s3Location": {"uri": "s3://b/k"}}
+    for kind, form in (("image", "png"), ("video", "mp4"), ("document", "pdf")):
+        named = {"name": "a"} if kind == "document" else {}
+        yield clean(f"{kind}_clean", 5, sends=body("fine", {kind: {"format": form, "source": stored, **named}}))
+    unheard = partial(clean, verdicts=("unassessed",), actions=("openblock",))
+    yield unheard("audio", 5, sends=body(BEFORE, {"audio": {"format": "mp3", "source": stored}}))
+    for kind in ("image", "audio"):
+        yield whole(f"{kind}_error", 5, sends=body(BEFORE, {kind: {"format": "x", "error": {"message": WORD}}}))
+    pieces = {"document": {"format": "txt", "name": "x", "source": {"content": [{"text": "FORB"}, {"text": "IDDEN"}]}}}
+    yield whole("document_pieces", 5, sends=body(BEFORE, pieces), is_spread=True)
+    context = {"document": {"format": "txt", "name": "x", "context": WORD, "source": stored}}
+    yield whole("document_context", 5, sends=body(BEFORE, context), verdicts=("violated", "complied"))
+    begun = {"contentBlockStart": {"contentBlockIndex": 1, "start": {"image": {"format": "png"}}}}
+    piece = delta({"image": {"source": {"bytes": "eA=="}}}, 1)
+    yield clean("image_stream", 5, sends=(BEGIN, delta("fine"), stop(), begun, piece, stop(1), *END))
+    broken = delta({"image": {"error": {"message": WORD}}}, 1)
+    yield whole("image_error_stream", 5, sends=(BEGIN, delta(BEFORE), stop(), begun, broken, stop(1), *END))
+
+
+def _unknown() -> Iterator[Way]:
+    """Yield blocks, pieces and events of kinds that the client does not know, and shows by their name alone."""
+    hologram = {"hologram": {"caption": WORD}}
+    not_understood = partial(clean, verdicts=("unassessed",), actions=("openblock",))
+    yield not_understood("unknown_block", 5, sends=body("fine", hologram))
+    yield not_understood("unknown_block_of_a_result", 5, sends=body("fine", {"toolResult": {"toolUseId": "t",
+                         "content": [hologram], "status": "success"}}))  # fmt: skip
+    yield not_understood("unknown_piece_stream", 5, sends=(BEGIN, delta("fine"), delta(hologram, 1), stop(1), *END))
+    begun = {"contentBlockStart": {"contentBlockIndex": 1, "start": hologram}}
+    yield not_understood("unknown_start_stream", 5, sends=(BEGIN, delta("fine"), stop(), begun, stop(1), *END))
+    named = {"contentBlockStart": {"contentBlockIndex": 1, "start": {WORD: {"x": 1}}}}
+    yield way("unknown_name_of_a_start_stream", 5, sends=(BEGIN, delta(BEFORE), stop(), named, stop(1), *END),
+              is_edited=None, before=None, verdicts=("violated", "unassessed"), actions=("block",))  # fmt: skip
+    later = {"hologramDelta": {"caption": WORD}}  # the client leaves it out
+    yield clean("unknown_event_stream", 5, sends=(BEGIN, delta("fine"), later, stop(), *END))
+
+
+def _reasons() -> Iterator[Way]:
+    """Yield every reason to stop, with the word that the conventions have for it."""
+    words = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls",
+             "guardrail_intervened": "content_filter", "content_filtered": "content_filter",
+             "model_context_window_exceeded": "length", "malformed_model_output": "malformed_model_output",
+             "malformed_tool_use": "malformed_tool_use"}  # fmt: skip
+    for why, word in words.items():
+        facts = {"gen_ai.response.finish_reasons": (word,)}
+        yield clean(f"reason_{why}", 12, sends=body("fine", stopReason=why), facts=facts)
+        yield clean(f"reason_{why}_stream", 12, sends=(BEGIN, delta("fine"), stop(), reason(why), METADATA),
+                    facts=facts)  # fmt: skip
+        said = (BEGIN, delta(BEFORE), delta(WORD), delta(AFTER), stop(), reason(why), METADATA)
+        yield way(f"text_then_{why}", 2, sends=said, after=AFTER)
+
+
+def _interleaved() -> Iterator[Way]:
+    """Yield blocks of several kinds that a stream writes in turns."""
+    ended = (stop(), stop(1), *END)
+    tools = (BEGIN, delta("FORB"), start("search", 1), arguments('{"q":', 1), delta("IDDEN"), arguments(' "x"}', 1))
+    yield way("text_and_tool_in_turns", 3, sends=(*tools, *ended), before=None)
+    called_in_turns = (BEGIN, start("search"), start("search", 1, "t2"), arguments('{"q": "FORB'),
+                       arguments('{"q": "x"}', 1), arguments('IDDEN"}'))  # fmt: skip
+    yield called("two_tools_in_turns", 3, sends=(*called_in_turns, *ended))
+    thought = {"reasoningContent": {"text": "FORB"}}
+    mixed = (BEGIN, delta(thought), delta("IDDEN", 1), delta({"reasoningContent": {"text": "x"}}))
+    yield clean("reasoning_and_text_in_turns", 3, sends=(*mixed, *ended))
+    rest = {"reasoningContent": {"text": "IDDEN"}}
+    yield way("reasoning_in_turns", 3, sends=(BEGIN, delta(thought), delta("x", 1), delta(rest), *ended), before=None,
+              pattern={"parts": ["reasoning"]}, actions=("block",))  # fmt: skip
+    cited = (BEGIN, delta(BEFORE), delta({"citation": {"title": "FORB"}}), delta("IDDEN"), *ended)
+    yield clean("citation_between_texts", 3, sends=cited)
+    results = {"contentBlockStart": {"contentBlockIndex": 1, "start": {"toolResult": {"toolUseId": "t"}}}}
+    pieces = (delta({"toolResult": [{"text": "FORB"}]}, 1), delta("x"), delta({"toolResult": [{"text": "IDDEN"}]}, 1))
+    yield whole("result_in_turns", 3, sends=(BEGIN, delta(BEFORE), results, *pieces, *ended))
+
+
 def _disguises() -> Iterator[Way]:
     """Yield forbidden text that is written around the pattern."""
     written = "F\\u004fRBIDDEN"
@@ -183,6 +259,10 @@ WAYS = (
     *_parts(),
     *_shapes(),
     *_gaps(),
+    *_media(),
+    *_unknown(),
+    *_reasons(),
+    *_interleaved(),
     *_disguises(),
     *_hidden(),
     *disguises("bedrock_converse"),

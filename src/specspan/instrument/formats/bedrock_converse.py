@@ -174,14 +174,22 @@ def _value_parts(kind: str, value: Any, at: JsonPath) -> Iterator[EditablePart]:
 
 def _parts_beside(content: Any, at: JsonPath) -> Iterator[EditablePart]:
     """Yield the names and titles in a ``content`` value, and what its citations quote."""
-    for i, block in enumerate(as_list(content) if isinstance(content, (list, tuple)) else ()):
+    for i, block in enumerate(content if isinstance(content, (list, tuple)) else ()):
         fields = block if isinstance(block, Mapping) else {}
-        for kind, name in (("document", "name"), ("searchResult", "title")):
-            if text := read_text(_inner(fields, kind).get(name)):
-                yield ToolCallResponse(text), replace_at(*at, i, kind, name)
+        yield from _named_parts(fields, (*at, i))
+        results = _inner(fields, "toolResult").get("content")
+        for j, item in enumerate(results if isinstance(results, (list, tuple)) else ()):
+            yield from _named_parts(item if isinstance(item, Mapping) else {}, (*at, i, "toolResult", "content", j))
         for j, citation in enumerate(as_list(_inner(fields, "citationsContent").get("citations"))):
             if text := cited_text(citation):
                 yield ToolCallResponse(text), partial(_replace_citation, (*at, i, "citationsContent", "citations", j))
+
+
+def _named_parts(fields: Fields, at: JsonPath) -> Iterator[EditablePart]:
+    """Yield what names a block, or says how it is meant."""
+    for kind, name in (("document", "name"), ("document", "context"), ("searchResult", "title")):
+        if text := read_text(_inner(fields, kind).get(name)):
+            yield ToolCallResponse(text), replace_at(*at, kind, name)
 
 
 def _inner(fields: Fields, kind: str) -> Fields:

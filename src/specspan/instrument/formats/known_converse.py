@@ -13,7 +13,7 @@ _TOOL_USE = known("toolUseId name type", input=WHOLE)
 _RESULT_KINDS: dict[str, Known] = {
     **dict.fromkeys(("image", "video", "audio"), _MEDIA),
     **dict.fromkeys(("text", "json", "searchResult"), WHOLE),
-    "document": known("format name", source=_SOURCE),
+    "document": known("format name context", source=_SOURCE, citations=COUNTS),
 }
 _RESULTS = or_text(known("", **_RESULT_KINDS))
 _BLOCKS: dict[str, Known] = {
@@ -27,6 +27,7 @@ _BLOCKS: dict[str, Known] = {
     "document": known("format name context", source=_SOURCE, citations=COUNTS),
     **dict.fromkeys(("image", "video", "audio"), _MEDIA),
     "cachePoint": known("type ttl"),
+    **dict.fromkeys(("toolAddition", "toolRemoval"), known("", tool=known("type"))),
     "SDK_UNKNOWN_MEMBER": known("name"),
 }
 _BLOCK = or_text(known("type", **_BLOCKS))

@@ -95,7 +95,7 @@ NUMBER = known()
 """What is known of a number, or a yes or no: a text in its place is none."""
 SETTING = Known(frozenset(), rest=WHOLE)
 """What is known of an object of settings, which the application sent: a text in its place is none."""
-COUNTS = known_tree("service_tier inference_geo speed traffic_type modality type model status reason version")
+COUNTS = known_tree("service_tier inference_geo speed traffic_type modality type model status reason version ttl")
 """Numbers of a service, such as tokens and times, and what they count."""
 
 
@@ -194,23 +194,6 @@ def has_unlisted(value: Any, known: Known) -> bool:
         for name, inner in inside:
             pending.append((fields[name], inner))
     return False
-
-
-def types_along(value: Any, spine: Sequence[str]) -> tuple[type, ...] | None:
-    """Return the types of the objects and values of a chunk along a spine; None where they are no client's objects."""
-    found: list[type] = []
-    for name in spine:
-        if value.__class__ is list:
-            if len(value) != 1:
-                return None
-            (value,) = value
-        if getattr(value, "__pydantic_extra__", True):
-            return None
-        fields = value.__dict__
-        found.append(value.__class__)
-        found += map(type, fields.values())
-        value = fields.get(name)
-    return tuple(found)
 
 
 def is_told_by_types(value: Any, known: Known, spine: Sequence[str]) -> bool:
