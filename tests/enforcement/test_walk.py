@@ -95,5 +95,6 @@ def test_every_value_of_every_event_is_replaced() -> None:
     found = list(mutants(parts_of(body, "text/event-stream")))
     replaced = {(each.at, each.path) for each in found if each.kind == "value"}
     assert replaced == {(0, ("a",)), (0, ("a", 0)), (0, ("a", 0, "b")), (1, ("a",))}
-    assert {each.kind for each in found} == {"value", "cut", "lost", "repeat", "swap"}
+    assert {each.path for each in found if each.kind == "listed"} == {(), ("a",), ("a", 0), ("a", 0, "b")}
+    assert {each.kind for each in found} == {"value", "listed", "cut", "lost", "repeat", "swap"}
     assert b"".join(part.wire for part in parts_of(body, "text/event-stream")) == body

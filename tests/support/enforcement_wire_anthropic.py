@@ -92,7 +92,11 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     """Return the bytes of a body, or of each event."""
     if not isinstance(sends, tuple):
         return (json.dumps(sends).encode(),)
-    return tuple(f"event: {each.get('type')}\ndata: {json.dumps(each)}\n\n".encode() for each in sends)
+    return tuple(f"event: {_name(each)}\ndata: {json.dumps(each)}\n\n".encode() for each in sends)
+
+
+def _name(event: Any) -> Any:
+    return event.get("type") if isinstance(event, dict) else "content_block_delta"
 
 
 RESOURCE = Resource(anthropic_http, Anthropic, AsyncAnthropic, "messages", ASKED, "/v1/messages")

@@ -69,7 +69,12 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     """Return the bytes of a body, or of each event."""
     if not isinstance(sends, tuple):
         return (json.dumps(sends).encode(),)
-    return tuple(frame(name, payload) for each in sends for name, payload in each.items())
+    return tuple(frame(name, payload) for each in sends for name, payload in _payloads(each).items())
+
+
+def _payloads(event: Any) -> dict[str, Any]:
+    """Return the payloads of an event by its name."""
+    return event if isinstance(event, dict) else {"contentBlockDelta": event}
 
 
 def _plain(service: Service, output: Output, request: Mapping[str, Any]) -> None:

@@ -61,7 +61,11 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     """Return the bytes of a body, or of each event."""
     if not isinstance(sends, tuple):
         return (json.dumps(sends).encode(),)
-    return tuple(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in sends)
+    return tuple(f"event: {_name(each)}\ndata: {json.dumps(each)}\n\n".encode() for each in sends)
+
+
+def _name(event: Any) -> Any:
+    return event["type"] if isinstance(event, dict) else "content-delta"
 
 
 def _made(transport: Any, is_async: bool) -> Any:

@@ -118,8 +118,15 @@ def encode(sends: Any) -> tuple[bytes, ...]:
     """Return the bytes of a body, or of each event."""
     if not isinstance(sends, tuple):
         return (json.dumps(sends).encode(),)
-    numbered = ({**each, "sequence_number": number} for number, each in enumerate(sends))
-    return tuple(f"event: {each.get('type')}\ndata: {json.dumps(each)}\n\n".encode() for each in numbered)
+    numbered = (_numbered(each, number) for number, each in enumerate(sends))
+    return tuple(f"event: {name}\ndata: {json.dumps(each)}\n\n".encode() for name, each in numbered)
+
+
+def _numbered(event: Any, number: int) -> tuple[Any, Any]:
+    """Return the name and the data of an event, which has its number if it is an object."""
+    if not isinstance(event, dict):
+        return "response.output_text.delta", event
+    return event.get("type"), {**event, "sequence_number": number}
 
 
 RESOURCE = Resource(openai_http, OpenAI, AsyncOpenAI, "responses", ASKED, "/responses")

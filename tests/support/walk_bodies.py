@@ -44,7 +44,7 @@ class Mutant:
     """One body with one thing wrong in it."""
 
     kind: str
-    """``value``, ``cut``, ``lost``, ``repeat`` or ``swap``."""
+    """``value``, ``listed``, ``cut``, ``lost``, ``repeat`` or ``swap``."""
     at: int
     """The number of the part."""
     path: Path
@@ -55,7 +55,7 @@ class Mutant:
 
     def __str__(self) -> str:
         where = "/".join(map(str, self.path))
-        return f"{self.kind} in part {self.at}" + (f": {where} = {json.dumps(self.value)}" if self.path else "")
+        return f"{self.kind} in part {self.at}" + (f": {where} = {json.dumps(self.value)[:80]}" if self.path else "")
 
 
 def parts_of(body: bytes, content_type: str) -> tuple[Part, ...]:
@@ -158,11 +158,16 @@ def mutants(parts: tuple[Part, ...]) -> Iterator[Mutant]:
         before, after = wires[:at], wires[at + 1 :]
         if is_first:
             if part.value is not UNREADABLE:
+                yield Mutant("listed", at, (), None, (*before, part.write([part.value]), *after))
                 for path in distinct_places(part.value):
+                    old = _at(part.value, path)
                     for value in VALUES:
-                        if value != _at(part.value, path) or type(value) is not type(_at(part.value, path)):
+                        if value != old or type(value) is not type(old):
                             wire = part.write(with_value(part.value, path, value))
                             yield Mutant("value", at, path, value, (*before, wire, *after))
+                    if old not in (None, "", [], {}):
+                        wire = part.write(with_value(part.value, path, [old]))
+                        yield Mutant("listed", at, path, [old], (*before, wire, *after))
             yield Mutant("cut", at, (), None, (*before, wires[at][: len(wires[at]) // 2]))
         if len(parts) > 1 and (is_first or at == len(parts) - 1):
             yield Mutant("lost", at, (), None, (*before, *after))

@@ -53,8 +53,15 @@ def judge(mutant: Mutant, body: Any, runs: Runs, headers: Mapping[str, str]) -> 
         yield from _differences(name, runs.alone, run)
         yield from _false_facts(name, mutant, body, runs, run, headers)
     yield from _present(mutant, body, runs, headers)
+    if runs.is_answer and _has_list(runs.alone) and runs.absent.verdict == "complied":
+        yield Problem("false", "absent: complied, and a list was handed over in place of an object")
     if runs.is_answer:
         yield from _strict(mutant, body, runs)
+
+
+def _has_list(run: Run) -> bool:
+    """Return whether a list was handed over, which may have been anything, such as a tool call."""
+    return any(each.startswith("list ") for each in run.handed.values)
 
 
 def _differences(name: str, alone: Run, run: Run) -> Iterator[Problem]:

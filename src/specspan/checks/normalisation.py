@@ -125,9 +125,10 @@ class GrowingWriting:
 class GrowingReversal:
     """Text that grows chunk by chunk, as it is shown where its direction is overridden."""
 
-    __slots__ = ("_end", "_run")
+    __slots__ = ("_end", "_run", "awaits")
 
     def __init__(self) -> None:
+        self.awaits = REVERSED
         self._end: str | None = None  # None as long as nothing overrode the direction
         self._run: str | None = None  # what is shown from right to left just now
 
@@ -136,7 +137,7 @@ class GrowingReversal:
         if self._end is None:
             if REVERSED not in chunk:
                 return ()
-            self._end = end[: len(end) - len(chunk)]
+            self._end, self.awaits = end[: len(end) - len(chunk)], ""
         shown = self._end[-keep_chars:]
         for piece in _REVERSALS.split(chunk):
             if _REVERSALS.match(piece):

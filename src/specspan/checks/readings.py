@@ -171,6 +171,9 @@ def rewrite(origin: TextAt, changes: Iterable[Stretch]) -> RewrittenText | None:
 class Growing(Protocol):
     """Further reading of one text that grows chunk by chunk."""
 
+    awaits: str
+    """Character without which a chunk reads as it stands, so that it need not be taken in; empty once one came."""
+
     def grow(self, chunk: str, end: str, keep_chars: int, whole: Callable[[], str], /) -> Sequence[str]:
         """Take in the next chunk and return the end of the text in each of its readings that is not as it stands.
 
@@ -185,10 +188,11 @@ class Growing(Protocol):
 class GrowingReading:
     """Further reading of one text that grows chunk by chunk. As long as no backslash comes, it looks for no JSON."""
 
-    __slots__ = ("_decoders", "_ends", "_stretches", "_writings")
+    __slots__ = ("_decoders", "_ends", "_stretches", "_writings", "awaits")
 
     def __init__(self, stretches: Writing | None = None) -> None:
         """Begin to read a text, and what it is decoded to, in a writing; by default as it stands."""
+        self.awaits = "\\" if stretches is None else ""
         self._stretches = stretches
         self._decoders: list[GrowingJson] = []
         self._writings: list[GrowingWriting] = []  # by decoder
@@ -204,6 +208,7 @@ class GrowingReading:
         """Take in the next chunk, as `Growing.grow` does."""
         if not self._decoders:
             if "\\" in chunk:
+                self.awaits = ""
                 self._look_for_json(whole()[: -len(chunk)])
             elif self._stretches is None:
                 return ()

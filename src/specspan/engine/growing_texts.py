@@ -32,12 +32,6 @@ class GrowingText:
         """Return all of it, or some other text, as a check reads it."""
         return TextAt(self.pointer, ROLE, self.whole() if text is None else text, self.is_reasoning)
 
-    def grow(self, chunk: str, keep_chars: int) -> None:
-        """Append a chunk; ``keep_chars`` of what was there before stay in `end`."""
-        self.written.write(chunk)
-        self.length += len(chunk)
-        self.end = self.end[-keep_chars:] + chunk
-
     def whole(self) -> str:
         """Return all of the text."""
         return self.written.getvalue()

@@ -233,15 +233,18 @@ class StreamCheck:
 
     def _find_in(self, growing: GrowingText, chunk: str) -> list[_Found]:
         """Return the violations that a chunk completes in one of the texts that it belongs to."""
-        growing.grow(chunk, self._keep_chars)
+        growing.written.write(chunk)
+        growing.length += len(chunk)
+        growing.end = growing.end[-self._keep_chars :] + chunk
         found: list[_Found] = []
         for tail in self._plan.tails:
             end = growing.end[-(tail.reach_chars + len(chunk)) :]
             if hits := tail.patterns.hits(end):
                 found += self._matched(tail, hits, end, growing)
         for reading in growing.readings:
-            for read_end in reading.grow(chunk, growing.end, self._keep_chars, growing.whole):
-                found += self._matched_in_reading(read_end, growing)
+            if reading.awaits in chunk:
+                for read_end in reading.grow(chunk, growing.end, self._keep_chars, growing.whole):
+                    found += self._matched_in_reading(read_end, growing)
         if growing.length >= growing.code_due:
             found += self._coded(growing)
         return found

@@ -14,7 +14,7 @@ from typing import Any
 
 from specspan._support.guard import contain
 from specspan.call import Message, ModelCall, Request, Response, Text, Unknown
-from specspan.checks.texts import unlisted_pointer
+from specspan.checks.texts import has_unknown_part, unlisted_pointer
 from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL
 from specspan.engine.waiting import Steps
 from specspan.instrument.adapter import Adapter, Edits, Invocation
@@ -22,7 +22,7 @@ from specspan.instrument.decided_span import DecidedSpan
 from specspan.instrument.formats.carried_answers import RefusedAnswer, refused_answer_in
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import COMPLETED
-from specspan.instrument.unlisted_texts import edit_unlisted, read_unlisted
+from specspan.instrument.unlisted_texts import edit_unlisted, read_unlisted, with_unread_part
 
 
 class LiveCall(DecidedSpan):
@@ -150,19 +150,14 @@ class LiveCall(DecidedSpan):
             return result
         try:
             edited = self._edit(result, ruling.edits)
-            self.set_response(edited)
+            self.set_response(self._read(edited))
         except Exception as error:
             self.rule_failure("instrument.edit_response", error, AFTER_CALL, self.evaluation.fail_rewrite)
             return result
         return edited
 
-    def set_response(self, result: Any, unlisted: tuple[tuple[str, ...], ...] | None = None) -> None:
-        """Take in an answer; or what a stream came to so far, with its ``unlisted`` texts."""
-        if unlisted is None:
-            response = self._read(result)
-        else:
-            response = self.adapter.response(result)
-            response = replace(response or Response(), unlisted=unlisted) if unlisted else response
+    def set_response(self, response: Response | None) -> None:
+        """Take in what was read of an answer."""
         self.call = ModelCall(self.call.request, response, self.call.context)
 
     def _read(self, result: Any) -> Response | None:
@@ -175,8 +170,8 @@ class LiveCall(DecidedSpan):
         unlisted = read_unlisted(fields, result, self.call.request)
         if not unlisted:
             return response
-        is_other = not response.output and not fields.has_object(result)
-        output = (Message("assistant", (Unknown("body"),)),) if is_other else response.output
+        is_odd = not fields.has_object(result) and not has_unknown_part(response.output)
+        output = with_unread_part(response.output, "body") if is_odd else response.output
         return replace(response, output=output, unlisted=unlisted)
 
     def _edit(self, result: Any, edits: Edits) -> Any:

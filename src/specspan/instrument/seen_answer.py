@@ -16,7 +16,7 @@ from specspan.instrument.formats.fields import uncounted
 from specspan.instrument.formats.known_fields import Unlisted
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.stream_release import NothingSeen
-from specspan.instrument.unlisted_texts import UnlistedTexts
+from specspan.instrument.unlisted_texts import UnlistedTexts, with_unread_part
 
 END: Any = object()
 """Stands for the chunk after the last one: the stream is exhausted."""
@@ -57,15 +57,16 @@ class SeenAnswer:
         self._is_decided = False
         self._seen.add(chunk)
         if self._unlisted is not None:
-            self._keep(self._unlisted.find(chunk))
+            self._keep(chunk, self._unlisted.find(chunk))
 
-    def _keep(self, found: Sequence[Unlisted]) -> None:
+    def _keep(self, chunk: Any, found: Sequence[Unlisted]) -> None:
         """Take in the texts of a chunk in fields that are not known."""
-        if self._unlisted is not None:
-            self._unlisted.found += found
+        if found and self._unlisted is not None:
+            self._unlisted.keep(chunk, found)
 
     def _set_response(self, result: Any) -> None:
-        self._live.set_response(result, () if self._unlisted is None else self._unlisted.texts())
+        response = self._live.adapter.response(result)
+        self._live.set_response(response if self._unlisted is None else self._unlisted.added_to(response))
 
     def _decide_answer(self, withheld: Any = END, *, is_awaited: bool = True) -> Steps[Ruling]:
         """Have the answer so far decided, unless that very answer was; ``withheld`` is not handed over yet."""
@@ -92,7 +93,14 @@ class SeenAnswer:
         with uncounted():
             alone = self._streaming.accumulator(self._live.call.request)
             alone.add(chunk)
-            return folded.must_decide(self._read(alone), self._streaming.part_of(chunk), lambda: self._read(self._seen))
+            added = self._read(alone)
+            if self._unlisted is not None and self._unlisted.is_odd(chunk):
+                added = with_unread_part(added, "event")
+            return folded.must_decide(added, self._streaming.part_of(chunk), self._fold)
+
+    def _fold(self) -> Sequence[Message]:
+        output = self._read(self._seen)
+        return output if self._unlisted is None else self._unlisted.output(output)
 
     def _read(self, seen: Accumulator) -> Sequence[Message]:
         response = self._live.adapter.response(seen.result())

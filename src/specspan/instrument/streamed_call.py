@@ -131,7 +131,7 @@ class StreamedCall(SeenAnswer):
             self._is_decided = False
             self._seen.add(chunk)
             if found:
-                self._keep(found)
+                self._keep(chunk, found)
             is_due = self._folded is not None and self._must_decide(self._folded, chunk)
             if self._is_last is not None and self._is_last(chunk):
                 self._is_exhausted = True
@@ -274,7 +274,7 @@ class StreamedCall(SeenAnswer):
                 live.rule_failure("instrument.cut", error, AFTER_CALL, live.evaluation.fail_cut)
                 return (yield from self._release_uncut(chunk, rest))
         handed_over: Accumulator = NothingSeen()
-        number = 0 if self._unlisted is None else len(self._unlisted.found)
+        unlisted = self._unlisted and self._unlisted.duplicate()
         stops = cut.action.stops
         try:
             handed_over = copy.deepcopy(self._seen)
@@ -283,8 +283,7 @@ class StreamedCall(SeenAnswer):
             stops = stops or ruling.action.stops
         except Exception as error:  # the cut stands whatever fails after it
             live.rule_failure("instrument.cut_answer", error, AFTER_CALL)
-        if self._unlisted is not None:
-            del self._unlisted.found[number:]
+        self._unlisted = unlisted
         given = self._ended_by(() if stops else last, handed_over)
         if stops:
             raise live.block()

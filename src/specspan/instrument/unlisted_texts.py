@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from specspan.call import Request, Text
+from specspan._support.interruption import raise_interruption
+from specspan.call import Message, Request, Response, Text, Unknown
 from specspan.checks.texts import unlisted_pointer
 from specspan.instrument.adapter import Delta, Edits
 from specspan.instrument.formats.known_fields import (
@@ -16,10 +18,8 @@ from specspan.instrument.formats.known_fields import (
     Place,
     Unlisted,
     has_unlisted,
-    is_object,
     is_told_by_types,
     known_of_body,
-    types_along,
     unlisted_texts,
 )
 
@@ -52,38 +52,92 @@ def _by_place(fields: AnswerFields, answer: Any, request: Request) -> Mapping[Pl
     return found
 
 
+def with_unread_part(output: Sequence[Message], kind: str) -> tuple[Message, ...]:
+    """Return the messages of an answer with a part that stands for what was not understood of it."""
+    if not output:
+        return (Message("assistant", (Unknown(kind),)),)
+    first, *rest = output
+    return (replace(first, parts=(*first.parts, Unknown(kind))), *rest)
+
+
+_EVENT = "event"
 _MAX_USUAL = 256
 
 
 class UnlistedTexts:
     """Such texts of one stream."""
 
-    __slots__ = ("_body", "_fields", "_is_sent", "_known", "found")
+    __slots__ = ("_body", "_fields", "_is_sent", "_known", "_spine", "_usual", "found", "has_odd_event")
 
     def __init__(self, fields: AnswerFields, request: Request) -> None:
         self._fields = fields
         self._is_sent = _SentTexts(fields, request)
         self._body = fields.body
         self._known = fields.known
+        self._spine = fields.spine
+        self._usual = fields.usual
         self.found: list[Unlisted] = []
         """Those that came so far."""
+        self.has_odd_event = False
+        """Whether some of them came in a list or a text in place of an event: that may have been anything."""
 
     def find(self, chunk: Any) -> Sequence[Unlisted]:
         """Return the texts in one chunk."""
         body = chunk if self._body is None else self._body(chunk)
-        fields = self._fields
-        types = types_along(body, fields.spine) if fields.spine and is_object(body) else None
-        return () if types in fields.usual else self._look(body, types)
+        if not self._spine or body.__class__ is list:
+            return self._look(body, None)
+        types: list[type] = []
+        try:
+            value = body
+            for name in self._spine:
+                if value.__class__ is list:
+                    (value,) = value
+                if value.__pydantic_extra__:
+                    return self._look(body, None)
+                fields = value.__dict__
+                types.append(value.__class__)
+                types += map(type, fields.values())
+                value = fields.get(name)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise_interruption(error)
+            return self._look(body, None)
+        found = tuple(types)
+        return () if found in self._usual else self._look(body, found)
 
     def _look(self, body: Any, types: tuple[type, ...] | None) -> Sequence[Unlisted]:
         """Return the texts in the body of a chunk, and remember its ``types`` where they tell that it has none."""
         known = known_of_body(body, self._known)
         if has_unlisted(body, known):
             return [each for each in unlisted_texts(body, known) if not self._is_sent(each)]
-        usual, spine = self._fields.usual, self._fields.spine
-        if types is not None and len(usual) < _MAX_USUAL and is_told_by_types(body, self._known, spine):
-            usual.add(types)
+        if types is not None and len(self._usual) < _MAX_USUAL and is_told_by_types(body, self._known, self._spine):
+            self._usual.add(types)
         return ()
+
+    def keep(self, chunk: Any, found: Sequence[Unlisted]) -> None:
+        """Take in the texts that were found in a chunk."""
+        self.found += found
+        self.has_odd_event = self.has_odd_event or self.is_odd(chunk)
+
+    def is_odd(self, chunk: Any) -> bool:
+        """Return whether a chunk is a list or a text in place of an event."""
+        return not self._fields.has_object(chunk)
+
+    def duplicate(self) -> UnlistedTexts:
+        """Return the texts as they came until now."""
+        twin = copy.copy(self)
+        twin.found = list(self.found)
+        return twin
+
+    def added_to(self, response: Response | None) -> Response | None:
+        """Return what was read of a stream with these texts beside it."""
+        if not self.found:
+            return response
+        response = response or Response()
+        return replace(response, output=self.output(response.output), unlisted=self.texts())
+
+    def output(self, output: Sequence[Message]) -> tuple[Message, ...]:
+        """Return the messages that were read of a stream, with a part that stands for events of another shape."""
+        return with_unread_part(output, _EVENT) if self.has_odd_event else tuple(output)
 
     def stripped(self, chunk: Any) -> Any:
         """Return a chunk without such texts."""
@@ -109,13 +163,16 @@ class _SentTexts:
     def __init__(self, fields: AnswerFields, request: Request) -> None:
         self._fields = fields
         self._request = request
+        self._known: frozenset[str] | None = None
 
     def __call__(self, found: Unlisted) -> bool:
         """Return whether a text is one of them."""
-        return not self._fields.repeated.isdisjoint(found.path) and found.text in self._texts
+        return not self._fields.repeated.isdisjoint(found.path) and found.text in self._texts()
 
-    @cached_property
-    def _texts(self) -> set[str]:
+    def _texts(self) -> frozenset[str]:
+        if self._known is not None:
+            return self._known
         request = self._request
         parts = (*request.system_instructions, *(part for message in request.input for part in message.parts))
-        return {*request.repeated, *(part.content for part in parts if isinstance(part, Text))}
+        self._known = frozenset((*request.repeated, *(part.content for part in parts if isinstance(part, Text))))
+        return self._known

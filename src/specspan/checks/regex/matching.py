@@ -121,7 +121,9 @@ class PatternSet:
 
     def hits(self, data: bytes) -> list[int]:
         """Return the indexes of the patterns that match somewhere in ``data``."""
-        indexes = [member.index for member in self._without_part if member.program.matches(data)]
+        indexes: list[int] = []
+        if self._without_part:
+            indexes += (member.index for member in self._without_part if member.program.matches(data))
         for each in self._passes:
             each.add_hits(data, indexes)
         return indexes

@@ -217,10 +217,11 @@ class EventBody:
             chunk = self._build_chunk(data=data, cast_to=self._cast_to, response=self.source)
             if data.get("type") == "error":
                 self.reported_error = self._build_error(str(data.get("message")), body=data, response=self.source)
-        elif isinstance(data, (dict, list, str)):  # an error, or what is no chunk: all of it is read
+        elif isinstance(data, dict):  # all of it is read
             chunk = {"data": data}
-            if isinstance(data, dict):
-                self.reported_error = self._build_error(str(data["error"]), body=data, response=self.source)
+            self.reported_error = self._build_error(str(data["error"]), body=data, response=self.source)
+        elif isinstance(data, (list, str)):
+            chunk = data
         else:
             return
         self._latest, self.tail = (chunk, bytes(self.tail)), bytearray()

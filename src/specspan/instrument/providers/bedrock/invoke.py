@@ -71,8 +71,8 @@ def _read_response(answer: Any) -> Response | None:
         return _read_broken_body(answer)
     if not isinstance(body, dict):
         count_not_understood()
-        part = Text(body) if isinstance(body, str) else Unknown("body")
-        return Response(output=(Message("assistant", (part,)),), usage=_metered_usage(answer, {}))
+        parts = (Text(body),) if isinstance(body, str) else ()
+        return Response(output=(Message("assistant", (*parts, Unknown("body"))),), usage=_metered_usage(answer, {}))
     response = response_format(body).response(body)
     if answer.get(_UNREAD):
         response = replace(response, output=(*response.output, Message("assistant", (Unknown("chunk"),))))
@@ -231,21 +231,21 @@ def _put_stream(answer: Any, stream: Any) -> Any:
 
 
 def _all_fields(answer: Any) -> Any:
-    """Return the object of a body, with the fields that it repeats; None where it is none."""
-    return _object(buffered_bytes(answer.get("body")))
+    """Return the value of a body, with the fields that it repeats; None where it is no JSON, or a text alone."""
+    value = _value(buffered_bytes(answer.get("body")))
+    return None if isinstance(value, str) else value
 
 
 def _all_fields_of_event(event: Any) -> Any:
-    return _object(as_mapping(as_mapping(event).get("chunk")).get("bytes"))
+    return _value(as_mapping(as_mapping(event).get("chunk")).get("bytes"))
 
 
-def _object(data: Any) -> Any:
+def _value(data: Any) -> Any:
     try:
-        value = all_fields(data)
+        return all_fields(data)
     except (TypeError, ValueError, RecursionError) as error:  # it is read as the text that it is
         raise_interruption(error)
         return None
-    return value if isinstance(value, dict) else None
 
 
 def _edit_body(answer: Any, edit: Callable[[Any], Any]) -> Any:
@@ -253,7 +253,7 @@ def _edit_body(answer: Any, edit: Callable[[Any], Any]) -> Any:
 
 
 def _edit_event(event: Any, edit: Callable[[Any], Any]) -> Any:
-    return _with_event_object(event, edit(_event_object(event)))
+    return _with_event_object(event, edit(_parse(as_mapping(event["chunk"]).get("bytes"))))
 
 
 ADAPTER = Adapter(
