@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from specspan._support.interruption import raise_interruption
 from specspan._support.text_pieces import TextPieces
@@ -45,8 +45,7 @@ class ChatAccumulator:
         self._ended = EndedChoices(request)
         self._choices: defaultdict[int, _StreamedChoice] = defaultdict(_StreamedChoice)
         self._id = self._model = self._usage = None
-        self._latest: tuple[Any, Sequence[tuple[Fields, Fields]], bool] = (None, (), False)  # with whether all that
-        # the one choice of the chunk has is text
+        self._latest: tuple[Any, _Split] = (None, ((), False))
 
     @property
     def finished(self) -> bool:
@@ -59,9 +58,9 @@ class ChatAccumulator:
         usage = fields.get("usage")
         if usage is not None or "usage" not in fields:  # some clients keep it elsewhere
             self._usage = getattr(chunk, "usage", None) or usage or self._usage
-        latest, pieces, is_text = self._latest
+        latest, (pieces, is_text) = self._latest
         if latest is not chunk:
-            pieces, is_text = pieces_of(chunk), False
+            pieces, is_text = split(chunk)
         for choice, delta in pieces:
             index = choice.get("index")
             if index.__class__ is not int:
@@ -81,15 +80,13 @@ class ChatAccumulator:
 
     def new_texts(self, chunk: Any) -> Iterable[Delta]:
         """Return the texts in a chunk, as `deltas` does; its pieces are kept until it is added."""
-        pieces = pieces_of(chunk)
-        if len(pieces) == 1:  # most chunks
-            choice, fields = pieces[0]
-            content, index = fields.get("content"), choice.get("index")
-            is_alone = list(fields.values()).count(None) == len(fields) - 1
-            if is_alone and content.__class__ is str and index.__class__ is int:
-                self._latest = chunk, pieces, True
+        latest = pieces, is_text = split(chunk)
+        self._latest = chunk, latest
+        if is_text:
+            ((choice, delta),) = pieces
+            content, index = delta["content"], choice.get("index")
+            if index.__class__ is int:
                 return ((index, content, "content"),) if content else ()
-        self._latest = chunk, pieces, False
         return _deltas_in(pieces)
 
     def result(self) -> Any:
@@ -97,17 +94,24 @@ class ChatAccumulator:
         return SimpleNamespace(id=self._id, model=self._model, usage=self._usage, choices=choices)
 
 
-def pieces_of(chunk: Any) -> Sequence[tuple[Fields, Fields]]:
-    """Return the fields of each choice of a chunk and those of its delta."""
+_Pieces: TypeAlias = Sequence[tuple[Fields, Fields]]
+"""Fields of each choice of a chunk, and those of its delta."""
+_Split: TypeAlias = tuple[_Pieces, bool]
+
+
+def split(chunk: Any) -> _Split:
+    """Return the pieces of a chunk, and whether they are one text and nothing else."""
     try:  # most chunks: an object of a client with one choice, whose fields are all declared
         (choice,) = chunk.__dict__["choices"]
         fields = choice.__dict__
         delta = fields["delta"]
         if not delta.__pydantic_extra__:
-            return ((fields, delta.__dict__),)
+            values = delta.__dict__
+            is_text = values.get("content").__class__ is str
+            return ((fields, values),), is_text and list(values.values()).count(None) == len(values) - 1
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise_interruption(error)
-    return [(choice, delta_fields(choice)) for choice in choices_of(attributes_of(chunk))]
+    return [(choice, delta_fields(choice)) for choice in choices_of(attributes_of(chunk))], False
 
 
 def choices_of(chunk: Fields) -> Iterable[Fields]:
@@ -144,10 +148,10 @@ def deltas(chunk: Any) -> Iterator[Delta]:
 
     Titles of sources stand beside the text that cites them.
     """
-    yield from _deltas_in(pieces_of(chunk))
+    yield from _deltas_in(split(chunk)[0])
 
 
-def _deltas_in(pieces: Iterable[tuple[Fields, Fields]]) -> Iterator[Delta]:
+def _deltas_in(pieces: _Pieces) -> Iterator[Delta]:
     for choice, fields in pieces:
         content = fields.get("content")
         if content.__class__ is str:
