@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from specspan._support.process import ForkedLock
 from specspan.decision import Action, Decision, Finding, Outcome, Verdict
 from specspan.engine.outcomes import summarize
 from specspan.engine.precedence import (
@@ -26,7 +26,7 @@ class Amendments:
     def __init__(
         self, decision: Decision, chain: CommandChain, *, is_cut_short: bool = False, has_unread: bool = False
     ) -> None:
-        self._lock = threading.RLock()
+        self._lock = ForkedLock()
         self._chain = chain
         self._is_cut_short = is_cut_short
         self._has_unread = has_unread
@@ -35,7 +35,7 @@ class Amendments:
 
     def amend(self, late: Mapping[int, Finding]) -> tuple[Decision, Decision]:
         """Return the decision before and after some findings; ``late`` has them by their index in the decision."""
-        with self._lock:
+        with self._lock.held:
             before = self.decision
             findings = tuple(late.get(index, finding) for index, finding in enumerate(before.findings))
             self.decision = self._amended(before, findings)

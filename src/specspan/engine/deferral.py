@@ -6,7 +6,6 @@ of the decision. Else the finding is pending, and what comes later is handed to 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from specspan._support.alarm import Alarm
+from specspan._support.process import ForkedLock
 from specspan.call import ModelCall, Scalar
 from specspan.checks.check import ALWAYS_WORTH_IT, Trigger
 from specspan.decision import CheckMechanism, Evidence, Finding, Judgement, Outcome, Stage
@@ -57,13 +57,13 @@ class DeferredGroup:
         self.is_in_time = False
         """True where the findings are part of the decision."""
         self._wait_s = _wait_s(checks[0].check) or 0.0
-        self._lock = threading.RLock()
+        self._lock = ForkedLock()
         self._wake: Callable[[], None] = lambda: None
         self._on_done: Callable[[DeferredGroup], None] | None = None
 
     def finish(self, findings: Mapping[int, Finding], reports: Sequence[Any] = ()) -> None:
         """Take in what the checks found, once."""
-        with self._lock:
+        with self._lock.held:
             self.reports = reports
             self.findings = findings
             on_done = self._on_done
@@ -73,13 +73,13 @@ class DeferredGroup:
 
     def take(self) -> Mapping[int, Finding] | None:
         """Return the findings for the decision; None where they come too late for it."""
-        with self._lock:
+        with self._lock.held:
             self.is_in_time = self.findings is not None
             return self.findings
 
     def attach(self, on_done: Callable[[DeferredGroup], None]) -> None:
         """Have the group handed to ``on_done``: now where it is done, or when it is."""
-        with self._lock:
+        with self._lock.held:
             self._on_done = on_done
             is_done = self.findings is not None
         if is_done:
