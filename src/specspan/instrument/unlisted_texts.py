@@ -86,7 +86,7 @@ class UnlistedTexts:
         body = chunk if self._body is None else self._body(chunk)
         if not self._spine or body.__class__ is list:
             return self._look(body, None)
-        types: list[type] = []
+        types: tuple[type, ...] = ()
         try:
             value = body
             for name in self._spine:
@@ -95,14 +95,12 @@ class UnlistedTexts:
                 if value.__pydantic_extra__:
                     return self._look(body, None)
                 fields = value.__dict__
-                types.append(value.__class__)
-                types += map(type, fields.values())
+                types += (value.__class__, *map(type, fields.values()))
                 value = fields.get(name)
         except (AttributeError, TypeError, ValueError) as error:
             raise_interruption(error)
             return self._look(body, None)
-        found = tuple(types)
-        return () if found in self._usual else self._look(body, found)
+        return () if types in self._usual else self._look(body, types)
 
     def _look(self, body: Any, types: tuple[type, ...] | None) -> Sequence[Unlisted]:
         """Return the texts in the body of a chunk, and remember its ``types`` where they tell that it has none."""

@@ -108,7 +108,7 @@ def split(chunk: Any) -> _Split:
         if not delta.__pydantic_extra__:
             values = delta.__dict__
             is_text = values.get("content").__class__ is str
-            return ((fields, values),), is_text and list(values.values()).count(None) == len(values) - 1
+            return ((fields, values),), is_text and [*values.values()].count(None) == len(values) - 1
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise_interruption(error)
     return [(choice, delta_fields(choice)) for choice in choices_of(attributes_of(chunk))], False
