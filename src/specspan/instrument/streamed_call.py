@@ -211,7 +211,11 @@ class StreamedCall(SeenAnswer):
     def _watch_carried(self, carried: CarriedChunk) -> Cut | None:
         """Take in what an error carries. Returns how the stream is cut at it."""
         if carried.chunk is not None:
+            unlisted = self._unlisted
+            had_odd_event = unlisted is not None and unlisted.has_odd_event
             self.accept(carried.chunk)
+            if unlisted is not None:  # the text of an error is read as it stands
+                unlisted.has_odd_event = had_odd_event
             if self._failure is not None:
                 raise self._failure
             if self._cut is not None:
