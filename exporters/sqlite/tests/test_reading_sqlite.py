@@ -203,6 +203,30 @@ def test_rare_outcomes_are_found_by_index(reader: Reader) -> None:
         )
 
 
+def test_traces_of_frequent_violations_look_at_each_decisions_own_findings(reader: Reader) -> None:
+    """A list is filled trace by trace then: each asks its decisions' findings, and not all violations of the clause."""
+    from specspan_exporter_sqlite import query
+
+    condition, values = query.traces_of_findings(Filter(clause="a", outcome="violated"))
+    plan = reader._rows(f"EXPLAIN QUERY PLAN SELECT trace_id FROM span_row AS span WHERE {condition}", values)
+
+    steps = [row[3] for row in plan]
+    assert any(step.startswith("SEARCH f USING PRIMARY KEY") for step in steps), steps
+
+
+def test_services_are_found_without_reading_every_decision(reader: Reader) -> None:
+    """Decisions that share what they have alike name their service once."""
+    asked: list[str] = []
+    reader._connection.set_trace_callback(asked.append)
+    reader.services()
+    reader._connection.set_trace_callback(None)
+
+    plan = [row[3] for sql in asked for row in reader._rows(f"EXPLAIN QUERY PLAN {sql}", ())]
+
+    assert plan
+    assert not any(step.startswith("SCAN decision_row") for step in plan), plan
+
+
 def test_a_snapshot_in_a_folder_that_may_not_be_written_is_read(
     reader: Reader, database: Path, run_python: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

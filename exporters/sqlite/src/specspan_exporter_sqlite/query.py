@@ -119,7 +119,8 @@ def asks_for_findings(wanted: Filter) -> bool:
 
 def has_finding(wanted: Filter) -> Condition:
     """Return the condition that a row of ``decision_row AS d`` has a finding of a clause, of an outcome or of both."""
-    own, values = _where_given({"f.clause = ?": wanted.clause, "f.outcome = ?": wanted.outcome})
+    # by the decision's own findings, not by the index of all findings of the clause: hence the plus signs
+    own, values = _where_given({"+f.clause = ?": wanted.clause, "+f.outcome = ?": wanted.outcome})
     in_full = f"EXISTS (SELECT 1 FROM finding_row AS f WHERE f.decision_id = d.id AND {own})"
     if is_deviation(wanted.outcome):
         return in_full, values

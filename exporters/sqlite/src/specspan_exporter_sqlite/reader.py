@@ -170,7 +170,7 @@ class Reader:
         """Return the name of each service that a span or a decision in the file is of, sorted."""
         return self._names(
             """SELECT service FROM resource UNION SELECT service FROM decision_shared UNION
-               SELECT service FROM decision_row WHERE service IS NOT NULL"""
+               SELECT service FROM decision_row WHERE shared_id IS NULL AND service IS NOT NULL"""
         )
 
     def _names(self, sql: str) -> list[str]:
