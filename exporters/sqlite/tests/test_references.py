@@ -14,7 +14,7 @@ import pytest
 
 from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter, schema
 from specspan_exporter_sqlite.expansion import MISSING_POLICY
-from specspan_exporter_sqlite.model import GROUPS
+from specspan_exporter_sqlite.model import GROUPS, NO_CHECK
 
 Make = Callable[..., dict[str, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -278,3 +278,24 @@ if len(sys.argv) > 3:
     assert "refused" in run_python(program, database, tests, "on").stdout
     assert sql(database, "SELECT id FROM decision ORDER BY 1") == [("after",), ("small",)]
     assert sql(database, "SELECT sum(count) FROM clause_count") == [(2,)]
+
+
+def test_what_many_decisions_name_as_not_assessed_is_counted_for_each(
+    decisions: SQLiteDecisionExporter, database: Path
+) -> None:
+    """With and without a reason, beside a finding in full of the same clause, and one that no check was about."""
+    in_full = {"position": 2, "clause": "b", "outcome": "unassessed", "reason": "not_sampled"}
+    named = {"unassessed:not_sampled": "0-1", "unassessed": "3", "complied": "4"}
+    counts = {"considered": 6, "not_applicable": 0, "unassessed": 4}
+    made = [light(f"d-{number}", named, counts=counts) for number in range(3)]
+    made.append(light("d-3", {"unassessed:not_sampled": "0-1"}, in_full, counts=counts))
+    decisions.export([policy("a", "b", "b", "c", "d"), *made])
+
+    with Reader(database) as reader:
+        (of_all,) = reader.statistics()
+        by_clause = {group.name: group.unassessed for group in reader.statistics("clause")}
+
+    assert of_all.calls == 4
+    # 16 clauses were not assessed: a and b of four decisions for their sample, c of three, and the rest for no check
+    assert of_all.unassessed == {"not_sampled": 9, "unknown": 3, NO_CHECK: 16 - 8 - 3}
+    assert by_clause == {"a": {"not_sampled": 4}, "b": {"not_sampled": 5}, "c": {"unknown": 3}, "d": {}}

@@ -6,7 +6,8 @@ import sqlite3
 
 _STATEMENTS = (
     "CREATE TEMP VIEW span AS SELECT *, rowid AS arrival FROM main.span",
-    "CREATE TEMP VIEW span_row AS SELECT *, rowid AS rowid FROM main.span",
+    "CREATE TEMP VIEW span_row AS SELECT *, rowid AS rowid, NULL AS shared_id FROM main.span",
+    "CREATE TEMP TABLE span_shared (id INTEGER PRIMARY KEY, attributes TEXT)",
     """CREATE TEMP VIEW decision_row AS
         SELECT *, NULL AS outcomes, NULL AS shared_id, NULL AS block FROM main.decision""",
     "CREATE TEMP VIEW finding_row AS SELECT * FROM main.finding",

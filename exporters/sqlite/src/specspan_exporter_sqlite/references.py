@@ -16,11 +16,22 @@ HOUR_NS = 3_600_000_000_000
 QUIET_OUTCOMES = ("complied", "not_applicable", "unassessed")
 """Outcomes of findings that decisions name by reference."""
 
-EXPANDED_RANGES = """json_each(d.outcomes) AS o
+
+def expand_ranges(outcomes: str, policy_id: str) -> str:
+    """Return the tables of assessments (``a``) that are named by reference, with their outcome and reason (``o.key``).
+
+    Args:
+        outcomes: expression of what a decision names.
+        policy_id: expression of the number of its policy's record.
+    """
+    return f"""json_each({outcomes}) AS o
         CROSS JOIN json_each('[[' || replace(replace(o.value, ',', '],['), '-', ',') || ']]') AS r
-        CROSS JOIN assessment AS a ON a.policy_id = s.policy_id AND a.number BETWEEN json_extract(r.value, '$[0]')
+        CROSS JOIN assessment AS a ON a.policy_id = {policy_id} AND a.number BETWEEN json_extract(r.value, '$[0]')
             AND coalesce(json_extract(r.value, '$[1]'), json_extract(r.value, '$[0]'))"""
-"""Assessments (``a``) that a decision (``d``, shared part ``s``) names, with their outcome and reason (``o.key``)."""
+
+
+EXPANDED_RANGES = expand_ranges("d.outcomes", "s.policy_id")
+"""Assessments that a decision (``d``, shared part ``s``) names."""
 
 OUTCOME_OF_KEY = "substr(o.key, 1, instr(o.key || ':', ':') - 1)"
 
