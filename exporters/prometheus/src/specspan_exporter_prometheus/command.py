@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from specspan.calibration.calibration_file import read_calibration
 from specspan.cli.options import environment_option, import_option
+from specspan_exporter_prometheus.corrected import uncorrected_clauses
 from specspan_exporter_prometheus.files import load_with_checks, write_file
 from specspan_exporter_prometheus.links import JAEGER, Links
 from specspan_exporter_prometheus.rules import rules_of
@@ -31,6 +33,11 @@ def command() -> None:
     metavar="N",
     help="Divide every window by N, for tests.",
 )
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Record shares that judges find, corrected by it.",
+)
 @environment_option
 @import_option
 def rules(
@@ -39,12 +46,17 @@ def rules(
     runbook_url: str,
     traces_url: str,
     test_intervals: float,
+    calibration: Path | None,
     environment: str | None,
     modules: tuple[str, ...],
 ) -> None:
     """Write recording and alerting rules for the policy in POLICY."""
-    links = Links(runbook_url, traces_url)
-    text = rules_of(load_with_checks(policy, environment, modules), links, Pace(test_intervals)).text
+    links, loaded = Links(runbook_url, traces_url), load_with_checks(policy, environment, modules)
+    found = None if calibration is None else read_calibration(calibration)
+    text = rules_of(loaded, links, Pace(test_intervals), found).text
+    without = [] if found is None else sorted(uncorrected_clauses(loaded, found))
+    if without:
+        click.echo(f"No corrected share is recorded of: {', '.join(without)}.", err=True)
     if output is None:
         click.echo(text, nl=False)
     else:
