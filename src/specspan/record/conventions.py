@@ -130,8 +130,9 @@ TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 # instrumentation, had ended.
 DECISION: Final = "specspan.decision"
 
-# specspan's own: log records that hold a whole decision record, or a policy's.
+# specspan's own: log records that hold a whole decision record, a policy's, or that of a finding which came late.
 DECISION_RECORD: Final = "specspan.decision_record"
+FINDING_RECORD: Final = "specspan.finding_record"
 POLICY_RECORD: Final = "specspan.policy_record"
 
 # specspan's own: the span of a call.

@@ -43,6 +43,11 @@ _MEMBERS: Final = (
     ("reason", names.DECISION_REASON),
 )
 _SOUND: Final = ("complied", "unassessed")
+_EVENT_NAMES: Final = {
+    "decision": names.DECISION_RECORD,
+    "policy": names.POLICY_RECORD,
+    "finding": names.FINDING_RECORD,
+}
 
 
 class Unacknowledged(Exception):
@@ -188,11 +193,13 @@ def _log_record(record: Mapping[str, Any]) -> Any:
         attributes=_attributes(_values(record)),
         trace_id=bytes.fromhex(record.get("trace_id", "")),
         span_id=bytes.fromhex(record.get("span_id", "")),
-        event_name=names.DECISION_RECORD if record["type"] == "decision" else names.POLICY_RECORD,
+        event_name=_EVENT_NAMES.get(record["type"], names.DECISION_RECORD),
     )
 
 
 def _values(record: Mapping[str, Any]) -> dict[str, Any]:
+    if record["type"] == "finding":
+        return {_UID: record["id"], names.DECISION_ID: record["decision"]}
     values = {_UID: record["id"]}
     if record["type"] == "decision":
         values.update({name: record.get(member) for member, name in _MEMBERS})
