@@ -17,10 +17,11 @@ from .errors import SQLiteStoreError, translate_error
 from .model import PRUNING, Pruning
 from .reader import Reader
 from .references import EXPANDED_RANGES, HOUR_NS, OUTCOME_OF_KEY
-from .store import Store
+from .store import PATIENCE_S, Store
 from .text import encode
 
 _ROWS_AT_ONCE = 1000
+_PATIENCE_S = PATIENCE_S
 _VACUUM_PATIENCE_S = 30.0
 _GONE = "(SELECT value FROM json_each(?))"
 _ON_CONFLICT = """ON CONFLICT (clause_id, outcome, block, hour, service_id, policy_id)
@@ -116,7 +117,7 @@ def _step(store: Store, pruning: Pruning, remove: Any) -> bool:
             row = (pruning.id, PRUNING, record["time_unix_nano"], encode(record))
             connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", row)
 
-    store.write(work)
+    store.write(work, _PATIENCE_S)
     (step,) = found
     pruning.removed.update(step.removed)
     pruning.add_times(step.first_unix_nano, step.last_unix_nano)
