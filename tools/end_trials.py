@@ -20,8 +20,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +32,7 @@ from ledgers import ENVIRONMENT, open_in, records, states  # noqa: E402
 from manners import POLICY, SPEC  # noqa: E402
 from redis_server import redis_server  # noqa: E402
 
-from specspan.sqlite import Reader  # noqa: E402
+from specspan.sqlite import Filter, Reader  # noqa: E402
 
 JOBS = 24
 CLIENTS = 8
@@ -239,11 +240,13 @@ def _ask(process: subprocess.Popen[bytes], port: int) -> Sequence[str]:
 
     def client() -> None:
         while process.poll() is None:
-            with suppress(OSError):
+            try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
                     returned.append(answer.read().decode())
                 if len(returned) >= 10 * CLIENTS:
                     enough.set()
+            except (OSError, HTTPException):  # it does not listen yet, or no longer
+                time.sleep(0.05)
 
     clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
     for each in clients:
@@ -257,7 +260,7 @@ def _ask(process: subprocess.Popen[bytes], port: int) -> Sequence[str]:
 
 def _recorded(folder: Path) -> list[str]:
     with Reader(folder / "trial.db") as reader:
-        return [str(record["trace_id"]) for record in reader.decisions()]
+        return [str(record["trace_id"]) for record in reader.decisions(Filter(limit=1_000_000))]
 
 
 def _recorded_in_ledger(folder: Path) -> list[str]:

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 import specspan
 from specspan.testing import MemoryDecisions
@@ -113,6 +118,21 @@ async def test_a_refused_policy_keeps_the_server_from_starting(tmp_path: Path) -
     await wrapped(with_lifespan, MemoryDecisions())({"type": "lifespan"}, server.receive, server.send)
     assert server.heard == ["lifespan.startup.failed"]
     assert "manners has no clause 'be_knid'" in server.told
+
+
+def test_a_framework_takes_it_among_its_middleware() -> None:
+    """Starlette's, and so FastAPI's `add_middleware`: the lifespan passes through it, and so does each request."""
+    kept = MemoryDecisions()
+
+    async def chat(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(await parrot("shut up"))
+
+    app = Starlette(routes=[Route("/chat", chat)])
+    options: dict[str, Any] = {"policy": "policy.yaml", "db": "own.db", "decision_exporters": [kept]}
+    app.add_middleware(AsgiMiddleware, clients=("openai",), **options)
+    with TestClient(app) as browser:
+        assert browser.get("/chat").text == "shut up"
+    assert [record["verdict"] for record in kept.records if record["type"] == "decision"] == ["violated"]
 
 
 async def test_a_failure_of_the_application_stays_its_own() -> None:

@@ -70,6 +70,7 @@ def test_a_server_records_its_requests_and_ends_with_all_of_them(folder: Path, c
     assert decided(folder) == [("c-1", "complied"), ("c-2", "complied")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", commands_on("web.md"))
 @pytest.mark.table(every=3)
 def test_a_server_does_not_start_with_a_policy_that_is_refused(folder: Path, command: str) -> None:
