@@ -129,7 +129,7 @@ def test_a_framework_takes_it_among_its_middleware() -> None:
 
     app = Starlette(routes=[Route("/chat", chat)])
     options: dict[str, Any] = {"policy": "policy.yaml", "db": "own.db", "decision_exporters": [kept]}
-    app.add_middleware(AsgiMiddleware, clients=("openai",), **options)
+    app.add_middleware(AsgiMiddleware, clients=("openai",), **options)  # type: ignore[arg-type]  # mypy cannot infer it
     with TestClient(app) as browser:
         assert browser.get("/chat").text == "shut up"
     assert [record["verdict"] for record in kept.records if record["type"] == "decision"] == ["violated"]
