@@ -134,12 +134,16 @@ from app import OPTIONS, work
 
 specspan.configure(**OPTIONS)
 signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-def work_for_ever():
-    while True:
+ends = threading.Event()
+def work_on():
+    while not ends.is_set():
         work()
-for _ in range(4):
-    threading.Thread(target=work_for_ever, daemon=True).start()
-signal.pause()
+try:
+    for _ in range(4):
+        threading.Thread(target=work_on).start()
+    signal.pause()
+finally:
+    ends.set()
 """,
 }
 
