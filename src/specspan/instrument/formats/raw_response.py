@@ -33,14 +33,14 @@ def unwrap(answer: Any) -> Any:
     if not is_raw(answer):
         return answer
     if not _is_unread(answer):
-        return _parse(answer)
-    return None if answer._is_sse_stream or not _is_in_memory(answer.http_response) else answer._parse()
+        return _parse(answer, answer.parse)
+    return None if answer._is_sse_stream or not _is_in_memory(answer.http_response) else _parse(answer, answer._parse)
 
 
-def _parse(answer: Any) -> Any:
+def _parse(answer: Any, parse: Callable[[], Any]) -> Any:
     """Return the object that a client makes of a body; the body itself if the client cannot make it."""
     try:
-        return answer.parse()
+        return parse()
     except (
         Exception
     ) as error:  # whatever the application's own validation raises: the application gets that from its own call
@@ -141,6 +141,15 @@ def put_stream(answer: Any, stream: Any) -> Any:
     return stream
 
 
+def _lenient(client: Any) -> Any:
+    """Return a client that takes any event, as the application does that reads the bytes of a strict one."""
+    if not getattr(client, "_strict_response_validation", False):
+        return client
+    lenient = copy.copy(client)
+    lenient._strict_response_validation = False
+    return lenient
+
+
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MAX_BLANK = 3  # bytes of an event's end that may have come without the rest of it
 _EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
@@ -159,7 +168,7 @@ class EventBody:
         """Bytes that belong to no chunk: they go before the next chunk, or at the end."""
         self._buffer = bytearray()
         self._cast_to = answer._parse()._cast_to  # the client's stream, which is not read, knows the type of its chunks
-        self._build_chunk = answer._client._process_response_data
+        self._build_chunk = _lenient(answer._client)._process_response_data
         self._build_error = answer._client._make_status_error
         self._latest: tuple[Any, bytes] = (None, b"")
         self.reported_error: Exception | None = None
