@@ -50,10 +50,11 @@ $(VENV)/.services: $(VENV)/.run exporters/alerts/pyproject.toml
 services: $(VENV)/.services
 	@$(BIN)/python examples/services/run.py $(ARGS)
 
-# The quick ones; where they cannot be had, their tests say that they are skipped.
+# The quick ones; where they cannot be had, their tests say that they are skipped. A worker runs whole files, so that what
+# their tests share is made once (pytest-xdist's loadgroup has no effect with this pytest).
 test: $(VENV)/.dev
 	-@tools/backends/get.sh prometheus alertmanager
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # What a quick run leaves out, and why that can be left out: tests/support/thorough.py.
 test-thorough:

@@ -64,8 +64,8 @@ def tally(request: pytest.FixtureRequest) -> Tally:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with groups that one worker runs: begun last, they would leave the other workers without work."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Begin with files that take long, each run by one worker: begun last, they would leave the others without work."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("xdist_group", "table"))))
 
 
 def pytest_collection_finish() -> None:
