@@ -19,7 +19,7 @@ from pathlib import Path
 
 from specspan.calibration.binomial import Interval
 from specspan.calibration.error_rates import ErrorRates
-from specspan.calibration.rate_estimate import Outside, calibration_problem, estimate_rate, likelihood_of
+from specspan.calibration.rate_estimate import MAX_MISFIT, Outside, calibration_problem, estimate_rate, likelihood_of
 from specspan.calibration.sample_counts import SampleCounts
 
 SIMULATIONS = 2000
@@ -202,7 +202,10 @@ def _compare(case: Case, sample: SampleCounts, errors: ErrorRates) -> tuple[bool
     """Return which of the three intervals hold the true rate; None where there is none."""
     if calibration_problem(errors) is not None:
         return None
-    is_inside = Outside(likelihood_of(sample, errors))(case.rate) <= 0
+    likelihood = likelihood_of(sample, errors)
+    if likelihood.misfit > MAX_MISFIT:
+        return None
+    is_inside = Outside(likelihood)(case.rate) <= 0
     compared, naive = lang_reiczigel(sample, errors), wilson(sample)
     return is_inside, compared.low <= case.rate <= compared.high, naive.low <= case.rate <= naive.high
 

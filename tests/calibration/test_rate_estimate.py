@@ -28,10 +28,20 @@ def error_rates(draw: Callable[[st.SearchStrategy[int]], int]) -> ErrorRates:
 
 
 @st.composite
+def good_error_rates(draw: Callable[[st.SearchStrategy[int]], int]) -> ErrorRates:
+    """Labels of a judge that finds and clears most of what it should."""
+    violations, others = draw(st.integers(MIN_LABELS, 300)), draw(st.integers(MIN_LABELS, 300))
+    found = draw(st.integers(violations * 4 // 5, violations))
+    return ErrorRates(violations, found, others, draw(st.integers(others * 9 // 10, others)))
+
+
+@st.composite
 def samples(draw: Callable[[st.SearchStrategy[int]], int]) -> SampleCounts:
-    """Any sample of up to three probabilities."""
+    """Samples of up to three probabilities, with at most as many violations as a good judge finds."""
     decided = {0.01 * draw(st.integers(1, 100)): draw(st.integers(1, 3000)) for _ in range(draw(st.integers(1, 3)))}
-    return SampleCounts(decided, {share: draw(st.integers(0, count)) for share, count in decided.items()})
+    return SampleCounts(
+        decided, {share: draw(st.integers(count // 10, count * 4 // 5)) for share, count in decided.items()}
+    )
 
 
 def test_the_paper_s_judge_reports_14_percent_where_the_truth_is_5() -> None:
@@ -83,6 +93,22 @@ def test_what_the_labels_do_not_support_is_not_estimated(errors: ErrorRates, wor
     assert words in str(estimate.problem)
 
 
+def test_calls_that_contradict_the_calibration_are_not_corrected() -> None:
+    """A judge that calls half of the sound answers violations cannot call none of 200 calls one."""
+    errors = ErrorRates(violations=100, found=90, others=100, cleared=50)
+    assert "contradict" in str(estimate_rate(SampleCounts.unweighted(0, 200), errors).problem)
+    assert "contradict" in str(estimate_rate(SampleCounts.unweighted(200, 200), ErrorRates(50, 25, 50, 50)).problem)
+    assert estimate_rate(SampleCounts.unweighted(95, 200), errors).corrected == 0
+
+
+def test_a_judge_worse_than_chance_explains_nothing() -> None:
+    """Labels ruled it out: none of 20 calls is not taken for violations of which a reversed judge finds none."""
+    interval = estimate_rate(SampleCounts.unweighted(4, 20), ErrorRates(10, 8, 109, 54)).interval
+    assert interval is not None
+    assert interval.low == 0
+    assert interval.high < 0.5
+
+
 def test_without_calls_there_is_no_rate() -> None:
     """Neither a raw one nor a corrected one."""
     estimate = estimate_rate(SampleCounts({}, {}), GOOD_JUDGE)
@@ -103,7 +129,7 @@ def test_of_a_perfect_judge_the_rate_is_the_raw_share(raw: float, violations: in
 
 
 @settings(max_examples=40, deadline=None)
-@given(samples(), error_rates())
+@given(samples(), good_error_rates())
 def test_the_interval_holds_the_rate_and_nothing_beyond_0_and_1(sample: SampleCounts, errors: ErrorRates) -> None:
     """Wherever there is one."""
     estimate = estimate_rate(sample, errors)
@@ -114,12 +140,13 @@ def test_the_interval_holds_the_rate_and_nothing_beyond_0_and_1(sample: SampleCo
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(20, 2000), error_rates(), st.floats(0, 1), st.floats(0, 1))
+@given(st.integers(20, 2000), good_error_rates(), st.floats(0.1, 0.8), st.floats(0.1, 0.8))
 def test_more_violations_never_move_the_interval_down(calls: int, errors: ErrorRates, one: float, other: float) -> None:
     """Neither of its ends, up to the precision they are found with."""
     fewer, more = sorted((round(one * calls), round(other * calls)))
     low, high = (estimate_rate(SampleCounts.unweighted(count, calls), errors).interval for count in (fewer, more))
     assume(low is not None)
+    assume(high is not None)
     assert low is not None
     assert high is not None
     assert high.low >= low.low - 1e-5

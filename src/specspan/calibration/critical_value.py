@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 
-_LEAST, _MOST = 0.2, 3.841458820694124
-"""Bounds of the value at 95 %: the second is that of a share far away from its bounds."""
+_LEAST = 0.2
+MOST = 3.841458820694124
+"""Critical value of a share far away from its bounds, at 95 %."""
 _STEPS = 24
 _ROOT_HALF = math.sqrt(0.5)
 
@@ -23,7 +24,7 @@ def critical_value(below: float, above: float) -> float:
         below: standard errors from 0 to the share.
         above: standard errors from the share to 1.
     """
-    low, high = _LEAST, _MOST
+    low, high = _LEAST, MOST
     if _probability(high, below, above) <= 0.95:
         return high
     for _ in range(_STEPS):

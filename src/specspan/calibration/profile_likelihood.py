@@ -69,6 +69,13 @@ class ProfileLikelihood:
         gain = self.sensitivity.share + self.specificity.share - 1
         return min(1.0, max(0.0, (self.judged.share + self.specificity.share - 1) / gain))
 
+    @property
+    def misfit(self) -> float:
+        """Return the deviance of the likeliest share: 0 where some share explains all three counts exactly."""
+        counts = (self.judged, self.sensitivity, self.specificity)
+        exact = sum(count.log_likelihood(count.share) for count in counts)
+        return max(0.0, 2 * (exact - self.fit(self.likeliest).log_likelihood))
+
     def fit(self, share: float) -> Fit:
         """Return the likeliest state of the judge where ``share`` of the calls are violations.
 

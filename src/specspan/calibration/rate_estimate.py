@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 from specspan.calibration.binomial import Interval
-from specspan.calibration.critical_value import critical_value
+from specspan.calibration.critical_value import MOST, critical_value
 from specspan.calibration.error_rates import ErrorRates
 from specspan.calibration.profile_likelihood import Count, ProfileLikelihood
 from specspan.calibration.roots import find_root
@@ -27,6 +27,8 @@ _HALF = 0.5
 _PERFECT = Count(1e9, 1e9)
 """Count of a check that finds what it is written to find."""
 _PRECISION = 1e-7
+MAX_MISFIT = 10.827566170662733
+"""Misfit that one calibration in a thousand exceeds by chance where no call, or every call, is a violation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,10 @@ def estimate_rate(sample: SampleCounts, errors: ErrorRates | None) -> RateEstima
     problem = calibration_problem(errors)
     if problem is not None:
         return RateEstimate(raw, problem=problem)
-    corrected = correct_share(raw, errors)
-    return RateEstimate(raw, corrected, _interval(likelihood_of(sample, errors), corrected))
+    corrected, likelihood = correct_share(raw, errors), likelihood_of(sample, errors)
+    if likelihood.misfit > MAX_MISFIT:
+        return RateEstimate(raw, problem="the calls contradict the calibration: no share of violations explains both")
+    return RateEstimate(raw, corrected, _interval(likelihood, corrected))
 
 
 def likelihood_of(sample: SampleCounts, errors: ErrorRates) -> ProfileLikelihood:
@@ -86,6 +90,8 @@ class Outside:
         """Return the deviance of a share beyond the critical value."""
         fit = self._likelihood.fit(share)
         error = fit.standard_error
+        if math.isinf(error):  # only a judge worse than chance would fit, which the labels rule out
+            return MOST + max(0.0, 2 * (self._best - fit.log_likelihood))
         room = (share / error, (1 - share) / error) if error else (math.inf, math.inf)
         return 2 * (self._best - fit.log_likelihood) - critical_value(*room)
 
