@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -157,6 +158,17 @@ def test_a_full_ledger_makes_room_of_itself(tmp_path: Path) -> None:
     found = checked(tmp_path)
     assert found.fault is None
     assert found.accounts == {"attempted": number, "recorded": number, "dropped": {}}
+
+
+def test_one_at_a_time_expires(tmp_path: Path) -> None:
+    """While one removes segments, another leaves it to that one."""
+    write(tmp_path, range(5))
+    files.append_file(tmp_path / "retention.lock", b"")
+    lock = files.try_lock(tmp_path / "retention.lock")
+    assert lock is not None
+    assert expire_in(tmp_path) == 0
+    os.close(lock)
+    assert expire_in(tmp_path) > 0
 
 
 def test_no_proof_of_what_expired(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ EXPIRY: Final = "expiry"
 """Type of the record that says what expired."""
 _CHECKPOINT_BYTES: Final = 4096
 """Length within which a checkpoint's line is."""
+_LOCK: Final = "retention.lock"
 _MARK: Final = b',"type":"expiry"}'
 _ROOM: Final = 0.9
 """Part of the cap beyond which delivered segments are removed, the oldest first."""
@@ -99,6 +100,8 @@ def expire(
 ) -> int:
     """Remove what is older than `LedgerSettings.keep_s`, and what the cap has no room for; return its bytes.
 
+    One process and thread at a time: who comes second leaves it to the first.
+
     Args:
         settings: the ledger's.
         keys: those that may have signed; a segment that none of them vouches for stays.
@@ -108,9 +111,26 @@ def expire(
     Raises:
         OSError: a file cannot be read or removed.
     """
+    path = settings.folder / _LOCK
+    files.append_file(path, b"")
+    lock = files.try_lock(path)
+    if lock is None:
+        return 0
+    try:
+        return _expire(settings, tuple(keys), backends, append)
+    finally:
+        os.close(lock)
+
+
+def _expire(
+    settings: LedgerSettings,
+    keys: tuple[PublicKey, ...],
+    backends: Sequence[str],
+    append: Callable[[Mapping[str, Any]], bool],
+) -> int:
     before_ns = time.time_ns() - settings.keep_s * 1e9
     excess = files.folder_size(settings.folder) - int(settings.cap_bytes * _ROOM)
-    removable = _removable(settings.folder, tuple(keys), backends)
+    removable = _removable(settings.folder, keys, backends)
     known: dict[str, Expiry] | None = None
     removed = 0
     for segment in sorted(removable, key=lambda each: each.checkpoint.time_unix_nano):
@@ -202,7 +222,10 @@ def _all_segments(folder: Path) -> Iterator[Path]:
 
 
 def _expiries_in(path: Path) -> Iterator[Expiry]:
-    data = files.read_file(path)
+    try:
+        data = files.read_file(path)
+    except FileNotFoundError:  # it has just expired
+        return
     if _MARK not in data:
         return
     for line in data.splitlines():
