@@ -89,8 +89,8 @@ def late_finding_attributes(late: LateFinding, *, with_explanation: bool) -> Att
 def request_attributes(request: JudgeRequest) -> Attributes:
     """Return the attributes of the span of a judge's own call."""
     optional = {
-        names.RESPONSE_MODEL: request.response_model,
-        names.RESPONSE_ID: request.response_id,
+        names.RESPONSE_MODEL: _safe(request.response_model),
+        names.RESPONSE_ID: _safe(request.response_id),
         names.USAGE_INPUT_TOKENS: request.usage.input_tokens,
         names.USAGE_OUTPUT_TOKENS: request.usage.output_tokens,
         names.USAGE_CACHE_READ_INPUT_TOKENS: request.usage.cache_read_input_tokens,
@@ -107,6 +107,10 @@ def request_attributes(request: JudgeRequest) -> Attributes:
         names.JUDGE_ATTEMPTS: request.attempts,
         **{name: value for name, value in optional.items() if value is not None},
     }
+
+
+def _safe(text: str | None) -> str | None:
+    return None if text is None else attributes.safe_text(text)
 
 
 def late_record(late: LateFinding, finding: dict[str, Any], head: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from specspan._support import process
 from specspan.checks.check import TextAt
@@ -45,6 +47,7 @@ _MARKS = (
         None,
     ),
 )
+_WORD = re.compile(r"\S+")
 _COLON = "\uff1a"
 _SHOWN = "\ufffd"
 
@@ -129,12 +132,27 @@ def find_quotation(fenced: FencedText, quotation: str) -> Evidence | None:
         start = text.find(wanted)
         if start >= 0:
             return Evidence(pointer, start, start + len(wanted))
-    loose = re.compile(r"\s+".join(map(re.escape, wanted.split())))
+    words = " ".join(wanted.split())
     for pointer, text in fenced.texts:
-        match = loose.search(text)
-        if match is not None:
-            return Evidence(pointer, match.start(), match.end())
+        place = _find_words(text, words)
+        if place is not None:
+            return Evidence(pointer, *place)
     return None
+
+
+def _find_words(text: str, words: str) -> tuple[int, int] | None:
+    """Return where ``words`` stand in a text, with any blanks between them; in linear time, unlike a pattern."""
+    pieces = list(_WORD.finditer(text))
+    at = " ".join(piece[0] for piece in pieces).find(words)
+    if at < 0:
+        return None
+    starts = [0, *accumulate(len(piece[0]) + 1 for piece in pieces)]
+
+    def place(offset: int) -> int:
+        index = bisect_right(starts, offset) - 1
+        return pieces[index].start() + offset - starts[index]
+
+    return place(at), place(at + len(words) - 1) + 1
 
 
 def _safe_role(role: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +30,7 @@ MAX_ANSWER_CHARS = 100_000
 _MAX_QUOTATIONS = 16
 _TEXT_CHARS = 2_000
 _MEMBERS = frozenset(("clause", "applies", "outcome", "score", "explanation", "sentence", "quotations"))
-_JSON_BLOCK = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
+_CODE = "```"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,8 @@ def read_json_object(text: str) -> Mapping[str, Any] | None:
     """Return the one JSON object that a text is, or that stands in the one block of code that it is."""
     if len(text) > MAX_ANSWER_CHARS:
         return None
-    block = _JSON_BLOCK.match(text)
     try:
-        value = json.loads(block[1] if block else text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        value = json.loads(_without_code_marks(text), parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -141,7 +139,9 @@ def conclude_answer(raw: RawAnswer | str, clause: str, fenced: FencedText, thres
     """Return the answer with its outcome by the thresholds, and its quotations as places in the call."""
     if isinstance(raw, str):
         return error_answer(clause, raw)
-    if (raw.outcome == "violated" and raw.score < 0.5) or (raw.outcome == "complied" and raw.score > 0.5):
+    if (raw.outcome == "violated" and (raw.score < 0.5 or not raw.applies)) or (
+        raw.outcome == "complied" and raw.score > 0.5
+    ):
         return error_answer(clause, CONTRADICTORY_ANSWER)
     places = [find_quotation(fenced, quotation) for quotation in raw.quotations]
     outcome, reason = _outcome(raw, thresholds)
@@ -183,8 +183,7 @@ def _raw_answer(entry: Mapping[str, Any]) -> RawAnswer | None:
         and entry["outcome"] in ("complied", "violated", "uncertain")
         and isinstance(score, (int, float))
         and not isinstance(score, bool)
-        and math.isfinite(score)
-        and 0 <= score <= 1
+        and 0 <= score <= 1  # which no NaN is; an integer may be too large for a float
         and all(isinstance(text, str) for text in texts)
         and isinstance(quotations, list)
         and all(isinstance(each, str) for each in quotations)
@@ -194,6 +193,15 @@ def _raw_answer(entry: Mapping[str, Any]) -> RawAnswer | None:
     return RawAnswer(
         entry["clause"], entry["applies"], entry["outcome"], float(score), *texts, tuple(quotations[:_MAX_QUOTATIONS])
     )
+
+
+def _without_code_marks(text: str) -> str:
+    """Return what stands in the block of code that a text is; any other text as it is. The time is linear."""
+    stripped = text.strip()
+    first, has_lines, rest = stripped.partition("\n")
+    if has_lines and first.rstrip() in (_CODE, f"{_CODE}json") and rest.endswith(_CODE):
+        return rest.removesuffix(_CODE)
+    return text
 
 
 def _refuse_constant(name: str) -> Any:

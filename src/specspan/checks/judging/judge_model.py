@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -86,23 +88,42 @@ class FunctionModel:
         """Return what the function answers; one that is not a coroutine function runs on a thread."""
         try:
             result = await asyncio.wait_for(self._call(prompt), timeout_s)
+            text = result if isinstance(result, str) else json.dumps(result)
         except (asyncio.TimeoutError, TimeoutError) as error:
             raise ModelFailure("timeout") from error
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            raise ModelFailure("model_error", can_retry=False, is_outage=False) from error
         except Exception as error:
             raise ModelFailure("model_error", can_retry=False, is_outage=False) from error
-        return ModelReply(result if isinstance(result, str) else json.dumps(result), model=self.name)
+        return ModelReply(text, model=self.name)
 
     async def _call(self, prompt: JudgePrompt) -> Any:
-        if inspect.iscoroutinefunction(self.function):
+        if not inspect.iscoroutinefunction(self.function):
+            return await run_on_daemon_thread(self.function, prompt)
+        try:
             return await self.function(prompt)
-        return await run_on_daemon_thread(self.function, prompt)
+        except (Exception, asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:  # such as SystemExit, which would end the loop of all judges
+            raise RuntimeError(type(error).__name__) from error
+
+
+def _is_cancelled() -> bool:
+    """Return whether the task that runs was asked to end, rather than what it waits for. Python 3.10 cannot say."""
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return bool(callable(cancelling) and cancelling())
 
 
 async def run_on_daemon_thread(function: Callable[..., Any], *args: Any) -> Any:
-    """Run a function on a thread that does not keep the process from ending, as an executor's would."""
-    import threading
+    """Run a function on a thread that does not keep the process from ending, as an executor's would.
 
+    It has the caller's context: there, calls of the function are seen to be a judge's own.
+    """
     loop, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+
+    context = contextvars.copy_context()
 
     def settle(set_result: Callable[[Any], None], value: Any) -> None:
         if not future.done():
@@ -110,7 +131,7 @@ async def run_on_daemon_thread(function: Callable[..., Any], *args: Any) -> Any:
 
     def work() -> None:
         try:
-            outcome = future.set_result, function(*args)
+            outcome = future.set_result, context.run(function, *args)
         except BaseException as error:
             outcome = (
                 future.set_exception,

@@ -60,6 +60,8 @@ _AT_FIRST_REQUEST = (
     "openai.resources.responses",
 )
 """Modules that clients import when they are first used."""
+_MAX_COUNT = 2**40
+"""Bound of what an endpoint may say that a request has used; a budget would count on, and exporters write 64 bits."""
 _CLIENT_ERRORS = (400, 401, 403, 404, 405, 413, 415, 422)
 
 
@@ -270,14 +272,20 @@ def _reply(response: ModelResponse) -> ModelReply:
 
     text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
     counts = response.usage
-    usage = Usage(
-        input_tokens=counts.input_tokens,
-        output_tokens=counts.output_tokens,
-        cache_read_input_tokens=counts.cache_read_tokens,
-        cache_write_input_tokens=counts.cache_write_tokens or None,
-    )
+    usage = _usage(counts.input_tokens, counts.output_tokens, counts.cache_read_tokens, counts.cache_write_tokens)
     try:
         cost = response.cost().total_price
     except Exception:  # an unknown model, or one of an endpoint of one's own
         cost = None
+    if cost is not None and not 0 <= cost < _MAX_COUNT:
+        cost = None
     return ModelReply(text, usage, response.model_name, response.provider_response_id, cost)
+
+
+def _usage(input_tokens: int, output_tokens: int, cache_read: int, cache_write: int) -> Usage:
+    """Return the tokens that an endpoint counted, without numbers that no request has."""
+    return Usage(_count(input_tokens), _count(output_tokens), _count(cache_read), _count(cache_write) or None)
+
+
+def _count(tokens: int) -> int | None:
+    return tokens if 0 <= tokens < _MAX_COUNT else None
