@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import pytest
+from judged import PRIVACY, answered
+
 from specspan.calibration.error_rates import ErrorRates
 from specspan.calibration.labels import LabelledCall
 from specspan.calibration.thresholds import Guarantee
 from specspan.call import Message, ModelCall, Request, Response, Text
+from specspan.checks.judging.judge import Judge
+from specspan.checks.judging.judge_answer import ABSTAINING
+from specspan.checks.judging.judge_check import JudgeCheck
+from specspan.checks.judging.judge_model import FunctionModel
 from specspan.decision import Outcome
 from specspan.rates.judge_measurement import JudgeOpinion, MeasuredJudge, measure_judges
+from specspan.rates.measured_judges import measured_judges
 
 
 def label(text: str, outcome: Outcome, clause: str = "be_kind") -> LabelledCall:
@@ -71,3 +79,13 @@ def test_thresholds_are_chosen_by_other_labels_than_those_that_measure_them() ->
     assert found.chosen.thresholds.complied_to is None
     assert found.errors == ErrorRates(violations=100, found=100, others=0, cleared=0)
     assert found.undecided == 50
+
+
+@pytest.mark.parametrize(("outcome", "score"), [("complied", 0.05), ("uncertain", None)])
+def test_no_threshold_decides_for_a_judge_that_abstains(outcome: str, score: float | None) -> None:
+    """A judge that calls an answer undecided leaves it so on every call: its score there says nothing."""
+    answer = {"answers": [{"clause": "protect_privacy", "applies": True, "outcome": outcome, "score": 0.05}]}
+    check = JudgeCheck(Judge(FunctionModel("tests:answer", lambda _: answer)), ABSTAINING, clause=PRIVACY)
+    (measured,) = measured_judges([check])
+    asked = LabelledCall(PRIVACY.id, answered("hello"), Outcome.COMPLIED, "labels.jsonl:1")
+    assert measured.ask(asked) == JudgeOpinion(Outcome.UNCERTAIN, score)
