@@ -164,6 +164,17 @@ def test_every_call_has_its_reason(model: ScriptedModel) -> None:
     assert all(reasons.values())
 
 
+def test_two_judges_of_one_clause_are_asked_apart(model: ScriptedModel) -> None:
+    """Each has its own answer, by its own threshold; one request that asks about a clause twice has none."""
+    with ScriptedJudge(lambda _, __: 0.4) as judge:
+        checks = [judge_check(judge, group="all", threshold=threshold) for threshold in ("0.3", "0.45")]
+        run(model, {"protect_privacy": checks}, "number")
+        assert len(judge.requests) == 2
+    (decision,) = recorded()
+    assert [each["outcome"] for each in decision["findings"]] == ["violated", "complied"]
+    assert decision["verdict"] == "violated"
+
+
 def test_the_same_call_is_judged_once(model: ScriptedModel) -> None:
     """An answer that is known is part of the decision at once."""
     with ScriptedJudge(RULES) as judge:

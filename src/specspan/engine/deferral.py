@@ -7,6 +7,7 @@ of the decision. Else the finding is pending, and what comes later is handed to 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -188,12 +189,15 @@ class Deferral:
             return []
         found = [finding for run in runs.values() for finding in run.deviations.values()]
         chosen: dict[object, list[ChosenCheck]] = {}
+        counts: Counter[object] = Counter()
         for check in checks:
             sampled, reason = self._chance(check, call, found)
             if reason is not None:
                 runs[check.traits.stage].add(check, _unassessed(check, reason))
             elif check.traits.background is not None:
-                chosen.setdefault(check.traits.background.group, []).append(ChosenCheck(check, sampled))
+                group = check.traits.background.group
+                counts[group, check.clause_id] += 1  # one request asks about a clause once
+                chosen.setdefault((group, counts[group, check.clause_id]), []).append(ChosenCheck(check, sampled))
         pointed_at = [piece for finding in found for piece in finding.evidence]
         groups = [DeferredGroup(each, call, pointed_at) for each in chosen.values()]
         return [group for group in groups if self._start_group(group, runs)]
