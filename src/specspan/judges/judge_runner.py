@@ -70,10 +70,11 @@ class JudgeRunner:
         self._is_closed = True
         self.flush(timeout_s)
         with self._lock:
-            left = list(self._unfinished.values())
+            left = [group for group in self._unfinished.values() if id(group) not in self._finishing]
             self._queue.clear()
         for group in left:
             self._finish(group, {each.check.position: unjudged_finding(each, SHUTDOWN) for each in group.checks})
+        self.flush(_CLOSE_S)  # until what came at this moment is on record
         if self._was_used:
             with contextlib.suppress(Exception):  # no time is left, or the loop is gone
                 LOOP.submit(close_clients()).result(_CLOSE_S)
@@ -92,6 +93,7 @@ class JudgeRunner:
         self._changed = threading.Condition(self._lock)
         self._queue: deque[DeferredGroup] = deque()
         self._unfinished: dict[int, DeferredGroup] = {}
+        self._finishing: set[int] = set()
         self._running = 0
         self._was_used = False
 
@@ -109,7 +111,7 @@ class JudgeRunner:
         with self._lock:
             if len(self._unfinished) >= self._max_waiting:
                 return QUEUE_FULL
-            if budget is not None and not budget.reserve_call():
+            if budget is not None and not budget.reserve_calls(question.judge.settings.samples):
                 return OVER_BUDGET
             self._was_used = True
             self._unfinished[id(group)] = group
@@ -124,6 +126,8 @@ class JudgeRunner:
                     self._running -= 1
                     self._unfinished.pop(id(group), None)
                     self._queue.remove(group)
+                if budget is not None:
+                    budget.release_calls(question.judge.settings.samples)
                 return FAILED
         return None
 
@@ -147,6 +151,10 @@ class JudgeRunner:
     async def _run_group(self, group: DeferredGroup) -> None:
         questions = [_question(each) for each in group.checks]
         judge, budget = questions[0].judge, questions[0].budget
+        if budget is not None and budget.is_used_up:  # by those that ran while this one was queued
+            budget.release_calls(judge.settings.samples)
+            self._finish(group, {each.check.position: unjudged_finding(each, OVER_BUDGET) for each in group.checks})
+            return
         started_ns = time.perf_counter_ns()
         judgments = await judge.ask([each.question for each in questions], group.call, group.pointed_at)
         duration_ns = time.perf_counter_ns() - started_ns
@@ -162,14 +170,16 @@ class JudgeRunner:
         self, group: DeferredGroup, findings: Mapping[int, Finding], judgments: Judgments | None = None
     ) -> None:
         with self._changed:
-            if self._unfinished.get(id(group)) is None:
-                return  # given up at the end of the process
+            if id(group) not in self._unfinished or id(group) in self._finishing:
+                return  # by the end of the process, or by an answer that came at that moment
+            self._finishing.add(id(group))
         try:
             with guard("judges.finish"):
                 group.finish(findings, () if judgments is None else judgments.requests)
         finally:
             with self._changed:
                 self._unfinished.pop(id(group), None)
+                self._finishing.discard(id(group))
                 self._changed.notify_all()
 
 

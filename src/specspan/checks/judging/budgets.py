@@ -43,21 +43,28 @@ class Budget:
             _Window(_DAY_S, limits.calls_per_day, limits.tokens_per_day, limits.usd_per_day),
         )
 
-    def reserve_call(self) -> bool:
-        """Count a request that is about to be made; return False, and count nothing, where one more is too many."""
+    @property
+    def is_used_up(self) -> bool:
+        """True where the requests so far have used all tokens or all money there is."""
         with self._lock.held:
             now_s = self._now_s()
-            if not all(window.has_room(now_s) for window in self._windows):
+            return not all(window.has_tokens(now_s) for window in self._windows)
+
+    def reserve_calls(self, count: int = 1) -> bool:
+        """Count requests that are about to be made; return False, and count nothing, where they are too many."""
+        with self._lock.held:
+            now_s = self._now_s()
+            if not all(window.has_room(now_s, count) for window in self._windows):
                 return False
             for window in self._windows:
-                window.calls += 1
+                window.calls += count
             return True
 
-    def release_call(self) -> None:
-        """Take back a request that was not made."""
+    def release_calls(self, count: int = 1) -> None:
+        """Take back requests that were not made."""
         with self._lock.held:
             for window in self._windows:
-                window.calls = max(0, window.calls - 1)
+                window.calls = max(0, window.calls - count)
 
     def spend(self, tokens: int, usd: float) -> None:
         """Count what a request has used."""
@@ -84,12 +91,13 @@ class _Window:
             self._number = number
             self.calls, self.tokens, self.usd = 0, 0, 0.0
 
-    def has_room(self, now_s: float) -> bool:
+    def has_room(self, now_s: float, calls: int) -> bool:
+        return self.has_tokens(now_s) and (self._max_calls is None or self.calls + calls <= self._max_calls)
+
+    def has_tokens(self, now_s: float) -> bool:
         self.roll(now_s)
-        return (
-            (self._max_calls is None or self.calls < self._max_calls)
-            and (self._max_tokens is None or self.tokens < self._max_tokens)
-            and (self._max_usd is None or self.usd < self._max_usd)
+        return (self._max_tokens is None or self.tokens < self._max_tokens) and (
+            self._max_usd is None or self.usd < self._max_usd
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from specspan._support import process
 from specspan._support.caches import BoundedCache
 from specspan._support.process import ForkedLock
 
@@ -24,6 +25,11 @@ class CircuitBreaker:
         self._failures = 0
         self._opened = 0
         self._closed_until_s = 0.0
+        self._is_trying = False
+        process.after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget that the parent tries: its answer never comes here."""
         self._is_trying = False
 
     @property
