@@ -99,3 +99,18 @@ def test_a_dry_run_asks_nobody() -> None:
         record(judge, "number", when="{tags: [never]}")
         assert run("--dry-run")["clauses"] == {"protect_privacy": {"would be asked": 1}}
         assert list(judge.requests) == []
+
+
+def test_a_second_opinion_is_in_decisions_and_in_counts() -> None:
+    """What is judged again counts as the judge says now, everywhere."""
+    scores = iter([0.05, 0.95])
+    with ScriptedJudge(lambda _, __: next(scores)) as judge:
+        record(judge, "number")
+        assert run("--again")["clauses"] == {"protect_privacy": {"violated": 1}}
+    with Reader("specspan.db") as reader:
+        (decision,) = reader.decisions()
+        (clause,) = reader.statistics("clause")
+        violating = reader.decisions(Filter(clause="protect_privacy", outcome="violated"))
+    assert (decision["verdict"], decision["findings"][0]["outcome"]) == ("violated", "violated")
+    assert dict(clause.verdicts) == {"violated": 1}
+    assert len(violating) == 1

@@ -37,6 +37,9 @@ LOST = "lost"
 """Reason of a finding that was pending when its process ended."""
 _REPLACEABLE = ("pending", "unassessed", "error")
 _RULING = ("verdict", "action", "governing_clause", "reason")
+_INSERT = """INSERT INTO late_finding VALUES (?, ?, ?, ?)
+    ON CONFLICT (decision_id, ordinal) DO UPDATE SET time_unix_nano = excluded.time_unix_nano, record = excluded.record
+    WHERE ? OR json_extract(late_finding.record, '$.finding.reason') = ?"""
 _PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
     FROM finding_row AS f JOIN decision_row AS d ON d.id = f.decision_id
     WHERE f.outcome = 'pending' LIMIT 10000"""
@@ -55,16 +58,16 @@ def is_late_finding(record: Record) -> bool:
 
 
 def insert_late(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
-    """Write findings that came after their decision; one that is there already stays as it is."""
+    """Write findings that came after their decision.
+
+    One that is there already stays as it is, unless it says that the finding was lost, or the new one replaces it.
+    """
     for record in records:
-        finding = record["finding"]
+        finding, replaces = record["finding"], "replaces" in record
         key = storable(record["decision"]), integer(finding["position"])
-        written = connection.execute(
-            f"INSERT OR {'REPLACE' if 'replaces' in record else 'IGNORE'} INTO late_finding VALUES (?, ?, ?, ?)",
-            (*key, integer(record.get("time_unix_nano")), encode(record)),
-        )
-        if written.rowcount > 0:
-            _settle(connection, *key, finding)
+        row = (*key, integer(record.get("time_unix_nano")), encode(record))
+        if connection.execute(_INSERT, (*row, replaces, LOST)).rowcount > 0:
+            _settle(connection, *key, finding, replaces=replaces)
             _amend(connection, key[0], record.get("amended"))
 
 
@@ -111,14 +114,16 @@ def with_late_findings(expanded: dict[str, Any], late: Sequence[Record], now_ns:
     return {**rest, "findings": findings, **first}
 
 
-def _settle(connection: sqlite3.Connection, decision_id: str, ordinal: int, finding: Record) -> None:
-    """Change the row of a pending finding, and the counts of findings by outcome."""
+def _settle(
+    connection: sqlite3.Connection, decision_id: str, ordinal: int, finding: Record, *, replaces: bool
+) -> None:
+    """Change the row of a pending finding, or of one that is replaced, and the counts of findings by outcome."""
     outcome = optional(finding.get("outcome")) or ""
     known = connection.execute(
         "SELECT outcome FROM finding_row WHERE decision_id = ? AND ordinal = ?", (decision_id, ordinal)
     ).fetchone()
     before = _write_in_full(connection, decision_id, ordinal, finding) if known is None else str(known[0])
-    if known is not None and before not in _REPLACEABLE:
+    if known is not None and before not in _REPLACEABLE and not replaces:
         return
     connection.execute(
         "UPDATE finding_row SET outcome = ?, reason = ?, score = ? WHERE decision_id = ? AND ordinal = ?",
