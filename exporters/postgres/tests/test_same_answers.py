@@ -117,6 +117,41 @@ def test_findings_that_come_late(url: str, tmp_path: Path) -> None:
         assert [record["verdict"] for record in other.iter_decisions()][:2] == ["violated", "complied"]
 
 
+def test_findings_that_take_the_place_of_others(url: str, tmp_path: Path) -> None:
+    """A second opinion counts in place of the first, and an answer in place of one that was given up as lost."""
+    file = tmp_path / "x.db"
+    made = [
+        {
+            "v": 2, "type": "decision", "id": f"d-{n}", "time_unix_nano": n, "service": {"name": "desk"}, "policy": {},
+            "verdict": "unassessed", "action": "allow", "findings": [{"position": 0, "clause": "privacy", **found}],
+            "pending": {"until_unix_nano": 1},
+        }
+        for n, found in enumerate(
+            ({"outcome": "pending"}, {"outcome": "pending"}, {"outcome": "unassessed", "reason": "not_triggered"})
+        )
+    ]  # fmt: skip
+    ruling = {"verdict": "violated", "action": "flag", "governing_clause": "privacy", "reason": "judged"}
+    late = [
+        {
+            "v": 2, "type": "finding", "decision": f"d-{n}", "time_unix_nano": 2**61,
+            "finding": {"position": 0, "clause": "privacy", "outcome": "violated", "reason": "judged"},
+            "amended": {"before": {"verdict": "unassessed"}, "after": ruling},
+            **({"replaces": {"outcome": "unassessed"}} if n else {}),
+        }
+        for n in range(3)
+    ]  # fmt: skip
+    for make in (lambda: SQLiteDecisionExporter(file), lambda: PostgresDecisionExporter(url)):
+        for records in (made, [{"v": 2, "type": "other"}], late):
+            exporter = make()
+            exporter.export(records)
+            exporter.shutdown()
+    with SQLiteReader(file) as one, Reader(url) as other:
+        assert everything(one, ["privacy"]) == everything(other, ["privacy"])
+        assert [record["findings"][0]["outcome"] for record in other.iter_decisions()] == ["violated"] * 3
+        for reader in (one, other):
+            assert dict(reader.statistics("clause")[0].verdicts) == {"violated": 3}
+
+
 def test_spans_read_back_the_same(url: str, tmp_path: Path) -> None:
     """Attributes of every type, events, links, scope, resource, and characters that PostgreSQL has not."""
     file = tmp_path / "x.db"

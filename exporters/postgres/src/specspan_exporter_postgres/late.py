@@ -13,10 +13,12 @@ from specspan_exporter_postgres.writer import Session, clean_row
 
 Record = Mapping[str, Any]
 
-_INSERT = """INSERT INTO specspan.late_finding (decision_id, ordinal, time_unix_nano, record)
-    VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+_INSERT = """INSERT INTO specspan.late_finding AS l (decision_id, ordinal, time_unix_nano, record)
+    VALUES (%s, %s, %s, %s) ON CONFLICT (decision_id, ordinal)
+    DO UPDATE SET time_unix_nano = excluded.time_unix_nano, record = excluded.record
+    WHERE %s OR l.record::json #>> '{finding,reason}' = %s"""
 _SETTLE = """UPDATE specspan.finding SET outcome = %s, reason = %s, score = %s
-    WHERE decision_id = %s AND ordinal = %s AND outcome = 'pending'"""
+    WHERE decision_id = %s AND ordinal = %s AND (outcome = 'pending' OR %s OR reason = %s)"""
 _AMEND = """UPDATE specspan.decision SET verdict = %s, action = %s, governing_clause = %s, reason = %s WHERE id = %s"""
 _RULING = ("verdict", "action", "governing_clause", "reason")
 _PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
@@ -25,15 +27,19 @@ _PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
 
 
 def insert_late(session: Session, records: Sequence[Record]) -> None:
-    """Write findings that came after their decision; one that is there already stays as it is."""
+    """Write findings that came after their decision.
+
+    One that is there already stays as it is, unless it says that the finding was lost, or the new one replaces it.
+    """
     ordered = sorted(records, key=lambda record: (str(record["decision"]), record["finding"]["position"]))
     for record in ordered:  # in order: two processes may settle the same ones
         finding = record["finding"]
         key = storable(record["decision"]), integer(finding["position"])
         row = (*key, integer(record.get("time_unix_nano")), encode(record))
-        if session.connection.execute(_INSERT, clean_row(row)).rowcount > 0:
+        gives_way = "replaces" in record, LOST
+        if session.connection.execute(_INSERT, (*clean_row(row), *gives_way)).rowcount > 0:
             found = optional(finding.get("outcome")) or "", optional(finding.get("reason")), real(finding.get("score"))
-            session.connection.execute(_SETTLE, clean_row((*found, *key)))
+            session.connection.execute(_SETTLE, (*clean_row((*found, *key)), *gives_way))
             _amend(session, key[0], record.get("amended"))
 
 

@@ -114,9 +114,7 @@ def with_late_findings(expanded: dict[str, Any], late: Sequence[Record], now_ns:
     return {**rest, "findings": findings, **first}
 
 
-def _settle(
-    connection: sqlite3.Connection, decision_id: str, ordinal: int, finding: Record, *, replaces: bool
-) -> None:
+def _settle(connection: sqlite3.Connection, decision_id: str, ordinal: int, finding: Record, *, replaces: bool) -> None:
     """Change the row of a pending finding, or of one that is replaced, and the counts of findings by outcome."""
     outcome = optional(finding.get("outcome")) or ""
     known = connection.execute(
