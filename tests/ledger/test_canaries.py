@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from unconfigured import unconfigured
 
 import specspan
 from specspan.instrument.install import uninstrument
@@ -36,18 +36,15 @@ CANARIES = {place: [f"canary-{place}-{number}-7f3a" for number in range(5)] for 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder with a policy, in a process whose environment holds secrets and no switch."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "SPECSPAN_")) and name != "SPECSPAN_RAISE_INTERNAL_ERRORS":
-            monkeypatch.delenv(name)
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    for number, secret in enumerate(CANARIES["environment"]):
-        monkeypatch.setenv(f"SECRET_{number}", secret)
-    monkeypatch.setenv("OPENAI_API_KEY", CANARIES["environment"][0])
-    (tmp_path / "manners.md").write_text(SPEC)
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    yield tmp_path
-    specspan.shutdown()
+    with unconfigured(monkeypatch, tmp_path) as place:
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        for number, secret in enumerate(CANARIES["environment"]):
+            monkeypatch.setenv(f"SECRET_{number}", secret)
+        monkeypatch.setenv("OPENAI_API_KEY", CANARIES["environment"][0])
+        (place / "manners.md").write_text(SPEC)
+        (place / "policy.yaml").write_text(POLICY)
+        yield place
     uninstrument()
 
 

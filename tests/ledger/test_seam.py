@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from ledgers import ENVIRONMENT, decision_ids, open_in, records
 from manners import POLICY, SPEC
 from recording import CALL, COMPLETED, SSN, MemoryExporter, decision
+from unconfigured import unconfigured
 
 import specspan
 from specspan.call import Message, ModelCall, Request, Response, Text
@@ -29,17 +29,12 @@ from specspan.sqlite import Reader
 @pytest.fixture
 def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder with a policy in which nothing is configured before or after."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "SPECSPAN_")) and name != "SPECSPAN_RAISE_INTERNAL_ERRORS":
-            monkeypatch.delenv(name)
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "manners.md").write_text(SPEC)
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    specspan.shutdown()
-    yield tmp_path
-    specspan.shutdown()
+    with unconfigured(monkeypatch, tmp_path) as folder:
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        (folder / "manners.md").write_text(SPEC)
+        (folder / "policy.yaml").write_text(POLICY)
+        yield folder
 
 
 def call(answer: str) -> None:

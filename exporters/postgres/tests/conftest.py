@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Tracer
 from postgres_server import Postgres, postgres
+from unconfigured import unconfigured
 
-import specspan
 from specspan_exporter_postgres import PostgresDecisionExporter, PostgresSpanExporter
 
 
@@ -57,10 +56,5 @@ def tracer(url: str) -> Iterator[Tracer]:
 @pytest.fixture
 def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Nothing is configured before or after, no variable is set, and the current directory is empty."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "SPECSPAN_")) and name != "SPECSPAN_RAISE_INTERNAL_ERRORS":
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    specspan.shutdown()
-    yield
-    specspan.shutdown()
+    with unconfigured(monkeypatch, tmp_path):
+        yield
