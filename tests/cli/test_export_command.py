@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from interruptible import INTERRUPTIBLE_COMMAND
 
 from specspan.sqlite import Filter, Reader, SQLiteDecisionExporter
 
@@ -113,9 +114,8 @@ def test_parquet_without_its_package_names_the_extra(
 @pytest.mark.parametrize("as_json", [True, False])
 def test_new_decisions_are_followed(store: Path, decision: Any, *, as_json: bool) -> None:
     """Those in the file first, the newest last, then each that comes, once, whenever it was made; SIGINT ends it."""
-    program = "from specspan.cli.main import main; main()"
     arguments = ["decisions", "--follow", "--limit", "1", "--db", str(store), *(["--json"] if as_json else [])]
-    command = [sys.executable, "-u", "-c", program, *arguments]
+    command = [sys.executable, "-u", "-c", INTERRUPTIBLE_COMMAND, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
         try:
             assert following.stdout is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interruptible import INTERRUPTIBLE_COMMAND
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
@@ -239,12 +240,11 @@ def test_a_name_that_something_has_needs_no_hint(specspan: Run, recorded: Path) 
 
 def test_new_traces_are_followed(recorded: Path) -> None:
     """Those in the store first, then each new one, once, when all of it is there; SIGINT ends it."""
-    program = "from specspan.cli.main import main; main()"
     command = [
         sys.executable,
         "-u",
         "-c",
-        program,
+        INTERRUPTIBLE_COMMAND,
         "traces",
         "--follow",
         "--limit",
