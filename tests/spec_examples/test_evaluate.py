@@ -10,6 +10,10 @@ from policies import Code, bound, pattern, policy, says
 
 from specspan.call import ModelCall
 from specspan.checks.check import Check, TextAt
+from specspan.checks.judging.judge import Judge
+from specspan.checks.judging.judge_check import JudgeCheck
+from specspan.checks.judging.judge_model import FunctionModel
+from specspan.checks.judging.judge_prompt import JudgePrompt
 from specspan.decision import Finding, Mode, Outcome, Override, Stage
 from specspan.policy.policy import CheckBinding, Policy
 from specspan.spec.spec import Answer, Clause, Comparison, Example, Spec, Turn, Verdict
@@ -164,3 +168,20 @@ def test_findings_that_complied_are_not_kept() -> None:
     (result,) = evaluate(spec(c=example(answer("so bad"))), under(says(True), pattern("bad", reason="rude"))).results
     ((call, finding),) = result.findings
     assert (call, finding.reason, finding.evidence[0].start) == (0, "rude", 3)
+
+
+def test_a_judge_is_not_shown_the_verdict_that_it_is_held_against() -> None:
+    """The example that an answer stands in is not in the prompt; the others are, and the judge's digest stays."""
+    prompts: list[str] = []
+
+    def judge(prompt: JudgePrompt) -> Any:
+        prompts.append(prompt.user)
+        return {"answers": [{"clause": "c", "applies": True, "outcome": "violated", "score": 0.9}]}
+
+    first, second = example(answer("one")), example(answer("two"))
+    clause = Clause("c", "c", "", "user", examples=(first, second))
+    check = JudgeCheck(Judge(FunctionModel("tests:judge", judge)), clause=clause)
+    found = evaluate(Spec("s", "1", "sha256:s", LADDER, {"c": clause}), under(check))
+    shown = [["(BAD): one" in prompt, "(BAD): two" in prompt] for prompt in prompts]
+    assert shown == [[False, True], [True, False]]
+    assert [(result.match, result.judge) for result in found.results] == [(Match.CAUGHT, check.ref)] * 2

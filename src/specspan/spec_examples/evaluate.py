@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 
 from specspan.call import ModelCall
+from specspan.checks.judging.judge_check import JudgeCheck
 from specspan.decision import CheckMechanism, Finding, Mode, Outcome
 from specspan.engine.bound_check import NOTHING_TO_READ
 from specspan.engine.engine import Engine
@@ -16,7 +17,7 @@ from specspan.engine.waiting import run_sync
 from specspan.errors import PolicyError
 from specspan.policy.authority import build_authority
 from specspan.policy.load import load_policy
-from specspan.policy.policy import Policy
+from specspan.policy.policy import ClausePolicy, Policy
 from specspan.policy.spec_problems import clause_problem, override_problem
 from specspan.spec.spec import Answer, Clause, Example, Spec, Verdict
 from specspan.spec_examples.calls import build_calls
@@ -52,13 +53,19 @@ def evaluate(spec: Spec, policy: Policy, *, clause: str | None = None, unbound: 
         clause: only answers about the clause with this id.
         unbound: clauses of the policy that did not fit, for the record.
     """
-    engine = Engine(_observing(policy))
+    observing = _observing(policy)
+    engine = Engine(observing)
     answers = [each for each in judged_answers(spec) if clause in (None, each.clause)]
     comparisons = len({(id(each.example), each.compared) for each in answers})
     return Agreement(
         spec,
         policy,
-        tuple(_evaluate_answer(engine, each, policy.authority.name(spec, each.clause)) for each in answers),
+        tuple(
+            _evaluate_answer(
+                _engine_without(each.example, observing) or engine, each, policy.authority.name(spec, each.clause)
+            )
+            for each in answers
+        ),
         comparisons,
         tuple(unbound),
     )
@@ -93,6 +100,23 @@ def _bind_to(policy: Policy, spec: Spec) -> tuple[Policy, tuple[str, ...]]:
 def _observing(policy: Policy) -> Policy:
     """Return the policy in observe mode, with every check on every answer: a sample of so few would say nothing."""
     return replace(policy.without_sampling(), mode=Mode.OBSERVE)
+
+
+def _engine_without(example: Example, policy: Policy) -> Engine | None:
+    """Return an engine whose judges are not shown an example, with its verdicts; None where none would be."""
+    clauses = {name: _bound_without(example, bound) for name, bound in policy.clauses.items()}
+    if all(clauses[name] is bound for name, bound in policy.clauses.items()):
+        return None
+    return Engine(replace(policy, clauses=clauses))
+
+
+def _bound_without(example: Example, bound: ClausePolicy) -> ClausePolicy:
+    checks = tuple(
+        replace(each, check=each.check.without_example(example)) if isinstance(each.check, JudgeCheck) else each
+        for each in bound.checks
+    )
+    is_same = all(new.check is old.check for new, old in zip(checks, bound.checks, strict=True))
+    return bound if is_same else replace(bound, checks=checks)
 
 
 def judged_answers(spec: Spec) -> Iterator[JudgedAnswer]:

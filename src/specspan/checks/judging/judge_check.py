@@ -12,7 +12,7 @@ from specspan.checks.judging.budgets import NO_LIMITS, Budget, Limits, budget_of
 from specspan.checks.judging.judge import ATTEMPTS, Judge, Question
 from specspan.checks.judging.judge_answer import BY_DEFAULT, Thresholds
 from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome
-from specspan.spec.spec import Clause
+from specspan.spec.spec import Clause, Example
 
 NO_CLAUSE = "no_clause"
 """Error: the policy that holds the check was not loaded with a spec."""
@@ -61,10 +61,19 @@ class JudgeCheck:
     trigger: Trigger = ALWAYS_WORTH_IT
     clause: Clause | None = None
     demands: Demands = NO_DEMANDS
+    shown: Clause | None = None
+    """Clause as the prompt has it, where that is not ``clause`` as it stands."""
 
     def for_clause(self, clause: Clause) -> Check:
         """Return the check of ``clause``."""
-        return replace(self, clause=clause)
+        return replace(self, clause=clause, shown=None)
+
+    def without_example(self, example: Example) -> JudgeCheck:
+        """Return the check as it is asked about an answer of ``example``, which has the verdict. Its ref stays."""
+        if self.clause is None or all(each is not example for each in self.clause.examples):
+            return self
+        examples = tuple(each for each in self.clause.examples if each is not example)
+        return replace(self, shown=replace(self.clause, examples=examples))
 
     @property
     def ref(self) -> CheckRef:
@@ -87,7 +96,7 @@ class JudgeCheck:
         timeout_s = settings.timeout_s * ATTEMPTS
         if self.clause is None:
             return CheckTraits(settings.stage, timeout_s=timeout_s)
-        question = JudgeQuestion(self.judge, Question(self.clause, self.thresholds), self.limits)
+        question = JudgeQuestion(self.judge, Question(self.shown or self.clause, self.thresholds), self.limits)
         alone = self.clause.id if self.group is None else None
         key = (self.judge.model.name, self.judge.model.endpoint, settings, self.limits, self.wait_s, self.group, alone)
         background = Background(key, question, self.wait_s, self.trigger)
@@ -97,4 +106,4 @@ class JudgeCheck:
         """Ask the judge, and wait for it."""
         if self.clause is None:
             return Finding(Outcome.ERROR, NO_CLAUSE)
-        return self.judge.judge(self.clause, call, self.thresholds).finding()
+        return self.judge.judge(self.shown or self.clause, call, self.thresholds).finding()
