@@ -67,3 +67,9 @@ def test_a_place_in_the_middle_is_shown() -> None:
     assert "SECRET" in shown.block
     assert "SECRET" not in hidden.block
     assert len(text) - 5_500 < shown.left_out_chars < len(text) - 4_000
+
+
+def test_characters_that_nobody_sees_are_shown() -> None:
+    """A message in characters without a form would reach the judge, and no reader."""
+    hidden = "\u00ad\u200b\u2064\U000e0041\ufe01\U0001bca0\U0001d173\U0001d17a"
+    assert escape(f"a{hidden}b") == f"a{chr(0xFFFD) * len(hidden)}b"

@@ -177,6 +177,7 @@ def build(clause_id: str, configuration: Any) -> Check:
         raise CheckConfigError("a judge reads whole texts, and has no stage 'stream'", "Write 'output'.", "stage")
     if config.rubric not in RUBRICS:
         raise CheckConfigError(f"unknown rubric {config.rubric!r}", f"Write one of {', '.join(RUBRICS)}.", "rubric")
+    _check_samples(config)
     settings = JudgeSettings(
         stage=config.stage,
         rubric=config.rubric,
@@ -226,8 +227,8 @@ def _thresholds(threshold: float | ThresholdsEntry | AgreementEntry) -> Threshol
 def _check_endpoint(endpoint: str) -> None:
     try:
         parts = urlsplit(endpoint)
-        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname)
-        has_credentials = bool(parts.username or parts.password or parts.query)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        has_credentials = bool(parts.username or parts.password or parts.query or parts.fragment)
     except ValueError:
         is_valid = has_credentials = False
     if has_credentials:
@@ -235,6 +236,14 @@ def _check_endpoint(endpoint: str) -> None:
         raise CheckConfigError("an endpoint with credentials would be recorded", remedy, "endpoint")
     if not is_valid:
         raise CheckConfigError("the endpoint is not an address", "Write http://host:port/v1.", "endpoint")
+
+
+def _check_samples(config: JudgeConfig) -> None:
+    budget = config.budget
+    least = min((each for each in (budget.calls_per_minute, budget.calls_per_day) if each is not None), default=None)
+    if least is not None and least < config.samples:
+        message = f"a budget of {least} calls never suffices for {config.samples} samples"
+        raise CheckConfigError(message, "Allow at least as many calls as samples.", "budget")
 
 
 def _check_price(name: str, limits: Limits) -> None:
