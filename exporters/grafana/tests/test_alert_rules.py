@@ -19,7 +19,7 @@ from specspan_exporter_prometheus import rules_of
 
 
 def groups(policy_file: Path, **options: Any) -> list[dict[str, Any]]:
-    """Groups of rules."""
+    """Return the groups of rules of a policy."""
     found: list[dict[str, Any]] = alert_rules_of(load_policy(policy_file), **options)["groups"]
     return found
 
@@ -89,14 +89,14 @@ def threshold(rule: Mapping[str, Any]) -> float:
 
 
 def of_objectives(case: Case) -> bool:
-    """Whether an objective's alert fires in it."""
+    """Return whether a case fires the alert of an objective."""
     return any(name in (FAST, SLOW) for names in case.fires.values() for name in names)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if of_objectives(case)], ids=lambda case: case.name)
 @pytest.mark.table(every=5)
 def test_they_fire_when_prometheus_own_do(policy_file: Path, case: Case) -> None:
-    """What counts anew each time fires at the times at which what was recorded does, and nothing else fires then."""
+    """Grafana's rules, which count anew each time, fire when Prometheus' recorded ones do, and at no other time."""
     path = policy_file.with_name("rules.yaml")
     path.write_text(yaml.safe_dump(as_prometheus(groups(policy_file)), width=100_000))
     done = tried(path, {"input_series": inputs(case.counted), "promql_expr_test": expected(case)}, case.interval)

@@ -64,7 +64,7 @@ def test_variables_offer_what_there_is(watched: Prometheus, policy_file: Path) -
 
 
 def test_the_numbers_are_those_of_the_counters(watched: Prometheus, policy_file: Path) -> None:
-    """What a page counts within its time range is what the counters counted, their first appearance included."""
+    """A page shows what the counters counted in its time range, their first appearance included."""
     pages = dashboards_of(load_policy(policy_file))
     for clause in CLAUSES:
         page = asked({"": pages[page_of(clause)]}, "prometheus")
@@ -90,7 +90,7 @@ def condition(rule: dict[str, Any]) -> str:
 
 
 def test_every_alert_finds_what_it_is_about(watched: Prometheus, policy_file: Path) -> None:
-    """Where all went wrong every alert has a reason, with a value above the threshold of its condition."""
+    """Every alert finds a value above its threshold in an application where everything went wrong."""
     for rule in alert_rules(policy_file):
         name = rule["labels"]["specspan_alert"]
         found = watched.query(condition(rule), time.time() + AT_S.get(name, 0))

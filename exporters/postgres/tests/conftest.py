@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
-    """The server."""
+    """Start one server for all tests of this folder."""
     with postgres() as started:
         yield started
 

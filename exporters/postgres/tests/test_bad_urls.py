@@ -49,7 +49,7 @@ def fill(url: str, *statements: str) -> str:
 def test_a_database_that_cannot_be_used(
     server: Postgres, url: str, bad: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By no command; what is wrong is said once, and what to do."""
+    """Every command says once what is wrong and what to do."""
     if bad == "newer":
         address, says = fill(url, "UPDATE specspan.store SET version = 99"), "pip install -U"
     elif bad == "foreign":

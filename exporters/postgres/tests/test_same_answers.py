@@ -1,4 +1,4 @@
-"""The same records in both stores give equal answers to every question of the command line."""
+"""SQLite and PostgreSQL, given the same records, answer every question of the command line alike."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_question_of_the_command_line(url: str, tmp_path: Path) -> None:
 
 
 def everything(reader: Any, clauses: list[str]) -> dict[str, Any]:
-    """What a reader says of decisions, whichever store it reads."""
+    """Return a reader's answer to every question about decisions."""
     outcomes = (None, "complied", "violated", "unassessed", "uncertain", "not_applicable", "overridden")
     filters = [Filter(clause, outcome, limit=100) for clause in (None, *clauses) for outcome in outcomes]
     found: dict[str, Any] = {str(each): [record["id"] for record in reader.decisions(each)] for each in filters}

@@ -39,7 +39,7 @@ def count(url: str, table: str) -> int:
 
 
 def test_a_batch_again_changes_nothing(url: str, decisions: PostgresDecisionExporter) -> None:
-    """Also beside new ones, and one that stands in a batch twice."""
+    """A decision that is there already is left alone, beside new ones too, and one that a batch has twice is one."""
     decisions.export([decision(1), decision(1)])
     decisions.export([decision(1), decision(2)])
     decisions.export([decision(2)])
@@ -47,7 +47,7 @@ def test_a_batch_again_changes_nothing(url: str, decisions: PostgresDecisionExpo
 
 
 def test_a_batch_is_whole_or_not_there(url: str, decisions: PostgresDecisionExporter) -> None:
-    """What the database refuses in the middle takes the rest of its batch along; the next batch is written."""
+    """A row that the database refuses takes its whole batch along; the next batch is written."""
     decisions.export([decision(1)])
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER TABLE specspan.finding ADD CHECK (clause <> 'refused')")
@@ -147,7 +147,7 @@ def test_an_outage_loses_nothing_that_queues_hold(
 
 
 def test_a_server_that_is_down_is_asked_more_and_more_rarely() -> None:
-    """And every attempt says, without a password, that it may well succeed later."""
+    """Every attempt says that a later one may succeed, and shows no password."""
     now = [0.0]
     writer = Writer(parse_address(f"postgresql://me:{'geheim'}@127.0.0.1:1/db"), now_s=lambda: now[0])
     delays = []
@@ -232,7 +232,7 @@ def test_an_empty_database_and_an_encoding_that_lacks_letters(server: Postgres, 
     "url", ["", "specspan.db", "postgresql://me:geheim@host:port/db?x", "postgresql://h/d?geheim=1"]
 )
 def test_a_url_that_cannot_be_read_is_refused_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By `configure`, before anything is lost; what stands in it is not repeated."""
+    """`configure` refuses it before anything is lost, and repeats nothing of it, as it may hold a password."""
     monkeypatch.setenv("SPECSPAN_DB", url)
     monkeypatch.setenv("SPECSPAN_DECISION_EXPORTER", "postgres")
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
@@ -280,7 +280,7 @@ def test_the_tables_can_be_used_without_the_right_to_make_them(server: Postgres,
 
 
 def test_the_end_of_a_session_is_met_by_another(url: str, decisions: PostgresDecisionExporter) -> None:
-    """What an administrator ended is a failure to try again, and the next attempt connects anew."""
+    """A session that an administrator ends fails its batch for now, and the next attempt connects anew."""
     decisions.export([decision(1)])
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(

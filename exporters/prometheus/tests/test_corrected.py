@@ -69,7 +69,7 @@ def test_a_judge_that_looks_at_calls_by_chance_alone_has_rules(judged: Path, cal
 
 
 def test_prometheus_records_the_corrected_share(judged: Path, calibration: Calibration, tmp_path: Path) -> None:
-    """Of 100 calls an hour 28 are called violations, some by mistake. The standard error is of all three counts."""
+    """The rules correct a raw share of 28 of 100 calls an hour; their standard error is that of all three counts."""
     rules = tmp_path / "rules.yaml"
     rules.write_text(rules_of(load_policy(judged), calibration=calibration).text)
     of_judge = 'job="desk",specspan_finding_clause="stay_polite",specspan_check_kind="judge"'

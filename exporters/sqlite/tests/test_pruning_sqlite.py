@@ -93,7 +93,7 @@ def test_what_was_removed_is_on_record(tmp_path: Path) -> None:
 
 
 def test_a_preview_counts_the_same_and_changes_nothing(tmp_path: Path) -> None:
-    """Also spans, and policies that only old decisions name."""
+    """A preview counts spans and policies that only old decisions name, too."""
     database = tmp_path / "x.db"
     fill(database, [policy("first"), policy("second"), decision(1, OLD, "first"), decision(2, NEW, "second")])
     provider = TracerProvider(shutdown_on_exit=False)
@@ -149,7 +149,7 @@ def test_living_writers_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_records_of_the_first_version_go_too(tmp_path: Path, record: Callable[..., Any]) -> None:
-    """With their policies, which are told by their digest; a record of another kind goes by its time."""
+    """Old decisions go with the policies that their digest names; a record of another kind goes by its time."""
     old = {"v": 1, "type": "policy", "time_unix_nano": OLD, "policy": {"digest": "sha256:p"}}
     fill(tmp_path / "x.db", [old, record("d-1", time_unix_nano=OLD), {"type": "note", "time_unix_nano": OLD}])
     assert pruning.prune(tmp_path / "x.db", LIMIT, "me@here").removed == {
@@ -160,7 +160,7 @@ def test_records_of_the_first_version_go_too(tmp_path: Path, record: Callable[..
 
 
 def test_a_disk_that_is_too_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was removed is gone all the same; only its space stays with the file."""
+    """The rows are removed all the same; only their space stays with the file."""
     fill(tmp_path / "x.db", [policy("first"), decision(1, OLD, "first")])
     monkeypatch.setattr(pruning, "_VACUUM_PATIENCE_S", 0.0)
     other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)

@@ -283,7 +283,7 @@ if len(sys.argv) > 3:
 def test_what_many_decisions_name_as_not_assessed_is_counted_for_each(
     decisions: SQLiteDecisionExporter, database: Path
 ) -> None:
-    """With and without a reason, beside a finding in full of the same clause, and one that no check was about."""
+    """Statistics count each decision, with and without a reason, and a clause once that is also told in full."""
     in_full = {"position": 2, "clause": "b", "outcome": "unassessed", "reason": "not_sampled"}
     named = {"unassessed:not_sampled": "0-1", "unassessed": "3", "complied": "4"}
     counts = {"considered": 6, "not_applicable": 0, "unassessed": 4}

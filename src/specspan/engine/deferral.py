@@ -52,9 +52,9 @@ class DeferredGroup:
         self.pointed_at = tuple(pointed_at)
         """Places that other checks of the call point at."""
         self.findings: Mapping[int, Finding] | None = None
-        """By position of a check, what it found; None as long as it runs."""
+        """Findings by position of their check; None while checks run."""
         self.reports: Sequence[Any] = ()
-        """What the runner says of its work, for whoever records it."""
+        """Reports of the runner's work, for whoever records it."""
         self.is_in_time = False
         """True where the findings are part of the decision."""
         self._wait_s = _wait_s(checks[0].check) or 0.0

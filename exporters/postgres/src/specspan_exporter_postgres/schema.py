@@ -109,6 +109,7 @@ CREATE TABLE specspan.decision (
 );
 CREATE INDEX decision_time ON specspan.decision (time_unix_nano, id);
 CREATE INDEX decision_trace ON specspan.decision (trace_id);
+CREATE INDEX decision_service ON specspan.decision (service) WHERE service IS NOT NULL;
 CREATE INDEX decision_verdict ON specspan.decision (verdict, time_unix_nano) WHERE verdict <> 'complied';
 CREATE TABLE specspan.finding (
     decision_id text COLLATE "C" NOT NULL,

@@ -64,7 +64,7 @@ class Writer:
     """Database that is open for writing as long as there is something to write."""
 
     def __init__(self, address: Address, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Open nothing yet."""
+        """Keep the address; the first batch opens the database."""
         self._session: Session | None = None
         self.address = address
         self._now_s = now_s
