@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from benchmarks.stored_traffic import decision_records, policy_records
-from google.protobuf.json_format import MessageToJson  # type: ignore[import-untyped]
+from google.protobuf.json_format import MessageToJson
 from loopback import Answer, Asked, serving
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 

@@ -120,7 +120,7 @@ def _refusal(response: Response) -> Unacknowledged:
 
 def _note_rejected(response: Response, records: Sequence[Mapping[str, Any]]) -> None:
     """Count what a receiver took a request without; the protocol has it not sent again."""
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
     try:

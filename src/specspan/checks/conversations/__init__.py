@@ -1,0 +1,1 @@
+"""Earlier turns of a conversation, as checks see them."""
