@@ -9,6 +9,7 @@
     │   └── MissingDependency     an optional library is not installed
     ├── StoreError                the environment: a file or a database could not be used
     │   └── EmptyStore            nothing was ever recorded in it
+    ├── OversightRefused          a person's ruling or approval was refused; ``code`` says why
     └── Blocked                   the policy stopped a model call (the only one that reaches instrumented code)
 """
 
@@ -74,6 +75,20 @@ class StoreError(SpecspanError):
 
 class EmptyStore(StoreError):
     """Store that does not exist yet, or in which nothing was ever recorded."""
+
+
+class OversightRefused(SpecspanError):
+    """Refusal of what a person asked for in a review or an approval; nothing was changed."""
+
+    def __init__(self, code: str, problem: str, remedy: str) -> None:
+        super().__init__(code, problem, remedy)
+        self.code = code
+        """Low-cardinality code of the reason, such as ``already_ruled``."""
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}. {self.remedy}"
 
 
 class Blocked(SpecspanError):

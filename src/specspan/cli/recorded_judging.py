@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from specspan.bridges.dialect import RecordedSpan
-from specspan.bridges.dialects.gen_ai import DIALECT
-from specspan.call import ModelCall, Side
+from specspan.bridges.stored_call import stored_call
+from specspan.call import ModelCall
 from specspan.checks.judging.judge import Question
 from specspan.checks.judging.judge_answer import JudgeAnswer
 from specspan.checks.judging.judge_check import JudgeCheck
@@ -75,7 +74,7 @@ def judge_recorded(
     tasks: list[_Task] = []
     for decision in reader.decisions(Filter(since_unix_nano=since_unix_nano, limit=limit)):
         judged.decisions += 1
-        call = recorded_call(reader, decision)
+        call = stored_call(reader, decision)
         for check in checks:
             found = list(_places(decision, check, again=again))
             if found and call is None:
@@ -88,16 +87,6 @@ def judge_recorded(
         return judged
     _add_answers(judged, tasks)
     return judged
-
-
-def recorded_call(reader: StoreReader, decision: Record) -> ModelCall | None:
-    """Return the call of a decision, as its span holds it; None where its content was not recorded."""
-    for span in reader.spans(decision["trace_id"]) if decision.get("trace_id") else ():
-        if span.span_id == decision.get("span_id"):
-            call = DIALECT.read(RecordedSpan(span.attributes, failed=span.status == "ERROR"))
-            is_read = call is not None and call.gaps.input is None and not call.gaps.reason_for((Side.OUTPUT,))
-            return call if is_read and call is not None and call.output else None
-    return None
 
 
 def _places(decision: Record, check: JudgeCheck, *, again: bool) -> Iterator[int]:

@@ -12,6 +12,7 @@ from specspan.errors import ConfigurationError, MissingDependency, Problem
 
 if TYPE_CHECKING:  # whoever decorates functions does not pay for a store
     from specspan.stores.protocols import StoreKind, StoreReader
+    from specspan.stores.transactions import Transactions
 
 DEFAULT = "specspan.db"
 """Address where none is given."""
@@ -84,3 +85,13 @@ def open_store(db: str | os.PathLike[str] | None = None) -> AbstractContextManag
     """
     address = store_address(db)
     return find_kind(address).open_reader(address)
+
+
+def open_transactions(db: str | os.PathLike[str] | None = None) -> Transactions:
+    """Return the short transactions of the store of `store_address`; the first one opens it.
+
+    Raises:
+        ConfigurationError: the address names no kind of store that is installed.
+    """
+    address = store_address(db)
+    return find_kind(address).open_transactions(address)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from specspan.sqlite.model import Filter, Pruning, Statistics, StoredSpan, TraceSummary
+from specspan.stores.transactions import Transactions
 
 Record = Mapping[str, Any]
 
@@ -91,6 +92,13 @@ class StoreKind(Protocol):
 
         Raises:
             ConfigurationError: the address is invalid, or what it names cannot be written.
+        """
+
+    def open_transactions(self, address: str) -> Transactions:
+        """Return a store's short transactions; the first one opens it.
+
+        Raises:
+            ConfigurationError: the address is invalid.
         """
 
     def preview_pruning(self, address: str, before_unix_nano: int, by: str) -> Pruning:

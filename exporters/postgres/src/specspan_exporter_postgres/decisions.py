@@ -9,11 +9,13 @@ from typing import Any
 
 from specspan.sqlite import record_rows
 from specspan.sqlite.decision_rows import DecisionRow, SharedPart
+from specspan.sqlite.review_rows import TaskRow, insert_task
 from specspan.sqlite.text import integer, optional
 from specspan_exporter_postgres.late import insert_late
 from specspan_exporter_postgres.policies import find_policy, insert_combinations, insert_policy
 from specspan_exporter_postgres.schema import HOUR_NS
 from specspan_exporter_postgres.spans import number
+from specspan_exporter_postgres.statements import PostgresStatements
 from specspan_exporter_postgres.writer import Session, clean_row
 
 Record = Mapping[str, Any]
@@ -45,8 +47,16 @@ def insert_records(session: Session, records: Sequence[Record], policies: Mappin
         by_id = {record["id"]: record for record in reversed(records) if isinstance(record.get("id"), str)}
         _insert_decisions(session, new, by_id, policies)
     insert_late(session, batch.late_findings)
+    _open_reviews(session, batch.review_tasks)
     for table, rows in (("policy_first_version", batch.policies), ("other_record", batch.others)):
         session.insert_new(table, {row[0]: row for row in rows})
+
+
+def _open_reviews(session: Session, tasks: Sequence[TaskRow]) -> None:
+    if tasks:
+        statements = PostgresStatements(session.connection)
+        for task in sorted(tasks, key=lambda each: each.id):  # in order: two processes may open the same ones
+            insert_task(statements.change, task)
 
 
 def _insert_decisions(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import psycopg
 
+from specspan.sqlite.oversight_tables import table_statements
 from specspan_exporter_postgres.errors import RefusedDatabase
 
 HOUR_NS = 3_600_000_000_000
@@ -187,10 +188,25 @@ CREATE VIEW specspan.clause_day AS
     FROM specspan.clause_count GROUP BY 1, 2, 3;
 """
 
-MIGRATIONS = (_FIRST,)
+_OVERSIGHT = (
+    "".join(
+        statement.replace("CREATE TABLE ", "CREATE TABLE specspan.").replace(" ON ", " ON specspan.", 1) + ";\n"
+        for statement in table_statements("bigint", 'text COLLATE "C"')
+    )
+    + """
+CREATE FUNCTION specspan.keep_oversight_event() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'the record of oversight is only added to'; END $$;
+CREATE TRIGGER oversight_event_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON specspan.oversight_event
+    FOR EACH STATEMENT EXECUTE FUNCTION specspan.keep_oversight_event();
+"""
+)
+
+MIGRATIONS = (_FIRST, _OVERSIGHT)
 """Statements that take a database from each version to the next; never changed once released, only added to."""
 
 VERSION = len(MIGRATIONS)
+WITH_OVERSIGHT = 2
+"""First version with the tables of oversight."""
 # Rows of the catalogue: to_regclass() remembers for a whole transaction that there was nothing.
 _LOOK = """SELECT count(*) > 0, bool_or(c.relname = 'store') IS TRUE
     FROM pg_namespace AS n LEFT JOIN pg_class AS c ON c.relnamespace = n.oid WHERE n.nspname = 'specspan'"""

@@ -14,6 +14,7 @@ from .decision_rows import DecisionRow, SharedPart, SharedParts, decision_row
 from .late_rows import insert_late, is_late_finding
 from .policy_rows import insert_policy, missing_policies, policy_numbers
 from .references import BLOCK_SIZE
+from .review_rows import TaskRow, insert_task, review_tasks
 from .text import encode, integer, optional, storable
 
 Record = Mapping[str, Any]
@@ -37,6 +38,8 @@ class Batch:
     """Policy records that decisions refer to."""
     late_findings: list[Record] = field(default_factory=list)
     """Findings that came after their decision."""
+    review_tasks: list[TaskRow] = field(default_factory=list)
+    """Tasks of review that decisions and late findings ask for."""
     others: list[Row] = field(default_factory=list)
 
 
@@ -60,6 +63,7 @@ def rows(records: Sequence[Record]) -> Batch:
         else:
             text = encode(record)
             batch.others.append((_identity(text), optional(record.get("type")), when, text))
+    batch.review_tasks += review_tasks(record for record in records if "reviews" in record)
     return batch
 
 
@@ -78,6 +82,8 @@ def insert(connection: sqlite3.Connection, batch: Batch, policies: Mapping[str, 
             insert_policy(connection, policies[name])
         _insert_decisions(connection, new)
     insert_late(connection, batch.late_findings)
+    for task in batch.review_tasks:
+        insert_task(lambda sql, values: connection.execute(sql, values).rowcount, task)
     insert_rows(connection, "policy_row", batch.policies, ignores_known=True)
     insert_rows(connection, "record", batch.others, ignores_known=True)
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import late_rows, references
+from . import late_rows, oversight_tables, references
 from .errors import ForeignFile
 
 APPLICATION_ID = 0x5350_5350
@@ -103,10 +103,17 @@ _SPANS_AND_DECISIONS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_SPANS_AND_DECISIONS, references.STATEMENTS, late_rows.STATEMENTS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _SPANS_AND_DECISIONS,
+    references.STATEMENTS,
+    late_rows.STATEMENTS,
+    oversight_tables.STATEMENTS,
+)
 """Statements that take a file from each version to the next; never changed once released, only added to."""
 
 VERSION = len(MIGRATIONS)
+WITH_OVERSIGHT = 4
+"""First version with the tables of oversight."""
 _DISTRIBUTION = __name__.partition(".")[0].replace("_", "-")  # specspan carries this module, too
 
 

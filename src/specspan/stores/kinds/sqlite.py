@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from specspan.errors import ConfigurationError, EmptyStore, Problem, StoreError
 from specspan.sqlite import pruning
@@ -15,10 +16,13 @@ from specspan.sqlite.errors import MissingFile, SQLiteStoreError
 from specspan.sqlite.model import Pruning
 from specspan.sqlite.reader import Reader
 from specspan.sqlite.store import file_path
+from specspan.sqlite.transactions import SQLiteTransactions
 from specspan.stores.protocols import StoreReader
+from specspan.stores.transactions import Statements, Transactions
 
 NAME = "sqlite"
 SCHEMES = ("sqlite",)
+T = TypeVar("T")
 _REMEDY = "Name another file with SPECSPAN_DB or configure(db=…)."
 
 
@@ -27,6 +31,18 @@ def open_reader(address: str) -> Iterator[StoreReader]:
     """Open a file for reading, until the block ends."""
     with _translated_errors(), Reader(address) as reader:
         yield reader
+
+
+def open_transactions(address: str) -> Transactions:
+    """Return the short transactions of a file; the first one that writes makes it.
+
+    Raises:
+        ConfigurationError: the URL is that of another kind of store, or names no file.
+    """
+    try:
+        return _Transactions(SQLiteTransactions(address))
+    except SQLiteStoreError as error:
+        raise ConfigurationError("SQLite file", Problem(error.problem, error.remedy)) from error
 
 
 def preview_pruning(address: str, before_unix_nano: int, by: str) -> Pruning:
@@ -54,6 +70,28 @@ def check_address(address: str) -> None:
     problem = _problem(path)
     if problem is not None:
         raise ConfigurationError(f"SQLite file {address!r}", problem)
+
+
+class _Transactions:
+    """Transactions of a file, with errors of specspan's own."""
+
+    def __init__(self, transactions: SQLiteTransactions) -> None:
+        self._transactions = transactions
+        self.name = transactions.name
+
+    def read(self, work: Callable[[Statements], T]) -> T:
+        """Return what ``work`` finds in the file as it is at one moment."""
+        with _translated_errors():
+            return self._transactions.read(work)
+
+    def write(self, work: Callable[[Statements], T]) -> T:
+        """Return the result of ``work``, all of which is in the file afterwards, or none."""
+        with _translated_errors():
+            return self._transactions.write(work)
+
+    def close(self) -> None:
+        """Leave the file to the process's other writers."""
+        self._transactions.close()
 
 
 @contextmanager

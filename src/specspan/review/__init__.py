@@ -1,0 +1,1 @@
+"""Reviews: decisions that a person rules on, the queue they wait in, and what the rulings are good for."""

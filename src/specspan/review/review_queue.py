@@ -1,0 +1,363 @@
+"""Queue of reviews in a store, which any number of services and reviewers share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from specspan.errors import EmptyStore, OversightRefused
+from specspan.review import review_rows, review_transitions
+from specspan.review.decision_amendment import Amendment, amend_decision
+from specspan.review.review_task import (
+    ReviewCause,
+    ReviewFilter,
+    ReviewPage,
+    ReviewState,
+    ReviewTask,
+    Ruling,
+    RulingKind,
+    RulingResult,
+)
+from specspan.review.reviewed_decision import ReviewedDecision, find_decision
+from specspan.sqlite.review_rows import TaskRow, insert_task
+from specspan.stores.opening import open_transactions
+from specspan.stores.oversight_events import OversightEvent, append_event, events_of, find_event, new_event_id
+from specspan.stores.people import Person, Role
+from specspan.stores.transactions import Statements
+
+T = TypeVar("T")
+PAGE = 50
+"""Number of tasks in a part of a list."""
+
+
+class ReviewQueue:
+    """Queue of the store that an address names. Any thread may use it.
+
+    Its methods raise `specspan.errors.StoreError` where the store is locked, read-only, of a newer version or out of
+    reach, and `specspan.errors.OversightRefused` where what is asked is refused; nothing is changed then.
+    """
+
+    def __init__(self, db: str | os.PathLike[str] | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            db: address of the store, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder.
+
+        Raises:
+            ConfigurationError: the address names no kind of store that is installed.
+        """
+        self._db = db
+        self._transactions = open_transactions(db)
+
+    @property
+    def name(self) -> str:
+        """Name of the store in messages, without a password."""
+        return self._transactions.name
+
+    def close(self) -> None:
+        """Close the connections to the store; a later call opens others."""
+        self._transactions.close()
+
+    def open(
+        self,
+        decision_id: str,
+        clause: str,
+        *,
+        by: Person,
+        wanted_rulings: int = 1,
+        expires_unix_nano: int | None = None,
+    ) -> ReviewTask:
+        """Ask for a review of a clause of a decision; one that was asked for already is returned as it is.
+
+        Raises:
+            OversightRefused: ``unknown_decision``, ``unknown_clause`` or ``role``.
+        """
+        by.require(Role.REVIEWER, "ask for a review")
+        decision = find_decision(self._db, decision_id, clause)
+
+        def work(statements: Statements) -> ReviewTask:
+            causes = [ReviewCause.REQUESTED.value]
+            row = TaskRow(
+                decision_id,
+                clause,
+                decision.outcome,
+                causes,
+                decision.service,
+                decision.record.get("trace_id"),
+                statements.now_ns(),
+                expires_unix_nano,
+                wanted_rulings,
+                decision.call is not None,
+            )
+            insert_task(statements.change, row, event_id=new_event_id(), person=by.name)
+            return review_rows.load(statements, row.id)
+
+        return self._transactions.write(work)
+
+    def claim(self, task_id: str, by: Person, *, claim_s: float = review_transitions.CLAIM_S) -> ReviewTask:
+        """Keep a task from other reviewers for some time, and return it.
+
+        Raises:
+            OversightRefused: ``unknown_task``, ``claimed``, ``own_ruling``, ``already_ruled``, ``expired`` or ``role``.
+        """
+        by.require(Role.REVIEWER, "claim a review")
+
+        def change(task: ReviewTask, now_ns: int) -> ReviewTask:
+            return review_transitions.claim(task, by.name, now_ns, claim_s)
+
+        return self._change(task_id, "claimed", by, change)
+
+    def release(self, task_id: str, by: Person) -> ReviewTask:
+        """Give a claimed task back, and return it.
+
+        Raises:
+            OversightRefused: ``unknown_task``, ``not_claimed``, ``already_ruled``, ``expired`` or ``role``.
+        """
+        by.require(Role.REVIEWER, "give a review back")
+
+        def change(task: ReviewTask, _now_ns: int) -> ReviewTask:
+            return review_transitions.release(task, by.name, is_admin=by.role is Role.ADMIN)
+
+        return self._change(task_id, "released", by, change)
+
+    def rule(
+        self,
+        task_id: str,
+        by: Person,
+        kind: RulingKind,
+        *,
+        reason: str,
+        outcome: str | None = None,
+        ruling_id: str | None = None,
+    ) -> RulingResult:
+        """Rule on a task, which is claimed on the way where nobody else has it.
+
+        The ruling that completes a task amends the decision in the same transaction.
+
+        Args:
+            task_id: the task.
+            by: who rules.
+            kind: what the reviewer says to the outcome that the checks found.
+            reason: why, in the reviewer's words; it may quote the content, and is recorded.
+            outcome: the other outcome, of a ruling that overrules.
+            ruling_id: id of the ruling, so that one that is sent twice is made once; by default a new one.
+
+        Raises:
+            OversightRefused: ``unknown_task``, ``already_ruled``, ``claimed``, ``own_ruling``, ``expired``, ``role``,
+                ``invalid_outcome``, ``no_reason``, ``unknown_clause``, ``decision_gone`` or ``content_gone``.
+        """
+        by.require(Role.REVIEWER, "rule on a review")
+        if not reason.strip():
+            raise OversightRefused("no_reason", "the ruling has no reason", "Say in a sentence why.")
+        decision = _decision_to_rule(self._db, self.task(task_id))
+        event_id = ruling_id or new_event_id()
+
+        def work(statements: Statements) -> RulingResult | OversightRefused:
+            known = find_event(statements, event_id)
+            if known is not None:
+                return self._made_before(statements, known, task_id, by)
+            before = review_rows.lock(statements, task_id)
+            now_ns = statements.now_ns()
+            task = review_transitions.at_time(before, now_ns)
+            try:
+                claimed = review_transitions.claim(task, by.name, now_ns)
+                said = review_transitions.ruled_outcome(task, kind, outcome)
+            except OversightRefused as refusal:
+                self._save_expiry(statements, before, task, now_ns)
+                return refusal
+            if task.claimed_by is None:
+                _append(statements, task_id, new_event_id(), "claimed", now_ns, by.name)
+            earlier = [ruling.outcome for ruling in review_rows.rulings(statements, task_id)]
+            after = review_transitions.rule(claimed, by.name, [*earlier, said], now_ns)
+            amendment = self._amend(statements, after, decision)
+            detail: dict[str, Any] = {"kind": kind.value, "outcome": said, "found": task.outcome, "reason": reason}
+            if amendment is not None:
+                detail["amended"] = amendment.to_record()
+            _append(statements, task_id, event_id, "ruled", now_ns, by.name, detail)
+            review_rows.save(statements, after)
+            ruling = Ruling(event_id, task_id, by.name, kind, said, reason, now_ns)
+            return RulingResult(after, ruling, None if amendment is None else amendment.verdicts)
+
+        return _accepted(self._transactions.write(work))
+
+    def expire(self) -> int:
+        """Have tasks expire whose time is over, and return their number."""
+
+        def work(statements: Statements) -> int:
+            now_ns = statements.now_ns()
+            due = review_rows.due(statements, now_ns)
+            for task_id in due:
+                before = review_rows.lock(statements, task_id)
+                self._save_expiry(statements, before, review_transitions.at_time(before, now_ns), now_ns)
+            return len(due)
+
+        try:
+            if not self._transactions.read(lambda statements: review_rows.due(statements, statements.now_ns())):
+                return 0
+        except EmptyStore:
+            return 0
+        return self._transactions.write(work)
+
+    def list(
+        self,
+        wanted: ReviewFilter = ReviewFilter(),  # noqa: B008 - frozen
+        *,
+        after: str | None = None,
+        limit: int = PAGE,
+        oldest_first: bool = False,
+    ) -> ReviewPage:
+        """Return tasks, the one opened last first, or first; ``after`` is the key of the part before.
+
+        Raises:
+            OversightRefused: ``invalid_key``.
+        """
+
+        def work(statements: Statements) -> ReviewPage:
+            return review_rows.page(statements, wanted, after, limit, oldest_first=oldest_first)
+
+        try:
+            return self._transactions.read(work)
+        except EmptyStore:
+            return ReviewPage((), None)
+
+    def counts(self) -> Mapping[ReviewState, int]:
+        """Return the number of tasks by state."""
+        try:
+            return self._transactions.read(review_rows.counts)
+        except EmptyStore:
+            return dict.fromkeys(ReviewState, 0)
+
+    def task(self, task_id: str) -> ReviewTask:
+        """Return a task as it is now.
+
+        Raises:
+            OversightRefused: ``unknown_task``.
+        """
+        try:
+            return self._transactions.read(lambda statements: review_rows.load(statements, task_id))
+        except EmptyStore:
+            raise review_rows.unknown_task(task_id) from None
+
+    def task_ids(self, prefix: str, limit: int = 5) -> Sequence[str]:
+        """Return ids of tasks that begin with ``prefix``, sorted."""
+        try:
+            return self._transactions.read(lambda statements: review_rows.ids(statements, prefix, limit))
+        except EmptyStore:
+            return ()
+
+    def decision(self, task: ReviewTask) -> ReviewedDecision:
+        """Return what a person needs to rule on a task.
+
+        Raises:
+            OversightRefused: ``unknown_decision`` or ``unknown_clause``: it is gone.
+        """
+        return find_decision(self._db, task.decision_id, task.clause)
+
+    def rulings(self, task_id: str, viewer: str) -> Sequence[Ruling]:
+        """Return the rulings on a task that a person may see: their own, and those of others once they ruled."""
+
+        def work(statements: Statements) -> Sequence[Ruling]:
+            task, found = review_rows.load(statements, task_id), review_rows.rulings(statements, task_id)
+            is_visible = review_transitions.is_visible(task, viewer)
+            return [ruling for ruling in found if is_visible or ruling.reviewer == viewer]
+
+        return self._transactions.read(work)
+
+    def history(self, task_id: str, viewer: str) -> Sequence[OversightEvent]:
+        """Return every change of a task; of a ruling that a person may not see yet, only who made it and when."""
+
+        def work(statements: Statements) -> Sequence[OversightEvent]:
+            task, found = review_rows.load(statements, task_id), events_of(statements, task_id)
+            if review_transitions.is_visible(task, viewer):
+                return found
+            return [
+                replace(event, detail={}) if event.kind == "ruled" and event.person != viewer else event
+                for event in found
+            ]
+
+        return self._transactions.read(work)
+
+    def _change(
+        self, task_id: str, kind: str, by: Person, change: Callable[[ReviewTask, int], ReviewTask]
+    ) -> ReviewTask:
+        def work(statements: Statements) -> ReviewTask | OversightRefused:
+            before = review_rows.lock(statements, task_id)
+            now_ns = statements.now_ns()
+            task = review_transitions.at_time(before, now_ns)
+            try:
+                after = change(task, now_ns)
+            except OversightRefused as refusal:
+                self._save_expiry(statements, before, task, now_ns)
+                return refusal
+            _append(statements, task_id, new_event_id(), kind, now_ns, by.name)
+            review_rows.save(statements, after)
+            return after
+
+        return _accepted(self._transactions.write(work))
+
+    def _save_expiry(self, statements: Statements, before: ReviewTask, after: ReviewTask, now_ns: int) -> None:
+        """Write that a task expired, so that no clock that is behind revives it."""
+        if after.state is ReviewState.EXPIRED and before.state is not ReviewState.EXPIRED:
+            _append(statements, after.id, new_event_id(), "expired", now_ns, None)
+            review_rows.save(statements, after)
+
+    def _made_before(
+        self, statements: Statements, known: OversightEvent, task_id: str, by: Person
+    ) -> RulingResult | OversightRefused:
+        if known.kind != "ruled" or known.subject_id != task_id or known.person != by.name:
+            problem = f"the id {known.id!r} is that of another change"
+            return OversightRefused("known_id", problem, "Choose a new id for each ruling.")
+        amended = known.detail.get("amended")
+        verdicts = None if amended is None else (amended["before"]["verdict"], amended["after"]["verdict"])
+        return RulingResult(review_rows.load(statements, task_id), review_rows.ruling(known), verdicts)
+
+    def _amend(self, statements: Statements, task: ReviewTask, decision: ReviewedDecision) -> Amendment | None:
+        """Change the verdict of the decision where the rulings on it change it; return what changed."""
+        if task.state is not ReviewState.RULED or task.ruled_outcome is None:
+            return None
+        ruled = review_rows.ruled_outcomes(statements, task.decision_id) | {task.clause: task.ruled_outcome}
+        amendment = amend_decision(decision.record, ruled, decision.levels)
+        if amendment is not None:
+            review_rows.write_verdict(statements, task.decision_id, amendment.after)
+        return amendment
+
+
+def _append(
+    statements: Statements,
+    task_id: str,
+    event_id: str,
+    kind: str,
+    now_ns: int,
+    person: str | None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    number = review_rows.next_number(statements, task_id)
+    append_event(statements, OversightEvent(task_id, number, event_id, kind, now_ns, person, detail or {}))
+
+
+def _accepted(result: T | OversightRefused) -> T:
+    if isinstance(result, OversightRefused):
+        raise result
+    return result
+
+
+def _decision_to_rule(db: str | os.PathLike[str] | None, task: ReviewTask) -> ReviewedDecision:
+    """Return the decision of a task, with all that the reviewer was to see.
+
+    Raises:
+        OversightRefused: it, its clause or its content is gone.
+    """
+    try:
+        decision = find_decision(db, task.decision_id, task.clause)
+    except OversightRefused as refusal:
+        if refusal.code != "unknown_decision":
+            raise
+        problem = f"the decision {task.decision_id} is gone"
+        raise OversightRefused("decision_gone", problem, "It was pruned: nobody can rule on it any more.") from None
+    if task.had_content and decision.call is None:
+        problem = f"the content of the decision {task.decision_id} is gone"
+        remedy = "It was pruned or erased: nobody can rule on it any more."
+        raise OversightRefused("content_gone", problem, remedy)
+    return decision
