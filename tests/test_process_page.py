@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,6 @@ from specspan.instrument.patches import PROCESS_PATCHES, replace_function
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "process.md").read_text()
-SOURCES = {
-    path.relative_to(folder).as_posix().removeprefix("specspan/"): ast.parse(path.read_text())
-    for folder in (ROOT / "src", *sorted((ROOT / "exporters").glob("*/src")))
-    for path in sorted(folder.rglob("*.py"))
-}
-CALLS = [
-    (module, ast.unparse(node.func), node)
-    for module, tree in SOURCES.items()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Call)
-]
-"""Every call in the code: its module, the function as it is written, and the call."""
 HOOKS = {
     "atexit.register": "atexit.register",
     "os.register_at_fork": "os.register_at_fork",
@@ -42,6 +31,27 @@ PROMISED_NEVER = re.compile(
     r"(.*\.)?(set_(tracer|meter|logger)_provider|set_global_textmap|addHandler|setLevel|captureWarnings|filterwarnings|"
     r"simplefilter|putenv)|signal\.signal|os\.environ\.(update|setdefault|pop)"
 )
+
+
+@cache
+def sources() -> dict[str, ast.Module]:
+    """The code of every module."""
+    return {
+        path.relative_to(folder).as_posix().removeprefix("specspan/"): ast.parse(path.read_text())
+        for folder in (ROOT / "src", *sorted((ROOT / "exporters").glob("*/src")))
+        for path in sorted(folder.rglob("*.py"))
+    }
+
+
+@cache
+def calls() -> list[tuple[str, str, ast.Call]]:
+    """Every call in the code: its module, the function as it is written, and the call."""
+    return [
+        (module, ast.unparse(node.func), node)
+        for module, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    ]
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -93,7 +103,7 @@ def assigned(tree: ast.Module) -> Iterator[str]:
 def test_only_one_module_replaces_what_is_not_ours() -> None:
     """Attributes of what a module imports are set in `instrument/patches.py` alone; elsewhere, those of one object."""
     replaced = set()
-    for module, tree in SOURCES.items():
+    for module, tree in sources().items():
         imported = imported_names(tree)
         replaced |= {(module, place) for place in assigned(tree) if re.split(r"\W", place)[0] in imported}
     assert replaced == {
@@ -103,7 +113,7 @@ def test_only_one_module_replaces_what_is_not_ours() -> None:
     }
     setters = {
         module
-        for module, function, call in CALLS
+        for module, function, call in calls()
         if function in ("setattr", "delattr") and ast.unparse(call.args[0]) != "self"
     }
     assert setters == {
@@ -118,14 +128,14 @@ def test_only_one_module_replaces_what_is_not_ours() -> None:
 
 def test_hooks() -> None:
     """Every hook is on the page with the module that sets it."""
-    found = {(HOOKS[function], module) for module, function, _ in CALLS if function in HOOKS}
+    found = {(HOOKS[function], module) for module, function, _ in calls() if function in HOOKS}
     assert sorted(found) == listed("Hooks")
 
 
 def test_context() -> None:
     """Every context variable and every key of OpenTelemetry's context is on the page."""
     makers = ("ContextVar", "create_key")
-    found = {(text(call.args[0]), module) for module, function, call in CALLS if function in makers}
+    found = {(text(call.args[0]), module) for module, function, call in calls() if function in makers}
     assert sorted(found) == listed("Context")
 
 
@@ -133,7 +143,7 @@ def test_threads() -> None:
     """Every thread is on the page by its name, but those of the server that tests start."""
     found = {
         (text(next((each.value for each in call.keywords if each.arg == "name"), None)).replace("…", "kind"), module)
-        for module, function, call in CALLS
+        for module, function, call in calls()
         if function == "threading.Thread" and module != "testing/server.py"
     }
     assert sorted(found) == listed("Threads")
@@ -142,13 +152,13 @@ def test_threads() -> None:
 def test_providers() -> None:
     """Whatever adds a processor to a provider is on the page."""
     adders = ("add_span_processor", "add_log_record_processor")
-    found = {(function.rpartition(".")[2], module) for module, function, _ in CALLS if function.endswith(adders)}
+    found = {(function.rpartition(".")[2], module) for module, function, _ in calls() if function.endswith(adders)}
     assert sorted(found) == listed("Providers of telemetry")
 
 
 def test_private_parts_of_opentelemetry() -> None:
     """The page names what `_support/otel_private.py` relies on."""
-    tree = SOURCES["_support/otel_private.py"]
+    tree = sources()["_support/otel_private.py"]
     private = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and re.match("_[^_]", node.attr)}
     private |= {
         text(node.args[1])
@@ -157,11 +167,11 @@ def test_private_parts_of_opentelemetry() -> None:
         if isinstance(node.args[1], ast.Constant) and text(node.args[1]).startswith("_")
     }
     private |= {
-        text(name) for _, function, call in CALLS if function == "replace_global_of_method" for name in call.args[2:3]
+        text(name) for _, function, call in calls() if function == "replace_global_of_method" for name in call.args[2:3]
     }
     assert private == {name for row in rows("Parts of OpenTelemetry that are not public") for name in code(row[0])}
 
 
 def test_what_is_never_done() -> None:
     """No global provider, propagator, signal handler, warning filter, log handler or variable is set anywhere."""
-    assert {(module, function) for module, function, _ in CALLS if PROMISED_NEVER.fullmatch(function)} == set()
+    assert {(module, function) for module, function, _ in calls() if PROMISED_NEVER.fullmatch(function)} == set()

@@ -114,7 +114,7 @@ def ran(command: list[str], folder: Path, variables: Mapping[str, str]) -> subpr
 
 
 @pytest.mark.parametrize("block", PROGRAMS)
-@pytest.mark.table(every=3)
+@pytest.mark.table(every=20)
 def test_every_program_runs_and_prints_what_is_shown(block: Block, folder: Path, variables: dict[str, str]) -> None:
     """Each is whole: it runs as it stands, beside the files shown."""
     (folder / "program.py").write_text(block.text)
@@ -123,7 +123,7 @@ def test_every_program_runs_and_prints_what_is_shown(block: Block, folder: Path,
     assert finished.stdout.strip() == (block.output or "").strip()
 
 
-@pytest.mark.parametrize("key", [True, False])
+@pytest.mark.parametrize("key", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_the_readmes_program_prints_what_is_shown(key: bool, folder: Path, variables: dict[str, str]) -> None:
     """With a key and without one."""
     if not key:
@@ -142,7 +142,7 @@ def test_a_policy_is_checked_without_running_the_application(folder: Path, varia
 
 
 @pytest.mark.parametrize("block", COMMANDS)
-@pytest.mark.table(every=3)
+@pytest.mark.thorough
 def test_every_command_does_what_it_is_shown_for(
     block: Block, after_the_program: Path, tmp_path: Path, variables: dict[str, str]
 ) -> None:
@@ -165,6 +165,7 @@ def test_every_command_does_what_it_is_shown_for(
             assert received.names
 
 
+@pytest.mark.thorough
 def test_the_trace_shown_is_the_one_that_is_made(folder: Path, variables: dict[str, str]) -> None:
     """The trace at the top is a part of what the demo prints, but for ids, times and durations."""
     without = {name: value for name, value in variables.items() if not name.startswith("OPENAI_")}

@@ -12,6 +12,7 @@ anew when its sources change.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -23,10 +24,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomllib
+
 TEST_PACKAGES = ("hypothesis", "pytest", "pytest-asyncio", "pytest-randomly", "pytest-xdist")
 """Packages of every environment, with which the tests are run."""
-SPECSPAN = ("-e", ".[cli]")
-PROJECTS = ("pyproject.toml",)
+EXTRAS = ("cli",)
+SPECSPAN = ("-e", f".[{','.join(EXTRAS)}]")
+PROJECT = "pyproject.toml"
 _RUNS = re.compile(r"^#\s*runs:(.*)$", re.MULTILINE)
 _PYTHON = re.compile(r"^#\s*python:\s*([\d.]+)\s*$", re.MULTILINE)
 _PACKAGE = re.compile(r"^[A-Za-z0-9][\w.-]*")
@@ -75,15 +79,11 @@ class Environment:
     @property
     def key(self) -> str:
         """Return a digest of everything that the environment is made from."""
-        sources = [self.constraints, *(path.read_text(encoding="utf-8") for path in self._files())]
+        own = self.file.read_text(encoding="utf-8")
+        sources = (self.constraints, own, installed_part(self.root / PROJECT, EXTRAS))
         return hashlib.sha256(
             "\0".join((sys.version, str(self.interpreter), *TEST_PACKAGES, *SPECSPAN, *sources)).encode()
         ).hexdigest()
-
-    def _files(self) -> Iterator[Path]:
-        yield self.file
-        for project in PROJECTS:
-            yield self.root / project
 
     def make(self) -> None:
         """Make the environment anew, unless its sources are unchanged."""
@@ -106,6 +106,21 @@ class Environment:
         command = [str(self.folder / "bin" / "python"), *arguments]
         environ = {**os.environ, "SPECSPAN_ENVIRONMENT": self.name}
         subprocess.run(command, check=True, cwd=self.root, env=environ)  # noqa: S603 - our own
+
+
+def installed_part(project: Path, extras: Iterable[str]) -> str:
+    """Return what a ``pyproject.toml`` says that decides how an editable installation with these extras looks."""
+    tables = tomllib.loads(project.read_text(encoding="utf-8"))
+    told = tables.get("project", {})
+    optional = told.get("optional-dependencies", {})
+    names = ("name", "version", "requires-python", "dependencies", "scripts", "entry-points")
+    decisive = (
+        tables.get("build-system"),
+        [told.get(name) for name in names],
+        [optional.get(extra) for extra in extras],
+        tables.get("tool", {}).get("hatch"),
+    )
+    return json.dumps(decisive, sort_keys=True)
 
 
 def find_python(version: str) -> str | None:

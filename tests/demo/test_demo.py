@@ -212,6 +212,7 @@ def test_the_spec_decides_what_may_be_overridden(demo: Demo, edited: Edit, tmp_p
     assert "violated" in outcomes(tmp_path, "be_brief")
 
 
+@pytest.mark.thorough
 def test_observing_changes_nothing_and_says_what_it_would_have_done(demo: Demo, tmp_path: Path) -> None:
     """In observe mode every answer arrives whole, and the record says which would not have."""
     screen = demo("--mode", "observe")
@@ -242,6 +243,7 @@ def test_spans_go_to_a_backend_as_well(demo: Demo, tmp_path: Path) -> None:
     assert screen.count("chat scripted-1") == 9
 
 
+@pytest.mark.thorough
 def test_the_material_is_never_written_over(desk: Path, tmp_path: Path) -> None:
     """A second --write into the same folder is refused, by the name of what stands there."""
     again = started(tmp_path, "demo", "--write", "desk")

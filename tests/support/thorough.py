@@ -62,9 +62,11 @@ def _quick(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
     """Yield the tests of a quick run."""
     tables: dict[str, list[pytest.Function]] = defaultdict(list)
     for item in items:
+        if item.get_closest_marker("thorough"):
+            continue
         if isinstance(item, pytest.Function) and item.get_closest_marker("table"):
             tables[item.nodeid.partition("[")[0]].append(item)
-        elif not item.get_closest_marker("thorough"):
+        else:
             yield item
     for shuffled in tables.values():
         rows = sorted(shuffled, key=lambda row: tuple(row.callspec.indices.values()))

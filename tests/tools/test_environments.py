@@ -66,20 +66,31 @@ def test_tests_that_fail_are_told(repository: Path) -> None:
     assert "environments that failed: oldest" in found.stdout
 
 
-@pytest.mark.parametrize("file", ["tests/environments/oldest.txt", "constraints.txt", "pyproject.toml"])
-def test_an_environment_is_what_it_is_made_from(repository: Path, file: str) -> None:
-    """Whatever of that changes, it is another environment."""
+@pytest.mark.parametrize(
+    ("file", "added", "is_another"),
+    [
+        ("tests/environments/oldest.txt", "another==1\n", True),
+        ("constraints.txt", "another==1\n", True),
+        ("pyproject.toml", "[project]\ndependencies = ['another']\n", True),
+        ("pyproject.toml", "[project.optional-dependencies]\ncli = ['another']\n", True),
+        ("pyproject.toml", "[project.optional-dependencies]\nother = ['another']\n", False),
+        ("pyproject.toml", "[project.entry-points.group]\nname = 'a:b'\n", True),
+        ("pyproject.toml", "[tool.ruff]\nline-length = 100\n", False),
+    ],
+)
+def test_an_environment_is_what_it_is_made_from(repository: Path, file: str, added: str, *, is_another: bool) -> None:
+    """Whatever of that changes, it is another environment; what does not decide what is installed changes nothing."""
     before = said(repository, "key")
     path = repository / file
-    path.write_text(path.read_text() + "another==1\n")
+    path.write_text(path.read_text() + added)
 
-    assert said(repository, "key") != before
+    assert (said(repository, "key") != before) is is_another
 
 
 def test_an_environment_that_changed_is_made_again(repository: Path) -> None:
     """One that then cannot be made has failed, runs nothing, and is not taken for made later."""
     made(repository)
-    (repository / "pyproject.toml").write_text("no project")
+    (repository / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'nowhere'\n")
 
     assert environments(repository).returncode == 1
     assert not (repository / "asked").exists()

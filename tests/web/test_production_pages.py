@@ -51,7 +51,7 @@ def answers_at(port: int) -> bool:
 
 
 @pytest.mark.parametrize("command", commands_on("web.md"))
-@pytest.mark.table(every=3)
+@pytest.mark.table(every=20)
 def test_a_server_records_its_requests_and_ends_with_all_of_them(folder: Path, command: str) -> None:
     """Each request's call is decided in its conversation, and in the file after the server was told to stop."""
     port = free_port()
@@ -72,7 +72,6 @@ def test_a_server_records_its_requests_and_ends_with_all_of_them(folder: Path, c
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("command", commands_on("web.md"))
-@pytest.mark.table(every=3)
 def test_a_server_does_not_start_with_a_policy_that_is_refused(folder: Path, command: str) -> None:
     """What is wrong stands in what it prints."""
     (folder / "policy.yaml").write_text(POLICY.replace("be_kind", "be_knid"), encoding="utf-8")
@@ -107,7 +106,10 @@ def test_a_program_of_its_own_ends_by_sigterm_with_all_it_recorded(folder: Path)
 
 @pytest.mark.parametrize(
     ("program", "printed"),
-    [("leaving.py", "another program\n"), ("pool.py", "['good morning', 'good night']\n")],
+    [
+        ("leaving.py", "another program\n"),
+        pytest.param("pool.py", "['good morning', 'good night']\n", marks=pytest.mark.thorough),
+    ],
 )
 def test_processes_that_end_without_atexit_hand_over(folder: Path, program: str, printed: str) -> None:
     """A forked child that leaves by `os._exit`, a program that becomes another, and a pool: each decision is there."""

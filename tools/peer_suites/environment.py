@@ -17,10 +17,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.environments import PROJECT, installed_part
 from tools.peer_suites.suite import ROOT, NotToBeHadError, Suite
 
 SPECSPAN = ("-e", ".")
-PROJECTS = ("pyproject.toml",)
 _UV = re.compile(r'^\[\[package\]\]\nname = "(.+)"\nversion = "(.+)"\nsource = \{ registry', re.MULTILINE)
 _PIP = re.compile(r"^([A-Za-z0-9][\w.-]*)==(\S+)$", re.MULTILINE)
 
@@ -42,7 +42,16 @@ def make_environment(suite: Suite) -> None:
     constraints = suite.folder / "constraints.txt"
     pins = (pin for pin in _pins(suite.sources) if pin[0] not in suite.unpinned)
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins), encoding="utf-8")
-    _pip(suite, "install", "-c", str(constraints), *SPECSPAN, f"{suite.name}=={suite.version}", *suite.requires)
+    _pip(
+        suite,
+        "install",
+        "--no-compile",
+        "-c",
+        str(constraints),
+        *SPECSPAN,
+        f"{suite.name}=={suite.version}",
+        *suite.requires,
+    )
     stamp.write_text(key, encoding="utf-8")
 
 
@@ -77,7 +86,6 @@ def _pip(suite: Suite, command: str, *arguments: str) -> None:
 
 def _key(suite: Suite) -> str:
     """Return a digest of everything that the environment is made from."""
-    projects = [(ROOT / project).read_text(encoding="utf-8") for project in PROJECTS]
     asked = (suite.name, suite.version, *suite.requires, *suite.unpinned)
-    made_from = (sys.version, str(ROOT), *asked, *SPECSPAN, *projects)
+    made_from = (sys.version, str(ROOT), *asked, *SPECSPAN, installed_part(ROOT / PROJECT, ()))
     return hashlib.sha256("\0".join(made_from).encode()).hexdigest()

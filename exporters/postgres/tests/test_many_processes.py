@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import psycopg
+import pytest
 
 from specspan_exporter_postgres import PostgresDecisionExporter, Reader
 
@@ -28,6 +29,7 @@ decisions.shutdown()
 """
 
 
+@pytest.mark.thorough
 def test_one_of_eight_is_killed(url: str) -> None:
     """Every batch that was told as written is there, whole; counts by clause are those of the decisions."""
 

@@ -21,6 +21,7 @@ from specspan.sqlite.model import GROUPS
 from specspan_exporter_postgres import PostgresDecisionExporter, PostgresSpanExporter, Reader
 
 
+@pytest.mark.thorough
 def test_every_question_of_the_command_line(url: str, tmp_path: Path) -> None:
     """Lists by every filter, traces, decisions, statistics by everything, and the export."""
     file = str(tmp_path / "specspan.db")

@@ -34,7 +34,7 @@ def test_promtool_takes_the_rules(rules: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@pytest.mark.table(every=5)
+@pytest.mark.table(every=12)
 def test_what_fires(rules: Path, case: Case) -> None:
     """At each time exactly these alerts fire, whatever else might."""
     test = {"input_series": inputs(case.counted), "promql_expr_test": expected(case)}

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import logging
 import pkgutil
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any
 
 _log = logging.getLogger("specspan")
@@ -35,9 +38,23 @@ def iter_plugins(group: str, name: str = "") -> Iterator[tuple[str, Any]]:
         group: the name of the group.
         name: only objects of this name; empty: all.
     """
-    registered = metadata.entry_points(group=group)
+    registered = _read_entry_points(group, tuple(map(_changed_at, sys.path)))
     for entry_point in registered.select(name=name) if name else registered:
         try:
             yield entry_point.name, entry_point.load()
         except Exception as error:  # whatever somebody else's module does on import
             _log.warning("plug-in %r of group %r could not be loaded: %s", entry_point.name, group, error)
+
+
+@lru_cache(maxsize=64)
+def _read_entry_points(group: str, _path: tuple[tuple[str, int], ...]) -> metadata.EntryPoints:
+    """Return the entry points of a group; a file of each distribution is read anew only if the import path changed."""
+    return metadata.entry_points(group=group)
+
+
+def _changed_at(folder: str) -> tuple[str, int]:
+    """Return a folder of the import path, and when something was added to it or removed, in ns; 0 if nobody knows."""
+    try:
+        return folder, Path(folder).stat().st_mtime_ns
+    except OSError:
+        return folder, 0

@@ -48,6 +48,8 @@ _wrapped: dict[str, set[tuple[Any, str]]] = {}
 """By the same name, owner and name of every method that is wrapped. A client that is imported again has others."""
 _awaited: set[str] = set()
 """Providers whose clients are instrumented whenever the application imports them."""
+_parts: dict[str, tuple[Instrumentation, ...]] = {}
+"""By provider, what it instruments, as it was registered when `instrument` was called last."""
 _packages: dict[str, set[str]] = {}
 """By package, the providers whose clients it has."""
 _places: dict[str, dict[tuple[str, Instrumentation, str], bool]] = {}
@@ -116,6 +118,7 @@ def _instrument(names: Iterable[str], known: Mapping[str, tuple[Instrumentation,
 
 def _instrument_on_import(name: str, parts: tuple[Instrumentation, ...]) -> None:
     _awaited.add(name)
+    _parts[name] = parts
     for part in parts:
         for method in part.methods:
             _note_place(name, part, method)
@@ -140,9 +143,8 @@ def _on_import(name: str, package: str, module: object) -> None:
     """Instrument a client as part of an import of the application's, which nothing of ours may break."""
     _import_hooks.discard((name, package))
     with guard("instrument.on_import"):
-        known = dict(_registered())
-        if name in _awaited and all(map(_is_installed, known[name])):
-            _instrument((name,), known)
+        if name in _awaited and all(map(_is_installed, _parts[name])):
+            _instrument((name,), _parts)
 
 
 def _set_hooks_again(name: str) -> None:
