@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ import specspan
 
 PIECE = "word "
 _WINDOWS = 10
+_EVENTS_A_PIECE = 50
 _EVENTS = {"content-type": "text/event-stream"}
 _ASKED: dict[str, Any] = {"model": "model", "messages": [{"role": "user", "content": "hi"}], "stream": True}
 
@@ -49,7 +51,7 @@ def main_command(arguments: list[str]) -> None:
     provider = TracerProvider()
     if not given.alone:
         with tempfile.TemporaryDirectory() as folder:
-            specspan.configure(_write_policy(Path(folder)), tracer_provider=provider)
+            specspan.configure(write_policy(Path(folder)), tracer_provider=provider, decision_exporters=[])
         specspan.instrument("openai", "anthropic")
     for name in given.provider or sorted(_STREAMS):
         print(f"{name}, {given.chunks:,} chunks{', alone' if given.alone else ''}")
@@ -75,7 +77,8 @@ def _memory_mb() -> float:
     return pages * 4096 / 1e6
 
 
-def _write_policy(folder: Path) -> Path:
+def write_policy(folder: Path) -> Path:
+    """Write a policy that blocks by one pattern, and return its path."""
     (folder / "rules.md").write_text("# Rules {#rules}\n\n## Quiet {#quiet authority=user}\n\nDo not say it.\n")
     check = {"pattern": {"stage": "output", "any": ["FORBIDDEN"]}}
     clause = {"action": "block", "on_error": "closed", "checks": [check]}
@@ -86,12 +89,18 @@ def _write_policy(folder: Path) -> Path:
 
 def _body(events: Iterator[Any], named: bool) -> Callable[[httpx2.Request], httpx2.Response]:
     def encoded() -> Iterator[bytes]:
+        latest, written = None, b""
         for event in events:
-            yield f"{'event: ' + event['type'] + chr(10) if named else ''}data: {json.dumps(event)}\n\n".encode()
+            if event is not latest:  # a service's time is not of interest
+                head = f"event: {event['type']}\n" if named else ""
+                latest, written = event, f"{head}data: {json.dumps(event)}\n\n".encode()
+            yield written
         if not named:
             yield b"data: [DONE]\n\n"
 
-    return lambda _: httpx2.Response(200, headers=_EVENTS, content=encoded())
+    pieces = encoded()
+    body = iter(lambda: b"".join(islice(pieces, _EVENTS_A_PIECE)), b"")
+    return lambda _: httpx2.Response(200, headers=_EVENTS, content=body)
 
 
 def _client_over(answer: Callable[[httpx2.Request], httpx2.Response]) -> httpx2.Client:
@@ -101,8 +110,9 @@ def _client_over(answer: Callable[[httpx2.Request], httpx2.Response]) -> httpx2.
 def _openai_stream(chunks: int) -> Iterator[Any]:
     def events() -> Iterator[Any]:
         frame = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "model"}
-        for _ in range(chunks):
-            yield frame | {"choices": [{"index": 0, "delta": {"content": PIECE}, "finish_reason": None}]}
+        yield from repeat(
+            frame | {"choices": [{"index": 0, "delta": {"content": PIECE}, "finish_reason": None}]}, chunks
+        )
         yield frame | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
     client = openai.OpenAI(api_key="key", http_client=_client_over(_body(events(), named=False)))
@@ -115,8 +125,8 @@ def _anthropic_stream(chunks: int) -> Iterator[Any]:
         message = {"id": "m", "type": "message", "role": "assistant", "model": "model", "content": [], "usage": usage}
         yield {"type": "message_start", "message": message | {"stop_reason": None, "stop_sequence": None}}
         yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-        for _ in range(chunks):
-            yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": PIECE}}
+        piece = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": PIECE}}
+        yield from repeat(piece, chunks)
         yield {"type": "content_block_stop", "index": 0}
         yield {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage}
         yield {"type": "message_stop"}

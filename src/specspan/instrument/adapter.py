@@ -57,6 +57,23 @@ class Accumulator(Protocol):
         """Return the answer so far, in the form that `Adapter.response` reads."""
 
 
+class UsualChunks(Protocol):
+    """Recognises chunks of one stream that differ from one that was looked at in nothing but their text."""
+
+    @property
+    def can_learn(self) -> bool:
+        """Return whether chunks of the stream may still prove to be alike."""
+
+    def text_of(self, chunk: Any) -> tuple[int, str] | None:
+        """Return number and text of the choice in such a chunk; None for any other, and where it has no text."""
+
+    def add_text(self, choice: int, text: str, /) -> None:
+        """Have the accumulator of the stream take in such a chunk."""
+
+    def learn(self, chunk: Any) -> None:
+        """Take in that a chunk was looked at, and holds no text in fields that are not known."""
+
+
 def _the_stream(result: Any, stream: Any) -> Any:
     return stream
 
@@ -106,6 +123,8 @@ class Streaming:
     can be replaced, and the application gets a stand-in."""
     source: Callable[[Any], Any] = _itself
     """Returns the object to close for a stream without a method for it. If that has none either, nothing is closed."""
+    usual: Callable[[Any], UsualChunks] | None = None
+    """Returns what recognises most chunks of a stream, from its accumulator. None: each chunk is looked at whole."""
     fields: AnswerFields | None = None
     """Which fields of a chunk are known; texts in any other are read as well. None: all of it is read or has none."""
     chunk_in: Callable[[BaseException], Any | None] | None = None

@@ -27,7 +27,7 @@ from specspan.engine.rewriting import Cut, Ruling
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
-from specspan.instrument.adapter import Accumulator, Delta, Streaming
+from specspan.instrument.adapter import Accumulator, Delta, Streaming, UsualChunks
 from specspan.instrument.formats.known_fields import Unlisted
 from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
@@ -49,6 +49,8 @@ class StreamedCall(SeenAnswer):
         "_is_exhausted",
         "_is_last",
         "_is_let_through",
+        "_take_in",
+        "_usual",
         "remains",
     )
 
@@ -68,6 +70,8 @@ class StreamedCall(SeenAnswer):
         self._is_exhausted = False
         self._is_let_through = False
         self._is_last = streaming.is_last if live.joined else None
+        self._usual: UsualChunks | None = None
+        self._take_in: Callable[[Any], None] | None = None  # all there is to do from the second chunk on without checks
         self.remains: Release | None = None
         """What is still to be given out once the stream was cut; None as long as it was not."""
         try:
@@ -77,6 +81,7 @@ class StreamedCall(SeenAnswer):
             if live.evaluation is not None:
                 self._check = live.evaluation.stream()
                 self._folded = live.evaluation.folded()
+                self._usual = None if streaming.usual is None else streaming.usual(self._seen)
         except Exception as error:
             self._fail_open(error)
 
@@ -119,12 +124,15 @@ class StreamedCall(SeenAnswer):
 
     def accept(self, chunk: Any) -> bool:
         """Take in a chunk. True: hand it over. False: have it decided first."""
-        if self._failure is not None:
-            return False
-        live = self._live
-        if live.first_chunk_s is None:
-            live.first_chunk_s = time.perf_counter() - live.started_s
         try:
+            if self._take_in is not None:
+                self._take_in(chunk)
+                return True
+            if self._usual is not None and (text := self._usual.text_of(chunk)) is not None:
+                return self._accept_text(self._usual, *text)
+            if self._failure is not None:
+                return False
+            self._note_start()
             found = () if self._unlisted is None else self._unlisted.find(chunk)
             if self._check is not None and self._cuts(self._check, self._deltas(chunk), found):
                 return False
@@ -136,10 +144,38 @@ class StreamedCall(SeenAnswer):
             if self._is_last is not None and self._is_last(chunk):
                 self._is_exhausted = True
                 return False
-            return not (is_due or (self._early_decisions and self._seen.finished))  # noqa: TRY300 - no dearer than it must be
+            if is_due or (self._early_decisions and self._seen.finished):
+                return False
+            if self._usual is not None:
+                self._learn(self._usual, chunk)
+            return True  # noqa: TRY300 - no dearer than it must be
         except Exception as error:
             self._failure = error
             return False
+
+    def _note_start(self) -> None:
+        live = self._live
+        if live.first_chunk_s is None:
+            live.first_chunk_s = time.perf_counter() - live.started_s
+            if live.evaluation is None and self._is_last is None:
+                self._take_in = self._seen.add
+
+    def _accept_text(self, usual: UsualChunks, choice: int, text: str) -> bool:
+        """Take in a chunk of which nothing but its text is to be looked at."""
+        if self._check is not None:
+            cut = self._check.feed(choice, text, "content")
+            if cut is not None:
+                self._cut = choice, cut, iter(())
+                return False
+        self._is_decided = False
+        usual.add_text(choice, text)
+        return True
+
+    def _learn(self, usual: UsualChunks, chunk: Any) -> None:
+        if self._unlisted is not None and not self._unlisted.has_any(chunk):
+            usual.learn(chunk)
+        if not usual.can_learn:
+            self._usual = None
 
     def _cuts(self, check: StreamCheck, deltas: Iterable[Delta], found: Sequence[Unlisted]) -> bool:
         """Look at the texts of a chunk. Returns whether the policy cuts the stream at one of them."""

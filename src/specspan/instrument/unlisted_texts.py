@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from specspan._support.interruption import raise_interruption
 from specspan.call import Message, Request, Response, Text, Unknown
 from specspan.checks.texts import unlisted_pointer
 from specspan.instrument.adapter import Delta, Edits
@@ -18,7 +17,6 @@ from specspan.instrument.formats.known_fields import (
     Place,
     Unlisted,
     has_unlisted,
-    is_told_by_types,
     known_of_body,
     unlisted_texts,
 )
@@ -61,21 +59,18 @@ def with_unread_part(output: Sequence[Message], kind: str) -> tuple[Message, ...
 
 
 _EVENT = "event"
-_MAX_USUAL = 256
 
 
 class UnlistedTexts:
     """Such texts of one stream."""
 
-    __slots__ = ("_body", "_fields", "_is_sent", "_known", "_spine", "_usual", "found", "has_odd_event")
+    __slots__ = ("_body", "_fields", "_is_sent", "_known", "found", "has_odd_event")
 
     def __init__(self, fields: AnswerFields, request: Request) -> None:
         self._fields = fields
         self._is_sent = _SentTexts(fields, request)
         self._body = fields.body
         self._known = fields.known
-        self._spine = fields.spine
-        self._usual = fields.usual
         self.found: list[Unlisted] = []
         """Those that came so far."""
         self.has_odd_event = False
@@ -84,32 +79,15 @@ class UnlistedTexts:
     def find(self, chunk: Any) -> Sequence[Unlisted]:
         """Return the texts in one chunk."""
         body = chunk if self._body is None else self._body(chunk)
-        if not self._spine or body.__class__ is list:
-            return self._look(body, None)
-        types: tuple[type, ...] = ()
-        try:
-            value = body
-            for name in self._spine:
-                if value.__class__ is list:
-                    (value,) = value
-                if value.__pydantic_extra__:
-                    return self._look(body, None)
-                fields = value.__dict__
-                types += (value.__class__, *map(type, fields.values()))
-                value = fields.get(name)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise_interruption(error)
-            return self._look(body, None)
-        return () if types in self._usual else self._look(body, types)
-
-    def _look(self, body: Any, types: tuple[type, ...] | None) -> Sequence[Unlisted]:
-        """Return the texts in the body of a chunk, and remember its ``types`` where they tell that it has none."""
         known = known_of_body(body, self._known)
         if has_unlisted(body, known):
             return [each for each in unlisted_texts(body, known) if not self._is_sent(each)]
-        if types is not None and len(self._usual) < _MAX_USUAL and is_told_by_types(body, self._known, self._spine):
-            self._usual.add(types)
         return ()
+
+    def has_any(self, chunk: Any) -> bool:
+        """Return whether a chunk may have such texts, said by the request or not."""
+        body = chunk if self._body is None else self._body(chunk)
+        return has_unlisted(body, known_of_body(body, self._known))
 
     def keep(self, chunk: Any, found: Sequence[Unlisted]) -> None:
         """Take in the texts that were found in a chunk."""

@@ -129,7 +129,7 @@ def chat_of(choice: Known) -> Known:
 LABELS = frozenset(("metadata",))
 """Fields with labels of the application's own, which the service repeats."""
 CHAT = AnswerFields(chat_of(choice_of(message=MESSAGE)), body_of, edit_answer, LABELS)
-CHAT_CHUNK = AnswerFields(chat_of(choice_of(delta=DELTA)), repeated=LABELS, spine=("choices", "delta", ""))
+CHAT_CHUNK = AnswerFields(chat_of(choice_of(delta=DELTA)), repeated=LABELS)
 
 
 def _choice_of_chunk(fields: Mapping[str, Any]) -> Known:

@@ -8,7 +8,7 @@ answer, so that checks read it as well, each field as one text by its path.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import Enum
@@ -128,11 +128,6 @@ class AnswerFields:
     repeated: frozenset[str] = frozenset()
     """Fields in which the service repeats what the application sent."""
 
-    spine: tuple[str, ...] = ()
-    """Fields that lead to the text of a usual chunk, where nothing is known of its objects by the texts in them."""
-    usual: set[tuple[type, ...]] = field(default_factory=set)
-    """Types of all objects and values along the spine, of chunks that hold no other text, whatever their values."""
-
     def read(self, answer: Any) -> list[Unlisted]:
         """Return the texts of an answer, or of a chunk, in fields that are not known."""
         body = answer if self.body is None else self.body(answer)
@@ -194,21 +189,6 @@ def has_unlisted(value: Any, known: Known) -> bool:
         for name, inner in inside:
             pending.append((fields[name], inner))
     return False
-
-
-def is_told_by_types(value: Any, known: Known, spine: Sequence[str]) -> bool:
-    """Return whether the types along its spine tell of a chunk that nothing else in it is looked into."""
-    for name in spine:
-        if value.__class__ is list:
-            (value,) = value
-        inside = known.inside.get((value.__class__, *map(type, value.__dict__.values())))
-        if inside is None or known.choose is not None or any(each != name for each, _ in inside):
-            return False
-        value = value.__dict__.get(name)
-        if name not in known.inner:
-            return True
-        known = known.inner[name]
-    return True
 
 
 _Inside: TypeAlias = tuple[tuple[str, Known], ...]

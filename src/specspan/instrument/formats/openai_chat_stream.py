@@ -39,55 +39,61 @@ _RARE_FIELDS = (*_UNREAD_AFTER_A_CUT, *REASONING_FIELDS, "reasoning_details")
 class ChatAccumulator:
     """Accumulator that builds a chat completion from the chunks of a stream."""
 
-    __slots__ = ("_choices", "_ended", "_id", "_latest", "_model", "_usage")
+    __slots__ = ("_choices", "_ended", "_id", "_model", "_usage")
 
     def __init__(self, request: Request) -> None:
         self._ended = EndedChoices(request)
         self._choices: defaultdict[int, _StreamedChoice] = defaultdict(_StreamedChoice)
         self._id = self._model = self._usage = None
-        self._latest: tuple[Any, _Split] = (None, ((), False))
 
     @property
     def finished(self) -> bool:
         return bool(self._ended.indexes) and self._ended.are_all_of(len(self._choices))
 
     def add(self, chunk: Any) -> None:
+        try:  # most chunks: an object of a client with one choice, which has a text and nothing else
+            fields = chunk.__dict__
+            (choice,) = fields["choices"]
+            choice = choice.__dict__
+            delta, index = choice["delta"], choice["index"]
+            values = delta.__dict__
+            text = values["content"]
+            if (
+                text.__class__ is str
+                and choice["finish_reason"] is fields["usage"] is None
+                and [*values.values()].count(None) == len(values) - 1
+                and index in self._choices  # the first chunk of each is looked at whole
+                and not (delta.__pydantic_extra__ or self._ended.indexes)
+            ):
+                self._choices[index].text.write(text)
+                return
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise_interruption(error)
+        self._add_any(chunk)
+
+    def add_text(self, index: int, text: str) -> None:
+        """Take in a chunk that has a text of one choice, and nothing else."""
+        self._choices[index].text.write(text)
+        if self._ended.indexes and text:
+            self._ended.reopen(index)
+
+    def _add_any(self, chunk: Any) -> None:
         fields = getattr(chunk, "__dict__", None) or attributes_of(chunk)
         if not self._id:  # the first chunk may come from a filter in front of the model
             self._id, self._model = fields.get("id"), fields.get("model")
         usage = fields.get("usage")
         if usage is not None or "usage" not in fields:  # some clients keep it elsewhere
             self._usage = getattr(chunk, "usage", None) or usage or self._usage
-        latest, (pieces, is_text) = self._latest
-        if latest is not chunk:
-            pieces, is_text = split(chunk)
-        for choice, delta in pieces:
-            index = choice.get("index")
-            if index.__class__ is not int:
-                index = choice_index(choice)
+        for choice, delta in _pieces(chunk):
+            index = choice_index(choice)
             streamed = self._choices[index]
-            if is_text:
-                has_grown = bool(delta["content"])
-                streamed.text.write(delta["content"])
-            else:
-                has_grown = streamed.add(delta)
+            has_grown = streamed.add(delta)
             reason = choice.get("finish_reason")
             if reason and isinstance(reason, str):  # some servers say "" until they know
                 if self._ended.end(index):
                     streamed.finish_reason = reason
             elif has_grown and self._ended.indexes:
                 self._ended.reopen(index)
-
-    def new_texts(self, chunk: Any) -> Iterable[Delta]:
-        """Return the texts in a chunk, as `deltas` does; its pieces are kept until it is added."""
-        latest = pieces, is_text = split(chunk)
-        self._latest = chunk, latest
-        if is_text:
-            ((choice, delta),) = pieces
-            content, index = delta["content"], choice.get("index")
-            if index.__class__ is int:
-                return ((index, content, "content"),) if content else ()
-        return _deltas_in(pieces)
 
     def result(self) -> Any:
         choices = [self._choices[index].to_choice() for index in sorted(self._choices)]
@@ -96,22 +102,28 @@ class ChatAccumulator:
 
 _Pieces: TypeAlias = Sequence[tuple[Fields, Fields]]
 """Fields of each choice of a chunk, and those of its delta."""
-_Split: TypeAlias = tuple[_Pieces, bool]
 
 
-def split(chunk: Any) -> _Split:
-    """Return the pieces of a chunk, and whether they are one text and nothing else."""
+def _pieces(chunk: Any) -> _Pieces:
     try:  # most chunks: an object of a client with one choice, whose fields are all declared
         (choice,) = chunk.__dict__["choices"]
         fields = choice.__dict__
         delta = fields["delta"]
         if not delta.__pydantic_extra__:
-            values = delta.__dict__
-            is_text = values.get("content").__class__ is str
-            return ((fields, values),), is_text and [*values.values()].count(None) == len(values) - 1
+            return ((fields, delta.__dict__),)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise_interruption(error)
-    return [(choice, delta_fields(choice)) for choice in choices_of(attributes_of(chunk))], False
+    return [(choice, delta_fields(choice)) for choice in choices_of(attributes_of(chunk))]
+
+
+def choice_with_text_alone(chunk: Any) -> int | None:
+    """Return the index of the one choice of a chunk, where that has a text and nothing else; None for other chunks."""
+    pieces = _pieces(chunk)
+    if len(pieces) != 1 or attributes_of(chunk).get("usage") is not None:
+        return None
+    ((choice, delta),) = pieces
+    is_text = delta.get("content").__class__ is str and not any(map(delta.get, _RARE_FIELDS))
+    return choice_index(choice) if is_text and not choice.get("finish_reason") else None
 
 
 def choices_of(chunk: Fields) -> Iterable[Fields]:
@@ -148,16 +160,11 @@ def deltas(chunk: Any) -> Iterator[Delta]:
 
     Titles of sources stand beside the text that cites them.
     """
-    yield from _deltas_in(split(chunk)[0])
-
-
-def _deltas_in(pieces: _Pieces) -> Iterator[Delta]:
-    for choice, fields in pieces:
+    for choice, fields in _pieces(chunk):
         content = fields.get("content")
         if content.__class__ is str:
             if content:
-                index = choice.get("index")
-                yield index if index.__class__ is int else choice_index(choice), content, "content"
+                yield choice_index(choice), content, "content"
         elif content:
             yield from _content_deltas(choice_index(choice), content)
         if fields.get("refusal") or fields.get("audio") or fields.get("annotations"):

@@ -146,7 +146,7 @@ _CHAT = replace(
     response=_read_chat_response,
     edit_response=_edit_chat_response,
     fields=_FIELDS,
-    streaming=replace(openai_chat.STREAMING, accumulator=LiteLLMAccumulator, fields=_CHUNK_FIELDS),
+    streaming=replace(openai_chat.STREAMING, accumulator=LiteLLMAccumulator, usual=None, fields=_CHUNK_FIELDS),
 )
 
 ADAPTERS = (

@@ -24,6 +24,7 @@ from specspan.instrument.formats.known_chat import CHAT, CHAT_CHUNK
 from specspan.instrument.formats.openai_chat import edit_messages, read_choice, read_message
 from specspan.instrument.formats.openai_chat_stream import ChatAccumulator, cut, deltas
 from specspan.instrument.formats.raw_response import edit_answer, load, put_stream, unwrap
+from specspan.instrument.formats.usual_chat_chunks import UsualChatChunks
 from specspan.instrument.providers.openai.client import (
     RETRIEVAL,
     Service,
@@ -134,7 +135,7 @@ STREAMING = Streaming(
     deltas=deltas,
     cut=cut,
     find_stream=find_stream,
-    new_texts=ChatAccumulator.new_texts,
+    usual=UsualChatChunks,
     fields=CHAT_CHUNK,
     keep=read_through("_iterator"),
     put_stream=put_stream,
