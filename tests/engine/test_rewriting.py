@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,14 @@ from hypothesis import strategies as st
 
 from specspan.checks.check import TextAt
 from specspan.decision import Action, Evidence, Finding, Outcome
-from specspan.engine.rewriting import Rewrite, redact_spans, rewrite_texts
+from specspan.engine.rewriting import Rewrite, redaction_marker, replace_spans, rewrite_texts
 
 TEXTS = (TextAt("/output/0/parts/0", "assistant", "first text"), TextAt("/output/0/parts/1", "assistant", "second"))
+
+
+def redact_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+    """The text with a marker of its reason in place of each span."""
+    return replace_spans(text, spans, lambda _start, _end, reason: redaction_marker(reason))
 
 
 def redact(*evidence: Evidence, reason: str | None = "why") -> Rewrite:

@@ -6,7 +6,7 @@ The engine and the policy loader know a check by `Check` alone: its reference, i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -172,6 +172,28 @@ class ClauseReader(Protocol):
 
     def for_clause(self, clause: Clause) -> Check:
         """Return the check of ``clause``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Place that a check wants redacted, and what takes its place."""
+
+    place: Evidence
+    label: str
+    """Low-cardinality code of what stands there, for the marker."""
+    substitute: str | None = None
+    """Text in place of the marker ``[redacted:<label>]``."""
+    is_reversible: bool = False
+    """True where a numbered name such as ``<PERSON_1>`` takes its place in what the model reads, and the model's
+    answer has the characters back in place of the name."""
+
+
+@runtime_checkable
+class Redactor(Protocol):
+    """Check that says itself what a redaction takes away, and what stands there afterwards."""
+
+    def redactions(self, call: ModelCall, texts: Sequence[TextAt]) -> Iterable[Redaction]:
+        """Return all places to redact in the texts that the check reads; more than a finding has as evidence."""
 
 
 class CheckConfigError(ValueError):

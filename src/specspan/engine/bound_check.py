@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from specspan._support.guard import contain
 from specspan._support.interruption import raise_interruption
 from specspan.call import ModelCall, Request
-from specspan.checks.check import CheckTraits, InvalidResult, TextAt, as_finding
+from specspan.checks.check import CheckTraits, InvalidResult, Redaction, Redactor, TextAt, as_finding
 from specspan.checks.texts import EVERY_ROLE, UnreadRoles
 from specspan.decision import CheckRef, Finding, Outcome
 from specspan.policy.policy import CheckBinding, ClausePolicy
@@ -84,6 +85,8 @@ class BoundCheck:
     """Shared finding that says nothing of one call, as are the next two."""
     not_applicable: Finding
     unassessed: Finding
+    redactor: Redactor | None = None
+    """The check, where it says itself what a redaction takes away."""
     gap: Finding | None = None
     """Finding that replaces these three where something was not seen that the clause is decided by."""
 
@@ -171,6 +174,7 @@ def bind_check(position: int, clause_policy: ClausePolicy, binding: CheckBinding
         complied=placeholder,
         not_applicable=placeholder,
         unassessed=placeholder,
+        redactor=check if isinstance(check, Redactor) else None,
     )
     return replace(
         bound,
@@ -204,6 +208,21 @@ def run_check(
     finally:
         IS_IN_CHECK.set(before)
     return check.finding_from(result, time.perf_counter_ns() - started_ns)
+
+
+def redactions_of(check: BoundCheck, call: ModelCall, texts: Sequence[TextAt]) -> Sequence[Redaction]:
+    """Return what a check itself wants redacted; nothing where it does not say, or fails to."""
+    if check.redactor is None:
+        return ()
+    before = IS_IN_CHECK.get()
+    try:
+        IS_IN_CHECK.set(True)
+        return tuple(check.redactor.redactions(call, texts))
+    except Exception as error:
+        contain("engine.redactions", error)
+        return ()
+    finally:
+        IS_IN_CHECK.set(before)
 
 
 class InlineChecks:

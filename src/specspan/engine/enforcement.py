@@ -8,10 +8,11 @@ from enum import Enum
 from typing import TypeAlias
 
 from specspan.call import ModelCall
-from specspan.checks.check import PartialFindings, TextAt
+from specspan.checks.check import PartialFindings, Redaction, TextAt
 from specspan.decision import Action, Evidence, Finding, Outcome, Stage
-from specspan.engine.bound_check import UNREAD, BoundCheck, run_check
+from specspan.engine.bound_check import UNREAD, BoundCheck, redactions_of, run_check
 from specspan.engine.precedence import REWRITES, CommandChain, milder_action, strictest_action
+from specspan.engine.pseudonyms import Pseudonyms
 from specspan.engine.rewriting import PROCEED, Rewrite, Ruling, replace_spans, rewrite_texts
 from specspan.engine.stage_run import StageRun
 
@@ -38,11 +39,20 @@ class Reversibility(Enum):
 
 
 def rule(
-    runs: Sequence[StageRun], chain: CommandChain, reversibility: Reversibility, in_time: Container[int] = ()
+    runs: Sequence[StageRun],
+    chain: CommandChain,
+    reversibility: Reversibility,
+    in_time: Container[int] = (),
+    pseudonyms: Pseudonyms | None = None,
 ) -> Ruling:
     """Return the strictest action that can still be taken, and the texts it rewrites if it does not stop the call.
 
-    ``in_time``: as in `action_over`, positions of checks that rewrite nothing.
+    Args:
+        runs: the stages that ran.
+        chain: the chain of command.
+        reversibility: how far texts can still be changed.
+        in_time: as in `action_over`, positions of checks that rewrite nothing.
+        pseudonyms: names that were given in this call so far, to which new ones are added.
     """
     action = action_over(runs, chain.effective_action, reversibility, in_time)
     if action is Action.ALLOW:
@@ -56,7 +66,7 @@ def rule(
         if _action_over(finding, run, chain.effective_action, reversibility) in REWRITES
     ]
     to_rewrite.sort(key=lambda each: chain.precedence(each[1]))
-    return Ruling(action, rewrite_texts(_rewrite(*each) for each in to_rewrite))
+    return Ruling(action, rewrite_texts((_rewrite(*each) for each in to_rewrite), pseudonyms))
 
 
 def action_over(
@@ -135,9 +145,10 @@ def _is_about_reasoning(finding: Finding, run: StageRun) -> bool:
 def _rewrite(position: int, finding: Finding, run: StageRun) -> Rewrite:
     check = run.checks.applicable[position]
     texts = run.texts_read_by(check)
-    if finding.action is Action.REDACT:
+    redactions: Sequence[Redaction] = ()
+    if finding.action is Action.REDACT and not (redactions := redactions_of(check, run.call, texts)):
         finding = with_all_evidence(check, finding, run.call, texts)
-    return Rewrite(finding, finding.action, check.clause_policy.replacement, texts)
+    return Rewrite(finding, finding.action, check.clause_policy.replacement, texts, redactions)
 
 
 def _add_spans(evidence: Iterable[Evidence], spans: _SpansByPointer) -> bool:

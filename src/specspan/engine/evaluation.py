@@ -27,13 +27,13 @@ from specspan.engine.precedence import (
     milder_action,
     strictest_action,
 )
+from specspan.engine.pseudonyms import Pseudonyms
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stage_run import StageRun, run_stage, run_timed_checks
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.engine.workers import Workers
 
-_NO_CALL = ModelCall(Request(provider=""))
 BEFORE_CALL = (Stage.INPUT,)
 """Stages that check a request before it is sent."""
 _UNSTREAMED = (Stage.OUTPUT, Stage.TOOL_CALL)
@@ -69,6 +69,7 @@ class Evaluation:
         "_unread_input",
         "_workers",
         "overhead_ns",
+        "pseudonyms",
     )
 
     def __init__(
@@ -82,11 +83,12 @@ class Evaluation:
     ) -> None:
         self.overhead_ns: dict[str, int] = {}
         """By stage, the time that deciding took from the caller."""
+        self.pseudonyms = Pseudonyms()  # what the model reads in place of what was redacted
         self._plan = plan
         self._workers = workers
         self._now_ns = now_ns
         self._new_id = new_id
-        self._call = _NO_CALL if call is None else call
+        self._call = call or ModelCall(Request(provider=""))
         self._deferral = deferral
         self._runs: dict[Stage, StageRun] = {}
         self._reached: dict[Stage, StageChecks] = {}  # of each run
@@ -313,7 +315,7 @@ class Evaluation:
             return PROCEED
         chain = self._plan.chain
         unread = unread_positions(runs) if self._folded is not None and self._folded.has_new_unread else frozenset()
-        ruling = rule(runs, chain, self._reversibility(), unread)
+        ruling = rule(runs, chain, self._reversibility(), unread, self.pseudonyms)
         self._action = strictest_action((self._action, ruling.action))
         self._redacted = self._redacted.union(ruling.edits)
         if chain.observed_clauses:

@@ -10,15 +10,16 @@ Everything here is pure. The order of the rewrites matters only between several 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from specspan.checks.check import TextAt
+from specspan.checks.check import Redaction, TextAt
 from specspan.decision import Action, Finding
+from specspan.engine.pseudonyms import Pseudonyms
 
 Span: TypeAlias = tuple[int, int, str]
-"""Start, end and reason."""
+"""Start, end and the text that takes their place, or the reason for which something does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Rewrite:
     replacement: str
     texts: Sequence[TextAt]
     """Texts that the check read."""
+    redactions: Sequence[Redaction] = ()
+    """Places that the check wants redacted, and how; none where its evidence says which."""
 
 
 @dataclass(slots=True)
@@ -63,28 +66,29 @@ class _TextChanges:
     replacement: str | None = None
 
 
-def rewrite_texts(rewrites: Iterable[Rewrite]) -> dict[str, str]:
-    """Return the new text by pointer. Of several replacements of one text the first one counts."""
+def rewrite_texts(rewrites: Iterable[Rewrite], pseudonyms: Pseudonyms | None = None) -> dict[str, str]:
+    """Return the new text by pointer. Of several replacements of one text the first one counts.
+
+    ``pseudonyms``: names that were given in this call so far, to which new ones are added; None where nothing that is
+    redacted comes back.
+    """
     texts: dict[str, str] = {}
     changes: dict[str, _TextChanges] = {}
     for rewrite in rewrites:
         by_pointer = {text.pointer: text.text for text in rewrite.texts}
         texts.update(by_pointer)
-        for pointer, start, end in _places(rewrite.finding, by_pointer):
+        for pointer, start, end, marker in _marked_places(rewrite, by_pointer, pseudonyms):
             change = changes.setdefault(pointer, _TextChanges())
             if rewrite.action is Action.REDACT:
-                change.spans.append((start, end, rewrite.finding.reason or rewrite.finding.clause))
+                change.spans.append((start, end, marker))
             elif change.replacement is None:
                 change.replacement = rewrite.replacement
     return {
-        pointer: redact_spans(texts[pointer], change.spans) if change.replacement is None else change.replacement
+        pointer: replace_spans(texts[pointer], change.spans, lambda _start, _end, marker: marker)
+        if change.replacement is None
+        else change.replacement
         for pointer, change in changes.items()
     }
-
-
-def redact_spans(text: str, spans: Iterable[Span]) -> str:
-    """Return ``text`` with each span replaced by ``[redacted:<reason>]``; overlapping ones by one marker."""
-    return replace_spans(text, spans, lambda _start, _end, reason: redaction_marker(reason))
 
 
 def replace_spans(text: str, spans: Iterable[Span], substitute: Callable[[int, int, str], str]) -> str:
@@ -99,10 +103,38 @@ def replace_spans(text: str, spans: Iterable[Span], substitute: Callable[[int, i
 
 def redaction_marker(reason: str) -> str:
     """Return the marker that takes the place of redacted text."""
-    return f"[redacted:{reason}]"
+    return f"{_MARKER}{reason}]"
 
 
-def _places(finding: Finding, texts: dict[str, str]) -> list[tuple[str, int, int]]:
+_MARKER = "[redacted:"
+
+
+def _is_marker(text: str) -> bool:
+    """Return whether a text shows nothing of what it takes the place of."""
+    return text.startswith(_MARKER)
+
+
+def _marked_places(
+    rewrite: Rewrite, texts: Mapping[str, str], pseudonyms: Pseudonyms | None
+) -> Iterator[tuple[str, int, int, str]]:
+    """Yield pointer, start and end of each place, and what takes its place."""
+    if not rewrite.redactions:
+        marker = redaction_marker(rewrite.finding.reason or rewrite.finding.clause)
+        yield from ((*place, marker) for place in _places(rewrite.finding, texts))
+        return
+    for each in rewrite.redactions:
+        text = texts.get(each.place.pointer)
+        if text is None:
+            continue
+        start, end = _span_or_all(each.place.start, each.place.end, len(text))
+        if each.is_reversible and pseudonyms is not None:
+            yield each.place.pointer, start, end, pseudonyms.name(each.label, text[start:end])
+        else:
+            marker = redaction_marker(each.label) if each.substitute is None else each.substitute
+            yield each.place.pointer, start, end, marker
+
+
+def _places(finding: Finding, texts: Mapping[str, str]) -> list[tuple[str, int, int]]:
     places = [
         (evidence.pointer, *_span_or_all(evidence.start, evidence.end, len(texts[evidence.pointer])))
         for evidence in finding.evidence
@@ -120,7 +152,8 @@ def _merge_overlapping(spans: Iterable[Span]) -> list[Span]:
     for start, end, reason in sorted(spans):
         if merged and start < merged[-1][1]:
             first, last, kept = merged[-1]
-            merged[-1] = (first, max(last, end), kept)
+            both = kept if kept == reason or not _is_marker(reason) else reason
+            merged[-1] = (first, max(last, end), both)
         else:
             merged.append((start, end, reason))
     return merged

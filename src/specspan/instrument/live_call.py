@@ -14,7 +14,8 @@ from typing import Any
 
 from specspan._support.guard import contain
 from specspan.call import Message, ModelCall, Request, Response, Text, Unknown
-from specspan.checks.texts import has_unknown_part, unlisted_pointer
+from specspan.checks.texts import has_unknown_part, texts, unlisted_pointer
+from specspan.decision import Stage
 from specspan.engine.evaluation import AFTER_CALL, BEFORE_CALL
 from specspan.engine.waiting import Steps
 from specspan.instrument.adapter import Adapter, Edits, Invocation
@@ -147,14 +148,25 @@ class LiveCall(DecidedSpan):
         """
         ruling = yield from self.decide_output(partial(self._read, result))
         if not ruling.edits or self.evaluation is None:
-            return result
+            return self._restore_names(result)
         try:
             edited = self._edit(result, ruling.edits)
             self.set_response(self._read(edited))
         except Exception as error:
             self.rule_failure("instrument.edit_response", error, AFTER_CALL, self.evaluation.fail_rewrite)
             return result
-        return edited
+        return self._restore_names(edited)
+
+    def _restore_names(self, result: Any) -> Any:
+        """Return an answer with what was redacted reversibly back in place of its names; it is recorded without."""
+        if self.evaluation is None or not self.evaluation.pseudonyms or self.call.response is None:
+            return result
+        try:
+            restored = self.evaluation.pseudonyms.restored(texts(self.call, Stage.OUTPUT))
+            return self._edit(result, restored) if restored else result
+        except Exception as error:
+            contain("instrument.restore_names", error)
+            return result
 
     def set_response(self, response: Response | None) -> None:
         """Take in what was read of an answer."""

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from specspan.call import ModelCall, Side
+from specspan.call import ModelCall
 from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, PartialFindings, TextAt
-from specspan.checks.normalisation import look_alikes
+from specspan.checks.detectors.detector_check import NEEDED_SIDES, require_look_alikes
 from specspan.checks.patterns import Pattern
 from specspan.checks.readings import are_joined, readings
 from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Stage
@@ -21,13 +21,6 @@ KIND = "pattern"
 
 MAX_EVIDENCE = 64
 """Most places that one finding points at."""
-
-_NEEDED_SIDES = {
-    Stage.INPUT: frozenset((Side.INPUT,)),
-    Stage.OUTPUT: frozenset((Side.OUTPUT,)),
-    Stage.STREAM: frozenset((Side.OUTPUT,)),
-    Stage.TOOL_CALL: frozenset((Side.TOOL_CALLS, Side.ARGUMENTS)),
-}
 
 
 class PatternConfig(BaseModel):
@@ -70,7 +63,7 @@ def build(clause_id: str, configuration: Any) -> Check:
     config = PatternConfig.model_validate({"any": [configuration]} if isinstance(configuration, str) else configuration)
     _refuse_contradictions(config)
     if config.normalise:
-        _require_look_alikes()
+        require_look_alikes()
     ref = CheckRef(config.name or config.reason or clause_id, CheckMechanism.PATTERN, config.version)
     if config.any:
         forbidden = _compile("any", config.any, config.ignore_case)
@@ -147,17 +140,6 @@ def _refuse_contradictions(config: PatternConfig) -> None:
         )
 
 
-def _require_look_alikes() -> None:
-    try:
-        look_alikes()
-    except ImportError:
-        raise CheckConfigError(
-            "`normalise` needs the package 'confusable-homoglyphs'",
-            "Run: pip install 'specspan[normalise]'",
-            "normalise",
-        ) from None
-
-
 def _traits(config: PatternConfig, forbidden: tuple[str, ...] = ()) -> CheckTraits:
     return CheckTraits(
         config.stage,
@@ -165,7 +147,7 @@ def _traits(config: PatternConfig, forbidden: tuple[str, ...] = ()) -> CheckTrai
         reads_roles=_roles(config),
         reads_reasoning="reasoning" in config.parts and config.stage is not Stage.TOOL_CALL,
         reads_normalised=config.normalise,
-        needs=_NEEDED_SIDES[config.stage],
+        needs=NEEDED_SIDES[config.stage],
         finds_in_part=PartialFindings.MATCHES if forbidden else PartialFindings.NONE,
         accepts_timeout=False,
     )

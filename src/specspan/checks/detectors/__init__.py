@@ -1,0 +1,1 @@
+"""Detectors of things that stand in texts, from which kinds of checks are made."""
