@@ -87,6 +87,7 @@ def test_a_whole_call_by_attribute() -> None:
             }
         ],
         "gen_ai.tool.definitions": [{"type": "function", "name": "search"}],
+        "specspan.call.facts": [{"scope": {"tools": ["search"]}}],
     }
 
 

@@ -5,10 +5,11 @@ Problems are reported with the file's own lines, whichever files it builds on.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,8 @@ class CheckBuilder:
             ours, configuration = _split_limits(kind, configuration)
             if "timeout" in ours and "timeout_s" in configuration:
                 raise CheckConfigError("'timeout' and 'timeout_s' are both given", "keep one of the two", "timeout")
-            return bind(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
+            binding = bind(kind.build(clause_id, configuration), LimitsEntry.model_validate(ours))
+            return replace(binding, definition=_digest([kind.KIND, configuration]))
         except CheckConfigError as error:
             self._add_problem((*path, *_parse_path(error.key)), error.message, as_sentence(error.remedy))
         except ValidationError as error:
@@ -231,6 +233,11 @@ class CheckBuilder:
                 path, f"the kind failed with {type(error).__name__}: {error}", "Correct what stands under it."
             )
         return None
+
+
+def _digest(definition: Any) -> str:
+    text = json.dumps(definition, sort_keys=True, separators=(",", ":"), default=str)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _split_limits(kind: CheckKindModule, configuration: Any) -> tuple[dict[str, Any], Any]:

@@ -87,6 +87,8 @@ class CheckBinding:
     """Share of the calls on which the check runs, above 0 and at most 1."""
     timeout_limit_s: float | None = None
     """Time limit of the policy in seconds; None leaves the check's own."""
+    definition: str | None = field(default=None, compare=False)
+    """``sha256:`` and the hex digest of the kind and configuration that a file gives the check; None without a file."""
 
     def for_clause(self, clause: Clause) -> CheckBinding:
         """Return the binding with the check of ``clause``, where the check reads the text of its clause."""

@@ -28,6 +28,7 @@ from specspan.call import (
 )
 from specspan.record import conventions as names
 from specspan.record.attributes import safe_text
+from specspan.record.call_facts import call_facts
 
 MAX_CHARS = 65_536
 """Length of one attribute's JSON."""
@@ -62,6 +63,7 @@ def capture_content(call: ModelCall) -> CapturedContent:
         (names.INPUT_MESSAGES, [message_as_json(item) for item in request.input]),
         (names.OUTPUT_MESSAGES, [message_as_json(item) for item in call.output]),
         (names.TOOL_DEFINITIONS, list(request.tools)),
+        (names.CALL_FACTS, [facts] if (facts := call_facts(call)) else []),
     ):
         if items:
             structures[name], texts[name], fits = _fit(items)

@@ -174,7 +174,7 @@ class RecordBuilder:
         }
         if overhead_ns := sum(call_record.timing.overhead_ns.values()):
             record["overhead_ns"] = overhead_ns
-        record |= _effects(decision)
+        record |= _effects(decision, None if policy is None else policy.overrides)
         if any(finding["outcome"] == Outcome.PENDING for finding in record.get("findings", ())):
             until = decision.time_unix_nano + int(PENDING_S * 1e9)
             record["pending"] = {"until_unix_nano": until, "process": process_identity()}
@@ -312,11 +312,18 @@ def _ruling(decision: Decision) -> Record:
     return without_nulls(record)
 
 
-def _effects(decision: Decision) -> Record:
-    """Return the overrides that were asked for and what was done to the texts, where there is anything of it."""
+def _effects(decision: Decision, of_policy: int | None) -> Record:
+    """Return the overrides that were asked for and what was done to the texts, where there is anything of it.
+
+    ``of_policy``: number of the overrides, the first ones, that the policy declares; None where that is not known.
+    """
     record: Record = {}
     if decision.overrides:
-        record["overrides"] = [_override(ruling) for ruling in decision.overrides]
+        known = len(decision.overrides) if of_policy is None else of_policy
+        record["overrides"] = [
+            _override(ruling) | ({"of_call": True} if place >= known else {})
+            for place, ruling in enumerate(decision.overrides)
+        ]
     if decision.redacted:
         record["redacted"] = list(decision.redacted)
     if decision.released_chars is not None:

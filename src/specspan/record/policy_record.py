@@ -35,6 +35,8 @@ class PolicyRecord:
     """Digest of the policy and id of its record, as decisions name them."""
     references: FindingReferences = field(repr=False)
     """Index of the findings."""
+    overrides: int = 0
+    """Number of overrides that the policy declares; those of a call come after them."""
 
     def activation(self, time_unix_nano: int, service: Record) -> Record:
         """Return the record as it is handed over: with the service in which it came into force, and when."""
@@ -44,7 +46,8 @@ class PolicyRecord:
 
 def build_policy_record(policy: Policy) -> PolicyRecord:
     """Return the record of a policy."""
-    assessments = list(_assessments(policy))
+    listed = list(_assessments(policy))
+    assessments = [key for key, _ in listed]
     content: Record = {
         "spec": [spec_record(spec.ref) for spec in policy.specs],
         "policy": _policy(policy),
@@ -52,6 +55,8 @@ def build_policy_record(policy: Policy) -> PolicyRecord:
         "clauses": list(_clauses(policy)),
         "assessments": [_assessment(key) for key in assessments],
     }
+    if any(definition for _, definition in listed):
+        content["definitions"] = [definition for _, definition in listed]
     record_id = _digest(content)
     return PolicyRecord(
         id=record_id,
@@ -59,6 +64,7 @@ def build_policy_record(policy: Policy) -> PolicyRecord:
         specs=[{name: text for name, text in spec.items() if name != "digest"} for spec in content["spec"]],
         reference={"digest": policy.digest, "record": record_id},
         references=FindingReferences(assessments),
+        overrides=len(policy.overrides),
     )
 
 
@@ -77,8 +83,10 @@ def without_nulls(record: Record) -> Record:
     return {name: value for name, value in record.items() if value is not None}
 
 
-def _assessments(policy: Policy) -> Iterator[AssessmentKey]:
-    """Yield every assessment, in the order of the findings of a call: by clause as in the specs, then by check.
+def _assessments(policy: Policy) -> Iterator[tuple[AssessmentKey, str | None]]:
+    """Yield every assessment, and the digest of its check's definition, in the order of the findings of a call.
+
+    That is by clause as in the specs, then by check.
 
     A clause that is for some circumstances only has one without a check, for calls on which it has no bearing.
     """
@@ -86,9 +94,10 @@ def _assessments(policy: Policy) -> Iterator[AssessmentKey]:
     for bound in sorted(policy.clauses.values(), key=lambda each: order.get(each.clause.id, 0)):
         clause, authority = bound.clause.id, bound.clause.authority or ""
         if bound.when != ALWAYS:
-            yield clause, authority, bound.severity, bound.action, Stage.OUTPUT, None
+            yield (clause, authority, bound.severity, bound.action, Stage.OUTPUT, None), None
         for binding in bound.checks:
-            yield clause, authority, bound.severity, bound.action, binding.check.traits.stage, binding.check.ref
+            stage, ref = binding.check.traits.stage, binding.check.ref
+            yield (clause, authority, bound.severity, bound.action, stage, ref), binding.definition
 
 
 def _assessment(key: AssessmentKey) -> Record:
