@@ -1,0 +1,1 @@
+"""Replay: recorded calls, decided again by another policy with the engine that decides calls."""
