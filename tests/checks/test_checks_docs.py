@@ -13,6 +13,7 @@ from policies import answered, bound, policy
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.checks import tool_calls
 from specspan.checks.check import CheckConfigError, as_finding
+from specspan.checks.conversations import tool_rules
 from specspan.checks.kinds import scope, tools
 from specspan.checks.patterns import Pattern
 from specspan.checks.registry import isolated_registry, kinds
@@ -43,6 +44,13 @@ def test_every_check_it_shows_can_be_built() -> None:
             assert check.ref.version == ("" if kind == "judge" else "1")  # a judge's is a digest, of its clause, too
 
 
+def test_rules_for_conversations_can_be_built() -> None:
+    """Each entry that the page shows for whole conversations is taken."""
+    for entry in (*yaml.safe_load(block("yaml tools")), *yaml.safe_load(block("yaml conversation"))):
+        ((kind, configuration),) = entry.items()
+        assert kinds()[kind].build("clause", configuration).ref.version == "1"
+
+
 def test_the_kind_it_shows_cuts_a_stream() -> None:
     """An answer that grows too long is cut before its end, by the traits that the page declares."""
     kind: dict[str, Any] = {}
@@ -65,6 +73,6 @@ def test_every_reason_it_names_exists_and_none_is_missing() -> None:
     """The reasons of `tools` and `scope` are a closed set."""
     word = r"(?:tool|arguments?|scope|deadline|cost)_[a-z_]+"
     listed = set(re.findall(f"`({word})`", PAGE.partition("Reasons:")[2])) - {"tool_call"}
-    modules = (tools, scope, tool_calls)
+    modules = (tools, scope, tool_calls, tool_rules)
     source = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)
     assert listed == set(re.findall(f'"({word})"', source))

@@ -65,6 +65,8 @@ def build(clause_id: str, configuration: Any) -> Check:
     stage = config.stage or _earliest_stage(reads)
     _refuse_too_early(stage, reads)
     needs = frozenset(side for name in reads for side in _SIDES.get(name, ()))
+    if "arguments" not in f"{config.holds} {config.when}":
+        needs -= {Side.ARGUMENTS}
     return ConditionCheck(
         CheckRef(config.name or config.reason, CheckMechanism.CODE, config.version),
         CheckTraits(stage, needs=needs, accepts_timeout=False),
@@ -89,6 +91,10 @@ class ConditionCheck:
         """Evaluate the expression; one that reads tools does not apply to an answer without any."""
         if self.traits.stage is Stage.TOOL_CALL and not call.tool_calls:
             return None
+        if call.gaps.reason_for(self.traits.needed_sides) is not None:
+            return None  # what is not there would look as if it had not happened; the engine says that it was not seen
+        if call.request.executes is not None and self.holds.reads & _OF_CONVERSATION:
+            return None  # a tool's run sends no messages: the answer that asked for it was decided
         if len(call.tool_calls) > MAX_ITEMS:
             return Finding(Outcome.ERROR, "condition_too_long")
         values = values_of(call)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from specspan._support.durations import parse_seconds
 from specspan._support.messages import did_you_mean
 from specspan.call import ModelCall, Side, ToolCall
 from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, TextAt
+from specspan.checks.conversations.tool_memory import memory_of
+from specspan.checks.conversations.tool_rules import (
+    ANY_TOOL,
+    NOT_KNOWN,
+    CallLimit,
+    ConversationSoFar,
+    SumLimit,
+    ToolRules,
+)
 from specspan.checks.tool_calls import (
     broken_limit,
     check_tool_calls,
@@ -18,7 +28,7 @@ from specspan.checks.tool_calls import (
     tool_call_traits,
     whole_text_pattern,
 )
-from specspan.decision import CheckMechanism, CheckRef
+from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome
 from specspan.scope.scope import ArgumentLimit, Limits, Number, Scalar
 
 KIND = "tools"
@@ -37,6 +47,26 @@ class LimitConfig(BaseModel):
     optional: bool = False
 
 
+class CallLimitConfig(BaseModel):
+    """Most calls of a tool."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+
+    max: int = Field(ge=0)
+    per: str = "conversation"
+    """``conversation``, or a stretch of time within one, such as ``1m``."""
+
+
+class SumLimitConfig(BaseModel):
+    """Largest sum of an argument."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+
+    max: float = Field(ge=0, allow_inf_nan=False)
+    per: str = "conversation"
+    """``conversation``, or a stretch of time within one, such as ``60m``."""
+
+
 class ToolsConfig(BaseModel):
     """Configuration under ``tools``. A tool that the call's scope of autonomy leaves out is never allowed."""
 
@@ -48,6 +78,14 @@ class ToolsConfig(BaseModel):
     """Tools that may not be called."""
     limits: dict[str, dict[str, LimitConfig]] = {}
     """By tool and argument, the limit of the argument."""
+    after: dict[str, list[str]] = {}
+    """By tool, the tools that must have answered before, in the same conversation."""
+    approval: dict[str, str] = {}
+    """By tool, the fact of the context that must be true."""
+    calls: dict[str, Annotated[int, Field(ge=0)] | CallLimitConfig] = {}
+    """By tool, the most calls of it; ``*`` stands for all tools together."""
+    budgets: dict[str, dict[str, SumLimitConfig]] = {}
+    """By tool and argument, the largest sum of the argument."""
     version: str = "1"
 
 
@@ -57,6 +95,7 @@ SCHEMA = {
     "examples": [
         {"allow": ["search_orders", "issue_refund"], "limits": {"issue_refund": {"amount": {"max": 50}}}},
         {"deny": ["delete_account"]},
+        {"after": {"pay": ["confirm"]}, "calls": {"pay": 3}, "budgets": {"pay": {"amount": {"max": 200}}}},
     ],
 }
 
@@ -65,12 +104,15 @@ def build(clause_id: str, configuration: Any) -> Check:
     """Build a check from the configuration under ``tools`` in a policy file."""
     config = ToolsConfig.model_validate(configuration if configuration is not None else {})
     _refuse_contradictions(config)
+    rules = _rules(clause_id, config)
+    of_arguments = (Side.ARGUMENTS,) if config.limits else ()
     return ToolsCheck(
         CheckRef(KIND, CheckMechanism.CODE, config.version),
-        tool_call_traits(*((Side.TOOL_CALLS, Side.ARGUMENTS) if config.limits else (Side.TOOL_CALLS,))),
+        tool_call_traits(Side.TOOL_CALLS, *of_arguments, *(rules.sides if rules is not None else ())),
         None if config.allow is None else frozenset(config.allow),
         frozenset(config.deny),
         {tool: _limits(tool, arguments) for tool, arguments in config.limits.items()},
+        rules,
     )
 
 
@@ -83,10 +125,22 @@ class ToolsCheck:
     allowed: frozenset[str] | None
     denied: frozenset[str]
     limits: Limits
+    rules: ToolRules | None
+    """Rules for the whole conversation; None without any."""
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
         """Check every tool call of the answer."""
-        return check_tool_calls(call, texts, lambda tool: self._violation(tool) or out_of_scope(call.context, tool))
+        if self.rules is None:
+            return check_tool_calls(call, texts, lambda tool: self._violation(tool) or out_of_scope(call.context, tool))
+        with self.rules.memory.lock.held:
+            so_far = ConversationSoFar(self.rules, call)
+
+            def violation(tool: ToolCall) -> str | None:
+                return self._violation(tool) or out_of_scope(call.context, tool) or so_far.violation(tool)
+
+            result = check_tool_calls(call, texts, violation)
+        is_open = result is True and so_far.is_unknown
+        return Finding(Outcome.UNCERTAIN, NOT_KNOWN) if is_open else result
 
     def _violation(self, tool: ToolCall) -> str | None:
         if tool.name in self.denied or (self.allowed is not None and tool.name not in self.allowed):
@@ -102,6 +156,38 @@ def _refuse_contradictions(config: ToolsConfig) -> None:
         if tool not in allowed or tool in config.deny:
             remedy = did_you_mean(tool, allowed, "Allow it, or leave out its limits.")
             raise CheckConfigError(f"{tool!r} has limits and may not be called", remedy, f"limits.{tool}")
+    for key in ("after", "approval", "calls", "budgets"):
+        for tool in getattr(config, key):
+            if tool != ANY_TOOL and (tool in config.deny or (config.allow is not None and tool not in config.allow)):
+                remedy = did_you_mean(tool, config.allow or (), "Allow it, or leave it out.")
+                raise CheckConfigError(f"{tool!r} has a rule and may not be called", remedy, f"{key}.{tool}")
+
+
+def _rules(clause_id: str, config: ToolsConfig) -> ToolRules | None:
+    given = (config.after, config.approval, config.calls, config.budgets)
+    if not any(given):
+        return None
+    limits = {tool: CallLimitConfig(max=each) if isinstance(each, int) else each for tool, each in config.calls.items()}
+    return ToolRules(
+        {tool: tuple(names) for tool, names in config.after.items()},
+        config.approval,
+        {tool: CallLimit(each.max, _period(each.per, f"calls.{tool}.per")) for tool, each in limits.items()},
+        {tool: _sums(tool, arguments) for tool, arguments in config.budgets.items()},
+        memory_of((clause_id, repr(given))),
+    )
+
+
+def _sums(tool: str, arguments: Mapping[str, SumLimitConfig]) -> tuple[SumLimit, ...]:
+    return tuple(
+        SumLimit(name, each.max, _period(each.per, f"budgets.{tool}.{name}.per")) for name, each in arguments.items()
+    )
+
+
+def _period(text: str, key: str) -> float | None:
+    seconds = parse_seconds(text)
+    if seconds is None and text != "conversation":
+        raise CheckConfigError(f"unknown period {text!r}", "Write 'conversation', or a time such as 1m or 60m.", key)
+    return seconds
 
 
 def _limits(tool: str, arguments: Mapping[str, LimitConfig]) -> Mapping[str, ArgumentLimit]:
