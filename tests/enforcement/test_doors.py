@@ -42,7 +42,7 @@ def rules(mode: Mode = Mode.ENFORCE, stage: Stage = Stage.OUTPUT) -> Policy:
     return policy(bound("quiet", pattern("two", stage=stage, reason="word"), action=Action.BLOCK), mode=mode)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def instrumented() -> Iterator[None]:
     """Every client is instrumented."""
     instrument()

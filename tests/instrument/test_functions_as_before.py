@@ -43,7 +43,7 @@ DIFFERENT_OF_C_FUNCTIONS = {"cloudpickle"}
 """Questions about decorated C functions whose answers differ: their name leads to the original."""
 DIFFERENT_WHERE_IMPORTED = {"pickle", "pickle in Python", "joblib.hash"}
 """Questions about functions that are replaced in a module that imported them: their name leads to the original."""
-QUICK = ("openai", "ollama", "bedrock")
+QUICK = ("openai",)
 """Clients whose functions are asked about in a quick run."""
 NO_FUNCTIONS = ("generator", "async_generator", "partial", "cached", "c_function", "_stream_with", "Pregel")
 

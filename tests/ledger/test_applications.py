@@ -67,6 +67,7 @@ def check_count(ledger: Path, least: int, most: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.table(every=2)
 def test_calls_of_a_killed_application_are_in_the_ledger(folder: Path, number: int) -> None:
     """Killed while eight threads make calls: every call that returned is there, and at most those under way."""
     with start(folder, "threads") as process:
@@ -79,6 +80,7 @@ def test_calls_of_a_killed_application_are_in_the_ledger(folder: Path, number: i
 
 
 @pytest.mark.parametrize(("way", "calls"), [("fork", 10), ("forkserver", 3), ("spawn", 3), ("exit", 10)])
+@pytest.mark.table(every=4)
 def test_processes_that_make_one_call_each_lose_none(folder: Path, way: str, calls: int) -> None:
     """Processes with one call each, started and ended in every way that there is."""
     with start(folder, way, calls) as process:
@@ -126,6 +128,7 @@ def gunicorn(folder: Path, *arguments: str, preload: bool) -> Iterator[str]:
     [(("--preload",), True), ((), False), (("--max-requests", "12"), False)],
     ids=["preload", "plain", "max requests"],
 )
+@pytest.mark.thorough
 def test_gunicorn_loses_none(folder: Path, arguments: tuple[str, ...], *, preload: bool) -> None:
     """Workers that are forked, ended in order and replaced: every request that was answered is a decision."""
     pytest.importorskip("gunicorn")

@@ -47,7 +47,7 @@ def check_all_there(folder: Path, returned: list[str]) -> None:
 
 @BOTH
 @pytest.mark.parametrize("trial", range(10))
-@pytest.mark.table(every=5)
+@pytest.mark.table(every=20)
 def test_kill_9_under_eight_threads_loses_nothing(tmp_path: Path, mode: str, trial: int) -> None:
     """Killed at a random moment while eight threads decide, in both modes."""
     decisions = random.Random(trial).randint(1, 400 if mode == "async" else 60)
@@ -57,12 +57,14 @@ def test_kill_9_under_eight_threads_loses_nothing(tmp_path: Path, mode: str, tri
 
 
 @BOTH
+@pytest.mark.table(every=2)
 def test_sigterm_by_default_loses_nothing(tmp_path: Path, mode: str) -> None:
     """A process without a handler, which no exit function of Python is called in."""
     check_all_there(tmp_path, end_after(start(tmp_path, mode, 4), 40, signal.SIGTERM))
 
 
 @BOTH
+@pytest.mark.table(every=2)
 def test_os_exit_loses_nothing(tmp_path: Path, mode: str) -> None:
     """A process that ends by `os._exit`."""
     process = start(tmp_path, mode, 2, 20, END="os._exit")

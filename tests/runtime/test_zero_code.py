@@ -100,7 +100,8 @@ def spans(folder: Path) -> list[str]:
         return [span.name for trace in reader.traces() for span in reader.spans(trace.trace_id)]
 
 
-@pytest.mark.parametrize("through", [RUN, OPENTELEMETRY, (*RUN[:3], *OPENTELEMETRY)], ids=["run", "otel", "both"])
+@pytest.mark.parametrize("through", [(*RUN[:3], *OPENTELEMETRY), RUN, OPENTELEMETRY], ids=["both", "run", "otel"])
+@pytest.mark.table(every=3)
 def test_an_unmodified_program_is_instrumented(folder: Path, model: ScriptedModel, through: Sequence[str]) -> None:
     """Its call has one span, whichever way it is started; what it prints and its exit code are its own."""
     done = ran(folder, [*through, "asks.py"], model)
@@ -117,6 +118,7 @@ def test_a_policy_named_in_the_environment_is_enforced(folder: Path, model: Scri
     assert "Blocked" in done.stderr
 
 
+@pytest.mark.thorough
 def test_calls_that_others_trace_are_decided_where_the_environment_says_so(folder: Path) -> None:
     """The decision stands below their span, before the process ends; without the variable there is none."""
     done = ran(folder, [*OPENTELEMETRY, "traces.py"], SPECSPAN_POLICY="policy.yaml")
@@ -130,7 +132,8 @@ def test_calls_that_others_trace_are_decided_where_the_environment_says_so(folde
     assert sorted(spans(folder)) == ["specspan.decision", "theirs", "theirs"]
 
 
-@pytest.mark.parametrize("program", ["starts_another.py", "spawns.py"])
+@pytest.mark.parametrize("program", ["spawns.py", "starts_another.py"])
+@pytest.mark.table(every=2)
 def test_processes_that_a_program_starts_are_watched_too(folder: Path, model: ScriptedModel, program: str) -> None:
     """Policy and file are the same ones for a child, whatever folder it runs in."""
     done = ran(folder, [*RUN, program], model, SPECSPAN_POLICY="policy.yaml")
@@ -168,6 +171,7 @@ def test_a_refused_policy_is_told_before_the_program_starts(folder: Path) -> Non
     assert "none.yaml" in done.stderr
 
 
+@pytest.mark.thorough
 def test_under_opentelemetry_a_refused_policy_is_logged_and_the_program_runs(folder: Path) -> None:
     """Who is started by somebody else's command is not stopped by ours: the error names what is wrong."""
     done = ran(folder, [*OPENTELEMETRY, "-c", "print('started')"], SPECSPAN_POLICY="none.yaml")
@@ -176,6 +180,7 @@ def test_under_opentelemetry_a_refused_policy_is_logged_and_the_program_runs(fol
     assert "does not watch this program" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_sitecustomize_that_ours_hides_is_run(folder: Path) -> None:
     """Whoever else customises the interpreter goes on doing so."""
     (folder / "elsewhere" / "sitecustomize.py").write_text("print('customised')\n")
@@ -186,6 +191,7 @@ def test_a_sitecustomize_that_ours_hides_is_run(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("no-such-program", 127), (".", 126)])
+@pytest.mark.table(every=2)
 def test_a_program_that_cannot_be_run_is_named(folder: Path, name: str, code: int) -> None:
     """The exit codes are those of shells, and the message says what is missing."""
     done = ran(folder, [*RUN[:3], name])

@@ -95,6 +95,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough
 def test_a_process_of_billiard(folder: Path) -> None:
     """Celery's copy of `multiprocessing` has finalisers of its own, which run at the end of its processes."""
     pytest.importorskip("billiard", reason="Celery is not installed: make environments ENVIRONMENTS=job_queues")
@@ -117,6 +118,7 @@ print(json.dumps([queue.enqueue("jobs.answer", "hi").id for _ in range(3)]))
     work(folder, f"{command} --url {redis}".replace("rq worker", "rq.cli worker"), sent)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(find_spec("dramatiq") is None, reason="dramatiq is not installed: see the one above")
 def test_dramatiq(folder: Path, redis: str) -> None:
     """Its processes end after the messages under way, and hand over."""

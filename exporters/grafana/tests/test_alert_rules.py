@@ -94,7 +94,7 @@ def of_objectives(case: Case) -> bool:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if of_objectives(case)], ids=lambda case: case.name)
-@pytest.mark.table(every=5)
+@pytest.mark.table(every=12)
 def test_they_fire_when_prometheus_own_do(policy_file: Path, case: Case) -> None:
     """Grafana's rules, which count anew each time, fire when Prometheus' recorded ones do, and at no other time."""
     path = policy_file.with_name("rules.yaml")

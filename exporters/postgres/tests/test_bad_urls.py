@@ -46,6 +46,7 @@ def fill(url: str, *statements: str) -> str:
 
 
 @pytest.mark.parametrize("bad", [*BAD, "newer", "foreign", "damaged"])
+@pytest.mark.table(every=3)
 def test_a_database_that_cannot_be_used(
     server: Postgres, url: str, bad: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

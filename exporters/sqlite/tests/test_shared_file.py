@@ -123,6 +123,7 @@ def test_a_killed_writer_leaves_whole_batches(database: Path) -> None:
     assert count(database, "decision") == written + 1
 
 
+@pytest.mark.thorough
 def test_reading_goes_on_while_others_write(database: Path) -> None:
     """A reader sees whole batches while a writer is at work, and more of them later."""
     writer = start(database, "a", 1_000_000, 10)
@@ -169,6 +170,7 @@ print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
     assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.thorough
 def test_no_connection_crosses_a_fork(database: Path, run_python: Run) -> None:
     """The child starts without the parent's open file, whose locks it does not have."""
     program = """
