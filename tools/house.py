@@ -41,6 +41,7 @@ PLUGIN_FOLDERS = frozenset(
         "cli/ledger_commands",
         "cli/policy_commands",
         "cli/spec_commands",
+        "console/pages",
         "instrument/frameworks",
         "instrument/providers",
         "spec/readers",

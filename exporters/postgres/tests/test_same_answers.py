@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,22 @@ def everything(reader: Any, clauses: list[str]) -> dict[str, Any]:
             for each in groups
         ]
     found["all"] = list(reader.iter_decisions())
+    found["hours"], found["models"], found["judges"] = reader.decision_hours(), reader.models(), reader.judge_usage()
+    found["counts"] = [reader.clause_counts(outcome=outcome) for outcome in outcomes]
+    found["activations"] = reader.policy_activations()
+    of_clause = clauses[0]
+    for each in (Filter(), Filter(outcome="violated"), Filter(of_clause), Filter(of_clause, "complied")):
+        found[f"pages of {each}"] = list(_pages(reader, replace(each, limit=2)))
+    for model in (*reader.models(), "nobody"):
+        found[f"of {model}"] = [record["id"] for record in reader.decisions(Filter(model=model))]
     return found | {"clauses": reader.clauses(), "services": reader.services()}
+
+
+def _pages(reader: Any, wanted: Filter) -> Iterator[str]:
+    """Yield the ids of a list that is read page by page."""
+    while page := reader.decisions(wanted):
+        yield from (record["id"] for record in page)
+        wanted = replace(wanted, after=(page[-1]["time_unix_nano"], page[-1]["id"]))
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -52,6 +52,22 @@ def find_event(statements: Statements, event_id: str) -> OversightEvent | None:
     return _event(found[0]) if found else None
 
 
+def events_of_kind(
+    statements: Statements, kind: str, limit: int, before: tuple[int, str] | None = None
+) -> list[OversightEvent]:
+    """Return changes of one kind, the latest first.
+
+    Args:
+        statements: those of one transaction.
+        kind: the kind of change.
+        limit: the largest number of changes.
+        before: time and id of the change after which the list goes on.
+    """
+    earlier = "" if before is None else "AND (time_unix_nano, id) < (?, ?)"
+    sql = f"{_SELECT} WHERE kind = ? {earlier} ORDER BY time_unix_nano DESC, id DESC LIMIT ?"
+    return [_event(row) for row in statements.rows(sql, (kind, *(before or ()), limit))]
+
+
 def new_event_id() -> str:
     """Return an id for a change that is asked for the first time."""
     return str(uuid4())

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from specspan.sqlite.model import Filter, Pruning, Statistics, StoredSpan, TraceSummary
+from specspan.sqlite.model import (
+    ClauseCount,
+    DecisionHour,
+    Filter,
+    JudgeUsage,
+    Pruning,
+    Statistics,
+    StoredSpan,
+    TraceSummary,
+)
 from specspan.stores.transactions import Transactions
 
 Record = Mapping[str, Any]
@@ -66,6 +75,21 @@ class StoreReader(Protocol):
 
     def prunings(self) -> list[Record]:
         """Return the record of each removal of old decisions and spans, the latest first."""
+
+    def decision_hours(self, since_unix_nano: int = 0) -> list[DecisionHour]:
+        """Return counts of decisions from the hour of a time on, the earliest first."""
+
+    def clause_counts(self, since_unix_nano: int = 0, outcome: str | None = None) -> list[ClauseCount]:
+        """Return counts of findings by clause and outcome, from the hour of a time on, in the order of clauses."""
+
+    def policy_activations(self) -> list[Record]:
+        """Return the policy record of each moment at which one came into force, the earliest first."""
+
+    def judge_usage(self, since_unix_nano: int = 0) -> list[JudgeUsage]:
+        """Return what judges' own calls took since a time, by model."""
+
+    def models(self) -> list[str]:
+        """Return the name of each model that a decision is of, sorted."""
 
 
 class StoreKind(Protocol):

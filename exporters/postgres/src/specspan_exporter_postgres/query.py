@@ -31,6 +31,12 @@ def decisions(wanted: Filter) -> Iterator[Condition]:
     """Yield conditions on rows of ``decision AS d``, joined with ``decision_shared AS s``."""
     if wanted.since_unix_nano is not None:
         yield "d.time_unix_nano >= %s", (wanted.since_unix_nano,)
+    if wanted.until_unix_nano is not None:
+        yield "d.time_unix_nano < %s", (wanted.until_unix_nano,)
+    if wanted.after is not None:
+        yield '(d.time_unix_nano, d.id) < (%s, %s COLLATE "C")', wanted.after
+    if wanted.model is not None:
+        yield 'd.model COLLATE "C" = %s', (wanted.model,)
     if wanted.verdict is not None:
         yield f"d.verdict = %s{_not_common(wanted.verdict, 'd')}", (wanted.verdict,)
     if wanted.service is not None:
@@ -44,6 +50,13 @@ def traces(wanted: Filter) -> Iterator[Condition]:
     yield FIRST_OF_TRACE, ()
     if wanted.since_unix_nano is not None:
         yield "start_unix_nano >= %s", (wanted.since_unix_nano,)
+    if wanted.until_unix_nano is not None:
+        yield "start_unix_nano < %s", (wanted.until_unix_nano,)
+    if wanted.after is not None:
+        yield '(start_unix_nano, trace_id) < (%s, %s COLLATE "C")', wanted.after
+    if wanted.model is not None:
+        of_model = 'SELECT d.trace_id FROM specspan.decision AS d WHERE d.model COLLATE "C" = %s'
+        yield f"trace_id IN ({of_model})", (wanted.model,)
     if wanted.service is not None:
         of_trace = "SELECT 1 FROM specspan.span AS other WHERE other.trace_id = span.trace_id"
         yield f"EXISTS ({of_trace} AND other.service = %s)", (wanted.service,)

@@ -15,8 +15,19 @@ import psycopg
 from specspan.sqlite.decision_rows import stored_record
 from specspan.sqlite.expansion import expand
 from specspan.sqlite.late_rows import with_late_findings
-from specspan.sqlite.model import EVERYTHING, PRUNING, VERDICTS, Filter, Statistics, StoredSpan, TraceSummary
-from specspan_exporter_postgres import query
+from specspan.sqlite.model import (
+    EVERYTHING,
+    PRUNING,
+    VERDICTS,
+    ClauseCount,
+    DecisionHour,
+    Filter,
+    JudgeUsage,
+    Statistics,
+    StoredSpan,
+    TraceSummary,
+)
+from specspan_exporter_postgres import figures, query
 from specspan_exporter_postgres.address import parse_address
 from specspan_exporter_postgres.errors import EmptyDatabase, PostgresStoreError, translate_error
 from specspan_exporter_postgres.schema import find_version
@@ -176,6 +187,29 @@ class Reader:
             "SELECT record FROM specspan.other_record WHERE type = %s ORDER BY time_unix_nano DESC", (PRUNING,)
         )
         return [self._json(row[0]) for row in rows]
+
+    def decision_hours(self, since_unix_nano: int = 0) -> list[DecisionHour]:
+        """Return counts of decisions from the hour of a time on, the earliest first."""
+        return figures.decision_hours(self._rows, since_unix_nano)
+
+    def clause_counts(self, since_unix_nano: int = 0, outcome: str | None = None) -> list[ClauseCount]:
+        """Return counts of findings by clause and outcome, from the hour of a time on, in the order of clauses."""
+        return figures.clause_counts(self._rows, since_unix_nano, outcome)
+
+    def policy_activations(self) -> list[Record]:
+        """Return the policy record of each moment at which one came into force, the earliest first."""
+        return [
+            {**self._json(record), "time_unix_nano": when, "service": None if service is None else self._json(service)}
+            for when, service, record in figures.activations(self._rows)
+        ]
+
+    def judge_usage(self, since_unix_nano: int = 0) -> list[JudgeUsage]:
+        """Return what judges' own calls took since a time, by model."""
+        return figures.judge_usage(self._rows, since_unix_nano)
+
+    def models(self) -> list[str]:
+        """Return the name of each model that a decision is of, sorted."""
+        return figures.models(self._rows)
 
     def examine(self, look: Callable[[psycopg.Connection], T]) -> T:
         """Return what a function finds in the database as it is at one moment."""

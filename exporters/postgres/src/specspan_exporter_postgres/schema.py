@@ -201,7 +201,14 @@ CREATE TRIGGER oversight_event_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON specs
 """
 )
 
-MIGRATIONS = (_FIRST, _OVERSIGHT)
+_PAGES = """
+CREATE INDEX decision_model ON specspan.decision (model COLLATE "C", time_unix_nano, id);
+CREATE INDEX span_judge ON specspan.span (start_unix_nano) WHERE name >= 'judge ' AND name < 'judge!';
+CREATE INDEX oversight_event_kind ON specspan.oversight_event (kind, time_unix_nano, id);
+"""
+"""Indexes by which pages of long lists are found."""
+
+MIGRATIONS = (_FIRST, _OVERSIGHT, _PAGES)
 """Statements that take a database from each version to the next; never changed once released, only added to."""
 
 VERSION = len(MIGRATIONS)

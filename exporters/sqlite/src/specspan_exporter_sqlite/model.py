@@ -76,6 +76,12 @@ class Filter:
     """Earliest start of a trace, or time of a decision."""
     service: str | None = None
     limit: int = 20
+    until_unix_nano: int | None = None
+    """Time before which a trace started or a decision was made."""
+    model: str | None = None
+    """A decision is of a call of this model."""
+    after: tuple[int, str] | None = None
+    """Time and id of the last item of the page before: the list goes on after it."""
 
 
 EVERYTHING = Filter()
@@ -121,6 +127,42 @@ class Statistics:
     """Time that specspan itself cost the caller of half of the calls at most; None where no decision tells it."""
     overhead_p99_ns: int | None = None
     """Time that it cost the caller of 99 in 100 calls at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionHour:
+    """Number of decisions of one service with one verdict in one hour."""
+
+    hour_unix: int
+    """Start of the hour, in seconds since 1970."""
+    service: str | None
+    verdict: str
+    decisions: int
+    considered: int
+    """Number of clauses that these decisions considered, all together."""
+    unassessed: int
+    """Number of those that nothing assessed when the decision was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseCount:
+    """Number of findings about a clause with one outcome."""
+
+    clause: str
+    outcome: str
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeUsage:
+    """Judges' own calls of one model."""
+
+    model: str
+    requests: int
+    cost_usd: float | None
+    """None where no call tells its cost."""
+    input_tokens: int
+    output_tokens: int
 
 
 @dataclass(slots=True)

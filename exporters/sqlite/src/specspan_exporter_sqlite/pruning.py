@@ -54,6 +54,8 @@ _OLD_FIRST_VERSION = """time_unix_nano < :before AND NOT EXISTS (SELECT 1 FROM d
 _OLD_RECORDS = f"time_unix_nano > 0 AND time_unix_nano < :before AND type <> '{PRUNING}'"
 _UNNAMED = (
     "DELETE FROM finding_count WHERE count <= 0",
+    "DELETE FROM clause_hour WHERE count <= 0",
+    "DELETE FROM decision_hour WHERE decisions <= 0",
     "DELETE FROM decision_block WHERE decisions <= 0",
     "DELETE FROM decision_shared WHERE id NOT IN (SELECT shared_id FROM decision_row WHERE shared_id IS NOT NULL)",
     "DELETE FROM span_shared WHERE id NOT IN (SELECT shared_id FROM span_row WHERE shared_id IS NOT NULL)",

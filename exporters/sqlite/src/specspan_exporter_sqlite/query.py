@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .decision_hours import MODEL
 from .model import VERDICTS, Filter
 from .references import OUTCOME_OF_KEY, QUIET_OUTCOMES
 
@@ -38,6 +39,12 @@ def decisions(wanted: Filter, of_service: str) -> Iterator[Condition]:
     """
     if wanted.since_unix_nano is not None:
         yield "d.time_unix_nano >= ?", (wanted.since_unix_nano,)
+    if wanted.until_unix_nano is not None:
+        yield "d.time_unix_nano < ?", (wanted.until_unix_nano,)
+    if wanted.after is not None:
+        yield "(d.time_unix_nano, d.id) < (?, ?)", wanted.after
+    if wanted.model is not None:
+        yield f"{MODEL} = ?", (wanted.model,)
     if wanted.verdict is not None:
         yield f"d.verdict = ?{_not_common(wanted.verdict, 'd')}", (wanted.verdict,)
     if wanted.service is not None:
@@ -51,6 +58,10 @@ def traces(wanted: Filter, *, is_common_verdict: bool) -> Iterator[Condition]:
     yield FIRST_OF_TRACE, ()
     if wanted.since_unix_nano is not None:
         yield "start_unix_nano >= ?", (wanted.since_unix_nano,)
+    if wanted.until_unix_nano is not None:
+        yield "start_unix_nano < ?", (wanted.until_unix_nano,)
+    if wanted.after is not None:
+        yield "(start_unix_nano, trace_id) < (?, ?)", wanted.after
     if wanted.service is not None:
         of_trace = "SELECT 1 FROM span_row AS s WHERE s.trace_id = span.trace_id"
         yield f"EXISTS ({of_trace} AND s.service = ?)", (wanted.service,)
@@ -68,6 +79,13 @@ def traces_of_findings(wanted: Filter, blocks: Sequence[int] | None = None) -> C
     return f"EXISTS ({decided} AND {of_blocks} AND {condition})", (json.dumps(list(blocks)), *values)
 
 
+def traces_of_model(model: str, *, is_common: bool) -> Condition:
+    """Return the condition that a trace has a decision about a call of a model."""
+    if is_common:
+        return f"EXISTS (SELECT 1 FROM decision_row AS d WHERE d.trace_id = span.trace_id AND +{MODEL} = ?)", (model,)
+    return f"trace_id IN (SELECT d.trace_id FROM decision_row AS d WHERE {MODEL} = ?)", (model,)
+
+
 def traces_of_decisions(ids: Sequence[str]) -> Condition:
     """Return the condition that a trace has one of some decisions."""
     decided = "SELECT d.trace_id FROM decision_row AS d WHERE d.id IN (SELECT value FROM json_each(?))"
@@ -78,7 +96,8 @@ def deviations(wanted: Filter) -> Condition:
     """Return the condition on rows of ``finding_row AS f`` of an outcome that is never named by reference."""
     given, values = _where_given({"f.outcome = ?": wanted.outcome, "f.clause = ?": wanted.clause})
     # written out, as the partial indexes serve only queries that imply their condition
-    return f"f.outcome NOT IN ('complied', 'not_applicable') AND {given}", values
+    later = "" if wanted.after is None else " AND f.time_unix_nano <= ?"  # for the index; decisions have the rest
+    return f"f.outcome NOT IN ('complied', 'not_applicable') AND {given}{later}", (*values, *(wanted.after or ())[:1])
 
 
 def is_deviation(outcome: str | None) -> bool:

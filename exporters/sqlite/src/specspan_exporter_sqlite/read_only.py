@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from .errors import is_busy
 from .store import PATIENCE_S
 
 
@@ -16,10 +17,10 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     try:
         return _connect(path, "mode=ro")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         # In a folder that may not be written, SQLite cannot keep the index of a write-ahead log. Where there is no log,
         # nobody is writing and none is needed.
-        if _has_log(path):
+        if is_busy(error) or _has_log(path):
             raise
         return _connect(path, "mode=ro&immutable=1")
 

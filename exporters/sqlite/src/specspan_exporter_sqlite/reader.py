@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Any, TypeVar, final
 
 from . import query
+from .decision_hours import MODEL
 from .decision_rows import STORED_COLUMNS, stored_record
 from .errors import ForeignFile, MissingFile, SQLiteStoreError, translate_error
 from .expansion import expand
+from .figures import FigureReader
 from .first_version import name_as_present
 from .late_rows import with_late_findings
 from .model import EVERYTHING, PRUNING, Filter, Statistics, StoredSpan, TraceSummary
@@ -42,7 +44,7 @@ _FROM_DECISION = "FROM decision_row AS d LEFT JOIN decision_shared AS s ON s.id 
 
 
 @final
-class Reader:
+class Reader(FigureReader):
     """Context manager of one file that is open for reading."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -93,6 +95,8 @@ class Reader:
             conditions = list(query.traces(wanted, is_common_verdict=is_common))
             if query.asks_for_findings(wanted):
                 conditions.append(self._traces_of_findings(wanted))
+            if wanted.model is not None:
+                conditions.append(query.traces_of_model(wanted.model, is_common=self._is_common_model(wanted.model)))
             condition, values = query.where(iter(conditions))
             found = self._rows(
                 f"""SELECT trace_id FROM span_row AS span {condition}
@@ -191,6 +195,12 @@ class Reader:
         """Return the record of each removal of old decisions and spans, the latest first."""
         return self._records("SELECT record FROM record WHERE type = ? ORDER BY time_unix_nano DESC", (PRUNING,))
 
+    def policy_activations(self) -> list[Record]:
+        """Return the policy record of each moment at which one came into force, the earliest first."""
+        found = self._activations()
+        own = [(when, self._optional_json(service), self._json(record)) for when, service, record in found]
+        return [{**record, "time_unix_nano": when, "service": service} for when, service, record in own]
+
     def examine(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """Return what a function finds in the file as it is at one moment."""
         with self._snapshot(), self._translated_errors():
@@ -227,6 +237,10 @@ class Reader:
         of_verdict = "SELECT 1 FROM trace_verdict AS v WHERE v.verdict = ? AND v.verdict <> 'complied'"
         return len(self._rows(f"{of_verdict} LIMIT {_MANY}", (verdict,))) == _MANY
 
+    def _is_common_model(self, model: str) -> bool:
+        """Return whether so many decisions are of a model that one is soon found among the latest."""
+        return len(self._rows(f"SELECT 1 FROM decision_row AS d WHERE {MODEL} = ? LIMIT {_MANY}", (model,))) == _MANY
+
     def _deviating(self, wanted: Filter) -> list[str]:
         """Return ids of decisions with findings of an outcome that is always written in full, the latest first."""
         finding, values = query.deviations(wanted)
@@ -252,11 +266,11 @@ class Reader:
         for block, last in self._blocks(wanted):
             if 0 <= wanted.limit <= len(found) and (not found or found[-1][0] > last):
                 break
-            of_block = "d.block IS NULL" if block == 0 else f"d.block = {int(block)}"
+            of_block, number = ("d.block IS NULL", ()) if block == 0 else ("d.block = ?", (block,))
             found += self._rows(
                 f"""SELECT d.time_unix_nano, d.id FROM decision_row AS d {conditions} AND {of_block}
                     ORDER BY d.time_unix_nano DESC, d.id DESC LIMIT ?""",
-                (*values, wanted.limit),
+                (*values, *number, wanted.limit),
             )
             found.sort(reverse=True)
             if wanted.limit >= 0:

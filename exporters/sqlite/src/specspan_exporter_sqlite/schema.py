@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import late_rows, oversight_tables, references
+from . import decision_hours, late_rows, oversight_tables, references
 from .errors import ForeignFile
 
 APPLICATION_ID = 0x5350_5350
@@ -108,6 +108,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     references.STATEMENTS,
     late_rows.STATEMENTS,
     oversight_tables.STATEMENTS,
+    decision_hours.STATEMENTS,
 )
 """Statements that take a file from each version to the next; never changed once released, only added to."""
 

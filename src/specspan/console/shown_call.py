@@ -1,0 +1,81 @@
+"""Decided call as a page shows it: its findings in order, the clauses they are about, and what was recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from specspan.cli.decision_view import action_text, policy_in_force
+from specspan.console.call_content import CallContent, read_content
+from specspan.console.known_specs import KnownSpecs
+from specspan.console.outcome_words import rank
+from specspan.spec.spec import Clause
+from specspan.sqlite.model import StoredSpan
+
+Record = Mapping[str, Any]
+
+_QUIET = ("complied", "not_applicable", "unassessed")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownClause:
+    """Clause that a finding is about."""
+
+    id: str
+    clause: Clause | None
+    """None where the text of the version that decided is not at hand."""
+    spec: Record | None
+    """Spec that the decision names for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCall:
+    """Decided call with all that a page says of it."""
+
+    decision: Record
+    span: StoredSpan | None
+    findings: Sequence[Record]
+    """Findings that say more than that a clause was kept or not looked at, the worst first."""
+    quiet: Mapping[str, Sequence[str]]
+    """Clauses of the other findings by outcome."""
+    clauses: Sequence[ShownClause]
+    """Clauses of the findings, in their order, each once."""
+    content: CallContent | None
+    action: str
+
+
+def show_call(
+    decision: Record, span: StoredSpan | None, specs: KnownSpecs, policies: Sequence[Record] = ()
+) -> ShownCall:
+    """Return a decided call as a page shows it.
+
+    Args:
+        decision: its record.
+        span: its span, which may hold the text; None where it is not in the store.
+        specs: specs whose text is at hand.
+        policies: policy records, which name the clauses that no check looked at.
+    """
+    findings = [each for each in decision.get("findings") or () if isinstance(each, Mapping)]
+    governing = decision.get("governing_clause")
+    ordered = sorted(findings, key=lambda each: (rank(each.get("outcome")), each.get("clause") != governing))
+    loud = [each for each in ordered if each.get("outcome") not in _QUIET]
+    quiet = {
+        outcome: [str(each.get("clause")) for each in ordered if each.get("outcome") == outcome] for outcome in _QUIET
+    }
+    policy = policy_in_force(decision, policies) or {}
+    found = {each.get("clause") for each in findings}
+    quiet["unassessed"] += [str(each.get("id")) for each in policy.get("clauses") or () if each.get("id") not in found]
+    clauses = [_clause(str(name), decision, specs) for name in dict.fromkeys(each.get("clause") for each in loud)]
+    content = read_content(span, decision) if span is not None else None
+    return ShownCall(decision, span, loud, quiet, clauses, content, action_text(decision))
+
+
+def _clause(name: str, decision: Record, specs: KnownSpecs) -> ShownClause:
+    refs = [ref for ref in decision.get("spec") or () if isinstance(ref, Mapping)]
+    for ref in refs:
+        own = name.removeprefix(f"{ref.get('id')}:") if len(refs) > 1 else name
+        clause = specs.find_clause(ref.get("digest"), own)
+        if clause is not None:
+            return ShownClause(name, clause, ref)
+    return ShownClause(name, None, refs[0] if refs else None)
