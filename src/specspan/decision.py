@@ -281,6 +281,38 @@ class Summary:
         object.__setattr__(self, "complied", complied)
 
 
+class ReviewCause(_Word):
+    """Reason for which a person reviews a clause of a decision."""
+
+    ESCALATED = "escalated"
+    """The action over a finding is, or would be, `Action.ESCALATE`."""
+    VIOLATED = "violated"
+    UNCERTAIN = "uncertain"
+    """A check could not decide."""
+    ABSTAINED = "abstained"
+    """A judge could not decide: its score lies between its thresholds, or it says so."""
+    DISAGREED = "disagreed"
+    """One check found a violation, and another one none."""
+    SAMPLED = "sampled"
+    """The policy's share of the calls was drawn."""
+    REQUESTED = "requested"
+    """A person asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewNeed:
+    """Review of one clause that the policy asks for."""
+
+    clause: str
+    outcome: Outcome
+    """Worst outcome that the checks found."""
+    causes: tuple[ReviewCause, ...]
+    rulings: int = 1
+    """Number of reviewers who rule."""
+    expires_unix_nano: int | None = None
+    """Time from which on nobody rules; None for no end."""
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -309,3 +341,5 @@ class Decision:
     """Characters the consumer had already seen when a stream was cut; None when none was."""
     reads_reasoning: bool = False
     """True if a check of a stage that the call reached reads a model's reasoning."""
+    reviews: tuple[ReviewNeed, ...] = ()
+    """Reviews that the policy asks for."""

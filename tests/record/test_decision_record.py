@@ -202,6 +202,7 @@ def test_a_policy_that_comes_into_force_is_recorded_before_its_decisions(record:
             },
             {"id": "be_kind", "title": "Be kind", "authority": "user", "checked": False, "mode": "observe"},
         ],
+        "levels": {"root": 0, "user": 1},
         "assessments": [
             {
                 "clause": "protect_privacy",

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import pytest
 from reviewed import ADMIN, ANA, BEN, CARO, VIEWER, decision, decision_id, finding, record, record_call
 
+from specspan.decision import ReviewCause
 from specspan.errors import OversightRefused
 from specspan.review.review_queue import ReviewQueue
-from specspan.review.review_task import ReviewCause, ReviewFilter, ReviewState, ReviewTask, RulingKind
+from specspan.review.review_task import ReviewFilter, ReviewState, ReviewTask, RulingKind
 from specspan.stores.opening import open_store
 
 ASKED = {"clause": "be_kind", "outcome": "violated", "causes": ["escalated", "sampled"]}

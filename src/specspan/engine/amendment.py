@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from specspan._support.process import ForkedLock
-from specspan.decision import Action, Decision, Finding, Outcome, Verdict
+from specspan.decision import Action, Decision, Finding, Outcome, ReviewNeed, Verdict
 from specspan.engine.outcomes import summarize
+from specspan.engine.plan import Plan
 from specspan.engine.precedence import (
-    CommandChain,
     Conclusion,
     conclude,
     conclude_cut_short,
     conclude_unread,
     strictest_action,
 )
+from specspan.engine.review_needs import reviews_of
 
 _FLAGGED = frozenset((Verdict.VIOLATED, Verdict.ERROR, Verdict.UNCERTAIN))
 
@@ -23,13 +24,20 @@ _FLAGGED = frozenset((Verdict.VIOLATED, Verdict.ERROR, Verdict.UNCERTAIN))
 class Amendments:
     """Decision of one call, as findings that come after it change it. Any thread may bring some."""
 
-    def __init__(
-        self, decision: Decision, chain: CommandChain, *, is_cut_short: bool = False, has_unread: bool = False
-    ) -> None:
+    def __init__(self, decision: Decision, plan: Plan, *, cut_short: bool = False, unread: bool = False) -> None:
+        """Begin with a decision that was made by ``plan``.
+
+        Args:
+            decision: the decision.
+            plan: the plan.
+            cut_short: True where the rest of the answer will not come.
+            unread: True where a part that a check needs was not understood.
+        """
         self._lock = ForkedLock()
-        self._chain = chain
-        self._is_cut_short = is_cut_short
-        self._has_unread = has_unread
+        self._plan = plan
+        self._chain = plan.chain
+        self._is_cut_short = cut_short
+        self._has_unread = unread
         self.decision = decision
         """Decision with every finding so far."""
 
@@ -53,7 +61,14 @@ class Amendments:
             reason=conclusion.reason,
             action=strictest_action((before.action, Action.FLAG)) if is_flagged else before.action,
             summary=summary,
+            reviews=self._with_new_reviews(before, findings),
         )
+
+    def _with_new_reviews(self, before: Decision, findings: Sequence[Finding]) -> tuple[ReviewNeed, ...]:
+        """Return the reviews that were asked for, and those that rules ask for from now on."""
+        known = {each.clause for each in before.reviews}
+        needs = reviews_of(self._plan, findings, before.id, before.time_unix_nano) if self._plan.reviews else ()
+        return (*before.reviews, *(need for need in needs if need.clause not in known))
 
     def _conclude(self, findings: Sequence[Finding]) -> Conclusion:
         is_assessed = any(finding.outcome is Outcome.COMPLIED for finding in findings)

@@ -28,6 +28,7 @@ from specspan.engine.precedence import (
     strictest_action,
 )
 from specspan.engine.pseudonyms import Pseudonyms
+from specspan.engine.review_needs import reviews_of
 from specspan.engine.rewriting import PROCEED, Cut, Ruling
 from specspan.engine.stage_run import StageRun, run_stage, run_timed_checks
 from specspan.engine.stream_check import StreamCheck
@@ -216,9 +217,7 @@ class Evaluation:
     def attach_late_findings(self, on_done: LateFindings) -> None:
         """Have what checks find after the decision handed to ``on_done``, once the decision is recorded."""
         if self._deferral is not None:
-            amendments = Amendments(
-                self.decide(), self._plan.chain, is_cut_short=self._is_cut_short, has_unread=self._has_unread
-            )
+            amendments = Amendments(self.decide(), self._plan, cut_short=self._is_cut_short, unread=self._has_unread)
             self._deferral.attach(amendments, on_done)
 
     def _rule_on_failure(self, checks: Sequence[BoundCheck], failures: dict[int, Finding]) -> Ruling:
@@ -346,9 +345,10 @@ class Evaluation:
         if self._is_cut_short:
             conclusion = conclude_cut_short(conclusion, outcomes.findings)
         action = self._action if cut is None else strictest_action((self._action, cut.action))
+        decision_id, now_ns = self._new_id(), self._now_ns()
         return Decision(
-            id=self._new_id(),
-            time_unix_nano=self._now_ns(),
+            id=decision_id,
+            time_unix_nano=now_ns,
             specs=plan.specs,
             policy_digest=policy.digest,
             mode=policy.mode,
@@ -365,12 +365,11 @@ class Evaluation:
             and any(plan.stages[stage].reads_reasoning for stage in runs if stage in plan.stages),
             redacted=tuple(sorted(self._redacted)) if self._redacted else (),
             released_chars=self._released_chars if cut is not None else None,
+            reviews=reviews_of(plan, outcomes.findings, decision_id, now_ns) if plan.reviews else (),
         )
 
     def _deviations(self) -> dict[int, Finding]:
-        """Return the findings that are not the default ones: those about whole texts, or while the answer grew where
-        that was worse.
-        """
+        """Return the findings that are not the default ones, of whole texts or, where worse, while the answer grew."""
         deviations: dict[int, Finding] = {}
         for run in self._runs.values():
             if run.deviations:

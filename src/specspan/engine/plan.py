@@ -27,7 +27,7 @@ from specspan.engine.matcher import Matcher, build_matcher
 from specspan.engine.outcomes import BaselineOutcomes
 from specspan.engine.precedence import CommandChain, command_chain
 from specspan.engine.stream_check import StreamPlan, stream_plan
-from specspan.policy.policy import Policy
+from specspan.policy.policy import Policy, ReviewRule
 
 STAGES = tuple(Stage)
 _EMPTY: Mapping[str, str] = {}
@@ -162,6 +162,8 @@ class Plan:
     rulings: tuple[OverrideRuling, ...] = ()
     set_aside: tuple[Finding, ...] = ()
     """A finding for each clause whose checks do not run: it is not applicable, or a granted override applies."""
+    reviews: Mapping[str, ReviewRule] = field(default_factory=dict)
+    """By clause, the rule of its reviews by people."""
     samples: tuple[float, ...] = ()
     """Shares of the calls, each below 1, on which some checks run."""
     defers: bool = False
@@ -349,6 +351,7 @@ def compile_plan(policy: Policy, *, defers: bool = False) -> Plan:
         needs_input=any(Side.INPUT in check.traits.needed_sides for check in checks),
         samples=tuple({check.sample for check in checks if check.sample < 1 and not _is_deferred(check, defers)}),
         defers=any(_is_deferred(check, defers) for check in checks),
+        reviews={clause.clause.id: clause.review for clause in clauses if clause.review is not None},
     )
 
 

@@ -34,10 +34,11 @@ from specspan.policy.policy import (
     Layer,
     Objective,
     Policy,
+    ReviewRule,
     condition_from_facts,
     condition_from_tags,
 )
-from specspan.policy.schema import ClauseEntry, DefaultsEntry, OverrideEntry, PolicyFile
+from specspan.policy.schema import ClauseEntry, DefaultsEntry, OverrideEntry, PolicyFile, ReviewEntry
 from specspan.policy.sources import SpecLoader, digest_of, read_layers
 from specspan.spec.catalogue import find_edition
 from specspan.spec.spec import Clause, Spec
@@ -220,11 +221,18 @@ def _bind(
         on_error=entry.on_error or defaults.on_error,
         on_unread=entry.on_unread or defaults.on_unread,
         mode=entry.mode or defaults.mode,
+        review=_review_rule(entry.review or defaults.review),
         checks=tuple(check.for_clause(clause) for check in checks),
         replacement=DEFAULT_REPLACEMENT if entry.replacement is None else entry.replacement,
         objective=None if entry.objective is None else Objective(entry.objective.target, entry.objective.window),
         when=condition_from_tags(clause.tags) if entry.when is None else condition_from_facts(entry.when),
     )
+
+
+def _review_rule(entry: ReviewEntry | None) -> ReviewRule | None:
+    if entry is None:
+        return None
+    return ReviewRule(frozenset(entry.when), entry.sample or 0.0, entry.rulings, entry.within)
 
 
 @dataclass(slots=True)

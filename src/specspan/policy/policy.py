@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from specspan.call import ModelCall, Scalar
 from specspan.checks.check import Check, ClauseReader
-from specspan.decision import Action, Mode, Override, Severity
+from specspan.decision import Action, Mode, Override, ReviewCause, Severity
 from specspan.policy.authority import Authority, Order, build_authority
 from specspan.spec.spec import Clause, Spec
 
@@ -101,6 +101,20 @@ class CheckBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewRule:
+    """Rule by which people review decisions on a clause."""
+
+    causes: frozenset[ReviewCause] = frozenset()
+    """Causes for which a decision is reviewed, whatever was drawn."""
+    sample: float = 0.0
+    """Share of the calls that are reviewed, from 0 to 1; drawn as those of a check with a share are."""
+    rulings: int = 1
+    """Number of reviewers who rule, without seeing one another's rulings."""
+    within: timedelta | None = None
+    """Time after the decision within which they rule; None for no end."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClausePolicy:
     """Severity, action and checks of one clause in this application."""
 
@@ -117,6 +131,8 @@ class ClausePolicy:
     mode: Mode = Mode.ENFORCE
     """`Mode.OBSERVE` where the clause is only watched, whatever the policy's own mode is."""
     on_unread: OnUnread = OnUnread.OPEN
+    review: ReviewRule | None = None
+    """Rule of the reviews of this clause; None without any."""
 
     def for_clause(self, clause: Clause) -> ClausePolicy:
         """Return these settings for ``clause``, which is the same clause in another text."""

@@ -25,7 +25,7 @@ from specspan._support import shares
 from specspan._support.durations import parse_seconds
 from specspan._support.messages import format_value
 from specspan.checks.check import Check, CheckConfigError
-from specspan.decision import Action, Mode, Override, OverrideKind, Severity
+from specspan.decision import Action, Mode, Override, OverrideKind, ReviewCause, Severity
 from specspan.policy.policy import CheckBinding, OnError, OnUnread
 
 E = TypeVar("E", bound=BaseModel)
@@ -173,6 +173,40 @@ class SpecEntry(Entry):
     """``sha256:`` and 64 hexadecimal digits; any other text at that path is then refused."""
 
 
+class ReviewEntry(Entry):
+    """Reviews of a clause by people. A share alone (``2%``) stands for ``sample``, a list of causes for ``when``."""
+
+    sample: Annotated[float | None, BeforeValidator(parse_share), WithJsonSchema({"type": ["string", "number"]})] = None
+    """Share of the calls that are reviewed, drawn as those of a check are."""
+    when: list[Word[ReviewCause]] = Field(default_factory=list)
+    """Causes for which every decision is reviewed: ``escalated``, ``violated``, ``uncertain``, ``abstained`` (a judge),
+    ``disagreed`` (checks of one clause)."""
+    rulings: int = Field(default=1, ge=1, le=9)
+    """Number of reviewers who rule; where two disagree, a third one does."""
+    within: Annotated[timedelta | None, BeforeValidator(_parse_window), WithJsonSchema({"type": "string"})] = None
+    """Time within which they rule, such as ``14d``."""
+
+    @model_validator(mode="after")
+    def _has_a_cause(self) -> ReviewEntry:
+        if self.sample is None and not self.when:
+            raise invalid_value("the review has neither 'sample' nor 'when'", "Write a share, or a list of causes.")
+        drawn = [cause.value for cause in self.when if cause in (ReviewCause.SAMPLED, ReviewCause.REQUESTED)]
+        if drawn:
+            raise invalid_value(f"{drawn[0]!r} is not a cause that a decision has", "Write 'sample' for a share.")
+        return self
+
+
+def _parse_review(value: Any) -> Any:
+    """Return a share alone, or a list of causes alone, as a mapping."""
+    if isinstance(value, list):
+        return {"when": value}
+    return {"sample": value} if isinstance(value, (str, int, float)) and not isinstance(value, bool) else value
+
+
+Review = Annotated[ReviewEntry | None, BeforeValidator(_parse_review)]
+"""Reviews of a clause, in any of their three forms."""
+
+
 class DefaultsEntry(Entry):
     """Settings of every clause that does not say otherwise."""
 
@@ -181,6 +215,7 @@ class DefaultsEntry(Entry):
     mode: Word[Mode] = Mode.ENFORCE
     on_error: Word[OnError] = OnError.OPEN
     on_unread: Word[OnUnread] = OnUnread.OPEN
+    review: Review = None
 
 
 class ObjectiveEntry(Entry):
@@ -209,6 +244,8 @@ class ClauseEntry(Entry):
     """Effect of a failing check in enforce mode."""
     on_unread: Word[OnUnread] | None = None
     """Effect of content that a check cannot read, in enforce mode."""
+    review: Review = None
+    """Reviews by people: a share such as ``2%``, causes such as ``[escalated, uncertain]``, or a mapping."""
     replacement: str | None = None
     """Text that replaces a violating one under ``action: replace``."""
     objective: ObjectiveEntry | None = None

@@ -203,6 +203,8 @@ def add_decision(values: Attributes, decision: Decision) -> None:
         values[names.DECISION_WOULD] = str(decision.would)
     if has_exceptions(summary):
         _add_clause_lists(values, summary)
+    if decision.reviews:
+        values[names.CLAUSES_TO_REVIEW] = tuple(need.clause for need in decision.reviews[:MAX_CLAUSES])
     if decision.overrides:
         _add_refused_overrides(values, decision)
     values[names.CLAUSES_COMPLIED] = summary.complied

@@ -7,14 +7,14 @@ the decision names.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from specspan._support.caches import BoundedCache
 from specspan._support.process import process_identity
 from specspan.call import CallContext, ModelCall, Reasoning, Response, Side, Unknown, Usage
-from specspan.decision import Decision, Evidence, Finding, Outcome, OverrideRuling, SpecRef
+from specspan.decision import Decision, Evidence, Finding, Outcome, OverrideRuling, ReviewNeed, SpecRef
 from specspan.policy.policy import Policy
 from specspan.record import conventions as names
 from specspan.record.attributes import safe_text, scope_attributes
@@ -175,6 +175,8 @@ class RecordBuilder:
         if overhead_ns := sum(call_record.timing.overhead_ns.values()):
             record["overhead_ns"] = overhead_ns
         record |= _effects(decision, None if policy is None else policy.overrides)
+        if decision.reviews:
+            record["reviews"] = self._reviews(decision.reviews)
         if any(finding["outcome"] == Outcome.PENDING for finding in record.get("findings", ())):
             until = decision.time_unix_nano + int(PENDING_S * 1e9)
             record["pending"] = {"until_unix_nano": until, "process": process_identity()}
@@ -187,7 +189,23 @@ class RecordBuilder:
             head |= {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
         head["service"] = self._service
         head["policy"] = {"digest": late.after.policy_digest} if policy is None else policy.reference
-        return late_record(late, self._finding(late.position, late.finding), head)
+        record = late_record(late, self._finding(late.position, late.finding), head)
+        return record | {"reviews": self._reviews(late.reviews)} if late.reviews else record
+
+    def _reviews(self, needs: Sequence[ReviewNeed]) -> list[Record]:
+        return [
+            without_nulls(
+                {
+                    "clause": need.clause,
+                    "outcome": need.outcome.value,
+                    "causes": [cause.value for cause in need.causes],
+                    "rulings": need.rulings,
+                    "expires_unix_nano": need.expires_unix_nano,
+                    "content": self.with_explanations,
+                }
+            )
+            for need in needs
+        ]
 
     def _call(self, call_record: CallRecord) -> Record:
         call, decision = call_record.call, call_record.decision

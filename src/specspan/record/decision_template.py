@@ -80,7 +80,7 @@ def encode_record(record: Mapping[str, Any]) -> bytes:
 
 def _is_plain(call: ModelCall, decision: Decision) -> bool:
     """Return whether a record holds nothing but what every call has."""
-    if decision.governing_clause is not None or decision.overrides or decision.redacted:
+    if decision.governing_clause is not None or decision.overrides or decision.redacted or decision.reviews:
         return False
     if decision.released_chars is not None or call.gaps is not WHOLE or call.request.executes is not None:
         return False

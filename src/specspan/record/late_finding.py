@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from specspan.call import Usage
-from specspan.decision import Decision, Finding
+from specspan.decision import Decision, Finding, ReviewNeed
 from specspan.record import attributes
 from specspan.record import conventions as names
 from specspan.record.attributes import Attributes
@@ -45,6 +45,11 @@ class LateFinding(NamedTuple):
     def is_amended(self) -> bool:
         """True if the verdict changed."""
         return self.before.verdict is not self.after.verdict
+
+    @property
+    def reviews(self) -> tuple[ReviewNeed, ...]:
+        """Reviews that are asked for since this finding is known."""
+        return self.after.reviews[len(self.before.reviews) :]
 
     @property
     def context(self) -> Context:

@@ -52,6 +52,7 @@ def build_policy_record(policy: Policy) -> PolicyRecord:
         "spec": [spec_record(spec.ref) for spec in policy.specs],
         "policy": _policy(policy),
         "mode": policy.mode.value,
+        "levels": dict(policy.authority.ranks),
         "clauses": list(_clauses(policy)),
         "assessments": [_assessment(key) for key in assessments],
     }
@@ -122,13 +123,17 @@ def _policy(policy: Policy) -> Record:
 
 def _clauses(policy: Policy) -> Iterator[Record]:
     for clause in policy.authority.binding:
-        yield {
+        bound = policy.clauses.get(clause.id)
+        is_checked = bound is not None and bool(bound.checks)
+        record: Record = {
             "id": clause.id,
             "title": clause.title,
             "authority": clause.authority,
-            "checked": clause.id in policy.clauses and bool(policy.clauses[clause.id].checks),
+            "checked": is_checked,
             "mode": policy.mode_of(clause.id).value,
         }
+        is_reviewed = bound is not None and bound.review is not None
+        yield record | {"text": clause.text} if is_reviewed else record
 
 
 def _digest(content: Record) -> str:

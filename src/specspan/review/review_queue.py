@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from specspan.decision import ReviewCause
 from specspan.errors import EmptyStore, OversightRefused
 from specspan.review import review_rows, review_transitions
 from specspan.review.decision_amendment import Amendment, amend_decision
 from specspan.review.review_task import (
-    ReviewCause,
     ReviewFilter,
     ReviewPage,
     ReviewState,

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from specspan.decision import ReviewCause
 from specspan.errors import OversightRefused
 from specspan.review.review_task import (
-    ReviewCause,
     ReviewFilter,
     ReviewPage,
     ReviewState,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from specspan.decision import Outcome
+from specspan.decision import Outcome, ReviewCause
 
 
 class ReviewState(str, Enum):
@@ -20,23 +20,6 @@ class ReviewState(str, Enum):
     """It has every ruling that it wants."""
     EXPIRED = "expired"
     """Its time was over before that."""
-
-
-class ReviewCause(str, Enum):
-    """Reason for which a decision needs review."""
-
-    ESCALATED = "escalated"
-    """The action on it is, or would be, `specspan.decision.Action.ESCALATE`."""
-    UNCERTAIN = "uncertain"
-    """A check could not decide."""
-    ABSTAINED = "abstained"
-    """A judge's score lies between its thresholds, or every judge of a cascade left the answer undecided."""
-    DISAGREED = "disagreed"
-    """Two checks of the clause found opposite outcomes."""
-    SAMPLED = "sampled"
-    """The policy's share of calls was drawn."""
-    REQUESTED = "requested"
-    """A person asked for it."""
 
 
 class RulingKind(str, Enum):
