@@ -50,7 +50,7 @@ REFUSALS = {
         "spec: house.md\ndefaults: {x: 1}\n",
         (
             "policy.yaml:2: defaults.x: unknown key 'x'. "
-            "Known here: 'action', 'mode', 'on_error', 'on_unread' and 'severity'."
+            "Known here: 'action', 'mode', 'on_error', 'on_unread', 'review' and 'severity'."
         ),
     ),
     "unknown word": (
@@ -112,8 +112,8 @@ REFUSALS = {
         "policy.yaml:5: clauses.greet_people.checks[0]: unknown kind of check 'patern'. Did you mean 'pattern'?",
     ),
     "unknown kind, none near": (
-        CLAUSE + "checks: [{divination: x}]\n",
-        "policy.yaml:4: clauses.greet_people.checks[0]: unknown kind of check 'divination'. KINDS",
+        CLAUSE + "checks: [{astrology: x}]\n",
+        "policy.yaml:4: clauses.greet_people.checks[0]: unknown kind of check 'astrology'. KINDS",
     ),
     "two kinds in one check": (
         CLAUSE + "checks:\n      - pattern: x\n        reason: y\n",
