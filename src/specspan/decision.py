@@ -50,6 +50,10 @@ OUTCOMES_WORST_FIRST = (
 )
 OUTCOME_SEVERITY = {outcome: severity for severity, outcome in enumerate(reversed(OUTCOMES_WORST_FIRST))}
 """Severity of each outcome, 0 for the mildest. A clause with several findings has the worst of their outcomes."""
+FAULTS = frozenset((Outcome.VIOLATED, Outcome.ERROR, Outcome.UNCERTAIN))
+"""Outcomes of a clause that was checked and did not comply."""
+DEVIATIONS = FAULTS | {Outcome.OVERRIDDEN, Outcome.PENDING}
+"""Outcomes that are no ordinary one: those of a clause of which a reader will want to know why."""
 
 
 class Verdict(_Word):
@@ -343,3 +347,13 @@ class Decision:
     """True if a check of a stage that the call reached reads a model's reasoning."""
     reviews: tuple[ReviewNeed, ...] = ()
     """Reviews that the policy asks for."""
+    _deviating: tuple[Finding, ...] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def deviating(self) -> tuple[Finding, ...]:
+        """Findings of `DEVIATIONS`, in order; looked for once, as many who record a decision ask for them."""
+        found = self._deviating
+        if found is None:
+            found = tuple([finding for finding in self.findings if finding.outcome in DEVIATIONS])
+            object.__setattr__(self, "_deviating", found)
+        return found

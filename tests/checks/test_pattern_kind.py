@@ -88,3 +88,13 @@ def test_evidence_is_bounded() -> None:
     finding = build({"any": ["a", "b", "c", "d", "e", "f"]}).decide(CALL, [at("abcdef" * 1000)])
     assert isinstance(finding, Finding)
     assert len(finding.evidence) == MAX_EVIDENCE
+
+
+def test_a_place_is_evidence_once() -> None:
+    """Two patterns, or two matches in what was one character, point at one place."""
+    two_patterns = build({"any": ["secret", "secre[t]"]}).decide(CALL, [at("a secret")])
+    one_character = build({"any": ["f"], "normalise": True}).decide(CALL, [at("o\ufb00er")])  # the ligature of two f
+    assert isinstance(two_patterns, Finding)
+    assert isinstance(one_character, Finding)
+    assert [(each.start, each.end) for each in two_patterns.evidence] == [(2, 8)]
+    assert [(each.start, each.end) for each in one_character.evidence] == [(1, 2)]

@@ -14,6 +14,7 @@ from thorough import examples
 
 from specspan.checks.check import CheckConfigError, TextAt
 from specspan.checks.patterns import MAX_SPANS, MultiPattern, Pattern
+from specspan.checks.regex import matching
 
 # Letters with odd cases, digits and blanks beyond ASCII, marks, emoji, right-to-left, controls, surrogates, the letters
 # that frames are made of.
@@ -72,6 +73,16 @@ def test_a_pattern_matches_what_re_matches(source: str, many: list[str]) -> None
         expected = [match.span() for match in islice(re.finditer(source, text), MAX_SPANS)]
         assert pattern.find(text) == expected
         assert pattern.matches(text) == bool(expected)
+
+
+def test_every_version_of_re2_finds_the_same_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The places come from a private function of google-re2, and where there is none from its public ones."""
+    text = "ward warehouse, warden, warehouse" * 20
+    spans = Pattern(r"\bware\w*").find(text)
+    monkeypatch.setattr(matching, "_UNANCHORED", None)
+    without = Pattern(r"\bware\w*")
+    assert (len(spans), without.find(text)) == (MAX_SPANS, spans)
+    assert Pattern(r"\bware\w*")._plain._match_spans is None
 
 
 @settings(max_examples=examples(60), deadline=None)

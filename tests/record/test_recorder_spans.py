@@ -265,3 +265,14 @@ def test_refused_overrides_are_named(record: Callable[..., Recording]) -> None:
     )
     recording.call(decision(KIND, overrides=rulings))
     assert recording.attributes["specspan.overrides.refused"] == ("a", "b")
+
+
+def test_an_event_lists_the_first_places(record: Record) -> None:
+    """A finding of many places lists four in its event and says how many there are; its record has every one."""
+    places = tuple(replace(SSN.evidence[0], start=start, end=start + 1) for start in range(9))
+    recording = record()
+    recording.call(decision(replace(SSN, evidence=places)))
+    event = recording.span.events[0].attributes or {}
+    assert event["specspan.finding.evidence"] == tuple(f"/output/0/parts/0:{at}-{at + 1}" for at in range(4))
+    assert event["specspan.finding.evidence_count"] == 9
+    assert "specspan.finding.evidence_count" not in SSN_ATTRIBUTES

@@ -43,6 +43,11 @@ class TextAt:
         """Return the places in the call of the characters ``start`` to ``end`` of this text."""
         return (Evidence(self.pointer, start, end),)
 
+    def places(self, spans: Sequence[tuple[int, int]]) -> list[Evidence]:
+        """Return the places in the call of distinct spans of this text, each place once."""
+        pointer = self.pointer
+        return [Evidence(pointer, start, end) for start, end in spans]
+
 
 class PartialFindings(Enum):
     """Findings of a check that hold when the check is given only a part of what it reads."""
@@ -285,7 +290,7 @@ def _with_valid_evidence(finding: Finding) -> Finding:
     if not isinstance(evidence, (tuple, list)):
         raise InvalidResult(f"evidence is a tuple of Evidence, not {type(evidence).__name__}")
     for each in evidence:
-        if not isinstance(each, Evidence) or not _is_valid_evidence(each):
+        if not _is_valid_evidence(each):
             raise InvalidResult(
                 "evidence points at characters start to end of a part such as /output/0/parts/0, "
                 f"not at {_safe_repr(each)}"
@@ -293,13 +298,15 @@ def _with_valid_evidence(finding: Finding) -> Finding:
     return finding if isinstance(evidence, tuple) else replace(finding, evidence=tuple(evidence))
 
 
-def _is_valid_evidence(evidence: Evidence) -> bool:
+def _is_valid_evidence(evidence: Any) -> bool:
+    if not isinstance(evidence, Evidence):
+        return False
     pointer: Any = evidence.pointer
     start: Any = evidence.start
     end: Any = evidence.end
-    if not isinstance(pointer, str) or not pointer.startswith(_POINTERS):
+    if start.__class__ is not int or end.__class__ is not int or not 0 <= start <= end:
         return False
-    return type(start) is int and type(end) is int and 0 <= start <= end
+    return isinstance(pointer, str) and pointer.startswith(_POINTERS)
 
 
 def _safe_repr(value: Any) -> str:

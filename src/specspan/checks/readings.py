@@ -116,6 +116,10 @@ class JoinedText(TextAt):
                 places += text.evidence(max(start - offset, 0), min(end - offset, len(text.text)))
         return tuple(places)
 
+    def places(self, spans: Sequence[tuple[int, int]]) -> list[Evidence]:
+        """Return the places of spans, each once: two may be parts of one text of a joined one."""
+        return _distinct_places(self, spans)
+
 
 class RewrittenText(TextAt):
     """Text with some stretches written differently."""
@@ -143,6 +147,10 @@ class RewrittenText(TextAt):
         """Return the places of the characters as they stand, a rewritten stretch as a whole."""
         return self._origin.evidence(self._origin_span(start)[0], self._origin_span(end - 1)[1])
 
+    def places(self, spans: Sequence[tuple[int, int]]) -> list[Evidence]:
+        """Return the places of spans, each once: two may stand in one rewritten stretch."""
+        return _distinct_places(self, spans)
+
     def _origin_span(self, position: int) -> tuple[int, int]:
         """Return start and end of what the character at ``position`` was rewritten from."""
         index = bisect_right(self._starts, position) - 1
@@ -150,6 +158,10 @@ class RewrittenText(TextAt):
             return self._origin_starts[index], self._origin_ends[index]
         start = position if index < 0 else self._origin_ends[index] + position - self._ends[index]
         return start, start + 1
+
+
+def _distinct_places(text: TextAt, spans: Sequence[tuple[int, int]]) -> list[Evidence]:
+    return list(dict.fromkeys(place for start, end in spans for place in text.evidence(start, end)))
 
 
 def rewrite(origin: TextAt, changes: Iterable[Stretch]) -> RewrittenText | None:

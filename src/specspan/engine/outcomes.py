@@ -6,8 +6,8 @@ pays only for the findings that differ and the clauses they are about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from specspan._support.caches import BoundedCache
 from specspan.decision import OUTCOME_SEVERITY, Finding, Outcome, Summary
@@ -46,7 +46,7 @@ class BaselineOutcomes:
         for index, finding in enumerate(findings):
             self._indexes_of_clause.setdefault(finding.clause, []).append(index)
         self._outcome_of_clause = {
-            clause: worst_outcome(findings[index].outcome for index in self._indexes_of_clause[clause])
+            clause: worst_outcome([findings[index].outcome for index in self._indexes_of_clause[clause]])
             for clause in sorted(self._indexes_of_clause, key=clause_order.__getitem__)
         }
         self._applied_texts: BoundedCache[frozenset[str], str] = BoundedCache(_MAX_APPLIED_TEXTS)
@@ -70,10 +70,10 @@ class BaselineOutcomes:
         all_findings = list(self._outcomes.findings)
         for position, finding in findings.items():
             all_findings[self._index_of_position[position]] = finding
-        clauses = sorted({finding.clause for finding in findings.values()}, key=self._clause_order.__getitem__)
+        clauses = {finding.clause for finding in findings.values()}
         changed = {
-            clause: worst_outcome(all_findings[index].outcome for index in self._indexes_of_clause[clause])
-            for clause in clauses
+            clause: worst_outcome([all_findings[index].outcome for index in self._indexes_of_clause[clause]])
+            for clause in (clauses if len(clauses) == 1 else sorted(clauses, key=self._clause_order.__getitem__))
         }
         return self._with_outcomes(changed, tuple(all_findings))
 
@@ -86,13 +86,14 @@ class BaselineOutcomes:
         def increase(outcome: Outcome) -> int:
             return len(groups.get(outcome, ())) - before.count(outcome)
 
-        summary = replace(
-            baseline,
+        summary = Summary(
             applied=self._applied_text(changed),
             violated=tuple(groups.get(Outcome.VIOLATED, ())),
             uncertain=tuple(groups.get(Outcome.UNCERTAIN, ())),
+            overridden=baseline.overridden,
             errored=tuple(groups.get(Outcome.ERROR, ())),
             pending=tuple(groups.get(Outcome.PENDING, ())),
+            considered=baseline.considered,
             not_applicable=baseline.not_applicable + increase(Outcome.NOT_APPLICABLE),
             unassessed=baseline.unassessed + increase(Outcome.UNASSESSED),
         )
@@ -133,9 +134,9 @@ def summarize(findings: Sequence[Finding], considered: int, clause_order: Mappin
     )
 
 
-def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
+def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
     """Return the most severe outcome, which is that of a clause with several findings."""
-    return max(outcomes, key=OUTCOME_SEVERITY.__getitem__)
+    return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=OUTCOME_SEVERITY.__getitem__)
 
 
 def add_worse(findings: dict[int, Finding], others: Mapping[int, Finding]) -> None:

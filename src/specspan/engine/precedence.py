@@ -130,10 +130,11 @@ def conclude(findings: Iterable[Finding], chain: CommandChain, *, assessed: bool
     """
     findings = tuple(findings)
     if findings:
-        worst = worst_outcome(finding.outcome for finding in findings)
+        worst = worst_outcome([finding.outcome for finding in findings])
         verdict = _VERDICTS.get(worst)
         if verdict is not None:
-            governing = min((finding for finding in findings if finding.outcome is worst), key=chain.precedence)
+            worst_findings = [finding for finding in findings if finding.outcome is worst]
+            governing = min(worst_findings, key=chain.precedence) if len(worst_findings) > 1 else worst_findings[0]
             return Conclusion(verdict, governing, governing.reason)
     return _COMPLIED if assessed else _UNASSESSED
 

@@ -122,5 +122,5 @@ def _group_by_clause(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 def _clause_outcome(findings: Sequence[Finding]) -> tuple[Outcome, tuple[Finding, ...]]:
     """Return the outcome of a clause and the findings that decided it; unassessed without any."""
-    outcome = worst_outcome(finding.outcome for finding in findings) if findings else Outcome.UNASSESSED
+    outcome = worst_outcome([finding.outcome for finding in findings]) if findings else Outcome.UNASSESSED
     return outcome, tuple(finding for finding in findings if finding.outcome is outcome)

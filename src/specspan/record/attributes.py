@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from specspan._support.caches import IdentityCache
 from specspan.call import NOT_COUNTED, Attribute, CallContext, Request, Response
-from specspan.decision import OUTCOME_SEVERITY, OUTCOMES_WORST_FIRST, Decision, Finding, Outcome, SpecRef, Summary
+from specspan.decision import (
+    DEVIATIONS,
+    FAULTS,
+    OUTCOME_SEVERITY,
+    OUTCOMES_WORST_FIRST,
+    Decision,
+    Finding,
+    Outcome,
+    SpecRef,
+    Summary,
+)
 from specspan.errors import Blocked
 from specspan.record import conventions as names
 from specspan.record.call_end import Ending, EndKind, Timing
@@ -269,12 +279,9 @@ def _read_scope(scope: ScopeOfAutonomy) -> dict[str, str]:
 
 MAX_EVENTS = 64
 """Largest number of events of one span; the SDK keeps 128, and other instrumentation adds its own."""
-MAX_EVIDENCE = 16
+MAX_EVIDENCE = 4
+"""Most places that an event or a log record lists; the decision record has every one."""
 
-FAULTS = frozenset({Outcome.VIOLATED, Outcome.ERROR, Outcome.UNCERTAIN})
-"""Outcomes of a clause that was checked and did not comply."""
-DEVIATIONS = FAULTS | {Outcome.OVERRIDDEN, Outcome.PENDING}
-"""Outcomes that are no ordinary one: those of a clause of which a reader will want to know why."""
 _LOGGED = DEVIATIONS | {Outcome.COMPLIED}
 
 
@@ -293,9 +300,12 @@ def finding_attributes(finding: Finding, *, with_explanation: bool) -> Attribute
     if finding.score is not None:
         values[names.FINDING_SCORE] = finding.score
     if finding.evidence:
+        places = finding.evidence
         values[names.FINDING_EVIDENCE] = tuple(
-            f"{piece.pointer}:{piece.start}-{piece.end}" for piece in finding.evidence[:MAX_EVIDENCE]
+            [f"{piece.pointer}:{piece.start}-{piece.end}" for piece in places[:MAX_EVIDENCE]]
         )
+        if len(places) > MAX_EVIDENCE:
+            values[names.FINDING_EVIDENCE_COUNT] = len(places)
     if finding.check is not None:
         values[names.CHECK_NAME] = finding.check.name
         values[names.CHECK_KIND] = finding.check.mechanism.value
@@ -315,7 +325,7 @@ def place_attributes(place: Place) -> Attributes:
 
 def faulty_findings(decision: Decision) -> Iterator[Finding]:
     """Return the findings that did not comply."""
-    return (finding for finding in decision.findings if finding.outcome in FAULTS)
+    return (finding for finding in decision.deviating if finding.outcome in FAULTS)
 
 
 def findings_for_logs(decision: Decision, which: FindingEvents) -> Iterable[Finding]:
@@ -324,7 +334,7 @@ def findings_for_logs(decision: Decision, which: FindingEvents) -> Iterable[Find
         return [finding for finding in decision.findings if finding.outcome in _LOGGED]
     if which is FindingEvents.NONE or not has_exceptions(decision.summary):
         return ()
-    return [finding for finding in decision.findings if finding.outcome in DEVIATIONS]
+    return decision.deviating
 
 
 def findings_for_events(decision: Decision, which: FindingEvents) -> list[Finding]:

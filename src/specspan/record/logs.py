@@ -8,7 +8,7 @@ from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_l
 from opentelemetry.context import Context
 from opentelemetry.util.types import AnyValue
 
-from specspan.decision import Decision, Finding, Outcome, Verdict
+from specspan.decision import FAULTS, Decision, Finding, Outcome, Verdict
 from specspan.record import attributes, content
 from specspan.record import conventions as names
 from specspan.record.batching import BatchWorker
@@ -59,7 +59,7 @@ class LogRecords:
         values = _evaluation_attributes(finding, explanation) | late_finding_attributes(late, with_explanation=False)
         if late.response_id is not None:
             values[names.RESPONSE_ID] = attributes.safe_text(late.response_id)
-        fault = finding.outcome in attributes.FAULTS
+        fault = finding.outcome in FAULTS
         self._emit(names.EVENT_EVALUATION_RESULT, values, late.context, late.time_unix_nano, fault=fault)
         if late.is_amended:
             summary: attributes.Attributes = {
@@ -90,7 +90,7 @@ class LogRecords:
         common[names.DECISION_ID] = decision.id
         common |= _response_attributes(record)
         explanation = finding.explanation if self._content else None
-        fault = finding.outcome in attributes.FAULTS
+        fault = finding.outcome in FAULTS
         values = _evaluation_attributes(finding, explanation) | common
         self._emit(names.EVENT_EVALUATION_RESULT, values, context, decision.time_unix_nano, fault=fault)
         if self._guardrails:

@@ -21,6 +21,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
 
 from specspan._support import drop_counts
+from specspan._support.caches import IdentityCache
 from specspan.decision import CheckRef, Decision, Finding, Outcome, OverrideRuling, Severity, Verdict
 from specspan.policy.overrides import UNKNOWN_CLAUSE, UNKNOWN_LEVEL
 from specspan.policy.policy import Policy
@@ -142,6 +143,8 @@ _REFUSALS_WITHOUT_LEVEL = (UNKNOWN_CLAUSE, UNKNOWN_LEVEL)
 _MAX_ZEROS = 500
 """Largest number of counters that start at zero, far below the 2,000 sets of attributes that the SDK keeps."""
 
+_MAX_UNTIMED = 256
+
 _instances: weakref.WeakSet[Metrics] = weakref.WeakSet()
 
 
@@ -184,6 +187,8 @@ class Metrics:
         self.live = Liveness(provider, metrics.get_meter_provider)
         self._decision_counts: Counter[_DecisionKey] = Counter()
         self._finding_counts = FindingCounts()
+        self._untimed: IdentityCache[tuple[Finding, ...], tuple[Finding, ...]] = IdentityCache(_MAX_UNTIMED)
+        """Findings of which none took notable time, which many calls share."""
         _instances.add(self)
 
     def measure_all(self) -> None:
@@ -269,11 +274,15 @@ class Metrics:
             for finding in attributes.faulty_findings(decision):
                 self._finding_counts.remove(finding, spec_version)
                 _note(faults, metric_key(finding, spec_version), record)
-        for finding in decision.findings:
-            if finding.duration_ns and finding.check is not None:
-                self._check_duration.record(
-                    finding.duration_ns / 1e9, _check_attributes(finding, finding.check), record.context
-                )
+        if self._untimed.get(decision.findings) is not None:
+            return
+        timed = [finding for finding in decision.findings if finding.duration_ns and finding.check is not None]
+        for finding in timed:
+            if finding.check is not None:
+                values = _check_attributes(finding, finding.check)
+                self._check_duration.record(finding.duration_ns / 1e9, values, record.context)
+        if not (timed or decision.deviating):  # a tuple with findings that are a call's own will not be seen again
+            self._untimed.put(decision.findings, decision.findings)
 
 
 def _note(noted: dict[_Key, tuple[int, CallRecord]], key: _Key, record: CallRecord) -> None:

@@ -12,6 +12,7 @@ from . import finding_counts
 from .bulk_insert import Row, insert_rows
 from .decision_rows import DecisionRow, SharedPart, SharedParts, decision_row
 from .late_rows import insert_late, is_late_finding
+from .pacing import paced
 from .policy_rows import insert_policy, missing_policies, policy_numbers
 from .references import BLOCK_SIZE
 from .review_rows import TaskRow, insert_task, review_tasks
@@ -47,7 +48,7 @@ def rows(records: Sequence[Record]) -> Batch:
     """Return records as rows of tables. A record without a table of its own goes into ``record``: none is refused."""
     batch = Batch()
     shared_parts = SharedParts()
-    for record in records:
+    for record in paced(records):
         version = record.get("v") if record.get("v") in _VERSIONS else None
         digest = _of(record.get("policy")).get("digest")
         when = integer(record.get("time_unix_nano"))

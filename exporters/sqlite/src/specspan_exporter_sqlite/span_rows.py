@@ -15,6 +15,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, format_span_id, format_trace_id
 
 from .bulk_insert import Row, insert_rows
+from .pacing import paced
 from .text import encode, integer, optional, storable
 
 _SHARED = (
@@ -52,7 +53,7 @@ def rows(spans: Sequence[ReadableSpan]) -> Batch:
     resources: dict[int, Row] = {}  # by identity: a batch shares a handful of objects
     scopes: dict[int, str] = {}
     span_rows = []
-    for span in spans:
+    for span in paced(spans):
         resource, scope = span.resource, span.instrumentation_scope
         if id(resource) not in resources:
             resources[id(resource)] = resource_row(resource)

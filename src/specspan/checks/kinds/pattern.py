@@ -14,7 +14,7 @@ from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTra
 from specspan.checks.detectors.detector_check import NEEDED_SIDES, require_look_alikes
 from specspan.checks.patterns import Pattern
 from specspan.checks.readings import are_joined, readings
-from specspan.decision import CheckMechanism, CheckRef, Finding, Outcome, Stage
+from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.documents.json_schema import hoist_definitions
 
 KIND = "pattern"
@@ -85,16 +85,19 @@ class ForbiddenPatterns:
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
         """Look for every pattern in every text and its further readings."""
-        evidence = dict.fromkeys(
-            place
-            for text in (*texts, *further_readings(texts, self.traits))
-            for pattern in self.patterns
-            for start, end in pattern.find(text)
-            for place in text.evidence(start, end)
-        )
+        evidence: list[Evidence] = []
+        sources = 0
+        for text in (*texts, *further_readings(texts, self.traits)):
+            for pattern in self.patterns:
+                spans = pattern.find(text)
+                if spans:
+                    sources += 1
+                    evidence += text.places(spans)
         if not evidence:
             return True
-        return Finding(Outcome.VIOLATED, self.reason, evidence=tuple(evidence)[:MAX_EVIDENCE])
+        if sources > 1:  # one pattern finds no place twice in one text
+            evidence = list(dict.fromkeys(evidence))
+        return Finding(Outcome.VIOLATED, self.reason, evidence=tuple(evidence[:MAX_EVIDENCE]))
 
 
 @dataclass(frozen=True, slots=True)
