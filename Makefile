@@ -15,7 +15,7 @@ help:
 	@echo "make environments  set up and run the tests that need other versions (ENVIRONMENTS=name for one)"
 	@echo "make peer-suites  run the test suites of clients and frameworks, with and without specspan"
 	@echo "make backends  fetch the real servers that tests talk to"
-	@echo "make check   lint, types, import contract, copies, prose, sizes and names, public names"
+	@echo "make check   lint, types, import contract, copies, prose, sizes and names, instructions a call, public names"
 	@echo "make bench   ratios against a hand-written span"
 	@echo "make dist    build every wheel and source distribution, check them, and run the demo from them"
 	@echo "make docs    build the documentation site into build/site"
@@ -81,6 +81,7 @@ check: $(VENV)/.dev
 	$(BIN)/python tools/prose.py src exporters/*/src tools benchmarks examples
 	$(BIN)/python tools/house.py --check
 	$(BIN)/python tools/adapter_lines.py src/specspan/instrument
+	$(BIN)/python -m benchmarks.counts
 	$(BIN)/python -m pytest -q tests/test_public_api.py
 
 bench: $(VENV)/.dev
