@@ -85,7 +85,9 @@ def test_the_digest_pins_the_text(house: Path) -> None:
 
 def test_its_commented_examples_load_where_they_are_copied_to(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example clause is put below a real one, its comment marks removed: every kind of check in it is built."""
-    Path("my_checks.py").write_text("def no_account_numbers(call):\n    return True\n")
+    Path("my_checks.py").write_text(
+        "def no_account_numbers(call):\n    return True\n\n\nno_competitors = no_account_numbers\n"
+    )
     monkeypatch.syspath_prepend(str(house))
     text = written(Path("house.md"), Path("policy.yaml"))
     example = re.search(r"#   some_clause:\n((?:#.*\n)+)", text)

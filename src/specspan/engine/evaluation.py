@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from operator import attrgetter
 
 from specspan._support.guard import contain
@@ -69,6 +70,7 @@ class Evaluation:
         "_unedited",
         "_unread_input",
         "_workers",
+        "context_of_checks",
         "overhead_ns",
         "pseudonyms",
     )
@@ -84,11 +86,10 @@ class Evaluation:
     ) -> None:
         self.overhead_ns: dict[str, int] = {}
         """By stage, the time that deciding took from the caller."""
+        self.context_of_checks: Callable[[], Context] | None = None  # of those on other threads; None: the caller's
         self.pseudonyms = Pseudonyms()  # what the model reads in place of what was redacted
-        self._plan = plan
-        self._workers = workers
-        self._now_ns = now_ns
-        self._new_id = new_id
+        self._plan, self._workers = plan, workers
+        self._now_ns, self._new_id = now_ns, new_id
         self._call = call or ModelCall(Request(provider=""))
         self._deferral = deferral
         self._runs: dict[Stage, StageRun] = {}
@@ -285,7 +286,7 @@ class Evaluation:
     def _finish_stage(self, stage: Stage) -> Steps[None]:
         started_ns = time.perf_counter_ns()
         try:
-            yield from run_timed_checks(self._runs[stage], self._workers)
+            yield from run_timed_checks(self._runs[stage], self._workers, self.context_of_checks)
         finally:
             self._add_overhead(stage, started_ns)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -63,10 +64,14 @@ def run_stage(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:
         return StageRun(call, plan.checks_for(()), deviations=errors)
 
 
-def run_timed_checks(run: StageRun, workers: Workers) -> Steps[None]:
-    """Run the unfinished checks in sequence on one thread and, past a hanging one, on another."""
+def run_timed_checks(run: StageRun, workers: Workers, context_of: Callable[[], Context] | None = None) -> Steps[None]:
+    """Run the unfinished checks in sequence on one thread and, past a hanging one, on another.
+
+    ``context_of`` returns the context variables that they see; by default a copy of those of the caller.
+    """
     while run.unfinished:
-        batch = workers.submit([_task(check, run) for check in run.unfinished])
+        context = None if context_of is None else context_of()
+        batch = workers.submit([_task(check, run) for check in run.unfinished], context)
         if batch is not None:
             try:
                 yield batch

@@ -44,13 +44,20 @@ class Batch:
     that a task either came back in time or did not, never both.
     """
 
-    def __init__(self, tasks: Sequence[Task], patience_s: float, on_hung: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        patience_s: float,
+        on_hung: Callable[[], None],
+        context: contextvars.Context | None = None,
+    ) -> None:
         """Prepare a batch.
 
         Args:
             tasks: to be run in this order.
             patience_s: seconds that the batch may wait for a thread.
             on_hung: called at most once, with a lock held.
+            context: context variables that the tasks see; by default a copy of those of the caller.
         """
         self.results: list[Any] = []
         """Results of the tasks that came back in time, in order."""
@@ -60,7 +67,7 @@ class Batch:
         """True if that thread was still at work when the time was up."""
         self._tasks = tasks
         self._on_hung = on_hung
-        self._context = contextvars.copy_context()
+        self._context = contextvars.copy_context() if context is None else context
         self._lock = process.ForkedLock()
         self._caller_waits = True
         self._deadline_s = time.monotonic() + patience_s
@@ -169,12 +176,13 @@ class Workers:
         """Number of threads whose check is out of time and has not returned."""
         return self._hung
 
-    def submit(self, tasks: Sequence[Task]) -> Batch | None:
+    def submit(self, tasks: Sequence[Task], context: contextvars.Context | None = None) -> Batch | None:
         """Queue ``tasks`` for one thread, to be run in sequence; return None when too many threads hang already.
 
-        Where there is no thread at all, and none to be had, they have run on the caller's.
+        Where there is no thread at all, and none to be had, they have run on the caller's. ``context``: context
+        variables that they see; by default a copy of those of the caller.
         """
-        batch = Batch(tasks, self._patience_s, self._count_hung_thread)
+        batch = Batch(tasks, self._patience_s, self._count_hung_thread, context)
         with self._lock:  # not by its condition, which an interruption could leave locked
             if self._hung >= self._max_hung:
                 return None

@@ -6,13 +6,15 @@ failure is ruled on as the clause's ``on_error`` says: see `DecidedSpan.rule_fai
 
 from __future__ import annotations
 
+import contextvars
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, set_span_in_context
 
 from specspan._support.guard import contain
 from specspan.call import ModelCall, Request, Response
@@ -27,6 +29,13 @@ from specspan.instrument.context import current_context, current_overrides, rest
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import ending_of
 from specspan.record.call_end import Ending, EndKind, Timing
+
+
+def _context_with(span: Span) -> contextvars.Context:
+    """Return the caller's context variables, with ``span`` current: a guardrail that traces itself does so below it."""
+    context = contextvars.copy_context()
+    context.run(otel_context.attach, set_span_in_context(span))
+    return context
 
 
 class DecidedSpan:
@@ -85,6 +94,7 @@ class DecidedSpan:
         self.started_s = time.perf_counter()
         self.span, joined = self._start_or_join()
         self._active_call = ActiveCall(package, self.span, joined=joined, executes=request.executes, gateway=gateway)
+        self._share_span()
 
     def _open(self, engine: Engine, *, is_read: bool) -> None:
         """Open the evaluation. Where that fails, or the request could not be read, clauses fail as they say."""
@@ -99,6 +109,11 @@ class DecidedSpan:
             self.evaluation = engine.open_plain(self.call)
             self._failure = self.evaluation.fail_whole()
         self.asks = self._failure.action.stops
+
+    def _share_span(self) -> None:
+        """Have checks on other threads run below the span. No cycle: the function holds the span alone."""
+        if self.evaluation is not None:
+            self.evaluation.context_of_checks = partial(_context_with, self.span)
 
     def _start_or_join(self) -> tuple[Span, bool]:
         """Return the span of the call, and whether other instrumentation made it."""

@@ -8,6 +8,7 @@ otherwise. Each call that loses its record or its decision in this way is counte
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -18,6 +19,7 @@ from specspan._support import drop_counts
 from specspan._support.interruption import raise_interruption
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.call import ToolCall
+from specspan.checks.foreign.json_posts import set_propagation
 from specspan.decision import Mode
 from specspan.engine.bound_check import IS_IN_CHECK
 from specspan.engine.engine import Engine
@@ -88,10 +90,18 @@ def active() -> Pipeline | None:
 def activate(pipeline: Pipeline | None, absence: Absence | None = None) -> None:
     """Put ``pipeline`` in force for calls that start from now on; ``absence`` says why it is None."""
     global _active, _absence
+    set_propagation(_inject)
     is_reload = pipeline is not None and _active is not None and pipeline.recorder is _active.recorder
     _active, _absence = pipeline, absence
     if not is_reload:
         _logged.clear()
+
+
+def _inject(headers: MutableMapping[str, str]) -> None:
+    """Write the headers by which a service that a check asks continues the trace."""
+    from opentelemetry import propagate
+
+    propagate.inject(headers)
 
 
 def lift_after_shutdown() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -63,6 +64,12 @@ def _head(spec: Spec, spec_path: str) -> Iterator[str]:
     yield ""
 
 
+def _is_installed(kind: CheckKindModule) -> bool:
+    """Return whether the package that a kind stands on, in its ``REQUIRES``, can be imported here."""
+    requires = getattr(kind, "REQUIRES", None)
+    return requires is None or find_spec(requires) is not None
+
+
 def _examples(kinds: Mapping[str, CheckKindModule]) -> Iterator[str]:
     """Yield one clause with everything in it, commented out."""
     yield "# What a clause can say. Copy the lines you need below the clause they are about."
@@ -74,7 +81,7 @@ def _examples(kinds: Mapping[str, CheckKindModule]) -> Iterator[str]:
     yield "#     objective: {target: 99.9%, window: 30d}"
     yield "#     checks:"
     for key, kind in sorted(kinds.items()):
-        examples = kind.SCHEMA.get("examples", ())
+        examples = kind.SCHEMA.get("examples", ()) if _is_installed(kind) else ()
         if examples:
             description = kind.SCHEMA.get("description", "what this kind of check looks at")
             yield f"#       # {key}: {_comment_text(description)}"

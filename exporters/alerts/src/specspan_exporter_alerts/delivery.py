@@ -8,8 +8,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from specspan._support.signed_posts import NoRedirects, is_http_url
 from specspan.errors import ConfigurationError, Problem
 
 _log = logging.getLogger("specspan_exporter_alerts")
@@ -24,7 +24,7 @@ class Delivery:
         self._url = url
         self._retry_delays_s = retry_delays_s
         self._is_failing = False
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = urllib.request.build_opener(NoRedirects)
 
     def post(self, body: bytes, headers: Callable[[], Mapping[str, str]] = dict) -> bool:
         """Post ``body`` and return whether it arrived. ``headers`` is called anew for each attempt."""
@@ -62,17 +62,10 @@ def check_url(url: str | None, variable: str) -> str:
     Raises:
         ConfigurationError: the URL is missing, or neither http nor https; ``variable`` is named.
     """
-    if url and urllib.parse.urlsplit(url).scheme in ("http", "https") and urllib.parse.urlsplit(url).hostname:
+    if url and is_http_url(url):
         return url
     problem = Problem(f"invalid address {url!r}", "Set it to an http:// or https:// URL.")
     raise ConfigurationError(variable, problem)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Handler that follows no redirect: a POST would become a GET, and a signed message is meant for one receiver."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
 
 def _without_secrets(url: str) -> str:

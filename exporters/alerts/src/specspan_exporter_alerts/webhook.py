@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 import os
 import time
@@ -16,13 +12,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from specspan._support import drop_counts
+from specspan._support.signed_posts import LEAST_KEY_BYTES, decode_secret, signature
 from specspan.errors import ConfigurationError, Problem
 from specspan_exporter_alerts import alerts
 from specspan_exporter_alerts.delivery import Delivery, check_url
 from specspan_exporter_alerts.gate import Due, Gate
 
 _TYPES = {alerts.VIOLATED: "specspan.clause.violated", alerts.OVERRIDE_REFUSED: "specspan.override.refused"}
-_LEAST_BYTES = 24
 
 
 class WebhookExporter:
@@ -71,12 +67,6 @@ class WebhookExporter:
         return self._delivery.post(body, headers)
 
 
-def signature(key: bytes, id_: str, timestamp: str, body: bytes) -> str:
-    """Return ``v1,`` and the HMAC-SHA256 of id, timestamp and body in base64."""
-    digest = hmac.new(key, f"{id_}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    return "v1," + base64.b64encode(digest).decode("ascii")
-
-
 def message_body(due: Due) -> bytes:
     """Return the message: its type, its time and the alert."""
     when = datetime.fromtimestamp(due.alert.time_unix_nano / 1e9, timezone.utc)
@@ -85,11 +75,8 @@ def message_body(due: Due) -> bytes:
 
 
 def _key(secret: str) -> bytes:
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) >= _LEAST_BYTES:
+    key = decode_secret(secret)
+    if key is not None:
         return key
-    problem = Problem("invalid secret", f"Set it to 'whsec_' and base64 of at least {_LEAST_BYTES} random bytes.")
+    problem = Problem("invalid secret", f"Set it to 'whsec_' and base64 of at least {LEAST_KEY_BYTES} random bytes.")
     raise ConfigurationError("SPECSPAN_WEBHOOK_SECRET", problem)

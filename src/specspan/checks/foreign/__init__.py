@@ -1,0 +1,1 @@
+"""Guardrails of other people as checks: their verdicts become findings, their masking becomes our redaction."""
