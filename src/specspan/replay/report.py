@@ -77,6 +77,8 @@ class Report:
     """Number of calls that were decided again."""
     equal: int
     """Number of calls of which nothing that is known changed."""
+    with_unknown: int
+    """Number of calls of which an outcome is not known."""
     clauses: list[ClauseReport]
     rulings: list[RulingReport]
     blocked: PairedDifference
@@ -96,6 +98,7 @@ def build_report(differences: Differences) -> Report:
     return Report(
         calls=differences.calls,
         equal=sum(pair.count.calls for pair in pairs if pair.is_equal),
+        with_unknown=sum(pair.count.calls for pair in pairs if pair.unknown),
         clauses=[_clause_report(name, pairs) for name in names],
         rulings=[_ruling_report(name, pairs) for name in ("verdict", "action", "would")],
         blocked=_stops(pairs, "action"),

@@ -30,6 +30,7 @@ def report_json(replay: Replay, calls: StoredCalls, report: Report) -> Document:
             "read": calls.read,
             "replayed": report.calls,
             "equal": report.equal,
+            "with_unknown": report.with_unknown,
             "left_out": _counts(calls.left_out),
             "not_whole": _counts(calls.missing),
             "clock_skewed": calls.skewed,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from specspan.errors import ConfigurationError, Problem
@@ -20,6 +21,7 @@ from specspan.stores.protocols import StoreReader
 _FORM = "specspan-replay-1"
 _EVERY = 1000
 """Number of calls after which the state is written."""
+_NOTHING_REVIEWED: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 _COUNTERS = ("left_out", "missing", "policies", "specs")
 
 
@@ -44,7 +46,11 @@ class Replay:
     calls: StoredCalls | None = None
 
     def run(
-        self, reader: StoreReader, state: Path | None = None, on_call: Callable[[int], None] = lambda _: None
+        self,
+        reader: StoreReader,
+        state: Path | None = None,
+        on_call: Callable[[int], None] = lambda _: None,
+        reviewed: Mapping[str, Mapping[str, Any]] = _NOTHING_REVIEWED,
     ) -> StoredCalls:
         """Replay every call of the window. Returns what was read.
 
@@ -52,12 +58,15 @@ class Replay:
             reader: the store.
             state: file in which the replay keeps how far it got, and from which it goes on; None keeps nothing.
             on_call: called with the number of decisions read.
+            reviewed: by id of a decision that reviewers amended, its ruling before.
 
         Raises:
             ConfigurationError: the state is that of another replay.
             StoreError: the store cannot be read.
         """
-        self.calls = calls = StoredCalls(reader, self.window.since_unix_nano, self.window.until_unix_nano)
+        self.calls = calls = StoredCalls(
+            reader, self.window.since_unix_nano, self.window.until_unix_nano, reviewed=reviewed
+        )
         if state is not None and state.exists():
             self._load(state, calls)
         after = Replayer(self.policy, asks_judges=self.asks_judges)

@@ -10,7 +10,7 @@ from typing import Any
 from specspan.decision import Outcome
 from specspan.replay.carried_findings import Definitions, definitions_of
 from specspan.replay.recorded_call import RecordedCall, read_recorded_call, recorded_span
-from specspan.replay.replayer import Replayed, Ruling, clause_outcomes
+from specspan.replay.replayer import Outcomes, Replayed, Ruling, clause_outcomes
 from specspan.sqlite.expansion import MISSING_POLICY
 from specspan.stores.protocols import StoreReader
 
@@ -50,6 +50,8 @@ class StoredCalls:
     read: int = 0
     """Number of decisions, of which some are left out."""
 
+    reviewed: Mapping[str, Record] = field(default_factory=dict)
+    """By id of a decision that reviewers amended, its ruling before."""
     _definitions: dict[str, Definitions] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[RecordedCall]:
@@ -65,7 +67,8 @@ class StoredCalls:
                 self.left_out[reason] += 1
                 continue
             self._count(decision)
-            recorded = read_recorded_call(decision, spans.of(decision), self._definitions_of(decision))
+            own = self._before_review(decision)
+            recorded = read_recorded_call(own, spans.of(own), self._definitions_of(own))
             if recorded.missing is not None:
                 self.missing[recorded.missing] += 1
             yield recorded
@@ -75,6 +78,11 @@ class StoredCalls:
         if digest not in self._definitions:
             self._definitions[digest] = definitions_of(self.reader.policies([digest]))
         return self._definitions[digest]
+
+    def _before_review(self, decision: Record) -> Record:
+        """Return a decision with the ruling of the policy, where reviewers amended it."""
+        before = self.reviewed.get(str(decision["id"]))
+        return decision if before is None else {**decision, "governing_clause": None, "reason": None, **before}
 
     def _unusable(self, decision: Record) -> str | None:
         if decision.get("v") not in _VERSIONS:
@@ -124,10 +132,14 @@ class _Spans:
 def recorded_result(recorded: RecordedCall) -> Replayed:
     """Return what was decided about a call then."""
     decision = recorded.decision
-    pairs = ((str(each.get("clause")), each.get("outcome")) for each in decision.get("findings") or ())
-    outcomes = clause_outcomes((clause, Outcome(outcome)) for clause, outcome in pairs)
     action = str(decision.get("action"))
     ruling = Ruling(
         str(decision.get("verdict")), action, str(decision.get("would") or action), decision.get("governing_clause")
     )
-    return Replayed(ruling, outcomes)
+    return Replayed(ruling, clause_outcomes_of(decision))
+
+
+def clause_outcomes_of(decision: Record) -> Outcomes:
+    """Return the worst outcome of each clause in a decision record."""
+    pairs = ((str(each.get("clause")), each.get("outcome")) for each in decision.get("findings") or ())
+    return clause_outcomes((clause, Outcome(outcome)) for clause, outcome in pairs)

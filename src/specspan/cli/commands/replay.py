@@ -18,6 +18,7 @@ from specspan.cli.terminal import console, list_width, print_json, print_pages
 from specspan.policy.load import load_policy
 from specspan.replay.report import build_report
 from specspan.replay.report_json import report_json
+from specspan.replay.reviewed_rulings import rulings_before_review
 from specspan.replay.run import Replay, Window, window_of_state
 from specspan.spec.read import find_spec, load_spec
 from specspan.stores.protocols import StoreReader
@@ -74,7 +75,7 @@ def command(
         window = Window(since, time.time_ns()) if window is None else window
         replay = Replay(new, window, old, asks_judges=judges == "ask")
         with open_reader(db) as reader, _progress(reader, window) as on_call:
-            calls = replay.run(reader, state, on_call)
+            calls = replay.run(reader, state, on_call, rulings_before_review(db))
     report = build_report(replay.differences)
     if as_json:
         print_json(report_json(replay, calls, report))

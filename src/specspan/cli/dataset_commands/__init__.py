@@ -1,0 +1,1 @@
+"""Commands of `specspan dataset`, one module each."""
