@@ -146,15 +146,16 @@ def cases() -> Iterator[Case]:
                 yield Case(collector, providers, ending)
 
 
-def main(timeout_s: float) -> None:
+def main(timeout_s: float, export_timeout_s: str | None) -> None:
     """Print the table of all cases."""
+    variables = {} if export_timeout_s is None else {"OTEL_EXPORTER_OTLP_TIMEOUT": export_timeout_s}
     print("| collector | providers | ending | without, s | with specspan, s |\n|---|---|---|---|---|")
     for case in cases():
         without = "–"
         if case.ending == ENDINGS[0] and case.providers != PROVIDERS[0]:
             bare = Case(case.collector, case.providers, case.ending, uses_specspan=False)
-            without = _written(exit_time_s(bare, timeout_s), timeout_s)
-        taken = _written(exit_time_s(case, timeout_s), timeout_s)
+            without = _written(exit_time_s(bare, timeout_s, **variables), timeout_s)
+        taken = _written(exit_time_s(case, timeout_s, **variables), timeout_s)
         print(f"| {case.collector} | {case.providers} | {case.ending} | {without} | {taken} |", flush=True)
 
 
@@ -165,4 +166,6 @@ def _written(taken_s: float | None, timeout_s: float) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="seconds after which a program is killed")
-    main(parser.parse_args().timeout)
+    parser.add_argument("--export-timeout", help="patience of each exporter, in seconds: OTEL_EXPORTER_OTLP_TIMEOUT")
+    options = parser.parse_args()
+    main(options.timeout, options.export_timeout)
