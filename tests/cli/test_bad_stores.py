@@ -21,6 +21,8 @@ COMMANDS = (
     ("traces", "show"),
     ("decisions", "list", "--verdict", "violated"),
     ("decisions", "show", "0198"),
+    ("traces", "list", "--follow"),
+    ("decisions", "list", "--follow"),
     ("stats", "--by", "clause"),
     ("stats", "--json"),
     ("rates",),
@@ -41,6 +43,13 @@ def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
     path.write_bytes(content)
+
+
+def damage_schema(path: Path) -> None:
+    """Write bytes into the definitions of tables that are no UTF-8: SQLite's message quotes them."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    path.write_bytes(path.read_bytes().replace(b"PRIMARY KEY", b"PRIMARY K\x83Y"))
 
 
 def take_over(path: Path) -> None:
@@ -87,6 +96,7 @@ def replace_by_pipe(path: Path) -> None:
         pytest.param(replace_by_another, "SPECSPAN_DB", id="foreign"),
         pytest.param(truncate, "SPECSPAN_DB|recover", id="truncated"),
         pytest.param(damage, "recover|SPECSPAN_DB", id="damaged"),
+        pytest.param(damage_schema, "recover|SPECSPAN_DB", id="damaged schema"),
         pytest.param(take_over, "pip install -U", id="newer"),
         pytest.param(replace_by_folder, "SPECSPAN_DB", id="folder"),
         pytest.param(replace_by_pipe, "SPECSPAN_DB", id="pipe"),

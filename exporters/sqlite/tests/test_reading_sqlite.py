@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -20,6 +21,7 @@ from opentelemetry.trace import Tracer
 
 from specspan_exporter_sqlite import Filter, Reader, SQLiteDecisionExporter, SQLiteSpanExporter, SQLiteStoreError
 from specspan_exporter_sqlite.errors import ForeignFile
+from specspan_exporter_sqlite.trace_summary import summarize_trace
 
 Make = Callable[..., dict[str, Any]]
 SECOND = 10**9
@@ -294,6 +296,26 @@ def test_json_that_is_no_record_is_an_error_of_ours(
 
     with Reader(database) as reader, pytest.raises(SQLiteStoreError, match=r"holds an invalid JSON record|malformed"):
         (*reader.decisions(), *reader.spans(reader.traces()[0].trace_id))
+
+
+@pytest.mark.parametrize("missing", ["id", "time_unix_nano"])
+def test_a_record_that_lacks_what_every_one_has_is_an_error_of_ours(
+    missing: str, database: Path, decisions: SQLiteDecisionExporter, record: Make
+) -> None:
+    decisions.export([record("d-1")])
+    stored = {key: value for key, value in {"id": "d-1", "time_unix_nano": 1}.items() if key != missing}
+    with closing(sqlite3.connect(database)) as other, other:
+        other.execute("UPDATE decision_row SET shared_id = NULL, record = ?", (json.dumps(stored),))
+
+    with Reader(database) as reader, pytest.raises(SQLiteStoreError, match="holds an invalid JSON record"):
+        reader.decisions()
+
+
+def test_an_index_that_names_spans_which_are_gone_is_an_error_of_ours(database: Path, tracer: Tracer) -> None:
+    tracer.start_span("work").end()
+    with Reader(database) as reader, pytest.raises(SQLiteStoreError, match=r"malformed.*recover"):
+        with reader._translated_errors():
+            summarize_trace(lambda *_: [], "f" * 32, "f")
 
 
 def test_a_pipe_is_refused_without_waiting_for_a_writer(database: Path) -> None:

@@ -58,6 +58,9 @@ class FailingDisk(SQLiteStoreError):
     is_temporary = True
 
 
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""Errors of SQLite's statements: the second where its message quotes a damaged file, whose bytes are no UTF-8."""
+
 # SQLite's result codes are attributes of the error only from Python 3.11 on; its messages are the same everywhere.
 # https://www.sqlite.org/rescode.html
 _REMEDIES = (
@@ -76,9 +79,9 @@ def is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "locking protocol" in str(error))
 
 
-def translate_error(path: Path, error: sqlite3.Error) -> SQLiteStoreError:
+def translate_error(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> SQLiteStoreError:
     """Return the error with SQLite's message, the file's name and a remedy."""
-    message = str(error)
+    message = error.object.decode("utf-8", "replace") if isinstance(error, UnicodeDecodeError) else str(error)
     for fragment, kind, remedy in _REMEDIES:
         if fragment in message:
             return kind(path, message, remedy)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .errors import SQLiteStoreError, translate_error
+from .errors import SQLITE_ERRORS, SQLiteStoreError, translate_error
 from .model import PRUNING, Pruning
 from .reader import Reader
 from .references import EXPANDED_RANGES, HOUR_NS, OUTCOME_OF_KEY
@@ -202,7 +202,7 @@ def _give_back(path: Path) -> None:
     try:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise translate_error(path, error) from error
     finally:
         connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from .errors import is_busy
+from .errors import SQLITE_ERRORS, is_busy
 from .store import PATIENCE_S
 
 
@@ -29,7 +29,7 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     connection = sqlite3.Connection(f"{path.as_uri()}?{how}", uri=True, timeout=PATIENCE_S, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.Error:
+    except SQLITE_ERRORS:
         connection.close()
         raise
     return connection

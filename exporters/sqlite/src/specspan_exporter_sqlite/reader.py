@@ -15,7 +15,7 @@ from typing import Any, TypeVar, final
 from . import query
 from .decision_hours import MODEL
 from .decision_rows import STORED_COLUMNS, stored_record
-from .errors import ForeignFile, MissingFile, SQLiteStoreError, translate_error
+from .errors import SQLITE_ERRORS, ForeignFile, MissingFile, SQLiteStoreError, translate_error
 from .expansion import expand
 from .figures import FigureReader
 from .first_version import name_as_present
@@ -87,7 +87,7 @@ class Reader(FigureReader):
 
     def traces(self, wanted: Filter = EVERYTHING) -> list[TraceSummary]:
         """Return traces, the one that began last first."""
-        with self._snapshot():
+        with self._snapshot(), self._translated_errors():
             service = wanted.service
             if service is not None and not self._rows("SELECT 1 FROM resource WHERE service = ?", (service,)):
                 return []
@@ -300,12 +300,15 @@ class Reader(FigureReader):
 
     def _decisions(self, condition: str, values: tuple[Any, ...]) -> list[Record]:
         rows = self._rows(f"SELECT s.policy_id, {STORED_COLUMNS} {_FROM_DECISION} {condition}", values)
-        return [
+        found = [
             self._with_late(
                 expand(stored_record((*map(self._optional_json, row[1:4]), *row[4:])), self._policy_of(row[0]))
             )
             for row in rows
         ]
+        if not all(isinstance(each.get("id"), str) and isinstance(each.get("time_unix_nano"), int) for each in found):
+            raise self._invalid_record()
+        return found
 
     def _with_late(self, decision: dict[str, Any]) -> Record:
         """Return a decision with the findings that came after it."""
@@ -355,8 +358,11 @@ class Reader(FigureReader):
                 return value
         except (ValueError, TypeError, RecursionError) as invalid:
             error = invalid
-        problem = "holds an invalid JSON record"
-        raise SQLiteStoreError(self.path, problem, "It was changed from outside; restore it from a copy.") from error
+        raise self._invalid_record() from error
+
+    def _invalid_record(self) -> SQLiteStoreError:
+        remedy = "It was changed from outside; restore it from a copy."
+        return SQLiteStoreError(self.path, "holds an invalid JSON record", remedy)
 
     def _rows(self, sql: str, values: tuple[Any, ...] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self._translated_errors():
@@ -375,7 +381,7 @@ class Reader(FigureReader):
     def _translated_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise translate_error(self.path, error) from error
 
 

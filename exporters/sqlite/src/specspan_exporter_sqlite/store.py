@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from .errors import ForeignFile, SQLiteStoreError, is_busy, translate_error
+from .errors import SQLITE_ERRORS, ForeignFile, SQLiteStoreError, is_busy, translate_error
 from .moved_file import Companions, Inode, clean_start, complete, find_companions, find_inode
 from .schema import check, is_current, migrate
 
@@ -65,7 +65,7 @@ class Store:
             try:
                 with self._lock:
                     return self._attempt(work)
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 if not is_busy(error):
                     raise translate_error(self.path, error) from error
                 self._contended_until_s = time.monotonic() + _CONTENTION_S

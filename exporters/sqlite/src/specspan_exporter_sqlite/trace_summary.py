@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,12 +13,18 @@ Rows = Callable[[str, Any], list[tuple[Any, ...]]]
 
 
 def summarize_trace(rows: Rows, trace_id: str, short_id: str) -> TraceSummary:
-    """Return the summary of a trace that is there."""
+    """Return the summary of a trace that is there.
+
+    Raises:
+        sqlite3.DatabaseError: the file is damaged.
+    """
     spans = rows(
         """SELECT span_id, parent_span_id, name, service, start_unix_nano, end_unix_nano FROM span_row
            WHERE trace_id = ? ORDER BY start_unix_nano, rowid""",
         (trace_id,),
     )
+    if not spans:
+        raise sqlite3.DatabaseError("database disk image is malformed: an index names a span that the table has not")
     present = {row[0] for row in spans}
     root = next((row for row in spans if row[1] not in present), spans[0])
     verdicts = {row[0] for row in rows("SELECT verdict FROM trace_verdict WHERE trace_id = ?", (trace_id,))}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
-from .errors import ForeignFile, MissingFile, translate_error
+from .errors import SQLITE_ERRORS, ForeignFile, MissingFile, translate_error
 from .read_only import open_read_only
 from .schema import WITH_OVERSIGHT, check
 from .store import PATIENCE_S, shared_store
@@ -72,7 +72,7 @@ class SQLiteTransactions:
                     )
                 connection.execute("BEGIN")
                 return work(SQLiteStatements(connection))
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise translate_error(path, error) from error
 
     def write(self, work: Callable[[SQLiteStatements], T]) -> T:
