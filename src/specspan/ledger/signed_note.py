@@ -155,6 +155,20 @@ def parse_signer(text: str) -> Signer:
     return signer
 
 
+def open_note(note: str, keys: Iterable[PublicKey]) -> str:
+    """Return the text, with the line break at its end, of a note that one of ``keys`` signed.
+
+    Raises:
+        UnknownKey: none of the keys signed it.
+        InvalidNote: a signature is wrong, or the text is no signed note.
+    """
+    text, separator, signatures = note.rpartition("\n\n")
+    if not separator or not signatures.endswith("\n"):
+        raise InvalidNote("the text is not a signed note")
+    _check_signatures(text + "\n", signatures, {key.id: key for key in keys})
+    return text + "\n"
+
+
 def open_checkpoint(note: str, keys: Iterable[PublicKey]) -> Checkpoint:
     """Return the checkpoint in a note that one of ``keys`` signed.
 
@@ -162,11 +176,7 @@ def open_checkpoint(note: str, keys: Iterable[PublicKey]) -> Checkpoint:
         UnknownKey: none of the keys signed it.
         InvalidNote: a signature is wrong, or the note is not one of a checkpoint.
     """
-    text, separator, signatures = note.rpartition("\n\n")
-    if not separator or not signatures.endswith("\n"):
-        raise InvalidNote("the checkpoint is not a signed note")
-    _check_signatures(text + "\n", signatures, {key.id: key for key in keys})
-    match = _CHECKPOINT.fullmatch(text + "\n")
+    match = _CHECKPOINT.fullmatch(open_note(note, keys))
     if match is None:
         raise InvalidNote("the note is not a checkpoint of a ledger")
     root = base64.b64decode(match[3])
@@ -179,14 +189,14 @@ def _check_signatures(text: str, signatures: str, keys: dict[bytes, PublicKey]) 
     for line in signatures[:-1].split("\n"):
         match = _SIGNATURE.fullmatch(line)
         if match is None:
-            raise InvalidNote("the checkpoint has a malformed signature")
+            raise InvalidNote("the note has a malformed signature")
         signature = _decode(match[2])
         key = keys.get(signature[:4])
         found.append(f"{match[1]}+{signature[:4].hex()}")
         if key is None or key.name != match[1]:
             continue
         if not key.has_signed(signature[4:], text.encode()):
-            raise InvalidNote("the signature of the checkpoint is wrong")
+            raise InvalidNote("the signature is wrong")
         is_signed = True
     if not is_signed:
         raise UnknownKey(*found)

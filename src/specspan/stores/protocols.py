@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from specspan.sqlite.clause_calls import ClauseCall
 from specspan.sqlite.model import (
     ClauseCount,
     DecisionHour,
@@ -63,6 +64,11 @@ class StoreReader(Protocol):
 
     def statistics(self, by: str | None = None, since_unix_nano: int | None = None) -> list[Statistics]:
         """Return counts of decisions: one group, or a group for each value of one of `GROUPS`."""
+
+    def clause_calls(
+        self, clause: str, since_unix_nano: int | None = None, until_unix_nano: int | None = None
+    ) -> Iterator[ClauseCall]:
+        """Yield the calls that a clause has an outcome for, from a time up to another, the earliest first."""
 
     def clauses(self) -> list[str]:
         """Return the id of each clause that a decision or a policy names, sorted."""

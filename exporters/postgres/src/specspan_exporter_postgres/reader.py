@@ -12,6 +12,7 @@ from typing import Any, TypeVar, final
 
 import psycopg
 
+from specspan.sqlite.clause_calls import CallRow, ClauseCall, Lookups, read_calls
 from specspan.sqlite.decision_rows import stored_record
 from specspan.sqlite.expansion import expand
 from specspan.sqlite.late_rows import with_late_findings
@@ -45,6 +46,13 @@ _FROM_DECISION = "FROM specspan.decision AS d LEFT JOIN specspan.decision_shared
 _DECISION_COLUMNS = """s.policy_record, d.record, o.outcomes, s.record, d.time_unix_nano, d.id, d.trace_id, d.span_id,
     d.verdict, d.action, d.would, d.governing_clause, d.reason"""
 _WITH_OUTCOMES = f"{_FROM_DECISION} LEFT JOIN specspan.decision_outcomes AS o ON o.id = d.outcomes_id"
+_CLAUSE_CALLS = f"""SELECT d.id, d.time_unix_nano, d.trace_id, d.span_id,
+        CASE WHEN d.shared_id IS NULL THEN d.record END, d.shared_id, s.policy_record, o.outcomes, d.model,
+        (SELECT string_agg(f.outcome, ',') FROM specspan.finding AS f WHERE f.decision_id = d.id AND f.clause = %s),
+        h.resource_id
+    {_WITH_OUTCOMES} LEFT JOIN specspan.span AS p ON p.trace_id = d.trace_id AND p.span_id = d.span_id
+        LEFT JOIN specspan.span_shared AS h ON h.id = p.shared_id
+    WHERE d.time_unix_nano >= %s AND d.time_unix_nano < %s ORDER BY d.time_unix_nano, d.id"""
 _OWN_ATTRIBUTES = ("specspan.decision.verdict", "specspan.decision.action", "specspan.decision.id")
 _ROWS_AT_ONCE = 500
 
@@ -158,6 +166,35 @@ class Reader:
         """Return counts of decisions: one group, or a group for each value of one of `GROUPS`."""
         with self._snapshot():
             return count(self._rows, by, since_unix_nano or 0)
+
+    def clause_calls(
+        self, clause: str, since_unix_nano: int | None = None, until_unix_nano: int | None = None
+    ) -> Iterator[ClauseCall]:
+        """Yield the calls that a clause has an outcome for, from a time up to another, the earliest first."""
+        lookups = Lookups(self._shared_part, lambda key: self._policy_of(str(key)), self._resource)
+        until = 2**63 - 1 if until_unix_nano is None else until_unix_nano
+        yield from read_calls(self._call_rows((clause, since_unix_nano or 0, until)), clause, lookups)
+
+    def _call_rows(self, values: tuple[Any, ...]) -> Iterator[CallRow]:
+        with self._snapshot(), self._connection.cursor(name="specspan_clause_calls") as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            with self._translated_errors():
+                cursor.execute(_CLAUSE_CALLS, values)
+            while True:
+                with self._translated_errors():
+                    rows = cursor.fetchmany(_ROWS_AT_ONCE)
+                if not rows:
+                    return
+                for row in rows:
+                    yield CallRow(*row)
+
+    def _shared_part(self, key: int) -> Record:
+        rows = self._rows("SELECT record FROM specspan.decision_shared WHERE id = %s", (key,))
+        return self._json(rows[0][0]) if rows else {}
+
+    def _resource(self, key: str) -> Record:
+        rows = self._rows("SELECT attributes FROM specspan.resource WHERE id = %s", (key,))
+        return self._json(rows[0][0]) if rows else {}
 
     def clauses(self) -> list[str]:
         """Return the id of each clause that a decision or a policy in the database names, sorted."""

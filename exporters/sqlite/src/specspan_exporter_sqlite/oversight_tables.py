@@ -1,7 +1,7 @@
-"""Tables of human oversight: tasks of review, approvals, and the record of every change of either.
+"""Tables of human oversight: tasks of review, approvals, incidents, and the record of every change of each.
 
-The record is only added to: triggers refuse to change or remove a row of it. A task or an approval has its present
-state in a row of its own, so that lists read no history.
+The record is only added to: triggers refuse to change or remove a row of it. A task, an approval or an incident has its
+present state in a row of its own, so that lists read no history.
 """
 
 from __future__ import annotations
@@ -52,6 +52,18 @@ _TABLES = (
     "CREATE INDEX approval_state ON approval (state, requested_unix_nano, id)",
     "CREATE INDEX approval_requested ON approval (requested_unix_nano, id)",
     "CREATE INDEX approval_digest ON approval (digest, requested_unix_nano)",
+    """CREATE TABLE incident (
+        id {id} PRIMARY KEY,
+        clause TEXT NOT NULL,
+        state TEXT NOT NULL,
+        opened_unix_nano {integer} NOT NULL,
+        since_unix_nano {integer} NOT NULL,
+        baseline_unix_nano {integer} NOT NULL,
+        ended_unix_nano {integer},
+        alert_key TEXT UNIQUE,
+        changes {integer} NOT NULL
+    )""",
+    "CREATE INDEX incident_opened ON incident (opened_unix_nano, id)",
     """CREATE TABLE oversight_event (
         subject_id {id} NOT NULL,
         number {integer} NOT NULL,

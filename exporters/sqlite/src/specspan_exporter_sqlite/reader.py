@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any, TypeVar, final
 
 from . import query
+from .call_rows import iter_calls
+from .clause_calls import ClauseCall
 from .decision_hours import MODEL
 from .decision_rows import STORED_COLUMNS, stored_record
 from .errors import SQLITE_ERRORS, ForeignFile, MissingFile, SQLiteStoreError, translate_error
@@ -162,6 +164,13 @@ class Reader(FigureReader):
         """Return counts of decisions: one group, or a group for each value of one of `statistics.GROUPS`."""
         with self._snapshot():
             return count(self._rows, by, since_unix_nano or 0)
+
+    def clause_calls(
+        self, clause: str, since_unix_nano: int | None = None, until_unix_nano: int | None = None
+    ) -> Iterator[ClauseCall]:
+        """Yield the calls that a clause has an outcome for, from a time up to another, the earliest first."""
+        with self._translated_errors():
+            yield from iter_calls(self._connection, self._policy_of, clause, since_unix_nano, until_unix_nano)
 
     def clauses(self) -> list[str]:
         """Return the id of each clause that a decision or a policy in the file names, sorted."""

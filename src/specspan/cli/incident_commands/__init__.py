@@ -1,0 +1,1 @@
+"""Commands of `specspan incident`, a module each."""
