@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import markupsafe
 import pytest
 from console_visits import Console
-from decision_makers import decision_record
+from decision_makers import decision_record, write_call
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from specspan.console.inert_text import Evidence, one_line, shown_text
-from specspan.sqlite import SQLiteDecisionExporter, SQLiteSpanExporter
+from specspan.sqlite import SQLiteDecisionExporter
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -30,28 +24,6 @@ HOSTILE = (
     "javascript:alert(1)",
     "&lt;script&gt;",
 )
-
-
-def write_call(path: Path, text: str, **members: Any) -> str:
-    """Write one decided call with its span, all of whose texts are one text; return the id of its trace."""
-    spans = SQLiteSpanExporter(path)
-    provider = TracerProvider(resource=Resource({"service.name": text[:200]}), shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    messages = [{"role": text[:50], "parts": [{"type": "text", "content": text}]}]
-    with provider.get_tracer("tests").start_as_current_span(text[:200]) as span:
-        span.set_attribute("gen_ai.output.messages", json.dumps(messages))
-        context = span.get_span_context()
-    provider.shutdown()
-    trace_id, span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
-    finding = {
-        "position": 0, "clause": text[:200], "authority": text[:50], "outcome": "violated", "reason": text[:50],
-        "explanation": text[:200], "evidence": [{"pointer": "/output/0/parts/0", "start": 0, "end": 5}],
-    }  # fmt: skip
-    record = decision_record("d-1", time.time_ns(), trace_id=trace_id, span_id=span_id, findings=[finding], **members)
-    exporter = SQLiteDecisionExporter(path)
-    exporter.export([record | {"service": {"name": text[:200]}, "reason": text[:50], "governing_clause": text[:200]}])
-    exporter.shutdown()
-    return trace_id
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -26,6 +26,7 @@ from specspan.console.live_updates import LiveUpdates
 from specspan.console.reader_pool import ReaderPool
 from specspan.console.visit import Console, http_problem
 from specspan.errors import ConfigurationError, Problem
+from specspan.review.review_queue import ReviewQueue
 from specspan.stores.opening import open_store
 
 _STATIC = "/static"
@@ -43,18 +44,21 @@ def build_application(settings: ConsoleSettings) -> Starlette:
         KnownSpecs(settings.specs, settings.policy, settings.environment),
         AuditLog(settings.db),
         FormTokens(),
+        ReviewQueue(settings.db),
         tuple(sorted((page.NAVIGATION for page in pages), key=lambda entry: entry.place)),
     )
     updates = LiveUpdates(readers)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await readers.run_without_reader(console.specs.load_policy)  # imports much: no visitor should wait for it
         try:
             yield
         finally:
             updates.close()
             readers.close()
             console.audit.close()
+            console.reviews.close()
 
     own: list[BaseRoute] = [route for page in pages for route in page.ROUTES]
     open_routes = settings.authentication.routes

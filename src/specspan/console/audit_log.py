@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from specspan.errors import EmptyStore
 from specspan.stores.opening import find_kind
 from specspan.stores.oversight_events import OversightEvent, append_event, events_of_kind, new_event_id
 from specspan.stores.people import Person
@@ -37,7 +38,10 @@ class AuditLog:
         Raises:
             StoreError: the store cannot be read.
         """
-        return self._transactions.read(lambda statements: events_of_kind(statements, VIEWED, limit, before))
+        try:
+            return self._transactions.read(lambda statements: events_of_kind(statements, VIEWED, limit, before))
+        except EmptyStore:  # nothing was ever written into its tables of oversight
+            return []
 
     def close(self) -> None:
         """Give the connections to the store back."""

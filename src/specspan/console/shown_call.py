@@ -10,7 +10,6 @@ from specspan.cli.decision_view import action_text, policy_in_force
 from specspan.console.call_content import CallContent, read_content
 from specspan.console.known_specs import KnownSpecs
 from specspan.console.outcome_words import rank
-from specspan.spec.spec import Clause
 from specspan.sqlite.model import StoredSpan
 
 Record = Mapping[str, Any]
@@ -23,8 +22,10 @@ class ShownClause:
     """Clause that a finding is about."""
 
     id: str
-    clause: Clause | None
-    """None where the text of the version that decided is not at hand."""
+    title: str | None
+    authority: str | None
+    text: str | None
+    """None where neither the policy's record nor a spec that is at hand has the text of the version that decided."""
     spec: Record | None
     """Spec that the decision names for it."""
 
@@ -66,16 +67,31 @@ def show_call(
     policy = policy_in_force(decision, policies) or {}
     found = {each.get("clause") for each in findings}
     quiet["unassessed"] += [str(each.get("id")) for each in policy.get("clauses") or () if each.get("id") not in found]
-    clauses = [_clause(str(name), decision, specs) for name in dict.fromkeys(each.get("clause") for each in loud)]
+    known = {each.get("id"): each for each in policy.get("clauses") or ()}
+    clauses = [
+        show_clause(str(name), decision, specs, known.get(name))
+        for name in dict.fromkeys(each.get("clause") for each in loud)
+    ]
     content = read_content(span, decision) if span is not None else None
     return ShownCall(decision, span, loud, quiet, clauses, content, action_text(decision))
 
 
-def _clause(name: str, decision: Record, specs: KnownSpecs) -> ShownClause:
+def show_clause(name: str, decision: Record, specs: KnownSpecs, known: Record | None = None) -> ShownClause:
+    """Return a clause in the version under which a decision was made.
+
+    Args:
+        name: its name in the policy.
+        decision: record of the decision, which names the specs by their digests.
+        specs: specs whose text is at hand.
+        known: the clause as the policy's record has it.
+    """
     refs = [ref for ref in decision.get("spec") or () if isinstance(ref, Mapping)]
+    facts = known or {}
     for ref in refs:
         own = name.removeprefix(f"{ref.get('id')}:") if len(refs) > 1 else name
         clause = specs.find_clause(ref.get("digest"), own)
         if clause is not None:
-            return ShownClause(name, clause, ref)
-    return ShownClause(name, None, refs[0] if refs else None)
+            return ShownClause(name, clause.title, clause.authority, clause.text, ref)
+    return ShownClause(
+        name, facts.get("title"), facts.get("authority"), facts.get("text"), refs[0] if len(refs) == 1 else None
+    )

@@ -13,8 +13,11 @@ from urllib.parse import urlencode
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 
 from specspan.cli.terminal import format_duration, format_utc, plural
-from specspan.console.inert_text import one_line
+from specspan.console.inert_text import one_line, shown_text
 from specspan.console.outcome_words import SIGNS
+
+_MOST_CHARS_OF_PROSE = 100_000
+"""Characters of one clause that a page shows."""
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
@@ -44,6 +47,7 @@ def _environment() -> Environment:
     )
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = _percent
+    environment.filters["prose"] = lambda text: shown_text(str(text), most_chars=_MOST_CHARS_OF_PROSE).html
     environment.filters["words"] = lambda name: str(name).replace("_", " ")
     return environment
 

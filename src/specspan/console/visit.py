@@ -18,7 +18,8 @@ from specspan.console.console_settings import ConsoleSettings
 from specspan.console.known_specs import KnownSpecs
 from specspan.console.reader_pool import ReaderPool
 from specspan.console.templates_in_use import render
-from specspan.errors import EmptyStore, StoreError
+from specspan.errors import EmptyStore, OversightRefused, StoreError
+from specspan.review.review_queue import ReviewQueue
 from specspan.stores.people import Person, Role
 from specspan.stores.protocols import StoreReader
 
@@ -45,6 +46,7 @@ class Console:
     specs: KnownSpecs
     audit: AuditLog
     form_tokens: FormTokens
+    reviews: ReviewQueue
     navigation: tuple[NavigationEntry, ...]
 
 
@@ -86,6 +88,8 @@ def page_route(
             return await console.readers.run(lambda reader: make(Visit(request, console, person, reader)))
         except StoreError as error:
             return store_problem(request, error)
+        except OversightRefused as refusal:
+            return http_problem(request, _refused(refusal))
 
     return Route(path, endpoint, methods=["GET"], name=name or make.__name__)
 
@@ -105,6 +109,8 @@ def form_route(
             return await console.readers.run(lambda reader: handle(Visit(request, console, person, reader), fields))
         except StoreError as error:
             return store_problem(request, error)
+        except OversightRefused as refusal:
+            return http_problem(request, _refused(refusal))
 
     return Route(path, endpoint, methods=["POST"], name=name or handle.__name__)
 
@@ -128,6 +134,12 @@ def store_problem(request: Request, error: StoreError) -> Response:
     return HTMLResponse(render("store_problem.html", {**context, "is_empty": isinstance(error, EmptyStore)}), 503)
 
 
+def _refused(refusal: OversightRefused) -> HTTPException:
+    """Return a refusal of the reviews as one of HTTP."""
+    status = 403 if refusal.code == "role" else 404 if refusal.code.startswith("unknown") else 409
+    return HTTPException(status, f"{refusal.problem[:1].upper()}{refusal.problem[1:]}. {refusal.remedy}")
+
+
 def http_problem(request: Request, error: Exception) -> Response:
     """Return the page of a refusal, such as an unknown address."""
     status = error.status_code if isinstance(error, HTTPException) else 500
@@ -147,6 +159,7 @@ def _frame(request: Request, console: Console, person: Person) -> dict[str, Any]
         "store": console.settings.db,
         "person": person,
         "navigation": console.navigation,
+        "may_ask": person.role.rank >= Role.REVIEWER.rank,
         "form_token": console.form_tokens.token(person, _cookies(request)),
     }
 

@@ -43,6 +43,8 @@
     const starts = data.starts.map((start) => start + data.width / 2);
     const ends = [data.starts[0], data.starts[data.starts.length - 1] + data.width];
     const bars = uPlot.paths.bars({ size: [0.8, 64], align: 0 });
+    const stamp = (seconds) => new Date(seconds * 1e3).toISOString();
+    const tick = (seconds) => (stamp(seconds).slice(11, 16) === "00:00" ? stamp(seconds).slice(5, 10) : stamp(seconds).slice(11, 16));
     const axis = { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 } };
     const series = names.map((name, at) => ({
       label: name.replaceAll("_", " "),
@@ -60,9 +62,9 @@
       width: place.clientWidth,
       height: 240,
       scales: { x: { time: true, range: () => ends }, y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.05)] } },
-      axes: [axis, { ...axis, size: 56, values: (_plot, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? tick.toLocaleString("en") : "")) }],
+      axes: [{ ...axis, values: (_plot, ticks) => ticks.map(tick) }, { ...axis, size: 56, values: (_plot, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? tick.toLocaleString("en") : "")) }],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
-      series: [{ label: "UTC" }, ...order.map((at) => series[at])],
+      series: [{ label: "from (UTC)", value: (_plot, seconds) => (seconds == null ? "" : stamp(seconds - data.width / 2).slice(0, 16).replace("T", " ")) }, ...order.map((at) => series[at])],
       legend: { live: matchMedia("(hover: hover)").matches },
       cursor: { y: false, drag: { x: true, y: false, setScale: false } },
       plugins: [markChanges(data.changes)],
@@ -70,7 +72,7 @@
         setSelect: [
           (plot) => {
             if (plot.select.width < 8) return;
-            const at = (x) => new Date(plot.posToVal(x, "x") * 1e3).toISOString().slice(0, 19) + "Z";
+            const at = (x) => `${stamp(plot.posToVal(x, "x")).slice(0, 19)}Z`;
             const range = new URLSearchParams({ since: at(plot.select.left), until: at(plot.select.left + plot.select.width) });
             location.assign(`/traces?${range}`);
           },
@@ -99,7 +101,45 @@
     addEventListener("pagehide", () => events.close());
   };
 
+  const readKeys = () => {
+    const form = document.getElementById("ruling");
+    const go = (id) => document.getElementById(id)?.click();
+    const choose = (kind, next) => {
+      const choice = form?.querySelector(`[name=kind][value=${kind}]`);
+      if (!choice) return;
+      choice.checked = true;
+      form.querySelector(`[name=${next}]`).focus();
+    };
+    const keys = {
+      j: () => go("following"),
+      k: () => go("before"),
+      c: () => choose("confirm", "reason"),
+      o: () => choose("overrule", "outcome"),
+      u: () => choose("cannot_say", "reason"),
+    };
+    form?.querySelector("[name=outcome]").addEventListener("change", () => {
+      form.querySelector("[value=overrule]").checked = true;
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "Escape") document.activeElement?.blur();
+      if (event.target.matches("input:not([type=radio]), select, textarea")) {
+        if (event.key === "Enter" && event.target.matches("select")) {
+          event.preventDefault();
+          form?.querySelector("[name=reason]").focus();
+        }
+        return;
+      }
+      const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
+      if (act) {
+        event.preventDefault();
+        act();
+      }
+    });
+  };
+
   addEventListener("DOMContentLoaded", () => {
+    readKeys();
     drawCharts();
     listen();
     document.body.addEventListener("htmx:afterSwap", drawCharts);
