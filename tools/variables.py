@@ -54,6 +54,7 @@ MEANINGS = {
     "SPECSPAN_SCOPE_KEY": ("secret", "key that scopes of autonomy are signed with between services"),
     "SPECSPAN_SPECS": ("paths", "folders in which editions of published specs are looked for"),
     "SPECSPAN_CATALOGUE_URL": ("URL", "where `specspan spec pull` downloads from"),
+    "SPECSPAN_CONSOLE_OIDC_SECRET": ("secret", "secret of `specspan console` at its OpenID Connect provider"),
     "SPECSPAN_TRACE_URL": ("URL with `{trace_id}`", "link of a terminal from a trace to its page in a backend"),
     "SPECSPAN_ALERTMANAGER_URL": ("URL", "the Alertmanager of the exporter `alertmanager`"),
     "SPECSPAN_WEBHOOK_URL": ("URL", "where the exporter `webhook` sends"),

@@ -70,7 +70,8 @@ def build_application(settings: ConsoleSettings) -> Starlette:
                 authentication=settings.authentication,
                 hosts=settings.hosts,
                 open_paths=frozenset(str(getattr(route, "path", "")) for route in open_routes),
-            )
+            ),
+            *settings.authentication.middleware,
         ],
         exception_handlers={HTTPException: http_problem},
         lifespan=lifespan,

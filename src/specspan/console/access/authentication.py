@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
@@ -17,6 +18,10 @@ class Authentication(Protocol):
     @property
     def routes(self) -> list[BaseRoute]:
         """Routes that nobody needs to be known for, such as the one at which a token is handed in."""
+
+    @property
+    def middleware(self) -> list[Middleware]:
+        """Middleware that its routes need."""
 
     @property
     def login_path(self) -> str | None:

@@ -7,6 +7,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 
+from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -40,6 +41,11 @@ class LocalToken:
     def routes(self) -> list[BaseRoute]:
         """Route at which a token is handed in."""
         return [Route("/enter", self._enter, methods=["GET"])]
+
+    @property
+    def middleware(self) -> list[Middleware]:
+        """Return nothing: a token is in its address."""
+        return []
 
     def person(self, connection: HTTPConnection) -> Person | None:
         """Return the person at this machine, where their browser handed a token in."""
