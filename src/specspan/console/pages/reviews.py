@@ -12,10 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from specspan.console.call_content import read_content
 from specspan.console.shown_call import show_clause
 from specspan.console.visit import NavigationEntry, Visit, form_route, page_route
+from specspan.decision import ReviewCause
 from specspan.errors import OversightRefused
 from specspan.review.review_task import (
     RULED_OUTCOMES,
-    ReviewCause,
     ReviewFilter,
     ReviewState,
     ReviewTask,
@@ -31,7 +31,7 @@ _MOST_EXPORTED = 10_000
 
 
 def reviews(visit: Visit) -> Response:
-    """Return the queue."""
+    """Return the page of the queue."""
     queue = visit.console.reviews
     chosen = {name: visit.parameter(name) for name in ("state", "clause", "service", "cause")}
     wanted = ReviewFilter(
