@@ -28,6 +28,7 @@ ScriptedModel recorded
 
 SIGNATURES = {
     "agent": "(name, *, id=None, description=None, version=None)",
+    "approval": "(*, timeout_s=300.0, default='deny', db=None, record_content=False)",
     "check": "(name, *, stage='output', version='1', timeout_s=1.0)",
     "configure": "(policy=None, *, mode=None, environment=None, reload=None, service_name=None, db=None, "
     "sampling=None, bridges=None, tracer_provider=None, meter_provider=None, logger_provider=None, "

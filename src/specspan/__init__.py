@@ -1,5 +1,6 @@
 """specspan instruments model calls with spans that say which clauses of a behaviour specification applied."""
 
+from specspan.approvals.approval import approval
 from specspan.call import ModelCall
 from specspan.checks.registry import check
 from specspan.decision import Action, Decision, Evidence, Finding, Mode, Outcome, Severity, Stage, Verdict
@@ -46,6 +47,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "agent",
+    "approval",
     "check",
     "configure",
     "context",

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from dataclasses import replace
 from operator import attrgetter
 
 from specspan._support.guard import contain
 from specspan.call import ModelCall, Request
 from specspan.checks.texts import UnreadRoles, has_unread_part, unread_roles_of_answer, unread_roles_of_request
-from specspan.decision import Action, Decision, Finding, Mode, Outcome, Stage, Verdict
+from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.amendment import Amendments
+from specspan.engine.approver import ask_people
 from specspan.engine.bound_check import INTERNAL, BoundCheck, unread_reason
 from specspan.engine.deferral import Deferral, LateFindings
 from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
 from specspan.engine.folded_answer import FoldedAnswerCheck, folded_answer_check
-from specspan.engine.outcomes import add_worse
+from specspan.engine.outcomes import merge_deviations
 from specspan.engine.partial_decision import error_decision, gap_reason, would_be_taken
 from specspan.engine.plan import STAGES, Plan, StageChecks
 from specspan.engine.precedence import (
@@ -261,7 +263,14 @@ class Evaluation:
             raise
         self._withhold_unread(call)
         if is_awaited:
-            return self._rule(stages)
+            ruling = self._rule(stages)
+            if ruling.action is Action.ESCALATE and (
+                yield from ask_people(call, self._runs_with_deviations(stages), self._plan.chain)
+            ):
+                self._action, requested, self._redacted = self._before_ruling
+                self._requested = strictest_action((requested, Action.ESCALATE))
+                ruling = self._rule(stages, is_approved=True)
+            return ruling
         self._note_untaken_action(self._runs_with_deviations(stages))
         return PROCEED
 
@@ -305,7 +314,7 @@ class Evaluation:
         is_cut = self._stream is not None and self._stream.cut is not None
         return Reversibility.NONE if self._released_chars or is_cut else Reversibility.STOP_ONLY
 
-    def _rule(self, stages: Sequence[Stage]) -> Ruling:
+    def _rule(self, stages: Sequence[Stage], *, is_approved: bool = False) -> Ruling:
         runs = self._runs_with_deviations(stages)
         if not runs:
             return PROCEED
@@ -313,7 +322,7 @@ class Evaluation:
         if self._plan.policy.mode is Mode.OBSERVE:
             self._note_untaken_action(runs)
             return PROCEED
-        chain = self._plan.chain
+        chain = replace(self._plan.chain, is_approved=True) if is_approved else self._plan.chain
         unread = unread_positions(runs) if self._folded is not None and self._folded.has_new_unread else frozenset()
         ruling = rule(runs, chain, self._reversibility(), unread, self.pseudonyms)
         self._action = strictest_action((self._action, ruling.action))
@@ -371,20 +380,9 @@ class Evaluation:
 
     def _deviations(self) -> dict[int, Finding]:
         """Return the findings that are not the default ones, of whole texts or, where worse, while the answer grew."""
-        deviations: dict[int, Finding] = {}
-        for run in self._runs.values():
-            if run.deviations:
-                deviations.update(run.deviations)
-        if self._stream is not None:
-            add_worse(deviations, self._stream.findings)
-        if self._failures:
-            add_worse(deviations, self._failures)
-        if self._unedited:
-            deviations |= self._unedited
-        for position, finding in self._interrupted.items():
-            if deviations.get(position, finding).outcome is Outcome.UNASSESSED:
-                deviations[position] = finding
-        return deviations
+        growing = {} if self._stream is None else self._stream.findings
+        found = (run.deviations for run in self._runs.values() if run.deviations)
+        return merge_deviations(found, growing, self._failures, self._unedited, self._interrupted)
 
     def _cut_of(self, stream: StreamCheck) -> Cut | None:
         """Return how the stream was cut, and note the part whose text was replaced as redacted."""

@@ -6,7 +6,7 @@ pays only for the findings that differ and the clauses they are about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from specspan._support.caches import BoundedCache
@@ -145,6 +145,34 @@ def add_worse(findings: dict[int, Finding], others: Mapping[int, Finding]) -> No
         known = findings.get(position, other)
         is_worse = worst_outcome((known.outcome, other.outcome)) is not known.outcome
         findings[position] = other if is_worse else known
+
+
+def merge_deviations(
+    deviating: Iterable[Mapping[int, Finding]],
+    growing: Mapping[int, Finding],
+    failures: Mapping[int, Finding],
+    unedited: Mapping[int, Finding],
+    interrupted: Mapping[int, Finding],
+) -> dict[int, Finding]:
+    """Return, by position, the findings of a call that are not the default ones.
+
+    Args:
+        deviating: those about whole texts, of each stage.
+        growing: those about a text as it grew, which count where they are worse.
+        failures: those of checks that specspan failed before, which count where they are worse.
+        unedited: those whose rewriting failed.
+        interrupted: those of checks that had not decided, which count where nothing else is known.
+    """
+    merged: dict[int, Finding] = {}
+    for each in deviating:
+        merged.update(each)
+    add_worse(merged, growing)
+    add_worse(merged, failures)
+    merged.update(unedited)
+    for position, finding in interrupted.items():
+        if merged.get(position, finding).outcome is Outcome.UNASSESSED:
+            merged[position] = finding
+    return merged
 
 
 def _clauses_by_outcome(outcomes: Mapping[str, Outcome]) -> dict[Outcome, list[str]]:

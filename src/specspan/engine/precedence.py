@@ -43,6 +43,8 @@ class CommandChain:
 
     on_unread: Mapping[str, OnUnread] = field(default_factory=dict)
     """By clause that a check is bound to, where that is not `OnUnread.OPEN`."""
+    is_approved: bool = False
+    """True where people approved what is escalated: nothing is left of that but a flag."""
 
     def requested_action(self, finding: Finding) -> Action:
         """Return the action over this finding alone, as if its clause were enforced."""
@@ -57,6 +59,8 @@ class CommandChain:
     def effective_action(self, finding: Finding) -> Action:
         """Return the action that enforce mode takes over this finding alone: at most a flag for an observed clause."""
         action = self.requested_action(finding)
+        if self.is_approved and action is Action.ESCALATE:
+            return Action.FLAG
         return milder_action(action, Action.FLAG) if finding.clause in self.observed_clauses else action
 
     def _action_over_unread(self, finding: Finding) -> Action:

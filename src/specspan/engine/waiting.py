@@ -15,10 +15,10 @@ T = TypeVar("T")
 class Job(Protocol):
     """Work on another thread. Both ways to wait return once it is settled: all done, or one part of it out of time."""
 
-    def wait(self) -> None:
+    def wait(self) -> object:
         """Wait on this thread."""
 
-    async def wait_async(self) -> None:
+    async def wait_async(self) -> object:
         """Wait without blocking the event loop."""
 
 

@@ -77,6 +77,11 @@ class PostgresTransactions:
         for connection in idle:
             connection.close()
 
+    def __del__(self) -> None:
+        """Close the connections of transactions that nobody has any more."""
+        for connection in self._idle:
+            connection.close()
+
     def after_fork(self) -> None:
         """Begin anew in a forked child: the connections are the parent's."""
         self._lock = threading.Lock()

@@ -1,0 +1,1 @@
+"""Approvals: what waits until a person says yes, and runs once, or not at all."""
