@@ -17,8 +17,8 @@ import specspan.web
 NAMES = """
 Action ArgumentLimit Blocked ConfigurationError Cost Decision Evidence Finding Keep MissingDependency Mode ModelCall
 Outcome PolicyError Sampling ScopeOfAutonomy Severity SpecError SpecspanError Stage StoreError Verdict __version__
-agent check configure context force_flush instrument observe override revoke shutdown spend tool_call uninstrument
-workflow
+agent approval check configure context force_flush instrument observe override revoke shutdown spend tool_call
+uninstrument workflow
 """
 
 TESTING_NAMES = """

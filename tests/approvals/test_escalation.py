@@ -95,7 +95,7 @@ def test_an_approved_call_goes_on_and_the_rest_of_the_policy_holds() -> None:
     """What people approve is handed over, and a redaction of another clause is made all the same."""
     configure()
     person = settle(lambda store, id_: store.approve(id_, APA))
-    with specspan.approval(timeout_s=20):
+    with specspan.workflow("desk"), specspan.approval(timeout_s=20):
         assert say("You fool, 123-45.") == "You fool, [redacted:pattern]."
     person.join()
     assert decided() == ("redact", "escalate")

@@ -25,7 +25,7 @@ from specspan.errors import ConfigurationError, Problem, StoreError
 from specspan.stores.opening import absolute_address, store_address
 
 _MAX_TIMEOUT_S = 30 * 86_400.0
-_outer: ContextVar[tuple[Approver | None, ...]] = ContextVar("specspan_outer_approvers", default=())
+_outer: ContextVar[tuple[Approver | None, ...]] = ContextVar("specspan.outer_approvers", default=())
 
 
 @final

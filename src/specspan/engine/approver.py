@@ -28,7 +28,7 @@ class Approver(Protocol):
         """Ask whether a call may go on over findings; None where nobody can be asked."""
 
 
-current_approver: ContextVar[Approver | None] = ContextVar("specspan_approver", default=None)
+current_approver: ContextVar[Approver | None] = ContextVar("specspan.approver", default=None)
 """Way to ask people over calls of this context; None: what is escalated is stopped."""
 
 
