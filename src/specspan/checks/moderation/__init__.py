@@ -1,0 +1,1 @@
+"""Moderation services, by their own clients, in one form."""
