@@ -128,6 +128,20 @@ def test_clauses_are_counted_by_outcome(specspan: Run, demo: Path) -> None:
     assert {(name, outcome): n for name, g in groups.items() for outcome, n in g["verdicts"].items()} == expected
 
 
+def test_a_clause_has_the_tokens_of_the_calls_that_violated_it(specspan: Run, demo: Path) -> None:
+    """A call counts once, however many findings there are, and under each clause that it violated."""
+    with Reader(demo) as reader:
+        records = reader.decisions(Filter(limit=10_000))
+    expected: Counter[str] = Counter()
+    for record in records:
+        violated = {each["clause"] for each in record["findings"] if each["outcome"] == "violated"}
+        expected.update(dict.fromkeys(violated, record["call"].get("usage", {}).get("input_tokens", 0)))
+    groups = stats(specspan, demo, "--by", "clause")
+    assert {name: group["input_tokens"] for name, group in groups.items() if group["input_tokens"]} == +expected
+    assert +expected
+    assert "Tokens and costs are those of the calls" in specspan("stats", "--db", demo, "--by", "clause").out
+
+
 def test_since_leaves_out_what_came_before(specspan: Run, store: Path) -> None:
     """The same words as those of lists."""
     (group,) = stats(specspan, store, "--since", "1970-01-02T00:00:00+00:00").values()
@@ -155,7 +169,7 @@ def test_a_narrow_terminal_leaves_columns_out(
     monkeypatch.setenv("COLUMNS", columns)
     for by in ("clause", "service", "day"):
         lines = specspan("stats", "--db", demo, "--by", by).out.splitlines()
-        table = [line for line in lines if not line.startswith("No price")]
+        table = [line for line in lines if not line.startswith(("No price", "Tokens"))]
         assert lines == [line.rstrip() for line in lines]
         assert max(map(len, table)) <= int(columns)
     assert "protect_payment_data" in specspan("stats", "--db", demo, "--by", "clause").out

@@ -184,6 +184,23 @@ def test_what_the_registry_does_not_give_is_left_out_and_named(
         __main__.main(["groq"])
 
 
+def test_tests_of_one_suite_can_be_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are run in every mode, and the row says that it is of a part; of several suites they are refused."""
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def run(suite: Suite, mode: str, arguments: tuple[str, ...], base_url: str) -> Run:
+        asked.append((mode, arguments))
+        return Run({"tests/a.py::test": "passed"}, spans=1)
+
+    monkeypatch.setattr(__main__, "make_environment", lambda suite: None)
+    monkeypatch.setattr(__main__, "run_suite", run)
+    assert __main__.main(["groq", "--mode", "observing", "--tests", "tests/a.py", "tests/b.py"]) == 0
+    assert asked == [("without", ("tests/a.py", "tests/b.py")), ("observing", ("tests/a.py", "tests/b.py"))]
+    assert "1.7.0 (part) | observing" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        __main__.main(["groq", "ollama", "--tests", "tests/a.py"])
+
+
 @pytest.mark.parametrize("program", [None, "#!/bin/sh\nexit 1\n"], ids=["no npm", "it ends at once"])
 def test_our_server_stands_in_for_one_that_cannot_be_had(
     program: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -32,10 +32,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.peer_suites", description="Other people's test suites.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="suites of suites.yaml; by default all")
     parser.add_argument("--quick", action="store_true", help="only the parts that are quick")
+    parser.add_argument("--tests", nargs="+", default=(), help="only these tests of the one suite that is named")
     parser.add_argument("--mode", action="append", choices=MODES, help="only this mode; may be repeated")
     parser.add_argument("--available", action="store_true", help="leave out, and name, what the registry does not give")
     parser.add_argument("--write", action="store_true", help="write docs/compatibility.md anew")
     options = parser.parse_args(arguments)
+    if options.tests and len(options.names) != 1:
+        parser.error("--tests needs the name of one suite before it")
     suites = [suite for suite in load_suites(options.names) if suite.quick or not options.quick]
     differences = load_differences()
     with loopback_server() as base_url:
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
             differences=differences,
             commit=_commit(),
             is_quick=options.quick,
+            tests=tuple(options.tests),
             leaves_out=options.available,
         )
         with ThreadPoolExecutor(os.cpu_count() if options.quick else 1) as pool:  # long suites have the machine alone
@@ -64,6 +68,7 @@ def _rows(
     commit: str,
     *,
     is_quick: bool,
+    tests: tuple[str, ...],
     leaves_out: bool,
 ) -> list[Row]:
     """Run a suite in some modes."""
@@ -74,7 +79,7 @@ def _rows(
             raise
         print(f"{suite.name} left out: {error}", flush=True)
         return []
-    arguments = suite.quick if is_quick else suite.arguments
+    arguments = tests or (suite.quick if is_quick else suite.arguments)
     version = suite.version if arguments == suite.arguments else f"{suite.version} (part)"
     rows = []
     with _server(suite, base_url, is_quick=is_quick) as address:

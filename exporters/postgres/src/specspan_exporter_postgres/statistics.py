@@ -84,4 +84,12 @@ def _by_clause(rows: Rows, since: int) -> list[Statistics]:
             ) AS found GROUP BY 1, 2""",
         (hour, hour * HOUR_NS),
     )
-    return group_clauses(counted, reasons)
+    usages = rows(
+        """SELECT f.clause, d.provider, d.model, sum(d.input_tokens)::bigint, sum(d.output_tokens)::bigint,
+                sum(d.cache_read_input_tokens)::bigint
+            FROM (SELECT DISTINCT clause, decision_id FROM specspan.finding
+                    WHERE outcome = 'violated' AND time_unix_nano >= %s) AS f
+                JOIN specspan.decision AS d ON d.id = f.decision_id GROUP BY 1, 2, 3""",
+        (hour * HOUR_NS,),
+    )
+    return group_clauses(counted, reasons, usages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .model import NO_CHECK, Statistics
@@ -28,10 +28,7 @@ def group_decisions(decisions: Iterable[Row], findings: Iterable[Row], overheads
         group.calls += calls
         group.verdicts[str(verdict)] += calls
         unassessed[name] += not_assessed or 0
-        usage = group.usage[str(provider), str(model)]
-        usage.input_tokens += tokens[0] or 0
-        usage.output_tokens += tokens[1] or 0
-        usage.cache_read_input_tokens += tokens[2] or 0
+        _add_usage(group, provider, model, tokens)
     for name, outcome, reason, number, clauses in findings:
         group = found.setdefault(name, Statistics(name))
         if outcome == "violated":
@@ -48,12 +45,13 @@ def group_decisions(decisions: Iterable[Row], findings: Iterable[Row], overheads
     return list(found.values())
 
 
-def group_clauses(outcomes: Iterable[Row], reasons: Iterable[Row]) -> list[Statistics]:
+def group_clauses(outcomes: Iterable[Row], reasons: Iterable[Row], usages: Iterable[Row]) -> list[Statistics]:
     """Return a group for each clause, in no order.
 
     Args:
         outcomes: clause, outcome and number of findings.
         reasons: clause, reason and number of findings that assessed nothing.
+        usages: clause, provider, model, and tokens, as `group_decisions` takes them, of the calls that violated it.
     """
     found: dict[str | None, Statistics] = {}
     for name, outcome, number in outcomes:
@@ -63,7 +61,16 @@ def group_clauses(outcomes: Iterable[Row], reasons: Iterable[Row]) -> list[Stati
         group.violations += number if outcome == "violated" else 0
     for name, reason, number in reasons:
         found.setdefault(name, Statistics(name)).unassessed[reason or "unknown"] += number
+    for name, provider, model, *tokens in usages:
+        _add_usage(found.setdefault(name, Statistics(name)), provider, model, tokens)
     return list(found.values())
+
+
+def _add_usage(group: Statistics, provider: object, model: object, tokens: Sequence[int | None]) -> None:
+    usage = group.usage[str(provider), str(model)]
+    usage.input_tokens += tokens[0] or 0
+    usage.output_tokens += tokens[1] or 0
+    usage.cache_read_input_tokens += tokens[2] or 0
 
 
 def order_groups(groups: Iterable[Statistics], by: str | None) -> list[Statistics]:

@@ -124,7 +124,17 @@ def _by_clause(rows: Rows, since: int) -> list[Statistics]:
             WHERE {OUTCOME_OF_KEY} = 'unassessed' GROUP BY 1, 2""",
         (since // HOUR_NS * HOUR_NS,),
     )
-    return group_clauses(rows(counted, (hour,)), reasons)
+    usages = rows(
+        f"""SELECT f.clause, json_extract(d.record, '$.call.provider'), json_extract(d.record, '$.call.model'),
+                sum(json_extract(d.record, '$.call.usage.input_tokens')),
+                sum(json_extract(d.record, '$.call.usage.output_tokens')),
+                sum(json_extract(d.record, '$.call.usage.cache_read_input_tokens'))
+            FROM (SELECT DISTINCT f.clause, f.decision_id FROM finding_row AS f
+                    WHERE {_IN_FULL} AND f.outcome = 'violated' AND f.time_unix_nano >= ?) AS f
+                JOIN decision_row AS d ON d.id = f.decision_id GROUP BY 1, 2, 3""",
+        (since // HOUR_NS * HOUR_NS,),
+    )
+    return group_clauses(rows(counted, (hour,)), reasons, usages)
 
 
 def _namings(key: str) -> str:

@@ -41,7 +41,8 @@ def command(by: str | None, since: int | None, db: str | None, *, as_csv: bool, 
     """Count calls by verdict, violations, what was unassessed and why, tokens, their cost, and what specspan cost.
 
     Overhead is the time that specspan itself took of a caller's, for half of the calls and for 99 in 100. By clause, it
-    is findings that are counted, by outcome. Costs need the extra `prices`.
+    is findings that are counted, by outcome; tokens and costs are those of the calls that violated it. Costs need the
+    extra `prices`.
     """
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")
@@ -85,7 +86,7 @@ def _to_table(groups: Sequence[Statistics], by: str | None) -> ListTable:
             str(group.calls),
             *(Text(str(group.verdicts.get(name, 0)), mark(name).style) for name in verdicts),
             "" if by == "clause" else str(group.violations),
-            *("" if by == "clause" else f"{number:,}" for number in tokens),
+            *(f"{number:,}" for number in tokens),
             "" if cost is None else f"${cost:.4f}",
             *("" if ns is None else format_duration(ns) for ns in (group.overhead_p50_ns, group.overhead_p99_ns)),
             [f"{clean(reason)} {count}" for reason, count in sorted(group.unassessed.items())],
@@ -95,7 +96,9 @@ def _to_table(groups: Sequence[Statistics], by: str | None) -> ListTable:
 
 def _notes(groups: Sequence[Statistics], by: str | None) -> Iterator[Text]:
     unknown = sorted({model for group in groups for model in calculate_cost(group.usage)[1]})
-    if unknown and by != "clause":
+    if by == "clause" and any(group.usage for group in groups):
+        yield Text("Tokens and costs are those of the calls that violated a clause.", "dim")
+    if unknown:
         yield Text(f"No price is known of {', '.join(map(clean, unknown))}.", "dim")
 
 
