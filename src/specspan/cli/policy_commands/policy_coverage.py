@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from specspan.cli.coverage_view import coverage_by_level, coverage_counts, coverage_line, one_or_all
+from specspan.cli.list_table import Column, ListTable
 from specspan.cli.options import environment_option, import_modules, import_option
-from specspan.cli.terminal import clean, console, level_style, mark, plural, print_json, printable
+from specspan.cli.terminal import clean, console, level_style, list_width, mark, plural, print_json, printable
 from specspan.policy.coverage import ClauseCoverage, Coverage, measure_coverage
 from specspan.policy.load import load_policy
 
@@ -59,7 +59,8 @@ def _clause_json(clause: ClauseCoverage) -> dict[str, Any]:
 
 def print_coverage(out: Console, covered: Coverage) -> None:
     """Print every binding clause with its checks, then the levels from the top."""
-    out.print(_clauses_table(covered))
+    for line in _clauses_table(covered).lines(list_width(out)):
+        out.print(line, soft_wrap=True)
     out.line()
     out.print(coverage_by_level(covered))
     if looks := covered.by_kind_and_stage():
@@ -68,13 +69,14 @@ def print_coverage(out: Console, covered: Coverage) -> None:
     out.print(coverage_line(covered))
 
 
-def _clauses_table(covered: Coverage) -> Table:
+def _clauses_table(covered: Coverage) -> ListTable:
     """Return the table of clauses. A narrow terminal cuts titles, never ids."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("clause", no_wrap=True)
-    table.add_column("authority", no_wrap=True)
-    table.add_column("checks", no_wrap=True)
-    table.add_column("title", no_wrap=True, overflow="ellipsis", style="dim")
+    table = ListTable(
+        Column("clause"),
+        Column("authority", gives_way=2),
+        Column("checks", is_text=True),
+        Column("title", gives_way=1, is_text=True, style="dim"),
+    )
     for clause in covered.clauses:
         authority = clause.clause.authority
         style = level_style(covered.policy.authority, authority)
