@@ -46,9 +46,9 @@ def main() -> list[Row]:
 
 
 def _decisions() -> dict[str, Callable[[], object]]:
-    hundred = Engine(_policy(60, 30, 10))
-    huge = Engine(_policy(60, 30, 10_000))
-    violated = Engine(_policy(0, 0, 0, violated=1000))
+    hundred = Engine(build_policy(60, 30, 10))
+    huge = Engine(build_policy(60, 30, 10_000))
+    violated = Engine(build_policy(0, 0, 0, violated=1000))
     return {
         "the checks of 100 clauses over 2 kB": _checking(hundred, _PLAIN),
         "100 clauses over 2 kB": _deciding(hundred, _PLAIN),
@@ -61,8 +61,8 @@ def _decisions() -> dict[str, Callable[[], object]]:
 
 def _streams() -> dict[str, Callable[[], object]]:
     return {
-        "a chunk, 5 patterns": _feeding(Engine(_policy(5, 0, 0))),
-        "a chunk, 100 patterns": _feeding(Engine(_policy(100, 0, 0))),
+        "a chunk, 5 patterns": _feeding(Engine(build_policy(5, 0, 0))),
+        "a chunk, 100 patterns": _feeding(Engine(build_policy(100, 0, 0))),
     }
 
 
@@ -117,7 +117,8 @@ def _call(text: str) -> ModelCall:
     return ModelCall(request, Response(output=(Message("assistant", (Text(text),)),)))
 
 
-def _policy(patterns: int, functions: int, silent: int, *, violated: int = 0) -> Policy:
+def build_policy(patterns: int, functions: int, silent: int, *, violated: int = 0, mode: Mode = Mode.ENFORCE) -> Policy:
+    """Return a policy of clauses with a pattern, with a function, and without a check."""
     checks: list[Check | None] = [
         *(_pattern(rf"\bword{number}\b", rf"\bkey-{number}-\d{{4}}\b") for number in range(patterns)),
         *(_Trivial(CheckRef(f"function_{number}", CheckMechanism.CODE)) for number in range(functions)),
@@ -126,7 +127,7 @@ def _policy(patterns: int, functions: int, silent: int, *, violated: int = 0) ->
     ]
     bound = {f"clause_{number}": _bound(f"clause_{number}", check) for number, check in enumerate(checks)}
     clauses = {id_: each.clause for id_, each in bound.items()}
-    return Policy((Spec("spec", "1", "sha256:0", ("root", "user"), clauses),), Mode.ENFORCE, "sha256:1", bound)
+    return Policy((Spec("spec", "1", "sha256:0", ("root", "user"), clauses),), mode, "sha256:1", bound)
 
 
 def _pattern(*patterns: str) -> Check:
