@@ -20,6 +20,7 @@ from specspan.engine.deferral import BackgroundRunner, Deferral
 from specspan.engine.evaluation import Evaluation
 from specspan.engine.override_sources import override_sources
 from specspan.engine.plan import MAX_CACHED_PLANS, Plan, compile_plan
+from specspan.engine.shadowing import Shadow
 from specspan.engine.workers import WORKERS, Workers
 from specspan.policy.overrides import OverrideSource, rule_overrides
 from specspan.policy.policy import ALWAYS, OnError, Policy
@@ -96,10 +97,12 @@ class Engine:
         new_id: Callable[[], str] = uuid7,
         workers: Workers = WORKERS,
         background: BackgroundRunner | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         """Compile the plan.
 
-        ``background`` runs the checks that can go on after the decision; without it, they are waited for.
+        ``background`` runs the checks that can go on after the decision; without it, they are waited for. ``shadow``
+        decides each call by a candidate policy once the call is over.
 
         Raises:
             ValueError: a check is bound to a section of the spec that binds nobody.
@@ -110,6 +113,8 @@ class Engine:
         self._workers = workers
         self.background = background
         """Runner of the checks that go on after the decision; None where they are waited for."""
+        self.shadow = shadow
+        """Candidate policy that is decided beside this one; None where there is none."""
         self._plan = compile_plan(policy, defers=background is not None)
         self._conditions = ClauseConditions(policy)
         self._has_conditions = bool(self._conditions)

@@ -47,8 +47,10 @@ class DecidedSpan:
         "_ends",
         "_failure",
         "_is_recorded",
+        "_judged",
         "_outer_context",
         "_recorder",
+        "_shadow",
         "asks",
         "call",
         "ended",
@@ -80,6 +82,8 @@ class DecidedSpan:
         self._is_recorded = False
         self._recorder = pipeline.recorder
         self._failure = PROCEED  # the ruling on a failure before the input stage
+        self._judged: ModelCall | None = None  # as its checks read it, before any edit of the answer
+        self._shadow = None if pipeline.engine is None else pipeline.engine.shadow
         self.evaluation: Evaluation | None = None
         self.first_chunk_s: float | None = None
         self.ended = False
@@ -175,6 +179,7 @@ class DecidedSpan:
             self.call = ModelCall(self.call.request, response, self.call.context)
             if self.evaluation is None or response is None or response.in_progress:
                 return PROCEED
+            self._judged = self.call
             ruling = yield from self.evaluation.output(self.call)
         except Exception as error:
             self.rule_failure("instrument.output", error, AFTER_CALL)
@@ -260,5 +265,9 @@ class DecidedSpan:
                 from specspan.judges.late_results import attach_late_results  # not where no policy has a judge
 
                 attach_late_results(self.evaluation, self._recorder, self.span.get_span_context(), self.call)
+            if self._shadow is not None and self.evaluation is not None and decision is not None:
+                is_whole = ending.kind in (EndKind.COMPLETED, EndKind.BLOCKED) or not self.call.request.streaming
+                judged = self._judged or self.call
+                self._shadow.take(judged, decision, is_cut_short=not is_whole and self.call.response is not None)
         except Exception as error:
             contain("instrument.end_call", error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from os import PathLike
 from pathlib import Path
@@ -81,6 +81,8 @@ class _Loader:
         kinds: Mapping[str, CheckKindModule],
         given: Spec | None,
         environment: str | None,
+        *,
+        is_candidate: bool = False,
     ) -> None:
         top = documents[-1].source
         self._problems = Problems(top, PolicyError)
@@ -89,6 +91,8 @@ class _Loader:
         self._spec_layer = next((layer for layer in reversed(self._layers) if layer.has_key("spec", "specs")), None)
         self._given = given
         self._environment = environment
+        self._kinds = kinds
+        self._is_candidate = is_candidate
 
     def load(self) -> Policy:
         """Return the policy of the files, once nothing is wrong with them.
@@ -114,8 +118,24 @@ class _Loader:
             for name, problem in idle_problems(policy.clauses, calibration).items():
                 remedy = "Calibrate it, observe the clause, or leave out 'min_specificity'; its other checks would act."
                 self._top.add_problem(("clauses", name), f"a judge may not act: {problem}", remedy)
+        candidate = self._candidate()
         self._problems.raise_if_any()
-        return policy
+        return policy if candidate is None else replace(policy, candidate=candidate)
+
+    def _candidate(self) -> Policy | None:
+        """Return the candidate that the files name last, or None with its problems; a candidate has none itself."""
+        layer = next((each for each in reversed(self._layers) if each.has_key("candidate")), None)
+        path = None if layer is None or layer.file is None else layer.file.candidate
+        if layer is None or path is None or self._is_candidate:
+            return None
+        try:
+            documents = read_layers(Path(layer.document.source).parent / path)
+            return _Loader(documents, self._kinds, None, self._environment, is_candidate=True).load()
+        except PolicyError as error:
+            for problem in error.problems:
+                where = error.source if problem.line is None else f"{error.source}:{problem.line}"
+                layer.add_problem(("candidate",), f"{where}: {problem.message}", problem.remedy)
+            return None
 
     @staticmethod
     def _calibration(layer: LayerReader) -> tuple[Layer, Calibration] | None:

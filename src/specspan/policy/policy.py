@@ -172,6 +172,8 @@ class Policy:
     """Levels of all specs, strongest first; not needed with one spec."""
     context: Mapping[str, Scalar] = field(default_factory=dict)
     """Facts that hold of calls of which the application says nothing else."""
+    candidate: Policy | None = field(default=None, repr=False)
+    """Policy that is decided beside this one, and never acted on; None without one."""
     authority: Authority = field(init=False, repr=False, compare=False)
     """Chain of command of all specs."""
 

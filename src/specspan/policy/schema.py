@@ -308,6 +308,8 @@ class PolicyFile(EnvironmentEntry):
 
     calibration: Line | None = None
     """Path of the calibration of this policy's judges, relative to the file."""
+    candidate: Line | None = None
+    """Path of a policy that is decided beside this one and never acted on, relative to the file."""
     extends: Line | None = None
     """Path of the file this one builds on, relative to it."""
     spec: Annotated[SpecEntry | None, BeforeValidator(_parse_spec)] = None

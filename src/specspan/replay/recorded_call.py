@@ -102,7 +102,7 @@ def read_recorded_call(
     if missing is None and _is_redacted(decision):
         missing = REDACTED
     if missing is not None:
-        call = replace(call, gaps=_all(missing))
+        call = with_gaps(call, missing)
     broken_off = attributes.get(names.STREAM_END) in _BROKEN_OFF or (
         call.request.streaming
         and names.ERROR_TYPE in attributes
@@ -119,8 +119,9 @@ def read_recorded_call(
     )
 
 
-def _all(reason: str) -> Gaps:
-    return Gaps(reason, reason, reason, reason)
+def with_gaps(call: ModelCall, reason: str) -> ModelCall:
+    """Return a call of which no side was seen as a whole."""
+    return replace(call, gaps=Gaps(reason, reason, reason, reason))
 
 
 def _is_redacted(decision: Record) -> bool:

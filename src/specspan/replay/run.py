@@ -22,7 +22,6 @@ _FORM = "specspan-replay-1"
 _EVERY = 1000
 """Number of calls after which the state is written."""
 _NOTHING_REVIEWED: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
-_COUNTERS = ("left_out", "missing", "policies", "specs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,10 @@ class Replay:
             "last": [last.time_unix_nano, last.id],
             "read": calls.read,
             "skewed": calls.skewed,
-            **{name: dict(getattr(calls, name)) for name in _COUNTERS},
+            "left_out": dict(calls.left_out),
+            "missing": dict(calls.missing),
+            "policies": dict(calls.policies),
+            "specs": dict(calls.specs),
             "differences": self.differences.to_json(),
         }
         written = state.with_name(f"{state.name}.new")
@@ -118,8 +120,8 @@ class Replay:
                 raise ConfigurationError(f"state {str(state)!r}", problem)
             calls.after = int(document["last"][0]), str(document["last"][1])
             calls.read, calls.skewed = int(document["read"]), int(document["skewed"])
-            for name in _COUNTERS:
-                setattr(calls, name, Counter(document[name]))
+            calls.left_out, calls.missing = Counter(document["left_out"]), Counter(document["missing"])
+            calls.policies, calls.specs = Counter(document["policies"]), Counter(document["specs"])
             self.differences = Differences.from_json(document["differences"])
         except (ValueError, KeyError, TypeError, IndexError) as error:
             problem = Problem("it is not the state of a replay", "Name another file, or remove this one.")

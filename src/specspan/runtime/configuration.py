@@ -13,6 +13,7 @@ from specspan._support import process
 from specspan._support.guard import guard
 from specspan.engine.deferral import BackgroundRunner
 from specspan.engine.engine import Engine
+from specspan.engine.shadowing import Shadow
 from specspan.instrument.gate import Absence, Pipeline, Unrecorded, activate
 from specspan.record.recorder import Recorder
 from specspan.runtime.reload import PollingThread
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 SHUTDOWN_S = 4.0
 """Time in which everything is flushed and released, so that a process whose backends are down ends within 5 s."""
+_SHADOW_S = 1.0
+"""Time in which the candidate of a policy that is no longer in force is done with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Configuration:
         time_left = _TimeLeft(timeout_s)
         decided = self.bridge is None or self.bridge.force_flush(time_left.for_records())
         judged = self._background is None or self._background.flush(time_left.for_records())
-        recorded = self.pipeline.recorder.force_flush(time_left.for_records())
+        shadowed = self._shadow is None or self._shadow.flush(time_left.for_records())
+        recorded = self.pipeline.recorder.force_flush(time_left.for_records()) and shadowed
         return self.providers.force_flush(time_left.for_providers()) and recorded and decided and judged
 
     def shutdown(self, *, at_exit: bool = False) -> None:
@@ -57,11 +61,19 @@ class Configuration:
         with guard("runtime.shutdown.background"):
             if self._background is not None:
                 self._background.shutdown(time_left.for_judges())
+        with guard("runtime.shutdown.shadow"):
+            if self._shadow is not None:
+                self._shadow.shutdown(time_left.for_records() / 2)
         with guard("runtime.shutdown.recorder"):
             self.pipeline.recorder.shutdown(time_left.for_records())
         with guard("runtime.shutdown.providers"):
             self.providers.shutdown(time_left.for_providers(), at_exit=at_exit)
         self.on_shutdown()
+
+    @property
+    def _shadow(self) -> Shadow | None:
+        engine = self.pipeline.engine
+        return None if engine is None else engine.shadow
 
     @property
     def _background(self) -> BackgroundRunner | None:
@@ -170,3 +182,6 @@ def swap_engine(recorder: Recorder, engine: Engine) -> None:
         pipeline = replace(configuration.pipeline, engine=engine)
         _current.configuration = replace(configuration, pipeline=pipeline)
         activate(pipeline)
+    before = configuration.pipeline.engine
+    if before is not None and before.shadow is not None:
+        before.shadow.shutdown(_SHADOW_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, overload
@@ -17,6 +17,7 @@ from specspan._support.guard import guard
 from specspan.decision import Mode
 from specspan.engine.deferral import BackgroundRunner
 from specspan.engine.engine import Engine
+from specspan.engine.shadowing import Shadow
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.gate import Absence, Pipeline, Unrecorded, enforces, log_unrecorded
 from specspan.ledger.ledger_settings import LedgerSettings, read_ledger_settings
@@ -110,7 +111,9 @@ def configure(
     )
     with record_file_reads() as read:
         policy_loaded = options.load()
-    engine = Engine(policy_loaded, background=_background()) if policy_loaded is not None else None
+    engine = None
+    if policy_loaded is not None:
+        engine = Engine(policy_loaded, background=_background(), shadow=options.shadow_of(policy_loaded))
     absence = None
     if options.environment.disabled:
         configuration = _assemble_unrecorded(options, engine)
@@ -118,7 +121,7 @@ def configure(
     else:
         configuration = _assemble(options, engine)
     if configuration is not None and options.reload_s is not None:
-        configuration = _add_reloading(configuration, options.load, read, options.reload_s)
+        configuration = _add_reloading(configuration, options, read, options.reload_s)
     register_exit()
     install_configuration(configuration, absence)
     if absence is not None:
@@ -211,6 +214,14 @@ class _Options:
     def load(self) -> Policy | None:
         """Load the policy, as it is now."""
         return resolve_policy(self.policy, self.mode, self.policy_environment)
+
+    def shadow_of(self, policy: Policy) -> Shadow | None:
+        """Return the candidate of a policy, which the store of this configuration keeps records of."""
+        if policy.candidate is None or self.environment.disabled:
+            return None
+        from specspan.runtime.shadow_policy import ShadowPolicy, store_exporter  # not where no policy has a candidate
+
+        return ShadowPolicy(policy, policy.candidate, partial(store_exporter, self.db))
 
 
 def _resolve(
@@ -317,9 +328,7 @@ def _open_ledger(options: _Options, decision_exporters: Sequence[DecisionExporte
     return log
 
 
-def _add_reloading(
-    configuration: Configuration, load: Callable[[], Policy | None], read: Digests, interval_s: float
-) -> Configuration:
+def _add_reloading(configuration: Configuration, options: _Options, read: Digests, interval_s: float) -> Configuration:
     from specspan.record.policy_reloads import PolicyReloadMetrics
     from specspan.runtime.reload import PolicyReloader
 
@@ -327,7 +336,7 @@ def _add_reloading(
     engine = configuration.pipeline.engine
     background = None if engine is None else engine.background
     swap = partial(swap_engine, configuration.pipeline.recorder)
-    reloader = PolicyReloader(load, read, swap, metrics, background=background)
+    reloader = PolicyReloader(options.load, read, swap, metrics, background=background, shadow_of=options.shadow_of)
     return replace(configuration, watcher=PollingThread(reloader.poll, interval_s), on_shutdown=metrics.close)
 
 

@@ -24,6 +24,7 @@ from specspan._support.files import record_file_reads
 from specspan._support.guard import contain, guard
 from specspan.engine.deferral import BackgroundRunner
 from specspan.engine.engine import Engine
+from specspan.engine.shadowing import Shadow
 from specspan.errors import ConfigurationError
 from specspan.policy.policy import Policy
 from specspan.record.policy_reloads import PolicyReloadMetrics
@@ -62,6 +63,7 @@ class PolicyReloader:
         metrics: PolicyReloadMetrics,
         files: WatchedFiles | None = None,
         background: BackgroundRunner | None = None,
+        shadow_of: Callable[[Policy], Shadow | None] = lambda _: None,
     ) -> None:
         """Begin with a policy that is in force.
 
@@ -72,12 +74,14 @@ class PolicyReloader:
             metrics: counts what was loaded and refused.
             files: reads the files' digests.
             background: runs the checks of a loaded policy that go on after the decision.
+            shadow_of: returns the candidate of a loaded policy.
         """
         self._load = load
         self._swap_engine = swap_engine
         self._metrics = metrics
         self._files = files or WatchedFiles()
         self._background = background
+        self._shadow_of = shadow_of
         self._settled = _watchable(read)  # what was last loaded, or refused
         self._last_seen: Digests = self._settled
 
@@ -115,7 +119,9 @@ class PolicyReloader:
     def _load_engine(self) -> Engine | Exception:
         try:
             policy = self._load()
-            return Engine(policy, background=self._background) if policy is not None else ValueError("missing policy")
+            if policy is None:
+                return ValueError("missing policy")
+            return Engine(policy, background=self._background, shadow=self._shadow_of(policy))
         except Exception as error:  # whatever stands in the file, the application goes on under the policy it has
             return error
 

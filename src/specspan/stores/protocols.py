@@ -79,6 +79,9 @@ class StoreReader(Protocol):
     def policies(self, digests: Iterable[str]) -> list[Record]:
         """Return the policy records of policy digests, the latest first."""
 
+    def other_records(self, type_: str, since_unix_nano: int | None = None) -> list[Record]:
+        """Return the records of a type without a table of its own, since a time, the latest first."""
+
     def prunings(self) -> list[Record]:
         """Return the record of each removal of old decisions and spans, the latest first."""
 

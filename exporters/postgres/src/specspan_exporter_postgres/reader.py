@@ -218,6 +218,15 @@ class Reader:
         )
         return [self._json(row[0]) for row in rows]
 
+    def other_records(self, type_: str, since_unix_nano: int | None = None) -> list[Record]:
+        """Return the records of a type without a table of its own, since a time, the latest first."""
+        rows = self._rows(
+            """SELECT record FROM specspan.other_record WHERE type = %s AND time_unix_nano >= %s
+               ORDER BY time_unix_nano DESC""",
+            (type_, since_unix_nano or 0),
+        )
+        return [self._json(row[0]) for row in rows]
+
     def prunings(self) -> list[Record]:
         """Return the record of each removal of old decisions and spans, the latest first."""
         rows = self._rows(

@@ -200,6 +200,11 @@ class Reader(FigureReader):
             (json.dumps(sorted(set(digests))),),
         )
 
+    def other_records(self, type_: str, since_unix_nano: int | None = None) -> list[Record]:
+        """Return the records of a type without a table of its own, since a time, the latest first."""
+        sql = "SELECT record FROM record WHERE type = ? AND time_unix_nano >= ? ORDER BY time_unix_nano DESC"
+        return self._records(sql, (type_, since_unix_nano or 0))
+
     def prunings(self) -> list[Record]:
         """Return the record of each removal of old decisions and spans, the latest first."""
         return self._records("SELECT record FROM record WHERE type = ? ORDER BY time_unix_nano DESC", (PRUNING,))
