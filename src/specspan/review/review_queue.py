@@ -16,6 +16,7 @@ from specspan.review.review_task import (
     ReviewPage,
     ReviewState,
     ReviewTask,
+    RuledTask,
     Ruling,
     RulingKind,
     RulingResult,
@@ -254,6 +255,13 @@ class ReviewQueue:
             OversightRefused: ``unknown_decision`` or ``unknown_clause``: it is gone.
         """
         return find_decision(self._db, task.decision_id, task.clause)
+
+    def ruled(self, clause: str | None = None) -> Sequence[RuledTask]:
+        """Return every task that nobody rules on any more, with its rulings: for agreement, labels and exports."""
+        try:
+            return self._transactions.read(lambda statements: review_rows.ruled(statements, clause))
+        except EmptyStore:
+            return ()
 
     def rulings(self, task_id: str, viewer: str) -> Sequence[Ruling]:
         """Return the rulings on a task that a person may see: their own, and those of others once they ruled."""

@@ -13,11 +13,12 @@ from specspan.review.review_task import (
     ReviewPage,
     ReviewState,
     ReviewTask,
+    RuledTask,
     Ruling,
     RulingKind,
 )
 from specspan.review.review_transitions import at_time
-from specspan.stores.oversight_events import OversightEvent, events_of
+from specspan.stores.oversight_events import EVENT_COLUMNS, OversightEvent, events_of, read_event
 from specspan.stores.transactions import Statements
 
 _COLUMNS = """id, decision_id, clause, outcome, causes, service, trace_id, state, opened_unix_nano, expires_unix_nano,
@@ -121,6 +122,24 @@ def ids(statements: Statements, prefix: str, limit: int) -> list[str]:
 def rulings(statements: Statements, task_id: str) -> list[Ruling]:
     """Return the rulings on a task, the earliest first."""
     return [ruling(event) for event in events_of(statements, task_id) if event.kind == "ruled"]
+
+
+def ruled(statements: Statements, clause: str | None) -> list[RuledTask]:
+    """Return every task that is ruled, or expired with rulings, each with its rulings, in the order of opening."""
+    condition, values = ("", ()) if clause is None else (" AND t.clause = ?", (clause,))
+    columns = ", ".join(f"t.{name.strip()}" for name in _COLUMNS.split(","))
+    rows = statements.rows(
+        f"""SELECT {columns}, {EVENT_COLUMNS} FROM review_task AS t JOIN oversight_event AS e ON e.subject_id = t.id
+            WHERE t.state IN ('ruled', 'expired') AND e.kind = 'ruled'{condition}
+            ORDER BY t.opened_unix_nano, t.id, e.number""",
+        values,
+    )
+    width = _COLUMNS.count(",") + 1
+    found: dict[str, tuple[ReviewTask, list[Ruling]]] = {}
+    for row in rows:
+        task = _task(row[:width])
+        found.setdefault(task.id, (task, []))[1].append(ruling(read_event(row[width:])))
+    return [RuledTask(*each) for each in found.values()]
 
 
 def ruling(event: OversightEvent) -> Ruling:

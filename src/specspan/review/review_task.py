@@ -84,6 +84,14 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
+class RuledTask:
+    """Task that nobody rules on any more, with every ruling on it."""
+
+    task: ReviewTask
+    rulings: Sequence[Ruling]
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewFilter:
     """Conditions on tasks in a list; None admits everything."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,9 @@ from uuid import uuid4
 from specspan.stores.transactions import Statements
 
 _INSERT = "INSERT INTO oversight_event VALUES (?, ?, ?, ?, ?, ?, ?)"
-_SELECT = """SELECT subject_id, number, id, kind, time_unix_nano, person, record FROM oversight_event"""
+EVENT_COLUMNS = "e.subject_id, e.number, e.id, e.kind, e.time_unix_nano, e.person, e.record"
+"""Columns of ``oversight_event AS e`` that `read_event` takes."""
+_SELECT = f"SELECT {EVENT_COLUMNS} FROM oversight_event AS e"  # noqa: S608 - all of it is ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,13 @@ def append_event(statements: Statements, event: OversightEvent) -> None:
 def events_of(statements: Statements, subject_id: str) -> list[OversightEvent]:
     """Return the history of a subject, from the first change to the last."""
     found = statements.rows(f"{_SELECT} WHERE subject_id = ? ORDER BY number", (subject_id,))
-    return [_event(row) for row in found]
+    return [read_event(row) for row in found]
 
 
 def find_event(statements: Statements, event_id: str) -> OversightEvent | None:
     """Return a change by its own id; None where it was never made."""
     found = statements.rows(f"{_SELECT} WHERE id = ?", (event_id,))
-    return _event(found[0]) if found else None
+    return read_event(found[0]) if found else None
 
 
 def events_of_kind(
@@ -65,7 +67,7 @@ def events_of_kind(
     """
     earlier = "" if before is None else "AND (time_unix_nano, id) < (?, ?)"
     sql = f"{_SELECT} WHERE kind = ? {earlier} ORDER BY time_unix_nano DESC, id DESC LIMIT ?"
-    return [_event(row) for row in statements.rows(sql, (kind, *(before or ()), limit))]
+    return [read_event(row) for row in statements.rows(sql, (kind, *(before or ()), limit))]
 
 
 def new_event_id() -> str:
@@ -73,6 +75,7 @@ def new_event_id() -> str:
     return str(uuid4())
 
 
-def _event(row: tuple[Any, ...]) -> OversightEvent:
+def read_event(row: Sequence[Any]) -> OversightEvent:
+    """Return the change that a row with `EVENT_COLUMNS` is."""
     subject_id, number, event_id, kind, time_unix_nano, person, detail = row
     return OversightEvent(subject_id, number, event_id, kind, time_unix_nano, person, json.loads(detail))

@@ -24,12 +24,15 @@ from specspan.policy.policy import Policy
 from specspan.policy.spec_problems import clause_problem
 from specspan.rates.judge_measurement import MeasuredJudge, measure_judges
 from specspan.rates.measured_judges import measured_judges
+from specspan.review.review_labels import labels_of_reviews
+from specspan.review.review_queue import ReviewQueue
 from specspan.spec_examples.example_labels import labels_of_examples
 
 
 @click.command("calibrate")
 @click.argument("policy", type=click.Path(path_type=Path))
 @click.option("--labels", type=click.Path(path_type=Path), help="Labelled answers, in the form of docs/calibration.md.")
+@click.option("--reviews", metavar="DB", is_flag=False, flag_value="", help="Rulings of reviewers in a store.")
 @click.option("--spec-examples", is_flag=True, help="Answers that the spec itself calls GOOD, OK or BAD.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the calibration to this file.")
 @click.option("--clause", metavar="ID", help="Only judges of this clause.")
@@ -40,6 +43,7 @@ from specspan.spec_examples.example_labels import labels_of_examples
 def command(
     policy: Path,
     labels: Path | None,
+    reviews: str | None,
     spec_examples: bool,
     output: Path | None,
     clause: str | None,
@@ -52,11 +56,14 @@ def command(
 
     Each answer is one request to the judge's model. The calibration is for `specspan rates --calibration`.
     """
-    if (labels is None) == (not spec_examples):
-        raise click.UsageError("Choose one of --labels and --spec-examples.")
+    if [labels is not None, reviews is not None, spec_examples].count(True) != 1:
+        raise click.UsageError("Choose one of --labels, --reviews and --spec-examples.")
     with import_modules(modules):
         loaded = load_policy(policy, environment=environment)
-    found = labels_of_examples(loaded) if labels is None else read_labels(labels)
+    if reviews is not None:
+        found = labels_of_reviews(ReviewQueue(reviews or None), clause)
+    else:
+        found = labels_of_examples(loaded) if labels is None else read_labels(labels)
     judges = [each for each in measured_judges(judge_checks_of(loaded)) if clause in (None, each.clause)]
     unknown = _unknown_clauses(loaded, found)
     if not judges:
