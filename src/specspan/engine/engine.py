@@ -22,6 +22,8 @@ from specspan.engine.override_sources import override_sources
 from specspan.engine.plan import MAX_CACHED_PLANS, Plan, compile_plan
 from specspan.engine.shadowing import Shadow
 from specspan.engine.workers import WORKERS, Workers
+from specspan.policy.amended_policy import amended_policy
+from specspan.policy.mitigation import Mitigation
 from specspan.policy.overrides import OverrideSource, rule_overrides
 from specspan.policy.policy import ALWAYS, OnError, Policy
 
@@ -119,6 +121,9 @@ class Engine:
         self._conditions = ClauseConditions(policy)
         self._has_conditions = bool(self._conditions)
         self._plans: BoundedCache[_PlanKey, Plan] = BoundedCache(MAX_CACHED_PLANS)
+        self._amended: dict[tuple[Mitigation, ...], Engine] = {}
+        if policy.mitigations:
+            self._amended[policy.mitigations] = self._amended_by(policy.mitigations)
 
     def open(self, overrides: Sequence[Override] = (), call: ModelCall | None = None) -> Evaluation:
         """Begin to evaluate one call, under the policy's overrides and ``overrides``.
@@ -126,6 +131,11 @@ class Engine:
         ``call``: the call as it is about to be made. It decides which clauses apply, and how much authority the
         places have where overrides were asked for. Without it, neither is known.
         """
+        if self._amended:
+            now_ns = self._now_ns()
+            chosen = tuple(each for each in self.policy.mitigations if each.is_for(call, now_ns))
+            if chosen:
+                return self._amended_by(chosen).open(overrides, call)
         sources = override_sources(overrides, call) if overrides else ()
         unmet = self._conditions.unmet(call) if self._has_conditions else ()
         key = (self._now_ns() // _DAY_NS, tuple(overrides), sources, unmet)
@@ -144,6 +154,16 @@ class Engine:
         return Evaluation(plan, self._workers, self._now_ns, lambda: decision_id, call, deferral)
 
     @property
+    def policies(self) -> Sequence[Policy]:
+        """Return the policy, and those that its mitigations make of it as far as they are known."""
+        return (self.policy, *(engine.policy for engine in self._amended.values()))
+
+    @property
+    def enforces(self) -> bool:
+        """Return whether any call can be acted on: in enforce mode, or by a mitigation."""
+        return self.policy.mode is Mode.ENFORCE or bool(self.policy.mitigations)
+
+    @property
     def fails_closed(self) -> bool:
         """True if any clause stops a call where specspan itself fails."""
         chain = self._plan.chain
@@ -152,16 +172,30 @@ class Engine:
 
     def open_plain(self, call: ModelCall) -> Evaluation:
         """Begin to evaluate a call for which `open` failed: under no override, with every clause and every check."""
+        if self._amended:
+            now_ns = self._now_ns()
+            chosen = tuple(each for each in self.policy.mitigations if now_ns < each.until_unix_nano)
+            if chosen:
+                return self._amended_by(chosen).open_plain(call)
         return Evaluation(self._plan, self._workers, self._now_ns, self._new_id, call)
 
     def in_observe_mode(self) -> Engine:
         """Return an engine that decides as this one does and takes no action, for calls that are over."""
         if self.policy.mode is Mode.OBSERVE:
-            return self
-        policy = replace(self.policy, mode=Mode.OBSERVE)
+            return self if not self.policy.mitigations else self._under(replace(self.policy, mitigations=()))
+        return self._under(replace(self.policy, mode=Mode.OBSERVE, mitigations=()))
+
+    def _under(self, policy: Policy) -> Engine:
         return Engine(
             policy, now_ns=self._now_ns, new_id=self._new_id, workers=self._workers, background=self.background
         )
+
+    def _amended_by(self, chosen: tuple[Mitigation, ...]) -> Engine:
+        """Return the engine of the policy as some mitigations amend it, which is compiled once."""
+        engine = self._amended.get(chosen)
+        if engine is None:
+            engine = self._amended[chosen] = self._under(amended_policy(self.policy, chosen))
+        return engine
 
     def _plan_with_overrides(
         self, day: int, overrides: Sequence[Override], sources: Sequence[OverrideSource | None], unmet: UnmetConditions

@@ -20,7 +20,6 @@ from specspan._support.interruption import raise_interruption
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.call import ToolCall
 from specspan.checks.foreign.json_posts import set_propagation
-from specspan.decision import Mode
 from specspan.engine.bound_check import IS_IN_CHECK
 from specspan.engine.engine import Engine
 from specspan.instrument.coexistence import ActiveCall, active_call_in
@@ -73,8 +72,8 @@ class Absence:
 
 
 def enforces(engine: Engine | None) -> bool:
-    """Return whether an engine has a policy in enforce mode."""
-    return engine is not None and engine.policy.mode is Mode.ENFORCE
+    """Return whether an engine can act on a call."""
+    return engine is not None and engine.enforces
 
 
 _active: Pipeline | None = None  # until `specspan.configure`

@@ -12,6 +12,7 @@ from specspan.call import ModelCall, Scalar
 from specspan.checks.check import Check, ClauseReader
 from specspan.decision import Action, Mode, Override, ReviewCause, Severity
 from specspan.policy.authority import Authority, Order, build_authority
+from specspan.policy.mitigation import Mitigation
 from specspan.spec.spec import Clause, Spec
 
 OTHER_CONTEXT = "other_context"
@@ -174,6 +175,8 @@ class Policy:
     """Facts that hold of calls of which the application says nothing else."""
     candidate: Policy | None = field(default=None, repr=False)
     """Policy that is decided beside this one, and never acted on; None without one."""
+    mitigations: tuple[Mitigation, ...] = ()
+    """Amendments that are in force for some calls until a time."""
     authority: Authority = field(init=False, repr=False, compare=False)
     """Chain of command of all specs."""
 

@@ -178,7 +178,8 @@ def swap_engine(recorder: Recorder, engine: Engine) -> None:
         configuration = _current.configuration
         if configuration is None or configuration.pipeline.recorder is not recorder:
             return
-        recorder.record_policy(engine.policy)  # first, so that the record comes before decisions under it
+        for policy in engine.policies:  # first, so that the record comes before decisions under it
+            recorder.record_policy(policy)
         pipeline = replace(configuration.pipeline, engine=engine)
         _current.configuration = replace(configuration, pipeline=pipeline)
         activate(pipeline)

@@ -213,7 +213,12 @@ class _Options:
 
     def load(self) -> Policy | None:
         """Load the policy, as it is now."""
-        return resolve_policy(self.policy, self.mode, self.policy_environment)
+        policy = resolve_policy(self.policy, self.mode, self.policy_environment)
+        if policy is None or self.environment.mitigations is None:
+            return policy
+        from specspan.runtime.watched_mitigations import add_mitigations  # signatures: not before they are needed
+
+        return add_mitigations(policy, self.environment.mitigations, self.environment.mitigation_keys)
 
     def shadow_of(self, policy: Policy) -> Shadow | None:
         """Return the candidate of a policy, which the store of this configuration keeps records of."""
@@ -309,7 +314,8 @@ def _with_recorder(
         ledger=log,
     )
     if engine is not None:
-        recorder.record_policy(engine.policy)
+        for policy in engine.policies:
+            recorder.record_policy(policy)
     pipeline = Pipeline(recorder, engine, always_enforces=options.environment.always_enforces)
     return Configuration(pipeline, providers)
 
@@ -346,6 +352,8 @@ def _reload_interval(reload: bool | float | None, variables: env.Environment, so
     Raises:
         ConfigurationError: code asks for reloading, and there is no file.
     """
+    if variables.mitigations is not None and source is not None and reload in (None, False):
+        return variables.policy_reload_s or env.RELOAD_S  # the file of mitigations is watched in any case
     if reload is None:  # a variable that is set for many programs is no mistake in one without a file
         return variables.policy_reload_s if source is not None and not isinstance(source, Policy) else None
     if reload is False:

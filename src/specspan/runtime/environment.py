@@ -39,6 +39,10 @@ class Environment:
     """``SPECSPAN_ENV``: a name under ``environments`` of the policy."""
     policy_reload_s: float | None
     """``SPECSPAN_POLICY_RELOAD``: time between polls of the policy's files; None for no reloading."""
+    mitigations: str | None
+    """``SPECSPAN_MITIGATIONS``: path of the file of signed mitigations."""
+    mitigation_keys: str | None
+    """``SPECSPAN_MITIGATION_KEYS``: public keys that may sign it, or the path of a file of them."""
     bridges: bool
     """``SPECSPAN_BRIDGES``: True to decide also the calls that other instrumentations trace."""
     sampling: Sampling | None
@@ -78,6 +82,8 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         mode=variables.get("SPECSPAN_MODE"),
         policy_environment=variables.get("SPECSPAN_ENV"),
         policy_reload_s=_interval_s(variables.get(_RELOAD, "off")),
+        mitigations=variables.get("SPECSPAN_MITIGATIONS"),
+        mitigation_keys=variables.get("SPECSPAN_MITIGATION_KEYS"),
         bridges=_switch(variables, "SPECSPAN_BRIDGES"),
         sampling=_sampling(variables),
         decisions=_names(variables.get("SPECSPAN_DECISION_EXPORTER") or _store(variables)),
