@@ -16,8 +16,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from specspan.decision import Decision
+if TYPE_CHECKING:
+    from specspan.decision import Decision
 
 
 class SpecspanError(Exception):

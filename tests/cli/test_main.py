@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -24,6 +25,8 @@ def test_a_plug_in_adds_a_command_to_a_group(group: str, monkeypatch: pytest.Mon
     """Another distribution's command stands in the group it is registered for, beside our own."""
     registered = {f"specspan_{group}_commands": [("greet", greet)]}
     monkeypatch.setattr(plugins, "iter_plugins", lambda group, name="": registered.get(group, []))
+    named = {f"specspan_{group}_commands": [SimpleNamespace(module="of_no_file", attr="greet")]}
+    monkeypatch.setattr(plugins, "entry_points", lambda group: named.get(group, []))
     monkeypatch.setattr(cli, "commands", {})  # put back afterwards: plug-ins of later tests are others
     found = cli.get_command(click.Context(cli), group)
     assert isinstance(found, click.Group)
@@ -53,3 +56,22 @@ def test_only_the_command_that_is_run_is_imported() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.split() == ["0", "specspan.cli.commands.spec_group", "specspan.cli.spec_commands.spec_lint"]
+
+
+def test_a_list_of_commands_imports_none() -> None:
+    """What the commands are for is read from their source, and is what they say themselves."""
+    program = (
+        "import sys; from click.testing import CliRunner; from specspan.cli.main import cli; "
+        "print(CliRunner().invoke(cli, ['--help']).output); "
+        "heavy = ('rich', 'pydantic', 'opentelemetry.sdk'); "
+        "print('imported', *(n for n in sys.modules if 'commands.' in n or n in heavy))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    *listed, imported = ended.stdout.splitlines()
+    assert imported == "imported"
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        line = next(line for line in listed if line.split()[:1] == [name])
+        assert line.split(maxsplit=1)[1].removesuffix("...") in " ".join((command.help or "").split())

@@ -24,9 +24,20 @@ def iter_modules(package: str, word: str = "") -> Iterator[Any]:
         package: the dotted name of the package.
         word: only modules with this among the words of their names, as ``spec_show`` has ``show``; empty: all.
     """
-    for info in sorted(pkgutil.iter_modules(import_module(package).__path__), key=lambda info: info.name):
-        if not info.name.startswith("_") and (not word or f"_{word}_" in f"_{info.name}_"):
-            yield import_module(f"{package}.{info.name}")
+    for name in module_names(package):
+        if not word or f"_{word}_" in f"_{name}_":
+            yield import_module(f"{package}.{name}")
+
+
+def module_names(package: str) -> list[str]:
+    """Return the names of the public modules directly inside ``package``, sorted; none of them is imported."""
+    names = sorted(info.name for info in pkgutil.iter_modules(import_module(package).__path__))
+    return [name for name in names if not name.startswith("_")]
+
+
+def entry_points(group: str) -> metadata.EntryPoints:
+    """Return the entry points of a group; a file of each distribution is read anew only if the import path changed."""
+    return _read_entry_points(group, tuple(map(_changed_at, sys.path)))
 
 
 def iter_plugins(group: str, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -38,7 +49,7 @@ def iter_plugins(group: str, name: str = "") -> Iterator[tuple[str, Any]]:
         group: the name of the group.
         name: only objects of this name; empty: all.
     """
-    registered = _read_entry_points(group, tuple(map(_changed_at, sys.path)))
+    registered = entry_points(group)
     for entry_point in registered.select(name=name) if name else registered:
         try:
             yield entry_point.name, entry_point.load()
@@ -48,7 +59,6 @@ def iter_plugins(group: str, name: str = "") -> Iterator[tuple[str, Any]]:
 
 @lru_cache(maxsize=64)
 def _read_entry_points(group: str, _path: tuple[tuple[str, int], ...]) -> metadata.EntryPoints:
-    """Return the entry points of a group; a file of each distribution is read anew only if the import path changed."""
     return metadata.entry_points(group=group)
 
 

@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from importlib import import_module
 from typing import Any, TypeVar
 
 from specspan._support import plugins
@@ -19,6 +19,7 @@ from specspan.decision import Stage
 F = TypeVar("F", bound=CheckFunction)
 
 _log = logging.getLogger("specspan")
+_KINDS = "specspan.checks.kinds"
 _functions: dict[str, RegisteredFunction] = {}
 
 
@@ -26,17 +27,41 @@ _functions: dict[str, RegisteredFunction] = {}
 def kinds() -> Mapping[str, CheckKindModule]:
     """Return every kind of check by its key in a policy file.
 
-    They are the modules of `specspan.checks.kinds`, and plug-ins behind the entry points ``specspan_checks``. A
-    plug-in does not replace a built-in kind, and a plug-in that lacks a member of `CheckKindModule` is left out.
+    They are the modules of `specspan.checks.kinds`, named for their keys and imported when they are asked for, and
+    plug-ins behind the entry points ``specspan_checks``. A plug-in does not replace a built-in kind, and a plug-in that
+    lacks a member of `CheckKindModule` is left out.
     """
-    by_key: dict[str, CheckKindModule] = {}
-    for name, plugin in plugins.iter_plugins("specspan_checks"):
-        if all(hasattr(plugin, attribute) for attribute in ("KIND", "build", "SCHEMA")):
-            by_key[plugin.KIND] = plugin
-        else:
-            _log.warning("plug-in %r of group 'specspan_checks' lacks KIND, build or SCHEMA; it is left out", name)
-    by_key.update((module.KIND, module) for module in plugins.iter_modules("specspan.checks.kinds"))
-    return MappingProxyType(by_key)
+    return _Kinds()
+
+
+class _Kinds(Mapping[str, CheckKindModule]):
+    """Kinds of check: a policy pays for the models and schemas of those that it names."""
+
+    def __init__(self) -> None:
+        self._own = plugins.module_names(_KINDS)
+
+    def __getitem__(self, key: str) -> CheckKindModule:
+        if key in self._own:
+            module: CheckKindModule = import_module(f"{_KINDS}.{key}")
+            return module
+        return self._plugins[key]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (key for key in self._plugins if key not in self._own)
+        yield from self._own
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @functools.cached_property
+    def _plugins(self) -> Mapping[str, CheckKindModule]:
+        by_key: dict[str, CheckKindModule] = {}
+        for name, plugin in plugins.iter_plugins("specspan_checks"):
+            if all(hasattr(plugin, attribute) for attribute in ("KIND", "build", "SCHEMA")):
+                by_key[plugin.KIND] = plugin
+            else:
+                _log.warning("plug-in %r of group 'specspan_checks' lacks KIND, build or SCHEMA; it is left out", name)
+        return by_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ import select
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 
 from specspan._support import plugins
-from specspan.cli.terminal import printable
+from specspan.cli.command_help import read_command, source_of
 from specspan.errors import SpecspanError
 
 _READER_LEFT = 128 + 13
@@ -37,6 +39,21 @@ class DiscoveredGroup(click.Group):
         own = {module.command.name: module.command for module in plugins.iter_modules(self._package)}
         self.commands = {**dict(plugins.iter_plugins(self._plugins)), **own}
         return sorted(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; none is imported where its source says enough."""
+        described = click.Group(commands=dict(self._described(ctx)))
+        described.format_commands(ctx, formatter)
+
+    def _described(self, ctx: click.Context) -> Iterator[tuple[str, click.Command]]:
+        package = import_module(self._package)
+        own = [Path(path) / f"{name}.py" for path in package.__path__ for name in plugins.module_names(self._package)]
+        others = [source_of(each.module) for each in plugins.entry_points(self._plugins) if each.attr == "command"]
+        commands = [None if file is None else read_command(file) for file in (*others, *own)]
+        if None in commands or len(others) < len(plugins.entry_points(self._plugins)):
+            self.list_commands(ctx)
+            yield from self.commands.items()
+        yield from ((command.name or "", command) for command in commands if command is not None)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.commands:  # the others are not imported: each process of `specspan run` would pay
@@ -113,5 +130,7 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except SpecspanError as error:
+        from specspan.cli.terminal import printable  # with Rich, which a list of commands does without
+
         click.echo(f"specspan: {printable(str(error))}", err=True)
         sys.exit(2)
