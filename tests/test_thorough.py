@@ -31,6 +31,12 @@ def test_trial(number):
 def test_dear():
     pass
 
+@pytest.mark.thorough
+@pytest.mark.table(every=2)
+@pytest.mark.parametrize("number", range(2))
+def test_dear_row(number):
+    pass
+
 @pytest.mark.parametrize("number", [examples(100)])
 def test_property(number):
     pass
@@ -47,6 +53,8 @@ QUICK = {
 THOROUGH = {f"row[{way}-{action}]" for way in ("plain", "stream", "async") for action in ("block", "redact")} | {
     *(f"trial[{number}]" for number in range(5)),
     "dear",
+    "dear_row[0]",
+    "dear_row[1]",
     "property[100]",
 }
 

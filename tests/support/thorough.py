@@ -2,7 +2,7 @@
 
 Without the option
 
-- a test with ``@pytest.mark.thorough`` is left out;
+- a test with ``@pytest.mark.thorough`` is left out, a table of them whole;
 - of a test with ``@pytest.mark.table`` those rows run that show something new: one for each value of each part of the
   row's id, in the order of the table (``anthropic-p01-null-stream-block`` has five parts);
 - of a test with ``@pytest.mark.table(every=5)`` each fifth row runs, from the first one on;
