@@ -25,7 +25,6 @@ from specspan.replay.replayer import Replayer
 from specspan.replay.run import Replay, Window
 from specspan.replay.stored_calls import recorded_result
 from specspan.sqlite import Reader, SQLiteDecisionExporter, SQLiteSpanExporter
-from specspan.sqlite.expansion import expand
 
 _CALLS, _ROUNDS = 1000, 5
 _LIMIT = 1 / 0.8
@@ -68,7 +67,7 @@ def _decide(policy: Policy, calls: list[Recorded]) -> None:
 def _replay_in_memory(policy: Policy, traffic: Traffic, calls: list[Recorded]) -> None:
     replayer, differences = Replayer(policy), Differences()
     for each in calls:
-        recorded = read_recorded_call(expand(each.record, traffic.policy_record), RecordedSpan(each.attributes))
+        recorded = read_recorded_call(each.record, RecordedSpan(each.attributes), policy=traffic.policy_record)
         differences.add(recorded.id, recorded_result(recorded), replayer.replay(recorded))
     _require_equal(differences)
 

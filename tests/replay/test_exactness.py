@@ -33,7 +33,7 @@ def test_a_replay_of_many_calls_is_exact(tmp_path: Path) -> None:
     unchanged, differences, gained, lost = Differences(), Differences(), 0, 0
     for each in traffic.calls(count):
         span = RecordedSpan(each.attributes)
-        recorded = read_recorded_call(expand(each.record, traffic.policy_record), span, definitions)
+        recorded = read_recorded_call(each.record, span, definitions, traffic.policy_record)
         assert recorded.call.output == each.call.output
         before, after = recorded_result(recorded), other.replay(recorded)
         unchanged.add(recorded.id, before, same.replay(recorded))

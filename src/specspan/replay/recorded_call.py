@@ -34,6 +34,7 @@ from specspan.replay.carried_findings import Definitions, says_something
 from specspan.scope.narrowing import Budget, Standing, Trust
 from specspan.scope.scope import NO_CURRENCY, Cost, ScopeOfAutonomy
 from specspan.scope.text import scope_from_json
+from specspan.sqlite.expansion import expand
 
 Record = Mapping[str, Any]
 
@@ -70,11 +71,20 @@ class RecordedCall:
     """True for a call that other instrumentation reported when it was over."""
     definitions: Definitions = field(default_factory=dict)
     """Definitions of the checks of the policy that decided it."""
+    policy: Record | None = None
+    """Record of that policy, where ``decision`` names findings by it."""
 
     @property
     def id(self) -> str:
         """Return the id of the decision."""
         return str(self.decision["id"])
+
+    @property
+    def findings(self) -> Sequence[Record]:
+        """Return every finding of the decision, in full."""
+        whole = self.decision if self.policy is None else expand(self.decision, self.policy)
+        found: Sequence[Record] = whole.get("findings") or ()
+        return found
 
     @property
     def time_unix_nano(self) -> int:
@@ -83,16 +93,22 @@ class RecordedCall:
 
 
 def read_recorded_call(
-    decision: Record, span: RecordedSpan | None, definitions: Definitions = _NO_DEFINITIONS
+    decision: Record,
+    span: RecordedSpan | None,
+    definitions: Definitions = _NO_DEFINITIONS,
+    policy: Record | None = None,
 ) -> RecordedCall:
     """Return the call of a decision.
 
     Args:
-        decision: its record, with every finding in full.
+        decision: its record.
         span: the span of the call; None where there is none.
         definitions: those of the policy that decided it; without them, only judges' findings can be carried over.
+        policy: record of that policy, where ``decision`` names findings by it; None where it has all of them in full.
     """
     attributes: Record = {} if span is None else span.attributes
+    if policy is not None and not any(name in attributes for name in _CONTENT):
+        decision, policy = expand(decision, policy), None  # what was found says what of the call there was
     of_record = decision.get("call") or {}
     dialect = of_record.get("dialect")
     if dialect is not None:
@@ -116,6 +132,7 @@ def read_recorded_call(
         is_cut_short=call.response is not None and broken_off,
         is_bridged=dialect is not None,
         definitions=definitions,
+        policy=policy,
     )
 
 

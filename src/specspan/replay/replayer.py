@@ -92,7 +92,7 @@ class Replayer:
         """Decide a call again."""
         self._now_ns, self._id = recorded.time_unix_nano, recorded.id
         if self._judges or recorded.missing is not None:
-            by_check = findings_by_check(recorded.decision.get("findings") or (), recorded.definitions)
+            by_check = findings_by_check(recorded.findings, recorded.definitions)
             self._recorded.turn_to(by_check)
         else:
             by_check = {}

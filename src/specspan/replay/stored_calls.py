@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from specspan._support.caches import BoundedCache
 from specspan.decision import Outcome
 from specspan.replay.carried_findings import Definitions, definitions_of
 from specspan.replay.recorded_call import RecordedCall, read_recorded_call, recorded_span
 from specspan.replay.replayer import Outcomes, Replayed, Ruling, clause_outcomes
-from specspan.sqlite.expansion import MISSING_POLICY
+from specspan.sqlite.expansion import MISSING_POLICY, policy_record_of
+from specspan.sqlite.model import StoredSpan
+from specspan.sqlite.recorded_calls import StoredCall
 from specspan.stores.protocols import StoreReader
 
 Record = Mapping[str, Any]
@@ -25,6 +28,7 @@ INVALID_RECORD = "invalid_record"
 IN_FUTURE = "in_future"
 """The decision is dated after the end of the window: a clock was wrong."""
 _VERSIONS = (1, 2)
+_shared_outcomes: BoundedCache[object, Outcomes] = BoundedCache(4096)
 _SKEW_NS = 300 * 10**9
 
 
@@ -56,19 +60,22 @@ class StoredCalls:
 
     def __iter__(self) -> Iterator[RecordedCall]:
         since = self.since_unix_nano if self.after is None else self.after[0]
-        spans = _Spans(self.reader)
-        for decision in self.reader.iter_decisions(since):
+        for stored in _stored_calls(self.reader, since):
+            decision = stored.decision
             place = decision.get("time_unix_nano"), decision.get("id")
             if self.after is not None and isinstance(place[0], int) and (place[0], str(place[1])) <= self.after:
                 continue
             self.read += 1
-            reason = self._unusable(decision)
+            reason = self._unusable(stored)
             if reason is not None:
                 self.left_out[reason] += 1
                 continue
-            self._count(decision)
+            self._count(decision, stored.policy)
+            span = None
+            if stored.attributes is not None:
+                span = recorded_span(stored.attributes, stored.scope, stored.events, failed=stored.has_failed)
             own = self._before_review(decision)
-            recorded = read_recorded_call(own, spans.of(own), self._definitions_of(own))
+            recorded = read_recorded_call(own, span, self._definitions_of(own), stored.policy)
             if recorded.missing is not None:
                 self.missing[recorded.missing] += 1
             yield recorded
@@ -84,7 +91,8 @@ class StoredCalls:
         before = self.reviewed.get(str(decision["id"]))
         return decision if before is None else {**decision, "governing_clause": None, "reason": None, **before}
 
-    def _unusable(self, decision: Record) -> str | None:
+    def _unusable(self, stored: StoredCall) -> str | None:
+        decision = stored.decision
         if decision.get("v") not in _VERSIONS:
             return NEWER_VERSION
         time_unix_nano = decision.get("time_unix_nano")
@@ -92,12 +100,12 @@ class StoredCalls:
             return INVALID_RECORD
         if time_unix_nano > self.until_unix_nano:
             return IN_FUTURE
-        return MISSING_POLICY_RECORD if MISSING_POLICY in decision else None
+        is_missing = stored.policy is None and policy_record_of(decision) is not None
+        return MISSING_POLICY_RECORD if is_missing or MISSING_POLICY in decision else None
 
-    def _count(self, decision: Record) -> None:
+    def _count(self, decision: Record, policy: Record | None) -> None:
         self.policies[str((decision.get("policy") or {}).get("digest"))] += 1
-        specs = decision.get("spec") or ()
-        self.specs[" ".join(f"{each.get('id')}@{each.get('version')} {each.get('digest')}" for each in specs)] += 1
+        self.specs[_specs(decision if policy is None else policy)] += 1
         digits = str(decision["id"]).replace("-", "")[:12]
         try:
             skew_ns = abs(int(digits, 16) * 10**6 - int(decision["time_unix_nano"]))
@@ -106,27 +114,37 @@ class StoredCalls:
         self.skewed += skew_ns > _SKEW_NS
 
 
-class _Spans:
-    """Spans of calls, with those of the last trace at hand: calls of one trace follow one another."""
+def _specs(record: Record) -> str:
+    specs = record.get("spec") or ()
+    return " ".join(f"{each.get('id')}@{each.get('version')} {each.get('digest')}" for each in specs)
 
-    def __init__(self, reader: StoreReader) -> None:
-        self._reader = reader
-        self._trace_id: str | None = None
-        self._by_id: dict[str, Any] = {}
 
-    def of(self, decision: Record) -> Any:
-        """Return the span of a call; None where the store has none."""
-        trace_id = decision.get("trace_id")
-        if trace_id is None:
-            return None
-        if trace_id != self._trace_id:
-            self._by_id = {span.span_id: span for span in self._reader.spans(trace_id)}
-            self._trace_id = trace_id
-        span = self._by_id.get(str(decision.get("span_id")))
+@runtime_checkable
+class BulkReader(Protocol):
+    """Reader of a store that gives decisions with the spans of their calls as they are stored."""
+
+    def recorded_calls(self, since_unix_nano: int | None = None) -> Iterator[StoredCall] | None:
+        """Return every decision since a time, the earliest first; None where it cannot."""
+
+
+def _stored_calls(reader: StoreReader, since_unix_nano: int | None) -> Iterator[StoredCall]:
+    """Yield the decisions of a store: all at once where it can, else one at a time."""
+    if isinstance(reader, BulkReader):
+        calls = reader.recorded_calls(since_unix_nano)
+        if calls is not None:
+            yield from calls
+            return
+    trace_id, by_id = None, dict[str, StoredSpan]()
+    for decision in reader.iter_decisions(since_unix_nano):
+        if decision.get("trace_id") != trace_id:  # calls of one trace follow one another
+            trace_id = decision.get("trace_id")
+            by_id = {} if trace_id is None else {span.span_id: span for span in reader.spans(trace_id)}
+        span = by_id.get(str(decision.get("span_id")))
         if span is None:
-            return None
-        scope = str(span.scope.get("name") or "")
-        return recorded_span(span.attributes, scope, span.events, failed=span.status == "ERROR")
+            yield StoredCall(decision)
+        else:
+            scope = str(span.scope.get("name") or "")
+            yield StoredCall(decision, None, span.attributes, span.status == "ERROR", scope, tuple(span.events))
 
 
 def recorded_result(recorded: RecordedCall) -> Replayed:
@@ -136,10 +154,23 @@ def recorded_result(recorded: RecordedCall) -> Replayed:
     ruling = Ruling(
         str(decision.get("verdict")), action, str(decision.get("would") or action), decision.get("governing_clause")
     )
-    return Replayed(ruling, clause_outcomes_of(decision))
+    return Replayed(ruling, _outcomes_of(recorded))
+
+
+def _outcomes_of(recorded: RecordedCall) -> Outcomes:
+    """Return the worst outcome of each clause; calls whose findings have the same outcomes share one object."""
+    policy, decision = recorded.policy, recorded.decision
+    if policy is None:
+        return clause_outcomes_of(decision)
+    own = tuple((each.get("clause"), each.get("outcome")) for each in decision.get("findings") or ())
+    key = str(policy.get("id")), tuple((decision.get("outcomes") or {}).items()), own
+    outcomes = _shared_outcomes.get(key)
+    if outcomes is None:
+        outcomes = _shared_outcomes[key] = clause_outcomes_of({"findings": recorded.findings})
+    return outcomes
 
 
 def clause_outcomes_of(decision: Record) -> Outcomes:
-    """Return the worst outcome of each clause in a decision record."""
+    """Return the worst outcome of each clause in a decision record with every finding in full."""
     pairs = ((str(each.get("clause")), each.get("outcome")) for each in decision.get("findings") or ())
     return clause_outcomes((clause, Outcome(outcome)) for clause, outcome in pairs)

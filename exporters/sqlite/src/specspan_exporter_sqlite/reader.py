@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, final
 
-from . import query
+from . import id_prefixes, query
 from .call_rows import iter_calls
 from .clause_calls import ClauseCall
 from .decision_hours import MODEL
@@ -24,6 +24,7 @@ from .first_version import name_as_present
 from .late_rows import with_late_findings
 from .model import EVERYTHING, PRUNING, Filter, Statistics, StoredSpan, TraceSummary
 from .read_only import open_read_only
+from .recorded_calls import StoredCall, iter_recorded_calls
 from .schema import check
 from .statistics import count
 from .store import file_path
@@ -32,7 +33,6 @@ from .trace_summary import summarize_trace
 Record = Mapping[str, Any]
 T = TypeVar("T")
 
-_SHORT_ID_LENGTH = 8
 _ALL_IN_ONE = 0, 2**63
 """Block of a file without counts."""
 _MANY = 5_000
@@ -109,7 +109,7 @@ class Reader(FigureReader):
 
     def trace_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of traces that begin with ``prefix``."""
-        return self._ids("span_row", "trace_id", prefix, limit)
+        return id_prefixes.starting_with(self._rows, "span_row", "trace_id", prefix, limit)
 
     def spans(self, trace_id: str) -> list[StoredSpan]:
         """Return every span of a trace, the earliest first."""
@@ -135,15 +135,25 @@ class Reader(FigureReader):
 
     def iter_decisions(self, since_unix_nano: int | None = None) -> Iterator[Record]:
         """Yield every decision record since a time, the earliest first, read one at a time."""
-        ids = self._rows(
+        found = self._rows(
             "SELECT id FROM decision_row WHERE time_unix_nano >= ? ORDER BY time_unix_nano, id", (since_unix_nano or 0,)
         )
-        for (decision_id,) in ids:
+        for (decision_id,) in found:
             yield from self._decisions("WHERE d.id = ?", (decision_id,))
+
+    def recorded_calls(self, since_unix_nano: int | None = None) -> Iterator[StoredCall] | None:
+        """Return every decision since a time as it is stored, with its call; None for a file of the first version."""
+        late = self.decision if self._has_late else None
+        calls = iter_recorded_calls(self._connection, self._policy_of, late, since_unix_nano)
+        return self._translated(calls) if self._has_counts else None
+
+    def _translated(self, calls: Iterator[T]) -> Iterator[T]:
+        with self._translated_errors():
+            yield from calls
 
     def decision_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of decisions that begin with ``prefix``."""
-        return self._ids("decision_row", "id", prefix, limit)
+        return id_prefixes.starting_with(self._rows, "decision_row", "id", prefix, limit)
 
     def decision(self, decision_id: str) -> Record:
         """Return the decision record of an id.
@@ -207,7 +217,7 @@ class Reader(FigureReader):
 
     def prunings(self) -> list[Record]:
         """Return the record of each removal of old decisions and spans, the latest first."""
-        return self._records("SELECT record FROM record WHERE type = ? ORDER BY time_unix_nano DESC", (PRUNING,))
+        return self.other_records(PRUNING)
 
     def policy_activations(self) -> list[Record]:
         """Return the policy record of each moment at which one came into force, the earliest first."""
@@ -222,11 +232,11 @@ class Reader(FigureReader):
 
     def short_trace_id(self, trace_id: str) -> str:
         """Return the shortest prefix of an id that no other trace shares."""
-        return self._short("span_row", "trace_id", trace_id)
+        return id_prefixes.shortest_prefix(self._rows, "span_row", "trace_id", trace_id)
 
     def short_decision_id(self, decision_id: str) -> str:
         """Return the shortest prefix of an id that no other decision shares."""
-        return self._short("decision_row", "id", decision_id)
+        return id_prefixes.shortest_prefix(self._rows, "decision_row", "id", decision_id)
 
     def _conditions(self, wanted: Filter) -> Iterator[query.Condition]:
         """Yield all conditions of a filter on rows of ``decision_row AS d``."""
@@ -343,22 +353,6 @@ class Reader(FigureReader):
             self._policies[policy_id] = found[0] if found else None
         return self._policies[policy_id]
 
-    def _ids(self, table: str, column: str, prefix: str, limit: int) -> list[str]:
-        rows = self._rows(
-            f"SELECT DISTINCT {column} FROM {table} WHERE {column} >= ? AND {column} < ? ORDER BY 1 LIMIT ?",
-            (prefix, prefix + "~", limit),  # a sign after every digit and letter that ids are made of
-        )
-        return [str(row[0]) for row in rows]
-
-    def _short(self, table: str, column: str, whole: str) -> str:
-        neighbours = self._rows(
-            f"""SELECT max({column}) FROM {table} WHERE {column} < :whole
-                UNION ALL SELECT min({column}) FROM {table} WHERE {column} > :whole""",
-            {"whole": whole},
-        )
-        shared = max(_shared(whole, other or "") for (other,) in neighbours)
-        return whole[: max(_SHORT_ID_LENGTH, shared + 1)]
-
     def _records(self, sql: str, values: tuple[Any, ...]) -> list[Record]:
         return [self._json(row[0]) for row in self._rows(sql, values)]
 
@@ -397,10 +391,6 @@ class Reader(FigureReader):
             yield
         except SQLITE_ERRORS as error:
             raise translate_error(self.path, error) from error
-
-
-def _shared(one: str, other: str) -> int:
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 _MADE_BY_WRITING = "It is made when the first spans are exported; name another with SPECSPAN_DB."
