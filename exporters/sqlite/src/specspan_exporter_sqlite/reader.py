@@ -148,8 +148,11 @@ class Reader(FigureReader):
         return self._translated(calls) if self._has_counts else None
 
     def _translated(self, calls: Iterator[T]) -> Iterator[T]:
-        with self._translated_errors():
-            yield from calls
+        try:
+            with self._translated_errors():
+                yield from calls
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise self._invalid_record() from error
 
     def decision_ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return ids of decisions that begin with ``prefix``."""
