@@ -6,7 +6,6 @@ import copy
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from specspan.call import Message, Request, Response, Text, Unknown
@@ -40,13 +39,14 @@ def edit_unlisted(fields: AnswerFields, answer: Any, request: Request, edits: Ed
 
 def _by_place(fields: AnswerFields, answer: Any, request: Request) -> Mapping[Place, list[tuple[int, str]]]:
     """Return such texts by their places, each with its number there."""
-    numbers: dict[Place, Iterator[int]] = defaultdict(count)
-    numbered = [(next(numbers[each.place]), each) for each in fields.read(answer)]
+    counts: dict[Place, int] = {}
     is_sent = _SentTexts(fields, request)
-    found: dict[Place, list[tuple[int, str]]] = defaultdict(list)
-    for number, each in numbered:
+    found: dict[Place, list[tuple[int, str]]] = {}
+    for each in fields.read(answer):
+        place = each.place
+        number = counts[place] = counts.get(place, -1) + 1
         if not is_sent(each):
-            found[each.place].append((number, each.text))
+            found.setdefault(place, []).append((number, each.text))
     return found
 
 

@@ -10,7 +10,6 @@ import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from hashlib import sha256
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
@@ -42,7 +41,7 @@ class PublicKey:
     name: str
     raw: bytes
 
-    @cached_property
+    @property
     def id(self) -> bytes:
         """Return the four bytes that a signature names its key by."""
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.raw).digest()[:4]
@@ -50,9 +49,11 @@ class PublicKey:
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(_ED25519 + self.raw).decode()}"
 
-    @cached_property
+    @property
     def _key(self) -> Ed25519PublicKey:
-        key: Ed25519PublicKey = _ed25519().Ed25519PublicKey.from_public_bytes(self.raw)
+        key: Ed25519PublicKey | None = self.__dict__.get("_made")  # no cached_property: before Python 3.12 that locks
+        if key is None:
+            key = self.__dict__["_made"] = _ed25519().Ed25519PublicKey.from_public_bytes(self.raw)
         return key
 
     def has_signed(self, signature: bytes, text: bytes) -> bool:
@@ -84,7 +85,7 @@ class Signer:
             raise ValueError(f"invalid name of a key {name!r}: use ASCII without spaces and plus signs")
         return cls(name, _ed25519().Ed25519PrivateKey.generate().private_bytes_raw())
 
-    @cached_property
+    @property
     def public_key(self) -> PublicKey:
         """Return the key that its signatures are checked with."""
         return PublicKey(self.name, self._key.public_key().public_bytes_raw())
@@ -99,9 +100,11 @@ class Signer:
         signature = base64.b64encode(self.public_key.id + self._key.sign(text.encode())).decode()
         return f"{text}\n— {self.name} {signature}\n"
 
-    @cached_property
+    @property
     def _key(self) -> Ed25519PrivateKey:
-        key: Ed25519PrivateKey = _ed25519().Ed25519PrivateKey.from_private_bytes(self.seed)
+        key: Ed25519PrivateKey | None = self.__dict__.get("_made")
+        if key is None:
+            key = self.__dict__["_made"] = _ed25519().Ed25519PrivateKey.from_private_bytes(self.seed)
         return key
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
@@ -68,11 +67,14 @@ class Values:
     def __init__(self, call: ModelCall) -> None:
         self._call = call
         self._left = iter(range(MAX_VALUES))
+        self._turns: EarlierTurns | None = None
 
-    @functools.cached_property
+    @property
     def turns(self) -> EarlierTurns:
         """Earlier turns of the conversation."""
-        return earlier_turns(self._call)
+        if self._turns is None:  # no cached_property: before Python 3.12 that locks out other threads
+            self._turns = earlier_turns(self._call)
+        return self._turns
 
     def of(self, name: str) -> Any:
         """Return the value of a variable.
