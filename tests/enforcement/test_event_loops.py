@@ -11,6 +11,7 @@ import anyio
 import pytest
 from enforcement_http import Service
 from enforcement_output import Output
+from enforcement_policies import MARKER, policy
 from enforcement_runner import decisions_of
 from enforcement_table import AFTER, BEFORE, wire_of
 from policies import bound, says
@@ -18,6 +19,7 @@ from policies import policy as policy_of
 
 import specspan
 from specspan.decision import Action
+from specspan.engine.stream_check import StreamCheck
 from specspan.errors import Blocked
 from specspan.policy.policy import Policy
 from specspan.testing import recorded
@@ -94,3 +96,39 @@ def test_a_client_of_asyncio_alone_fails_by_itself(wire: str, loop: str) -> None
         assert repr(asked(wire, "async", loop).error) == "RuntimeError('no running event loop')"
     finally:
         specspan.instrument()
+
+
+@pytest.mark.parametrize(
+    ("wire", "loop"), [(wire, loop) for wire in WIRES for loop in LOOPS if (wire, loop) not in OF_ASYNCIO_ALONE]
+)
+@pytest.mark.table
+def test_a_failure_in_mid_stream(wire: str, loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under ``on_error: open`` a stream that specspan fails to watch from its second text on is handed over whole."""
+    alone, feed, fed = asked(wire, "async_stream", loop), StreamCheck.feed, list[str]()
+
+    def failing(self: StreamCheck, choice: int, text: str, *rest: Any, **options: Any) -> Any:
+        fed.append(text)
+        if len(fed) > 1:
+            raise RuntimeError("specspan fails")
+        return feed(self, choice, text, *rest, **options)
+
+    monkeypatch.setattr(StreamCheck, "feed", failing)
+    with recorded(policy("openblock", {}, {})) as record:
+        output = asked(wire, "async_stream", loop)
+        assert (output.error, output.chunks) == (None, alone.chunks)
+        assert [(each["verdict"], each["action"]) for each in decisions_of(record)] == [("error", "allow")]
+    assert len(fed) > 1
+
+
+@pytest.mark.parametrize(
+    ("wire", "loop"), [(wire, loop) for wire in WIRES for loop in LOOPS if (wire, loop) not in OF_ASYNCIO_ALONE]
+)
+@pytest.mark.table
+def test_a_stream_is_held_back(wire: str, loop: str) -> None:
+    """A match is replaced in what is held back, and the stream goes on."""
+    with recorded(policy("redact", {"hold_back": {"chars": 16}}, {"any": [AFTER.strip()]})):
+        output = asked(wire, "async_stream", loop)
+    assert output.error is None
+    assert output.has(BEFORE)
+    assert output.has(MARKER)
+    assert not output.has(AFTER.strip(), is_spread=True)

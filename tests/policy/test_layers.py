@@ -300,6 +300,7 @@ _SETTINGS: dict[str, list[Any]] = {
     "mode": ["observe", "enforce"],
     "on_error": ["open", "closed"],
     "on_unread": ["open", "closed"],
+    "hold_back": ["detect", "sentence", {"chars": 8}],
     "replacement": ["no", "never"],
     "checks": [[], [{"pattern": {"any": ["x"], "reason": "x"}}], [{"pattern": {"any": ["y"], "reason": "y"}}]],
 }

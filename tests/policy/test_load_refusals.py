@@ -50,7 +50,14 @@ REFUSALS = {
         "spec: house.md\ndefaults: {x: 1}\n",
         (
             "policy.yaml:2: defaults.x: unknown key 'x'. "
-            "Known here: 'action', 'mode', 'on_error', 'on_unread', 'review' and 'severity'."
+            "Known here: 'action', 'hold_back', 'mode', 'on_error', 'on_unread', 'review' and 'severity'."
+        ),
+    ),
+    "unknown way to hold back": (
+        CLAUSE + "hold_back: {chars: 0}\n",
+        (
+            "policy.yaml:4: clauses.greet_people.hold_back: unknown way to hold back a stream: a mapping. "
+            "Write detect, sentence, all, or a number of characters such as {chars: 64}."
         ),
     ),
     "unknown word": (

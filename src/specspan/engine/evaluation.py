@@ -18,8 +18,9 @@ from specspan.engine.bound_check import INTERNAL, BoundCheck, unread_reason
 from specspan.engine.deferral import Deferral, LateFindings
 from specspan.engine.enforcement import Reversibility, action_over, rule, unread_positions
 from specspan.engine.folded_answer import FoldedAnswerCheck, folded_answer_check
+from specspan.engine.held_texts import HeldTexts
 from specspan.engine.outcomes import merge_deviations
-from specspan.engine.partial_decision import error_decision, gap_reason, would_be_taken
+from specspan.engine.partial_decision import error_decision, gap_reason, redacted_of_stream, would_be_taken
 from specspan.engine.plan import STAGES, Plan, StageChecks
 from specspan.engine.precedence import (
     REWRITES,
@@ -43,7 +44,6 @@ BEFORE_CALL = (Stage.INPUT,)
 _UNSTREAMED = (Stage.OUTPUT, Stage.TOOL_CALL)
 AFTER_CALL = (*_UNSTREAMED, Stage.STREAM)
 """Stages that check an answer; the last of them only a streamed one."""
-_HAS_DEVIATIONS = attrgetter("deviations")
 
 
 class Evaluation:
@@ -58,6 +58,7 @@ class Evaluation:
         "_failures",
         "_folded",
         "_has_unread",
+        "_held",
         "_interrupted",
         "_is_cut_short",
         "_new_id",
@@ -98,6 +99,7 @@ class Evaluation:
         self._reached: dict[Stage, StageChecks] = {}  # of each run
         self._stream: StreamCheck | None = None
         self._folded: FoldedAnswerCheck | None = None
+        self._held: HeldTexts | None = None
         self._action = Action.ALLOW  # the strictest that enforce mode takes, or would take
         self._requested = Action.ALLOW  # the strictest if every clause were enforced
         self._released_chars: int | None = None
@@ -135,6 +137,13 @@ class Evaluation:
             self._stream = StreamCheck(self._plan.stream, self._plan.chain, self._call, self.overhead_ns)
         return self._stream
 
+    def held_texts(self) -> HeldTexts | None:
+        """Return the texts of the answer, where a clause holds it back; None where none does."""
+        if self._plan.policy.mode is Mode.OBSERVE or not (hold_back := self._plan.stream.hold_back):
+            return None
+        held = self._held = HeldTexts(hold_back, None if hold_back.whole else self.stream(), self._call)
+        return held
+
     def folded(self) -> FoldedAnswerCheck | None:
         """Return the check of the answer as folded so far; None where nothing that it finds could stop the stream."""
         if self._plan.policy.mode is Mode.ENFORCE:
@@ -155,8 +164,7 @@ class Evaluation:
     def fail(self, stages: Sequence[Stage], *, is_awaited: bool = True) -> Ruling:
         """Rule by ``on_error`` where specspan itself failed, before the checks of some stages could run or act.
 
-        Their findings are errors from now on, but for violations that were found. ``is_awaited``: whether anybody is
-        there from whom something can be withheld.
+        Their findings are errors, but for violations that were found. ``is_awaited``: whether anybody waits for more.
         """
         before = self._action
         ruling = self._rule_on_failure(self._plan.checks_at(stages), self._failures)
@@ -236,10 +244,7 @@ class Evaluation:
         return Ruling(effective)
 
     def _run_stages(self, stages: Sequence[Stage], call: ModelCall, *, is_awaited: bool = True) -> Steps[Ruling]:
-        """Run the checks of some stages and rule on them.
-
-        Those that need no waiting run first, so that a caller who goes away loses no more findings than it must.
-        """
+        """Run the checks of some stages, those that need no waiting first, and rule on them."""
         plans, runs, reached, unfinished = self._plan.stages, self._runs, self._reached, []
         try:
             started_ns = time.perf_counter_ns()
@@ -306,10 +311,10 @@ class Evaluation:
         return now_ns
 
     def _runs_with_deviations(self, stages: Sequence[Stage]) -> list[StageRun]:
-        return list(filter(_HAS_DEVIATIONS, filter(None, map(self._runs.get, stages))))
+        return list(filter(attrgetter("deviations"), filter(None, map(self._runs.get, stages))))
 
     def _reversibility(self) -> Reversibility:
-        if self._released_chars is None:
+        if self._released_chars is None or (self._held is not None and not self._held.released_chars):
             return Reversibility.FULL
         is_cut = self._stream is not None and self._stream.cut is not None
         return Reversibility.NONE if self._released_chars or is_cut else Reversibility.STOP_ONLY
@@ -335,8 +340,8 @@ class Evaluation:
 
     def _note_untaken_action(self, runs: Sequence[StageRun]) -> None:
         """Note the action over findings that nothing is done about: the mode is to observe, or nobody waits for it."""
-        in_time = self._plan.stream.positions
-        action = action_over(runs, self._plan.chain.effective_action, self._reversibility(), in_time)
+        plan = self._plan
+        action = action_over(runs, plan.chain.effective_action, self._reversibility(), plan.stream.positions)
         if self._plan.policy.mode is Mode.ENFORCE:
             action = milder_action(action, Action.FLAG)
         self._action = strictest_action((self._action, action))
@@ -354,7 +359,7 @@ class Evaluation:
             conclusion = conclude_unread(conclusion, deviations.values(), plan.chain)
         if self._is_cut_short:
             conclusion = conclude_cut_short(conclusion, outcomes.findings)
-        action = self._action if cut is None else strictest_action((self._action, cut.action))
+        action = self._action if self._stream is None else strictest_action((self._action, self._stream.action))
         decision_id, now_ns = self._new_id(), self._now_ns()
         return Decision(
             id=decision_id,
@@ -385,14 +390,9 @@ class Evaluation:
         return merge_deviations(found, growing, self._failures, self._unedited, self._interrupted)
 
     def _cut_of(self, stream: StreamCheck) -> Cut | None:
-        """Return how the stream was cut, and note the part whose text was replaced as redacted."""
-        cut, choice = stream.cut, f"/output/{stream.choice}/"
-        if cut is None:
-            return None
-        if cut.action in REWRITES:
-            texts = self._runs[Stage.OUTPUT].texts if Stage.OUTPUT in self._runs else ()
-            parts = (each.pointer for each in texts if each.pointer.startswith(choice) and not each.is_reasoning)
-            self._redacted |= {next(parts, f"{choice}parts/0")}
-        if self._released_chars is None:
+        """Return how the stream was cut, and note the parts whose text was replaced as redacted."""
+        run = self._runs.get(Stage.OUTPUT)
+        self._redacted |= redacted_of_stream(stream, () if run is None else run.texts)
+        if stream.cut is not None and self._released_chars is None:
             self._released_chars = stream.released_chars
-        return cut
+        return stream.cut

@@ -27,6 +27,8 @@ class GrowingText:
     """As much of its end as patterns look at."""
     readings: Sequence[Growing] = ()
     is_reasoning: bool = False
+    is_part: bool = False
+    """Whether it is one part by itself of a choice that has several."""
 
     def text(self, text: str | None = None) -> TextAt:
         """Return all of it, or some other text, as a check reads it."""
@@ -73,7 +75,7 @@ class ChoiceTexts:
         self._keep_part()
         text = self._parts.get(part)
         if text is None:
-            text = self._parts[part] = self._new_text()
+            text = self._parts[part] = self._new_part()
         self.part, self.own = part, text
 
     def start(self, part: Hashable) -> None:
@@ -82,10 +84,16 @@ class ChoiceTexts:
             return
         if self.joined.length:
             self._keep_part()
-            self._parts[part] = self.own = self._new_text()
+            self._parts[part] = self.own = self._new_part()
         self.part = part
+
+    def _new_part(self) -> GrowingText:
+        text = self._new_text()
+        text.is_part = True
+        return text
 
     def _keep_part(self) -> None:
         """Keep the only part that came so far as a text by itself."""
         if not self._parts:
-            self._parts[self.part] = self.joined.duplicate()
+            self._parts[self.part] = first = self.joined.duplicate()
+            first.is_part = True

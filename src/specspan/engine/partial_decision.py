@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specspan.call import WHOLE, Gaps, Side
+from specspan.checks.check import TextAt
 from specspan.decision import Action, Decision, Finding, Mode, Verdict
 from specspan.engine.bound_check import INCOMPLETE_ANSWER, INTERNAL, INTERRUPTED, UNREAD
 from specspan.engine.plan import Plan
-from specspan.engine.precedence import action_in_mode
+from specspan.engine.precedence import REWRITES, action_in_mode
+from specspan.engine.stream_check import StreamCheck
 
 
 def error_decision(plan: Plan, action: Action, decision_id: str, now_ns: int) -> Decision:
@@ -24,6 +26,24 @@ def error_decision(plan: Plan, action: Action, decision_id: str, now_ns: int) ->
         action=action_in_mode(action, policy.mode),
         reason=INTERNAL,
     )
+
+
+def redacted_of_stream(stream: StreamCheck, texts: Sequence[TextAt]) -> frozenset[str]:
+    """Return the pointers of the parts whose texts were replaced while a stream went on, or where it was cut.
+
+    Args:
+        stream: the check of the stream.
+        texts: the texts of the whole answer.
+    """
+    choices = set(stream.edited_choices)
+    if stream.cut is not None and stream.cut.action in REWRITES:
+        choices.add(stream.choice)
+    redacted = set[str]()
+    for choice in choices:
+        prefix = f"/output/{choice}/"
+        parts = (each.pointer for each in texts if each.pointer.startswith(prefix) and not each.is_reasoning)
+        redacted.add(next(parts, f"{prefix}parts/0"))
+    return frozenset(redacted)
 
 
 def gap_reason(gaps: Gaps, findings: Sequence[Finding]) -> str | None:

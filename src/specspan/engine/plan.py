@@ -26,7 +26,7 @@ from specspan.engine.bound_check import (
 from specspan.engine.matcher import Matcher, build_matcher
 from specspan.engine.outcomes import BaselineOutcomes
 from specspan.engine.precedence import CommandChain, command_chain
-from specspan.engine.stream_check import StreamPlan, stream_plan
+from specspan.engine.stream_plan import StreamPlan, stream_plan
 from specspan.policy.policy import Policy, ReviewRule
 
 STAGES = tuple(Stage)

@@ -56,6 +56,7 @@ class DecidedSpan:
         "ended",
         "evaluation",
         "first_chunk_s",
+        "held_s",
         "span",
         "started_s",
     )
@@ -86,6 +87,8 @@ class DecidedSpan:
         self._shadow = None if pipeline.engine is None else pipeline.engine.shadow
         self.evaluation: Evaluation | None = None
         self.first_chunk_s: float | None = None
+        self.held_s: float | None = None
+        """Longest time in seconds for which a policy held back a chunk of a stream; None where none holds back."""
         self.ended = False
         self.call = ModelCall(request, None, current_context())
         """The call as far as it is known; as it was sent and handed over."""
@@ -256,7 +259,7 @@ class DecidedSpan:
                 overhead_ns = self.evaluation.overhead_ns
             except Exception as error:
                 contain("instrument.decide", error)
-        timing = Timing(duration_s, self.first_chunk_s, overhead_ns)
+        timing = Timing(duration_s, self.first_chunk_s, overhead_ns, self.held_s)
         try:
             sharing = self._active_call.sharing(ending.kind, streaming=self.call.request.streaming)
             self._is_recorded = True  # from here on the recorder sees to it

@@ -20,6 +20,7 @@ from specspan.instrument.block_base import decorate, plain_function
 from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.gate import Pipeline
 from specspan.instrument.generators import GeneratorBody, drive, name_after, start_async_generator
+from specspan.instrument.held_call import open_stream
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.replacements import Function
 from specspan.instrument.result_values import read_parts, read_places, replace_texts
@@ -286,6 +287,6 @@ class ModelBody(GeneratorBody):
         if sent is not self._invocation:
             self.body = self._function(*sent.args, **sent.kwargs)
         live.attach()  # for good: the context is the body's own
-        self._call = StreamedCall(live, _STREAMING, self.consumer.ending)
+        self._call = open_stream(live, _STREAMING, self.consumer.ending)
         weakref.finalize(self, self._call.abandoned)
         return self._call

@@ -16,10 +16,10 @@ from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Streaming
 from specspan.instrument.context import restore
 from specspan.instrument.generators import ABANDONED, GeneratorBody, drive_returned, name_after, start_async_generator
+from specspan.instrument.held_call import open_stream
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.replacements import Function
 from specspan.instrument.stream_proxies import AsyncStream, SyncStream, pull, pull_async
-from specspan.instrument.streamed_call import StreamedCall
 
 
 def hand_over(function: Function, live: LiveCall, result: Any) -> Any:
@@ -84,7 +84,7 @@ def _watched(function: Function, live: LiveCall, result: Any) -> Any | None:
         driver = drive_returned(body, function, result)
         weakref.finalize(driver, body.call.abandoned)
         return driver
-    return (AsyncStream if is_async else SyncStream)(result, StreamedCall(live, streaming))
+    return (AsyncStream if is_async else SyncStream)(result, open_stream(live, streaming))
 
 
 class _ReturnedBody(GeneratorBody):
@@ -96,7 +96,7 @@ class _ReturnedBody(GeneratorBody):
         super().__init__()
         self._live = live
         self._started = False
-        self.call = StreamedCall(live, streaming, self.consumer.ending)
+        self.call = open_stream(live, streaming, self.consumer.ending)
 
     def send(self, value: Any) -> Any:
         self._start()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from specspan.call import Message, ModelCall
+from specspan._support.guard import contain
+from specspan.call import Message, ModelCall, Response
 from specspan.checks.texts import texts
 from specspan.decision import Stage
+from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.folded_answer import FoldedAnswerCheck
 from specspan.engine.rewriting import PROCEED, Ruling
 from specspan.engine.waiting import Steps
@@ -15,7 +18,7 @@ from specspan.instrument.adapter import Accumulator, Delta, Streaming
 from specspan.instrument.formats.fields import uncounted
 from specspan.instrument.formats.known_fields import Unlisted
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.stream_release import NothingSeen
+from specspan.instrument.stream_release import CarriedChunk, NothingSeen
 from specspan.instrument.unlisted_texts import UnlistedTexts, with_unread_part
 
 END: Any = object()
@@ -81,9 +84,46 @@ class SeenAnswer:
         if output == self._decided_output:
             return PROCEED
         self._decided_output = output
-        withheld_chars = 0 if withheld is END else self._chars_in(withheld)
-        released_chars = chars_of(live.call) - withheld_chars
+        released_chars = self._released_chars(withheld)
         return (yield from live.evaluation.output(live.call, released_chars=released_chars, is_awaited=is_awaited))
+
+    def _released_chars(self, withheld: Any) -> int:
+        """Return the number of characters that were handed over, with everything but a chunk."""
+        return chars_of(self._live.call) - (0 if withheld is END else self._chars_in(withheld))
+
+    def chunk_in(self, error: BaseException) -> CarriedChunk | None:
+        """Return what an error of the client carries of the answer; None if there is nothing to decide."""
+        live = self._live
+        chunk, refused = live.carried_by(error, self._streaming.chunk_in), live.refused_by(error)
+        return None if chunk is None and refused is None else CarriedChunk(chunk, refused)
+
+    def _decide_carried(self, carried: CarriedChunk) -> Steps[Ruling]:
+        live, refused = self._live, carried.refused
+        if refused is None or live.evaluation is None:
+            return (yield from self._decide_answer(withheld=carried.chunk))
+        released_chars = 0
+        if not isinstance(self._seen, NothingSeen):
+            self._set_response(self._seen.result())
+            released_chars = chars_of(live.call)
+        response = live.call.response or Response()
+        output = (*response.output, Message("assistant", refused.parts))
+        live.call = ModelCall(live.call.request, replace(response, output=output), live.call.context)
+        self._is_decided = True
+        return (yield from live.evaluation.output(live.call, released_chars=released_chars))
+
+    def _decide_handed_over(self, *, is_whole: bool) -> Steps[None]:
+        """Decide what was handed over where nothing can be withheld any more; ``is_whole``: that is the answer."""
+        evaluation = self._live.evaluation
+        if evaluation is None or self._live.ended:
+            return
+        try:
+            if not is_whole:
+                evaluation.cut_answer_short()
+                self._is_decided, self._decided_output = False, None
+            yield from self._decide_answer(is_awaited=False)
+        except Exception as error:
+            contain("instrument.break_off", error)
+            evaluation.fail(AFTER_CALL, is_awaited=False)
 
     def _chars_in(self, chunk: Any) -> int:
         unlisted = () if self._unlisted is None else self._unlisted.find(chunk)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
 from specspan.engine.waiting import run_async, run_sync
 from specspan.errors import ConfigurationError, Problem
+from specspan.instrument.generators import start_async_generator
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.seen_answer import END
 from specspan.instrument.stream_release import Close
@@ -29,27 +30,30 @@ def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *arg
         StopIteration: there is none, or the policy cut the stream.
         Blocked: the policy stopped it.
     """
-    if call.remains is not None:
+    if call.remains is not None and call.remains.goes_before(args):
         return call.remains.give(StopIteration())
-    try:
+    unread: Any = None
+    carrier: Any = None
+    while True:
         try:
-            chunk = step(*args)
-        except StopIteration as end:
-            if end.value is not None:  # what a generator returned is part of the answer
-                call.accept(end.value)
-                returned = run_sync(call.decide(end.value, close))
-                if returned.is_last:
-                    return returned.give(StopIteration())
-            return run_sync(call.decide(END, close)).give(end)
-        if call.accept(chunk):
-            return chunk
-        return run_sync(call.decide(chunk, close)).give(StopIteration())
-    except BaseException as error:
-        unread = call.chunk_in(error)
-        if unread is None:
-            call.fail(error)
-            raise
-        carrier = error
+            try:
+                chunk = step(*args)
+            except StopIteration as end:
+                return _at_end(call, close, end)
+            if call.accept(chunk):
+                return chunk
+            release = run_sync(call.decide(chunk, close))
+            if release.is_last or release.has_more:
+                return call.hand_over(release, StopIteration())
+            step, args = next_step(step, args), ()  # the chunk is held back
+        except BaseException as error:
+            unread = call.chunk_in(error)
+            if unread is None:
+                if (rest := call.end_with(error)) is not None:
+                    return rest.give(StopIteration())
+                raise
+            carrier = error
+            break
     try:  # outside of the clause, so that what blocks the stream does not lead to the chunk
         run_sync(call.decide_error(unread, carrier))
         raise carrier
@@ -57,29 +61,57 @@ def pull(call: StreamedCall, close: Close | None, step: Callable[..., Any], *arg
         del carrier
 
 
+def _at_end(call: StreamedCall, close: Close | None, end: StopIteration) -> Any:
+    if end.value is not None:  # what a generator returned is part of the answer
+        call.accept_returned(end.value)
+        returned = run_sync(call.decide(end.value, close))
+        if returned.is_last:
+            return returned.give(StopIteration())
+    release = run_sync(call.decide(END, close))
+    return call.hand_over(release, end if end.value is None else call.end_of(end), is_end=True)
+
+
 async def pull_async(call: StreamedCall, close: Close | None, step: Callable[..., Awaitable[Any]], *args: Any) -> Any:
     """Return the next chunk of a stream that is awaited. It ends with ``StopAsyncIteration``."""
-    if call.remains is not None:
+    if call.remains is not None and call.remains.goes_before(args):
         return call.remains.give(StopAsyncIteration())
-    try:
+    unread: Any = None
+    carrier: Any = None
+    while True:
         try:
-            chunk = await step(*args)
-        except StopAsyncIteration as end:
-            return (await run_async(call.decide(END, close))).give(end)
-        if call.accept(chunk):
-            return chunk
-        return (await run_async(call.decide(chunk, close))).give(StopAsyncIteration())
-    except BaseException as error:
-        unread = call.chunk_in(error)
-        if unread is None:
-            call.fail(error)
-            raise
-        carrier = error
+            try:
+                chunk = await step(*args)
+            except StopAsyncIteration as end:
+                return call.hand_over(await run_async(call.decide(END, close)), end, is_end=True)
+            if call.accept(chunk):
+                return chunk
+            release = await run_async(call.decide(chunk, close))
+            if release.is_last or release.has_more:
+                return call.hand_over(release, StopAsyncIteration())
+            step, args = next_step(step, args), ()  # the chunk is held back
+        except BaseException as error:
+            unread = call.chunk_in(error)
+            if unread is None:
+                if (rest := call.end_with(error)) is not None:
+                    return rest.give(StopAsyncIteration())
+                raise
+            carrier = error
+            break
     try:  # outside of the clause, so that what blocks the stream does not lead to the chunk
         await run_async(call.decide_error(unread, carrier))
         raise carrier
     finally:
         del carrier
+
+
+def next_step(step: Any, args: Sequence[Any]) -> Callable[[], Any]:
+    """Return how to read on after a chunk that a step with ``args`` gave: what a generator is sent, it is sent once."""
+    if isinstance(step, partial) and step.func is start_async_generator:
+        return step.args[0].__anext__  # type: ignore[no-any-return]
+    if not args:
+        return step  # type: ignore[no-any-return]
+    generator: Any = args[0] if step is start_async_generator else step.__self__
+    return generator.__anext__ if hasattr(generator, "__anext__") else generator.__next__  # type: ignore[no-any-return]
 
 
 _INNER_STREAMS = frozenset(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -21,10 +22,24 @@ class Release:
     def __init__(
         self, chunks: Iterable[Any] = (), error: BaseException | None = None, *, is_last: bool = False
     ) -> None:
-        self._chunks = iter(chunks)
+        self._chunks = deque(chunks)
         self._error = error
         self.is_last = is_last
         """Whether nothing more of the stream is read: its source is closed."""
+
+    @property
+    def has_more(self) -> bool:
+        """Return whether there is a chunk or an error to give out."""
+        return bool(self._chunks) or self._error is not None
+
+    def goes_before(self, args: Sequence[Any]) -> bool:
+        """Return whether something is to be given out before a step is made: an error that is thrown goes first."""
+        return self.is_last or (self.has_more and not (args and isinstance(args[0], BaseException)))
+
+    def end_with(self, end: Exception) -> None:
+        """Have ``end`` raised after the last chunk, where there are chunks."""
+        if self._chunks and self._error is None:
+            self._error = end
 
     def give(self, end: Exception) -> Any:
         """Return the next chunk.
@@ -32,8 +47,8 @@ class Release:
         Raises:
             Exception: the error that stands in place of what was withheld, once; then ``end``.
         """
-        for chunk in self._chunks:
-            return chunk
+        if self._chunks:
+            return self._chunks.popleft()
         error, self._error = self._error, None
         raise error or end
 

@@ -14,16 +14,15 @@ import copy
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from specspan._support.guard import contain
-from specspan.call import Message, ModelCall, Response
+from specspan.call import ModelCall
 from specspan.engine.evaluation import AFTER_CALL
 from specspan.engine.folded_answer import FoldedAnswerCheck
-from specspan.engine.rewriting import Cut, Ruling
+from specspan.engine.rewriting import Cut
 from specspan.engine.stream_check import StreamCheck
 from specspan.engine.waiting import Steps
 from specspan.errors import Blocked
@@ -31,9 +30,9 @@ from specspan.instrument.adapter import Accumulator, Delta, Streaming, UsualChun
 from specspan.instrument.formats.known_fields import Unlisted
 from specspan.instrument.generators import ABANDONED, CLOSED, COMPLETED, ending_of
 from specspan.instrument.live_call import LiveCall
-from specspan.instrument.seen_answer import END, SeenAnswer, chars_of
+from specspan.instrument.seen_answer import END, SeenAnswer
 from specspan.instrument.stream_release import CarriedChunk, Close, Closing, NothingSeen, Release
-from specspan.instrument.unlisted_texts import as_deltas
+from specspan.instrument.unlisted_texts import UnlistedTexts, as_deltas
 from specspan.record.call_end import Ending
 
 
@@ -213,16 +212,30 @@ class StreamedCall(SeenAnswer):
                 self.remains = Release(is_last=True)
             self._end(COMPLETED if is_finished else CLOSED)
 
+    def hand_over(self, release: Release, end: Exception, *, is_end: bool = False) -> Any:
+        """Return the first chunk of a release, and keep the others; where it ``is_end``, the stream ends with ``end``.
+
+        Raises:
+            Exception: there is none.
+        """
+        if not release.is_last and release.has_more:
+            if is_end:
+                release.end_with(end)
+            self.remains = release
+        return release.give(end)
+
+    def end_with(self, error: BaseException) -> Release | None:
+        """Take in that ``error`` broke the stream off. Returns what is handed over before it; None if nothing is."""
+        rest = self.before_error(error)
+        self.fail(error)
+        if rest is not None:
+            self.remains = rest
+        return rest
+
     def fail(self, error: BaseException) -> None:
         """Take in that ``error`` broke the stream off."""
         if not self._live.ended:
             self._break_off(self._ending_of(error), is_whole=self._is_finished())
-
-    def chunk_in(self, error: BaseException) -> CarriedChunk | None:
-        """Return what an error of the client carries of the answer; None if there is nothing to decide."""
-        live = self._live
-        chunk, refused = live.carried_by(error, self._streaming.chunk_in), live.refused_by(error)
-        return None if chunk is None and refused is None else CarriedChunk(chunk, refused)
 
     def decide_error(self, carried: CarriedChunk, error: BaseException) -> Steps[None]:
         """Have decided what an error carries, and end the stream with that error.
@@ -260,20 +273,6 @@ class StreamedCall(SeenAnswer):
         if carried.refused is not None and self._check is not None:
             return self._check.feed(0, carried.refused.text, "refused")
         return None
-
-    def _decide_carried(self, carried: CarriedChunk) -> Steps[Ruling]:
-        live, refused = self._live, carried.refused
-        if refused is None or live.evaluation is None:
-            return (yield from self._decide_answer(withheld=carried.chunk))
-        released_chars = 0
-        if not isinstance(self._seen, NothingSeen):
-            self._set_response(self._seen.result())
-            released_chars = chars_of(live.call)
-        response = live.call.response or Response()
-        output = (*response.output, Message("assistant", refused.parts))
-        live.call = ModelCall(live.call.request, replace(response, output=output), live.call.context)
-        self._is_decided = True
-        return (yield from live.evaluation.output(live.call, released_chars=released_chars))
 
     def abandoned(self) -> None:
         """Take in that the consumer let go of the stream."""
@@ -314,10 +313,10 @@ class StreamedCall(SeenAnswer):
                 live.rule_failure("instrument.cut", error, AFTER_CALL, live.evaluation.fail_cut)
                 return (yield from self._release_uncut(chunk, rest))
         handed_over: Accumulator = NothingSeen()
-        unlisted = self._unlisted and self._unlisted.duplicate()
+        unlisted = self._handed_over_unlisted()
         stops = cut.action.stops
         try:
-            handed_over = copy.deepcopy(self._seen)
+            handed_over = self._handed_over()
             self._take(chunk)
             ruling = yield from self._decide_answer(withheld=chunk)
             stops = stops or ruling.action.stops
@@ -329,6 +328,26 @@ class StreamedCall(SeenAnswer):
             raise live.block()
         live.end(COMPLETED)
         return Release(given, is_last=True)
+
+    def _handed_over(self) -> Accumulator:
+        """Return what was handed over."""
+        return copy.deepcopy(self._seen)
+
+    def _handed_over_unlisted(self) -> UnlistedTexts | None:
+        """Return the texts in fields that are not known of what was handed over."""
+        return self._unlisted and self._unlisted.duplicate()
+
+    def accept_returned(self, value: Any) -> None:
+        """Take in what a generator returned behind its chunks."""
+        self.accept(value)
+
+    def end_of(self, end: StopIteration) -> StopIteration:
+        """Return how a generator ends that returned something."""
+        return end
+
+    def before_error(self, error: BaseException) -> Release | None:
+        """Return what is to be handed over before an error of the client; None if nothing is."""
+        return None
 
     def _release_uncut(self, chunk: Any, rest: Iterator[Delta]) -> Steps[Release]:
         """Hand over a chunk at which the stream could not be cut, unless the ``rest`` of its texts cuts the stream."""
@@ -354,20 +373,6 @@ class StreamedCall(SeenAnswer):
             live.call = ModelCall(live.call.request, None, live.call.context)  # what was withheld is not recorded
         self._is_decided = True
         return rest
-
-    def _decide_handed_over(self, *, is_whole: bool) -> Steps[None]:
-        """Decide what was handed over where nothing can be withheld any more; ``is_whole``: that is the answer."""
-        evaluation = self._live.evaluation
-        if evaluation is None or self._live.ended:
-            return
-        try:
-            if not is_whole:
-                evaluation.cut_answer_short()
-                self._is_decided, self._decided_output = False, None
-            yield from self._decide_answer(is_awaited=False)
-        except Exception as error:
-            contain("instrument.break_off", error)
-            evaluation.fail(AFTER_CALL, is_awaited=False)
 
     def _break_off(self, ending: Ending, *, is_whole: bool) -> None:
         """End it here and now. What was handed over is decided as far as that needs no waiting."""

@@ -21,10 +21,10 @@ from specspan.instrument.dispatch import dispatch
 from specspan.instrument.formats.buffered_arguments import buffer_iterators
 from specspan.instrument.gate import Pipeline, pipeline_for_call
 from specspan.instrument.generators import COMPLETED
+from specspan.instrument.held_call import open_stream
 from specspan.instrument.live_call import LiveCall
 from specspan.instrument.proxies import ObjectProxy
 from specspan.instrument.replacements import Function, Wrapper
-from specspan.instrument.streamed_call import StreamedCall
 from specspan.instrument.watched_streams import watch_stream
 
 CallRunner: TypeAlias = Callable[[Adapter, Pipeline, Function, Invocation], Any]
@@ -215,7 +215,7 @@ def _streamed(live: LiveCall, result: Any, *, is_async: bool) -> Any | None:
         stream = streaming.find_stream(result)
         if stream is None:
             return None
-        call = StreamedCall(live, streaming)
+        call = open_stream(live, streaming)
         watched = watch_stream(streaming, result, stream, call, is_async=is_async)
         return result if watched is stream else streaming.put_stream(result, watched)
     except Exception as error:

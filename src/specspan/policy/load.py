@@ -29,6 +29,7 @@ from specspan.policy.calibrated_judges import calibrate_clauses, idle_problems
 from specspan.policy.file import ENVIRONMENTS, LayerPart, LayerReader, PolicyDocument
 from specspan.policy.overrides import rule_override
 from specspan.policy.policy import (
+    DETECT,
     CheckBinding,
     ClausePolicy,
     Layer,
@@ -37,6 +38,7 @@ from specspan.policy.policy import (
     ReviewRule,
     condition_from_facts,
     condition_from_tags,
+    hold_back_from,
 )
 from specspan.policy.schema import ClauseEntry, DefaultsEntry, OverrideEntry, PolicyFile, ReviewEntry
 from specspan.policy.sources import SpecLoader, digest_of, read_layers
@@ -240,6 +242,7 @@ def _bind(
         action=entry.action or defaults.action,
         on_error=entry.on_error or defaults.on_error,
         on_unread=entry.on_unread or defaults.on_unread,
+        hold_back=hold_back_from(entry.hold_back or defaults.hold_back) or DETECT,
         mode=entry.mode or defaults.mode,
         review=_review_rule(entry.review or defaults.review),
         checks=tuple(check.for_clause(clause) for check in checks),

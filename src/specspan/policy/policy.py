@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
+from typing import Any
 
 from specspan.call import ModelCall, Scalar
 from specspan.checks.check import Check, ClauseReader
@@ -43,6 +44,48 @@ class OnUnread(str, Enum):
     """The clause's action is taken as over a violation; what would be rewritten is blocked."""
     ESCALATE = "escalate"
     """The call is stopped and a person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBack:
+    """Part of a streamed answer that is held back until it is known to hold no match; none of it by default."""
+
+    chars: int = 0
+    """Characters that have to follow what is handed over."""
+    sentence: bool = False
+    """Whether only whole sentences are handed over."""
+    whole: bool = False
+    """Whether nothing is handed over before the answer is complete."""
+
+    def __or__(self, other: HoldBack) -> HoldBack:
+        """Return what holds back as much as both."""
+        return HoldBack(max(self.chars, other.chars), self.sentence or other.sentence, self.whole or other.whole)
+
+    def __bool__(self) -> bool:
+        return bool(self.chars or self.sentence or self.whole)
+
+    def __str__(self) -> str:
+        if self.whole or self.sentence:
+            return "all" if self.whole else "sentence"
+        return f"chars: {self.chars}" if self.chars else "detect"
+
+
+DETECT = HoldBack()
+"""Nothing is held back: a stream is cut at the chunk that completes a match."""
+
+
+def hold_back_from(value: Any) -> HoldBack | None:
+    """Return what a file writes as ``detect``, ``sentence``, ``all`` or ``{chars: 64}``; None for anything else."""
+    if isinstance(value, dict):
+        chars: Any = value.get("chars")
+        if chars.__class__ is not int or len(value) != 1 or not 0 < chars <= MAX_HELD_CHARS:
+            return None
+        return HoldBack(chars=chars)
+    return _HOLD_BACK.get(value) if isinstance(value, str) else None
+
+
+MAX_HELD_CHARS = 100_000
+_HOLD_BACK = {"detect": DETECT, "sentence": HoldBack(sentence=True), "all": HoldBack(whole=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +177,8 @@ class ClausePolicy:
     on_unread: OnUnread = OnUnread.OPEN
     review: ReviewRule | None = None
     """Rule of the reviews of this clause; None without any."""
+    hold_back: HoldBack = DETECT
+    """How much of a streamed answer is held back for its checks."""
 
     def for_clause(self, clause: Clause) -> ClausePolicy:
         """Return these settings for ``clause``, which is the same clause in another text."""

@@ -26,7 +26,7 @@ from specspan._support.durations import parse_seconds
 from specspan._support.messages import format_value
 from specspan.checks.check import Check, CheckConfigError
 from specspan.decision import Action, Mode, Override, OverrideKind, ReviewCause, Severity
-from specspan.policy.policy import CheckBinding, OnError, OnUnread
+from specspan.policy.policy import MAX_HELD_CHARS, CheckBinding, OnError, OnUnread, hold_back_from
 
 E = TypeVar("E", bound=BaseModel)
 T = TypeVar("T")
@@ -147,12 +147,36 @@ def _refuse_both(entry: E, key: str) -> E:
     return entry
 
 
+def _check_hold_back(value: Any) -> Any:
+    """Return ``detect``, ``sentence``, ``all`` or a number of characters."""
+    if hold_back_from(value) is None:
+        raise invalid_value(
+            f"unknown way to hold back a stream: {format_value(value)}",
+            "Write detect, sentence, all, or a number of characters such as {chars: 64}.",
+        )
+    return value
+
+
 Line = Annotated[str, AfterValidator(_check_line)]
 """Text of one line."""
 
 Day = Annotated[date | None, BeforeValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 """Date, written as ``2027-01-01``."""
 
+
+_HOLD_BACK: dict[str, Any] = {
+    "anyOf": [
+        {"enum": ["detect", "sentence", "all"], "type": "string"},
+        {
+            "type": "object",
+            "properties": {"chars": {"type": "integer", "minimum": 1, "maximum": MAX_HELD_CHARS}},
+            "required": ["chars"],
+            "additionalProperties": False,
+        },
+    ]
+}
+HoldingBack = Annotated[Any, BeforeValidator(_check_hold_back), WithJsonSchema(_HOLD_BACK)]
+"""How much of a streamed answer is held back, as it is written."""
 
 Fact = Annotated[Any, BeforeValidator(_check_fact), WithJsonSchema(_FACT)]
 """Fact about a call: true, false, a number or text."""
@@ -216,6 +240,7 @@ class DefaultsEntry(Entry):
     on_error: Word[OnError] = OnError.OPEN
     on_unread: Word[OnUnread] = OnUnread.OPEN
     review: Review = None
+    hold_back: HoldingBack = "detect"
 
 
 class ObjectiveEntry(Entry):
@@ -246,6 +271,9 @@ class ClauseEntry(Entry):
     """Effect of content that a check cannot read, in enforce mode."""
     review: Review = None
     """Reviews by people: a share such as ``2%``, causes such as ``[escalated, uncertain]``, or a mapping."""
+    hold_back: HoldingBack | None = None
+    """How much of a streamed answer is held back: ``detect`` (nothing), ``sentence``, ``all``, or characters, such as
+    ``{chars: 64}``."""
     replacement: str | None = None
     """Text that replaces a violating one under ``action: replace``."""
     objective: ObjectiveEntry | None = None

@@ -61,6 +61,7 @@ def _head(spec: Spec, spec_path: str) -> Iterator[str]:
     yield "  action: flag        # when violated: allow, flag, redact, replace, block, escalate"
     yield "  on_error: open      # when a check fails: open (the call goes on), closed (it is blocked), escalate"
     yield "  on_unread: open     # when content cannot be read: open, closed (as a violation), escalate"
+    yield "  hold_back: detect   # of a stream: detect (nothing), sentence, all, or characters such as {chars: 64}"
     yield ""
 
 

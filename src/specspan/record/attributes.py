@@ -105,6 +105,8 @@ def at_end(
         _add_clauses(values, decision.summary)
     if timing.time_to_first_chunk_s is not None:
         values[names.RESPONSE_TIME_TO_FIRST_CHUNK] = timing.time_to_first_chunk_s
+    if timing.held_s is not None:
+        values[names.STREAM_HELD_S] = timing.held_s
     if response is not None:
         _add_response(values, response)
     add_ending(values, kind, error)

@@ -63,6 +63,8 @@ class Timing:
     """Only for streams whose first chunk came."""
     overhead_ns: Mapping[str, int] = field(default_factory=dict)
     """Time that specspan itself cost the caller, by stage."""
+    held_s: float | None = None
+    """Longest time for which a policy held back a chunk of a stream; None where none is held back."""
 
 
 class SharedWith(NamedTuple):

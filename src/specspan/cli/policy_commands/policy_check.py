@@ -233,6 +233,7 @@ def _clause_json(clause: ClausePolicy) -> dict[str, Any]:
         "mode": clause.mode,
         "on_error": clause.on_error,
         "on_unread": clause.on_unread,
+        "hold_back": str(clause.hold_back),
         "when": {name: list(values) for name, values in clause.when.facts},
         "objective": None
         if objective is None

@@ -13,6 +13,7 @@ import inspect
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -155,6 +156,7 @@ _MAX_BLANK = 3  # bytes of an event's end that may have come without the rest of
 _EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _DONE = b"data: [DONE]\n\n"
+_NAMED = re.compile(rb"^event:", re.MULTILINE)
 
 
 class EventBody:
@@ -170,7 +172,9 @@ class EventBody:
         self._cast_to = answer._parse()._cast_to  # the client's stream, which is not read, knows the type of its chunks
         self._build_chunk = _lenient(answer._client)._process_response_data
         self._build_error = answer._client._make_status_error
-        self._latest: tuple[Any, bytes] = (None, b"")
+        self._received: deque[tuple[Any, bytes]] = deque()  # of the chunks that are not handed over yet
+        self._edited: dict[int, Any] = {}  # by the object that takes its place
+        self._latest = b""
         self.reported_error: Exception | None = None
         """Error that the service reported in an event. It ends the iteration over chunks, after the last of them."""
 
@@ -198,12 +202,27 @@ class EventBody:
 
     def bytes_of(self, chunk: Any) -> bytes:
         """Return the bytes of a chunk: the received ones, or those the service would send for a chunk made here."""
-        latest, received = self._latest
-        if chunk is latest:
-            return received
-        named = f"event: {chunk.type}\n" if re.search(rb"^event:", received, re.MULTILINE) else ""
-        self.tail = bytearray(b"" if named else _DONE)
-        return f"{named}data: {chunk.to_json(indent=None)}\n\n".encode()
+        before = b""
+        while self._received:
+            known, received = self._received.popleft()
+            if chunk is known:
+                return received
+            if self._edited.get(id(chunk)) is known:
+                del self._edited[id(chunk)]
+                return _as_event(chunk, received)
+            before = received
+        self.tail = bytearray(b"" if _NAMED.search(before or self._latest) else _DONE)
+        return _as_event(chunk, before or self._latest)
+
+    def replace_chunk(self, chunk: Any, edited: Any) -> None:
+        """Take in that a chunk is handed over with other texts.
+
+        Raises:
+            LookupError: the chunk is no event, but lines beside one.
+        """
+        if isinstance(chunk, (dict, list, str)):
+            raise LookupError("lines beside an event cannot be replaced")  # noqa: TRY004 - no wrong type of argument
+        self._edited[id(edited)] = chunk
 
     def _chunks(self, received: bytes) -> Iterator[Any]:
         seen = max(len(self._buffer) - _MAX_BLANK, 0)
@@ -219,8 +238,9 @@ class EventBody:
         chunk: Any
         data, comments = _event_data(event), _comments(event)
         if comments:  # read before the bytes of the event are handed over
-            self._latest = {"comments": comments}, b""
-            yield self._latest[0]
+            chunk = {"comments": comments}
+            self._received.append((chunk, b""))
+            yield chunk
         self.tail += event
         if isinstance(data, dict) and not data.get("error"):
             chunk = self._build_chunk(data=data, cast_to=self._cast_to, response=self.source)
@@ -233,7 +253,8 @@ class EventBody:
             chunk = data
         else:
             return
-        self._latest, self.tail = (chunk, bytes(self.tail)), bytearray()
+        self._latest, self.tail = bytes(self.tail), bytearray()
+        self._received.append((chunk, self._latest))
         yield chunk
 
     def _last_event(self) -> Iterator[Any]:
@@ -241,6 +262,12 @@ class EventBody:
         event, self._buffer = bytes(self._buffer), bytearray()
         if not isinstance(_event_data(event), str) or b"{" not in event:
             yield from self._chunk(event)
+
+
+def _as_event(chunk: Any, received: bytes) -> bytes:
+    """Return the bytes of a chunk made here, as the service would send it in place of what was ``received``."""
+    named = f"event: {chunk.type}\n" if _NAMED.search(received) else ""
+    return f"{named}data: {chunk.to_json(indent=None)}\n\n".encode()
 
 
 def _event_data(event: bytes) -> Any:

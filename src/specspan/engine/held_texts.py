@@ -1,0 +1,204 @@
+"""Texts of a streamed answer that is held back: where each stands, what of it is to be replaced, how far it is clear.
+
+A piece of text is handed over once nothing that comes later can show that it is part of a match: of the clauses that
+hold back, after so many more characters, or after the end of its sentence. What is found in it until then is replaced
+in it, and the stream goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from specspan.call import ModelCall
+from specspan.checks.check import PartialFindings
+from specspan.decision import Action
+from specspan.engine.bound_check import run_check
+from specspan.engine.enforcement import with_all_evidence
+from specspan.engine.rewriting import redaction_marker
+from specspan.engine.stream_check import FoundViolation, StreamCheck
+from specspan.policy.policy import HoldBack
+
+MAX_SENTENCE_CHARS = 2_000
+"""Length of a text without an end of a sentence after which it counts as one."""
+_SENTENCE_END = re.compile(r"""[.!?…][\])"'»”’]*(?=\s)|[。！？]|\n""")
+_LOOK_BACK_CHARS = 8
+_MAX_REPLACED = 64
+
+Edit: TypeAlias = tuple[int, int, str]
+"""Start and end of what is replaced in a piece, and what takes its place."""
+
+
+@dataclass(slots=True)
+class _Text:
+    """One text as it grows: all of a choice, one part of it by itself, or a text beside it."""
+
+    length: int = 0
+    end: str = ""
+    sentence_end: int = 0
+    replaced: list[Edit] = field(default_factory=list)
+
+    def grow(self, chunk: str) -> int:
+        """Take in more of the text. Returns how many sentences it ends."""
+        end, sentences = self.end + chunk, 0
+        for match in _SENTENCE_END.finditer(end):
+            position = self.length - len(self.end) + match.end()
+            if position > self.sentence_end:
+                self.sentence_end, sentences = position, sentences + 1
+        self.length += len(chunk)
+        if self.length - self.sentence_end > MAX_SENTENCE_CHARS:
+            self.sentence_end, sentences = self.length - MAX_SENTENCE_CHARS, sentences + 1
+        self.end = end[-_LOOK_BACK_CHARS:]
+        return sentences
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        """Note that a stretch is replaced; one that overlaps an earlier one makes it longer."""
+        position = len(self.replaced)
+        while position:
+            known_start, known_end, known_text = self.replaced[position - 1]
+            if known_end <= start:
+                break
+            position -= 1
+            if known_start < end:
+                self.replaced[position] = min(start, known_start), max(end, known_end), known_text
+                return
+        self.replaced.insert(position, (start, end, text))
+
+    def release(self, end: int) -> None:
+        """Take in that the text up to ``end`` was handed over."""
+        if len(self.replaced) > _MAX_REPLACED:  # the latest ones may still become longer
+            self.replaced[:-_MAX_REPLACED] = [each for each in self.replaced[:-_MAX_REPLACED] if each[1] > end]
+
+
+class Position(NamedTuple):
+    """Place of a piece in one text."""
+
+    text: _Text
+    start: int
+
+    def edits(self, size: int) -> list[Edit]:
+        """Return what is replaced in a piece of this size, from its own start."""
+        stop = self.start + size
+        return [
+            (max(start, self.start) - self.start, min(end, stop) - self.start, text if start >= self.start else "")
+            for start, end, text in self.text.replaced
+            if start < stop and end > self.start
+        ]
+
+
+@dataclass(slots=True)
+class HeldPiece:
+    """Piece of text in a chunk that is held back."""
+
+    choice: int
+    text: str
+    part: Hashable
+    positions: Sequence[Position]
+    arrived_chars: int
+    """Characters of all texts up to its end."""
+    arrived_sentences: int
+    is_alone: bool
+    rewritten: str | None = None
+    """Its text, where that was written anew as a whole."""
+
+    def new_text(self) -> str:
+        """Return the text that is handed over."""
+        if self.rewritten is not None:
+            return self.rewritten
+        edits = sorted(
+            (edit for position in self.positions for edit in position.edits(len(self.text))),
+            key=lambda edit: (edit[0], -len(edit[2]), -edit[1]),
+        )
+        pieces, done = list[str](), 0
+        for start, end, text in edits:
+            if start >= done:
+                pieces += (self.text[done:start], text)
+            done = max(done, end)
+        return "".join((*pieces, self.text[done:]))
+
+
+class HeldTexts:
+    """All texts of one streamed answer that is held back."""
+
+    def __init__(self, hold_back: HoldBack, check: StreamCheck | None, call: ModelCall) -> None:
+        self.released_chars = 0
+        """Characters that were handed over."""
+        self._hold_back = hold_back
+        self._check = check
+        self._call = call
+        self._texts: dict[Hashable, _Text] = {}
+        self._parts: dict[Hashable, Hashable] = {}  # by choice, the part that came latest
+        self._chars = 0
+        self._sentences = 0
+
+    @property
+    def waits_for_whole(self) -> bool:
+        """Return whether nothing is looked at before the answer is complete."""
+        return self._hold_back.whole
+
+    def look(self, choice: int, text: str, part: Hashable = None, is_alone: bool = False) -> HeldPiece | None:
+        """Look at one more piece. None where a part starts, or where a clause stops the stream."""
+        found: Sequence[FoundViolation] = ()
+        if self._check is not None:
+            found = self._check.feed_held(choice, text, part, is_alone)
+            if self._check.cut is not None:
+                return None
+        key: Hashable = (choice, part) if is_alone else choice
+        if not text:
+            self._texts.pop((key, part, "part"), None)  # what follows under this name is another part
+            self._parts[key] = part
+            return None
+        part = self._parts.setdefault(key, part) if part is None else part
+        self._parts[key] = part
+        texts = [self._texts.setdefault(name, _Text()) for name in ((key,), (key, part, "part"))]
+        positions = [Position(each, each.length) for each in texts]
+        self._chars += len(text)
+        self._sentences += texts[0].grow(text)
+        texts[1].grow(text)
+        for each in found:
+            self._replace(each, texts[1 if each.is_in_part else 0])
+        return HeldPiece(choice, text, part, positions, self._chars, self._sentences, is_alone)
+
+    def _replace(self, found: FoundViolation, text: _Text) -> None:
+        """Note what of a text is replaced over a violation; what of it was handed over before stays so."""
+        clause = found.check.clause_policy
+        reason = found.finding.reason or found.finding.clause
+        instead = clause.replacement if found.asks is Action.REPLACE else redaction_marker(reason)
+        skipped = found.growing.length - text.length
+        for start, end in self._places(found):
+            text.replace(max(start - skipped, 0), end - skipped, instead)
+
+    def _places(self, found: FoundViolation) -> Sequence[tuple[int, int]]:
+        """Return all places of a violation that the latest piece completes, and not only those that are recorded."""
+        growing, check = found.growing, found.check
+        places = [(each.start, each.end) for each in found.finding.evidence]
+        if check.traits.finds_in_part is PartialFindings.MATCHES and len(places) > 1:
+            end = growing.text(growing.end)
+            skipped = growing.length - len(end.text)
+            every = with_all_evidence(check, run_check(check, self._call, (end,)), self._call, (end,))
+            # where an end begins, a match may be false
+            places += [
+                (each.start + skipped, each.end + skipped) for each in every.evidence if each.start or not skipped
+            ]
+        return places or [(0, growing.length)]
+
+    def release(self, piece: HeldPiece) -> None:
+        """Take in that a piece is handed over."""
+        self.released_chars += len(piece.text)
+        for text, start in piece.positions:
+            text.release(start + len(piece.text))
+
+    def is_clear(self, piece: HeldPiece) -> bool:
+        """Return whether nothing that comes later can show that a piece is part of a match."""
+        if self._hold_back.whole:
+            return False
+        if piece.is_alone:  # it may be all that ever comes of its text
+            is_followed = self._sentences > piece.arrived_sentences or not self._hold_back.sentence
+            return is_followed and self._chars - piece.arrived_chars >= self._hold_back.chars
+        text, start = piece.positions[0]
+        end = start + len(piece.text)
+        if self._hold_back.sentence and end > text.sentence_end:
+            return False
+        return end <= text.length - self._hold_back.chars
