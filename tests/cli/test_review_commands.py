@@ -14,6 +14,7 @@ from sqlite_files import locked
 import specspan
 from specspan.calibration.labels import read_labels
 from specspan.cli.main import cli
+from specspan.sqlite import Reader
 
 ASKED = {"clause": "be_kind", "outcome": "violated", "causes": ["sampled"], "content": True}
 
@@ -50,6 +51,11 @@ def test_a_review_from_list_to_label(db: str, tmp_path: Path) -> None:
     assert run_json("review", "claim", listed["id"], "--db", db, "--as", "ana")["claimed_by"] == "ana"
     words = ("review", "rule", listed["id"], "complied", "--reason", "a quotation", "--db", db, "--as", "ana")
     assert run_json(*words)["amended"] == ["violated", "complied"]
+    with Reader(db) as reader:
+        call, ruling_span = reader.spans(listed["trace_id"])
+    assert (ruling_span.name, ruling_span.parent_span_id) == ("specspan.review", call.span_id)
+    assert ruling_span.attributes["specspan.decision.amended.to"] == "complied"
+    assert "a quotation" not in json.dumps(ruling_span.attributes)
     (ruling,) = map(json.loads, run("review", "export", "--db", db).output.splitlines())
     assert (ruling["found"], ruling["ruled"], ruling["ruling"]["reviewer"]) == ("violated", "complied", "ana")
     labels = tmp_path / "labels.jsonl"

@@ -16,7 +16,8 @@ from specspan._support.guard import guard
 from specspan.approvals.approval_request import ApprovalOutcome, ApprovalRequest, ApprovalState
 from specspan.approvals.approval_store import ApprovalStore
 from specspan.engine.event_loops import make_alarm
-from specspan.errors import StoreError
+from specspan.errors import OversightRefused, StoreError
+from specspan.stores.people import Person
 
 INTERVAL_S = 0.2
 """Time between two looks at a store."""
@@ -117,6 +118,16 @@ class PendingApproval:
     def __await__(self) -> Generator[Any, None, ApprovalOutcome]:
         """Return `wait_async`, awaited."""
         return self.wait_async().__await__()
+
+    def settle(self, by: Person, *, is_approved: bool, reason: str = "") -> None:
+        """Approve or deny on behalf of a person who was asked here; somebody who was first stays so.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        act = self._store.approve if is_approved else self._store.deny
+        with suppress(OversightRefused):
+            act(self.id, by, reason=reason)
 
     @property
     def is_approved(self) -> bool:

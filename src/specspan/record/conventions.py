@@ -211,7 +211,14 @@ JUDGE_ATTEMPTS: Final = "specspan.judge.attempts"
 JUDGE_CACHED_SHARE: Final = "specspan.judge.cached_share"
 JUDGE_COST_USD: Final = "specspan.judge.cost_usd"
 
+# specspan's own: the span and the log record of a reviewer's ruling.
+REVIEW: Final = "specspan.review"
+REVIEW_TASK: Final = "specspan.review.task"
+REVIEW_RULING: Final = "specspan.review.ruling"
+REVIEW_REVIEWER: Final = "specspan.review.reviewer"
+
 # specspan's own: metrics and their attributes.
+METRIC_RULINGS: Final = "specspan.review.rulings"
 METRIC_DECISIONS: Final = "specspan.decisions"
 METRIC_FINDINGS: Final = "specspan.findings"
 METRIC_AMENDED: Final = "specspan.decisions.amended"

@@ -21,6 +21,7 @@ from specspan.review.review_task import (
     RulingKind,
     RulingResult,
 )
+from specspan.review.review_telemetry import ReviewTelemetry
 from specspan.review.reviewed_decision import ReviewedDecision, find_decision
 from specspan.sqlite.review_rows import TaskRow, insert_task
 from specspan.stores.opening import open_transactions
@@ -40,16 +41,18 @@ class ReviewQueue:
     reach, and `specspan.errors.OversightRefused` where what is asked is refused; nothing is changed then.
     """
 
-    def __init__(self, db: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, db: str | os.PathLike[str] | None = None, *, telemetry: ReviewTelemetry | None = None) -> None:
         """Open nothing yet.
 
         Args:
             db: address of the store, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder.
+            telemetry: writer of rulings to OpenTelemetry, by default one with the global providers.
 
         Raises:
             ConfigurationError: the address names no kind of store that is installed.
         """
         self._db = db
+        self._telemetry = telemetry or ReviewTelemetry()
         self._transactions = open_transactions(db)
 
     @property
@@ -181,7 +184,9 @@ class ReviewQueue:
             ruling = Ruling(event_id, task_id, by.name, kind, said, reason, now_ns)
             return RulingResult(after, ruling, None if amendment is None else amendment.verdicts)
 
-        return _accepted(self._transactions.write(work))
+        result = _accepted(self._transactions.write(work))
+        self._telemetry.write(result, decision.record)
+        return result
 
     def expire(self) -> int:
         """Have tasks expire whose time is over, and return their number."""
