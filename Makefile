@@ -30,7 +30,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) -e '.[cli,openai,otlp]'
+	$(INSTALL) -e '.[cli,console,openai,otlp]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/sqlite/pyproject.toml exporters/prometheus/pyproject.toml \

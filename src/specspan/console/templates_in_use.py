@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -11,11 +12,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import ChainableUndefined, Environment, PackageLoader
+from markupsafe import Markup
 
 from specspan.cli.terminal import format_duration, format_utc, plural
 from specspan.console.inert_text import one_line, shown_text
 from specspan.console.outcome_words import SIGNS
 
+_BROKEN_LINE = re.compile(r"(?<=[^\n])\n(?=[^\s*+>#|`\d-])")
+"""End of a line inside a paragraph of Markdown."""
 _MOST_CHARS_OF_PROSE = 100_000
 """Characters of one clause that a page shows."""
 
@@ -47,7 +51,7 @@ def _environment() -> Environment:
     )
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = _percent
-    environment.filters["prose"] = lambda text: shown_text(str(text), most_chars=_MOST_CHARS_OF_PROSE).html
+    environment.filters["prose"] = _prose
     environment.filters["words"] = lambda name: str(name).replace("_", " ")
     return environment
 
@@ -61,6 +65,11 @@ def _vendored() -> Mapping[str, str]:
     """Return the file of each library that pages load, by name."""
     folder = files("specspan.console") / "static" / "vendor"
     return {file.name.partition("-")[0]: file.name for file in folder.iterdir() if file.name.endswith((".js", ".css"))}
+
+
+def _prose(text: Any) -> Markup:
+    """Return the text of a clause with its paragraphs: lines that were only broken to fit a file flow on."""
+    return shown_text(_BROKEN_LINE.sub(" ", str(text)), most_chars=_MOST_CHARS_OF_PROSE).html
 
 
 def _percent(share: float) -> str:

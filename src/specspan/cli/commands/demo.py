@@ -200,4 +200,5 @@ def _next_steps(db: str) -> Iterator[RenderableType]:
     rows.add_row("Change it", Text("specspan demo --write desk; specspan demo --policy desk/policy.yaml", "cyan"))
     rows.add_row("In Jaeger", Text(_START_JAEGER, "cyan"))
     rows.add_row("", Text(_SEND_TO_JAEGER, "cyan"))
+    rows.add_row("In a browser", Text(f"{variable}specspan console", "bold cyan"))
     yield rows
