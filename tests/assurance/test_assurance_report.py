@@ -1,0 +1,124 @@
+"""Report of a simulated fortnight: its figures are the generator's, and the same records make the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks import fleet
+from click.testing import CliRunner
+
+from specspan.cli.main import cli
+from specspan.incidents.incident_log import IncidentLog
+from specspan.stores.people import Person
+
+WINDOW = ("--since", "2026-09-09", "--until", "2026-09-25")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, fleet.Truth]:
+    """A store with the fortnight of 4,000 decisions and an incident, and what is in it."""
+    path = tmp_path_factory.mktemp("fleet") / "fleet.db"
+    truth = fleet.write_fleet(path, 4_000)
+    log = IncidentLog(str(path))
+    log.open("protect_privacy", by=Person("ana"), since_unix_nano=fleet.FAULT_NS, baseline_unix_nano=fleet.START_NS)
+    log.close()
+    return str(path), truth
+
+
+def report(db: str, format_: str, *window: str) -> bytes:
+    """What the command prints."""
+    result = CliRunner().invoke(cli, ["report", *(window or WINDOW), "--format", format_, "--db", db])
+    assert result.exit_code == 0, result.output
+    return result.stdout_bytes
+
+
+def test_figures_are_the_generators(written: tuple[str, fleet.Truth]) -> None:
+    """Decisions, verdicts and violations by clause, each with its denominator and an interval around it."""
+    db, truth = written
+    told = json.loads(report(db, "json"))
+    assert told["decisions"]["total"] == truth.decisions
+    verdicts: dict[str, int] = {}
+    for counts in told["decisions"]["by_service"].values():
+        for verdict, number in counts.items():
+            verdicts[verdict] = verdicts.get(verdict, 0) + number
+    assert verdicts == dict(truth.verdicts)
+    for clause in told["clauses"]:
+        rate = clause["violations"]
+        assert (rate["violated"], rate["of"]) == (truth.violated[clause["clause"]], truth.decided[clause["clause"]])
+        assert rate["interval"][0] <= rate["share"] <= rate["interval"][1]
+    assert len(told["texts"]) == 5
+    assert {spec["version"] for text in told["texts"] for spec in text["spec"]} == {"1", "2"}
+
+
+def test_a_time_within_it_counts_what_is_in_it(written: tuple[str, fleet.Truth]) -> None:
+    """Two halves make the whole, in every figure; a time without records says so."""
+    db, truth = written
+    halves = [
+        json.loads(report(db, "json", "--since", since, "--until", until))
+        for since, until in (("2026-09-09", "2026-09-16"), ("2026-09-16", "2026-09-25"))
+    ]
+    assert sum(half["decisions"]["total"] for half in halves) == truth.decisions
+    violated = sum(c["violations"]["violated"] for half in halves for c in half["clauses"])
+    assert violated == sum(truth.violated.values())
+    empty = json.loads(report(db, "json", "--since", "2025-01-01", "--until", "2025-01-02"))
+    assert empty["lacking"][0] == "No decision is on record in this time."
+    assert empty["clauses"] == []
+
+
+@pytest.mark.parametrize("format_", ["html", "json", "csv", "oscal"])
+def test_the_same_records_make_the_same_bytes(written: tuple[str, fleet.Truth], format_: str) -> None:
+    """In every form of text."""
+    assert report(written[0], format_) == report(written[0], format_)
+
+
+def test_the_page_stands_alone(written: tuple[str, fleet.Truth]) -> None:
+    """It fetches nothing, runs nothing, and has a section for each part."""
+    page = report(written[0], "html").decode()
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    for title in ("Texts and policies", "Violations by clause", "Incidents", "Evidence for", "does not say"):
+        assert title in page
+    assert "EU AI Act, Article 73" in page
+
+
+def test_the_table_for_spreadsheets(written: tuple[str, fleet.Truth]) -> None:
+    """A row a clause, with numbers."""
+    rows = list(csv.DictReader(io.StringIO(report(written[0], "csv").decode())))
+    assert [row["clause"] for row in rows] == sorted(fleet.CLAUSES)
+    assert all(int(row["violated"]) <= int(row["decided"]) for row in rows)
+
+
+def test_oscal_has_a_finding_for_each_decided_clause(written: tuple[str, fleet.Truth]) -> None:
+    """Satisfied only where nothing was violated; ids are of version 4 and refer to observations that are there."""
+    document: dict[str, Any] = json.loads(report(written[0], "oscal"))["assessment-results"]
+    (result,) = document["results"]
+    observed = {each["uuid"] for each in result["observations"]}
+    states = {each["title"]: each["target"]["status"]["state"] for each in result["findings"]}
+    assert states["cite_sources"] == "satisfied"
+    assert states["protect_privacy"] == "not-satisfied"
+    for finding in result["findings"]:
+        assert finding["uuid"][14] == "4"
+        assert {each["observation-uuid"] for each in finding["related-observations"]} <= observed
+
+
+def test_an_end_before_the_start_is_refused(written: tuple[str, fleet.Truth], tmp_path: Path) -> None:
+    """And a store that is not there, with a remedy."""
+    words = ["report", "--since", "2026-09-09", "--until", "2026-09-01", "--db", written[0]]
+    assert CliRunner().invoke(cli, words).exit_code == 2
+    missing = CliRunner().invoke(cli, ["report", "--since", "7d", "--db", str(tmp_path / "none.db")])
+    assert missing.exit_code != 0
+    assert isinstance(missing.exception, Exception)
+
+
+def test_the_pdf_is_of_the_same_page(written: tuple[str, fleet.Truth]) -> None:
+    """Where Pango is there."""
+    try:
+        import weasyprint  # noqa: F401
+    except OSError:
+        pytest.skip("Pango is not on this machine")
+    assert report(written[0], "pdf").startswith(b"%PDF-")
