@@ -10,13 +10,11 @@ from specspan.calibration.share_lift import share_interval
 from specspan.incidents.change_ranking import Change, rank_changes
 from specspan.incidents.clause_history import ClauseHistory, Tally, read_history
 from specspan.incidents.incident import Incident
+from specspan.record.conventions import CONVERSATION_ID, USER_ID
 from specspan.sqlite.references import HOUR_NS
 from specspan.stores.protocols import StoreReader
 
 Record = Mapping[str, Any]
-
-_USER = "user.id"
-_CONVERSATION = "gen_ai.conversation.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ def _affected(reader: StoreReader, history: ClauseHistory) -> Affected:
         if span is None:
             continue
         found += 1
-        user, conversation = span.attributes.get(_USER), span.attributes.get(_CONVERSATION)
+        user, conversation = span.attributes.get(USER_ID), span.attributes.get(CONVERSATION_ID)
         without_user += user is None
         without_conversation += conversation is None
         users.update(() if user is None else (str(user),))

@@ -333,7 +333,7 @@ class Reader(FigureReader):
             )
             for row in rows
         ]
-        if not all(isinstance(each.get("id"), str) and isinstance(each.get("time_unix_nano"), int) for each in found):
+        if not all(isinstance(each.get("id"), str) and each.get("time_unix_nano") is not None for each in found):
             raise self._invalid_record()
         return found
 

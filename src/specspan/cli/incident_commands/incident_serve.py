@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
+from contextlib import suppress
 
 import click
 
@@ -35,11 +33,5 @@ def command(host: str, port: int, secret: str, db: str | None) -> None:
         except (OSError, ValueError) as error:
             raise click.ClickException(f"cannot receive on {host}:{port}: {error}") from error
         click.echo(f"Receiving alerts on http://{host}:{server.server_address[1]}/, incidents in {log.name}.")
-
-        def stop(_number: int, _frame: FrameType | None) -> None:
-            threading.Thread(target=server.shutdown, daemon=True).start()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        with server:
+        with server, suppress(KeyboardInterrupt):
             server.serve_forever()
