@@ -63,6 +63,8 @@ def test_it_is_readable(house: Path) -> None:
         "# Every clause that binds somebody, with the level of its authority and its title:\n"
         "# 1 owner, 1 tenant, 1 guest.\n"
         "# One without checks is recorded as unassessed, never as complied.\n"
+        "# Ready-made checks are proposed below a clause by its words: take the # away from those that fit.\n"
+        "# What they can say: specspan checks show KIND\n"
         "clauses:\n"
         "\n"
         "  # ── About the house ──\n"
@@ -73,6 +75,8 @@ def test_it_is_readable(house: Path) -> None:
         "  # ── Style ──\n"
         "  be_brief:      # guest   Be brief\n"
         "    severity: low\n"
+        "    # checks:\n"
+        "    #   - length: {max_words: 400}  # proposed: its title says “brief”\n"
         "\n"
     )
 
@@ -86,7 +90,8 @@ def test_the_digest_pins_the_text(house: Path) -> None:
 def test_its_commented_examples_load_where_they_are_copied_to(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example clause is put below a real one, its comment marks removed: every kind of check in it is built."""
     Path("my_checks.py").write_text(
-        "def no_account_numbers(call):\n    return True\n\n\nno_competitors = no_account_numbers\n"
+        "def no_account_numbers(call):\n    return True\n\n\nno_competitors = no_account_numbers\n\n\n"
+        "def toxicity(text):\n    return 0.0\n"
     )
     monkeypatch.syspath_prepend(str(house))
     text = written(Path("house.md"), Path("policy.yaml"))

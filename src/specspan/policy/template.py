@@ -13,6 +13,7 @@ import yaml
 
 from specspan.checks.check import CheckKindModule
 from specspan.policy.judge_plan import PlannedCheck, check_lines
+from specspan.policy.proposals import proposal_lines, propose_checks
 from specspan.policy.published_schema import SCHEMA_FILE
 from specspan.policy.spec_problems import enclosing_sections
 from specspan.spec.spec import Clause, Spec
@@ -28,6 +29,8 @@ def starting_policy(
     kinds: Mapping[str, CheckKindModule],
     plan: Mapping[str, PlannedCheck] = MappingProxyType({}),
     notes: Sequence[str] = (),
+    *,
+    ready_made: bool = False,
 ) -> str:
     """Return the text of a policy that names every binding clause of ``spec`` in the order of the document.
 
@@ -37,9 +40,10 @@ def starting_policy(
         kinds: kinds of check to show an example of, where their schema has one.
         plan: checks that are bound to clauses, by their ids.
         notes: lines that stand above the clauses as a comment.
+        ready_made: whether the ready-made checks that fit a clause are switched on; by default they are comments.
     """
     head, examples = _head(spec, spec_path), _examples(kinds)
-    return "\n".join([*head, *examples, *_clauses(spec, plan, notes), *_overrides(spec)]) + "\n"
+    return "\n".join([*head, *examples, *_clauses(spec, plan, notes, ready_made=ready_made), *_overrides(spec)]) + "\n"
 
 
 def _head(spec: Spec, spec_path: str) -> Iterator[str]:
@@ -90,13 +94,15 @@ def _examples(kinds: Mapping[str, CheckKindModule]) -> Iterator[str]:
     yield ""
 
 
-def _clauses(spec: Spec, plan: Mapping[str, PlannedCheck], notes: Sequence[str]) -> Iterator[str]:
+def _clauses(spec: Spec, plan: Mapping[str, PlannedCheck], notes: Sequence[str], *, ready_made: bool) -> Iterator[str]:
     binding = list(spec.binding)
     counts = Counter(clause.authority for clause in binding)
     levels = ", ".join(f"{counts[level]} {_comment_text(level)}" for level in spec.ladder if counts[level])
     yield "# Every clause that binds somebody, with the level of its authority and its title:"
     yield f"# {levels}."
     yield "# One without checks is recorded as unassessed, never as complied."
+    yield "# Ready-made checks are proposed below a clause by its words: take the # away from those that fit."
+    yield "# What they can say: specspan checks show KIND"
     yield from (f"# {_comment_text(note)}" for note in notes)
     yield "clauses:"
     columns = (
@@ -111,8 +117,11 @@ def _clauses(spec: Spec, plan: Mapping[str, PlannedCheck], notes: Sequence[str])
             yield ""
             yield f"  # ── {_comment_text(top.title)} ".ljust(_RULE, "─")
         yield from _clause(spec, clause, *columns)
+        proposals = propose_checks(clause)
         if clause.id in plan:
             yield from check_lines(plan[clause.id], _flow)
+            proposals = tuple(each for each in proposals if each.kind != plan[clause.id].kind)
+        yield from proposal_lines(proposals, _flow, has_checks=clause.id in plan, switched_on=ready_made)
     yield ""
 
 

@@ -28,8 +28,8 @@ class LinksConfig(DetectorConfig):
 
 SCHEMA = hoist_definitions(
     {
-        "description": "hosts of links and images; no data that leave in a link",
         **LinksConfig.model_json_schema(),
+        "description": "hosts of links and images; no data that leave in a link",
         "examples": [{"hosts": ["example.com", "*.example.com"], "images": ["cdn.example.com"]}, {"images": []}],
     }
 )

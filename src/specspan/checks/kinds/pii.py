@@ -40,8 +40,8 @@ class PiiConfig(DetectorConfig):
 
 SCHEMA = hoist_definitions(
     {
-        "description": "personal data: e-mail, phone, cards, IBAN, national ids, addresses",
         **PiiConfig.model_json_schema(),
+        "description": "personal data: e-mail, phone, cards, IBAN, national ids, addresses",
         "examples": [
             {"entities": ["card", "iban"], "redaction": "form"},
             {"countries": ["DE", "AT"], "allow": ["@example.com"]},

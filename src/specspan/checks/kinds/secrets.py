@@ -27,8 +27,8 @@ class SecretsConfig(DetectorConfig):
 
 SCHEMA = hoist_definitions(
     {
-        "description": "keys, tokens, passwords and private keys",
         **SecretsConfig.model_json_schema(),
+        "description": "keys, tokens, passwords and private keys",
         "examples": [{"stage": "output"}, {"plugins": ["AWSKeyDetector", "PrivateKeyDetector"]}],
     }
 )

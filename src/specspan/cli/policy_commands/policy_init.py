@@ -26,6 +26,9 @@ from specspan.sqlite.model import ModelUsage
     "--judge", "model", metavar="MODEL", help="Bind a check to every clause, a judge such as openai:gpt-5-mini."
 )
 @click.option(
+    "--ready-made", is_flag=True, help="Switch on the ready-made checks that are proposed by a clause's words."
+)
+@click.option(
     "--call-tokens",
     type=click.IntRange(min=1),
     default=1000,
@@ -39,21 +42,25 @@ from specspan.sqlite.model import ModelUsage
     show_default=True,
     help="Share of calls in which a tool is called, for the same.",
 )
-def command(spec: Path, output: Path | None, model: str | None, call_tokens: int, tool_calls: float) -> None:
+def command(
+    spec: Path, output: Path | None, model: str | None, ready_made: bool, call_tokens: int, tool_calls: float
+) -> None:
     """Print a first policy for a spec.
 
-    It names every clause that binds somebody, observes, and changes nothing until you edit it. With --judge, every
-    clause has the cheapest check that can decide it, and the estimated cost stands above them. With --output, the JSON
-    Schema that editors complete it by is written beside it, where there is none yet.
+    It names every clause that binds somebody, observes, and changes nothing until you edit it. Ready-made checks that
+    may fit a clause by its words are proposed below it, as comments unless --ready-made switches them on. With
+    --judge, every clause has the cheapest check that can decide it, and the estimated cost stands above them. With
+    --output, the JSON Schema that editors complete it by is written beside it, where there is none yet.
     """
     folder = output.parent if output is not None else Path()
     loaded, path = load_spec(spec), _relative_path(folder, spec)
     if model is None:
-        text = starting_policy(loaded, path, kinds())
+        text = starting_policy(loaded, path, kinds(), ready_made=ready_made)
     else:
         plan = plan_checks(loaded, _check_model(model))
         load = estimate_load(loaded, plan, call_tokens=call_tokens, tool_call_share=tool_calls)
-        text = starting_policy(loaded, path, kinds(), plan, list(_cost_notes(model, load, call_tokens, tool_calls)))
+        notes = list(_cost_notes(model, load, call_tokens, tool_calls))
+        text = starting_policy(loaded, path, kinds(), plan, notes, ready_made=ready_made)
     if output is None:
         click.echo(text, nl=False)
         return

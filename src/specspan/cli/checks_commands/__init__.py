@@ -1,0 +1,1 @@
+"""Commands of `specspan checks`, one module each."""
