@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{4}(?:[A-Za-z0-9+/_-]|[\s\\](?=[A-Za-z0-9+/_-])){24,}={0,2}")
+_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{24,}(?:(?:\s{1,4}|\\n)[A-Za-z0-9+/_-]{24,})*={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F]{2}(?:[\s:,]?(?:0x)?[0-9a-fA-F]{2}){15,}")
 _KEPT = re.compile(r"[^\W_]")
 WAYS = ("copied", "reversed", "rot13", "base64", "hex")
@@ -79,6 +79,8 @@ def overlaps(text: str, secret: Secret, min_chars: int) -> Iterator[Overlap]:
 
 def _direct(text: str, secret: Secret, min_chars: int) -> Iterator[Overlap]:
     letters, size, blocks, at = letters_of(text), secret.block_chars, secret.blocks, 0
+    if len(blocks) <= _FEW and not any(block in letters for block in blocks):
+        return
     runs = list[tuple[int, int, int]]()
     floor = 0
     while at + size <= len(letters):
@@ -109,6 +111,7 @@ def _extend(letters: str, at: int, other: str, there: int, size: int, floor: int
 
 
 _MAX_BACK = 4096
+_FEW = 256  # blocks that are sooner looked for one by one
 
 
 def _in_text(text: str, runs: Sequence[tuple[int, int, int]], secret: Secret) -> Iterator[Overlap]:
@@ -128,7 +131,7 @@ def _places(text: str) -> list[int]:
 
 
 def _decode(encoded: str, way: str) -> str:
-    compact = re.sub(r"[\s:,\\]|0x", "", encoded) if way == "hex" else re.sub(r"[\s\\=]", "", encoded)
+    compact = re.sub(r"[\s:,\\]|0x", "", encoded) if way == "hex" else re.sub(r"\\n|[\s=]", "", encoded)
     try:
         if way == "hex":
             return bytes.fromhex(compact[: len(compact) // 2 * 2]).decode("utf-8", "ignore")

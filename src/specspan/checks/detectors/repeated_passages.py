@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from operator import eq
 from typing import NamedTuple
@@ -40,17 +41,32 @@ def repeated_passages(text: str, times: int, min_words: int) -> list[Repeated]:
 
 def _loop(text: str, times: int, min_words: int) -> Repeated | None:
     """Return the first stretch of words in which every word is the one a fixed number of words before it."""
-    spans = [found.span() for found in _WORD.finditer(text)]
-    words = [text[start:end] for start, end in spans]
-    for period in range(1, min(MAX_PERIOD_WORDS, len(words) // times) + 1):
+    words = _WORD.findall(text)
+    for period in _periods(words):
         needed = max(times * period, min_words) - period
         repeats = bytes(map(eq, words, islice(words, period, None)))
         first = repeats.find(b"\1" * needed)
         if first >= 0:
             last = repeats.find(b"\0", first)
             count = (len(repeats) if last < 0 else last) - first
-            return Repeated(spans[first + period][0], spans[first + period + count - 1][1], "loop", count + period)
+            spans = [found.span() for found in islice(_WORD.finditer(text), first + period + count)]
+            return Repeated(spans[first + period][0], spans[-1][1], "loop", count + period)
     return None
+
+
+def _periods(words: Sequence[str]) -> list[int]:
+    """Return the distances at which three words come again, and again: a loop has its length among them."""
+    latest: dict[tuple[str, str, str], int] = {}
+    distances = Counter[int]()
+    for at, three in enumerate(zip(words, islice(words, 1, None), islice(words, 2, None), strict=False)):
+        before = latest.get(three)
+        if before is not None and at - before <= MAX_PERIOD_WORDS:
+            distances[at - before] += 1
+        latest[three] = at
+    return sorted(distance for distance, count in distances.items() if count >= _LEAST_REPEATS)
+
+
+_LEAST_REPEATS = 2
 
 
 def _lines(text: str, times: int) -> list[Repeated]:

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from specspan.call import ModelCall, Side
 from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTraits, TextAt
+from specspan.checks.detectors.cited_sources import Documents, citations_in, documents_of, quotations_in
 from specspan.checks.detectors.detector_check import MAX_EVIDENCE, TextConfig
 from specspan.checks.detectors.overlap import letters_of
-from specspan.checks.detectors.sources import Documents, citations_in, documents_of, quotations_in
 from specspan.checks.detectors.text_check import TextCheck
 from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.documents.json_schema import hoist_definitions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import Field
@@ -64,12 +65,12 @@ def _decide(config: LeakConfig, call: ModelCall, texts: Sequence[TextAt]) -> Che
     secrets = [secret_of(text, config.min_chars) for text in dict.fromkeys(_confidential(config, call))]
     if not secrets:
         return None
-    known = letters_of(" ".join(_words_of_user(call)))
+    known = cache(lambda: letters_of(" ".join(_words_of_user(call))))
     ways, evidence, most = Counter[str](), dict[Evidence, None](), 0
     for text in texts:
         for secret in secrets:
             for each in overlaps(text.text, secret, config.min_chars):
-                if letters_of(text.text[each.start : each.end]) not in known:
+                if letters_of(text.text[each.start : each.end]) not in known():
                     ways[each.way] += 1
                     most = max(most, each.chars)
                     evidence.update(dict.fromkeys(text.evidence(each.start, each.end)))
