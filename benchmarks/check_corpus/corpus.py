@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from random import Random
 
-from benchmarks.check_corpus.numbers import (
+from benchmarks.check_corpus.made_data import (
     NATIONAL_IDS,
     ODD,
     PHONES,

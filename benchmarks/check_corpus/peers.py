@@ -1,6 +1,6 @@
 """Other people's detectors over texts, run by an interpreter of their own: reads texts as JSON, writes what was found.
 
-``python peers.py presidio|openai-guardrails|llm-guard < texts.json > found.json``. It imports nothing of specspan.
+``python peers.py presidio|openai-guardrails < texts.json > found.json``. It imports nothing of specspan.
 """
 
 from __future__ import annotations
@@ -56,11 +56,6 @@ def _openai_guardrails() -> Callable[[str], Iterable[str]]:
     return find
 
 
-def _llm_guard() -> Callable[[str], Iterable[str]]:
-    scanner = import_module("llm_guard.input_scanners.secrets").Secrets()
-    return lambda text: () if scanner.scan(text)[1] else ("secret",)
-
-
 def _known(entities: Iterable[str]) -> set[str]:
     return {_ENTITIES.get(each, "national_id") for each in entities if each not in _OTHERS}
 
@@ -68,7 +63,6 @@ def _known(entities: Iterable[str]) -> set[str]:
 _PEERS: dict[str, tuple[str, Callable[[], Callable[[str], Iterable[str]]]]] = {
     "presidio": ("presidio-analyzer", _presidio),
     "openai-guardrails": ("openai-guardrails", _openai_guardrails),
-    "llm-guard": ("llm-guard", _llm_guard),
 }
 
 if __name__ == "__main__":

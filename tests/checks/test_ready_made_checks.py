@@ -17,6 +17,7 @@ from specspan.checks.patterns import MultiPattern
 from specspan.checks.registry import kinds
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "ready-made-checks.md").read_text(encoding="utf-8")
+KINDS = dict(re.findall(r"^## `(\w+)`$(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 SECTIONS = re.findall(r"^## `(\w+)`$", PAGE, re.MULTILINE)
 STREAMED = ("pii", "secrets", "links", "injection", "length", "leak", "refusal", "repetition", "citations")
 CONFIGURATIONS: dict[str, Any] = {
@@ -42,8 +43,7 @@ HOSTILE = {
 
 def test_every_ready_made_kind_has_a_section_with_its_limits() -> None:
     """Options, reasons, limits: a section without them is not done."""
-    for section in PAGE.split("\n## ")[1:]:
-        name = section.partition("\n")[0].strip("`")
+    for name, section in KINDS.items():
         assert name in kinds()
         assert "| option | means | default |" in section, name
         assert "Reasons" in section, name
@@ -53,8 +53,7 @@ def test_every_ready_made_kind_has_a_section_with_its_limits() -> None:
 def test_every_option_of_a_kind_is_in_its_section() -> None:
     """Nothing can be configured that nobody can look up, but for what all kinds have."""
     shared = set(build_schema("links")) & set(build_schema("pii"))
-    for section in PAGE.split("\n## ")[1:]:
-        name = section.partition("\n")[0].strip("`")
+    for name, section in KINDS.items():
         missing = [option for option in build_schema(name) if option not in shared and f"`{option}`" not in section]
         assert not missing, (name, missing)
 

@@ -32,7 +32,7 @@ _CARD_NUMBER = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|3[0689]\d{12}|6\d{15,18}|35\d{14}"
 )
 """Lengths and first digits of the issuers: Visa, Mastercard, American Express, Diners Club, Discover, UnionPay, JCB."""
-_IBAN_SHAPE = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"
+_IBAN_SHAPE = r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b"
 _MAILBOX_NEAR = r"[\w.!#$%&'*+/=?^`{|}~-]@[\w-]{1,40}(?:\.[\w-]{1,20}){0,2}\.[^\W\d_]{2,18}"
 _MAILBOX = r"[\w.!#$%&'*+/=?^`{|}~-]+@(?:[\w-]+\.)+[^\W\d_]{2,24}"
 

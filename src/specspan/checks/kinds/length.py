@@ -111,7 +111,7 @@ def _count(bounds: Bounds, parts: Sequence[TextAt]) -> CheckResult:
     ends = _ENDS[bounds.unit]
     count, excess = 0, list[Evidence]()
     for part in parts:
-        before, count = count, count + sum(1 for _ in ends(part.text))
+        before, count = count, count + _COUNTS[bounds.unit](part.text)
         if bounds.most is not None and count > bounds.most:
             kept = max(bounds.most - before, 0)
             start = next(islice(ends(part.text), kept - 1, None)) if kept else 0
@@ -147,6 +147,15 @@ def _sentence_ends(text: str) -> Iterator[int]:
         yield len(text)
 
 
+def _word_count(text: str) -> int:
+    return len(_WORD.findall(text))
+
+
+def _sentence_count(text: str) -> int:
+    return sum(1 for _ in _sentence_ends(text))
+
+
+_COUNTS: Mapping[str, Callable[[str], int]] = {"chars": len, "words": _word_count, "sentences": _sentence_count}
 _ENDS: Mapping[str, Callable[[str], Iterator[int]]] = {
     "chars": _char_ends,
     "words": _word_ends,
