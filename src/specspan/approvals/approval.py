@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from types import TracebackType
@@ -15,6 +14,7 @@ from opentelemetry.trace import format_trace_id
 
 from specspan._support import drop_counts
 from specspan._support.guard import guard
+from specspan._support.process import ForkedLock
 from specspan.approvals.approval_request import Default, plain, request_digest
 from specspan.approvals.approval_store import ApprovalStore
 from specspan.approvals.approval_wait import PendingApproval, Watch
@@ -186,13 +186,13 @@ def _tool_calls(call: ModelCall) -> Iterator[ToolCall]:
 
 _log = logging.getLogger("specspan")
 _stores: dict[str, tuple[ApprovalStore, Watch]] = {}
-_lock = threading.Lock()
+_lock = ForkedLock()
 
 
 def _store_of(db: str | os.PathLike[str] | None) -> tuple[ApprovalStore, Watch]:
     """Return the store of an address and the one who looks at it, which the whole process shares."""
     address = absolute_address(store_address(db))
-    with _lock:
+    with _lock.held:
         if address not in _stores:
             store = ApprovalStore(address)
             _stores[address] = store, Watch(store)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from specspan._support.process import ForkedLock
+
 T = TypeVar("T")
 
 _MOST_KEYS = 512
@@ -25,12 +27,12 @@ class CachedAnswers:
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
-        self._lock = threading.Lock()
+        self._lock = ForkedLock()
         self._entries: dict[Hashable, _Entry] = {}
 
     def get(self, key: Hashable, max_age_s: float, make: Callable[[], T]) -> T:
         """Return the answer of a key; where it is older than ``max_age_s``, make it."""
-        with self._lock:
+        with self._lock.held:
             if len(self._entries) >= _MOST_KEYS and key not in self._entries:
                 del self._entries[next(iter(self._entries))]
             entry = self._entries.setdefault(key, _Entry())

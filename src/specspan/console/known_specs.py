@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from threading import Lock
 
+from specspan._support.process import ForkedLock
 from specspan.errors import ConfigurationError
 from specspan.policy.load import load_policy
 from specspan.policy.policy import Policy
@@ -24,7 +24,7 @@ class KnownSpecs:
         self._paths = tuple(paths)
         self._policy_path = policy
         self._environment = environment
-        self._lock = Lock()
+        self._lock = ForkedLock()
         self._specs: dict[str, Spec] = {}
         self._seen: dict[Path, int] = {}
 
@@ -39,7 +39,7 @@ class KnownSpecs:
 
     def by_digest(self) -> Mapping[str, Spec]:
         """Return every spec that is known, by digest; files that changed are read again."""
-        with self._lock:
+        with self._lock.held:
             for path in self._files():
                 self._read(path)
             return dict(self._specs)
@@ -73,5 +73,5 @@ class KnownSpecs:
 
     def add(self, specs: Iterable[Spec]) -> None:
         """Add specs that were loaded elsewhere, such as those of a policy."""
-        with self._lock:
+        with self._lock.held:
             self._specs.update({spec.digest: spec for spec in specs})

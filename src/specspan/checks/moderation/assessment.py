@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -74,12 +73,12 @@ class SharedService:
 
 
 _shared: BoundedCache[Any, SharedService] = BoundedCache(64)
-_lock = threading.Lock()
+_lock = ForkedLock()
 
 
 def shared_service(key: Any, name: str, make: Callable[[], ModerationService], *, tells_all: bool) -> SharedService:
     """Return this process's service with the settings ``key``."""
-    with _lock:
+    with _lock.held:
         found = _shared.get(key)
         if found is None:
             found = _shared[key] = SharedService(make, name, tells_all)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from specspan._support.process import ForkedLock
 from specspan.stores.people import Person
 
 _LIFETIME_S = 12 * 3600
@@ -35,13 +35,13 @@ class Sessions:
     def __init__(self, *, is_secure: bool) -> None:
         self._is_secure = is_secure
         self._cookie = "__Host-specspan" if is_secure else "specspan-console"
-        self._lock = threading.Lock()
+        self._lock = ForkedLock()
         self._sessions: dict[str, Session] = {}
 
     def begin(self, person: Person, response: Response) -> Session:
         """Begin a session under a new number, and put that into the cookie of a response."""
         session = Session(person, time.monotonic() + _LIFETIME_S)
-        with self._lock:
+        with self._lock.held:
             if len(self._sessions) >= _MOST:
                 del self._sessions[next(iter(self._sessions))]
             self._sessions[session.id] = session
@@ -66,6 +66,6 @@ class Sessions:
 
     def end(self, session: Session, response: Response) -> None:
         """End a session: its number is worth nothing from then on."""
-        with self._lock:
+        with self._lock.held:
             self._sessions.pop(session.id, None)
         response.delete_cookie(self._cookie, path="/")
