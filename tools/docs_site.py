@@ -23,6 +23,7 @@ _LINK = re.compile(r"(?<=\]\()([^)#\s]+)(#[^)\s]*)?(?=\))")
 _FILE_LINK = re.compile(r"\[([\w./-]+\.md)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+_PICTURES = (".png", ".svg")
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".json": "json"}
 
 
@@ -35,7 +36,12 @@ def write_pages(folder: Path) -> None:
         _write(folder, page, _with_site_links(_with_titles(page, text)))
     shutil.copy(ROOT / STYLE, folder / STYLE)
     for file in shown:
-        _write(folder, file.with_name(f"{file.name}.md"), _page_of(file))
+        if file.suffix in _PICTURES:
+            copy = folder / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+        else:
+            _write(folder, file.with_name(f"{file.name}.md"), _page_of(file))
 
 
 def pages_without_entry(folder: Path) -> list[str]:
@@ -58,6 +64,8 @@ def _with_site_links(text: str) -> str:
     def target(match: re.Match[str]) -> str:
         path, anchor = match[1], match[2] or ""
         if "://" in path or path.startswith("mailto:"):
+            return match[0]
+        if path.endswith(_PICTURES):
             return match[0]
         if path.endswith(".md"):
             return re.sub(r"(^|/)README\.md$", r"\1index.md", path) + anchor

@@ -101,7 +101,7 @@ def test_examples_of_the_spec_are_judged_without_the_example_they_stand_in(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "Choose one of --labels and --spec-examples."),
+        ((), "Choose one of --labels, --reviews and --spec-examples."),
         (("--labels", "LABELS", "--spec-examples"), "Choose one of"),
         (("--labels", "missing.jsonl"), "missing.jsonl"),
         (("--labels", "LABELS", "--clause", "protect_privacy"), "has no judge of 'protect_privacy'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -180,7 +181,8 @@ def test_the_reusable_workflow_runs_the_gate(folder: Path, tmp_path: Path, polic
     workflow = yaml.safe_load((Path(__file__).parents[2] / ".github/workflows/policy-gate.yml").read_text())
     (script,) = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if step.get("name") == "Gate"]
     summary = tmp_path / "summary.md"
-    variables = {"GATE": str(folder / f"gate-{policy}.yaml"), "GITHUB_STEP_SUMMARY": str(summary)}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    variables = {"PATH": path, "GATE": str(folder / f"gate-{policy}.yaml"), "GITHUB_STEP_SUMMARY": str(summary)}
     shell = ["bash", "-e", "-c", script]
     ran = subprocess.run(shell, env=os.environ | variables, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == code, ran.stderr

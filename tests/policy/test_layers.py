@@ -318,7 +318,8 @@ _file = st.fixed_dictionaries(
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """What holds, put together by hand: mappings key by key, everything else replaced."""
     both = below.keys() & above.keys()
-    put = {key: _over(below[key], above[key]) for key in both if isinstance(above[key], dict)}
+    nested = [key for key in both if isinstance(above[key], dict) and isinstance(below[key], dict)]
+    put = {key: _over(below[key], above[key]) for key in nested}
     return {**below, **above, **put}
 
 
