@@ -30,7 +30,7 @@ MEANINGS = {
     "SPECSPAN_MITIGATIONS": ("path", "the file of signed mitigations, which is watched"),
     "SPECSPAN_MITIGATION_KEYS": ("keys or path", "public keys that may sign mitigations"),
     "SPECSPAN_INCIDENT_SECRET": ("secret", "what senders of alerts to `specspan incident serve` must know"),
-    "SPECSPAN_REVIEWER": ("name", "who reviews, mitigates and keeps incidents; the user of the machine"),
+    "SPECSPAN_REVIEWER": ("name", "who reviews, approves, mitigates and keeps incidents; the user of the machine"),
     "SPECSPAN_DB": ("path or URL; `specspan.db`", "the store of spans and decisions; commands read it, too"),
     "SPECSPAN_DECISION_EXPORTER": ("names, `none`; that of the store", "where decision records go"),
     "SPECSPAN_WHEN_SUPPRESSED": ("`enforce`, `leave`", "whether a policy is enforced where nothing is recorded"),

@@ -2,24 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from each_store import db, server
 
-import pytest
-from postgres_server import Postgres, postgres
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
-    """Start one server for all tests of this folder."""
-    with postgres() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a store in which nothing is recorded yet."""
-    if request.param == "sqlite":
-        return str(tmp_path / "desk.db")
-    server: Postgres = request.getfixturevalue("server")
-    return server.new_database()
+__all__ = ["db", "server"]

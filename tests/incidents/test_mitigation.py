@@ -140,7 +140,7 @@ def test_a_running_process_takes_it_up_and_its_decisions_name_it(
 
             assert ask() == "you fool"
             specspan.force_flush()
-            made = run("mitigate", "--clause", "be_kind", "--until", "+2h", "--reason", "rude", "--by", "ana")
+            made = run("mitigate", "--clause", "be_kind", "--until", "+2h", "--reason", "rude", "--as", "ana")
             assert poll_until(PollResult.RELOADED)
             with pytest.raises(specspan.Blocked) as blocked:
                 ask()

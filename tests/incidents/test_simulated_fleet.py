@@ -90,7 +90,7 @@ def test_the_post_mortem_has_every_figure_with_its_denominator(written: tuple[st
     result = CliRunner().invoke(cli, ["incident", "show", incident, "--db", written[0], "--markdown"])
     assert result.exit_code == 0, result.output
     text = result.stdout
-    assert f"service version {fleet.FAULTY}, after shop 2.4.0".replace("-", "-") in text
+    assert f"service version {fleet.FAULTY}, after shop 2.4.0" in text
     assert "decided calls" in text
     assert f"> {fleet.TEXTS['protect_privacy']}" in text
     assert "| State | open |" in text

@@ -1,4 +1,4 @@
-"""What is old goes, is on record, and leaves counts and searches as if it had never been."""
+"""Pruning removes old decisions and spans, records the removal, and leaves counts and searches of the rest right."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def decision(number: int, time_unix_nano: int, name: str, outcome: str = "compli
 
 
 def fill(database: Path, *parts: list[dict[str, Any]]) -> None:
-    """Write batches."""
+    """Write lists of decision records into a file, each as one batch."""
     exporter = SQLiteDecisionExporter(database)
     for part in parts:
         exporter.export(part)

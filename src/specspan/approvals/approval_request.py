@@ -1,4 +1,4 @@
-"""What a person is asked to approve, and what became of it."""
+"""Request for the approval of a call or a tool, its state, and who settled it."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class PendingApproval:
         return self._settle()
 
     def __await__(self) -> Generator[Any, None, ApprovalOutcome]:
-        """Return `wait_async`, awaited."""
+        """Let ``await`` on this object wait as `wait_async` does."""
         return self.wait_async().__await__()
 
     def settle(self, by: Person, *, is_approved: bool, reason: str = "") -> None:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
-from specspan.calibration.share_lift import share_interval
+from specspan.calibration.share_lift import share_record
 from specspan.incidents.incident import Incident, IncidentState
 from specspan.incidents.incident_log import IncidentLog
+from specspan.incidents.incident_records import utc
 from specspan.review.review_queue import ReviewQueue
 from specspan.sqlite.model import ClauseCount
 from specspan.sqlite.references import HOUR_NS
@@ -44,12 +44,12 @@ def gather_report(
     return {
         "v": 1,
         "type": "assurance_report",
-        "since": _utc(since),
-        "until": _utc(until),
+        "since": utc(since),
+        "until": utc(until),
         "texts": _texts(reader.policy_activations(), since, until),
         "decisions": {
             "total": sum(hour.decisions for hour in hours),
-            "first_hour": _utc(min((hour.hour_unix for hour in hours), default=None), 10**9),
+            "first_hour": utc(min((hour.hour_unix * 10**9 for hour in hours), default=None)),
             "by_service": {name: dict(sorted(counts.items())) for name, counts in sorted(by_service.items())},
             "clauses_considered": sum(hour.considered for hour in hours),
             "clauses_unassessed": sum(hour.unassessed for hour in hours),
@@ -75,14 +75,6 @@ def evidence_map() -> Sequence[Record]:
     return tuple(entries)
 
 
-def rate(violated: int, decided: int) -> dict[str, Any]:
-    """Return a share with its denominator and its interval; without a denominator, no share."""
-    if not decided:
-        return {"violated": violated, "of": 0, "share": None, "interval": None}
-    interval = share_interval(violated, decided)
-    return {"violated": violated, "of": decided, "share": violated / decided, "interval": [interval.low, interval.high]}
-
-
 def _clauses(from_since: Iterable[ClauseCount], from_until: Iterable[ClauseCount]) -> list[dict[str, Any]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for each in from_since:
@@ -95,7 +87,8 @@ def _clauses(from_since: Iterable[ClauseCount], from_until: Iterable[ClauseCount
         if kept:
             violated = kept.get("violated", 0)
             decided = violated + kept.get("complied", 0)
-            found.append({"clause": clause, "findings": kept, "violations": rate(violated, decided)})
+            violations = share_record(violated, decided, "violated")
+            found.append({"clause": clause, "findings": kept, "violations": violations})
     return found
 
 
@@ -110,7 +103,7 @@ def _texts(activations: Sequence[Record], since: int, until: int) -> list[dict[s
             within.append(record)
     return [
         {
-            "since": _utc(record["time_unix_nano"]),
+            "since": utc(record["time_unix_nano"]),
             "service": (record.get("service") or {}).get("name"),
             "spec": [dict(spec) for spec in record.get("spec") or ()],
             "policy": (record.get("policy") or {}).get("digest"),
@@ -128,15 +121,15 @@ def _incident(incident: Incident, history: Sequence[OversightEvent]) -> dict[str
         "id": incident.id,
         "clause": incident.clause,
         "state": incident.state.value,
-        "opened": _utc(incident.opened_unix_nano),
-        "ended": _utc(incident.ended_unix_nano),
+        "opened": utc(incident.opened_unix_nano),
+        "ended": utc(incident.ended_unix_nano),
         "seconds_to_mitigation": None if mitigated is None else (mitigated - incident.opened_unix_nano) // 10**9,
         "is_closed": incident.state is IncidentState.CLOSED,
     }
 
 
 def _removal(record: Record) -> dict[str, Any]:
-    return {"time": _utc(record["time_unix_nano"]), "by": record.get("by"), "removed": record.get("removed")}
+    return {"time": utc(record["time_unix_nano"]), "by": record.get("by"), "removed": record.get("removed")}
 
 
 def _lacking(hours: Sequence[Any]) -> list[str]:
@@ -146,9 +139,3 @@ def _lacking(hours: Sequence[Any]) -> list[str]:
         "Losses and the verification of the ledger are in `specspan ledger show` and `specspan ledger verify`.",
     ]
     return lacking if hours else ["No decision is on record in this time.", *lacking]
-
-
-def _utc(time_unix: int | None, scale: int = 1) -> str | None:
-    if time_unix is None:
-        return None
-    return datetime.fromtimestamp(time_unix * scale / 1e9, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

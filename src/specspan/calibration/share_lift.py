@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from specspan.calibration.binomial import Interval, exact_interval
 
@@ -26,6 +27,17 @@ def share_interval(successes: int, trials: int) -> Interval:
     centre = (share + factor / 2) / (1 + factor)
     half = _Z * math.sqrt(share * (1 - share) / trials + factor / (4 * trials)) / (1 + factor)
     return Interval(centre - half, centre + half)
+
+
+def share_record(successes: int, trials: int, name: str) -> dict[str, Any]:
+    """Return a share as JSON has it: with what was counted under ``name``, its denominator, and its interval at 95 %.
+
+    Without trials there is a denominator of 0, and no share.
+    """
+    if not trials:
+        return {name: successes, "of": 0, "share": None, "interval": None}
+    interval = share_interval(successes, trials)
+    return {name: successes, "of": trials, "share": successes / trials, "interval": [interval.low, interval.high]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Any
 
-import click
 from rich.text import Text
 
 from specspan.approvals.approval_request import ApprovalRequest
 from specspan.approvals.approval_store import ApprovalStore
 from specspan.cli.list_table import Column, ListTable, print_lines
+from specspan.cli.person_option import as_person
 from specspan.cli.storage import require_one
 from specspan.cli.terminal import clean, console, format_short, json_text, print_json
 from specspan.stores.people import Person, Role
 
-person_option = click.option("--as", "person", metavar="NAME", help="Who says so.  [default: the user of this machine]")
-"""Option ``person``: name of the person who acts."""
-
 
 @contextmanager
-def find_approval(db: str | None, prefix: str, name: str | None) -> Iterator[tuple[ApprovalStore, str, Person]]:
+def find_approval(db: str | None, prefix: str, name: str) -> Iterator[tuple[ApprovalStore, str, Person]]:
     """Yield the store, the whole id of an approval, and the person who acts."""
     with closing(ApprovalStore(db)) as store:
         whole_id = require_one("approval", prefix, store.ids(prefix), "specspan approvals")
-        yield store, whole_id, Person(getpass.getuser() if name is None else name, Role.APPROVER)
+        yield store, whole_id, as_person(name, Role.APPROVER)
 
 
 def approval_json(each: ApprovalRequest) -> dict[str, Any]:

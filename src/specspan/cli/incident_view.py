@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.text import Text
 
 from specspan.cli.list_table import Column, ListTable
+from specspan.cli.person_option import as_person, person_option
 from specspan.cli.post_mortem import lift_words
 from specspan.cli.storage import open_reader, require_one, store_options
 from specspan.cli.terminal import clean, print_json
@@ -21,28 +21,6 @@ from specspan.incidents.incident_facts import IncidentFacts, gather_facts
 from specspan.incidents.incident_log import IncidentLog
 from specspan.incidents.incident_records import incident_record
 from specspan.stores.people import Person
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _default_person() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user that has no name
-        return "unknown"
-
-
-def by_option(command: Command) -> Command:
-    """Add ``--by``: the name of the person who acts."""
-    return click.option(
-        "--by",
-        "person",
-        metavar="NAME",
-        default=_default_person,
-        envvar="SPECSPAN_REVIEWER",
-        show_envvar=True,
-        help="Who you are.  [default: the user of this machine]",
-    )(command)
 
 
 @contextmanager
@@ -66,18 +44,6 @@ def find_incident(log: IncidentLog, prefix: str) -> Incident:
     return log.incident(require_one("incident", prefix, log.ids(prefix), "specspan incident list"))
 
 
-def as_person(name: str) -> Person:
-    """Return the person of a name.
-
-    Raises:
-        ClickException: the name is empty or has a control character.
-    """
-    try:
-        return Person(name)
-    except OversightRefused as refusal:
-        raise click.ClickException(str(refusal)) from refusal
-
-
 def sentence_command(
     name: str, help_: str, change: Callable[[IncidentLog, str, Person, str], Incident]
 ) -> click.Command:
@@ -86,7 +52,7 @@ def sentence_command(
     @click.command(name, help=help_)
     @click.argument("incident_id", metavar="INCIDENT")
     @click.argument("text")
-    @by_option
+    @person_option
     @store_options
     def command(incident_id: str, text: str, person: str, db: str | None, *, as_json: bool) -> None:
         with open_log(db) as log:

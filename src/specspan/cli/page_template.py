@@ -23,11 +23,12 @@ def load_template(name: str, command: str) -> Template:
         MissingDependency: Jinja2 is not installed.
     """
     try:
-        from jinja2 import Environment, StrictUndefined
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ModuleNotFoundError:
         problem = Problem("needs 'jinja2' for a page", "Run: pip install 'specspan[cli]'")
         raise MissingDependency(command, problem) from None
     environment = Environment(
+        loader=FunctionLoader(_read),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
@@ -35,7 +36,11 @@ def load_template(name: str, command: str) -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.from_string((files("specspan.cli") / name).read_text(encoding="utf-8"))
+    return environment.get_template(name)
+
+
+def _read(name: str) -> str:
+    return (files("specspan.cli") / name).read_text(encoding="utf-8")
 
 
 def _finalize(value: Any) -> Any:

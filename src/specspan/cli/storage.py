@@ -65,7 +65,12 @@ def filter_options(command: Command) -> Command:
     return command
 
 
-def _parse_since(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+def parse_when(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """Return the time that an option names, in nanoseconds since 1970; None where it is not given.
+
+    Raises:
+        BadParameter: the text is neither an age nor a date.
+    """
     try:
         return None if text is None else parse_since(text, time.time_ns())
     except ValueError as error:
@@ -73,7 +78,7 @@ def _parse_since(_context: click.Context, _parameter: click.Parameter, text: str
 
 
 since_option = click.option(
-    "--since", metavar="WHEN", callback=_parse_since, help="An age (15m, 2h, 7d) or a date (2026-11-01)."
+    "--since", metavar="WHEN", callback=parse_when, help="An age (15m, 2h, 7d) or a date (2026-11-01)."
 )
 """Option ``since``: the earliest time, in nanoseconds since 1970, or None."""
 

@@ -123,7 +123,7 @@ class Engine:
         self._plans: BoundedCache[_PlanKey, Plan] = BoundedCache(MAX_CACHED_PLANS)
         self._amended: dict[tuple[Mitigation, ...], Engine] = {}
         if policy.mitigations:
-            self._amended[policy.mitigations] = self._amended_by(policy.mitigations)
+            self._amended_by(policy.mitigations)
 
     def open(self, overrides: Sequence[Override] = (), call: ModelCall | None = None) -> Evaluation:
         """Begin to evaluate one call, under the policy's overrides and ``overrides``.

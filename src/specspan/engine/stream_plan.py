@@ -86,7 +86,7 @@ class StreamPlan:
 
     @property
     def hold_back(self) -> HoldBack:
-        """How much of the answer is held back: only what can cut it acts before it is complete."""
+        """Return how much of the answer is held back, for the checks that can cut it before it is complete."""
         held = DETECT
         for check in self.holding:
             wanted = check.clause_policy.hold_back

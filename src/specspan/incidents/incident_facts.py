@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from specspan.calibration.share_lift import share_interval
 from specspan.incidents.change_ranking import Change, rank_changes
 from specspan.incidents.clause_history import ClauseHistory, Tally, read_history
 from specspan.incidents.incident import Incident
@@ -79,15 +78,6 @@ def gather_facts(reader: StoreReader, incident: Incident, now_unix_nano: int) ->
         clause_record=next((each for each in clauses if each.get("id") == incident.clause), {}),
         policy_digests=digests,
     )
-
-
-def rate_record(tally: Tally) -> dict[str, Any]:
-    """Return the share of violations with its denominator and its interval at 95 %; without calls, that alone."""
-    if not tally.decided:
-        return {"violated": 0, "of": 0, "share": None, "interval": None}
-    interval = share_interval(tally.violated, tally.decided)
-    share = tally.violated / tally.decided
-    return {"violated": tally.violated, "of": tally.decided, "share": share, "interval": [interval.low, interval.high]}
 
 
 def _last_clean(history: ClauseHistory) -> int | None:

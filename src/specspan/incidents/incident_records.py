@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from specspan.calibration.share_lift import share_record
 from specspan.incidents.change_ranking import Change
 from specspan.incidents.clause_history import Tally
 from specspan.incidents.incident import Incident
-from specspan.incidents.incident_facts import IncidentFacts, rate_record
+from specspan.incidents.incident_facts import IncidentFacts
 from specspan.stores.oversight_events import OversightEvent
 
 
@@ -34,7 +35,7 @@ def facts_record(facts: IncidentFacts) -> dict[str, Any]:
     return {
         "until": utc(facts.until_unix_nano),
         "clause": dict(facts.clause_record),
-        "rate": {"during": rate_record(facts.during), "before": rate_record(facts.before)},
+        "rate": {"during": _rate(facts.during), "before": _rate(facts.before)},
         "outcomes": dict(sorted(history.outcomes.items())),
         "first_violation": utc(history.first_unix_nano),
         "last_violation": utc(history.last_unix_nano),
@@ -90,4 +91,8 @@ def utc(time_unix_nano: int | None) -> str | None:
 
 def _groups(tallies: Mapping[str, Tally]) -> dict[str, dict[str, Any]]:
     worst_first = sorted(tallies.items(), key=lambda item: (-item[1].violated, item[0]))
-    return {name: rate_record(tally) for name, tally in worst_first}
+    return {name: _rate(tally) for name, tally in worst_first}
+
+
+def _rate(tally: Tally) -> dict[str, Any]:
+    return share_record(tally.violated, tally.decided, "violated")

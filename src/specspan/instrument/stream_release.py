@@ -1,4 +1,4 @@
-"""What is handed over of a stream once a chunk of it was withheld, and how the stream is closed."""
+"""Release of the chunks of a stream after one of them was withheld, and the end of the stream."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class NothingSeen:
 
 @dataclass(frozen=True, slots=True)
 class CarriedChunk:
-    """What an error of the client carries of a stream."""
+    """Chunk or refused answer that an error of the client carries."""
 
     chunk: Any | None
     """The chunk that the client could not read, where an adapter can."""

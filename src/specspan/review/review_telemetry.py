@@ -1,4 +1,4 @@
-"""What is recorded of a ruling: a span below that of the call, a log record, and a metric."""
+"""Telemetry of a ruling: a span below that of the call, a log record, and a metric."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class PostgresTransactions:
     """Transactions on the database of an address, by connections of their own: no exporter's batch holds them up."""
 
     def __init__(self, address: Address) -> None:
-        """Open nothing yet."""
+        """Keep the address; the first transaction connects."""
         self._address = address
         self._writer = Writer(address)
         self._lock = threading.Lock()

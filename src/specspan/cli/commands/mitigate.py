@@ -13,8 +13,9 @@ from uuid import uuid4
 import click
 from rich.text import Text
 
-from specspan.cli.incident_view import as_person, by_option, find_incident, open_log
+from specspan.cli.incident_view import find_incident, open_log
 from specspan.cli.list_table import Column, ListTable, print_lines
+from specspan.cli.person_option import as_person, person_option
 from specspan.cli.storage import open_reader, store_options
 from specspan.cli.terminal import clean, console, format_local, parse_since, plural, print_json
 from specspan.decision import Action
@@ -46,7 +47,7 @@ _DAY_NS = 86_400 * 10**9
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file that processes watch.",
 )
-@by_option
+@person_option
 @store_options
 def command(
     clause: str | None,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import getpass
 import platform
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 from rich.text import Text
 
-from specspan.cli.storage import REMEDY, open_reader, store_options
-from specspan.cli.terminal import clean, console, format_local, format_utc, parse_since, plural, print_json
+from specspan.cli.storage import REMEDY, open_reader, parse_when, store_options
+from specspan.cli.terminal import clean, console, format_local, format_utc, plural, print_json
 from specspan.errors import EmptyStore, StoreError
 from specspan.sqlite.model import Pruning
 from specspan.stores.opening import find_kind, store_address
@@ -24,16 +23,9 @@ _FACTS = (
 _KINDS = {"decision": "decision", "finding": "finding", "span": "span", "policy": "policy record", "record": "record"}
 
 
-def _parse_age(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    try:
-        return None if text is None else parse_since(text, time.time_ns())
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command("prune")
 @click.option(
-    "--older-than", "before", metavar="WHEN", callback=_parse_age, help="An age (90d) or a date (2026-11-01)."
+    "--older-than", "before", metavar="WHEN", callback=parse_when, help="An age (90d) or a date (2026-11-01)."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--history", is_flag=True, help="Only show what was removed before, by whom and when.")

@@ -16,8 +16,8 @@ from specspan.assurance.oscal import assessment_results
 from specspan.cli.page_template import load_template
 from specspan.cli.post_mortem import rate_words
 from specspan.cli.rate_words import percentage
-from specspan.cli.storage import db_option, open_reader
-from specspan.cli.terminal import json_text, parse_since
+from specspan.cli.storage import db_option, open_reader, parse_when
+from specspan.cli.terminal import json_text
 from specspan.errors import MissingDependency, Problem
 from specspan.incidents.incident_log import IncidentLog
 from specspan.review.review_queue import ReviewQueue
@@ -26,16 +26,9 @@ FORMATS = ("html", "pdf", "json", "csv", "oscal")
 _COLUMNS = ("clause", "violated", "decided", "share", "low", "high", "unassessed", "uncertain", "error", "overridden")
 
 
-def _parse_time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    try:
-        return None if text is None else parse_since(text, time.time_ns())
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command("report")
-@click.option("--since", metavar="WHEN", required=True, callback=_parse_time, help="An age (30d) or a date.")
-@click.option("--until", metavar="WHEN", callback=_parse_time, help="The end, likewise.  [default: now]")
+@click.option("--since", metavar="WHEN", required=True, callback=parse_when, help="An age (30d) or a date.")
+@click.option("--until", metavar="WHEN", callback=parse_when, help="The end, likewise.  [default: now]")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="html", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file.  [default: printed]")
 @db_option

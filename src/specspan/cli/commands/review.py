@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from rich.text import Text
 
 from specspan.cli.list_table import Column, ListTable, print_lines
+from specspan.cli.person_option import as_person, person_option
 from specspan.cli.storage import ListGroup, require_one, store_options
 from specspan.cli.terminal import clean, console, format_local, format_short, json_text, mark, plural, print_json
 from specspan.decision import ReviewCause
@@ -27,15 +27,9 @@ from specspan.review.review_task import ReviewFilter, ReviewState, ReviewTask, R
 from specspan.review.review_telemetry import ReviewTelemetry
 from specspan.runtime.otel_providers import TRACES, create_exporter
 from specspan.stores.opening import kind_name, store_address
-from specspan.stores.people import Person
 
 _KINDS = {"confirm": RulingKind.CONFIRM, "cannot-say": RulingKind.CANNOT_SAY}
 _OUTCOMES = ("complied", "violated", "not_applicable")
-
-reviewer_option = click.option(
-    "--as", "reviewer", metavar="NAME", help="Who reviews.  [default: the user of this machine]"
-)
-"""Option ``reviewer``: name of the person who acts."""
 
 
 @click.group("review", cls=ListGroup)
@@ -52,7 +46,7 @@ def command() -> None:
 @click.option("--mine", is_flag=True, help="Only those that I may rule on now.")
 @click.option("--after", metavar="KEY", help="Those after the last one of another list, as it printed.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
-@reviewer_option
+@person_option
 def list_(db: str | None, *, as_json: bool, **options: Any) -> None:
     """List reviews, the newest first."""
     wanted = ReviewFilter(
@@ -60,7 +54,7 @@ def list_(db: str | None, *, as_json: bool, **options: Any) -> None:
         options["clause"],
         options["service"],
         None if options["cause"] is None else ReviewCause(options["cause"]),
-        for_reviewer=_person(options["reviewer"]).name if options["mine"] else None,
+        for_reviewer=as_person(options["person"]).name if options["mine"] else None,
     )
     with _queue(db) as queue:
         page = queue.list(wanted, after=options["after"], limit=options["limit"])
@@ -75,15 +69,15 @@ def list_(db: str | None, *, as_json: bool, **options: Any) -> None:
 @command.command()
 @click.argument("task_id", metavar="REVIEW")
 @store_options
-@reviewer_option
-def show(task_id: str, db: str | None, reviewer: str | None, *, as_json: bool) -> None:
+@person_option
+def show(task_id: str, db: str | None, person: str, *, as_json: bool) -> None:
     """Show a review: the clause, what was found, the call where its content is recorded, and its history.
 
     Rulings of others are shown once you have ruled yourself, or when nobody rules any more.
     """
     with _queue(db) as queue:
         task = queue.task(_find(queue, task_id))
-        shown, name = queue.decision(task), _person(reviewer).name
+        shown, name = queue.decision(task), as_person(person).name
         history, rulings = queue.history(task.id, name), queue.rulings(task.id, name)
     call = None if shown.call is None else [*shown.call.input, *shown.call.output]
     if as_json:
@@ -123,13 +117,13 @@ def show(task_id: str, db: str | None, reviewer: str | None, *, as_json: bool) -
 @command.command()
 @click.argument("task_id", metavar="REVIEW")
 @store_options
-@reviewer_option
+@person_option
 @click.option("--release", is_flag=True, help="Give it back instead.")
-def claim(task_id: str, db: str | None, reviewer: str | None, *, release: bool, as_json: bool) -> None:
+def claim(task_id: str, db: str | None, person: str, *, release: bool, as_json: bool) -> None:
     """Keep a review from others for 15 minutes."""
     with _queue(db) as queue:
         act = queue.release if release else queue.claim
-        task = act(_find(queue, task_id), _person(reviewer))
+        task = act(_find(queue, task_id), as_person(person))
     _print_result(task, as_json=as_json)
 
 
@@ -138,13 +132,13 @@ def claim(task_id: str, db: str | None, reviewer: str | None, *, release: bool, 
 @click.argument("ruling", type=click.Choice((*_KINDS, *_OUTCOMES)))
 @click.option("--reason", required=True, metavar="TEXT", help="Why, in a sentence. It is recorded.")
 @store_options
-@reviewer_option
-def rule(task_id: str, ruling: str, reason: str, db: str | None, reviewer: str | None, *, as_json: bool) -> None:
+@person_option
+def rule(task_id: str, ruling: str, reason: str, db: str | None, person: str, *, as_json: bool) -> None:
     """Rule on a review: confirm what was found, name the outcome that it is instead, or say that you cannot say."""
     with _recording_queue(db) as queue:
         kind = _KINDS.get(ruling, RulingKind.OVERRULE)
         outcome = ruling if kind is RulingKind.OVERRULE else None
-        result = queue.rule(_find(queue, task_id), _person(reviewer), kind, outcome=outcome, reason=reason)
+        result = queue.rule(_find(queue, task_id), as_person(person), kind, outcome=outcome, reason=reason)
     if as_json:
         print_json({**to_json(result.task), "ruling": plain_json(asdict(result.ruling)), "amended": result.amended})
         return
@@ -219,10 +213,6 @@ def _recording_queue(db: str | None) -> Iterator[ReviewQueue]:
             yield queue
     finally:
         provider.shutdown()
-
-
-def _person(name: str | None) -> Person:
-    return Person(getpass.getuser() if name is None else name)
 
 
 def _find(queue: ReviewQueue, prefix: str) -> str:

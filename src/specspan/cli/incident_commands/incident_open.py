@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from specspan.cli.incident_view import as_person, by_option, open_log
+from specspan.cli.incident_view import open_log
+from specspan.cli.person_option import as_person, person_option
 from specspan.cli.storage import since_option, store_options
 from specspan.cli.terminal import format_local, parse_since, print_json, printable
 from specspan.incidents.alert_groups import AlertGroup, read_alert_group
@@ -37,7 +38,7 @@ _DAY_NS = 86_400 * 10**9
 )
 @click.option("--reason", metavar="TEXT", default="", help="What was seen.")
 @since_option
-@by_option
+@person_option
 @store_options
 def command(
     clause: str | None,
