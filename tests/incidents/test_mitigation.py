@@ -112,6 +112,8 @@ def test_every_other_clause_goes_on_as_it_was() -> None:
     assert decide(engine, "a novel") == ("violated", "flag")
     enforcing = replace(policy_with(MITIGATION), mode=Mode.ENFORCE)
     assert decide(Engine(enforcing, now_ns=lambda: 2 * HOUR_NS), "a novel") == ("violated", "block")
+    observing = Engine(enforcing, now_ns=lambda: 2 * HOUR_NS).in_observe_mode()
+    assert decide(observing, "you fool") == ("violated", "flag"), "a call that is over is acted on by nothing"
 
 
 def test_it_ends_by_itself() -> None:
