@@ -51,10 +51,11 @@ services: $(VENV)/.services
 	@$(BIN)/python examples/services/run.py $(ARGS)
 
 # The quick ones; where they cannot be had, their tests say that they are skipped. A worker runs whole files, so that what
-# their tests share is made once (pytest-xdist's loadgroup has no effect with this pytest).
+# their tests share is made once (pytest-xdist's loadgroup has no effect with this pytest). A worker that crashes ends the
+# run: restarted, it leaves the others waiting for good.
 test: $(VENV)/.dev
 	-@tools/backends/get.sh prometheus alertmanager
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(ARGS)
 
 # What a quick run leaves out, and why that can be left out: tests/support/thorough.py.
 test-thorough:
