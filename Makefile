@@ -34,9 +34,10 @@ $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt exporters/sqlite/pyproject.toml exporters/prometheus/pyproject.toml \
-		exporters/alerts/pyproject.toml exporters/grafana/pyproject.toml exporters/postgres/pyproject.toml
+		exporters/alerts/pyproject.toml exporters/grafana/pyproject.toml exporters/postgres/pyproject.toml \
+		exporters/clickhouse/pyproject.toml
 	$(INSTALL) -e exporters/sqlite -e exporters/prometheus -e exporters/alerts -e exporters/grafana \
-		-e exporters/postgres -r requirements-dev.txt
+		-e exporters/postgres -e exporters/clickhouse -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.run

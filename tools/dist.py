@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "cli,openai,alerts,prometheus,grafana,postgres"
+EXTRAS = "cli,openai,alerts,prometheus,grafana,postgres,clickhouse"
 """Extras that are installed: the command line, the demo's client, and every exporter with its command."""
 COMMANDS = (
     ("demo",),

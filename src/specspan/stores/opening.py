@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # whoever decorates functions does not pay for a store
 DEFAULT = "specspan.db"
 """Address where none is given."""
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
-_EXTRAS = {"postgres": "postgres", "postgresql": "postgres"}
+_EXTRAS = {"clickhouse": "clickhouse", "postgres": "postgres", "postgresql": "postgres"}
 """Extras that bring the kinds of other distributions, by scheme."""
 
 
@@ -51,7 +51,7 @@ def find_kind(address: str) -> StoreKind:
     source = f"store {scheme}://…"
     if scheme in _EXTRAS:
         raise MissingDependency(source, Problem("is not installed", f"Run: pip install 'specspan[{_EXTRAS[scheme]}]'"))
-    remedy = "Set SPECSPAN_DB to a path, to sqlite:///PATH or to postgresql://HOST/DATABASE."
+    remedy = "Set SPECSPAN_DB to a path, to sqlite:///PATH, postgresql://HOST/DATABASE or clickhouse://HOST/DATABASE."
     raise ConfigurationError(source, Problem(f"unknown scheme {scheme!r}", remedy))
 
 

@@ -1,0 +1,1 @@
+"""Commands of `specspan store`, one module each."""
