@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.sdk.trace import ReadableSpan
 
 from specspan.runtime.otlp_decisions import _encode
+from specspan.sqlite.model import StoredSpan
 
 _LOGS = """CREATE TABLE IF NOT EXISTS otel_logs (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)), {own}
@@ -86,6 +87,10 @@ class Collector:
         """Write spans."""
         self._insert("otel_traces", [self._span(span) for span in spans])
 
+    def copy(self, spans: Sequence[StoredSpan]) -> None:
+        """Write spans that were read from another store."""
+        self._insert("otel_traces", [self._stored(span) for span in spans])
+
     def shutdown(self) -> None:
         """Do nothing: each batch is a request of its own."""
 
@@ -123,6 +128,27 @@ class Collector:
             "Events.Timestamp": [_time(event.timestamp) for event in span.events],
             "Events.Name": [event.name for event in span.events],
             "Events.Attributes": [self._attributes(event.attributes or {}) for event in span.events],
+        }
+
+    def _stored(self, span: StoredSpan) -> dict[str, Any]:
+        return {
+            "Timestamp": _time(span.start_unix_nano),
+            "TraceId": span.trace_id,
+            "SpanId": span.span_id,
+            "ParentSpanId": span.parent_span_id or "",
+            "SpanName": span.name,
+            "SpanKind": span.kind.capitalize(),
+            "ServiceName": span.service or "",
+            "ResourceAttributes": self._attributes(span.resource),
+            "ScopeName": span.scope.get("name") or "",
+            "ScopeVersion": span.scope.get("version") or "",
+            "SpanAttributes": self._attributes(span.attributes),
+            "Duration": span.duration_ns,
+            "StatusCode": span.status.capitalize(),
+            "StatusMessage": span.status_message or "",
+            "Events.Timestamp": [_time(event["time_unix_nano"]) for event in span.events],
+            "Events.Name": [event["name"] for event in span.events],
+            "Events.Attributes": [self._attributes(event["attributes"]) for event in span.events],
         }
 
     def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
