@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
+
+ENDED_HERE: ContextVar[str] = ContextVar("ended_here", default="")
+"""Span that ended last in the current context."""
+
+
+class _Marking(SpanProcessor):
+    """Processor that sets a variable of the context in which a span ends, as exporters do."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        ENDED_HERE.set(span.name)
 
 
 class Spans:
@@ -18,6 +29,7 @@ class Spans:
         self._exporter = InMemorySpanExporter()
         self.provider = TracerProvider()
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        self.provider.add_span_processor(_Marking())
         self.tracer: Tracer = self.provider.get_tracer("test")
 
     @property

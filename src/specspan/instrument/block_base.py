@@ -6,11 +6,11 @@ function that the block decorates, or that a framework makes.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
+from specspan._support.collected import when_collected
 from specspan.instrument.dispatch import dispatch, is_generator_function
 from specspan.instrument.generators import ABANDONED, GeneratorBody, drive, name_after, start_async_generator
 from specspan.instrument.replacements import Function, Wrapper, replace
@@ -164,7 +164,7 @@ class _BlockBody(GeneratorBody):
             self._use.__enter__()
             self._entered = True
             # an async generator that outlives its event loop is never closed: its frame just goes, and this with it
-            weakref.finalize(self, self._use.end, ABANDONED)
+            when_collected(self, self._use.end, ABANDONED)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if error is not None:

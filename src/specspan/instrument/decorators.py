@@ -7,12 +7,12 @@ adapter there is: text in, text out. Everything else about it is as for every pr
 from __future__ import annotations
 
 import inspect
-import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, overload
 
+from specspan._support.collected import when_collected
 from specspan.call import Attribute, Message, Part, Request, Response, Text
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Adapter, Delta, Edits, Invocation, Streaming
@@ -288,5 +288,5 @@ class ModelBody(GeneratorBody):
             self.body = self._function(*sent.args, **sent.kwargs)
         live.attach()  # for good: the context is the body's own
         self._call = open_stream(live, _STREAMING, self.consumer.ending)
-        weakref.finalize(self, self._call.abandoned)
+        when_collected(self, self._call.abandoned)
         return self._call

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal
 
+from specspan._support.collected import when_collected
 from specspan._support.guard import contain, guard
 from specspan.instrument.adapter import Invocation
 from specspan.instrument.block_base import Block, BlockUse, UseRunner, runner_for, wrap_inside
@@ -99,7 +99,7 @@ def _track_future(
         span.end(COMPLETED)
     else:
         task.add_done_callback(lambda done: span.end(_future_ending(done)))
-        weakref.finalize(task, span.end, ABANDONED)
+        when_collected(task, span.end, ABANDONED)
     return result
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import weakref
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
 
+from specspan._support.collected import when_collected
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Streaming
 from specspan.instrument.context import restore
@@ -37,7 +37,7 @@ def hand_over(function: Function, live: LiveCall, result: Any) -> Any:
         return run_sync(live.output(result))
     unstarted = [live]
     awaiting = name_after(function, _awaited(function, unstarted, result))
-    weakref.finalize(awaiting, _abandon, unstarted)
+    when_collected(awaiting, _abandon, unstarted)
     return _scheduled(result, awaiting) if asyncio.isfuture(result) else awaiting
 
 
@@ -82,7 +82,7 @@ def _watched(function: Function, live: LiveCall, result: Any) -> Any | None:
     if isinstance(result, (Generator, AsyncGenerator)):
         body = _ReturnedBody(live, streaming)
         driver = drive_returned(body, function, result)
-        weakref.finalize(driver, body.call.abandoned)
+        when_collected(driver, body.call.abandoned)
         return driver
     return (AsyncStream if is_async else SyncStream)(result, open_stream(live, streaming))
 

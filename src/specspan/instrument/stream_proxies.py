@@ -6,12 +6,12 @@ Only `pull` and the protocol methods that await exist twice.
 from __future__ import annotations
 
 import inspect
-import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
+from specspan._support.collected import when_collected
 from specspan.engine.waiting import run_async, run_sync
 from specspan.errors import ConfigurationError, Problem
 from specspan.instrument.generators import start_async_generator
@@ -216,7 +216,7 @@ class _Stream(ObjectProxy):
     def __init__(self, stream: Any, call: StreamedCall) -> None:
         ObjectProxy.__init__(self, stream)
         self._self_call = call
-        weakref.finalize(self, call.abandoned)
+        when_collected(self, call.abandoned)
 
     def __copy__(self) -> Any:
         return self._self_unwatched("__copy__")()

@@ -18,6 +18,7 @@ from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, TypeAlias
 
+from specspan._support.collected import in_copied_context, when_collected
 from specspan.engine.waiting import run_async, run_sync
 from specspan.instrument.adapter import Streaming
 from specspan.instrument.generators import start_async_generator
@@ -75,7 +76,7 @@ def _keep(keep: Callable[[Any, Watch], None], result: Any, stream: Any, call: St
     )
     with ExitStack() as undo:
         _guard_bytes(undo, result, stream, call)
-        undo.callback(weakref.finalize(stream, call.abandoned).detach)
+        undo.callback(when_collected(stream, call.abandoned).detach)
         keep(stream, watch)
         undo.pop_all()
     return stream
@@ -109,7 +110,7 @@ def _watch_generator(generator: Any, call: StreamedCall) -> Any:
         watched = _watched_async(call, async_close_of(source), generator)
     else:
         watched = _watched(call, close_of(source), generator)
-    weakref.finalize(watched, call.abandoned)
+    when_collected(watched, call.abandoned)
     return watched
 
 
@@ -130,7 +131,7 @@ def _read(call: StreamedCall, close: Close | None, source: Any) -> Generator[Any
             yield chunk
         except GeneratorExit:
             source.close()
-            run_sync(call.closed())
+            in_copied_context(run_sync, call.closed())
             raise
 
 

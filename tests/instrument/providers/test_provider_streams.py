@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
-from ended_spans import Spans
+from ended_spans import ENDED_HERE, Spans
 from policies import bound, pattern, policy
 from stream_cases import Body, ProviderStream, Then, streams
 
@@ -164,8 +164,10 @@ def test_an_abandoned_stream(case: ProviderStream, spans: Spans) -> None:
     stream = streamed(case)
     read_a_word(case, stream)
     del stream
+    ENDED_HERE.set("nothing")
     gc.collect()
     assert spans.ending(case.span) in case.abandoned
+    assert ENDED_HERE.get() == "nothing"
 
 
 def test_a_stream_that_was_never_read(case: ProviderStream, spans: Spans) -> None:
@@ -185,8 +187,10 @@ def test_a_stream_in_a_cycle(case: ProviderStream, spans: Spans) -> None:
     cycle: list[Any] = [stream]
     cycle.append(cycle)
     del cycle, stream
+    ENDED_HERE.set("nothing")
     gc.collect()
     assert spans.ending(case.span) in case.abandoned
+    assert ENDED_HERE.get() == "nothing"
 
 
 def test_every_chunk_on_another_thread(case: ProviderStream, spans: Spans) -> None:
