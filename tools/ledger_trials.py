@@ -26,6 +26,8 @@ from specspan.ledger.chain_reader import Fault, parse_record  # noqa: E402
 
 PROGRAM = ROOT / "tests" / "support" / "ledger_application.py"
 THREADS = 8
+LONGEST_S = 1.5
+"""Time after the first decision: calls write themselves in the beginning, and stage their records later."""
 Lines = list[bytes]
 
 
@@ -42,7 +44,7 @@ def end_process(folder: Path, mode: str, how: str, chance: random.Random) -> str
         output = process.stdout or ()
         returned = [next(iter(output)).rstrip()]
         if not calls:
-            time.sleep(chance.random() * 0.3)
+            time.sleep(chance.random() * LONGEST_S)
             process.send_signal(signal.Signals[how])
         returned += [line.rstrip() for line in output if line.endswith("\n")]
     open_in(folder).shutdown(5.0)

@@ -94,7 +94,7 @@ def test_a_stream_that_cannot_be_opened_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: Callable[[], dict[tuple[str, str], int]]
 ) -> None:
     """Without a file descriptor to be had, decisions are lost and counted, and a policy that is lost is no decision."""
-    monkeypatch.setattr("specspan.ledger.writer._RETRY_S", 0.0)
+    monkeypatch.setattr("specspan.ledger.stream_opener._RETRY_S", 0.0)
     ledger = open_in(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(files, "create_file", failing(files.create_file, errno.EMFILE, 2))

@@ -17,7 +17,7 @@ from specspan.ledger.ledger_settings import Durability
 
 def main(folder: str, mode: str, threads: str, calls: str = "1000000000") -> None:
     """Write decisions, and say which were written."""
-    ledger = open_in(Path(folder), Durability(mode))
+    ledger = open_in(Path(folder), Durability(mode), interval_s=float(os.environ.get("INTERVAL_S", "0.5")))
 
     def decide(thread: int) -> None:
         for number in range(int(calls)):

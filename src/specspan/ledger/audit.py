@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from specspan.errors import ConfigurationError
 from specspan.errors import Problem as Mistake
 from specspan.ledger.chain_reader import ACCOUNTS, Chain, Fault, Problem, Record, parse_checkpoint
+from specspan.ledger.ledger_entry import DECISION
 from specspan.ledger.merkle import Frontier, leaf_hash
 from specspan.ledger.retention import Expiry, read_expiries
 from specspan.ledger.signed_note import Checkpoint, PublicKey, UnknownKey, open_checkpoint
-from specspan.ledger.stream import DECISION
 from specspan.ledger.stream_files import (
     StreamState,
     first_segment,

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, NamedTuple, NoReturn
 
+from specspan.ledger.ledger_entry import DECISION
 from specspan.ledger.merkle import Frontier, leaf_hash
 from specspan.ledger.signed_note import Checkpoint, InvalidNote, PublicKey, UnknownKey, open_checkpoint
-from specspan.ledger.stream import DECISION, NO_RECORD
+from specspan.ledger.stream import NO_RECORD
 
 _TAIL = re.compile(rb',"prev":"([0-9a-f]{64})","seq":(0|[1-9][0-9]{0,15}),"type":"([a-z]{1,16})"\}\Z')
 _TAIL_BYTES: Final = 140

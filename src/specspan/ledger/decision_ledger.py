@@ -18,13 +18,13 @@ from specspan.ledger import ledger_files as files
 from specspan.ledger.canonical_json import canonical_json
 from specspan.ledger.content_store import ContentStore, redact_texts
 from specspan.ledger.delivery import Backend
+from specspan.ledger.ledger_entry import DECISION, POLICY, Entry, Place, control
 from specspan.ledger.ledger_settings import LedgerSettings
 from specspan.ledger.recovery import recover_streams
 from specspan.ledger.retention import EXPIRY, expire
 from specspan.ledger.shipping import Shipper
 from specspan.ledger.signed_note import Signer
 from specspan.ledger.signing_keys import listed_keys, load_signer, publish_key
-from specspan.ledger.stream import DECISION, POLICY, Entry, Place, control
 from specspan.ledger.writer import LedgerWriter
 
 _log = logging.getLogger("specspan")
@@ -46,7 +46,7 @@ class DecisionLedger:
 
     def ship_to(self, name: str, backend: Backend) -> None:
         """Deliver every decision, and those that earlier processes left, to a backend; its place is kept by name."""
-        shipper = Shipper(self._folder, quote(name, safe=""), backend, lambda: self._writer.streams)
+        shipper = Shipper(self._folder, quote(name, safe=""), backend, lambda: self._writer.opener.names)
         self._shippers.append(shipper)
         shipper.start()
 
@@ -83,7 +83,7 @@ class DecisionLedger:
 
     def drop(self, reason: str) -> None:
         """Count a decision whose record could not be made."""
-        self._writer.lose([Entry(DECISION, b"")], reason)
+        self._writer.losses.add([Entry(DECISION, b"")], reason)
 
     def append_policy(self, record: Record) -> None:
         """Write the record of a policy that came into force."""

@@ -21,7 +21,7 @@ from specspan._support import drop_counts
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
 from specspan.ledger import ledger_files as files
 from specspan.ledger.chain_reader import LAST_TYPES, parse_record
-from specspan.ledger.stream import DECISION, FINDING, POLICY
+from specspan.ledger.ledger_entry import DECISION, FINDING, POLICY
 
 CURSORS: Final = "cursors"
 """Folder with a folder for each backend, in which each stream has a cursor."""

@@ -21,7 +21,7 @@ class Durability(str, Enum):
     DURABLE = "durable"
     """Its decision is on disk and signed for: neither the end of the process nor that of the machine loses it."""
     ASYNC = "async"
-    """Its decision is written: the end of the process does not lose it, that of the machine loses half a second."""
+    """The system has its decision: the end of the process does not lose it, that of the machine loses half a second."""
     OFF = "off"
     """There is no ledger."""
 

@@ -15,13 +15,18 @@ from pathlib import Path
 from specspan._support import drop_counts
 from specspan.ledger import ledger_files as files
 from specspan.ledger.chain_reader import LAST_TYPES, Fault
+from specspan.ledger.ledger_entry import HEARTBEAT, control
 from specspan.ledger.ledger_settings import LedgerSettings
 from specspan.ledger.signed_note import PublicKey, Signer
 from specspan.ledger.signing_keys import listed_keys
-from specspan.ledger.stream import Head, Stream, control
+from specspan.ledger.staging import read_staged
+from specspan.ledger.stream import Head, Stream
 from specspan.ledger.stream_files import StreamState, read_stream, segment_paths
 
 _log = logging.getLogger("specspan")
+_MAX_CHAINED = 1024
+STAGED = "staged"
+"""File of a stream in quarantine with what its process had staged."""
 
 
 def recover_streams(settings: LedgerSettings, signer: Signer) -> None:
@@ -80,28 +85,40 @@ def _end(settings: LedgerSettings, signer: Signer, state: StreamState, lock: int
     chain = state.chain
     path = settings.folder / files.STREAMS / state.name / f"{state.segment:06d}.jsonl"
     torn = files.read_file(path)[state.good_bytes :]
-    body = {
+    body: dict[str, object] = {
         "pid": os.getpid(),
         "dropped_bytes": len(torn),
         "dropped_digest": f"sha256:{sha256(torn).hexdigest()}" if torn else None,
         "unsigned": len(chain.unsigned),
         "recorded": chain.decisions,
     }
+    staged, dropped = read_staged(lock, chain.size)
     head = Head(
         chain.tree, len(chain.unsigned), chain.last, chain.checkpoints, chain.decisions, state.good_bytes
     )  # fmt: skip
     stream = Stream.reopen(settings, signer, state.name, lock, state.segment, head, list(chain.unsigned))
+    if staged and stream.is_at_segment_start and staged[0].type == HEARTBEAT:
+        staged = staged[1:]  # it kept the place of the first record of the segment
+    for start in range(0, len(staged), _MAX_CHAINED):
+        stream.write(staged[start : start + _MAX_CHAINED], sign=False)
+    if staged:
+        body |= {"staged": len(staged), "recorded": stream.head.decisions}
+    if dropped:  # the machine lost its power
+        body["dropped_records"] = dropped
     stream.end(control("recovery", {key: value for key, value in body.items() if value is not None}))
     _log.warning(
         "the stream %s of the ledger was left open, and is ended: %d records, %d bytes dropped",
-        *(state.name, chain.size, len(torn)),
+        *(state.name, chain.size + len(staged), len(torn)),
     )
 
 
 def _quarantine(folder: Path, marker: Path, state: StreamState) -> None:
     files.make_folder(folder / files.QUARANTINE)
     (folder / files.STREAMS / state.name).rename(folder / files.QUARANTINE / state.name)
-    marker.unlink()
+    if marker.stat().st_size:  # what waited for its place in the chain
+        marker.rename(folder / files.QUARANTINE / state.name / STAGED)
+    else:
+        marker.unlink()
     drop_counts.count("ledger_stream", "quarantined")
     message = "" if state.problem is None else state.problem.message
     _log.error("the stream %s of the ledger is damaged, and set aside: %s", state.name, message)

@@ -19,9 +19,9 @@ from typing import Any, Final
 from specspan.ledger import ledger_files as files
 from specspan.ledger.chain_reader import ACCOUNTS, parse_checkpoint, parse_record
 from specspan.ledger.delivery import CURSORS, is_delivered
+from specspan.ledger.ledger_entry import DECISION
 from specspan.ledger.ledger_settings import LedgerSettings
 from specspan.ledger.signed_note import Checkpoint, InvalidNote, PublicKey, open_checkpoint
-from specspan.ledger.stream import DECISION
 from specspan.ledger.stream_files import segment_paths
 
 EXPIRY: Final = "expiry"

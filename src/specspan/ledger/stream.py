@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from specspan.ledger import ledger_files as files
 from specspan.ledger.canonical_json import canonical_json
+from specspan.ledger.ledger_entry import DECISION, Entry, control
 from specspan.ledger.ledger_settings import LedgerSettings
 from specspan.ledger.merkle import Frontier, leaf_hash
 from specspan.ledger.signed_note import Checkpoint, Signer
@@ -28,40 +29,6 @@ _LEAF: Final = b"\0"
 _new = tuple.__new__  # a named tuple's own constructor takes twice as long
 NO_RECORD: Final = bytes(32)
 """``prev`` of the first record."""
-DECISION: Final = "decision"
-POLICY: Final = "policy"
-FINDING: Final = "finding"
-"""Finding that came after its decision."""
-
-
-@dataclass(eq=False, slots=True)
-class Entry:
-    """Record that is to be written, before it has its place in the chain."""
-
-    type: str
-    body: bytes
-    """Canonical JSON."""
-    key: str | None = None
-    """Id of the decision or policy."""
-    is_written: bool = False
-    loss: str | None = None
-    """Reason why it is not and will not be written."""
-    seq: int = -1
-    """Place in the stream, once it is written."""
-
-    @property
-    def is_done(self) -> bool:
-        """Return whether it is written or lost."""
-        return self.is_written or self.loss is not None
-
-
-class Place(NamedTuple):
-    """Place of a record in the ledger, and the last checkpoint at that time: told elsewhere, it is a witness."""
-
-    stream: str
-    seq: int
-    checkpoint: str
-    """Number of records under the checkpoint and the root of their tree in base64: ``5001 ZNzB…``."""
 
 
 class Head(NamedTuple):
@@ -209,6 +176,16 @@ class Stream:
         """Return whether the next group goes into a new segment."""
         return self._head.offset >= self._limit_bytes or time.monotonic() >= self._limit_s
 
+    @property
+    def is_at_segment_start(self) -> bool:
+        """Return whether the next write begins with the first record of a new segment."""
+        return not self._head.offset and self._head.size > 0
+
+    @property
+    def marker(self) -> Path:
+        """Return the file that marks the stream as open."""
+        return self._marker
+
     def allow_plain(self, room_bytes: int) -> None:
         """Let `write_one` write so many bytes, to the end of the segment at most."""
         self.plain_bytes = min(self._head.offset + room_bytes, self._limit_bytes)
@@ -296,7 +273,7 @@ class Stream:
         head = self._head
         hashes: list[bytes] = []
         lines: list[bytes] = []
-        if not head.offset and head.size:
+        if self.is_at_segment_start:
             entries = [self._segment_entry(), *entries]
         last, seq, decisions = head.last, head.size, head.decisions
         for entry in entries:
@@ -384,8 +361,3 @@ class Stream:
 
     def _segment(self, number: int) -> Path:
         return self._folder / f"{number:06d}.jsonl"
-
-
-def control(type_: str, body: Mapping[str, Any]) -> Entry:
-    """Return a record about the ledger itself, with the time."""
-    return Entry(type_, canonical_json({"time_unix_nano": str(time.time_ns()), **body}))

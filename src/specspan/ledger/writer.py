@@ -1,23 +1,23 @@
 """Group commit: many threads hand over records, and one of them at a time writes for all.
 
 A thread appends its record to a queue, then asks for the lock. Whoever gets it writes everything that is queued as
-one group; the others find their records written when their turn comes. In the mode ``async`` the group is written
-without waiting for the disk, and a thread of the ledger's own signs a checkpoint and calls fsync twice a second. In the
-mode ``durable`` each group has its checkpoint and is synced before the lock is given on. Nothing here raises for a disk
-that fails: a record that cannot be written is dropped, counted by reason, and the chain goes on without it.
+one group; the others find their records written when their turn comes. In the mode ``durable`` each group has its
+checkpoint and is synced before the lock is given on. In the mode ``async`` a thread of the ledger's own signs a
+checkpoint and calls fsync twice a second. Once it has done so, calls copy their records into a buffer that outlives the
+process (`staging`), and that thread chains them; before, and where there is no such buffer, calls write themselves.
+Nothing here raises for a disk that fails: a record that cannot be written is dropped, counted by reason, and the chain
+goes on without it. A record in the buffer waits there until the disk is back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import socket
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from specspan._support import drop_counts, process
 from specspan._support.alarm import Alarm
@@ -25,15 +25,17 @@ from specspan._support.background import start_thread
 from specspan._support.guard import guard
 from specspan.ledger import ledger_files as files
 from specspan.ledger.checkpoint_pin import Pin
+from specspan.ledger.entry_queue import EntryQueue
+from specspan.ledger.ledger_entry import DECISION, HEARTBEAT, POLICY, Entry, Place, control
 from specspan.ledger.ledger_settings import Durability, LedgerSettings
+from specspan.ledger.loss_account import LossAccount
 from specspan.ledger.room import Room
 from specspan.ledger.signed_note import Signer
-from specspan.ledger.stream import DECISION, POLICY, Entry, Place, Stream, Sync, control
+from specspan.ledger.staged_stream import StagedStream, Waiting, stage
+from specspan.ledger.stream import Stream, Sync
+from specspan.ledger.stream_opener import StreamOpener
 
 _log = logging.getLogger("specspan")
-_MAX_GROUP: Final = 4096
-_RETRY_S: Final = 0.5
-"""Time after which a stream that could not be opened is tried again: until then no call pays for it."""
 
 
 class LedgerWriter:
@@ -56,29 +58,32 @@ class LedgerWriter:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._owner: int | None = None
-        self._queue: deque[Entry] = deque()
-        self.streams: list[str] = []
-        """Names of the streams that this process began."""
-        self._policies: set[str] = set()
+        self._queue = EntryQueue()
+        self.opener = StreamOpener(self._settings, self._signer, self._parent)
         self._recorded_before = 0
-        self._lost: Counter[str] = Counter()
-        self._unreported: Counter[str] = Counter()
+        self.losses = LossAccount(self._settings.folder)
         self._flushes: list[threading.Event] = []
-        self._is_failing = False
         self._synced_line = b""
-        self._retry_s = 0.0
-        self._opening_error: tuple[int | None, str | None] = (None, None)
         self._seen_size, self._seen_s = 0, time.monotonic()
         self._alarm = Alarm()
+        self._staging: StagedStream | None = None
+        self._staged_for: Stream | None = None
         self._thread: threading.Thread | None = None
 
     def append(self, entry: Entry) -> bool:
-        """Write a record, and wait until it is as safe as the mode promises; return False where it was lost.
+        """Take a record, and wait until it is as safe as the mode promises; return False where it was lost.
 
         A record that is appended again, as the first time was interrupted, is written once.
         """
+        staging = self._staging
+        if staging is not None and staging.put(entry):
+            return True
+        return self._append_now(entry)
+
+    def _append_now(self, entry: Entry) -> bool:
+        """Write a record past the buffer."""
         if self._is_closed and not entry.is_done:
-            self.lose([entry], "shutdown")
+            self.losses.add([entry], "shutdown")
             return False
         self._queue.append(entry)
         if self._thread is None:
@@ -98,13 +103,15 @@ class LedgerWriter:
             try:
                 self._owner = me
                 stream = self._stream
-                if stream is None or len(queue) != 1 or queue[0] is not entry or entry.type != DECISION:
+                if stream is None or self._staging is not None or entry.type != DECISION:
                     return False
-                if entry.is_written or self._unreported or not stream.write_one(entry):
+                if len(queue) != 1 or queue[0] is not entry:
+                    return False
+                if entry.is_written or self.losses.unreported or not stream.write_one(entry):
                     return False
             except OSError as error:
-                self.lose([entry], files.reason_of(error))
-                self._log_failure(error)
+                self.losses.add([entry], files.reason_of(error))
+                self.losses.note_failure(error)
             finally:
                 self._owner = None
             queue.popleft()
@@ -113,13 +120,11 @@ class LedgerWriter:
     def place_of(self, entry: Entry) -> Place | None:
         """Return where a record is; None where it was lost, or its stream has just been left."""
         stream = self._stream
-        return (
-            None if stream is None or not entry.is_written else Place(stream.name, entry.seq, stream.synced_checkpoint)
-        )
+        return None if stream is None or entry.seq < 0 else Place(stream.name, entry.seq, stream.synced_checkpoint)
 
     def has_policy(self, key: str) -> bool:
         """Return whether the record of a policy is in the stream."""
-        return key in self._policies
+        return key in self._queue.policies
 
     def commit(self) -> bool:
         """Sign and sync everything written so far; return False where the disk failed."""
@@ -132,8 +137,14 @@ class LedgerWriter:
             return False
         for event in flushes:
             event.set()
+        staged = self._new_staging()
         with self._locked():
-            self._rotate()
+            if self._staging is None:
+                self._rotate()
+            if staged is not None:
+                self._begin_staging(staged)
+            if self._staging is not None and self._staging.is_due_to_rotate:
+                self._staging.begin_segment()
         return True
 
     def flush(self) -> threading.Event:
@@ -151,8 +162,10 @@ class LedgerWriter:
     def accounts(self) -> dict[str, Any]:
         """Return the decisions of this process: attempted = recorded + dropped by reason, and some on their way."""
         recorded = self._recorded_before + (0 if (stream := self._stream) is None else stream.head.decisions)
+        if stream is not None and (staging := self._staging) is not None:
+            recorded += staging.count(DECISION)
         waiting = sum(entry.type == DECISION and not entry.is_done for entry in tuple(self._queue))
-        dropped = dict(self._lost)
+        dropped = dict(self.losses.lost)
         return {"attempted": recorded + waiting + sum(dropped.values()), "recorded": recorded, "dropped": dropped}
 
     def shutdown(self, timeout_s: float) -> None:
@@ -170,16 +183,23 @@ class LedgerWriter:
     def _finish(self) -> None:
         """Write what is queued and the end of the stream, and say of every flush that it is done."""
         with self._locked():
+            if self._staging is not None:
+                self._staging.stop()
             self._drain(sign=False)
             self._is_ended = True
             stream, self._stream = self._stream, None
+            staging, self._staging = self._staging, None
             try:
                 if stream is not None:
                     self._recorded_before += stream.head.decisions
+                    if staging is not None and staging.count():  # the next start chains what is left
+                        self._recorded_before += staging.count(DECISION)
+                        stream.abandon()
+                        return
                     stream.end(control("end", self.accounts()))
                     self._synced_line = stream.last_line
             except OSError as error:
-                self._log_failure(error)
+                self.losses.note_failure(error)
                 return
         while self._flushes:
             self._flushes.pop().set()
@@ -189,7 +209,8 @@ class LedgerWriter:
         """Leave the parent its stream; the child's own will name it."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._parent = {"stream": stream.name, "size": stream.head.size}
+            size = stream.head.size if self._staging is None else self._staging.next_seq
+            self._parent = {"stream": stream.name, "size": size}
             self._room.leave(stream.size_bytes)
             stream.abandon()
         self._begin()
@@ -197,6 +218,8 @@ class LedgerWriter:
     def _write_for(self, entry: Entry) -> None:
         if self._owner == threading.get_ident() and self._lock.locked():
             return  # a finaliser or a signal's handler inside our own write, which takes this record along
+        if self._staging is not None and self._staging.is_mine:
+            return  # or inside our own copy: the next write takes it along
         while not self._is_safe(entry):
             self._locked_commit(sign=self._is_durable, sync=self._is_durable, entry=entry)
 
@@ -225,52 +248,68 @@ class LedgerWriter:
                 self._owner = None
 
     def _drain(self, *, sign: bool) -> None:
-        """Write everything that is queued, and what the ledger has to say itself."""
+        """Write everything that is staged or queued, and what the ledger has to say itself."""
+        staging = self._staging
+        if staging is None:
+            self._drain_queue(sign=sign)
+            return
+        staging.drain(self._drain_queue)
+        if sign and self._stream is not None and self._stream.head.unsigned > 0:
+            self._write_group([], sign=True)
+
+    def _new_staging(self) -> StagedStream | None:
+        """Return a buffer, once a stream: its first records, and those of short processes, do without."""
+        stream = self._stream
+        if stream is None or stream is self._staged_for or self._is_durable or self._thread is None or self._is_closed:
+            return None
+        self._staged_for = stream
+        return stage(stream, self._alarm.ring, Waiting(self._queue, self.losses, self._room, self.accounts))
+
+    def _begin_staging(self, staged: StagedStream) -> None:
+        """Let calls stage their records from the end of the stream on."""
+        self._drain_queue()
+        if self._stream is staged.stream and not self._is_ended and staged.begin():
+            self._staging = staged
+
+    def _drain_queue(self, *, sign: bool = False) -> None:
+        """Write everything that is queued."""
         while True:
             if self._stream is not None:
                 self._stream.settle()
-            group = [entry for entry in self._queued() if not self._is_superfluous(entry)]
+            group = self._queue.group()
             unsigned = sign and self._stream is not None and self._stream.head.unsigned > 0
             if group or unsigned:
                 self._write_group(group, sign=sign)
-            self._forget_written()
+            self._queue.forget_done()
             if not self._queue:
                 return
 
-    def _queued(self) -> Iterable[Entry]:
-        """Return what is queued, each once: whoever is interrupted appends a record again."""
-        if len(self._queue) <= 1:  # mostly, and this way is the shorter one
-            return tuple(self._queue)
-        return dict.fromkeys(tuple(self._queue)[:_MAX_GROUP])
-
     def _write_group(self, group: list[Entry], *, sign: bool) -> None:
         if self._is_ended:
-            self.lose(group, "shutdown")
+            self.losses.add(group, "shutdown")
             return
         reported: Counter[str] = Counter()
         try:
-            stream = self._open_stream()
+            stream = self._stream = self._stream or self.opener.open()
             if any(entry.type in (DECISION, POLICY) for entry in group):
                 self._room.check(stream.size_bytes)
-            if stream.is_due_to_rotate:
+            if stream.is_due_to_rotate and self._staging is None:
                 if self._is_durable or self._thread is None:
                     self._rotate()
                 else:
                     self._alarm.ring()
-            if group and self._unreported:
-                reported, self._unreported = self._unreported, reported
+            if group and self.losses.unreported:
+                reported, self.losses.unreported = self.losses.unreported, reported
                 stream.write([control("loss", {"lost": dict(reported), **self.accounts()}), *group], sign=sign)
             else:
                 stream.write(group, sign=sign)
         except OSError as error:
-            self._unreported.update(reported)
-            self.lose(group, files.reason_of(error))
-            self._log_failure(error)
+            self.losses.unreported.update(reported)
+            self.losses.add(group, files.reason_of(error))
+            self.losses.note_failure(error)
             return
         self._allow_plain(stream)
-        if self._is_failing:
-            self._is_failing = False
-            _log.warning("the ledger is written again; lost so far: %s", dict(self._lost))
+        self.losses.note_success()
 
     def _rotate(self) -> None:
         """Begin a new segment where one is due. In the mode `async` the thread does, after a sync, so no call waits."""
@@ -280,28 +319,8 @@ class LedgerWriter:
         try:
             stream.rotate()
         except OSError as error:  # the segment goes on
-            self._log_failure(error)
+            self.losses.note_failure(error)
         self._allow_plain(stream)
-
-    def _open_stream(self) -> Stream:
-        if self._stream is not None:
-            return self._stream
-        if time.monotonic() < self._retry_s:
-            raise OSError(*self._opening_error)  # anew: an error that is raised often keeps every frame
-        try:
-            about = {
-                "mode": self._settings.mode.value,
-                "heartbeat_s": self._settings.heartbeat_s,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                **({} if self._parent is None else {"parent": self._parent}),
-            }
-            self._stream = Stream(self._settings, self._signer, files.new_stream_name(), about)
-            self.streams.append(self._stream.name)
-        except OSError as error:
-            self._retry_s, self._opening_error = time.monotonic() + _RETRY_S, (error.errno, error.strerror)
-            raise
-        return self._stream
 
     def _allow_plain(self, stream: Stream) -> None:
         stream.allow_plain(max(0, self._room.left_bytes(stream.size_bytes)))
@@ -312,28 +331,6 @@ class LedgerWriter:
             return entry.loss is not None
         return not self._is_durable or self._stream is None or self._stream.is_synced
 
-    def _is_superfluous(self, entry: Entry) -> bool:
-        if entry.type == POLICY and entry.key in self._policies:
-            entry.is_written = True
-        return entry.is_done
-
-    def _forget_written(self) -> None:
-        while self._queue and self._queue[0].is_done:
-            entry = self._queue[0]
-            if entry.type == POLICY and entry.key is not None and entry.loss is None:
-                self._policies.add(entry.key)
-            self._queue.popleft()
-
-    def lose(self, group: list[Entry], reason: str) -> None:
-        """Count records that are not and will not be written."""
-        for entry in group:
-            if entry.loss is None:
-                entry.loss = reason
-                if entry.type == DECISION:
-                    self._lost[reason] += 1
-                    self._unreported[reason] += 1
-                drop_counts.count(f"ledger_{entry.type}", reason)
-
     def _sync(self, work: Sync | None) -> bool:
         try:
             if work is not None:
@@ -343,8 +340,12 @@ class LedgerWriter:
                     stream.synced_checkpoint, self._synced_line = work.checkpoint, work.line
         except OSError as error:  # what the disk has is unknown now: the next group begins a stream of its own
             drop_counts.count("ledger_sync", files.reason_of(error))
-            self._log_failure(error)
-            self._abandon_stream()
+            self.losses.note_failure(error)
+            if self._owner == threading.get_ident():
+                self._abandon_stream()
+            else:
+                with self._locked():
+                    self._abandon_stream()
             return False
         except BaseException:  # the application interrupts us
             if self._stream is not None:
@@ -356,13 +357,11 @@ class LedgerWriter:
         stream, self._stream = self._stream, None
         if stream is not None:
             self._recorded_before += stream.head.decisions
-            self._policies = set()
+            self._queue.policies.clear()
+            staging, self._staging = self._staging, None
+            if staging is not None:  # the next stream, which has a buffer of its own, takes them
+                self._queue.extendleft(reversed(staging.withdraw()))
             stream.abandon()
-
-    def _log_failure(self, error: OSError) -> None:
-        if not self._is_failing:  # once an outage
-            _log.warning("the ledger in %s cannot be written: %s", self._settings.folder, error)
-        self._is_failing = True
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._run, name="specspan-ledger", daemon=True)
@@ -391,7 +390,7 @@ class LedgerWriter:
         if stream.head.size != self._seen_size:
             self._seen_size, self._seen_s = stream.head.size, now_s
         elif now_s - self._seen_s >= self._settings.heartbeat_s:
-            self._queue.append(control("heartbeat", self.accounts()))
+            self._queue.append(control(HEARTBEAT, self.accounts()))
         self._allow_plain(stream)
 
     @property

@@ -32,7 +32,7 @@ from specspan.scope.scope import ScopeOfAutonomy
 from specspan.scope.text import digest
 
 if TYPE_CHECKING:
-    from specspan.ledger.stream import Place
+    from specspan.ledger.ledger_entry import Place
 
 Attributes: TypeAlias = dict[str, Attribute]
 

@@ -21,7 +21,7 @@ from specspan.record.pacing import Pacer
 from specspan.record.settings import Settings
 
 if TYPE_CHECKING:
-    from specspan.ledger.stream import Place
+    from specspan.ledger.ledger_entry import Place
 
 _log = logging.getLogger("specspan")
 T = TypeVar("T")

@@ -38,7 +38,7 @@ from specspan.version import __version__
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-    from specspan.ledger.stream import Place
+    from specspan.ledger.ledger_entry import Place
 
 _SHUTDOWN_S = 5.0
 

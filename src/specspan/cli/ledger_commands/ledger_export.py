@@ -16,10 +16,10 @@ from specspan.cli.ledger_view import known_keys, ledger_options, print_line, rea
 from specspan.cli.parquet import require_pyarrow
 from specspan.ledger.audit import audit, records_of
 from specspan.ledger.chain_reader import Record
+from specspan.ledger.ledger_entry import DECISION, FINDING, POLICY
 from specspan.ledger.merkle import leaf_hash
 from specspan.ledger.ocsf import detection_findings
 from specspan.ledger.signed_note import PublicKey
-from specspan.ledger.stream import DECISION, FINDING, POLICY
 from specspan.ledger.stream_files import stream_names
 
 _FORMATS = ("jsonl", "csv", "parquet", "ocsf")
