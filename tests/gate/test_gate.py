@@ -111,6 +111,13 @@ def test_an_enforcing_policy_blocks_a_known_share(folder: Path) -> None:
     assert blocked["value"] == pytest.approx(blocked["count"] / blocked["of"])
 
 
+def test_a_case_counts_once(folder: Path) -> None:
+    """A dataset that is named twice, or a copy of it, has no more cases than it has."""
+    (folder / "copy.jsonl").write_text((folder / "calls.jsonl").read_text())
+    ran = gate(folder, "protect_privacy.recall >= 95%", dataset="[calls.jsonl, calls.jsonl, copy.jsonl]")
+    assert "100% (2 of 2)" in ran.stdout
+
+
 def test_nothing_measured_holds_nothing(folder: Path) -> None:
     """A share of no cases keeps to no threshold, and says so."""
     made = ["make", folder / "few.jsonl", "--db", folder / "calls.db", "--clause", "children", "--outcome", "violated"]
@@ -127,6 +134,11 @@ def test_nothing_measured_holds_nothing(folder: Path) -> None:
         ("protect_privasy.recall >= 95%", "protect_privacy"),
         ("protect_privacy.recall about 95%", "invalid requirement"),
         ("replay.children.newly_blocked <= 1%", "is not of a clause"),
+        ("protect_privacy.recall >= 95", "Write '95%'"),
+        ("replay.newly_blocked <= 1", "Write '1%'"),
+        ("protect_privacy.recall >= 950%", "at most 100%"),
+        ("dataset.cases >= 5%", "is a number, not a share"),
+        ("tests.failed.high == 0", "is a number, not a share"),
         ("spec.broken == 0", "needs 'previous_spec'"),
         ("judges.children.sensitivity >= 90%", "needs 'calibration'"),
     ],

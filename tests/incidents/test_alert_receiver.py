@@ -6,6 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +21,7 @@ from click.testing import CliRunner
 from specspan.cli.main import cli
 from specspan.incidents.alert_groups import read_alert_group
 from specspan.incidents.alert_receiver import AlertReceiver
+from specspan.incidents.incident import IncidentState
 from specspan.incidents.incident_log import IncidentLog
 
 SECRET = "whsec_" + base64.b64encode(b"sixteen bytes or more").decode()
@@ -72,8 +75,45 @@ def test_a_group_opens_one_incident(receiver: AlertReceiver) -> None:
     assert post(receiver, json.dumps(MESSAGE | {"status": "resolved"}).encode())[0] == 200
     (incident,) = receiver.log.list()
     assert (incident.id, incident.clause, incident.alert_key) == (incident_id, "be_kind", MESSAGE["groupKey"])
-    (opened,) = receiver.log.history(incident_id)
+    opened, _resolved = receiver.log.history(incident_id)
     assert opened.detail["labels"] == ALERT["labels"]
+
+
+def test_resolved_alerts_stand_in_the_history_once(receiver: AlertReceiver) -> None:
+    """Who looks at the incident sees when they were; the incident goes on."""
+    _, incident_id = post(receiver, json.dumps(MESSAGE).encode())
+    resolved = json.dumps(MESSAGE | {"status": "resolved"}).encode()
+    assert [post(receiver, resolved)[0], post(receiver, resolved)[0]] == [200, 200]
+    assert [event.kind for event in receiver.log.history(incident_id)] == ["incident_opened", "incident_noted"]
+    assert receiver.log.incident(incident_id).state is IncidentState.OPEN
+    other = json.dumps(MESSAGE | {"status": "resolved", "groupKey": "another"}).encode()
+    assert post(receiver, other)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"labels": {"clause": "\ud800\0\u202e"}}, 201),
+        ({"labels": {"clause": "be_kind", "\ud800": "\ud800"}, "annotations": {"summary": "\ud800\0"}}, 201),
+        ({"startsAt": "0001-01-01T00:00:00Z"}, 400),
+        ({"startsAt": "9999-12-31T23:59:59-23:59"}, 400),
+    ],
+    ids=["clause", "label", "before 1970", "far"],
+)
+def test_odd_labels_and_times_end_no_request(receiver: AlertReceiver, change: Mapping[str, Any], status: int) -> None:
+    """What no store takes gives way to a question mark; a time that no alert has is refused."""
+    for key in ("{}", "\ud800\0", ["a"]):
+        message = MESSAGE | {"alerts": [ALERT | change], "groupKey": key}
+        assert post(receiver, json.dumps(message).encode())[0] == status
+
+
+def test_a_sender_that_goes_away_ends_only_its_own_request(receiver: AlertReceiver) -> None:
+    """The next message is taken, and nothing is printed that is not the log's."""
+    with socket.create_connection(receiver.server_address[:2], timeout=10) as connection:
+        head = f"POST / HTTP/1.1\r\nAuthorization: Bearer {SECRET}\r\nContent-Length: 99\r\n\r\n"
+        connection.sendall(head.encode())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert post(receiver, json.dumps(MESSAGE).encode())[0] == 201
 
 
 def test_a_signed_message_is_taken(receiver: AlertReceiver) -> None:

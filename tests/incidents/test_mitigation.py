@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 import specspan
 from specspan.call import Message, ModelCall, Request, Response, Text
 from specspan.cli.main import cli
+from specspan.cli.signed_mitigations import SignedMitigations
 from specspan.decision import Action, Mode
 from specspan.engine.engine import Engine
 from specspan.engine.waiting import run_sync
@@ -27,6 +29,7 @@ from specspan.policy.mitigation_file import read_mitigations, signed_text
 from specspan.policy.policy import Policy
 from specspan.runtime.configuration import current_configuration
 from specspan.runtime.reload import PollResult
+from specspan.sqlite import SQLiteDecisionExporter
 from specspan.stores.opening import open_store
 from specspan.testing import ScriptedModel
 
@@ -52,6 +55,16 @@ clauses:
     action: block
     checks: [{pattern: {stage: output, any: [novel], reason: long}}]
 """
+DECISION = {
+    "v": 2,
+    "type": "decision",
+    "id": "d-1",
+    "time_unix_nano": 1_790_000_000_000_000_000,
+    "verdict": "violated",
+    "action": "flag",
+    "mode": "observe",
+    "findings": [{"clause": "be_kind", "outcome": "violated"}],
+}
 MITIGATION = Mitigation("m1", "be_kind", Action.BLOCK, 1, 100 * HOUR_NS, "too many", "ana")
 
 
@@ -116,6 +129,24 @@ def test_every_other_clause_goes_on_as_it_was() -> None:
     assert decide(observing, "you fool") == ("violated", "flag"), "a call that is over is acted on by nothing"
 
 
+@pytest.mark.parametrize(
+    ("actions", "own_action", "mode", "taken"),
+    [
+        ([Action.FLAG], "block", Mode.ENFORCE, "block"),
+        ([Action.FLAG], "block", Mode.OBSERVE, "flag"),
+        ([Action.BLOCK, Action.FLAG], "flag", Mode.OBSERVE, "block"),
+        ([Action.REDACT, Action.BLOCK], "flag", Mode.ENFORCE, "block"),
+        ([Action.BLOCK], "escalate", Mode.ENFORCE, "block"),
+        ([Action.ESCALATE], "block", Mode.ENFORCE, "block"),
+    ],
+)
+def test_it_never_loosens(actions: list[Action], own_action: str, mode: Mode, taken: str, tmp_path: Path) -> None:
+    """Of several actions over a clause that is enforced, the strictest is taken: nobody may pass what was blocked."""
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("action: flag", f"action: {own_action}"))
+    policy = replace(policy_with(*(replace(MITIGATION, id=each.value, action=each) for each in actions)), mode=mode)
+    assert decide(Engine(policy, now_ns=lambda: 2 * HOUR_NS), "you fool") == ("violated", taken)
+
+
 def test_it_ends_by_itself() -> None:
     """At its end, to the nanosecond, without a reload."""
     now_ns = [100 * HOUR_NS - 1]
@@ -175,6 +206,44 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     refused = CliRunner().invoke(cli, [*words, "--clause", "nobody"])
     assert refused.exit_code == 1
     assert "be_brief, be_kind" in refused.output
+
+
+def test_an_incident_that_is_refused_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    """No mitigation comes into force that its incident does not know of."""
+    exporter = SQLiteDecisionExporter("desk.db")
+    exporter.export([DECISION])
+    exporter.shutdown()
+    words = ["mitigate", "--clause", "be_kind", "--until", "+2h", "--reason", "x", "--file", "m", "--db", "desk.db"]
+    incident = run("incident", "open", "--clause", "be_kind")[0]["id"]
+    run("incident", "close", incident, "over")
+    for id_, problem in (("zzz", "no incident begins"), (incident, "is closed")):
+        refused = CliRunner().invoke(cli, [*words, "--incident", id_])
+        assert (refused.exit_code, problem in refused.output) == (1, True), refused.output
+    assert CliRunner().invoke(cli, [*words, "--tool", " "]).exit_code == 2
+    assert not (tmp_path / "m").exists()
+
+
+def test_two_that_mitigate_at_once_both_do(tmp_path: Path) -> None:
+    """Each adds to what the other wrote; no file is left beside it."""
+    folder, started = tmp_path / "folder", threading.Event()
+    folder.mkdir()
+    file = SignedMitigations(folder / "m", SIGNER)
+
+    def add_slowly(found: list[Mitigation]) -> list[Mitigation]:
+        started.set()
+        other.join(0.2)  # the other cannot end before this one does
+        return [*found, MITIGATION]
+
+    def add() -> None:
+        started.wait(10)
+        file.change(1, lambda found: [*found, replace(MITIGATION, id="m2")])
+
+    other = threading.Thread(target=add)
+    other.start()
+    file.change(1, add_slowly)
+    other.join()
+    assert [each.id for each in file.in_force(1)] == ["m1", "m2"]
+    assert [path.name for path in folder.iterdir()] == ["m"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from specspan.replay.report import build_report
 from specspan.replay.run import Replay, Window
 from specspan.replay.stored_calls import StoredCalls
 from specspan.sqlite import Reader, SQLiteDecisionExporter
+from specspan.sqlite.recorded_calls import StoredCall
 
 
 @pytest.fixture
@@ -71,6 +74,44 @@ def test_a_damaged_record_is_refused_in_a_line(tmp_path: Path, traffic: Traffic)
     )
     assert ran.exit_code != 0
     assert "invalid JSON record" in f"{ran.output} {ran.exception}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"findings": ["x"]},
+        {"findings": [{"clause": "scope", "outcome": "fine"}]},
+        {"findings": [{"clause": "scope", "outcome": ["violated"]}]},
+        {"findings": 1},
+        {"policy": "x"},
+    ],
+    ids=str,
+)
+def test_a_record_of_another_shape_is_left_out_and_counted(
+    tmp_path: Path, traffic: Traffic, change: dict[str, Any]
+) -> None:
+    """The calls beside it are replayed."""
+    first, second = (dict(each.record) for each in traffic.calls(2))
+    calls = [StoredCall({**first, **change}, traffic.policy_record), StoredCall(second, traffic.policy_record)]
+    write(tmp_path / "odd.db", traffic.policy_record)
+    with Reader(tmp_path / "odd.db") as reader:
+        read = StoredCalls(OddReader(reader, calls), None, EVER.until_unix_nano)  # type: ignore[arg-type]
+        assert [each.id for each in read] == [second["id"]]
+    assert dict(read.left_out) == {"invalid_record": 1}
+
+
+@dataclass
+class OddReader:
+    """Reader of a store that has these calls."""
+
+    reader: Reader
+    calls: Sequence[StoredCall]
+
+    def policies(self, digests: Sequence[str]) -> Any:
+        return self.reader.policies(digests)
+
+    def recorded_calls(self, since_unix_nano: int | None = None) -> Iterator[StoredCall]:
+        return iter(self.calls)
 
 
 def test_a_window_without_calls_has_no_figures(tmp_path: Path, traffic: Traffic) -> None:

@@ -47,6 +47,14 @@ MEASURES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     }
 )
 """Names of measures by source; True for one that a clause can be named of."""
+_COUNTS = frozenset(
+    (
+        *(("tests", name) for name in MEASURES["tests"]),
+        *(("spec", name) for name in MEASURES["spec"]),
+        *(("dataset", "cases"), ("judges", "uncalibrated"), ("coverage", "unassessed")),
+    )
+)
+"""Measures that are numbers; every other is a share."""
 ENDS = ("low", "high")
 """Ends of the 95 % interval of a share, as the last part of a name."""
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
@@ -117,5 +125,19 @@ def parse_requirement(text: str, default_source: str, line: int | None = None) -
         raise InvalidRequirement(f"{source}.{name} is not of a clause", f"Write '{source}.{name}'.")
     if clause is None and source == "judges" and known[name]:
         raise InvalidRequirement(f"{source}.{name} is of a clause", f"Write 'judges.CLAUSE.{name}'.")
-    number = float(form["number"])
-    return Requirement(text, source, name, clause, end, form["sign"], number / 100 if form["percent"] else number, line)
+    threshold = _threshold(form, f"{source}.{name}", end, is_share=(source, name) not in _COUNTS)
+    return Requirement(text, source, name, clause, end, form["sign"], threshold, line)
+
+
+def _threshold(form: re.Match[str], measure: str, end: str | None, *, is_share: bool) -> float:
+    """Return the number of a requirement; one that a share could not but keep to, or never keep to, is a slip."""
+    number, is_percent = float(form["number"]), bool(form["percent"])
+    if not is_share and (is_percent or end is not None):
+        raise InvalidRequirement(f"{measure} is a number, not a share", f"Write '{measure} {form['sign']} {number:g}'.")
+    share = number / 100 if is_percent else number
+    if is_share and (share > 1 or (number == 1 and not is_percent and form["sign"] in ("<=", "<", ">"))):
+        remedy = f"Write '{number:g}%'." if number <= 100 and not is_percent else "Write at most 100%."
+        raise InvalidRequirement(
+            f"{measure} is a share, which {form['number']}{form['percent']} does not bound", remedy
+        )
+    return share

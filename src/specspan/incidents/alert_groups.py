@@ -11,6 +11,8 @@ CLAUSE_LABEL = "clause"
 _MAX_LABELS = 50
 _MAX_TEXT = 500
 _KEY_LENGTH = 300
+_MAX_S = 2**33
+"""Seconds since 1970 before which the start of an alert lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def read_alert_group(message: Any) -> AlertGroup:
     annotations = _texts(alerts[0].get("annotations"))
     status = message.get("status") or alerts[0].get("status")
     return AlertGroup(
-        key=str(message.get("groupKey") or f"{{}}:{sorted(common.items())}")[:_KEY_LENGTH],
+        key=_plain(message.get("groupKey") or f"{{}}:{sorted(common.items())}")[:_KEY_LENGTH],
         clause=clauses.pop(),
         is_firing=status != "resolved",
         starts_unix_nano=min(starts),
@@ -66,7 +68,12 @@ def read_alert_group(message: Any) -> AlertGroup:
 def _texts(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
-    return {str(name)[:_MAX_TEXT]: text[:_MAX_TEXT] for name, text in value.items() if isinstance(text, str)}
+    return {_plain(name)[:_MAX_TEXT]: _plain(text)[:_MAX_TEXT] for name, text in value.items() if isinstance(text, str)}
+
+
+def _plain(value: Any) -> str:
+    """Return a text without what no store takes: lone surrogates and the zero character."""
+    return str(value).encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def _time(value: Any) -> int | None:
@@ -82,4 +89,5 @@ def _time(value: Any) -> int | None:
     except ValueError:
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
-    return int(aware.timestamp() * 1e6) * 1000
+    seconds = aware.timestamp()
+    return int(seconds * 1e6) * 1000 if 0 <= seconds < _MAX_S else None

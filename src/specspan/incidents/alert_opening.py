@@ -28,3 +28,17 @@ def open_for_alert(log: IncidentLog, group: AlertGroup, by: Person) -> OpenedInc
         alert_key=group.key,
         detail={"text": group.summary, "labels": dict(group.labels), "alerts": group.alerts},
     )
+
+
+def note_resolved(log: IncidentLog, group: AlertGroup, by: Person) -> None:
+    """Put into the history of the incident of a group that its alerts are resolved, once; without one do nothing.
+
+    Raises:
+        OversightRefused, StoreError: as `IncidentLog.note`.
+    """
+    incident = log.of_alert(group.key)
+    if incident is None:
+        return
+    events = log.history(incident.id)
+    if all(event.detail.get("resolved") != group.starts_unix_nano for event in events):
+        log.note(incident.id, by, "its alerts are resolved", {"resolved": group.starts_unix_nano})

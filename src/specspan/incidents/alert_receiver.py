@@ -18,7 +18,7 @@ from typing import Any
 
 from specspan.errors import OversightRefused, StoreError
 from specspan.incidents.alert_groups import read_alert_group
-from specspan.incidents.alert_opening import open_for_alert
+from specspan.incidents.alert_opening import note_resolved, open_for_alert
 from specspan.incidents.incident_log import IncidentLog
 from specspan.stores.people import Person
 
@@ -53,6 +53,10 @@ class AlertReceiver(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.log = log
         self.secret = secret
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what ended a request: a sender that went away, or a fault of ours."""
+        _log.warning("a request to open an incident broke off", exc_info=True)
 
     def is_from_a_knower(self, headers: Any, body: bytes, now_s: float) -> bool:
         """Return whether the sender of a message knows the secret."""
@@ -97,9 +101,10 @@ class _Handler(BaseHTTPRequestHandler):
             group = read_alert_group(json.loads(body))
         except (ValueError, RecursionError) as error:
             return 400, f"no group of alerts about a clause: {error}"
-        if not group.is_firing:
-            return 200, "resolved: nothing is opened, and nothing is closed by itself"
         try:
+            if not group.is_firing:
+                note_resolved(self.server.log, group, _BY)
+                return 200, "resolved: nothing is opened, and nothing is closed by itself"
             opened = open_for_alert(self.server.log, group, _BY)
         except OversightRefused as refusal:
             return 422, str(refusal)

@@ -78,7 +78,7 @@ class IncidentLog:
         by.require(Role.REVIEWER, "open an incident")
 
         def work(statements: Statements) -> OpenedIncident:
-            known = incident_rows.find_of_alert(statements, alert_key)
+            known = incident_rows.find_of_alert(statements, alert_key, statements.for_update)
             if known is not None and known.state is not IncidentState.CLOSED:
                 return OpenedIncident(known, is_new=False)
             if known is not None:  # the group fires again: a new incident, and the key goes with it
@@ -104,13 +104,13 @@ class IncidentLog:
 
         return self._transactions.write(work)
 
-    def note(self, incident_id: str, by: Person, text: str) -> Incident:
+    def note(self, incident_id: str, by: Person, text: str, detail: Mapping[str, Any] | None = None) -> Incident:
         """Add a note to an incident, also to one that is closed.
 
         Raises:
             OversightRefused: ``unknown_incident``, ``no_reason`` or ``role``.
         """
-        return self._change(incident_id, "incident_noted", by, text, None)
+        return self._change(incident_id, "incident_noted", by, text, None, detail)
 
     def mitigate(self, incident_id: str, by: Person, reason: str, detail: Mapping[str, Any] | None = None) -> Incident:
         """Say what holds the violations off.
@@ -152,6 +152,13 @@ class IncidentLog:
             return self._transactions.read(lambda statements: incident_rows.load(statements, incident_id))
         except EmptyStore:
             raise incident_rows.unknown_incident(incident_id) from None
+
+    def of_alert(self, alert_key: str) -> Incident | None:
+        """Return the incident that a group of alerts opened last; None without one."""
+        try:
+            return self._transactions.read(lambda statements: incident_rows.find_of_alert(statements, alert_key))
+        except EmptyStore:
+            return None
 
     def history(self, incident_id: str) -> Sequence[OversightEvent]:
         """Return every change of an incident, the first one first."""

@@ -37,11 +37,11 @@ def give_up_key(statements: Statements, incident_id: str) -> None:
     statements.change("UPDATE incident SET alert_key = NULL WHERE id = ?", (incident_id,))
 
 
-def find_of_alert(statements: Statements, alert_key: str | None) -> Incident | None:
-    """Return the incident that has the key of a group of alerts, and keep it from others; None without one."""
+def find_of_alert(statements: Statements, alert_key: str | None, for_update: str = "") -> Incident | None:
+    """Return the incident that has the key of a group of alerts; None without one."""
     if alert_key is None:
         return None
-    sql = f"SELECT {_COLUMNS} FROM incident WHERE alert_key = ? {statements.for_update}"
+    sql = f"SELECT {_COLUMNS} FROM incident WHERE alert_key = ? {for_update}"
     rows = statements.rows(sql, (alert_key,))
     return _incident(rows[0]) if rows else None
 

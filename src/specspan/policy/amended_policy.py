@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-from specspan.decision import Mode
+from specspan.decision import Action, Mode
 from specspan.policy.mitigation import Mitigation
-from specspan.policy.policy import Layer, Policy
+from specspan.policy.policy import ClausePolicy, Layer, Policy
 
 _log = logging.getLogger("specspan")
 
@@ -34,13 +34,14 @@ def with_mitigations(policy: Policy, mitigations: Sequence[Mitigation]) -> Polic
 def amended_policy(policy: Policy, chosen: Sequence[Mitigation]) -> Policy:
     """Return the policy as some of its mitigations amend it, with a layer for each, so that records name them.
 
-    Their clauses are enforced, also where the policy observes; every other clause goes on as it was.
+    Their clauses are enforced, also where the policy observes; every other clause goes on as it was. No mitigation
+    loosens what is enforced: of several actions over one clause, the policy's included, the strictest is taken.
     """
     clauses = dict(policy.clauses)
     if policy.mode is Mode.OBSERVE:
         clauses = {name: replace(bound, mode=Mode.OBSERVE) for name, bound in clauses.items()}
     for each in chosen:
-        clauses[each.clause] = replace(clauses[each.clause], action=each.action, mode=Mode.ENFORCE)
+        clauses[each.clause] = _enforced(clauses[each.clause], each.action)
     layers = tuple(_layer(each) for each in chosen)
     digest = sha256("\n".join((policy.digest, *(layer.digest for layer in layers))).encode()).hexdigest()
     return replace(
@@ -51,6 +52,16 @@ def amended_policy(policy: Policy, chosen: Sequence[Mitigation]) -> Policy:
         layers=(*policy.layers, *layers),
         mitigations=(),
     )
+
+
+def _enforced(bound: ClausePolicy, action: Action) -> ClausePolicy:
+    actions = (bound.action, action) if bound.mode is Mode.ENFORCE else (action,)
+    return replace(bound, action=max(actions, key=_strictness), mode=Mode.ENFORCE)
+
+
+def _strictness(action: Action) -> tuple[bool, int]:
+    """Return the place of an action, the strictest last: a person may let pass what is escalated, but not blocked."""
+    return action is Action.BLOCK, action.rank
 
 
 def _layer(mitigation: Mitigation) -> Layer:

@@ -145,10 +145,13 @@ def _read_line(source: str, number: int, line: str) -> DatasetCase | None:
 
 
 def iter_calls(datasets: Iterable[Dataset]) -> Iterator[tuple[DatasetCase, RecordedCall]]:
-    """Yield each case with its call."""
+    """Yield each case with its call; one that several datasets have, or one twice, is yielded once."""
+    seen = set[str]()
     for dataset in datasets:
         for case in dataset.cases:
-            yield case, case.call()
+            if case.id not in seen:
+                seen.add(case.id)
+                yield case, case.call()
 
 
 def _canonical(document: Any) -> str:

@@ -28,6 +28,7 @@ INVALID_RECORD = "invalid_record"
 IN_FUTURE = "in_future"
 """The decision is dated after the end of the window: a clock was wrong."""
 _VERSIONS = (1, 2)
+_OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _shared_outcomes: BoundedCache[object, Outcomes] = BoundedCache(4096)
 _SKEW_NS = 300 * 10**9
 
@@ -70,15 +71,26 @@ class StoredCalls:
             if reason is not None:
                 self.left_out[reason] += 1
                 continue
-            self._count(decision, stored.policy)
-            span = None
-            if stored.attributes is not None:
-                span = recorded_span(stored.attributes, stored.scope, stored.events, failed=stored.has_failed)
-            own = self._before_review(decision)
-            recorded = read_recorded_call(own, span, self._definitions_of(own), stored.policy)
+            try:
+                recorded = self._read(stored)
+                self._count(decision, stored.policy)
+            except (TypeError, AttributeError, ValueError, KeyError):
+                self.left_out[INVALID_RECORD] += 1
+                continue
             if recorded.missing is not None:
                 self.missing[recorded.missing] += 1
             yield recorded
+
+    def _read(self, stored: StoredCall) -> RecordedCall:
+        """Return the call. What it raises for a record of another shape is of no one type."""
+        span = None
+        if stored.attributes is not None:
+            span = recorded_span(stored.attributes, stored.scope, stored.events, failed=stored.has_failed)
+        own = self._before_review(stored.decision)
+        for finding in own.get("findings") or ():
+            if finding.get("outcome") not in _OUTCOMES:
+                raise ValueError(f"unknown outcome {finding.get('outcome')!r}")
+        return read_recorded_call(own, span, self._definitions_of(own), stored.policy)
 
     def _definitions_of(self, decision: Record) -> Definitions:
         digest = str((decision.get("policy") or {}).get("digest"))
@@ -104,13 +116,17 @@ class StoredCalls:
         return MISSING_POLICY_RECORD if is_missing or MISSING_POLICY in decision else None
 
     def _count(self, decision: Record, policy: Record | None) -> None:
-        self.policies[str((decision.get("policy") or {}).get("digest"))] += 1
-        self.specs[_specs(decision if policy is None else policy)] += 1
+        specs, digest = (
+            _specs(decision if policy is None else policy),
+            str((decision.get("policy") or {}).get("digest")),
+        )
+        self.specs[specs] += 1
+        self.policies[digest] += 1
         digits = str(decision["id"]).replace("-", "")[:12]
         try:
             skew_ns = abs(int(digits, 16) * 10**6 - int(decision["time_unix_nano"]))
         except ValueError:
-            return
+            return  # the id of a record that somebody else made
         self.skewed += skew_ns > _SKEW_NS
 
 
@@ -172,5 +188,7 @@ def _outcomes_of(recorded: RecordedCall) -> Outcomes:
 
 def clause_outcomes_of(decision: Record) -> Outcomes:
     """Return the worst outcome of each clause in a decision record with every finding in full."""
-    pairs = ((str(each.get("clause")), each.get("outcome")) for each in decision.get("findings") or ())
-    return clause_outcomes((clause, Outcome(outcome)) for clause, outcome in pairs)
+    findings = decision.get("findings")
+    listed = [each for each in findings if isinstance(each, dict)] if isinstance(findings, (list, tuple)) else []
+    pairs = ((str(each.get("clause")), each.get("outcome")) for each in listed)
+    return clause_outcomes((clause, Outcome(outcome)) for clause, outcome in pairs if outcome in _OUTCOMES)

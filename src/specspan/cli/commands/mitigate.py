@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,14 +15,12 @@ from rich.text import Text
 from specspan.cli.incident_view import find_incident, open_log
 from specspan.cli.list_table import Column, ListTable, print_lines
 from specspan.cli.person_option import as_person, person_option
+from specspan.cli.signed_mitigations import SignedMitigations
 from specspan.cli.storage import open_reader, store_options
 from specspan.cli.terminal import clean, console, format_local, parse_since, plural, print_json
 from specspan.decision import Action
-from specspan.errors import ConfigurationError, Problem
-from specspan.ledger.signed_note import Signer
-from specspan.ledger.signing_keys import configured_signer
+from specspan.incidents.incident import IncidentState
 from specspan.policy.mitigation import ACTIONS, Mitigation
-from specspan.policy.mitigation_file import read_mitigations, signed_text
 
 _DAY_NS = 86_400 * 10**9
 
@@ -76,12 +73,12 @@ def command(
         raise click.UsageError("Choose one of --clause, --lift and --list.")
     now_ns = time.time_ns()
     if clause is None:
-        file = _SignedFile.of(path)
-        found = file.in_force(now_ns)
-        if lift is not None:
-            found = file.write(_without(found, lift))
+        file = SignedMitigations.of(path)
+        found = file.in_force(now_ns) if lift is None else file.change(now_ns, partial(_without, prefix=lift))
         _print_list(found, as_json=as_json)
         return
+    if not all(text is None or text.strip() for text in (clause, tool, model)):
+        raise click.UsageError("--clause, --tool and --model name something; leave out what is not narrowed.")
     if until is None or not reason or not reason.strip():
         raise click.UsageError("Say until when it holds with --until, and why with --reason.")
     mitigation = Mitigation(
@@ -99,11 +96,16 @@ def command(
     if dry_run:
         _print_effect(effect, mitigation, as_json=as_json)
         return
-    file = _SignedFile.of(path)
-    file.write([*file.in_force(now_ns), mitigation])
-    if incident_id is not None:
+    file = SignedMitigations.of(path)
+    if incident_id is None:
+        file.change(now_ns, lambda found: [*found, mitigation])
+    else:
         with open_log(db) as log:
-            log.mitigate(find_incident(log, incident_id).id, as_person(person), reason, {"mitigation": mitigation.id})
+            incident = find_incident(log, incident_id)
+            if incident.state is IncidentState.CLOSED:
+                raise click.ClickException(f"the incident {incident.id[:8]} is closed; open a new one")
+            file.change(now_ns, lambda found: [*found, mitigation])
+            log.mitigate(incident.id, as_person(person), reason, {"mitigation": mitigation.id})
     if as_json:
         print_json(mitigation.to_json())
         return
@@ -111,45 +113,7 @@ def command(
     click.echo(f"{clean(clause)} is under {action} until {end} in processes that watch {file.path} ({mitigation.id}).")
 
 
-@dataclass(frozen=True, slots=True)
-class _SignedFile:
-    """File of mitigations, and the key that signs it here."""
-
-    path: Path
-    signer: Signer
-
-    @classmethod
-    def of(cls, path: Path | None) -> _SignedFile:
-        if path is None:
-            raise click.UsageError("Name the file that processes watch with --file or SPECSPAN_MITIGATIONS.")
-        signer = configured_signer(os.environ)
-        if signer is None:
-            remedy = "Set SPECSPAN_LEDGER_KEY_FILE; `specspan ledger keys new FILE` makes a key."
-            raise ConfigurationError("specspan mitigate", Problem("no key to sign with", remedy))
-        return cls(path, signer)
-
-    def in_force(self, now_unix_nano: int) -> list[Mitigation]:
-        """Return the mitigations in it that have not ended."""
-        found = read_mitigations(self.path, [self.signer.public_key])
-        return [each for each in found if each.until_unix_nano > now_unix_nano]
-
-    def write(self, mitigations: list[Mitigation]) -> list[Mitigation]:
-        """Replace the file in one step: a reader sees the one before or this one."""
-        text = signed_text(mitigations, self.signer)
-        try:
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)  # processes of other users read it; the signature keeps it
-            Path(name).replace(self.path)
-        except OSError as error:
-            raise click.ClickException(f"{self.path} cannot be written: {error}") from error
-        return mitigations
-
-
-def _without(found: list[Mitigation], prefix: str) -> list[Mitigation]:
+def _without(found: Sequence[Mitigation], prefix: str) -> list[Mitigation]:
     ended = [each for each in found if each.id.startswith(prefix)]
     if len(ended) != 1:
         raise click.ClickException(f"{plural(len(ended), 'mitigation')} in force begin with {prefix!r}; name one")
