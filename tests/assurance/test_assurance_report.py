@@ -8,13 +8,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import ledgers
 import pytest
 from benchmarks import fleet
 from click.testing import CliRunner
+from postgres_server import Postgres
 
 from specspan.cli.main import cli
 from specspan.incidents.incident_log import IncidentLog
+from specspan.sqlite import SQLiteDecisionExporter
 from specspan.stores.people import Person
+from specspan_exporter_postgres import PostgresDecisionExporter
 
 WINDOW = ("--since", "2026-09-09", "--until", "2026-09-25")
 
@@ -68,6 +72,68 @@ def test_a_time_within_it_counts_what_is_in_it(written: tuple[str, fleet.Truth])
     empty = json.loads(report(db, "json", "--since", "2025-01-01", "--until", "2025-01-02"))
     assert empty["lacking"][0] == "No decision is on record in this time."
     assert empty["clauses"] == []
+
+
+def test_one_service_alone(written: tuple[str, fleet.Truth]) -> None:
+    """Services make the whole together; an unknown one is refused with those that there are."""
+    db, truth = written
+    told = {name: json.loads(report(db, "json", *WINDOW, "--service", name)) for name in fleet.SERVICES}
+    assert sum(each["decisions"]["total"] for each in told.values()) == truth.decisions
+    for name, each in told.items():
+        violated = {clause["clause"]: clause["violations"]["violated"] for clause in each["clauses"]}
+        assert violated == {clause: truth.by_service[clause, name] for clause in fleet.CLAUSES}
+    refused = CliRunner().invoke(cli, ["report", *WINDOW, "--service", "nobody", "--db", db])
+    assert (refused.exit_code, "back-office, shop" in refused.output) == (1, True)
+
+
+def test_checks_of_one_clause_and_overrides(tmp_path: Path, server: Postgres) -> None:
+    """Two findings about a clause are one call, by the worst; overrides are counted, and the reasons of refusals."""
+    finding = {"clause": "be_kind", "outcome": "complied", "check": {"name": "a"}}
+    overrides = [
+        {"clause": "be_brief", "by": "user", "granted": True},
+        {"clause": "be_kind", "by": "user", "refusal": "x"},
+    ]
+    records = [
+        {
+            "v": 2,
+            "type": "decision",
+            "id": f"d-{number}",
+            "time_unix_nano": fleet.START_NS + number,
+            "service": {"name": "desk"},
+            "verdict": "violated",
+            "action": "flag",
+            "mode": "observe",
+            "findings": [
+                finding,
+                {**finding, "outcome": "violated"},
+                {"clause": "quiet", "outcome": "unassessed", "reason": "no_check"},
+            ],
+            "overrides": overrides if number else [],
+        }
+        for number in range(3)
+    ]
+    told = []
+    for db in (str(tmp_path / "desk.db"), server.new_database()):
+        exporter = PostgresDecisionExporter(db) if db.startswith("postgres") else SQLiteDecisionExporter(db)
+        exporter.export(records)
+        exporter.shutdown()
+        told.append(json.loads(report(db, "json")))
+    kind, quiet = told[0]["clauses"]
+    assert (kind["violations"]["violated"], kind["violations"]["of"], quiet["unassessed"]) == (3, 3, {"no_check": 3})
+    counted = [(each["clause"], each["result"], each["calls"], each["of"]) for each in told[0]["overrides"]]
+    assert counted == [("be_brief", "granted", 2, 3), ("be_kind", "x", 2, 3)]
+    assert told[0] == told[1]
+
+
+def test_a_ledger_is_checked_and_reconciled(written: tuple[str, fleet.Truth], tmp_path: Path) -> None:
+    """Its accounts stand in the report; without one the report says what it does not show."""
+    ledgers.write(tmp_path / "ledger", range(3))
+    words = ("--ledger", str(tmp_path / "ledger"), "--key", str(ledgers.KEY.public_key))
+    told = json.loads(report(written[0], "json", *WINDOW, *words))
+    assert (told["ledger"]["fault"], told["ledger"]["attempted"], told["ledger"]["keys"]) == (None, 3, "given")
+    assert not any("ledger was given" in sentence for sentence in told["lacking"])
+    assert "Intact" in report(written[0], "html", *WINDOW, *words).decode()
+    assert any("No ledger was given" in each for each in json.loads(report(written[0], "json"))["lacking"])
 
 
 @pytest.mark.parametrize("format_", ["html", "json", "csv", "oscal"])

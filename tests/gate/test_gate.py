@@ -111,6 +111,14 @@ def test_an_enforcing_policy_blocks_a_known_share(folder: Path) -> None:
     assert blocked["value"] == pytest.approx(blocked["count"] / blocked["of"])
 
 
+@pytest.mark.parametrize(("policy", "count"), [("policy.yaml", 0), ("strict.yaml", 2)])
+def test_what_is_enforced_is_measured(folder: Path, policy: str, count: int) -> None:
+    """A policy that finds every violation and only watches acts on none; one that blocks acts on all."""
+    ran = gate(folder, "protect_privacy.enforced >= 99%", policy=policy, options=["--json"])
+    (enforced,) = json.loads(ran.stdout)["requirements"]
+    assert (ran.exit_code, enforced["count"], enforced["of"]) == (int(not count), count, 2)
+
+
 def test_a_case_counts_once(folder: Path) -> None:
     """A dataset that is named twice, or a copy of it, has no more cases than it has."""
     (folder / "copy.jsonl").write_text((folder / "calls.jsonl").read_text())

@@ -103,13 +103,13 @@ def test_resolved_alerts_stand_in_the_history_once(receiver: AlertReceiver) -> N
 def test_odd_labels_and_times_end_no_request(receiver: AlertReceiver, change: Mapping[str, Any], status: int) -> None:
     """What no store takes gives way to a question mark; a time that no alert has is refused."""
     for key in ("{}", "\ud800\0", ["a"]):
-        message = MESSAGE | {"alerts": [ALERT | change], "groupKey": key}
+        message: dict[str, Any] = {**MESSAGE, "alerts": [{**ALERT, **change}], "groupKey": key}
         assert post(receiver, json.dumps(message).encode())[0] == status
 
 
 def test_a_sender_that_goes_away_ends_only_its_own_request(receiver: AlertReceiver) -> None:
     """The next message is taken, and nothing is printed that is not the log's."""
-    with socket.create_connection(receiver.server_address[:2], timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", receiver.server_port), timeout=10) as connection:
         head = f"POST / HTTP/1.1\r\nAuthorization: Bearer {SECRET}\r\nContent-Length: 99\r\n\r\n"
         connection.sendall(head.encode())
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -21,7 +21,7 @@ def config(folder: Path, port: int) -> str:
     page = (ROOT / "docs/incidents.md").read_text(encoding="utf-8")
     shown = yaml.safe_load(page.split("```yaml")[1].split("```")[0])
     (folder / "secret").write_text(SECRET)
-    (webhook,) = shown["receivers"][0]["webhook_configs"]
+    (webhook,) = shown["receivers"][1]["webhook_configs"]
     webhook["url"] = f"http://127.0.0.1:{port}/"
     webhook["http_config"]["authorization"]["credentials_file"] = str(folder / "secret")
     shown["route"] |= {"group_wait": "0s", "group_interval": "1s"}

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import click
@@ -13,6 +14,8 @@ from rich.text import Text
 
 from specspan.cli.replay_view import WORDS
 from specspan.cli.terminal import clean, console, plural
+from specspan.decision import Outcome
+from specspan.incidents.incident import Incident
 from specspan.replay.dataset import Dataset, DatasetCase
 from specspan.replay.dataset_making import Refusal, make_case
 from specspan.replay.reviewed_rulings import ruled_tasks
@@ -65,6 +68,19 @@ def cases_of_one(
         raise click.BadParameter(f"the decision has no finding about {unknown[0]!r}.", param_hint="--expect")
     whole = {**_source(decision), **source}
     made.add(make_case(reader, decision, expected=expected, source=whole, patterns=_compiled(patterns)))
+    return made
+
+
+def cases_of_incident(reader: StoreReader, incident: Incident, limit: int, patterns: Sequence[str]) -> Made:
+    """Return the cases of the first violating calls of an incident, so that the incident leaves a regression test."""
+    made, compiled = Made(), _compiled(patterns)
+    calls = reader.clause_calls(incident.clause, incident.since_unix_nano, incident.ended_unix_nano)
+    violating = (call.decision_id for call in calls if call.outcome == Outcome.VIOLATED.value)
+    for decision_id in list(islice(violating, limit)):
+        decision = reader.decision(decision_id)
+        source = {**_source(decision), "kind": "incident", "id": incident.id}
+        expected = {incident.clause: Outcome.VIOLATED.value}
+        made.add(make_case(reader, decision, expected=expected, source=source, patterns=compiled))
     return made
 
 

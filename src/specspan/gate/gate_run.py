@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from specspan.calibration.calibration_file import Calibration, JudgeCalibration, read_calibration
-from specspan.decision import Mode, Outcome
+from specspan.decision import Action, Mode, Outcome
 from specspan.errors import ConfigurationError, Problem
 from specspan.gate.gate_file import Gate
 from specspan.gate.measure import Match, Measure, measure_matches
@@ -24,7 +24,7 @@ from specspan.policy_tests.runner import Result, run_tests
 from specspan.policy_tests.table import load_tests
 from specspan.replay.dataset import Dataset, iter_calls, read_dataset
 from specspan.replay.differences import Differences
-from specspan.replay.replayer import Replayer
+from specspan.replay.replayer import Replayed, Replayer
 from specspan.replay.report import Report, build_report
 from specspan.replay.stored_calls import recorded_result
 from specspan.spec.diff import diff
@@ -104,7 +104,7 @@ class _Measuring:
         by_source: dict[str, Callable[[str, str | None], Measure]] = {
             "tests": self._test_measure,
             "examples": self._example_measure,
-            "dataset": lambda name, clause: measure_matches(name, self.matches, clause),
+            "dataset": self._dataset_measure,
             "replay": self._replay_measure,
             "judges": self._judge_measure,
             "coverage": self._coverage_measure,
@@ -141,6 +141,12 @@ class _Measuring:
                     decided = True if outcome == Outcome.VIOLATED.value else False if outcome in _CLEAR else None
                 found.append(Match(call.id, clause, expected == Outcome.VIOLATED.value, decided))
         return found
+
+    @cached_property
+    def acted_on(self) -> frozenset[str]:
+        """Ids of the datasets' calls that the policy stops or changes, in its own mode and without sampling."""
+        replayer = Replayer(self.policy.without_sampling())
+        return frozenset(call.id for _, call in iter_calls(self.datasets) if _is_acted_on(replayer.replay(call)))
 
     @cached_property
     def replay(self) -> Report:
@@ -205,6 +211,12 @@ class _Measuring:
         about = [unassessed for each, unassessed in self.unassessed_examples if clause in (None, each)]
         return Measure(sum(about), len(about))
 
+    def _dataset_measure(self, name: str, clause: str | None) -> Measure:
+        matches = self.matches
+        if name == "enforced":
+            matches = [replace(each, is_acted_on=each.case in self.acted_on) for each in matches]
+        return measure_matches(name, matches, clause)
+
     def _replay_measure(self, name: str, clause: str | None) -> Measure:
         report = self.replay
         if name in ("newly_blocked", "no_longer_blocked", "would_newly_block"):
@@ -254,6 +266,11 @@ class _Measuring:
         else:
             names = tuple(item.key for item in self.impact.with_need(Need(name)))
         return Measure(len(names), None, names[:5])
+
+
+def _is_acted_on(result: Replayed) -> bool:
+    action = result.ruling.action
+    return action is not None and Action(action).rank >= Action.REDACT.rank
 
 
 def failures(result: GateResult) -> Iterator[Checked]:

@@ -55,6 +55,8 @@ class Match:
     """True where the clause is expected to be violated."""
     decided: bool | None
     """True where it is violated; None where nobody can say."""
+    is_acted_on: bool = False
+    """True where the call is stopped or changed, in the mode of the policy."""
 
 
 def measure_matches(name: str, matches: Iterable[Match], clause: str | None) -> Measure:
@@ -72,10 +74,15 @@ def measure_matches(name: str, matches: Iterable[Match], clause: str | None) -> 
         "agreement": (agreed, about),
         "missed": ([each for each in bad if not each.decided], bad),
         "false_alarms": ([each for each in good if each.decided], good),
+        "enforced": ([each for each in bad if each.is_acted_on], bad),
         "undecided": ([each for each in about if each.decided is None], about),
         "cases": (about, None),
     }
     counted, of = kinds[name]
-    shown = [each for each in about if each.decided is not each.is_bad] if name in ("recall", "agreement") else counted
+    shown = (
+        [each for each in about if each.decided is not each.is_bad]
+        if name in ("recall", "agreement", "enforced")
+        else counted
+    )
     names = tuple(dict.fromkeys(each.case for each in shown))[:5]
     return Measure(len(counted), None if of is None else len(of), names)

@@ -29,6 +29,7 @@ MEASURES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
             "missed": True,
             "false_alarms": True,
             "undecided": True,
+            "enforced": True,
             "cases": True,
         },
         "replay": {
@@ -62,7 +63,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 )
 _FORM = re.compile(r"\s*(?P<name>\S+?)\s*(?P<sign>>=|<=|==|>|<)\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%?)\s*")
 _EXAMPLE = "Write a measure, a comparison and a number, such as 'protect_privacy.recall >= 95%'."
-_BY_CLAUSE = frozenset(("recall", "precision", "agreement", "missed", "false_alarms"))
+_BY_CLAUSE = frozenset(("recall", "precision", "agreement", "missed", "false_alarms", "enforced"))
 
 
 class InvalidRequirement(ValueError):

@@ -167,8 +167,12 @@ def recorded_result(recorded: RecordedCall) -> Replayed:
     """Return what was decided about a call then."""
     decision = recorded.decision
     action = str(decision.get("action"))
+    governing = decision.get("governing_clause")
     ruling = Ruling(
-        str(decision.get("verdict")), action, str(decision.get("would") or action), decision.get("governing_clause")
+        str(decision.get("verdict")),
+        action,
+        str(decision.get("would") or action),
+        None if governing is None else str(governing),
     )
     return Replayed(ruling, _outcomes_of(recorded))
 

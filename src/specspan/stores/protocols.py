@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from specspan.sqlite.call_groups import CallGroup
 from specspan.sqlite.clause_calls import ClauseCall
 from specspan.sqlite.model import (
     ClauseCount,
@@ -69,6 +70,9 @@ class StoreReader(Protocol):
         self, clause: str, since_unix_nano: int | None = None, until_unix_nano: int | None = None
     ) -> Iterator[ClauseCall]:
         """Yield the calls that a clause has an outcome for, from a time up to another, the earliest first."""
+
+    def call_groups(self, since_unix_nano: int, until_unix_nano: int) -> Iterator[CallGroup]:
+        """Yield groups of calls that were decided alike, from a time up to another, with the number of each."""
 
     def clauses(self) -> list[str]:
         """Return the id of each clause that a decision or a policy names, sorted."""

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import psycopg
 
+from specspan.sqlite.call_groups import CLAUSE_END, FINDING_END, CallGroup, GroupRow, read_groups
 from specspan.sqlite.clause_calls import CallRow, ClauseCall, Lookups, read_calls
 from specspan.sqlite.decision_rows import stored_record
 from specspan.sqlite.expansion import expand
@@ -35,6 +36,9 @@ from specspan_exporter_postgres.schema import find_version
 from specspan_exporter_postgres.statistics import count
 from specspan_exporter_postgres.writer import open_connection
 
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
 Record = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -53,6 +57,15 @@ _CLAUSE_CALLS = f"""SELECT d.id, d.time_unix_nano, d.trace_id, d.span_id,
     {_WITH_OUTCOMES} LEFT JOIN specspan.span AS p ON p.trace_id = d.trace_id AND p.span_id = d.span_id
         LEFT JOIN specspan.span_shared AS h ON h.id = p.shared_id
     WHERE d.time_unix_nano >= %s AND d.time_unix_nano < %s ORDER BY d.time_unix_nano, d.id"""
+_CALL_GROUPS = f"""SELECT whole, shared_id, policy_record, verdict, outcomes, found, overrides, count(*) FROM (
+    SELECT CASE WHEN d.shared_id IS NULL THEN d.record END AS whole, d.shared_id, s.policy_record, d.verdict,
+        o.outcomes,
+        (SELECT string_agg(f.clause || chr({ord(CLAUSE_END)}) || f.outcome || chr({ord(CLAUSE_END)})
+                || coalesce(f.reason, ''), chr({ord(FINDING_END)}) ORDER BY f.ordinal)
+            FROM specspan.finding AS f WHERE f.decision_id = d.id) AS found,
+        (d.record::json -> 'overrides')::text AS overrides
+    {_WITH_OUTCOMES} WHERE d.time_unix_nano >= %s AND d.time_unix_nano < %s) AS calls
+    GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 _OWN_ATTRIBUTES = ("specspan.decision.verdict", "specspan.decision.action", "specspan.decision.id")
 _ROWS_AT_ONCE = 500
 
@@ -171,22 +184,30 @@ class Reader:
         self, clause: str, since_unix_nano: int | None = None, until_unix_nano: int | None = None
     ) -> Iterator[ClauseCall]:
         """Yield the calls that a clause has an outcome for, from a time up to another, the earliest first."""
-        lookups = Lookups(self._shared_part, lambda key: self._policy_of(str(key)), self._resource)
         until = 2**63 - 1 if until_unix_nano is None else until_unix_nano
-        yield from read_calls(self._call_rows((clause, since_unix_nano or 0, until)), clause, lookups)
+        rows = self._many_rows(_CLAUSE_CALLS, (clause, since_unix_nano or 0, until))
+        yield from read_calls((CallRow(*row) for row in rows), clause, self._lookups)
 
-    def _call_rows(self, values: tuple[Any, ...]) -> Iterator[CallRow]:
-        with self._snapshot(), self._connection.cursor(name="specspan_clause_calls") as cursor:
+    def call_groups(self, since_unix_nano: int, until_unix_nano: int) -> Iterator[CallGroup]:
+        """Yield groups of calls that were decided alike, from a time up to another, with the number of each."""
+        rows = self._many_rows(_CALL_GROUPS, (since_unix_nano, until_unix_nano))
+        yield from read_groups((GroupRow(*row) for row in rows), self._lookups)
+
+    @property
+    def _lookups(self) -> Lookups:
+        return Lookups(self._shared_part, lambda key: self._policy_of(str(key)), self._resource)
+
+    def _many_rows(self, sql: LiteralString, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        with self._snapshot(), self._connection.cursor(name="specspan_rows") as cursor:
             cursor.itersize = _ROWS_AT_ONCE
             with self._translated_errors():
-                cursor.execute(_CLAUSE_CALLS, values)
+                cursor.execute(sql, values)
             while True:
                 with self._translated_errors():
                     rows = cursor.fetchmany(_ROWS_AT_ONCE)
                 if not rows:
                     return
-                for row in rows:
-                    yield CallRow(*row)
+                yield from rows
 
     def _shared_part(self, key: int) -> Record:
         rows = self._rows("SELECT record FROM specspan.decision_shared WHERE id = %s", (key,))

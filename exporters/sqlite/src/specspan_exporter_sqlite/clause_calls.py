@@ -77,7 +77,7 @@ class Lookups:
 def read_calls(rows: Iterable[CallRow], clause: str, lookups: Lookups) -> Iterator[ClauseCall]:
     """Yield the calls of rows that have an outcome for a clause, in the order of the rows."""
     shared, policies, resources = _Once(lookups.shared), _Once(lookups.policy), _Once(lookups.resource)
-    wholes = _Once(_load)
+    wholes = _Once(load_record)
     named: OrderedDict[tuple[Any, str | None], str | None] = OrderedDict()
     for row in rows:
         policy = (policies.get(row.policy_key) if row.policy_key is not None else None) or _NOTHING
@@ -124,14 +124,14 @@ def _named_outcome(outcomes: str | None, policy: Record, clause: str) -> str | N
     listed = policy.get("assessments") or ()
     places = [number for number, each in enumerate(listed) if each.get("clause") == clause]
     found = []
-    for label, text in _load(outcomes).items():
+    for label, text in load_record(outcomes).items():
         if any(first <= place <= last for first, last in ranges(text) for place in places):
             found.append(outcome_and_reason(label)[0])
     return _worst(found)
 
 
 def _shared_text(whole: str | None) -> str:
-    record = _load(whole)
+    record = load_record(whole)
     return json.dumps({name: record[name] for name in _SHARED if name in record}, sort_keys=True)
 
 
@@ -140,7 +140,8 @@ def _worst(outcomes: Iterable[str | None]) -> str | None:
     return next((outcome for outcome in WORST_FIRST if outcome in found), None)
 
 
-def _load(text: str | None) -> Record:
+def load_record(text: str | None) -> Record:
+    """Return the object of a JSON text; an empty one where it is none."""
     try:
         value = json.loads(text or "{}")
     except (ValueError, RecursionError):

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any, TypeVar, final
 
 from . import id_prefixes, query
-from .call_rows import iter_calls
+from .call_groups import CallGroup
+from .call_rows import iter_calls, iter_groups
 from .clause_calls import ClauseCall
 from .decision_hours import MODEL
 from .decision_rows import STORED_COLUMNS, stored_record
@@ -184,6 +185,11 @@ class Reader(FigureReader):
         """Yield the calls that a clause has an outcome for, from a time up to another, the earliest first."""
         with self._translated_errors():
             yield from iter_calls(self._connection, self._policy_of, clause, since_unix_nano, until_unix_nano)
+
+    def call_groups(self, since_unix_nano: int, until_unix_nano: int) -> Iterator[CallGroup]:
+        """Yield groups of calls that were decided alike, from a time up to another, with the number of each."""
+        with self._translated_errors():
+            yield from iter_groups(self._connection, self._policy_of, since_unix_nano, until_unix_nano)
 
     def clauses(self) -> list[str]:
         """Return the id of each clause that a decision or a policy in the file names, sorted."""

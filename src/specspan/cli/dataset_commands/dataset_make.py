@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from specspan.cli.dataset_cases import cases_of_decisions, cases_of_reviews, print_made, redact_option
+from specspan.cli.dataset_cases import (
+    cases_of_decisions,
+    cases_of_incident,
+    cases_of_reviews,
+    print_made,
+    redact_option,
+)
+from specspan.cli.incident_view import find_incident, open_log
 from specspan.cli.storage import db_option, open_reader, since_option
 from specspan.cli.terminal import OUTCOMES
 from specspan.replay.dataset import write_dataset
@@ -24,6 +31,7 @@ from specspan.sqlite.model import Filter
     show_default=True,
     help="What cases come from.",
 )
+@click.option("--incident", "incident_id", metavar="ID", help="The violating calls of this incident.")
 @click.option("--clause", metavar="ID", help="With a finding about this clause.")
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="With a finding of this outcome.")
 @click.option("--service", metavar="NAME", help="Of this service.")
@@ -35,6 +43,7 @@ def command(
     file: Path,
     name: str | None,
     origin: str,
+    incident_id: str | None,
     clause: str | None,
     outcome: str | None,
     service: str | None,
@@ -45,18 +54,27 @@ def command(
 ) -> None:
     """Write the latest recorded calls to FILE, each with the outcomes that were decided, or that reviewers ruled.
 
+    With --incident, write the first violating calls of it, which are expected to violate its clause.
+
     Only calls whose content was recorded as a whole make cases. Personal data that detectors know are replaced by
     invented ones; names of people are not known to any: read what you commit.
     """
     if file.exists():
         raise click.ClickException(f"{file} exists already. `specspan dataset add` adds to it.")
+    if incident_id is not None and (origin, clause, outcome, service, since) != ("decisions", None, None, None, None):
+        raise click.UsageError(
+            "--incident says which calls; leave out --from, --clause, --outcome, --service, --since."
+        )
     wanted = Filter(clause=clause, outcome=outcome, service=service, since_unix_nano=since, limit=limit)
     with open_reader(db) as reader:
-        made = (
-            cases_of_reviews(reader, db, wanted, patterns)
-            if origin == "reviews"
-            else cases_of_decisions(reader, reader.decisions(wanted), clause, patterns)
-        )
+        if incident_id is not None:
+            with open_log(db) as log:
+                incident = find_incident(log, incident_id)
+            made = cases_of_incident(reader, incident, limit, patterns)
+        elif origin == "reviews":
+            made = cases_of_reviews(reader, db, wanted, patterns)
+        else:
+            made = cases_of_decisions(reader, reader.decisions(wanted), clause, patterns)
     if not made.cases:
         print_made(made, None)
         raise click.exceptions.Exit(1)
