@@ -27,6 +27,13 @@ def test_intervals_are_those_of_tables(successes: int, trials: int, low: float, 
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-6)
 
 
+def test_few_of_a_million_are_few_terms() -> None:
+    """Of a tail the shorter side is summed; the ends are those of Poisson's distribution, as tables have them."""
+    interval, mirrored = exact_interval(5, 10**6), exact_interval(10**6 - 5, 10**6)
+    assert (interval.low * 1e6, interval.high * 1e6) == pytest.approx((1.6235, 11.6683), rel=1e-4)
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((interval.low, interval.high), rel=1e-6)
+
+
 def test_each_end_is_the_share_at_which_what_was_seen_is_the_rarest_it_may_be() -> None:
     """With 2.5% on either side."""
     interval = exact_interval(45, 50)

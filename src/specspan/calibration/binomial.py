@@ -25,6 +25,8 @@ def cumulative_probability(successes: int, trials: int, share: float) -> float:
         return 1.0
     if share >= 1:
         return 0.0
+    if successes > trials // 2:  # the other tail has fewer terms: of few failures among millions, a handful
+        return max(0.0, 1.0 - cumulative_probability(trials - successes - 1, trials, 1 - share))
     log_share, log_rest = math.log(share), math.log1p(-share)
     terms = (
         math.exp(_log_choose(trials, count) + count * log_share + (trials - count) * log_rest)
