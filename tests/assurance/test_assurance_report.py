@@ -14,9 +14,12 @@ from benchmarks import fleet
 from click.testing import CliRunner
 from postgres_server import Postgres
 
+from specspan.assurance.call_counts import count_calls
 from specspan.cli.main import cli
 from specspan.incidents.incident_log import IncidentLog
 from specspan.sqlite import SQLiteDecisionExporter
+from specspan.sqlite.call_groups import group_decisions
+from specspan.stores.opening import open_store
 from specspan.stores.people import Person
 from specspan_exporter_postgres import PostgresDecisionExporter
 
@@ -134,6 +137,15 @@ def test_a_ledger_is_checked_and_reconciled(written: tuple[str, fleet.Truth], tm
     assert not any("ledger was given" in sentence for sentence in told["lacking"])
     assert "Intact" in report(written[0], "html", *WINDOW, *words).decode()
     assert any("No ledger was given" in each for each in json.loads(report(written[0], "json"))["lacking"])
+
+
+def test_groups_are_what_single_decisions_make(written: tuple[str, fleet.Truth]) -> None:
+    """A store that groups none has the same counts."""
+    with open_store(written[0]) as reader:
+        grouped = count_calls(reader.call_groups(fleet.START_NS, fleet.END_NS))
+        single = count_calls(group_decisions(reader.iter_decisions(fleet.START_NS)))
+    assert grouped == single
+    assert grouped.calls == written[1].decisions
 
 
 @pytest.mark.parametrize("format_", ["html", "json", "csv", "oscal"])

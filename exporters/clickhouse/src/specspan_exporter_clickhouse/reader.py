@@ -11,6 +11,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar, final
 
+from specspan.sqlite.call_groups import CallGroup, group_decisions
 from specspan.sqlite.clause_calls import CallRow, ClauseCall, Lookups, read_calls
 from specspan.sqlite.expansion import expand, policy_record_of
 from specspan.sqlite.late_rows import with_late_findings
@@ -164,6 +165,11 @@ class Reader:
             partial(self._parsed, read_resource),
         )
         yield from read_calls(rows, clause, lookups)
+
+    def call_groups(self, since_unix_nano: int, until_unix_nano: int) -> Iterator[CallGroup]:
+        """Yield groups of calls that were decided alike, from a time up to another, with the number of each."""
+        decisions = self.iter_decisions(since_unix_nano)
+        yield from group_decisions(each for each in decisions if each["time_unix_nano"] < until_unix_nano)
 
     def _resources(self, values: Mapping[str, Any]) -> dict[tuple[str, str], str]:
         """Return the resource of the span of each decision in a time, as JSON."""

@@ -70,6 +70,20 @@ def read_groups(rows: Iterable[GroupRow], lookups: Lookups) -> Iterator[CallGrou
         )
 
 
+def group_decisions(decisions: Iterable[Record]) -> Iterator[CallGroup]:
+    """Yield a group of one call for each decision record with every finding in full, for a store that groups none."""
+    for decision in decisions:
+        service = decision.get("service")
+        findings = [each for each in decision.get("findings") or () if isinstance(each, Mapping)]
+        yield CallGroup(
+            1,
+            service.get("name") if isinstance(service, Mapping) else None,
+            str(decision.get("verdict") or "unknown"),
+            _worst((str(each.get("clause")), str(each.get("outcome")), each.get("reason")) for each in findings),
+            [each for each in decision.get("overrides") or () if isinstance(each, Mapping)],
+        )
+
+
 def _in_full(text: str | None) -> Iterator[tuple[str, str, str | None]]:
     for finding in text.split(FINDING_END) if text else ():
         clause, outcome, reason = (*finding.split(CLAUSE_END), "", "")[:3]
