@@ -191,6 +191,8 @@ class Redaction:
     is_reversible: bool = False
     """True where a numbered name such as ``<PERSON_1>`` takes its place in what the model reads, and the model's
     answer has the characters back in place of the name."""
+    closing: str | None = None
+    """Pattern of what ends it, where it reaches to the end of the text because that did not come yet."""
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from specspan._support.text_pieces import TextPieces
@@ -86,6 +86,11 @@ class ChoiceTexts:
             self._keep_part()
             self._parts[part] = self.own = self._new_part()
         self.part = part
+
+    def texts(self) -> Iterator[tuple[Hashable, GrowingText]]:
+        """Yield all of the choice, under None, and each part by itself where it has several."""
+        yield None, self.joined
+        yield from self._parts.items()
 
     def _new_part(self) -> GrowingText:
         text = self._new_text()

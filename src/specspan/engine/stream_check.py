@@ -19,6 +19,8 @@ from specspan.engine.stream_plan import StreamPlan, Tail
 
 CODE_CHARS = 256
 """A check that is code is asked again when the text has grown by this much, and by an eighth of itself."""
+CLOSE_CHARS = 16_384
+"""Length of a text that is held back up to which an eighth of itself does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class FoundViolation:
     """Action that its clause asks for."""
     growing: GrowingText
     """The text in which it was found."""
+    call: ModelCall | None = None
+    """The call as it was checked, where not as one whose text grows."""
 
     @property
     def is_in_part(self) -> bool:
@@ -61,12 +65,17 @@ class StreamCheck:
         """By choice; parts that are alone by choice and part."""
         self._cut_by: tuple[BoundCheck, ...] = ()
         self._cut_chars = 0
+        self._code_chars, self._is_held = CODE_CHARS, False
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
     @property
     def action(self) -> Action:
         """Return the strictest action that was taken while the answer grew."""
         return self._edits if self.cut is None else strictest_action((self._edits, self.cut.action))
+
+    def look_every(self, chars: int) -> None:
+        """Ask checks that are code again, also those that found something, each time that a text has grown so much."""
+        self._code_chars, self._is_held = min(chars, CODE_CHARS), True
 
     def feed(
         self, choice: int, text: str, part: Hashable = None, is_alone: bool = False, *, is_reasoning: bool = False
@@ -105,6 +114,45 @@ class StreamCheck:
         """
         started_ns = time.perf_counter_ns()
         found = self._look_at(choice, text, part, is_alone, is_reasoning=False)
+        rewrites = self._rule_held(found, choice, text)
+        self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
+        return rewrites
+
+    def finish_held(
+        self, key: Hashable, choice: int, *, is_complete: bool
+    ) -> Sequence[tuple[Hashable, FoundViolation]]:
+        """Look at the end of a choice's texts, whether or not a check that is code is due.
+
+        Returns violations as `feed_held` does, each with the part that is its text.
+
+        Args:
+            key: the choice; of a part that is alone, choice and part.
+            choice: number of the choice.
+            is_complete: whether nothing comes after it that belongs to it.
+        """
+        answer = self._answers.get((*key, False) if isinstance(key, tuple) else key)
+        if answer is None or self.cut is not None:
+            return ()
+        part_of = {id(text): part for part, text in answer.texts()}
+        found = [each for _, text in answer.texts() for each in self._find_at_end(text, is_complete=is_complete)]
+        return [(part_of[id(each.growing)], each) for each in self._rule_held(found, choice, "")]
+
+    def _find_at_end(self, growing: GrowingText, *, is_complete: bool) -> Iterator[FoundViolation]:
+        if self._plan.code:
+            yield from self._coded(growing)
+        if not is_complete:
+            return
+        text = growing.text(growing.end)
+        call = replace(self._call, response=Response(output=(Message(ROLE, (Text(text.text),)),)))
+        for check in {check: None for tail in self._plan.tails for check in tail.owners}:
+            if check.position in self._plan.positions and _is_read(growing, check):
+                finding, skipped = run_check(check, call, (text,)), growing.length - len(text.text)
+                if not skipped or any(each.start for each in finding.evidence):
+                    for each in self._worth(check, _shifted(finding, skipped), growing):
+                        yield replace(each, call=call)
+
+    def _rule_held(self, found: Sequence[FoundViolation], choice: int, text: str) -> Sequence[FoundViolation]:
+        """Cut where a clause stops the stream, else return the violations over which text is replaced."""
         if any(each.asks.stops for each in found):
             self._rule(found, choice, text, is_reasoning=False)
         rewrites = [each for each in found if each.asks in REWRITES] if self.cut is None else []
@@ -112,7 +160,6 @@ class StreamCheck:
             self._edits = strictest_action((self._edits, *(each.asks for each in rewrites)))
             self.edited_choices.add(choice if choice >= 0 else ~choice)
         self._cut_by = (*self._cut_by, *(each.check for each in rewrites if each.check not in self._cut_by))
-        self._overhead_ns[Stage.STREAM] = self._overhead_ns.get(Stage.STREAM, 0) + time.perf_counter_ns() - started_ns
         return rewrites
 
     def _look_at(
@@ -180,7 +227,7 @@ class StreamCheck:
         return answer
 
     def _new_text(self, message: int, *, is_reasoning: bool) -> GrowingText:
-        due = CODE_CHARS if self._plan.code else sys.maxsize
+        due = self._code_chars if self._plan.code else sys.maxsize
         pointer = f"/output/{message}/parts/0"
         return GrowingText(pointer, due, readings=self._new_readings(), is_reasoning=is_reasoning)
 
@@ -215,12 +262,13 @@ class StreamCheck:
         yield from self._worth(check, _shifted(finding, skipped), growing)
 
     def _coded(self, growing: GrowingText) -> Iterator[FoundViolation]:
-        growing.code_due = max(growing.length + CODE_CHARS, growing.length * 9 // 8)
+        is_close = self._is_held and growing.length <= CLOSE_CHARS
+        growing.code_due = max(growing.length + self._code_chars, 0 if is_close else growing.length * 9 // 8)
         text = growing.text()
         part = Reasoning(text.text) if growing.is_reasoning else Text(text.text)
         call = replace(self._call, response=Response(output=(Message(ROLE, (part,)),)))
         for check in self._plan.code:
-            if check.position not in self.findings and _is_read(growing, check):
+            if (self._is_held or check.position not in self.findings) and _is_read(growing, check):
                 yield from self._worth(check, run_check(check, call, (text,)), growing)
 
     def _worth(self, check: BoundCheck, finding: Finding, growing: GrowingText) -> Iterator[FoundViolation]:

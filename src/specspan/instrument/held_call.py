@@ -132,6 +132,8 @@ class HeldCall(StreamedCall):
                 raise failure
             if cut is not None:
                 return (yield from self._release_cut(chunk, *cut))
+            if self._is_exhausted:
+                self._held.texts.finish()
             if is_due:
                 yield from self._rule_on_answer(chunk)
         except Blocked:
@@ -229,6 +231,9 @@ class HeldCall(StreamedCall):
         if self._live.ended or not is_decided or not isinstance(error, Exception):
             return None
         try:
+            self._held.texts.finish()
+            if self._check is not None and self._check.cut is not None:
+                raise self._live.block()
             given = self._give(is_end=True)
         except Blocked as blocked:
             return Release(error=blocked, is_last=True)

@@ -21,6 +21,8 @@ class Match(NamedTuple):
     end: int
     label: str
     """Low-cardinality code of what stands there; the reason of a finding."""
+    closing: str | None = None
+    """Pattern of what ends it, where it reaches to the end of the text because that did not come yet."""
 
 
 class Detector(Protocol):

@@ -108,7 +108,7 @@ class DetectorCheck:
         for text, match in self._matches(texts, is_growing=False):
             substitute, is_reversible = self.style(text.text, match)
             for place in text.evidence(match.start, match.end):
-                yield Redaction(place, match.label, substitute, is_reversible)
+                yield Redaction(place, match.label, substitute, is_reversible, match.closing)
 
     def _matches(self, texts: Sequence[TextAt], *, is_growing: bool) -> Iterator[tuple[TextAt, Match]]:
         traits = self.traits

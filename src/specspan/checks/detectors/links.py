@@ -47,7 +47,10 @@ class LinkDetector:
     """Hosts that images may come from; None for those of links."""
     finds_data: bool = True
     """Whether data in the query of a link are a violation, where its host is not allowed by name."""
-    prefilter: tuple[str, ...] = (_START, _ODD_SCHEME)
+    prefilter: tuple[str, ...] = (
+        rf"(?:{_START})[^{_STOPS}]*",
+        _ODD_SCHEME,
+    )  # a stream looks back as far as a link goes
     _start: Pattern = field(init=False, repr=False, default_factory=lambda: Pattern(_START))
     _odd: Pattern = field(init=False, repr=False, default_factory=lambda: Pattern(_ODD_SCHEME))
 

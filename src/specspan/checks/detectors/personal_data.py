@@ -34,7 +34,7 @@ _CARD_NUMBER = re.compile(
 """Lengths and first digits of the issuers: Visa, Mastercard, American Express, Diners Club, Discover, UnionPay, JCB."""
 _IBAN_SHAPE = r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b"
 _MAILBOX_NEAR = r"[\w.!#$%&'*+/=?^`{|}~-]@[\w-]{1,40}(?:\.[\w-]{1,20}){0,2}\.[^\W\d_]{2,18}"
-_MAILBOX = r"[\w.!#$%&'*+/=?^`{|}~-]+@(?:[\w-]+\.)+[^\W\d_]{2,24}"
+_MAILBOX = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]+\.)+[^\W\d_]{2,24}"
 
 
 @dataclass(frozen=True, slots=True)

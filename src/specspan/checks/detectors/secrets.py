@@ -40,6 +40,9 @@ _ASSIGNED = (
 )
 _VALUE = re.compile(r"[\"']? ?(?::=|=>|=|:|\bis\b) ?[\"'`]?(\S+)\Z")
 _KEY_HEADER = r"-{0,5}BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----"
+_KEY_FOOTER = r"-----END[^-]{0,64}-----"
+_LAZY_END = re.compile(r"\\\.\?\[[^]]*\]\*\?\Z")
+_SIGNATURE = r"(?:\.[A-Za-z0-9_+/=-]*)?"
 _ENTROPY = {
     "base64_high_entropy_string": r"[A-Za-z0-9+/=_-]{20,120}",
     "hex_high_entropy_string": r"[0-9a-fA-F]{32,128}",
@@ -81,7 +84,7 @@ class PrivateKeyDetector:
             footer = text.text.find("-----END", end, following)
             close = -1 if footer < 0 else text.text.find("-----", footer + len("-----END"), following)
             last = following if close < 0 else close + len("-----")
-            yield Match(start, last, PRIVATE_KEY)
+            yield Match(start, last, PRIVATE_KEY, _KEY_FOOTER if close < 0 and last == len(text.text) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ def _linear(compiled: re.Pattern[str]) -> str:
     for edge in _EDGES:
         source = source.replace(edge, r"\b")
     source = _LONG_COUNT.sub(r"{\1,200}", source)
+    source = _LAZY_END.sub(lambda _: _SIGNATURE, source)  # of a JSON Web Token: it would take nothing
     return f"(?i:{source})" if compiled.flags & re.IGNORECASE else source
 
 
