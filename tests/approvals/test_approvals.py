@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -159,7 +165,80 @@ def test_what_makes_no_sense_is_refused(timeout_s: float, default: str) -> None:
         specspan.approval(timeout_s=timeout_s, default=default)  # type: ignore[arg-type]
 
 
+@dataclass
+class Order:
+    """Order of a customer."""
+
+    number: int
+
+
+class Basket:
+    """Object whose ``repr`` is its address."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+APART = [
+    {"a": 1}, {"a": "1"}, {"a": 1.5}, {1: "a"}, {"1": "a"}, {"int: 1": "a"}, (1, 2), {"a": b"1"}, {"a": "bytes: b'1'"},
+    {"a": None}, {}, None, 2**60, 2**60 + 1, str(2**60), float("nan"), "NaN", "nan", "a\ud800", "a?", {"a\ud800": 1},
+    {"a?": 1}, {1, 2}, "set: {1, 2}", {1}, Order(1), {"Order": {"number": 1}}, Basket(1), Basket(2), True, "true",
+    ["specspan:typed", "builtins.bytes", "b'1'"], b"1", ["specspan:typed", "str", "'a\\ud800'"],
+]  # fmt: skip
+
+
 def test_digests_tell_values_apart() -> None:
-    """Values that JSON does not have are not those that it has."""
-    told = [{"a": 1}, {"a": "1"}, {"a": 1.5}, {1: "a"}, {"1": "a"}, (1, 2), {"a": b"1"}, {"a": None}, {}, None, 2**60]
-    assert len({request_digest("tool", "refund", each) for each in told}) == len(told)
+    """Values that JSON does not have are not those that it has, nor one another; nor are numbers beyond 2**53."""
+    digests = Counter(request_digest("tool", "refund", each) for each in APART)
+    assert len(digests) == len(APART)
+
+
+def test_digests_of_one_value_are_the_same_after_a_restart() -> None:
+    """Neither the order of a set nor an object's address is in it, so that who asks again finds the approval."""
+    script = (
+        "from specspan.approvals.approval_request import request_digest\nprint(request_digest('t', 'n', {'a', 'b'}))"
+    )
+    said = set()
+    for seed in ("1", "2", "3"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        said.add(
+            subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True).stdout
+        )
+    assert len(said) == 1
+    assert request_digest("t", "n", Basket(1)) == request_digest("t", "n", Basket(1))
+
+
+def test_the_store_that_was_configured_is_asked(tmp_path: Path) -> None:
+    """Who gave `specspan.configure` a store need not give it again."""
+    try:
+        specspan.configure(db=tmp_path / "own.db")
+        pending = specspan.approval().request("refund", ARGUMENTS)
+    finally:
+        specspan.shutdown()
+        specspan.configure()
+        specspan.shutdown()
+    with closing(ApprovalStore(tmp_path / "own.db")) as store:
+        assert store.get(pending.id).name == "refund"
+
+
+def test_a_list_has_no_end_beyond_the_largest_time(db: str) -> None:
+    """A key that no list printed begins at the start, or is refused; it fails nothing."""
+    with closing(ApprovalStore(db)) as store:
+        store.request("tool", "refund", "sha256:1", timeout_s=60)
+        assert len(store.list(after="9999999999999999999~x").approvals) == 1
+        with refusal("invalid_key"):
+            store.list(after="99999999999999999999~x")
+
+
+def test_an_id_of_another_change_is_refused(db: str) -> None:
+    """Who sends a change again names the same change; the id of another one settles nothing."""
+    with closing(ApprovalStore(db)) as store:
+        first, second = (store.request("tool", name, f"sha256:{name}", timeout_s=60).id for name in "ab")
+        store.approve(first, APA, event_id="e-1")
+        for replay in (
+            lambda: store.approve(second, APA, event_id="e-1"),
+            lambda: store.deny(first, APA, event_id="e-1"),
+        ):
+            with refusal("known_id"):
+                replay()
+        assert store.get(second).state is ApprovalState.WAITING

@@ -121,6 +121,24 @@ def test_forms_name_the_number_of_their_session(token: str, demo_db: Path, open_
     assert reviewer.post(f"/reviews/{task_id}/rule", data={}).status_code == 403
 
 
+def test_forms_stay_good_while_other_cookies_come_and_go(console: Console, demo_db: Path) -> None:
+    """Programs at other ports of this machine, and proxies, set cookies that the browser sends along."""
+    task_id = task_of(demo_db)
+    fields = form_of(console.get(f"/reviews/{task_id}"), kind="confirm", reason="x")
+    console.client.cookies.set("of-another-program", "1")
+    ruled = console.client.post(f"/reviews/{task_id}/rule", data=fields, follow_redirects=False)
+    assert ruled.status_code == 303, ruled.text
+
+
+def test_a_body_without_a_length_is_read_to_a_limit(console: Console) -> None:
+    """A form that does not say how large it is fills no memory."""
+    pieces = (b"a" * 65_536 for _ in range(64))
+    response = console.client.post(
+        "/reviews/ask", content=pieces, headers={"content-type": "application/x-www-form-urlencoded"}
+    )
+    assert response.status_code == 413
+
+
 def test_only_the_proxy_says_who_somebody_is(console: Console, demo_db: Path, open_on: Callable[..., Console]) -> None:
     """Headers from any other address, of two people, of nobody, or without a group that has a role are nobody's."""
     opened = open_on(demo_db, authentication=proxy("10.0.0.5"))
@@ -133,6 +151,8 @@ def test_only_the_proxy_says_who_somebody_is(console: Console, demo_db: Path, op
     assert as_(opened, "a\tb", "owners", "10.0.0.5").get("/").status_code == 401
     twice = [("host", HOST), ("x-forwarded-user", "a"), ("x-forwarded-user", "b"), ("x-forwarded-groups", "owners")]
     assert TestClient(opened.client.app, client=("10.0.0.5", 1)).get("/", headers=twice).status_code == 401
+    groups = [("host", HOST), ("x-forwarded-user", "a"), ("x-forwarded-groups", "x"), ("x-forwarded-groups", "owners")]
+    assert TestClient(opened.client.app, client=("10.0.0.5", 1)).get("/", headers=groups).status_code == 401
     assert as_(console, "root", "owners").get("/").status_code == 401
 
 
@@ -230,6 +250,16 @@ def test_answers_that_are_not_the_providers_are_refused(
     code, state = provider.authorize(logged_out.ask("/login").headers["location"])
     assert logged_out.ask(f"/login/callback?code={code}&state={state}").status_code == 403
     assert logged_out.ask("/").status_code == 303
+
+
+def test_an_address_that_nobody_verified_names_nobody(provider: Provider, logged_out: Console) -> None:
+    """Who writes somebody else's address into their profile does not rule in their name."""
+    provider.claims |= {"email": "ann@example.com", "email_verified": False, "preferred_username": "rob"}
+    code, state = provider.authorize(logged_out.ask("/login").headers["location"])
+    logged_out.ask(f"/login/callback?code={code}&state={state}")
+    page = logged_out.text("/")
+    assert "ann@example.com" not in page
+    assert "rob · reviewer" in page
 
 
 def test_a_login_is_of_the_browser_that_began_it(provider: Provider, logged_out: Console) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from reviewed import ADMIN, ANA, BEN, CARO, VIEWER, decision, decision_id, finding, record, record_call
 
 from specspan.decision import ReviewCause
 from specspan.errors import OversightRefused
+from specspan.review import review_transitions
 from specspan.review.review_queue import ReviewQueue
-from specspan.review.review_task import ReviewFilter, ReviewState, ReviewTask, RulingKind
+from specspan.review.review_task import ReviewFilter, ReviewState, ReviewTask, RulingKind, RulingResult
 from specspan.stores.opening import open_store
 
 ASKED = {"clause": "be_kind", "outcome": "violated", "causes": ["escalated", "sampled"]}
@@ -264,3 +267,37 @@ def test_an_empty_store_has_no_reviews(db: str, queue: ReviewQueue) -> None:
     assert queue.task_ids("0") == ()
     with refusal("unknown_task"):
         queue.task("x")
+
+
+def test_spans_tell_rulings_once_nobody_rules_any_more(db: str) -> None:
+    """A trace would tell the second reviewer what the first one ruled; a ruling that is sent twice is told once."""
+    told: list[tuple[str, str | None]] = []
+
+    class Telemetry:
+        def write(self, result: RulingResult, decision: Mapping[str, Any]) -> None:
+            told.append((result.ruling.reviewer, result.ruling.outcome))
+
+    with closing(ReviewQueue(db, telemetry=Telemetry())) as queue:
+        task = with_task(db, queue, rulings=2)
+        queue.rule(task.id, ANA, RulingKind.CONFIRM, reason="unkind")
+        assert told == []
+        for _ in range(2):
+            queue.rule(task.id, BEN, RulingKind.CONFIRM, reason="rude", ruling_id="r-2")
+        assert told == [("ana", "violated"), ("ben", "violated")]
+
+
+def test_spans_tell_rulings_of_a_task_that_expired(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two rulings that were wanted the one that was made is told when the time is over."""
+    told: list[str] = []
+
+    class Telemetry:
+        def write(self, result: RulingResult, decision: Mapping[str, Any]) -> None:
+            told.append(result.ruling.reviewer)
+
+    with closing(ReviewQueue(db, telemetry=Telemetry())) as queue:
+        task = with_task(db, queue, rulings=2, expires_unix_nano=2**62)
+        queue.rule(task.id, ANA, RulingKind.CONFIRM, reason="unkind")
+        monkeypatch.setattr(review_transitions, "at_time", lambda task, _: replace(task, state=ReviewState.EXPIRED))
+        with refusal("expired"):
+            queue.claim(task.id, BEN)
+    assert told == ["ana"]

@@ -22,7 +22,7 @@ from specspan.call import ModelCall, ToolCall
 from specspan.decision import Finding
 from specspan.engine.approver import Approver, current_approver
 from specspan.errors import ConfigurationError, Problem, StoreError
-from specspan.stores.opening import absolute_address, store_address
+from specspan.stores.opening import absolute_address, application_address
 
 _MAX_TIMEOUT_S = 30 * 86_400.0
 _outer: ContextVar[tuple[Approver | None, ...]] = ContextVar("specspan.outer_approvers", default=())
@@ -162,7 +162,8 @@ def approval(
     Args:
         timeout_s: seconds until the approval expires, at most 30 days.
         default: what holds then: ``"deny"``, or ``"allow"``.
-        db: address of the store, by default ``SPECSPAN_DB``, else ``specspan.db`` in the current folder.
+        db: address of the store, by default that of `specspan.configure`, else ``SPECSPAN_DB``, else ``specspan.db`` in
+            the current folder.
         record_content: True to record what an escalated call holds, for people to see. A request of your own records
             its arguments unless it says otherwise.
 
@@ -191,7 +192,7 @@ _lock = ForkedLock()
 
 def _store_of(db: str | os.PathLike[str] | None) -> tuple[ApprovalStore, Watch]:
     """Return the store of an address and the one who looks at it, which the whole process shares."""
-    address = absolute_address(store_address(db))
+    address = absolute_address(application_address(db))
     with _lock.held:
         if address not in _stores:
             store = ApprovalStore(address)

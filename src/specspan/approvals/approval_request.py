@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from typing import Any, Literal
 
+from specspan.approvals.exact_value import exact_value, members_of
 from specspan.ledger.canonical_json import canonical_json
 
 Default = Literal["deny", "allow"]
@@ -76,14 +77,14 @@ class ApprovalOutcome:
 def request_digest(kind: str, name: str, arguments: Any, clause: str | None = None, key: str | None = None) -> str:
     """Return the digest of exactly what is asked.
 
-    Values that JSON does not have are told by their type and their ``repr``, so that none is mistaken for another.
+    Values that JSON does not have are told by their type and what they hold, so that none is mistaken for another.
     """
-    asked = {"kind": kind, "name": name, "arguments": plain(arguments), "clause": clause, "key": key}
-    return f"sha256:{hashlib.sha256(canonical_json(asked)).hexdigest()}"
+    asked = {"kind": kind, "name": name, "arguments": arguments, "clause": clause, "key": key}
+    return f"sha256:{hashlib.sha256(canonical_json(exact_value(asked))).hexdigest()}"
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """Return a value as JSON can hold it."""
+    """Return a value as JSON can hold it, for people to read."""
     if value is None or isinstance(value, (bool, str)) or value.__class__ in (int, float):
         return value
     if depth >= _MAX_DEPTH:
@@ -94,8 +95,7 @@ def plain(value: Any, depth: int = 0) -> Any:
             for key, each in value.items()
         }
     if is_dataclass(value) and not isinstance(value, type):
-        members = {field.name: plain(getattr(value, field.name), depth + 1) for field in fields(value)}
-        return {type(value).__qualname__: members}
+        return {type(value).__qualname__: plain(members_of(value), depth + 1)}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
         return [plain(each, depth + 1) for each in value]
     return f"{type(value).__qualname__}: {value!r}"

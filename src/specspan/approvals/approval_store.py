@@ -32,6 +32,8 @@ _SAVE = "UPDATE approval SET state = ?, settled_unix_nano = ?, settled_by = ?, c
 _UNUSED = (ApprovalState.WAITING, ApprovalState.APPROVED)
 _CHUNK = 500
 _BILLION = 10**9
+_LATEST = 2**63 - 1
+"""Latest time that a store holds, in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class ApprovalStore:
             event_id: id of the approval, so that one that is sent twice is made once.
 
         Raises:
-            OversightRefused: ``unknown_approval``, ``already_settled``, ``expired``, ``changed`` or ``role``.
+            OversightRefused: ``unknown_approval``, ``already_settled``, ``expired``, ``changed``, ``known_id`` or
+                ``role``.
         """
         return self._settle(approval_id, by, ApprovalState.APPROVED, reason, digest, event_id)
 
@@ -117,7 +120,7 @@ class ApprovalStore:
         """Deny what waits, and return it.
 
         Raises:
-            OversightRefused: ``unknown_approval``, ``already_settled``, ``expired`` or ``role``.
+            OversightRefused: ``unknown_approval``, ``already_settled``, ``expired``, ``known_id`` or ``role``.
         """
         return self._settle(approval_id, by, ApprovalState.DENIED, reason, None, event_id)
 
@@ -243,12 +246,9 @@ class ApprovalStore:
         def work(statements: Statements) -> ApprovalRequest | OversightRefused:
             known = find_event(statements, own_id)
             found = self._as_now(statements, _lock(statements, approval_id))
-            if known is not None and (known.subject_id, known.person, known.kind) == (
-                approval_id,
-                by.name,
-                state.value,
-            ):
-                return found
+            if known is not None:
+                is_same = (known.subject_id, known.person, known.kind) == (approval_id, by.name, state.value)
+                return found if is_same else _known_id(own_id)
             if found.state is not ApprovalState.WAITING:
                 return _too_late(found)
             if digest is not None and digest != found.digest:
@@ -325,7 +325,7 @@ def _parse_key(key: str) -> tuple[int, str]:
     time, _, approval_id = key.partition("~")
     if not time.isdecimal() or not approval_id or len(time) > 19:
         raise OversightRefused("invalid_key", f"invalid key of a page {key[:40]!r}", "Begin with the first page.")
-    return int(time), approval_id
+    return min(int(time), _LATEST), approval_id
 
 
 def _too_late(found: ApprovalRequest) -> OversightRefused:
@@ -336,6 +336,11 @@ def _too_late(found: ApprovalRequest) -> OversightRefused:
     who = "the default" if found.settled_by is None else repr(found.settled_by)
     problem = f"{who} {said} {found.id} first, at {_clock(found.settled_unix_nano or 0)}"
     return OversightRefused("already_settled", problem, "It holds; nobody approves or denies twice.")
+
+
+def _known_id(event_id: str) -> OversightRefused:
+    problem = f"the id {event_id[:80]!r} is that of another change"
+    return OversightRefused("known_id", problem, "Choose a new id for each approval.")
 
 
 def _changed(approval_id: str) -> OversightRefused:

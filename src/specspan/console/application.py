@@ -27,6 +27,7 @@ from specspan.console.reader_pool import ReaderPool
 from specspan.console.visit import Console, http_problem
 from specspan.errors import ConfigurationError, Problem
 from specspan.review.review_queue import ReviewQueue
+from specspan.runtime.ruling_export import RulingExport
 from specspan.stores.opening import open_store
 
 _STATIC = "/static"
@@ -36,6 +37,7 @@ _A_WEEK = "public, max-age=604800, immutable"
 def build_application(settings: ConsoleSettings) -> Starlette:
     """Return the application of one console."""
     pages = list(plugins.iter_modules("specspan.console.pages"))
+    rulings = RulingExport(settings.db)
     readers = ReaderPool(lambda: open_store(settings.db), settings.threads)
     console = Console(
         settings,
@@ -44,7 +46,7 @@ def build_application(settings: ConsoleSettings) -> Starlette:
         KnownSpecs(settings.specs, settings.policy, settings.environment),
         AuditLog(settings.db),
         FormTokens(),
-        ReviewQueue(settings.db),
+        ReviewQueue(settings.db, telemetry=rulings),
         tuple(sorted((page.NAVIGATION for page in pages), key=lambda entry: entry.place)),
     )
     updates = LiveUpdates(readers)
@@ -59,6 +61,7 @@ def build_application(settings: ConsoleSettings) -> Starlette:
             readers.close()
             console.audit.close()
             console.reviews.close()
+            rulings.close()
 
     own: list[BaseRoute] = [route for page in pages for route in page.ROUTES]
     open_routes = settings.authentication.routes

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from specspan.console.access.form_tokens import FormTokens
+from specspan.console.access.sessions import session_number
 from specspan.console.audit_log import AuditLog
 from specspan.console.cached_answers import CachedAnswers
 from specspan.console.console_settings import ConsoleSettings
@@ -103,7 +104,7 @@ def form_route(
         console: Console = request.app.state.console
         person = require(request, role)
         fields = {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
-        if not console.form_tokens.is_token(fields.get("form_token"), person, _cookies(request)):
+        if not console.form_tokens.is_token(fields.get("form_token"), person, session_number(request)):
             raise HTTPException(403, "This form is of another session. Load the page again.")
         try:
             return await console.readers.run(lambda reader: handle(Visit(request, console, person, reader), fields))
@@ -160,9 +161,5 @@ def _frame(request: Request, console: Console, person: Person) -> dict[str, Any]
         "person": person,
         "navigation": console.navigation,
         "may_ask": person.role.rank >= Role.REVIEWER.rank,
-        "form_token": console.form_tokens.token(person, _cookies(request)),
+        "form_token": console.form_tokens.token(person, session_number(request)),
     }
-
-
-def _cookies(request: Request) -> str:
-    return request.headers.get("cookie", "")

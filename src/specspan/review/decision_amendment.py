@@ -27,6 +27,7 @@ from specspan.engine.precedence import (
     strictest_action,
 )
 from specspan.policy.policy import OnError
+from specspan.sqlite.reviewed_verdicts import set_conclusion
 
 Record = Mapping[str, Any]
 
@@ -44,9 +45,9 @@ class Amendment:
     after: Mapping[str, Any]
 
     @property
-    def verdicts(self) -> tuple[str, str]:
-        """Verdict before and after."""
-        return self.before["verdict"], self.after["verdict"]
+    def verdicts(self) -> tuple[str, str] | None:
+        """Verdict before and after; None where only the clause that governs it changed."""
+        return changed_verdicts(self.before, self.after)
 
     def to_record(self) -> dict[str, Any]:
         """Return the member ``amended`` of a record."""
@@ -56,6 +57,11 @@ class Amendment:
         }
 
 
+def changed_verdicts(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the verdicts of two rulings of one decision; None where they are the same."""
+    return None if before["verdict"] == after["verdict"] else (before["verdict"], after["verdict"])
+
+
 def clause_outcome(decision: Record, clause: str) -> str | None:
     """Return the worst outcome of a clause in an expanded decision record; None where it has no finding about it."""
     found = [finding.outcome for finding in _findings(decision) if finding.clause == clause]
@@ -63,28 +69,44 @@ def clause_outcome(decision: Record, clause: str) -> str | None:
 
 
 def amend_decision(decision: Record, ruled: Mapping[str, str], levels: Mapping[str, int]) -> Amendment | None:
-    """Return how rulings change the verdict of a decision; None where it stays.
+    """Return how rulings change the verdict of a decision, or the clause that governs it; None where both stay.
 
     Args:
         decision: decision record with every finding in full.
         ruled: by clause, the outcome that reviewers ruled.
         levels: by level, its distance from the top of the order of authority; a level that is missing comes last.
     """
+    after = _ruling(decision, ruled, levels)
+    if all(after[name] == decision.get(name) for name in ("verdict", "governing_clause")):
+        return None
+    before = {name: decision.get(name) for name in ("verdict", "action", "governing_clause", "reason")}
+    return Amendment(before, after)
+
+
+def conclude_reviewed(decision: Record, policy: Record, ruled: Mapping[str, str]) -> Record:
+    """Return the verdict, action, governing clause and reason of a decision, from its findings and what was ruled.
+
+    Args:
+        decision: decision record with every finding in full, those that came late included.
+        policy: record of its policy; empty where that is missing.
+        ruled: by clause, the outcome that reviewers ruled.
+    """
+    levels = policy.get("levels")
+    return _ruling(decision, ruled, levels if isinstance(levels, Mapping) else {})
+
+
+def _ruling(decision: Record, ruled: Mapping[str, str], levels: Mapping[str, int]) -> dict[str, Any]:
     findings = list(_with_rulings(list(_findings(decision)), ruled))
     conclusion = _conclude(decision, findings, levels)
-    if conclusion.verdict.value == decision.get("verdict"):
-        return None
     action = _word(Action, decision.get("action"), Action.ALLOW)
     if conclusion.verdict in _FLAGGED:
         action = strictest_action((action, Action.FLAG))
-    before = {name: decision.get(name) for name in ("verdict", "action", "governing_clause", "reason")}
-    after = {
+    return {
         "verdict": conclusion.verdict.value,
         "action": action.value,
         "governing_clause": None if conclusion.governing is None else conclusion.governing.clause,
         "reason": conclusion.reason,
     }
-    return Amendment(before, after)
 
 
 def _with_rulings(findings: list[Finding], ruled: Mapping[str, str]) -> Iterator[Finding]:
@@ -146,3 +168,6 @@ def _word(kind: Any, value: Any, default: Any) -> Any:
         return kind(value)
     except ValueError:
         return default
+
+
+set_conclusion(conclude_reviewed)  # for the stores of this process, which themselves conclude nothing

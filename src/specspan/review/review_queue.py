@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from specspan.decision import ReviewCause
-from specspan.errors import EmptyStore, OversightRefused
+from specspan.errors import EmptyStore, OversightRefused, StoreError
 from specspan.review import review_rows, review_transitions
-from specspan.review.decision_amendment import Amendment, amend_decision
+from specspan.review.decision_amendment import Amendment, amend_decision, changed_verdicts
 from specspan.review.review_task import (
     ReviewFilter,
     ReviewPage,
@@ -21,7 +21,7 @@ from specspan.review.review_task import (
     RulingKind,
     RulingResult,
 )
-from specspan.review.review_telemetry import ReviewTelemetry
+from specspan.review.review_telemetry import ReviewTelemetry, RulingWriter
 from specspan.review.reviewed_decision import ReviewedDecision, find_decision
 from specspan.sqlite.review_rows import TaskRow, insert_task
 from specspan.stores.opening import open_transactions
@@ -41,7 +41,7 @@ class ReviewQueue:
     reach, and `specspan.errors.OversightRefused` where what is asked is refused; nothing is changed then.
     """
 
-    def __init__(self, db: str | os.PathLike[str] | None = None, *, telemetry: ReviewTelemetry | None = None) -> None:
+    def __init__(self, db: str | os.PathLike[str] | None = None, *, telemetry: RulingWriter | None = None) -> None:
         """Open nothing yet.
 
         Args:
@@ -157,8 +157,10 @@ class ReviewQueue:
             raise OversightRefused("no_reason", "the ruling has no reason", "Say in a sentence why.")
         decision = _decision_to_rule(self._db, self.task(task_id))
         event_id = ruling_id or new_event_id()
+        announced: list[RulingResult] = []
 
         def work(statements: Statements) -> RulingResult | OversightRefused:
+            announced.clear()
             known = find_event(statements, event_id)
             if known is not None:
                 return self._made_before(statements, known, task_id, by)
@@ -169,34 +171,39 @@ class ReviewQueue:
                 claimed = review_transitions.claim(task, by.name, now_ns)
                 said = review_transitions.ruled_outcome(task, kind, outcome)
             except OversightRefused as refusal:
-                self._save_expiry(statements, before, task, now_ns)
+                announced.extend(_save_expiry(statements, before, task, now_ns))
                 return refusal
             if task.claimed_by is None:
                 _append(statements, task_id, new_event_id(), "claimed", now_ns, by.name)
             earlier = [ruling.outcome for ruling in review_rows.rulings(statements, task_id)]
             after = review_transitions.rule(claimed, by.name, [*earlier, said], now_ns)
-            amendment = self._amend(statements, after, decision)
+            amendment = self._amend(statements, after)
             detail: dict[str, Any] = {"kind": kind.value, "outcome": said, "found": task.outcome, "reason": reason}
             if amendment is not None:
                 detail["amended"] = amendment.to_record()
             _append(statements, task_id, event_id, "ruled", now_ns, by.name, detail)
             review_rows.save(statements, after)
             ruling = Ruling(event_id, task_id, by.name, kind, said, reason, now_ns)
-            return RulingResult(after, ruling, None if amendment is None else amendment.verdicts)
+            result = RulingResult(after, ruling, None if amendment is None else amendment.verdicts)
+            announced.extend(_rulings_to_announce(statements, after, result))
+            return result
 
-        result = _accepted(self._transactions.write(work))
-        self._telemetry.write(result, decision.record)
-        return result
+        result = self._transactions.write(work)
+        self._announce(announced, decision.record)
+        return _accepted(result)
 
     def expire(self) -> int:
         """Have tasks expire whose time is over, and return their number."""
+        announced: list[RulingResult] = []
 
         def work(statements: Statements) -> int:
+            announced.clear()
             now_ns = statements.now_ns()
             due = review_rows.due(statements, now_ns)
             for task_id in due:
                 before = review_rows.lock(statements, task_id)
-                self._save_expiry(statements, before, review_transitions.at_time(before, now_ns), now_ns)
+                task = review_transitions.at_time(before, now_ns)
+                announced.extend(_save_expiry(statements, before, task, now_ns))
             return len(due)
 
         try:
@@ -204,7 +211,9 @@ class ReviewQueue:
                 return 0
         except EmptyStore:
             return 0
-        return self._transactions.write(work)
+        number = self._transactions.write(work)
+        self._announce(announced)
+        return number
 
     def list(
         self,
@@ -295,26 +304,36 @@ class ReviewQueue:
     def _change(
         self, task_id: str, kind: str, by: Person, change: Callable[[ReviewTask, int], ReviewTask]
     ) -> ReviewTask:
+        announced: list[RulingResult] = []
+
         def work(statements: Statements) -> ReviewTask | OversightRefused:
+            announced.clear()
             before = review_rows.lock(statements, task_id)
             now_ns = statements.now_ns()
             task = review_transitions.at_time(before, now_ns)
             try:
                 after = change(task, now_ns)
             except OversightRefused as refusal:
-                self._save_expiry(statements, before, task, now_ns)
+                announced.extend(_save_expiry(statements, before, task, now_ns))
                 return refusal
             _append(statements, task_id, new_event_id(), kind, now_ns, by.name)
             review_rows.save(statements, after)
             return after
 
-        return _accepted(self._transactions.write(work))
+        result = self._transactions.write(work)
+        self._announce(announced)
+        return _accepted(result)
 
-    def _save_expiry(self, statements: Statements, before: ReviewTask, after: ReviewTask, now_ns: int) -> None:
-        """Write that a task expired, so that no clock that is behind revives it."""
-        if after.state is ReviewState.EXPIRED and before.state is not ReviewState.EXPIRED:
-            _append(statements, after.id, new_event_id(), "expired", now_ns, None)
-            review_rows.save(statements, after)
+    def _announce(self, rulings: Sequence[RulingResult], record: Mapping[str, Any] | None = None) -> None:
+        """Write rulings to OpenTelemetry, where the spans of calls show them to whoever looks."""
+        for each in rulings:
+            self._telemetry.write(each, self._record_of(each.task) if record is None else record)
+
+    def _record_of(self, task: ReviewTask) -> Mapping[str, Any]:
+        try:
+            return self.decision(task).record
+        except (OversightRefused, StoreError):  # gone: there is no call to stand below
+            return {}
 
     def _made_before(
         self, statements: Statements, known: OversightEvent, task_id: str, by: Person
@@ -323,18 +342,42 @@ class ReviewQueue:
             problem = f"the id {known.id!r} is that of another change"
             return OversightRefused("known_id", problem, "Choose a new id for each ruling.")
         amended = known.detail.get("amended")
-        verdicts = None if amended is None else (amended["before"]["verdict"], amended["after"]["verdict"])
+        verdicts = None if amended is None else changed_verdicts(amended["before"], amended["after"])
         return RulingResult(review_rows.load(statements, task_id), review_rows.ruling(known), verdicts)
 
-    def _amend(self, statements: Statements, task: ReviewTask, decision: ReviewedDecision) -> Amendment | None:
-        """Change the verdict of the decision where the rulings on it change it; return what changed."""
+    def _amend(self, statements: Statements, task: ReviewTask) -> Amendment | None:
+        """Change the verdict of the decision where the rulings on it change it; return what changed.
+
+        The decision is read again, as a finding may have come since the ruling began. None comes while the transaction
+        has the task's row.
+        """
         if task.state is not ReviewState.RULED or task.ruled_outcome is None:
             return None
+        decision = find_decision(self._db, task.decision_id, task.clause)
         ruled = review_rows.ruled_outcomes(statements, task.decision_id) | {task.clause: task.ruled_outcome}
         amendment = amend_decision(decision.record, ruled, decision.levels)
         if amendment is not None:
             review_rows.write_verdict(statements, task.decision_id, amendment.after)
         return amendment
+
+
+def _save_expiry(statements: Statements, before: ReviewTask, after: ReviewTask, now_ns: int) -> Sequence[RulingResult]:
+    """Write that a task expired, so that no clock that is behind revives it; return the rulings to announce."""
+    if after.state is not ReviewState.EXPIRED or before.state is ReviewState.EXPIRED:
+        return ()
+    _append(statements, after.id, new_event_id(), "expired", now_ns, None)
+    review_rows.save(statements, after)
+    return _rulings_to_announce(statements, after)
+
+
+def _rulings_to_announce(
+    statements: Statements, task: ReviewTask, last: RulingResult | None = None
+) -> Sequence[RulingResult]:
+    """Return the rulings on a task once nobody rules any more: until then one reviewer would learn another's."""
+    if task.state not in (ReviewState.RULED, ReviewState.EXPIRED):
+        return ()
+    found = (RulingResult(task, each, None) for each in review_rows.rulings(statements, task.id))
+    return [last if last is not None and each.ruling.id == last.ruling.id else each for each in found]
 
 
 def _append(

@@ -27,6 +27,8 @@ _SAVE = """UPDATE review_task SET state = ?, claimed_by = ?, claimed_until_unix_
     ruled_by = ?, ruled_outcome = ?, ruled_unix_nano = ? WHERE id = ?"""
 _AMEND = "UPDATE {table} SET verdict = ?, action = ?, governing_clause = ?, reason = ? WHERE id = ?"
 _AWAITED = (ReviewState.OPEN.value, ReviewState.CLAIMED.value)
+_LATEST = 2**63 - 1
+"""Latest time that a store holds, in nanoseconds."""
 _CAUSES = {cause.value for cause in ReviewCause}
 
 
@@ -214,7 +216,7 @@ def _parse_key(key: str) -> tuple[int, str]:
     time, _, task_id = key.partition("~")
     if not time.isdecimal() or not task_id or len(time) > 19:
         raise OversightRefused("invalid_key", f"invalid key of a page {key[:40]!r}", "Begin with the first page.")
-    return int(time), task_id
+    return min(int(time), _LATEST), task_id
 
 
 def _task(row: Sequence[Any]) -> ReviewTask:

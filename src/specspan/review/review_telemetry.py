@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry import trace
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
@@ -20,6 +19,13 @@ from specspan.version import __version__
 
 _OPEN = "open"
 """Outcome of a ruling of who cannot say."""
+
+
+class RulingWriter(Protocol):
+    """Writer of rulings that everybody may know of."""
+
+    def write(self, result: RulingResult, decision: Mapping[str, Any]) -> None:
+        """Write a ruling; nothing is raised."""
 
 
 class ReviewTelemetry:
@@ -42,7 +48,7 @@ class ReviewTelemetry:
         with guard("review.telemetry"):
             values = _attributes(result)
             context = _context(decision)
-            now_ns = time.time_ns()
+            now_ns = result.ruling.time_unix_nano
             span = self._tracer.start_span(names.REVIEW, context, SpanKind.INTERNAL, values, start_time=now_ns)
             span.end(now_ns)
             self._logger.emit(

@@ -36,7 +36,7 @@ from specspan.runtime.configuration import (
     swap_engine,
 )
 from specspan.runtime.reload import Digests, PollingThread
-from specspan.stores.opening import kind_name
+from specspan.stores.opening import keep_address, kind_name
 
 if TYPE_CHECKING:
     from specspan.runtime.otel_providers import GivenProviders, Providers
@@ -124,6 +124,7 @@ def configure(
         configuration = _add_reloading(configuration, options, read, options.reload_s)
     register_exit()
     install_configuration(configuration, absence)
+    keep_address(db)
     if absence is not None:
         lifts = configuration is None and absence.lifts_enforcement
         log_unrecorded(absence.reason, lifts=lifts, enforces=absence.lifts_enforcement)

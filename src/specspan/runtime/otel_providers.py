@@ -38,6 +38,7 @@ from specspan.record.span_queue import SpanQueue, SpanWriter
 from specspan.runtime.environment import Environment, store_spans
 from specspan.runtime.provider_thread import FailedExports, ProviderThread, wait_for_calls
 from specspan.runtime.span_ids import RandomSpanIds
+from specspan.sqlite.reviewed_verdicts import set_conclusion
 from specspan.stores.kinds import sqlite
 from specspan.stores.opening import find_kind, store_address, url_scheme
 from specspan.stores.protocols import StoreKind
@@ -61,6 +62,8 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
     entry_points = () if is_own else metadata.entry_points(group=group, name=name)
     if not is_own and not entry_points:
         raise _unknown(group, name)
+    if group == DECISIONS:
+        set_conclusion(_conclude_reviewed)
     kind = sqlite if is_own and name != OTLP_DECISIONS else _kind_of(group, name, store_address(db))
     if kind is not None:
         kind.check_address(store_address(db))
@@ -78,6 +81,12 @@ def create_exporter(group: str, name: str, *, db: str | os.PathLike[str] | None 
 
         share_encodings(exporter)
     return exporter
+
+
+def _conclude_reviewed(decision: Mapping[str, Any], policy: Mapping[str, Any], ruled: Mapping[str, str]) -> Any:
+    from specspan.review.decision_amendment import conclude_reviewed  # only where a finding came after a ruling
+
+    return conclude_reviewed(decision, policy, ruled)
 
 
 _OWN = {

@@ -26,6 +26,19 @@ def store_address(db: str | os.PathLike[str] | None = None) -> str:
     return os.fspath(db) if db is not None else os.environ.get("SPECSPAN_DB", "").strip() or DEFAULT
 
 
+def keep_address(db: str | os.PathLike[str] | None) -> None:
+    """Keep the store that `specspan.configure` was given, for whoever asks for the application's; None for none."""
+    _configured[:] = [] if db is None else [absolute_address(os.fspath(db))]
+
+
+def application_address(db: str | os.PathLike[str] | None = None) -> str:
+    """Return the address of the application's store: ``db``, else that of `keep_address`, else `store_address`."""
+    return _configured[0] if db is None and _configured else store_address(db)
+
+
+_configured: list[str] = []
+
+
 def url_scheme(address: str) -> str | None:
     """Return the scheme of a URL in lower case; None for a path."""
     match = _URL.match(address)

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from specspan.sqlite.late_rows import LOST, is_lost
+from specspan.sqlite.reviewed_verdicts import RULING, find_conclusion
 from specspan.sqlite.text import encode, integer, optional, real, storable
+from specspan_exporter_postgres.reader import Reader
 from specspan_exporter_postgres.writer import Session, clean_row
 
 Record = Mapping[str, Any]
@@ -20,7 +22,9 @@ _INSERT = """INSERT INTO specspan.late_finding AS l (decision_id, ordinal, time_
 _SETTLE = """UPDATE specspan.finding SET outcome = %s, reason = %s, score = %s
     WHERE decision_id = %s AND ordinal = %s AND (outcome = 'pending' OR %s OR reason = %s)"""
 _AMEND = """UPDATE specspan.decision SET verdict = %s, action = %s, governing_clause = %s, reason = %s WHERE id = %s"""
-_RULING = ("verdict", "action", "governing_clause", "reason")
+_RULED = """SELECT clause, ruled_outcome FROM specspan.review_task WHERE decision_id = %s ORDER BY id FOR UPDATE"""
+_POLICY = """SELECT p.record FROM specspan.decision AS d JOIN specspan.decision_shared AS s ON s.id = d.shared_id
+    JOIN specspan.policy AS p ON p.id = s.policy_record WHERE d.id = %s"""
 _PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
     FROM specspan.finding AS f JOIN specspan.decision AS d ON d.id = f.decision_id
     WHERE f.outcome = 'pending' LIMIT 10000"""
@@ -57,7 +61,23 @@ def tell_lost(session: Session, now_ns: int | None = None) -> None:
 
 
 def _amend(session: Session, decision_id: str, amended: Any) -> None:
-    after = amended.get("after") if isinstance(amended, Mapping) else None
+    """Write the verdict that a late finding leads to; where reviewers have ruled, from what they ruled as well."""
+    tasks = session.connection.execute(_RULED, (decision_id,)).fetchall()  # nobody rules until this is committed
+    ruled = {clause: outcome for clause, outcome in tasks if outcome is not None}
+    by_checks = amended.get("after") if isinstance(amended, Mapping) else None
+    after = _conclude(session, decision_id, ruled) if ruled else by_checks
     if isinstance(after, Mapping):
-        values = [optional(after.get(name)) for name in _RULING]
+        values = [optional(after.get(name)) for name in RULING]
         session.connection.execute(_AMEND, clean_row((*values, decision_id)))
+
+
+def _conclude(session: Session, decision_id: str, ruled: Mapping[str, str]) -> Record | None:
+    conclude = find_conclusion()
+    if conclude is None:  # the verdict that the reviewers left stays
+        return None
+    found = session.connection.execute(_POLICY, (decision_id,)).fetchone()
+    try:
+        decision = Reader.on(session.connection, session.connection.info.dbname).decision(decision_id)
+    except KeyError:  # pruned since
+        return None
+    return conclude(decision, json.loads(found[0]) if found else {}, ruled)

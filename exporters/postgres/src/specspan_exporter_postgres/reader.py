@@ -95,6 +95,13 @@ class Reader:
             self.close()
             raise
 
+    @classmethod
+    def on(cls, connection: psycopg.Connection, name: str) -> Reader:
+        """Return a reader on a writer's connection, of what its transaction has written; it is not to be closed."""
+        reader = cls.__new__(cls)
+        reader._policies, reader._name, reader._connection = {}, name, connection
+        return reader
+
     @property
     def name(self) -> str:
         """URL of the database without its password, for messages."""

@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from . import late_rows, record_rows, span_rows
+from . import late_rows, record_rows, reviewed_verdicts, span_rows
 from .errors import SQLiteStoreError
 from .store import PATIENCE_S, shared_store
 
@@ -97,10 +97,13 @@ class SQLiteDecisionExporter:
 
     def _insert(self, connection: sqlite3.Connection, batch: record_rows.Batch) -> None:
         now_s = time.monotonic()
+        settled = {str(record["decision"]) for record in batch.late_findings}
         if now_s >= self._tells_lost_at_s:  # at the start, findings that a killed process still owed
-            late_rows.tell_lost(connection)
+            settled |= late_rows.tell_lost(connection)
             self._tells_lost_at_s = now_s + _LOST_INTERVAL_S
         record_rows.insert(connection, batch, self._policies)
+        if settled:
+            reviewed_verdicts.conclude_again(connection, self._store.path, settled)
 
     def shutdown(self) -> None:
         """Close the file, which a later export opens again."""

@@ -1,6 +1,7 @@
 """Findings that came after their decision: each changes the row of the finding that was pending, and is kept whole.
 
 A decision whose verdict changed has the new one in its columns; the verdict before stands in the record of the finding.
+Where reviewers have ruled, their verdict stays, until `reviewed_verdicts` concludes from both.
 A pending finding of a process that is gone never comes: it is unassessed, for it was lost.
 """
 
@@ -40,6 +41,8 @@ _RULING = ("verdict", "action", "governing_clause", "reason")
 _INSERT = """INSERT INTO late_finding VALUES (?, ?, ?, ?)
     ON CONFLICT (decision_id, ordinal) DO UPDATE SET time_unix_nano = excluded.time_unix_nano, record = excluded.record
     WHERE ? OR json_extract(late_finding.record, '$.finding.reason') = ?"""
+_AMEND = """UPDATE decision_row SET verdict = ?, action = ?, governing_clause = ?, reason = ? WHERE id = ?
+    AND NOT EXISTS (SELECT 1 FROM review_task WHERE decision_id = ? AND ruled_outcome IS NOT NULL)"""
 _PENDING = """SELECT d.id, f.ordinal, d.record, f.clause
     FROM finding_row AS f JOIN decision_row AS d ON d.id = f.decision_id
     WHERE f.outcome = 'pending' LIMIT 10000"""
@@ -71,14 +74,20 @@ def insert_late(connection: sqlite3.Connection, records: Sequence[Record]) -> No
             _amend(connection, key[0], record.get("amended"))
 
 
-def tell_lost(connection: sqlite3.Connection, now_ns: int | None = None) -> None:
-    """Settle pending findings that will not come any more: their time is over, or their process has gone."""
+def tell_lost(connection: sqlite3.Connection, now_ns: int | None = None) -> set[str]:
+    """Settle pending findings that will not come any more: their time is over, or their process has gone.
+
+    Return the ids of their decisions.
+    """
     now_ns = time.time_ns() if now_ns is None else now_ns
+    lost: set[str] = set()
     for decision_id, ordinal, text, clause in connection.execute(_PENDING).fetchall():
         if is_lost(json.loads(text), now_ns):
             finding = {"position": ordinal, "clause": clause, "outcome": "unassessed", "reason": LOST}
             record = {"v": 2, "type": "finding", "decision": decision_id, "time_unix_nano": now_ns, "finding": finding}
             insert_late(connection, [record])
+            lost.add(decision_id)
+    return lost
 
 
 def is_lost(decision: Record, now_ns: int) -> bool:
@@ -211,10 +220,7 @@ def _amend(connection: sqlite3.Connection, decision_id: str, amended: Any) -> No
     after = amended.get("after") if isinstance(amended, Mapping) else None
     if isinstance(after, Mapping):
         values = [optional(after.get(name)) for name in _RULING]
-        connection.execute(
-            "UPDATE decision_row SET verdict = ?, action = ?, governing_clause = ?, reason = ? WHERE id = ?",
-            (*values, decision_id),
-        )
+        connection.execute(_AMEND, (*values, decision_id, decision_id))
 
 
 def _lives(pid: Any) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, final
 
@@ -72,6 +73,14 @@ class Reader(FigureReader):
             self._has_late = version > 2
             if not self._has_counts:
                 name_as_present(self._connection)
+
+    @classmethod
+    def on(cls, connection: sqlite3.Connection, path: Path) -> Reader:
+        """Return a reader on a writer's connection, of what its transaction has written; it is not to be closed."""
+        reader = cls.__new__(cls)
+        reader._policies, reader.path, reader._connection = {}, path, connection
+        reader._has_counts = reader._has_late = True
+        return reader
 
     @property
     def name(self) -> str:

@@ -10,9 +10,6 @@ from enum import Enum
 from typing import Any
 
 import click
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from rich.text import Text
 
 from specspan.cli.list_table import Column, ListTable, print_lines
@@ -24,9 +21,7 @@ from specspan.review.agreement import Agreement, Coefficient, measure_agreement
 from specspan.review.review_labels import label_line, labels_of_reviews, ruling_lines
 from specspan.review.review_queue import ReviewQueue
 from specspan.review.review_task import ReviewFilter, ReviewState, ReviewTask, RulingKind
-from specspan.review.review_telemetry import ReviewTelemetry
-from specspan.runtime.otel_providers import TRACES, create_exporter
-from specspan.stores.opening import kind_name, store_address
+from specspan.runtime.ruling_export import recording_queue
 
 _KINDS = {"confirm": RulingKind.CONFIRM, "cannot-say": RulingKind.CANNOT_SAY}
 _OUTCOMES = ("complied", "violated", "not_applicable")
@@ -135,7 +130,7 @@ def claim(task_id: str, db: str | None, person: str, *, release: bool, as_json: 
 @person_option
 def rule(task_id: str, ruling: str, reason: str, db: str | None, person: str, *, as_json: bool) -> None:
     """Rule on a review: confirm what was found, name the outcome that it is instead, or say that you cannot say."""
-    with _recording_queue(db) as queue:
+    with recording_queue(db) as queue:
         kind = _KINDS.get(ruling, RulingKind.OVERRULE)
         outcome = ruling if kind is RulingKind.OVERRULE else None
         result = queue.rule(_find(queue, task_id), as_person(person), kind, outcome=outcome, reason=reason)
@@ -200,19 +195,6 @@ def export(db: str | None, clause: str | None, *, labels: bool, all_causes: bool
 def _queue(db: str | None) -> Iterator[ReviewQueue]:
     with closing(ReviewQueue(db)) as queue:
         yield queue
-
-
-@contextmanager
-def _recording_queue(db: str | None) -> Iterator[ReviewQueue]:
-    """Yield the queue of a store, which writes the span of a ruling into the same store."""
-    exporter = create_exporter(TRACES, f"specspan_{kind_name(store_address(db))}", db=db)
-    provider = TracerProvider(resource=Resource({"service.name": "specspan-review"}), shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    try:
-        with closing(ReviewQueue(db, telemetry=ReviewTelemetry(provider))) as queue:
-            yield queue
-    finally:
-        provider.shutdown()
 
 
 def _find(queue: ReviewQueue, prefix: str) -> str:

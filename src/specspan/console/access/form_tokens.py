@@ -15,16 +15,16 @@ class FormTokens:
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(32)
 
-    def token(self, person: Person, cookies: str) -> str:
+    def token(self, person: Person, session: str) -> str:
         """Return the number of a person in one session.
 
         Args:
             person: who is asking.
-            cookies: the cookies of their browser as it sends them, with their session among them.
+            session: the number of their session; empty where a proxy says with each request who is asking.
         """
-        text = f"{person.name}\n{person.role.value}\n{cookies}"
+        text = f"{person.name}\n{person.role.value}\n{session}"
         return hmac.new(self._secret, text.encode(), sha256).hexdigest()
 
-    def is_token(self, token: object, person: Person, cookies: str) -> bool:
+    def is_token(self, token: object, person: Person, session: str) -> bool:
         """Return whether a form names its person's number."""
-        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.token(person, cookies).encode())
+        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.token(person, session).encode())

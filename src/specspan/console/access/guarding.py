@@ -16,6 +16,7 @@ _STATIC = "/static/"
 """Files that pages load, which tell nothing of the store."""
 _MOST_BYTES = 1 << 20
 """Largest body of a form."""
+_TOO_LARGE = "This form is too large.\n"
 
 HEADERS = {
     "content-security-policy": (
@@ -51,7 +52,10 @@ class Guard:
             return
         connection = HTTPConnection(scope)
         refusal = self._refusal(connection) or self._unknown(connection)
-        await (refusal or self._app)(scope, receive, _with_headers(send))
+        try:
+            await (refusal or self._app)(scope, _limited(receive), _with_headers(send))
+        except _TooLarge:  # raised while a form was read, before anything was answered
+            await PlainTextResponse(_TOO_LARGE, 413)(scope, receive, _with_headers(send))
 
     def _refusal(self, connection: HTTPConnection) -> Response | None:
         host = connection.headers.get("host", "").lower()
@@ -63,7 +67,7 @@ class Guard:
             return PlainTextResponse("This form was sent from another site.\n", 403)
         length = connection.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _MOST_BYTES:
-            return PlainTextResponse("This form is too large.\n", 413)
+            return PlainTextResponse(_TOO_LARGE, 413)
         return None
 
     def _unknown(self, connection: HTTPConnection) -> Response | None:
@@ -88,6 +92,25 @@ def _is_from_here(headers: Headers, host: str) -> bool:
         return False
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc.lower() == host
+
+
+class _TooLarge(Exception):
+    """Body that is larger than any form, and did not say so."""
+
+
+def _limited(receive: Receive) -> Receive:
+    """Return a reader of a body that ends beyond `_MOST_BYTES`, also where no length was told."""
+    read = 0
+
+    async def limited_receive() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > _MOST_BYTES:
+            raise _TooLarge
+        return message
+
+    return limited_receive
 
 
 def _with_headers(send: Send) -> Send:

@@ -25,6 +25,7 @@ _LOGIN, _CALLBACK = "/login", "/login/callback"
 _LOGIN_S = 600
 """Seconds that somebody has to come back from the provider."""
 _NAME_CLAIMS = ("email", "preferred_username", "sub")
+"""Claims that name a person, the first that there is; an address that the provider has not verified names nobody."""
 _log = logging.getLogger("specspan")
 
 
@@ -124,7 +125,8 @@ class OpenId:
         groups = claims.get(self._settings.groups_claim) or ()
         listed = [groups] if isinstance(groups, str) else [str(group) for group in groups]
         role = role_of(listed, self._settings.roles) or self._settings.default_role
-        name = next((str(claims[claim]) for claim in _NAME_CLAIMS if claims.get(claim)), "")
+        names = [claim for claim in _NAME_CLAIMS if claim != "email" or claims.get("email_verified", True) is True]
+        name = next((str(claims[claim]) for claim in names if claims.get(claim)), "")
         if role is None:
             return None
         try:

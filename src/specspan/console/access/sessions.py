@@ -12,8 +12,15 @@ from starlette.responses import Response
 from specspan._support.process import ForkedLock
 from specspan.stores.people import Person
 
+_COOKIE, _SECURE_COOKIE = "specspan-console", "__Host-specspan"
 _LIFETIME_S = 12 * 3600
 _MOST = 10_000
+
+
+def session_number(connection: HTTPConnection) -> str:
+    """Return the number of a session that a browser sends; empty without one. Other cookies come and go."""
+    cookies = connection.cookies
+    return cookies.get(_SECURE_COOKIE) or cookies.get(_COOKIE) or ""
 
 
 def _random() -> str:
@@ -34,7 +41,7 @@ class Sessions:
 
     def __init__(self, *, is_secure: bool) -> None:
         self._is_secure = is_secure
-        self._cookie = "__Host-specspan" if is_secure else "specspan-console"
+        self._cookie = _SECURE_COOKIE if is_secure else _COOKIE
         self._lock = ForkedLock()
         self._sessions: dict[str, Session] = {}
 

@@ -44,10 +44,10 @@ class TrustedProxy:
         """Return the person that the proxy names."""
         if connection.client is None or not self._is_proxy(connection.client.host):
             return None
-        names = connection.headers.getlist(self.user_header)
-        groups = [group.strip() for each in connection.headers.getlist(self.groups_header) for group in each.split(",")]
+        names, listed = (connection.headers.getlist(each) for each in (self.user_header, self.groups_header))
+        groups = [group.strip() for each in listed for group in each.split(",")]
         role = role_of(groups, self.roles) or self.default_role
-        if len(names) != 1 or role is None:  # two names: one of them came through the proxy
+        if len(names) != 1 or len(listed) > 1 or role is None:  # two of one header: one of them came through the proxy
             return None
         try:
             return Person(names[0], role)
