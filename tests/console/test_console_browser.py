@@ -18,12 +18,17 @@ from backends import program
 from decision_makers import decision_record, write_call
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+import specspan
+from specspan.approvals.approval_store import ApprovalStore
 from specspan.review.review_queue import ReviewQueue
 from specspan.review.review_task import ReviewFilter, ReviewState
 from specspan.sqlite import Filter, Reader, SQLiteDecisionExporter
 from specspan.stores.people import Person, Role
 
-PAGES = ("/", "/traces", "/traces?verdict=violated", "/spec", "/reviews", "/policy", "/audit")
+PAGES = (
+    *("/", "/traces", "/traces?verdict=violated", "/spec", "/reviews", "/reviews/agreement"),
+    *("/approvals", "/policy", "/audit"),
+)
 WIDTHS = (1440, 390)
 SCHEMES = ("light", "dark")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -114,6 +119,37 @@ def test_ten_rulings_with_the_keyboard_alone(browser: Browser, demo_db: Path) ->
     queue.close()
 
 
+def ask_for_approval(db: Path, order: int) -> str:
+    """Ask for the approval of a refund, and return its id."""
+    way = specspan.approval(timeout_s=3_600, db=db)
+    arguments = {"order": order, "amount": 120, "note": "the customer waits \u202e since Monday"}
+    reason = "amounts above 100 need a person"
+    return way.request("refund", arguments, key=f"job-{order}", clause="check_first", reason=reason).id
+
+
+@pytest.mark.thorough
+def test_approvals_with_the_keyboard_alone(browser: Browser, demo_db: Path) -> None:
+    """One is approved, the next one denied, without a mouse; the list follows the store without a reload."""
+    second, first = (ask_for_approval(demo_db, order) for order in (1, 2))
+    with served(demo_db) as (origin, address), visitor(browser, address) as page:
+        page.goto(f"{origin}/approvals")
+        page.focus("tbody a")
+        page.keyboard.press("Enter")
+        for key in "ad":
+            page.wait_for_selector("#ruling")
+            before = page.url
+            page.keyboard.press(key)
+            page.keyboard.type(f"because of a d {key}")
+            page.keyboard.press("Enter")
+            page.wait_for_url(re.compile(f"^(?!{re.escape(before.partition('?')[0])})"))
+        page.wait_for_selector("text=Nothing waits")
+        third = ask_for_approval(demo_db, 3)
+        page.wait_for_selector(f"#a-{third}", timeout=20_000)
+    store = ApprovalStore(demo_db)
+    assert [store.get(each).state.value for each in (first, second)] == ["approved", "denied"]
+    assert store.history(second)[-1].detail == {"reason": "because of a d d"}
+
+
 @pytest.mark.thorough
 def test_every_page_is_accessible(browser: Browser, demo_db: Path, tmp_path: Path) -> None:
     """No rule of axe-core for WCAG 2.2 AA is violated, on wide and narrow screens, light and dark."""
@@ -133,6 +169,8 @@ def test_every_page_is_accessible(browser: Browser, demo_db: Path, tmp_path: Pat
         with Reader(demo_db) as reader:
             trace = reader.traces(Filter(clause="keep_people_private", outcome="violated"))[0].trace_id
         task = ReviewQueue(str(demo_db)).list(limit=1).tasks[0].id
+        approval = ask_for_approval(demo_db, 1)
+        ApprovalStore(demo_db).deny(ask_for_approval(demo_db, 2), Person("apa", Role.APPROVER), reason="too much")
         entry.goto(f"{origin}/spec")
         digests = entry.eval_on_selector_all("select[name=digest] option", "options => options.map(each => each.value)")
         compared = f"/spec?digest={digests[1]}&old={digests[0]}"
@@ -141,12 +179,13 @@ def test_every_page_is_accessible(browser: Browser, demo_db: Path, tmp_path: Pat
                 screen: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
                 context = browser.new_context(storage_state=state, **screen)
                 page = context.new_page()
-                for path in (*PAGES, f"/traces/{trace}", f"/reviews/{task}", compared, "/nowhere"):
+                one = (f"/traces/{trace}", f"/reviews/{task}", f"/approvals/{approval}")
+                for path in (*PAGES, *one, compared, "/nowhere"):
                     page.goto(origin + path)
                     results = axe.run(
                         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
                     )
-                    name = re.sub(r"[^a-z]+", "-", path.partition(trace)[0].partition("?digest")[0].partition(task)[0])
+                    name = re.sub(r"[^a-z]+", "-", re.split(rf"\?digest|{trace}|{task}|{approval}", path)[0])
                     page.screenshot(path=pictures / f"console{name}{width}-{scheme}.png", full_page=True)
                     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
                     if results.violations_count:

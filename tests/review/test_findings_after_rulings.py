@@ -9,6 +9,7 @@ from reviewed import ANA, BEN, decision, decision_id, finding, record
 
 from specspan.review.review_queue import ReviewQueue
 from specspan.review.review_task import RulingKind
+from specspan.sqlite import Filter
 from specspan.stores.opening import open_store
 
 REVIEWS = [{"clause": clause, "outcome": "violated", "causes": ["violated"]} for clause in ("be_kind", "privacy")]
@@ -31,7 +32,7 @@ def ruling_of(db: str) -> tuple[Any, Any]:
     """Return the verdict of the one decision, and the clause that governs it."""
     with open_store(db) as reader:
         found = reader.decision(decision_id(1))
-        (listed,) = reader.decisions()
+        (listed,) = reader.decisions(Filter())
     assert listed["verdict"] == found["verdict"]
     return found["verdict"], found["governing_clause"]
 

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from specspan._support import plugins
+from specspan.approvals.approval_store import ApprovalStore
 from specspan.console.access.form_tokens import FormTokens
 from specspan.console.access.guarding import Guard
 from specspan.console.audit_log import AuditLog
@@ -47,6 +48,7 @@ def build_application(settings: ConsoleSettings) -> Starlette:
         AuditLog(settings.db),
         FormTokens(),
         ReviewQueue(settings.db, telemetry=rulings),
+        ApprovalStore(settings.db),
         tuple(sorted((page.NAVIGATION for page in pages), key=lambda entry: entry.place)),
     )
     updates = LiveUpdates(readers)
@@ -61,6 +63,7 @@ def build_application(settings: ConsoleSettings) -> Starlette:
             readers.close()
             console.audit.close()
             console.reviews.close()
+            console.approvals.close()
             rulings.close()
 
     own: list[BaseRoute] = [route for page in pages for route in page.ROUTES]

@@ -95,3 +95,8 @@ def show_clause(name: str, decision: Record, specs: KnownSpecs, known: Record | 
     return ShownClause(
         name, facts.get("title"), facts.get("authority"), facts.get("text"), refs[0] if len(refs) == 1 else None
     )
+
+
+def sentence(text: str) -> str:
+    """Return the problem of a refusal as a sentence of a page."""
+    return f"{text[:1].upper()}{text[1:]}."

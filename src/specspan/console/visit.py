@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from specspan.approvals.approval_store import ApprovalStore
 from specspan.console.access.form_tokens import FormTokens
 from specspan.console.access.sessions import session_number
 from specspan.console.audit_log import AuditLog
@@ -48,6 +49,7 @@ class Console:
     audit: AuditLog
     form_tokens: FormTokens
     reviews: ReviewQueue
+    approvals: ApprovalStore
     navigation: tuple[NavigationEntry, ...]
 
 

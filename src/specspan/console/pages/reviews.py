@@ -10,10 +10,11 @@ from uuid import uuid4
 from starlette.responses import RedirectResponse, Response
 
 from specspan.console.call_content import read_content
-from specspan.console.shown_call import show_clause
+from specspan.console.shown_call import sentence, show_clause
 from specspan.console.visit import NavigationEntry, Visit, form_route, page_route
 from specspan.decision import ReviewCause
-from specspan.errors import OversightRefused
+from specspan.errors import MissingDependency, OversightRefused
+from specspan.review.agreement import Agreement, measure_agreement
 from specspan.review.review_task import (
     RULED_OUTCOMES,
     ReviewFilter,
@@ -28,6 +29,7 @@ _PAGE_SIZE = 50
 _NEIGHBOURS = 200
 """Tasks of the queue among which a page looks for the next and the one before."""
 _MOST_EXPORTED = 10_000
+_AGREEMENT_MAX_AGE_S = 60.0
 
 
 def reviews(visit: Visit) -> Response:
@@ -76,7 +78,7 @@ def rule(visit: Visit, fields: Mapping[str, str]) -> Response:
     except OversightRefused as refusal:
         if refusal.code == "role" or refusal.code.startswith("unknown"):
             raise
-        return _task_page(visit, task_id, f"{_sentence(refusal.problem)} {refusal.remedy}", fields)
+        return _task_page(visit, task_id, f"{sentence(refusal.problem)} {refusal.remedy}", fields)
     target = f"/reviews/{following}" if following else "/reviews"
     return RedirectResponse(f"{target}?ruled={task_id}", 303)
 
@@ -97,6 +99,19 @@ def ask(visit: Visit, fields: Mapping[str, str]) -> Response:
     """Ask for a review of a clause of a decision."""
     task = visit.console.reviews.open(fields.get("decision_id", ""), fields.get("clause", ""), by=visit.person)
     return RedirectResponse(f"/reviews/{task.id}", 303)
+
+
+def agreement(visit: Visit) -> Response:
+    """Return the page of how far reviewers agree."""
+    try:
+        found = visit.console.answers.get("agreement", _AGREEMENT_MAX_AGE_S, lambda: _agreement(visit))
+    except MissingDependency as missing:
+        return visit.page("agreement.html", found=(), problem=str(missing))
+    return visit.page("agreement.html", found=found, problem="")
+
+
+def _agreement(visit: Visit) -> Sequence[Agreement]:
+    return measure_agreement(visit.console.reviews.ruled())
 
 
 def export(visit: Visit) -> Response:
@@ -129,7 +144,7 @@ def _task_page(visit: Visit, task_id: str, problem: str = "", fields: Mapping[st
     try:
         decision = queue.decision(task)
     except OversightRefused as refusal:
-        gone = f"{_sentence(refusal.problem)} {refusal.remedy}"
+        gone = f"{sentence(refusal.problem)} {refusal.remedy}"
         return visit.page("review.html", **(context | {"gone": gone, "may_rule": False, "clause": None}))
     span = _span_of(visit, decision.record)
     content = None if span is None else read_content(span, {**decision.record, "findings": decision.findings})
@@ -202,14 +217,11 @@ def _one_of(kind: Any, word: str) -> Any:
     return next((each for each in kind if each.value == word), None)
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 NAVIGATION = NavigationEntry(40, "/reviews", "Reviews")
 ROUTES = [
     page_route("/reviews", reviews),
     page_route("/reviews/export", export, Role.REVIEWER),
+    page_route("/reviews/agreement", agreement, Role.REVIEWER),
     form_route("/reviews/ask", ask, Role.REVIEWER),
     page_route("/reviews/{task_id}", review),
     form_route("/reviews/{task_id}/rule", rule, Role.REVIEWER),

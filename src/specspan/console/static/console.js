@@ -116,8 +116,10 @@
       c: () => choose("confirm", "reason"),
       o: () => choose("overrule", "outcome"),
       u: () => choose("cannot_say", "reason"),
+      a: () => choose("approve", "reason"),
+      d: () => choose("deny", "reason"),
     };
-    form?.querySelector("[name=outcome]").addEventListener("change", () => {
+    form?.querySelector("[name=outcome]")?.addEventListener("change", () => {
       form.querySelector("[value=overrule]").checked = true;
     });
     document.addEventListener("keydown", (event) => {
