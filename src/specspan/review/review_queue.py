@@ -22,7 +22,7 @@ from specspan.review.review_task import (
     RulingResult,
 )
 from specspan.review.review_telemetry import ReviewTelemetry, RulingWriter
-from specspan.review.reviewed_decision import ReviewedDecision, find_decision
+from specspan.review.reviewed_decision import ReviewedDecision, find_decision, find_decision_to_rule
 from specspan.sqlite.review_rows import TaskRow, insert_task
 from specspan.stores.opening import open_transactions
 from specspan.stores.oversight_events import OversightEvent, append_event, events_of, find_event, new_event_id
@@ -155,7 +155,7 @@ class ReviewQueue:
         by.require(Role.REVIEWER, "rule on a review")
         if not reason.strip():
             raise OversightRefused("no_reason", "the ruling has no reason", "Say in a sentence why.")
-        decision = _decision_to_rule(self._db, self.task(task_id))
+        decision = find_decision_to_rule(self._db, self.task(task_id))
         event_id = ruling_id or new_event_id()
         announced: list[RulingResult] = []
 
@@ -185,7 +185,7 @@ class ReviewQueue:
             review_rows.save(statements, after)
             ruling = Ruling(event_id, task_id, by.name, kind, said, reason, now_ns)
             result = RulingResult(after, ruling, None if amendment is None else amendment.verdicts)
-            announced.extend(_rulings_to_announce(statements, after, result))
+            announced.extend(review_rows.rulings_to_announce(statements, after, result))
             return result
 
         result = self._transactions.write(work)
@@ -367,17 +367,7 @@ def _save_expiry(statements: Statements, before: ReviewTask, after: ReviewTask, 
         return ()
     _append(statements, after.id, new_event_id(), "expired", now_ns, None)
     review_rows.save(statements, after)
-    return _rulings_to_announce(statements, after)
-
-
-def _rulings_to_announce(
-    statements: Statements, task: ReviewTask, last: RulingResult | None = None
-) -> Sequence[RulingResult]:
-    """Return the rulings on a task once nobody rules any more: until then one reviewer would learn another's."""
-    if task.state not in (ReviewState.RULED, ReviewState.EXPIRED):
-        return ()
-    found = (RulingResult(task, each, None) for each in review_rows.rulings(statements, task.id))
-    return [last if last is not None and each.ruling.id == last.ruling.id else each for each in found]
+    return review_rows.rulings_to_announce(statements, after)
 
 
 def _append(
@@ -397,23 +387,3 @@ def _accepted(result: T | OversightRefused) -> T:
     if isinstance(result, OversightRefused):
         raise result
     return result
-
-
-def _decision_to_rule(db: str | os.PathLike[str] | None, task: ReviewTask) -> ReviewedDecision:
-    """Return the decision of a task, with all that the reviewer was to see.
-
-    Raises:
-        OversightRefused: it, its clause or its content is gone.
-    """
-    try:
-        decision = find_decision(db, task.decision_id, task.clause)
-    except OversightRefused as refusal:
-        if refusal.code != "unknown_decision":
-            raise
-        problem = f"the decision {task.decision_id} is gone"
-        raise OversightRefused("decision_gone", problem, "It was pruned: nobody can rule on it any more.") from None
-    if task.had_content and decision.call is None:
-        problem = f"the content of the decision {task.decision_id} is gone"
-        remedy = "It was pruned or erased: nobody can rule on it any more."
-        raise OversightRefused("content_gone", problem, remedy)
-    return decision

@@ -16,6 +16,7 @@ from specspan.review.review_task import (
     RuledTask,
     Ruling,
     RulingKind,
+    RulingResult,
 )
 from specspan.review.review_transitions import at_time
 from specspan.stores.oversight_events import EVENT_COLUMNS, OversightEvent, events_of, read_event
@@ -142,6 +143,16 @@ def ruled(statements: Statements, clause: str | None) -> list[RuledTask]:
         task = _task(row[:width])
         found.setdefault(task.id, (task, []))[1].append(ruling(read_event(row[width:])))
     return [RuledTask(*each) for each in found.values()]
+
+
+def rulings_to_announce(
+    statements: Statements, task: ReviewTask, last: RulingResult | None = None
+) -> Sequence[RulingResult]:
+    """Return the rulings on a task once nobody rules any more: until then one reviewer would learn another's."""
+    if task.state not in (ReviewState.RULED, ReviewState.EXPIRED):
+        return ()
+    found = (RulingResult(task, each, None) for each in rulings(statements, task.id))
+    return [last if last is not None and each.ruling.id == last.ruling.id else each for each in found]
 
 
 def ruling(event: OversightEvent) -> Ruling:

@@ -11,6 +11,7 @@ from specspan.bridges.stored_call import stored_call
 from specspan.call import ModelCall
 from specspan.errors import EmptyStore, OversightRefused
 from specspan.review.decision_amendment import clause_outcome
+from specspan.review.review_task import ReviewTask
 from specspan.stores.opening import open_store
 
 Record = Mapping[str, Any]
@@ -71,3 +72,23 @@ def find_decision(db: str | os.PathLike[str] | None, decision_id: str, clause: s
         clause_record=next((each for each in policy.get("clauses") or () if each.get("id") == clause), {}),
         levels=levels if isinstance(levels, Mapping) else {},
     )
+
+
+def find_decision_to_rule(db: str | os.PathLike[str] | None, task: ReviewTask) -> ReviewedDecision:
+    """Return the decision of a task, with all that the reviewer was to see.
+
+    Raises:
+        OversightRefused: it, its clause or its content is gone.
+    """
+    try:
+        decision = find_decision(db, task.decision_id, task.clause)
+    except OversightRefused as refusal:
+        if refusal.code != "unknown_decision":
+            raise
+        problem = f"the decision {task.decision_id} is gone"
+        raise OversightRefused("decision_gone", problem, "It was pruned: nobody can rule on it any more.") from None
+    if task.had_content and decision.call is None:
+        problem = f"the content of the decision {task.decision_id} is gone"
+        remedy = "It was pruned or erased: nobody can rule on it any more."
+        raise OversightRefused("content_gone", problem, remedy)
+    return decision
