@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backends import eventually
 from console_visits import ORIGIN, Console, words_of
 from decision_makers import decision_record
 from starlette.testclient import TestClient
@@ -136,7 +137,8 @@ def test_agreement_of_reviewers_has_a_page(shared: tuple[Console, str]) -> None:
     """Without rulings it says so; it is for those who rule."""
     console, db = shared
     ask(db)
-    assert "No task is ruled yet" in as_(console, "r", "raters").get("/reviews/agreement").text
+    rater = as_(console, "r", "raters")
+    eventually(lambda: "No task is ruled yet" in rater.get("/reviews/agreement").text, 60, "an answer")
     assert as_(console, "vera", "readers").get("/reviews/agreement").status_code == 403
 
 
@@ -145,8 +147,9 @@ def test_agreement_tells_reviewers_apart(tmp_path: Path, open_on: Callable[..., 
     db = str(tmp_path / "reviewed.db")
     ana, ben = Person("ana"), Person("ben")
     reviewed(db, ana, ben)
-    page = open_on(db).text("/reviews/agreement")
-    assert "All clauses" in page
+    console = open_on(db)
+    eventually(lambda: "All clauses" in console.text("/reviews/agreement"), 60, "coefficients")
+    page = console.text("/reviews/agreement")
     assert "ana and ben" in page
     assert "4 tasks with two rulings" in page
 

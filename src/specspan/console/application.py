@@ -25,6 +25,7 @@ from specspan.console.console_settings import ConsoleSettings
 from specspan.console.known_specs import KnownSpecs
 from specspan.console.live_updates import LiveUpdates
 from specspan.console.reader_pool import ReaderPool
+from specspan.console.slow_answers import SlowAnswers
 from specspan.console.visit import Console, http_problem
 from specspan.errors import ConfigurationError, Problem
 from specspan.review.review_queue import ReviewQueue
@@ -44,6 +45,7 @@ def build_application(settings: ConsoleSettings) -> Starlette:
         settings,
         readers,
         CachedAnswers(),
+        SlowAnswers(),
         KnownSpecs(settings.specs, settings.policy, settings.environment),
         AuditLog(settings.db),
         FormTokens(),
@@ -61,6 +63,7 @@ def build_application(settings: ConsoleSettings) -> Starlette:
         finally:
             updates.close()
             readers.close()
+            console.slow_answers.close()
             console.audit.close()
             console.reviews.close()
             console.approvals.close()

@@ -19,6 +19,7 @@ from specspan.console.cached_answers import CachedAnswers
 from specspan.console.console_settings import ConsoleSettings
 from specspan.console.known_specs import KnownSpecs
 from specspan.console.reader_pool import ReaderPool
+from specspan.console.slow_answers import SlowAnswers
 from specspan.console.templates_in_use import render
 from specspan.errors import EmptyStore, OversightRefused, StoreError
 from specspan.review.review_queue import ReviewQueue
@@ -45,6 +46,7 @@ class Console:
     settings: ConsoleSettings
     readers: ReaderPool
     answers: CachedAnswers
+    slow_answers: SlowAnswers
     specs: KnownSpecs
     audit: AuditLog
     form_tokens: FormTokens

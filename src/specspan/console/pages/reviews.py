@@ -15,6 +15,7 @@ from specspan.console.visit import NavigationEntry, Visit, form_route, page_rout
 from specspan.decision import ReviewCause
 from specspan.errors import MissingDependency, OversightRefused
 from specspan.review.agreement import Agreement, measure_agreement
+from specspan.review.review_queue import ReviewQueue
 from specspan.review.review_task import (
     RULED_OUTCOMES,
     ReviewFilter,
@@ -102,16 +103,17 @@ def ask(visit: Visit, fields: Mapping[str, str]) -> Response:
 
 
 def agreement(visit: Visit) -> Response:
-    """Return the page of how far reviewers agree."""
+    """Return the page of how far reviewers agree. Intervals take long, so that the page may have to be asked again."""
+    queue = visit.console.reviews
     try:
-        found = visit.console.answers.get("agreement", _AGREEMENT_MAX_AGE_S, lambda: _agreement(visit))
+        found = visit.console.slow_answers.get("agreement", _AGREEMENT_MAX_AGE_S, lambda: _agreement(queue))
     except MissingDependency as missing:
         return visit.page("agreement.html", found=(), problem=str(missing))
-    return visit.page("agreement.html", found=found, problem="")
+    return visit.page("agreement.html", found=found or (), problem="", is_being_made=found is None)
 
 
-def _agreement(visit: Visit) -> Sequence[Agreement]:
-    return measure_agreement(visit.console.reviews.ruled())
+def _agreement(queue: ReviewQueue) -> Sequence[Agreement]:
+    return measure_agreement(queue.ruled())
 
 
 def export(visit: Visit) -> Response:
