@@ -134,3 +134,17 @@ def test_decision_without_a_trace_has_a_page(tmp_path: Path, open_on: Callable[.
     words = open_on(tmp_path / "x.db").text("/decisions/d-1")
     assert "violated privacy" in words
     assert "without a trace" in words
+
+
+def test_refused_reloads_stand_on_the_page_of_policies(tmp_path: Path, open_on: Callable[..., Console]) -> None:
+    """What a running service refused is told with its reason, from whichever machine."""
+    exporter = SQLiteDecisionExporter(tmp_path / "x.db")
+    refusal = {
+        "v": 2, "type": "policy_refusal", "id": "r-1", "time_unix_nano": time.time_ns(), "service": {"name": "desk"},
+        "reason": "policy.yaml:4: no clause <b>be_kin</b>",
+    }  # fmt: skip
+    exporter.export([decision_record("d-1", time.time_ns()), refusal])
+    exporter.shutdown()
+    page = open_on(tmp_path / "x.db").text("/policy")
+    assert "Reloads that services refused" in page
+    assert "desk policy.yaml:4: no clause <b>be_kin</b>" in page

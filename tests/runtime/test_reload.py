@@ -184,7 +184,7 @@ def test_calls_under_way_finish_under_the_policy_they_began_with() -> None:
 
 def test_a_broken_policy_leaves_the_old_one_in_force(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
     """It is refused once, logged once and counted once however often it is looked at; mended, it is in force."""
-    configured(meter_provider=metrics.provider)
+    kept = configured(meter_provider=metrics.provider)
     assert metrics() == {"specspan.policy.stale": {(): 0}}
     Path("policy.yaml").write_text(BROKEN)
     with caplog.at_level(logging.INFO, "specspan"):
@@ -194,6 +194,9 @@ def test_a_broken_policy_leaves_the_old_one_in_force(metrics: Metrics, caplog: p
     assert metrics() == {"specspan.policy.stale": {(): 1}, "specspan.policy.reload": {("refused",): 1}}
     (logged,) = caplog.messages
     assert "policy.yaml:4: clauses.be_kin: manners has no clause 'be_kin'. Did you mean 'be_kind'?" in logged
+    assert specspan.force_flush(10)
+    (refusal,) = [record for record in kept.records if record["type"] == "policy_refusal"]
+    assert "Did you mean 'be_kind'?" in refusal["reason"]
     Path("policy.yaml").write_text(SECOND)
     assert settle() is PollResult.RELOADED
     assert in_force() == "other"

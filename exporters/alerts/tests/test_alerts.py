@@ -133,6 +133,48 @@ def test_a_refused_override_is_an_alert_and_a_granted_one_is_not() -> None:
     assert (message["type"], message["data"]["reason"]) == ("specspan.override.refused", "top_level")
 
 
+NOTICE = {
+    "v": 2, "type": "approval", "id": "4f/1", "time_unix_nano": 10**18, "service": {"name": "desk"}, "kind": "tool",
+    "name": "refund", "clause": "check_first", "expires_unix_nano": 10**18 + 600 * 10**9, "on_expiry": "deny",
+}  # fmt: skip
+
+
+def test_what_waits_for_an_approval_is_told_with_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each one is an alert of its own, until it expires, and leads to the page on which it is answered."""
+    monkeypatch.setenv("SPECSPAN_CONSOLE_URL", "https://console.example/")
+    notices = [NOTICE, NOTICE | {"id": "5"}, NOTICE]
+    with Receiver() as alertmanager, Receiver() as webhook:
+        AlertmanagerExporter(alertmanager.url).export(notices)
+        WebhookExporter(webhook.url, SECRET).export(notices)
+    first, second = alertmanager.bodies[0]
+    assert first["labels"] == {
+        "alertname": "SpecspanApprovalAsked", "clause": "check_first", "service": "desk", "severity": "high",
+        "approval": "4f/1",
+    }  # fmt: skip
+    assert first["annotations"]["summary"] == "tool refund waits for an approval in desk"
+    assert first["endsAt"] == "2001-09-09T01:56:40+00:00"
+    assert first["generatorURL"] == "https://console.example/approvals/4f%2F1"
+    assert second["generatorURL"] == "https://console.example/approvals/5"
+    assert [message["type"] for message in webhook.bodies] == ["specspan.approval.asked"] * 2
+    assert webhook.bodies[0]["data"]["url"] == "https://console.example/approvals/4f%2F1"
+    assert webhook.bodies[0]["data"]["target"] == "tool refund"
+
+
+def test_alerts_lead_into_the_console_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A violation leads to its decision; without a console nothing is told of one, and no address is none."""
+    with Receiver() as receiver:
+        WebhookExporter(receiver.url, SECRET).export([record("privacy")])
+        monkeypatch.setenv("SPECSPAN_CONSOLE_URL", "https://console.example")
+        WebhookExporter(receiver.url, SECRET).export([record("privacy")])
+    assert [message["data"].get("url") for message in receiver.bodies] == [
+        None,
+        "https://console.example/decisions/d-1",
+    ]
+    monkeypatch.setenv("SPECSPAN_CONSOLE_URL", "javascript:alert(1)")
+    with pytest.raises(ConfigurationError):
+        WebhookExporter("https://hooks.example", SECRET)
+
+
 def test_one_alert_a_window_for_a_clause_and_service() -> None:
     """Repeats are held back and told with the next; another service or clause is another alert."""
     now_s = [0.0]

@@ -15,6 +15,7 @@ from opentelemetry.trace import format_trace_id
 from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan._support.process import ForkedLock
+from specspan.approvals.approval_notices import notify
 from specspan.approvals.approval_request import Default, plain, request_digest
 from specspan.approvals.approval_store import ApprovalStore
 from specspan.approvals.approval_wait import PendingApproval, Watch
@@ -92,6 +93,7 @@ class Approval:
             trace_id=trace_id,
             detail=detail,
         )
+        notify(request)
         return PendingApproval(watch, store, request, resumes=resumes, timeout_s=self.timeout_s)
 
     def ask(self, call: ModelCall, findings: Iterable[Finding]) -> PendingApproval | None:

@@ -23,6 +23,7 @@ from specspan.record.content_digest import ContentDigest
 from specspan.record.decision_template import DecisionTemplates, encode_record
 from specspan.record.finding_references import Findings
 from specspan.record.late_finding import PENDING_S, LateFinding, judgement_record, late_record
+from specspan.record.notice import Notice, notice_record
 from specspan.record.policy_record import (
     VERSION,
     PolicyRecord,
@@ -104,8 +105,10 @@ class RecordBuilder:
         policy = activation.policy
         self._activations[policy.digest, tuple(spec.ref for spec in policy.specs)] = activation
 
-    def build(self, item: CallRecord | LateFinding | PolicyActivation) -> Record:
-        """Return the record of a decision, of a finding that came late, or of a policy that came into force."""
+    def build(self, item: CallRecord | LateFinding | PolicyActivation | Notice) -> Record:
+        """Return the record of a decision, a finding that came late, a policy that came into force, or a notice."""
+        if isinstance(item, Notice):
+            return notice_record(item, VERSION, self._service)
         if isinstance(item, LateFinding):
             return self._late_finding(item)
         return self._activation(item) if isinstance(item, PolicyActivation) else self._decision(item)
@@ -264,11 +267,13 @@ class RecordBuilder:
         return without_nulls(record)
 
 
-def kind_of(item: CallRecord | LateFinding | PolicyActivation | Mapping[str, Any]) -> str:
+def kind_of(item: CallRecord | LateFinding | PolicyActivation | Notice | Mapping[str, Any]) -> str:
     """Return the kind of an item in loss counts: a lost policy is no lost decision, nor is a late finding."""
     if isinstance(item, Mapping):
         kind: str = item["type"]
         return kind
+    if isinstance(item, Notice):
+        return item.type
     if isinstance(item, LateFinding):
         return "finding"
     return "policy" if isinstance(item, PolicyActivation) else "decision"

@@ -76,5 +76,6 @@ class PolicyAnnouncer:
 
 def _policy_of(record: Record) -> str | None:
     """Return the id of the policy record that a decision names."""
-    name: str | None = record["policy"].get("record")
+    policy = record.get("policy")
+    name: str | None = policy.get("record") if policy else None
     return name

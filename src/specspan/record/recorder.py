@@ -31,6 +31,7 @@ from specspan.record.late_spans import write_late_span, write_request_span
 from specspan.record.ledger_metrics import LedgerMetrics
 from specspan.record.logs import LogRecords
 from specspan.record.metrics import Metrics
+from specspan.record.notice import Notice
 from specspan.record.policy_announcer import PolicyAnnouncer
 from specspan.record.settings import FindingEvents, Settings
 from specspan.version import __version__
@@ -258,6 +259,14 @@ class Recorder:
         with guard("record.late_finding.span"):
             write_late_span(self._tracer, late, with_explanation=self._is_content_on_spans)
 
+    def record_notice(self, notice: Notice) -> None:
+        """Hand a notice to the exporters of decision records; a ledger takes none, and it is counted as lost."""
+        with guard("record.notice"):
+            if self._ledger is not None:
+                drop_counts.count(notice.type, "ledger")
+            for export in self._exports:
+                export.put(notice)
+
     def record_judge_request(self, request: JudgeRequest, call: SpanContext) -> None:
         """Record a judge's own call: a span below that of the call it judged, and linked to it, and what it cost."""
         with guard("record.judge_request"):
@@ -296,7 +305,7 @@ class Recorder:
 
     def _export_worker(
         self, exporter: DecisionExporter
-    ) -> ExportWorker[CallRecord | LateFinding | PolicyActivation, Mapping[str, Any]]:
+    ) -> ExportWorker[CallRecord | LateFinding | PolicyActivation | Notice, Mapping[str, Any]]:
         export = PolicyAnnouncer(exporter, self._builder.policy_record).export
         build, on_close = self._builder.build, exporter.shutdown
         return ExportWorker("decision", export, build, self._settings, on_close=on_close, kind_of=kind_of)

@@ -14,6 +14,7 @@ from opentelemetry.trace import TracerProvider
 
 from specspan._support.files import record_file_reads
 from specspan._support.guard import guard
+from specspan.approvals.approval_notices import set_sender
 from specspan.decision import Mode
 from specspan.engine.deferral import BackgroundRunner
 from specspan.engine.engine import Engine
@@ -26,6 +27,7 @@ from specspan.record.export import DecisionExporter, DecisionLog
 from specspan.record.recorder import Recorder
 from specspan.record.sampling.rules import Sampling
 from specspan.runtime import environment as env
+from specspan.runtime.approval_notice import send_notice
 from specspan.runtime.bridging import attach_bridge, explicit_providers
 from specspan.runtime.configuration import (
     Configuration,
@@ -125,6 +127,7 @@ def configure(
     register_exit()
     install_configuration(configuration, absence)
     keep_address(db)
+    set_sender(send_notice)
     if absence is not None:
         lifts = configuration is None and absence.lifts_enforcement
         log_unrecorded(absence.reason, lifts=lifts, enforces=absence.lifts_enforcement)
@@ -337,13 +340,17 @@ def _open_ledger(options: _Options, decision_exporters: Sequence[DecisionExporte
 
 def _add_reloading(configuration: Configuration, options: _Options, read: Digests, interval_s: float) -> Configuration:
     from specspan.record.policy_reloads import PolicyReloadMetrics
+    from specspan.runtime.policy_refusal import record_refusal
     from specspan.runtime.reload import PolicyReloader
 
     metrics = PolicyReloadMetrics(configuration.providers.meter)
     engine = configuration.pipeline.engine
     background = None if engine is None else engine.background
     swap = partial(swap_engine, configuration.pipeline.recorder)
-    reloader = PolicyReloader(options.load, read, swap, metrics, background=background, shadow_of=options.shadow_of)
+    note_refusal = partial(record_refusal, configuration.pipeline.recorder)
+    reloader = PolicyReloader(
+        options.load, read, swap, metrics, background=background, shadow_of=options.shadow_of, note_refusal=note_refusal
+    )
     return replace(configuration, watcher=PollingThread(reloader.poll, interval_s), on_shutdown=metrics.close)
 
 

@@ -193,7 +193,7 @@ def _log_record(record: Mapping[str, Any]) -> Any:
         attributes=_attributes(_values(record)),
         trace_id=bytes.fromhex(record.get("trace_id", "")),
         span_id=bytes.fromhex(record.get("span_id", "")),
-        event_name=_EVENT_NAMES.get(record["type"], names.DECISION_RECORD),
+        event_name=_EVENT_NAMES.get(record["type"], f"specspan.{record['type']}"),
     )
 
 

@@ -64,6 +64,7 @@ class PolicyReloader:
         files: WatchedFiles | None = None,
         background: BackgroundRunner | None = None,
         shadow_of: Callable[[Policy], Shadow | None] = lambda _: None,
+        note_refusal: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Begin with a policy that is in force.
 
@@ -75,6 +76,7 @@ class PolicyReloader:
             files: reads the files' digests.
             background: runs the checks of a loaded policy that go on after the decision.
             shadow_of: returns the candidate of a loaded policy.
+            note_refusal: keeps the reason for which a policy was refused.
         """
         self._load = load
         self._swap_engine = swap_engine
@@ -82,6 +84,7 @@ class PolicyReloader:
         self._files = files or WatchedFiles()
         self._background = background
         self._shadow_of = shadow_of
+        self._note_refusal = note_refusal
         self._settled = _watchable(read)  # what was last loaded, or refused
         self._last_seen: Digests = self._settled
 
@@ -130,6 +133,7 @@ class PolicyReloader:
         is_internal = not isinstance(error, ConfigurationError)
         reason = f"{type(error).__name__}: {error}" if is_internal else str(error)
         _log.error("a changed policy was refused, and the one in force stays:\n%s", reason)
+        self._note_refusal(reason)
         if is_internal:
             contain("runtime.reload", error)
 

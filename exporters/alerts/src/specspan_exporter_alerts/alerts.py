@@ -1,21 +1,25 @@
-"""Alerts made from decision records. Pure. An alert names a clause and a service, and holds no content."""
+"""Alerts made from decision records, and from notices of what waits for an approval. Pure. None holds content."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 VIOLATED = "violated"
 OVERRIDE_REFUSED = "override_refused"
+APPROVAL_ASKED = "approval_asked"
+_NOTICE = "approval"
+"""Type of the record of what waits for an approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Violation, or refused override, of one clause in one service."""
+    """Violation, or refused override, of one clause in one service; or something that waits for an approval."""
 
     kind: str
-    """``violated`` or ``override_refused``."""
+    """``violated``, ``override_refused`` or ``approval_asked``."""
     clause: str
     service: str
     severity: str
@@ -28,15 +32,28 @@ class Alert:
     time_unix_nano: int
     decision_id: str
     trace_id: str
+    approval_id: str = ""
+    """Id of what waits for an approval; empty for other alerts, as the members below are."""
+    target: str = ""
+    """Kind and name of what waits, such as ``tool refund``."""
+    expires_unix_nano: int = 0
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Key that repeats of one alert share."""
-        return self.kind, self.clause, self.service
+        return self.kind, self.approval_id or self.clause, self.service
+
+    @property
+    def console_path(self) -> str:
+        """Path of the page of the console on which this is looked at, or answered."""
+        page, subject = ("approvals", self.approval_id) if self.approval_id else ("decisions", self.decision_id)
+        return f"/{page}/{quote(subject, safe='')}"
 
 
 def alerts_of(record: Mapping[str, Any]) -> Iterator[Alert]:
-    """Yield the alerts of a decision record, each clause once; none for other records."""
+    """Yield the alerts of a decision record, each clause once, or of a notice; none for other records."""
+    if record.get("type") == _NOTICE:
+        yield _asked(record)
     if record.get("type") != "decision":
         return
     seen = set()
@@ -70,4 +87,24 @@ def _alert(record: Mapping[str, Any], kind: str, cause: Mapping[str, Any]) -> Al
         time_unix_nano=record.get("time_unix_nano") or 0,
         decision_id=record.get("id") or "",
         trace_id=record.get("trace_id") or "",
+    )
+
+
+def _asked(record: Mapping[str, Any]) -> Alert:
+    return Alert(
+        kind=APPROVAL_ASKED,
+        clause=record.get("clause") or "",
+        service=(record.get("service") or {}).get("name") or "unknown_service",
+        severity="high",
+        authority="",
+        spec_version="",
+        reason="",
+        action="escalate",
+        mode="",
+        time_unix_nano=record.get("time_unix_nano") or 0,
+        decision_id=record.get("decision") or "",
+        trace_id=record.get("trace_id") or "",
+        approval_id=record.get("id") or "",
+        target=f"{record.get('kind') or ''} {record.get('name') or ''}".strip(),
+        expires_unix_nano=record.get("expires_unix_nano") or 0,
     )

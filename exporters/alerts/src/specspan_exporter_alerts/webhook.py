@@ -15,10 +15,16 @@ from specspan._support import drop_counts
 from specspan._support.signed_posts import LEAST_KEY_BYTES, decode_secret, signature
 from specspan.errors import ConfigurationError, Problem
 from specspan_exporter_alerts import alerts
+from specspan_exporter_alerts.console_links import console_url, link
 from specspan_exporter_alerts.delivery import Delivery, check_url
 from specspan_exporter_alerts.gate import Due, Gate
 
-_TYPES = {alerts.VIOLATED: "specspan.clause.violated", alerts.OVERRIDE_REFUSED: "specspan.override.refused"}
+_TYPES = {
+    alerts.VIOLATED: "specspan.clause.violated",
+    alerts.OVERRIDE_REFUSED: "specspan.override.refused",
+    alerts.APPROVAL_ASKED: "specspan.approval.asked",
+}
+_OF_APPROVALS = ("approval_id", "target", "expires_unix_nano")
 
 
 class WebhookExporter:
@@ -38,8 +44,9 @@ class WebhookExporter:
         A secret is ``whsec_`` and base64.
 
         Raises:
-            ConfigurationError: one of them is missing or invalid.
+            ConfigurationError: one of them is missing or invalid, or ``SPECSPAN_CONSOLE_URL`` is.
         """
+        self._console_url = console_url()
         checked = check_url(url or os.environ.get("SPECSPAN_WEBHOOK_URL"), "SPECSPAN_WEBHOOK_URL")
         self._key = _key(secret or os.environ.get("SPECSPAN_WEBHOOK_SECRET", ""))
         self._delivery = delivery or Delivery(checked)
@@ -57,7 +64,7 @@ class WebhookExporter:
         """Do nothing: no alert is kept."""
 
     def _post(self, due: Due) -> bool:
-        id_, body = f"msg_{uuid.uuid4().hex}", message_body(due)
+        id_, body = f"msg_{uuid.uuid4().hex}", message_body(due, link(self._console_url, due.alert))
 
         def headers() -> Mapping[str, str]:
             timestamp = str(int(self._now_s()))
@@ -67,10 +74,11 @@ class WebhookExporter:
         return self._delivery.post(body, headers)
 
 
-def message_body(due: Due) -> bytes:
-    """Return the message: its type, its time and the alert."""
+def message_body(due: Due, url: str | None = None) -> bytes:
+    """Return the message: its type, its time and the alert, with the address of its page in the console."""
     when = datetime.fromtimestamp(due.alert.time_unix_nano / 1e9, timezone.utc)
-    data = {**asdict(due.alert), "repeats": due.repeats}
+    members = {name: value for name, value in asdict(due.alert).items() if value or name not in _OF_APPROVALS}
+    data = {**members, "repeats": due.repeats, **({} if url is None else {"url": url})}
     return json.dumps({"type": _TYPES[due.alert.kind], "timestamp": when.isoformat(), "data": data}).encode()
 
 

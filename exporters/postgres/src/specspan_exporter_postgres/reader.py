@@ -257,10 +257,7 @@ class Reader:
 
     def prunings(self) -> list[Record]:
         """Return the record of each removal of old decisions and spans, the latest first."""
-        rows = self._rows(
-            "SELECT record FROM specspan.other_record WHERE type = %s ORDER BY time_unix_nano DESC", (PRUNING,)
-        )
-        return [self._json(row[0]) for row in rows]
+        return self.other_records(PRUNING)
 
     def decision_hours(self, since_unix_nano: int = 0) -> list[DecisionHour]:
         """Return counts of decisions from the hour of a time on, the earliest first."""

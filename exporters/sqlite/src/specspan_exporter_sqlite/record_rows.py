@@ -21,6 +21,8 @@ from .text import encode, integer, optional, storable
 Record = Mapping[str, Any]
 
 _VERSIONS = (1, 2)
+_APPROVAL_NOTICE = "approval"
+"""Type of a notice of what waits for an approval, which has a row of its own that says more."""
 _NO_POLICIES: Mapping[str, Record] = {}
 _COUNT_BLOCK = """INSERT INTO decision_block VALUES (?, ?, ?, ?) ON CONFLICT (block) DO UPDATE SET
     decisions = decisions + excluded.decisions, last_unix_nano = max(last_unix_nano, excluded.last_unix_nano),
@@ -45,7 +47,7 @@ class Batch:
 
 
 def rows(records: Sequence[Record]) -> Batch:
-    """Return records as rows of tables. A record without a table of its own goes into ``record``: none is refused."""
+    """Return records as rows of tables. A record without a table of its own goes into ``record``."""
     batch = Batch()
     shared_parts = SharedParts()
     for record in paced(records):
@@ -61,7 +63,7 @@ def rows(records: Sequence[Record]) -> Batch:
             batch.policy_records.append(record)
         elif is_late_finding(record):
             batch.late_findings.append(record)
-        else:
+        elif record.get("type") != _APPROVAL_NOTICE:
             text = encode(record)
             batch.others.append((_identity(text), optional(record.get("type")), when, text))
     batch.review_tasks += review_tasks(record for record in records if "reviews" in record)

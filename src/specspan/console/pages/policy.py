@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
 from specspan.console import overview_figures
 from specspan.console.policy_figures import PolicyInForce, policies_in_force
 from specspan.console.visit import NavigationEntry, Visit, page_route
+from specspan.record.notice import POLICY_REFUSAL
 
 _MAX_AGE_S = 5.0
 _MOST_CHANGES = 20
+_MOST_REFUSALS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,13 @@ def policy(visit: Visit) -> Response:
         loading=loading,
         changes=changes[:_MOST_CHANGES],
         more=len(changes) - _MOST_CHANGES,
+        refusals=visit.console.answers.get("refusals", _MAX_AGE_S, lambda: _refusals(visit)),
     )
+
+
+def _refusals(visit: Visit) -> Sequence[Mapping[str, Any]]:
+    """Return what reloads of running services refused, the latest first."""
+    return visit.reader.other_records(POLICY_REFUSAL)[:_MOST_REFUSALS]
 
 
 def _load(visit: Visit, in_force: Sequence[PolicyInForce]) -> Loading | None:
