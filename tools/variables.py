@@ -63,6 +63,7 @@ MEANINGS = {
     "SPECSPAN_ALERTMANAGER_URL": ("URL", "the Alertmanager of the exporter `alertmanager`"),
     "SPECSPAN_WEBHOOK_URL": ("URL", "where the exporter `webhook` sends"),
     "SPECSPAN_WEBHOOK_SECRET": ("secret", "what the exporter `webhook` signs with"),
+    "SPECSPAN_CONSOLE_URL": ("URL", "the console that alerts lead to"),
     "SPECSPAN_RAISE_INTERNAL_ERRORS": ("`1`", "raise failures of specspan's own, for its tests alone"),
 }
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from otlp_receiver import over_http
 from reviewed import decision, finding, record, record_call
 from sqlite_files import locked
 
 import specspan
 from specspan.calibration.labels import read_labels
 from specspan.cli.main import cli
-from specspan.sqlite import Reader
+from specspan.sqlite import Filter, Reader
 
 ASKED = {"clause": "be_kind", "outcome": "violated", "causes": ["sampled"], "content": True}
 
@@ -39,6 +40,31 @@ def run(*words: str, code: int = 0) -> Result:
 def run_json(*words: str) -> Any:
     """Run a command with ``--json``, and return what it prints."""
     return json.loads(run(*words, "--json").output)
+
+
+def test_a_decision_is_shown_with_its_reviews(db: str) -> None:
+    """What waits, and what was ruled by whom, stands with the decision that it is about."""
+    with Reader(db) as reader:
+        (shown,) = reader.decisions(Filter())
+    assert "be_kind  open" in run("decisions", "show", shown["id"], "--db", db).output
+    (task,) = run_json("decisions", "show", shown["id"], "--db", db)["review_tasks"]
+    run("review", "rule", task["id"], "complied", "--reason", "a quotation", "--db", db, "--as", "ana")
+    assert "be_kind  ruled  complied  ana" in run("decisions", "show", shown["id"], "--db", db).output
+    (task,) = run_json("decisions", "show", shown["id"], "--db", db)["review_tasks"]
+    assert (task["state"], task["ruled_outcome"], task["ruled_by"]) == ("ruled", "complied", ["ana"])
+
+
+def test_rulings_are_exported_where_the_environment_says(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ruling goes to the collector that the environment names, and into the store, as the call's own spans do."""
+    (listed,) = run_json("review", "list", "--db", db)["reviews"]
+    with over_http() as (address, received):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        monkeypatch.setenv("OTEL_LOGS_EXPORTER", "none")
+        monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+        run("review", "rule", listed["id"], "confirm", "--reason", "so it is", "--db", db, "--as", "ana")
+    assert received.names == ["specspan.review"]
+    with Reader(db) as reader:
+        assert [span.name for span in reader.spans(listed["trace_id"])][-1] == "specspan.review"
 
 
 def test_a_review_from_list_to_label(db: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, final
 from opentelemetry import trace
 from opentelemetry.trace import format_trace_id
 
-from specspan._support import drop_counts
+from specspan._support import drop_counts, process
 from specspan._support.guard import guard
 from specspan._support.process import ForkedLock
 from specspan.approvals.approval_notices import notify
@@ -198,5 +198,6 @@ def _store_of(db: str | os.PathLike[str] | None) -> tuple[ApprovalStore, Watch]:
     with _lock.held:
         if address not in _stores:
             store = ApprovalStore(address)
+            process.at_exit(store.close)
             _stores[address] = store, Watch(store)
         return _stores[address]

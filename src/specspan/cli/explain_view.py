@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from specspan.cli.decision_reviews import review_line
 from specspan.cli.terminal import clean, format_utc, mark, printable
 
 Record = Mapping[str, Any]
@@ -39,7 +40,7 @@ def lineage_lines(document: Record) -> Iterator[RenderableType]:
         before = (document["amended"].get("before") or {}).get("verdict")
         yield Text()
         yield _fact("amended", f"{before} before a finding that came late")
-    yield from _section("reviews", map(_review, document["reviews"]))
+    yield from _section("reviews", map(review_line, document["reviews"]))
     if document.get("ledger"):
         yield from _section("ledger", [_ledger(document["ledger"])])
     if document["lacks"]:
@@ -99,11 +100,6 @@ def _override(each: Record) -> Text:
     origin = "for this call" if each.get("of_call") else "by the policy"
     words = f"  {clean(each.get('clause'))}  by {clean(each.get('by'))}, {origin}: {clean(each.get('reason'))}"
     return Text(words).append(f"  {ruled}", "bold")
-
-
-def _review(each: Record) -> Text:
-    words = (each["clause"], each["state"], each.get("ruled_outcome"), *each.get("ruled_by", ()))
-    return Text("  " + "  ".join(clean(word) for word in words if word))
 
 
 def _ledger(each: Record) -> Text:

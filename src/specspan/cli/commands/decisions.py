@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from specspan.cli.decision_reviews import review_line, reviews_of
 from specspan.cli.decision_view import action_text, decision_view
 from specspan.cli.flow import Flow
 from specspan.cli.list_table import Column, ListTable
@@ -72,12 +73,15 @@ def show(decision_id: str | None, db: str | None, *, as_json: bool) -> None:
     """Show one decision, by the start of its id; without one, the newest."""
     with open_reader(db) as reader:
         record = reader.decision(_find(reader, decision_id))
+        reviews = reviews_of(db, record["id"])
         if as_json:
-            print_json(_to_json(record))
+            print_json({**_to_json(record), "review_tasks": reviews})
             return
         policies = reader.policies([str(_mapping(record, "policy").get("digest"))])
     link = trace_link(record["trace_id"], record.get("span_id")) if record.get("trace_id") else None
-    print_pages(console(), *_facts(record), decision_view(record, policies), *([Text(clean(link))] if link else []))
+    reviewed = [Text("reviews", "bold"), *map(review_line, reviews)] if reviews else []
+    links = [Text(clean(link))] if link else []
+    print_pages(console(), *_facts(record), decision_view(record, policies), *reviewed, *links)
 
 
 def _find(reader: StoreReader, prefix: str | None) -> str:

@@ -11,6 +11,7 @@ import click
 
 from specspan.bridges.stored_call import stored_call
 from specspan.calibration.calibration_file import read_calibration
+from specspan.cli.decision_reviews import reviews_of
 from specspan.cli.explain_view import lineage_lines
 from specspan.cli.ledger_view import find_record, known_keys, reading
 from specspan.cli.options import import_modules, import_option
@@ -20,7 +21,6 @@ from specspan.errors import ConfigurationError
 from specspan.ledger.proofs import prove_inclusion
 from specspan.lineage.lineage import Sources, build_lineage
 from specspan.lineage.policy_source import find_policy
-from specspan.review.review_queue import ReviewQueue
 from specspan.spec.read import find_spec, load_spec
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -80,7 +80,7 @@ def command(
                 specs=[load_spec(find_spec(each, Path())) for each in specs],
                 calibrations=[read_calibration(each) for each in calibrations],
                 has_content=has_content,
-                reviews=_reviews(db, id_),
+                reviews=reviews_of(db, id_),
                 ledger=ledger,
                 lacks=lacks,
             ),
@@ -90,26 +90,6 @@ def command(
         print_json(document)
     else:
         print_pages(console(), *lineage_lines(document))
-
-
-def _reviews(db: str | None, decision_id: str) -> list[dict[str, Any]]:
-    queue = ReviewQueue(db)
-    try:
-        tasks = [queue.task(each) for each in queue.task_ids(f"{decision_id}.", 1000)]
-    finally:
-        queue.close()
-    return [
-        {
-            "id": task.id,
-            "clause": task.clause,
-            "state": task.state.value,
-            "causes": [cause.value for cause in task.causes],
-            "ruled_outcome": task.ruled_outcome,
-            "ruled_by": list(task.ruled_by),
-            "ruled_unix_nano": task.ruled_unix_nano,
-        }
-        for task in tasks
-    ]
 
 
 def _ledger(folder: Path | None, keys: Sequence[str], decision_id: str) -> tuple[dict[str, Any] | None, list[str]]:
