@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from specspan._support.guard import guard
-from specspan.approvals.approval_request import ApprovalRequest, ApprovalState
 
+if TYPE_CHECKING:  # whoever configures specspan and asks nobody does not pay for approvals
+    from specspan.approvals.approval_request import ApprovalRequest
+
+_WAITING = "waiting"
 _senders: list[Callable[[ApprovalRequest], None]] = []
 
 
@@ -17,7 +21,7 @@ def set_sender(send: Callable[[ApprovalRequest], None]) -> None:
 
 def notify(request: ApprovalRequest) -> None:
     """Send a notice of what waits; nothing is raised. Who asks again after a restart has it sent again."""
-    if request.state is ApprovalState.WAITING:
+    if request.state.value == _WAITING:
         for send in _senders:
             with guard("approvals.notify"):
                 send(request)

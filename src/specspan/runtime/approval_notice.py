@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from specspan.approvals.approval_request import ApprovalRequest
 from specspan.record.notice import APPROVAL, Notice
 from specspan.runtime.configuration import current_configuration
+
+if TYPE_CHECKING:
+    from specspan.approvals.approval_request import ApprovalRequest
 
 
 def send_notice(request: ApprovalRequest) -> None:
