@@ -140,7 +140,8 @@ async def review(origin: str, number: int, times: Times, end_s: float) -> int:
                 answer = await client.post(f"{address.partition('?')[0]}/rule", data=fields)
                 times["a ruling, and the next review"].append(time.perf_counter() - start_s)
                 ruled += answer.status_code == 200
-                address = answer.url.path
+                others = following[1] if following else "/reviews"  # where somebody ruled first
+                address = answer.url.path if answer.status_code == 200 else others
             elif following:
                 address = following[1]
             await asyncio.sleep(_PAUSE_S)

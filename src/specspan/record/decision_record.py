@@ -43,6 +43,8 @@ _NO_DECISION = "a call without a decision has no decision record"
 _USAGE = tuple(counter.name for counter in fields(Usage))
 
 Record = dict[str, Any]
+Recorded: TypeAlias = "CallRecord | LateFinding | PolicyActivation | Notice"
+"""Item that becomes a record for the exporters of decision records."""
 _PolicyKey: TypeAlias = "tuple[str, tuple[SpecRef, ...]]"
 """Digests of a policy and of its specs, which a decision knows of the policy it was made under."""
 
@@ -105,7 +107,7 @@ class RecordBuilder:
         policy = activation.policy
         self._activations[policy.digest, tuple(spec.ref for spec in policy.specs)] = activation
 
-    def build(self, item: CallRecord | LateFinding | PolicyActivation | Notice) -> Record:
+    def build(self, item: Recorded) -> Record:
         """Return the record of a decision, a finding that came late, a policy that came into force, or a notice."""
         if isinstance(item, Notice):
             return notice_record(item, VERSION, self._service)
@@ -267,7 +269,7 @@ class RecordBuilder:
         return without_nulls(record)
 
 
-def kind_of(item: CallRecord | LateFinding | PolicyActivation | Notice | Mapping[str, Any]) -> str:
+def kind_of(item: Recorded | Mapping[str, Any]) -> str:
     """Return the kind of an item in loss counts: a lost policy is no lost decision, nor is a late finding."""
     if isinstance(item, Mapping):
         kind: str = item["type"]

@@ -23,7 +23,8 @@ from specspan.policy.policy import Policy
 from specspan.record import attributes, content, conventions
 from specspan.record.batching import BatchWorker
 from specspan.record.call_end import NOT_SHARED, CallRecord, Ending, EndKind, SharedWith, Timing
-from specspan.record.decision_record import PolicyActivation, kind_of, record_builder
+from specspan.record.call_record import make_call_record
+from specspan.record.decision_record import PolicyActivation, Recorded, kind_of, record_builder
 from specspan.record.export import DecisionExporter, DecisionLog, ExportWorker
 from specspan.record.kept_content import KeptContent
 from specspan.record.late_finding import JudgeRequest, LateFinding
@@ -144,13 +145,13 @@ class Recorder:
         """
         is_queued, place = False, None
         try:
-            record = _call_record(span, call, decision, ending, timing, shared_with)
+            record = make_call_record(span, call, decision, ending, timing, shared_with)
             place = self._queue(record)
             is_queued = True
             self._end_span(span, record, ending, place)
         except BaseException as error:
             ending = Ending.from_error(error)
-            record = _call_record(span, call, decision, ending, timing, shared_with)
+            record = make_call_record(span, call, decision, ending, timing, shared_with)
             if not is_queued:
                 place = self._queue(record)
             if not (shared_with.span or span.is_recording()) and record.span_context.trace_flags.sampled:
@@ -303,9 +304,7 @@ class Recorder:
         kept = () if self._kept is None else (self._kept.worker,)
         return (self._metrics.worker, self._logs.worker, *kept, *(export.worker for export in self._exports))
 
-    def _export_worker(
-        self, exporter: DecisionExporter
-    ) -> ExportWorker[CallRecord | LateFinding | PolicyActivation | Notice, Mapping[str, Any]]:
+    def _export_worker(self, exporter: DecisionExporter) -> ExportWorker[Recorded, Mapping[str, Any]]:
         export = PolicyAnnouncer(exporter, self._builder.policy_record).export
         build, on_close = self._builder.build, exporter.shutdown
         return ExportWorker("decision", export, build, self._settings, on_close=on_close, kind_of=kind_of)
@@ -398,10 +397,3 @@ class Recorder:
         except Exception as failure:  # somebody's `__str__`
             raise_interruption(failure)
             return error_type
-
-
-def _call_record(
-    span: Span, call: ModelCall, decision: Decision | None, ending: Ending, timing: Timing, shared_with: SharedWith
-) -> CallRecord:
-    error_type = attributes.error_type(ending)
-    return CallRecord(span.get_span_context(), call, decision, ending.kind, error_type, timing, shared_with)
