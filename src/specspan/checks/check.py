@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from specspan._support.fast_dataclass import fast_init
 from specspan.call import ModelCall, Scalar, Side
+from specspan.checks.work import Work
 from specspan.decision import CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.spec.spec import Clause
 
@@ -38,6 +39,8 @@ class TextAt:
     """True for what a tool answered, which does not read on with the words around it."""
     framed: bytes | None = field(default=None, init=False, repr=False, compare=False)
     """The text as `specspan.checks.patterns` last wrote it for RE2, kept so that it is written once."""
+    work: Work | None = field(default=None, init=False, repr=False, compare=False)
+    """Counter of the work over the texts of its call; None where these are short."""
 
     def evidence(self, start: int, end: int) -> tuple[Evidence, ...]:
         """Return the places in the call of the characters ``start`` to ``end`` of this text."""

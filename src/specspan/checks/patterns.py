@@ -22,6 +22,7 @@ from specspan.checks.regex.syntax_tree import (
     places,
     replace_place,
 )
+from specspan.checks.work import FRAMING_STEPS, Work
 
 MAX_SPANS = 16
 """Largest number of matches of one pattern that are found in one text."""
@@ -63,18 +64,28 @@ class Pattern:
         return not _ENDS.isdisjoint(places(self.node))
 
     def find(self, text: str | TextAt, limit: int = MAX_SPANS) -> list[Span]:
-        """Return the first ``limit`` matches, as (start, end) in code points, as `re.finditer` gives them."""
-        plain = text if isinstance(text, str) else text.text
-        if plain.isascii():
-            return self._plain.find(Plain.encode(plain), limit)
-        return self._framed.find(_framed_text(text), limit)
+        """Return the first ``limit`` matches, as (start, end) in code points, as `re.finditer` gives them.
+
+        Raises:
+            WorkLimitReached: the text's call has made too much work.
+        """
+        program, data, work = self._program_for(text)
+        if work is None:
+            return program.find(data, limit)
+        return work.search(lambda searched: program.find(searched, limit), data)
 
     def matches(self, text: str | TextAt) -> bool:
-        """Return whether the pattern matches anywhere in ``text``."""
-        plain = text if isinstance(text, str) else text.text
-        if plain.isascii():
-            return self._plain.matches(Plain.encode(plain))
-        return self._framed.matches(_framed_text(text))
+        """Return whether the pattern matches anywhere in ``text``.
+
+        Raises:
+            WorkLimitReached: as `find`.
+        """
+        program, data, work = self._program_for(text)
+        return program.matches(data) if work is None else work.search(program.matches, data)
+
+    def _program_for(self, text: str | TextAt) -> tuple[Program, bytes, Work | None]:
+        plain, work = (text, None) if isinstance(text, str) else (text.text, text.work)
+        return (self._plain, Plain.encode(plain), work) if plain.isascii() else (self._framed, _framed_text(text), work)
 
     def _members(self, index: int) -> tuple[SetMember, SetMember]:
         return SetMember(index, self.node, self._plain), SetMember(index, self.node, self._framed)
@@ -95,11 +106,15 @@ class MultiPattern:
         self._framed = PatternSet([framed for _, framed in members], Framed)
 
     def hits(self, text: str | TextAt) -> list[int]:
-        """Return the indexes of the patterns that match somewhere in ``text``, exactly, in no order."""
-        plain = text if isinstance(text, str) else text.text
+        """Return the indexes of the patterns that match somewhere in ``text``, exactly, in no order.
+
+        Raises:
+            WorkLimitReached: as `Pattern.find`.
+        """
+        plain, work = (text, None) if isinstance(text, str) else (text.text, text.work)
         if plain.isascii():
-            return self._plain.hits(plain.encode())
-        return self._framed.hits(_framed_text(text))
+            return self._plain.hits(plain.encode(), work)
+        return self._framed.hits(_framed_text(text), work)
 
 
 _ENDS = frozenset((Place.END, Place.END_OR_LAST_NEWLINE))
@@ -110,6 +125,8 @@ def _framed_text(text: str | TextAt) -> bytes:
         return Framed.encode(text)
     framed = text.framed
     if framed is None:
+        if text.work is not None:
+            text.work.charge(len(text.text) * FRAMING_STEPS)
         framed = Framed.encode(text.text)
         object.__setattr__(text, "framed", framed)
     return framed

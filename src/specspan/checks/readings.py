@@ -26,6 +26,7 @@ from specspan.checks.normalisation import (
     tag_stretches,
 )
 from specspan.checks.texts import has_further_readings
+from specspan.checks.work import READING_STEPS, STRETCH_STEPS
 from specspan.decision import Evidence, Stage
 
 
@@ -96,12 +97,15 @@ class JoinedText(TextAt):
 
     def __init__(self, texts: Sequence[TextAt]) -> None:
         first = texts[0]
+        if first.work is not None:
+            first.work.charge(sum(len(text.text) for text in texts) * READING_STEPS)
         joined = "".join([text.text for text in texts])
         super().__init__(first.pointer, first.role, joined, first.is_reasoning, first.is_result)
         starts, length = list[int](), 0
         for text in texts:
             starts.append(length)
             length += len(text.text)
+        object.__setattr__(self, "work", first.work)
         object.__setattr__(self, "_texts", texts)
         object.__setattr__(self, "_starts", starts)
 
@@ -138,6 +142,7 @@ class RewrittenText(TextAt):
         ``stretches``: start and end in ``origin``, then start and end in ``text``, in order.
         """
         super().__init__(origin.pointer, origin.role, text, origin.is_reasoning, origin.is_result)
+        object.__setattr__(self, "work", origin.work)
         object.__setattr__(self, "_origin", origin)
         names = ("_origin_starts", "_origin_ends", "_starts", "_ends")
         for name, values in zip(names, zip(*stretches, strict=True), strict=True):
@@ -165,11 +170,20 @@ def _distinct_places(text: TextAt, spans: Sequence[tuple[int, int]]) -> list[Evi
 
 
 def rewrite(origin: TextAt, changes: Iterable[Stretch]) -> RewrittenText | None:
-    """Return a text with some stretches as they read; None if there are none. They are in order and apart."""
+    """Return a text with some stretches as they read; None if there are none. They are in order and apart.
+
+    Raises:
+        WorkLimitReached: the text's call has made too much work.
+    """
+    work = origin.work
+    if work is not None:
+        work.charge(len(origin.text) * READING_STEPS)
     pieces: list[str] = []
     stretches: list[tuple[int, int, int, int]] = []
     position = length = 0
     for start, end, read in changes:
+        if work is not None:
+            work.charge(STRETCH_STEPS)
         pieces += (origin.text[position:start], read)
         length += start - position
         stretches.append((start, end, length, length + len(read)))

@@ -29,6 +29,7 @@ from specspan.call import (
 )
 from specspan.checks.check import TextAt
 from specspan.checks.normalisation import is_plain
+from specspan.checks.work import FREE_CHARS, Work
 from specspan.decision import Stage
 
 TextFields = Mapping[type, str]
@@ -264,3 +265,27 @@ def has_further_readings(texts: Sequence[TextAt], *, is_normalised: bool) -> boo
         return bool(texts)
     text = texts[0].text
     return "\\" in text or (is_normalised and not is_plain(text))
+
+
+def limit_work(texts: Sequence[TextAt], work: Work | None = None) -> Work | None:
+    """Have the work over some texts counted, where they are long; return what counts it.
+
+    ``work``: what counts the work over other texts of the same call, if any do.
+    """
+    if work is None:
+        chars = 0
+        for text in texts:
+            chars += len(text.text)
+        if chars < FREE_CHARS:
+            return None
+        work = Work()
+    for text in texts:
+        object.__setattr__(text, "work", work)
+    return work
+
+
+def shortest_first(texts: Sequence[TextAt]) -> Sequence[TextAt]:
+    """Return texts in the order in which to search them, so that a long one hides nothing in the short ones."""
+    if not texts or texts[0].work is None:
+        return texts
+    return sorted(texts, key=lambda text: len(text.text))

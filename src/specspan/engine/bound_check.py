@@ -17,6 +17,7 @@ from specspan._support.interruption import raise_interruption
 from specspan.call import ModelCall, Request
 from specspan.checks.check import CheckTraits, InvalidResult, Redaction, Redactor, TextAt, as_finding
 from specspan.checks.texts import EVERY_ROLE, UnreadRoles
+from specspan.checks.work import WorkLimitReached
 from specspan.decision import CheckRef, Finding, Outcome
 from specspan.policy.policy import CheckBinding, ClausePolicy
 
@@ -42,6 +43,8 @@ NONSENSE = "nonsense"
 """Error: the check returned something that is not a valid finding."""
 TIMEOUT = "timeout"
 """Error: the check was out of time."""
+WORK_LIMIT = "work_limit"
+"""Error: the texts of the call would take too much work (`specspan.checks.work`)."""
 WORKERS_EXHAUSTED = "workers_exhausted"
 """Error: too many earlier checks hang, or all threads were busy for too long."""
 INTERNAL = "internal"
@@ -144,7 +147,8 @@ class BoundCheck:
 
     def exception_finding(self, error: BaseException, duration_ns: int = 0) -> Finding:
         """Return the finding of a check that raised ``error``."""
-        return self.error_finding(RAISED, _describe(error), duration_ns)
+        reason = WORK_LIMIT if isinstance(error, WorkLimitReached) else RAISED
+        return self.error_finding(reason, _describe(error), duration_ns)
 
     def finding_from(self, result: Any, duration_ns: int = 0) -> Finding:
         """Return the finding that a check's result becomes; an invalid result becomes an error."""
@@ -210,8 +214,8 @@ def run_check(
     return check.finding_from(result, time.perf_counter_ns() - started_ns)
 
 
-def redactions_of(check: BoundCheck, call: ModelCall, texts: Sequence[TextAt]) -> Sequence[Redaction]:
-    """Return what a check itself wants redacted; nothing where it does not say, or fails to."""
+def redactions_of(check: BoundCheck, call: ModelCall, texts: Sequence[TextAt]) -> Sequence[Redaction] | None:
+    """Return what a check itself wants redacted, nothing where it does not say; None where it fails to."""
     if check.redactor is None:
         return ()
     before = IS_IN_CHECK.get()
@@ -219,8 +223,9 @@ def redactions_of(check: BoundCheck, call: ModelCall, texts: Sequence[TextAt]) -
         IS_IN_CHECK.set(True)
         return tuple(check.redactor.redactions(call, texts))
     except Exception as error:
-        contain("engine.redactions", error)
-        return ()
+        if not isinstance(error, WorkLimitReached):
+            contain("engine.redactions", error)
+        return None
     finally:
         IS_IN_CHECK.set(before)
 

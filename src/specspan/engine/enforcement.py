@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from specspan.call import ModelCall
 from specspan.checks.check import PartialFindings, Redaction, TextAt
+from specspan.checks.texts import limit_work
 from specspan.decision import Action, Evidence, Finding, Outcome, Stage
 from specspan.engine.bound_check import UNREAD, BoundCheck, redactions_of, run_check
 from specspan.engine.precedence import REWRITES, CommandChain, milder_action, strictest_action
@@ -93,13 +94,16 @@ def with_all_evidence(check: BoundCheck, finding: Finding, call: ModelCall, text
     """Return ``finding`` with all places that the check would point at, not only the bounded evidence it records.
 
     Redaction must not be bounded: one number left standing is a leak. So the check runs again on what a redaction
-    would leave, until it finds no more. Only a check that finds matches in a part of a text can be run so.
+    would leave, until it finds no more; where it fails, whole texts are redacted. Only a check that finds matches in a
+    part of a text can be run so.
     """
     if check.traits.finds_in_part is not PartialFindings.MATCHES or check.timeout_s is not None:
         return finding
     spans: dict[str, set[tuple[int, int]]] = {text.pointer: set() for text in texts}
     latest = finding
     for _ in range(MAX_ROUNDS):
+        if latest.outcome is Outcome.ERROR:
+            return _with_whole_texts(finding, texts)
         if latest.outcome is not Outcome.VIOLATED or not _add_spans(latest.evidence, spans):
             return replace(finding, evidence=_as_evidence(spans))
         latest = run_check(check, call, [_without_spans(text, spans[text.pointer]) for text in texts])
@@ -145,10 +149,15 @@ def _is_about_reasoning(finding: Finding, run: StageRun) -> bool:
 def _rewrite(position: int, finding: Finding, run: StageRun) -> Rewrite:
     check = run.checks.applicable[position]
     texts = run.texts_read_by(check)
-    redactions: Sequence[Redaction] = ()
+    redactions: Sequence[Redaction] | None = ()
     if finding.action is Action.REDACT and not (redactions := redactions_of(check, run.call, texts)):
-        finding = with_all_evidence(check, finding, run.call, texts)
-    return Rewrite(finding, finding.action, check.clause_policy.replacement, texts, redactions)
+        is_known = redactions is not None
+        finding = with_all_evidence(check, finding, run.call, texts) if is_known else _with_whole_texts(finding, texts)
+    return Rewrite(finding, finding.action, check.clause_policy.replacement, texts, redactions or ())
+
+
+def _with_whole_texts(finding: Finding, texts: Sequence[TextAt]) -> Finding:
+    return replace(finding, evidence=tuple(Evidence(text.pointer, 0, len(text.text)) for text in texts))
 
 
 def _add_spans(evidence: Iterable[Evidence], spans: _SpansByPointer) -> bool:
@@ -164,7 +173,9 @@ def _without_spans(text: TextAt, spans: Iterable[tuple[int, int]]) -> TextAt:
     """Return a text with ``spans`` blanked; everything else stands where it stood."""
     inside = ((start, min(end, len(text.text)), "") for start, end in spans)
     blanked = replace_spans(text.text, inside, lambda start, end, _: _BLANK * (end - start))
-    return TextAt(text.pointer, text.role, blanked, text.is_reasoning)
+    left = TextAt(text.pointer, text.role, blanked, text.is_reasoning)
+    limit_work((left,), text.work)
+    return left
 
 
 def _as_evidence(spans: _SpansByPointer) -> tuple[Evidence, ...]:

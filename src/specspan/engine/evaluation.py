@@ -11,6 +11,7 @@ from operator import attrgetter
 from specspan._support.guard import contain
 from specspan.call import ModelCall, Request
 from specspan.checks.texts import UnreadRoles, has_unread_part, unread_roles_of_answer, unread_roles_of_request
+from specspan.checks.work import Work
 from specspan.decision import Action, Decision, Finding, Mode, Stage, Verdict
 from specspan.engine.amendment import Amendments
 from specspan.engine.approver import ask_people
@@ -72,6 +73,7 @@ class Evaluation:
         "_stream",
         "_unedited",
         "_unread_input",
+        "_work",
         "_workers",
         "context_of_checks",
         "overhead_ns",
@@ -91,8 +93,7 @@ class Evaluation:
         """By stage, the time that deciding took from the caller."""
         self.context_of_checks: Callable[[], Context] | None = None  # of those on other threads; None: the caller's
         self.pseudonyms = Pseudonyms()  # what the model reads in place of what was redacted
-        self._plan, self._workers = plan, workers
-        self._now_ns, self._new_id = now_ns, new_id
+        self._plan, self._workers, self._now_ns, self._new_id = plan, workers, now_ns, new_id
         self._call = call or ModelCall(Request(provider=""))
         self._deferral = deferral
         self._runs: dict[Stage, StageRun] = {}
@@ -112,6 +113,7 @@ class Evaluation:
         self._unread_input: UnreadRoles | None = None  # None as long as no check needed the request
         self._interrupted: dict[int, Finding] = {}  # of checks that had not decided
         self._has_unread = False  # a part that a check needs was not understood
+        self._work: Work | None = None  # None while texts are short
 
     @property
     def reads_input(self) -> bool:
@@ -250,10 +252,10 @@ class Evaluation:
             started_ns = time.perf_counter_ns()
             for stage in stages:
                 if stage in plans:
-                    runs[stage] = run = run_stage(plans[stage], call, stage)
+                    runs[stage] = run = run_stage(plans[stage], call, stage, self._work)
+                    reached[stage], self._work = run.checks, run.work
                     if self._deferral is not None:
                         run.unfinished = self._deferral.set_aside(run.unfinished, call)
-                    reached[stage] = run.checks
                     started_ns = self._add_overhead(stage, started_ns)
                     if run.unfinished:
                         unfinished.append(stage)

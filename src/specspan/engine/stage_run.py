@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 from specspan._support import drop_counts
 from specspan._support.guard import guard
 from specspan.call import ModelCall
 from specspan.checks.check import TextAt
 from specspan.checks.readings import are_joined, readings
-from specspan.checks.texts import has_further_readings, texts
+from specspan.checks.texts import has_further_readings, limit_work, shortest_first, texts
+from specspan.checks.work import Work, WorkLimitReached
 from specspan.decision import Finding, Stage
-from specspan.engine.bound_check import INTERNAL, NOTHING_AMISS, TIMEOUT, WORKERS_EXHAUSTED, BoundCheck, run_check
+from specspan.engine.bound_check import (
+    INTERNAL,
+    NOTHING_AMISS,
+    TIMEOUT,
+    WORKERS_EXHAUSTED,
+    BoundCheck,
+    run_check,
+)
 from specspan.engine.matcher import Matcher
 from specspan.engine.plan import StageChecks, StagePlan
 from specspan.engine.waiting import Steps
@@ -32,6 +41,8 @@ class StageRun:
     """By position, the findings that are not the default ones."""
     unfinished: list[BoundCheck] = field(default_factory=list)
     """Checks that still have to run on a worker's thread."""
+    work: Work | None = None
+    """Counter of the work over the texts of the call; None where they are short."""
 
     def texts_read_by(self, check: BoundCheck) -> Sequence[TextAt]:
         """Return the texts that a check reads."""
@@ -50,13 +61,15 @@ class StageRun:
             self.deviations[check.position] = check.gap_finding(reason)
 
 
-def run_stage(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:
+def run_stage(plan: StagePlan, call: ModelCall, stage: Stage, work: Work | None = None) -> StageRun:
     """Run the checks of a stage that need no waiting.
+
+    ``work``: counter of the work over texts of the call, if other stages have one.
 
     Where specspan itself fails, every check of the stage has an error, so that no clause looks as if it complied.
     """
     try:
-        return _run_inline_checks(plan, call, stage)
+        return _run_inline_checks(plan, call, stage, work)
     except Exception:
         with guard("engine.look"):
             raise
@@ -87,10 +100,10 @@ def run_timed_checks(run: StageRun, workers: Workers, context_of: Callable[[], C
             run.add(late, late.error_finding(TIMEOUT, duration_ns=int((late.timeout_s or 0) * 1e9)))
 
 
-def _run_inline_checks(plan: StagePlan, call: ModelCall, stage: Stage) -> StageRun:
+def _run_inline_checks(plan: StagePlan, call: ModelCall, stage: Stage, work: Work | None) -> StageRun:
     stage_texts = texts(call, stage, with_reasoning=plan.reads_reasoning)
     checks = plan.checks_for(stage_texts)
-    run = StageRun(call, checks, stage_texts)
+    run = StageRun(call, checks, stage_texts, work=limit_work(stage_texts, work))
     if not checks.applicable:
         return run
     for check, finding in checks.inline.run(call, stage_texts):
@@ -108,22 +121,34 @@ def _run_inline_checks(plan: StagePlan, call: ModelCall, stage: Stage) -> StageR
 
 
 def _checks_with_match(matcher: Matcher, run: StageRun, stage: Stage) -> list[BoundCheck]:
-    """Return the checks with a pattern that matches in a text they read, or in a further reading of it, in order."""
+    """Return the checks with a pattern that matches in a text they read, or in a further reading of it, in order.
+
+    The others find errors where the texts take too much work to search.
+    """
     applicable = run.checks.applicable
     positions: set[int] = set()
-    read, is_normalised = run.texts, matcher.is_normalised
-    if has_further_readings(read, is_normalised=is_normalised):
-        read = (*read, *readings(read, is_joined=are_joined(stage), is_normalised=is_normalised))
-    for text in read:
-        for position in _matching_positions(matcher, text):
-            if position in applicable and run.checks.is_read(position, text):
-                positions.add(position)
+    read: Iterable[TextAt] = run.texts
+    is_normalised = matcher.is_normalised
+    if run.work is not None:
+        read = shortest_first(run.texts)
+    if has_further_readings(run.texts, is_normalised=is_normalised):
+        read = chain(read, readings(run.texts, is_joined=are_joined(stage), is_normalised=is_normalised))
+    try:
+        for text in read:
+            for position in _matching_positions(matcher, text):
+                if position in applicable and run.checks.is_read(position, text):
+                    positions.add(position)
+    except WorkLimitReached as error:
+        for position in set(matcher.owners).intersection(applicable) - positions:
+            run.add(applicable[position], applicable[position].exception_finding(error))
     return [applicable[position] for position in sorted(positions)] if positions else []
 
 
 def _matching_positions(matcher: Matcher, text: TextAt) -> Collection[int]:
     try:
         return matcher.matching_positions(text)
+    except WorkLimitReached:
+        raise
     except Exception:
         with guard("engine.prefilter"):
             raise

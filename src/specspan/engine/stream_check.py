@@ -10,6 +10,15 @@ from functools import partial
 
 from specspan.call import Message, ModelCall, Reasoning, Response, Text
 from specspan.checks.readings import Growing, growing_readings
+from specspan.checks.texts import limit_work
+from specspan.checks.work import (
+    FRAMING_STEPS,
+    FREE_CHARS,
+    PASS_STEPS,
+    READING_STEPS,
+    Work,
+    WorkLimitReached,
+)
 from specspan.decision import Action, Evidence, Finding, Outcome, Stage
 from specspan.engine.bound_check import BoundCheck, run_check
 from specspan.engine.growing_texts import ROLE, ChoiceTexts, GrowingText
@@ -66,6 +75,7 @@ class StreamCheck:
         self._cut_by: tuple[BoundCheck, ...] = ()
         self._cut_chars = 0
         self._code_chars, self._is_held = CODE_CHARS, False
+        self._work: Work | None = None  # None as long as the texts are short
         self._keep_chars = max((tail.reach_chars for tail in plan.tails), default=1)
 
     @property
@@ -184,6 +194,8 @@ class StreamCheck:
         growing.length += len(chunk)
         growing.end = growing.end[-self._keep_chars :] + chunk
         found: list[FoundViolation] = []
+        if growing.length >= FREE_CHARS and not self._counts_work(growing, chunk):
+            return self._refused(growing)
         for tail in self._plan.tails:
             end = growing.end[-(tail.reach_chars + len(chunk)) :]
             if hits := tail.patterns.hits(end):
@@ -195,6 +207,29 @@ class StreamCheck:
         if growing.length >= growing.code_due:
             found += self._coded(growing)
         return found
+
+    def _counts_work(self, growing: GrowingText, chunk: str) -> bool:
+        """Count the work that a chunk of a long text makes; return False where it would be too much."""
+        work = self._work = self._work or Work()
+        steps = PASS_STEPS if chunk.isascii() else PASS_STEPS + FRAMING_STEPS
+        try:
+            work.charge(len(chunk) * (steps + READING_STEPS * (len(growing.readings) - 1)))
+        except WorkLimitReached:
+            return False
+        return True
+
+    def _refused(self, growing: GrowingText) -> list[FoundViolation]:
+        """Return the errors of the checks that look for patterns, which look no more from here on."""
+        error = WorkLimitReached()
+        refused = {check for tail in self._plan.tails for check in tail.owners if _is_read(growing, check)}
+        new = [check for check in refused if check.position in self._plan.positions.difference(self.findings)]
+        kept = self._plan.positions.difference(check.position for check in refused)
+        self._plan = self._plan.filtered(lambda check: check.position in kept)
+        return [
+            each
+            for check in sorted(new, key=_position)
+            for each in self._worth(check, check.exception_finding(error), growing)
+        ]
 
     def _rule(self, found: Sequence[FoundViolation], choice: int, text: str, *, is_reasoning: bool) -> None:
         self.choice = choice if choice >= 0 else ~choice
@@ -245,7 +280,12 @@ class StreamCheck:
         for tail in self._plan.tails:
             for check in tail.owners_of(tail.patterns.hits(read_end), whole=len(growing.end) == growing.length):
                 if check.position in self._plan.positions and _is_read(growing, check):
-                    yield from self._worth(check, run_check(check, self._call, (growing.text(),)), growing)
+                    yield from self._worth(check, self._run_on_whole(check, growing), growing)
+
+    def _run_on_whole(self, check: BoundCheck, growing: GrowingText) -> Finding:
+        text = growing.text()
+        self._work = limit_work((text,), self._work)
+        return run_check(check, self._call, (text,))
 
     def _violated(self, check: BoundCheck, tail: Tail, end: str, growing: GrowingText) -> Iterator[FoundViolation]:
         """Yield the violations that a hit in the end of the text amounts to.
@@ -258,7 +298,7 @@ class StreamCheck:
         if skipped and finding.outcome is Outcome.VIOLATED and not any(each.start for each in finding.evidence):
             if tail.near and finding.evidence:
                 return
-            finding, skipped = run_check(check, self._call, (growing.text(),)), 0
+            finding, skipped = self._run_on_whole(check, growing), 0
         yield from self._worth(check, _shifted(finding, skipped), growing)
 
     def _coded(self, growing: GrowingText) -> Iterator[FoundViolation]:
@@ -291,6 +331,10 @@ class StreamCheck:
             return min(deciding, key=lambda each: self._chain.precedence(each.finding)).check.clause_policy.replacement
         start, reason = min((_first(each, chunk), each.finding.reason or each.finding.clause) for each in deciding)
         return chunk[:start] + redaction_marker(reason)
+
+
+def _position(check: BoundCheck) -> int:
+    return check.position
 
 
 def _is_read(growing: GrowingText, check: BoundCheck) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,8 @@ from specspan.checks.check import CheckConfigError, CheckResult, CheckTraits, Pa
 from specspan.checks.detectors.detector import Detector, Match
 from specspan.checks.normalisation import look_alikes
 from specspan.checks.readings import are_joined, readings
+from specspan.checks.texts import shortest_first
+from specspan.checks.work import WorkLimitReached
 from specspan.decision import CheckRef, Evidence, Finding, Outcome, Stage
 
 MAX_EVIDENCE = 64
@@ -91,11 +94,15 @@ class DetectorCheck:
         """Look for everything in every text and its further readings."""
         is_growing = call.response is None and self.traits.stage is not Stage.INPUT
         labels, evidence = Counter[str](), dict[Evidence, None]()
-        for text, match in self._matches(texts, is_growing=is_growing):
-            labels[match.label] += 1
-            evidence.update(dict.fromkeys(text.evidence(match.start, match.end)))
-            if len(evidence) >= MAX_EVIDENCE:
-                break
+        try:
+            for text, match in self._matches(texts, is_growing=is_growing):
+                labels[match.label] += 1
+                evidence.update(dict.fromkeys(text.evidence(match.start, match.end)))
+                if len(evidence) >= MAX_EVIDENCE:
+                    break
+        except WorkLimitReached:
+            if not evidence:  # what was found in a part stands
+                raise
         if not evidence:
             return True
         explanation = ", ".join(f"{count} {label}" for label, count in sorted(labels.items()))
@@ -113,7 +120,7 @@ class DetectorCheck:
     def _matches(self, texts: Sequence[TextAt], *, is_growing: bool) -> Iterator[tuple[TextAt, Match]]:
         traits = self.traits
         further = readings(texts, is_joined=are_joined(traits.stage), is_normalised=traits.reads_normalised)
-        for text in (*texts, *further):
+        for text in chain(shortest_first(texts), further):
             for detector in self.detectors:
                 for match in detector.find(text, is_growing=is_growing):
                     may_grow = is_growing and match.end == len(text.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,8 @@ from specspan.checks.check import Check, CheckConfigError, CheckResult, CheckTra
 from specspan.checks.detectors.detector_check import NEEDED_SIDES, require_look_alikes
 from specspan.checks.patterns import Pattern
 from specspan.checks.readings import are_joined, readings
+from specspan.checks.texts import shortest_first
+from specspan.checks.work import WorkLimitReached
 from specspan.decision import CheckMechanism, CheckRef, Evidence, Finding, Outcome, Stage
 from specspan.documents.json_schema import hoist_definitions
 
@@ -87,12 +90,16 @@ class ForbiddenPatterns:
         """Look for every pattern in every text and its further readings."""
         evidence: list[Evidence] = []
         sources = 0
-        for text in (*texts, *further_readings(texts, self.traits)):
-            for pattern in self.patterns:
-                spans = pattern.find(text)
-                if spans:
-                    sources += 1
-                    evidence += text.places(spans)
+        try:
+            for text in chain(shortest_first(texts), further_readings(texts, self.traits)):
+                for pattern in self.patterns:
+                    spans = pattern.find(text)
+                    if spans:
+                        sources += 1
+                        evidence += text.places(spans)
+        except WorkLimitReached:
+            if not evidence:  # what was found in a part stands
+                raise
         if not evidence:
             return True
         if sources > 1:  # one pattern finds no place twice in one text

@@ -26,6 +26,7 @@ from specspan.checks.regex.charset import CharSet
 from specspan.checks.regex.parser import PatternError
 from specspan.checks.regex.re2_syntax import Encoding, Plain, emit
 from specspan.checks.regex.syntax_tree import At, Chars, Choice, Concatenation, Node, Repeat, charsets
+from specspan.checks.work import PASS_STEPS, SEARCH_STEPS, Work
 
 MAX_INSTRUCTIONS = 20_000
 """Largest size of RE2's program, in which a literal character is one instruction. A character of a text takes at most
@@ -139,14 +140,22 @@ class PatternSet:
         with_part = [(member, part) for member, part in parts if part is not None]
         self._passes = list(_build_passes(with_part, encoding, clock_ns)) if with_part else []
 
-    def hits(self, data: bytes) -> list[int]:
-        """Return the indexes of the patterns that match somewhere in ``data``."""
-        indexes: list[int] = []
-        if self._without_part:
-            indexes += (member.index for member in self._without_part if member.program.matches(data))
+    def hits(self, data: bytes, work: Work | None = None) -> list[int]:
+        """Return the indexes of the patterns that match somewhere in ``data``.
+
+        ``work``: what counts the work of its call, if anything does.
+
+        Raises:
+            WorkLimitReached: the search would exceed the limit of ``work``.
+        """
+        indexes = [member.index for member in self._without_part if _matches(member, data, work)]
         for each in self._passes:
-            each.add_hits(data, indexes)
+            each.add_hits(data, indexes, work)
         return indexes
+
+
+def _matches(member: SetMember, data: bytes, work: Work | None) -> bool:
+    return member.program.matches(data) if work is None else work.search(member.program.matches, data)
 
 
 def _build_passes(
@@ -181,16 +190,23 @@ class _SetPass:
         self._set.Compile()
         self._confirmation = _Confirmation([member for member, is_whole in self._members if not is_whole], encoding)
 
-    def add_hits(self, data: bytes, indexes: list[int]) -> None:
-        matches = None if len(data) > _LONG_BYTES and self._is_slow(data) else self._set.Match(data)
+    def add_hits(self, data: bytes, indexes: list[int], work: Work | None) -> None:
+        matches = None if len(data) > _LONG_BYTES and self._is_slow(data) else self._match(data, work)
         if not matches:
-            indexes.extend(member.index for member, _ in self._members if member.program.matches(data))
+            if work is not None:
+                work.require(len(data) * len(self._members) * SEARCH_STEPS)
+            indexes.extend(member.index for member, _ in self._members if _matches(member, data, work))
             return
         if len(matches) == 1:
             return
         candidates = [self._members[position - 1] for position in matches if position]
         indexes.extend(member.index for member, is_whole in candidates if is_whole)
-        self._confirmation.add_hits([member for member, is_whole in candidates if not is_whole], data, indexes)
+        self._confirmation.add_hits([member for member, is_whole in candidates if not is_whole], data, indexes, work)
+
+    def _match(self, data: bytes, work: Work | None) -> Sequence[int]:
+        found: Sequence[int]
+        found = self._set.Match(data) if work is None else work.search(self._set.Match, data, PASS_STEPS)
+        return found
 
     def _is_slow(self, data: bytes) -> bool:
         """Return whether a text like this makes the automaton build a state for nearly every character.
@@ -226,16 +242,20 @@ class _Confirmation:
         self._indexes = [member.index for member in members]
         self._filtered = frozenset(self._indexes) if self._filter is not None else frozenset()
 
-    def add_hits(self, candidates: Sequence[SetMember], data: bytes, indexes: list[int]) -> None:
+    def add_hits(
+        self, candidates: Sequence[SetMember], data: bytes, indexes: list[int], work: Work | None = None
+    ) -> None:
         """Append the indexes of the patterns that match; ``candidates`` are those whose required part does."""
         is_filtered = False
         for member in candidates:
             if member.index in self._filtered:
                 is_filtered = True
-            elif member.program.matches(data):
+            elif _matches(member, data, work):
                 indexes.append(member.index)
         if is_filtered and self._filter is not None:
-            indexes.extend(self._indexes[position] for position in self._filter.Match(data) or ())
+            steps = SEARCH_STEPS * len(candidates)
+            found = self._filter.Match(data) if work is None else work.search(self._filter.Match, data, steps)
+            indexes.extend(self._indexes[position] for position in found or ())
 
 
 def _compile_filter(members: Sequence[SetMember], encoding: type[Encoding]) -> re2.Filter | None:
