@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from itertools import compress
+from operator import attrgetter
 
 from specspan._support.fast_dataclass import fast_init
 
@@ -52,6 +54,7 @@ OUTCOME_SEVERITY = {outcome: severity for severity, outcome in enumerate(reverse
 """Severity of each outcome, 0 for the mildest. A clause with several findings has the worst of their outcomes."""
 FAULTS = frozenset((Outcome.VIOLATED, Outcome.ERROR, Outcome.UNCERTAIN))
 """Outcomes of a clause that was checked and did not comply."""
+_outcome_of = attrgetter("outcome")
 DEVIATIONS = FAULTS | {Outcome.OVERRIDDEN, Outcome.PENDING}
 """Outcomes that are no ordinary one: those of a clause of which a reader will want to know why."""
 
@@ -354,6 +357,6 @@ class Decision:
         """Findings of `DEVIATIONS`, in order; looked for once, as many who record a decision ask for them."""
         found = self._deviating
         if found is None:
-            found = tuple([finding for finding in self.findings if finding.outcome in DEVIATIONS])
+            found = tuple(compress(self.findings, map(DEVIATIONS.__contains__, map(_outcome_of, self.findings))))
             object.__setattr__(self, "_deviating", found)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import get_value
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, TraceFlags
@@ -90,3 +90,74 @@ def test_providers_that_shut_themselves_down_are_known(kind: Callable[..., Any])
     assert not otel_private.shuts_down_at_exit(by_itself)
     assert not otel_private.shuts_down_at_exit(trace.NoOpTracerProvider())
     never.shutdown()
+
+
+VALUES = {"text": "a", "number": 1, "share": 0.5, "flag": True, "list": ("a", "b")}
+
+
+class OtherSpan(Span):
+    """Span of somebody who looks at every attribute."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        super().set_attributes({name.upper(): value for name, value in attributes.items()})
+
+
+def span_of(kind: type[Span], provider: TracerProvider) -> Span:
+    """Return a span of a class, as the tracer of a provider makes it."""
+    span = provider.get_tracer("test").start_span("s", attributes={"first": 1, "text": "before"})
+    assert isinstance(span, Span)
+    span.__class__ = kind
+    return span
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        SpanLimits(),
+        SpanLimits(max_span_attributes=3, max_event_attributes=2),
+        SpanLimits(max_attribute_length=3),
+    ],
+    ids=["none", "number", "length"],
+)
+@pytest.mark.parametrize("kind", [type(TracerProvider().get_tracer("test").start_span("s")), OtherSpan])
+@pytest.mark.parametrize("values", [VALUES, {"other": "abcdef"}, {}])
+def test_clean_attributes_are_set_as_the_sdk_sets_them(
+    kind: type[Span], limits: SpanLimits, values: dict[str, Any]
+) -> None:
+    """Names, values, their order and what is dropped are those of the span's own methods, whatever its limits."""
+    provider = TracerProvider(shutdown_on_exit=False, span_limits=limits)
+    span, expected = span_of(kind, provider), span_of(kind, provider)
+    otel_private.set_clean_attributes(span, values)
+    otel_private.add_clean_event(span, "event", dict(values))
+    expected.set_attributes(values)
+    expected.add_event("event", values)
+    assert list((span.attributes or {}).items()) == list((expected.attributes or {}).items())
+    assert span.dropped_attributes == expected.dropped_attributes
+    (event,), (expected_event,) = span.events, expected.events
+    assert dict(event.attributes or {}) == dict(expected_event.attributes or {})
+    assert event.dropped_attributes == expected_event.dropped_attributes
+    with pytest.raises(TypeError):
+        event.attributes["more"] = 1  # type: ignore[index]
+
+
+def test_clean_attributes_are_not_looked_at(provider: TracerProvider) -> None:
+    """The SDK's own span takes them without its look at each, in every version that specspan runs with."""
+    span = provider.get_tracer("test").start_span("s")
+    values: dict[str, Any] = {"list": ["not", "a", "tuple"]}
+    otel_private.set_clean_attributes(span, values)
+    otel_private.add_clean_event(span, "event", values)
+    assert isinstance(span, Span)
+    assert (span.attributes or {})["list"] is values["list"]
+    assert (span.events[0].attributes or {})["list"] is values["list"]
+
+
+def test_an_ended_span_takes_no_attributes(provider: TracerProvider, caplog: pytest.LogCaptureFixture) -> None:
+    """The SDK warns, as it does of its own methods."""
+    span = provider.get_tracer("test").start_span("s")
+    span.end()
+    otel_private.set_clean_attributes(span, VALUES)
+    otel_private.add_clean_event(span, "event", VALUES)
+    assert isinstance(span, Span)
+    assert not span.attributes
+    assert not span.events
+    assert len(caplog.records) == 2

@@ -6,12 +6,14 @@ OpenTelemetry may change them in any release. `tests/_support/test_otel_private.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import functools
+import sys
+from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import Span, SpanContext
 
 if TYPE_CHECKING:
     from opentelemetry.attributes import BoundedAttributes
@@ -35,6 +37,66 @@ def processor_of_tracer(tracer: Any) -> Any | None:
 def processor_of_span(span: Any) -> Any | None:
     """Return the span processor that a span goes to when it ends; None for a span that goes nowhere."""
     return getattr(span, "_span_processor", None)
+
+
+def set_clean_attributes(span: Span, values: Mapping[str, Any]) -> None:
+    """Set attributes that are valid as they are, without the SDK's look at each of them.
+
+    Names are not empty, and values are strings, numbers, booleans, or tuples of strings. Where the SDK's limits may
+    cut or drop any, where one is there already, and for spans that are not the SDK's, the span's own method is called.
+    """
+    if not (_is_written_by_sdk(span.__class__) and _update_attributes(span, values)):
+        span.set_attributes(values)
+
+
+def add_clean_event(span: Span, name: str, values: dict[str, Any]) -> None:
+    """Add an event whose attributes are valid as they are, see `set_clean_attributes`; the event keeps ``values``."""
+    if not (_is_written_by_sdk(span.__class__) and _append_event(span, name, values)):
+        span.add_event(name, values)
+
+
+def _update_attributes(span: Any, values: Mapping[str, Any]) -> bool:
+    try:
+        with span._lock:
+            bounded = span._attributes
+            with bounded._lock:
+                kept = bounded._dict
+                is_cut = bounded.max_value_len is not None or not _fits(len(kept) + len(values), bounded.maxlen)
+                if is_cut or span._end_time is not None or not kept.keys().isdisjoint(values):
+                    return False
+                kept.update(values)
+    except AttributeError:
+        return False
+    return True
+
+
+def _append_event(span: Any, name: str, values: dict[str, Any]) -> bool:
+    from opentelemetry.attributes import BoundedAttributes
+    from opentelemetry.sdk.trace import Event
+
+    try:
+        limits = span._limits
+        if limits.max_attribute_length is not None or not _fits(len(values), limits.max_event_attributes):
+            return False
+        bounded = BoundedAttributes(limits.max_event_attributes)
+        bounded._dict = values
+        span._add_event(Event(name, bounded))
+    except AttributeError:
+        return False
+    return True
+
+
+def _fits(count: int, limit: int | None) -> bool:
+    return limit is None or count <= limit
+
+
+@functools.lru_cache(maxsize=64)
+def _is_written_by_sdk(kind: type) -> bool:
+    """Return whether attributes and events of spans of a class are set by the SDK's own methods."""
+    sdk = sys.modules.get("opentelemetry.sdk.trace")
+    if sdk is None or not issubclass(kind, sdk.Span):
+        return False
+    return all(getattr(kind, name) is getattr(sdk.Span, name) for name in ("set_attributes", "add_event"))
 
 
 def scope_name(source: Any) -> str | None:

@@ -246,6 +246,7 @@ CHECK_OUTCOMES = frozenset(set(Outcome) - {Outcome.OVERRIDDEN, Outcome.UNASSESSE
 The other outcomes are those of a clause that no check decided.
 """
 
+_NO_POINTER = object()
 _POINTERS = ("/input/", "/output/", "/system_instructions/")
 
 
@@ -294,8 +295,13 @@ def _with_valid_evidence(finding: Finding) -> Finding:
     evidence: Any = finding.evidence
     if not isinstance(evidence, (tuple, list)):
         raise InvalidResult(f"evidence is a tuple of Evidence, not {type(evidence).__name__}")
+    known: object = _NO_POINTER  # pointer of the place before, as most are in one text
     for each in evidence:
-        if not _is_valid_evidence(each):
+        if each.__class__ is Evidence and each.pointer is known and _is_span(each.start, each.end):
+            continue
+        if _is_valid_evidence(each):
+            known = each.pointer
+        else:
             raise InvalidResult(
                 "evidence points at characters start to end of a part such as /output/0/parts/0, "
                 f"not at {_safe_repr(each)}"
@@ -307,11 +313,11 @@ def _is_valid_evidence(evidence: Any) -> bool:
     if not isinstance(evidence, Evidence):
         return False
     pointer: Any = evidence.pointer
-    start: Any = evidence.start
-    end: Any = evidence.end
-    if start.__class__ is not int or end.__class__ is not int or not 0 <= start <= end:
-        return False
-    return isinstance(pointer, str) and pointer.startswith(_POINTERS)
+    return _is_span(evidence.start, evidence.end) and isinstance(pointer, str) and pointer.startswith(_POINTERS)
+
+
+def _is_span(start: Any, end: Any) -> bool:
+    return start.__class__ is int and end.__class__ is int and 0 <= start <= end
 
 
 def _safe_repr(value: Any) -> str:

@@ -13,10 +13,9 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, Tracer
 
-from specspan._support import drop_counts, process
+from specspan._support import drop_counts, otel_private, process
 from specspan._support.guard import contain, guard
 from specspan._support.interruption import raise_interruption
-from specspan._support.otel_private import processor_of_span, processor_of_tracer
 from specspan.call import Attribute, CallContext, ModelCall, Request
 from specspan.decision import Decision, Verdict
 from specspan.policy.policy import Policy
@@ -113,13 +112,13 @@ class Recorder:
 
     def can_write_on(self, span: Span) -> bool:
         """Return whether a span of any instrumentation goes to our span processor and can still be written on."""
-        ours = processor_of_tracer(self._tracer)
-        return ours is not None and ours is processor_of_span(span) and span.is_recording()
+        ours = otel_private.processor_of_tracer(self._tracer)
+        return ours is not None and ours is otel_private.processor_of_span(span) and span.is_recording()
 
     def has_same_processor(self, tracer: Tracer) -> bool:
         """Return whether the spans of a tracer of any instrumentation go to our span processor."""
-        ours = processor_of_tracer(self._tracer)
-        return ours is not None and ours is processor_of_tracer(tracer)
+        ours = otel_private.processor_of_tracer(self._tracer)
+        return ours is not None and ours is otel_private.processor_of_tracer(tracer)
 
     def join_call(self, span: Span, request: Request, context: CallContext) -> None:
         """Set the attributes of a call that another instrumentation's span of it does not have yet."""
@@ -348,7 +347,7 @@ class Recorder:
             end_attributes = self._applied_clauses(decision) | end_attributes
         if place is not None:
             end_attributes = attributes.place_attributes(place) | end_attributes
-        span.set_attributes(end_attributes)
+        otel_private.set_clean_attributes(span, end_attributes)
 
     def _write_bridged_call(self, span: Span, record: CallRecord, decision: Decision, place: Place | None) -> None:
         span_attributes: attributes.Attributes = {
@@ -367,7 +366,8 @@ class Recorder:
         findings = attributes.findings_for_events(decision, self._settings.finding_events)
         for finding in findings[: attributes.MAX_EVENTS]:
             values = attributes.finding_attributes(finding, with_explanation=self._is_content_on_spans)
-            span.add_event(conventions.EVENT_FINDING, values | {conventions.DECISION_ID: decision.id})
+            values[conventions.DECISION_ID] = decision.id
+            otel_private.add_clean_event(span, conventions.EVENT_FINDING, values)
         dropped = len(findings) - attributes.MAX_EVENTS
         if dropped > 0:
             span_attributes[conventions.EVENTS_DROPPED] = dropped
