@@ -46,6 +46,7 @@ CITATION_FIELDS = ("title", "filename", "document_name")
 """Fields of a citation that a person sees."""
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which services other than OpenAI send reasoning; some send two, mostly with the same text."""
+_REASONING = frozenset((*REASONING_FIELDS, "reasoning_details", "tool_plan"))
 
 _EMPTY_FIELDS = frozenset(
     ("role", "name", "id", "type", "object", "tool_call_id", "tool_name", "content", "refusal", "tool_calls",
@@ -106,6 +107,8 @@ def _message_parts(fields: Fields) -> Iterator[EditablePart]:
 
 def _reasoning_parts(fields: Fields) -> Iterator[EditablePart]:
     """Yield the reasoning of each field, what several of them say alike once."""
+    if _REASONING.isdisjoint(fields):
+        return
     said: list[str | None] = []
     for name in REASONING_FIELDS:
         if reasoning := fields.get(name):
