@@ -13,19 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
 from specspan._support.messages import Problems, did_you_mean, format_value, quoted_list
-from specspan.calibration.calibration_file import Calibration, read_calibration
 from specspan.call import Scalar
 from specspan.checks.check import CheckKindModule
 from specspan.checks.registry import kinds as registered_kinds
-from specspan.decision import Mode
+from specspan.decision import CheckMechanism, Mode
 from specspan.errors import ConfigurationError, PolicyError, SpecError
 from specspan.policy.authority import Authority, build_authority
-from specspan.policy.calibrated_judges import calibrate_clauses, idle_problems
 from specspan.policy.file import ENVIRONMENTS, LayerPart, LayerReader, PolicyDocument
 from specspan.policy.overrides import rule_override
 from specspan.policy.policy import (
@@ -44,6 +42,9 @@ from specspan.policy.schema import ClauseEntry, DefaultsEntry, OverrideEntry, Po
 from specspan.policy.sources import SpecLoader, digest_of, read_layers
 from specspan.spec.catalogue import find_edition
 from specspan.spec.spec import Clause, Spec
+
+if TYPE_CHECKING:
+    from specspan.calibration.calibration_file import Calibration
 
 E = TypeVar("E", bound=BaseModel)
 DEFAULT_REPLACEMENT = "[withheld]"
@@ -115,7 +116,9 @@ class _Loader:
         read = None if named_in is None else self._calibration(named_in)
         self._problems.raise_if_any()
         policy = _assemble(self._layers, self._spec_layer.file, authority, environment, read)
-        if policy.mode is Mode.ENFORCE:
+        if policy.mode is Mode.ENFORCE and _has_judge(policy.clauses):
+            from specspan.policy.calibrated_judges import idle_problems
+
             calibration = None if read is None else read[1]
             for name, problem in idle_problems(policy.clauses, calibration).items():
                 remedy = "Calibrate it, observe the clause, or leave out 'min_specificity'; its other checks would act."
@@ -145,6 +148,8 @@ class _Loader:
         path = None if layer.file is None else layer.file.calibration
         if path is None:
             return None
+        from specspan.calibration.calibration_file import read_calibration  # not without a calibration
+
         try:
             calibration = read_calibration(Path(layer.document.source).parent / path)
         except ConfigurationError as error:
@@ -204,11 +209,15 @@ def _assemble(
         name: _bind(authority.clauses[name], entry, whole.defaults, whole.checks[name])
         for name, entry in whole.clauses.items()
     }
+    if _has_judge(clauses):
+        from specspan.policy.calibrated_judges import calibrate_clauses  # not where no check is a judge
+
+        clauses = calibrate_clauses(clauses, None if calibration is None else calibration[1])
     return Policy(
         specs=authority.specs,
         mode=whole.mode,
         digest=digest_of(layers, environment),
-        clauses=calibrate_clauses(clauses, None if calibration is None else calibration[1]),
+        clauses=clauses,
         overrides=tuple(rule_override(authority, entry.override, date.min).override for entry in whole.overrides),
         source=layers[-1].source,
         pins=_pins(spec_file, authority.specs),
@@ -217,6 +226,11 @@ def _assemble(
         order=authority.order,
         context=whole.context,
     )
+
+
+def _has_judge(clauses: Mapping[str, ClausePolicy]) -> bool:
+    checks = (binding.check for bound in clauses.values() for binding in bound.checks)
+    return any(check.ref.mechanism is CheckMechanism.JUDGE for check in checks)
 
 
 def _pins(spec_file: PolicyFile, specs: Sequence[Spec]) -> dict[str, str]:

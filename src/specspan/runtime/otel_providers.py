@@ -6,24 +6,19 @@ Exporters are found by name, through the entry points of OpenTelemetry and specs
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pkgutil import resolve_name
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from opentelemetry import _logs as logs
 from opentelemetry import metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, SimpleLogRecordProcessor
-from opentelemetry.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER
-from opentelemetry.sdk.metrics import AlignedHistogramBucketExemplarReservoir, MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -42,6 +37,9 @@ from specspan.sqlite.reviewed_verdicts import set_conclusion
 from specspan.stores.kinds import sqlite
 from specspan.stores.opening import find_kind, store_address, url_scheme
 from specspan.stores.protocols import StoreKind
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics import MeterProvider
 
 TRACES = "opentelemetry_traces_exporter"
 METRICS = "opentelemetry_metrics_exporter"
@@ -240,6 +238,12 @@ def resolve_providers(
     )
 
 
+def _meter_provider(resource: Resource, exporters: Sequence[Any], sampling: Sampling | None) -> MeterProvider:
+    from specspan.runtime.meter_provider import make_meter_provider  # the SDK of metrics: not before it is needed
+
+    return make_meter_provider(resource, exporters, sampling)
+
+
 def _create_resource(attributes: Mapping[str, str]) -> Resource:
     """Return the resource of OpenTelemetry's detectors, which run on threads; without threads, the environment's."""
     try:
@@ -310,44 +314,12 @@ def _span_processor(exporter: Any) -> SpanProcessor:
         return SimpleSpanProcessor(exporter)
 
 
-def _metric_reader(exporter: Any) -> MetricReader:
-    try:
-        return PeriodicExportingMetricReader(exporter)
-    except RuntimeError as error:
-        _log.warning(_NO_THREAD, error, "metrics are exported when they are flushed")
-        return PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)
-
-
 def _log_record_processor(exporter: Any) -> LogRecordProcessor:
     try:
         return _counting(BatchLogRecordProcessor(exporter), "log_record")
     except RuntimeError as error:
         _log.warning(_NO_THREAD, error, "log records are exported as they are made")
         return SimpleLogRecordProcessor(exporter)
-
-
-def _meter_provider(resource: Resource, exporters: Sequence[Any], sampling: Sampling | None) -> MeterProvider:
-    readers = [made if isinstance(made, MetricReader) else _metric_reader(made) for made in exporters]
-    is_set = OTEL_METRICS_EXEMPLAR_FILTER in os.environ
-    exemplars = tail.exemplar_filter(sampling) if sampling is not None and not is_set else None
-    return MeterProvider(
-        readers, resource=resource, exemplar_filter=exemplars, views=(_LATEST_EXEMPLARS,), shutdown_on_exit=False
-    )
-
-
-def _latest_exemplars(_: object) -> Callable[..., AlignedHistogramBucketExemplarReservoir]:
-    """Return what makes reservoirs that keep the latest exemplar, of each bucket where there are some.
-
-    Where there are none, OpenTelemetry's own keep one by chance, drawn from the application's random numbers.
-    """
-
-    def make(boundaries: Sequence[float] = (), **_: object) -> AlignedHistogramBucketExemplarReservoir:
-        return AlignedHistogramBucketExemplarReservoir(boundaries)
-
-    return make
-
-
-_LATEST_EXEMPLARS = View(instrument_name="*", exemplar_reservoir_factory=_latest_exemplars)
 
 
 def _logger_provider(resource: Resource, exporters: Sequence[Any]) -> LoggerProvider:

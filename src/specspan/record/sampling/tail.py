@@ -4,7 +4,7 @@ The SDK asks a sampler when a span starts, before anything is decided about the 
 every span recorded, and marks as sampled only what the sampler behind it samples, so that other services are told what
 they would have been told without it. `TailSamplingProcessor` holds the other spans until a decision in their trace is
 worth keeping, and then passes them on as sampled. By the SDK's own filter only sampled traces have exemplars, so
-`KeptTraceExemplarFilter` adds those of traces that are kept.
+`specspan.record.sampling.exemplars` adds those of traces that are kept.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
-from opentelemetry.sdk.metrics import ExemplarFilter, TraceBasedExemplarFilter
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState
@@ -31,6 +29,9 @@ from specspan._support.guard import guard
 from specspan._support.otel_private import copy_span, sampler_from_env
 from specspan.record import conventions as names
 from specspan.record.sampling.rules import Keep, Sampling, is_pending, reason_to_keep
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics import ExemplarFilter
 
 TRACE_BYTES = 600
 SPAN_BYTES = 4_000
@@ -53,6 +54,8 @@ def processor(sampling: Sampling, next_processor: SpanProcessor) -> SpanProcesso
 
 def exemplar_filter(sampling: Sampling) -> ExemplarFilter:
     """Return the filter for ``MeterProvider(exemplar_filter=…)``, by which violations have exemplars."""
+    from specspan.record.sampling.exemplars import KeptTraceExemplarFilter  # the SDK of metrics: where it is needed
+
     return KeptTraceExemplarFilter(sampling.keep)
 
 
@@ -289,21 +292,3 @@ def mark_sampled(span: ReadableSpan, reason: Keep) -> ReadableSpan:
     attributes = BoundedAttributes(attributes={**(span.attributes or {}), names.SAMPLING_KEPT: reason.value})
     attributes.dropped = span.dropped_attributes
     return copy_span(span, sampled_context, attributes)
-
-
-class KeptTraceExemplarFilter(TraceBasedExemplarFilter):
-    """Exemplar filter that takes measurements in sampled spans, and those that show that their trace is kept.
-
-    A violation is counted under the very attribute for which its span, and so its trace, is kept. Of other measurements
-    in a trace that chance left out, nobody knows yet whether an exemplar would lead anywhere.
-    """
-
-    def __init__(self, keep: frozenset[Keep]) -> None:
-        self._keep = keep
-
-    def should_sample(self, value: float, time_unix_nano: int, attributes: Attributes, context: Context) -> bool:
-        """Return whether the measurement may become an exemplar."""
-        if super().should_sample(value, time_unix_nano, attributes, context):
-            return True
-        in_a_trace = trace.get_current_span(context).get_span_context().is_valid
-        return in_a_trace and reason_to_keep(attributes or {}, self._keep) is not None
