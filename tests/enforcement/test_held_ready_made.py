@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from thorough import examples
 
 import specspan
+from specspan.checks.detectors.detector_check import DetectorCheck
 from specspan.testing import recorded
 
 SPEC = "# Rules {#rules}\n\n## Keep secrets {#keep authority=user}\n\nKeep them.\n"
@@ -80,11 +81,11 @@ def test_a_stream_reads_as_the_whole_answer(
     """Each place has the marker of what stands there, wherever chunks end, and at the end of the answer, too."""
     options, what = KINDS[kind]
     policy = written(tmp_path_factory.mktemp("held"), kind, options, hold_back)
-    between = st.sampled_from((" ", ". ", ", ", "\n", " and so on ", PROSE))
+    between = st.sampled_from((" ", ". ", ", ", "\n", " and so on ", f" {PROSE}"))
     text = PROSE + "".join(
         data.draw(between) + each for each in data.draw(st.lists(st.sampled_from(what), min_size=1, max_size=4))
     )
-    text += data.draw(st.sampled_from(("", "\n", ". Bye. ", PROSE)))
+    text += data.draw(st.sampled_from(("", "\n", ". Bye. ", f" {PROSE}")))
     assert streamed(policy, cut(text, data.draw(st.sampled_from((1, 5, 40))))) == whole(policy, text)
 
 
@@ -124,3 +125,21 @@ def test_a_check_of_all_of_a_text_looks_again(tmp_path: Path, hold_back: Any) ->
     """What is too long is taken out to the end, also what came after the first look at it."""
     policy = written(tmp_path, "length", {"max_chars": 100}, hold_back)
     assert streamed(policy, cut("And more. " * 60, 7)) == whole(policy, "And more. " * 60)
+
+
+@pytest.mark.parametrize("hold_back", [{"chars": 64}, "sentence", "all"], ids=str)
+def test_a_check_that_cannot_say_where_takes_all_that_is_held(
+    tmp_path: Path, hold_back: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of what is still held comes out where the places of a violation are not to be had."""
+
+    def fail(*_: Any) -> Any:
+        raise LookupError
+
+    monkeypatch.delenv("SPECSPAN_RAISE_INTERNAL_ERRORS", raising=False)  # failures are contained, as in production
+    monkeypatch.setattr(DetectorCheck, "redactions", fail)
+    policy = written(tmp_path, "pii", {}, hold_back)
+    received = streamed(policy, cut(f"{PROSE}Write to a.b@example.org now.", 4))
+    assert "example" not in received
+    assert "a.b" not in received
+    assert "[redacted" in received

@@ -44,6 +44,8 @@ class _Text:
     sentence_end: int = 0
     replaced: list[Stretch] = field(default_factory=list)
     open: list[OpenStretch] = field(default_factory=list)
+    released: int = 0
+    """End of what was handed over."""
 
     def grow(self, chunk: str) -> int:
         """Take in more of the text. Returns how many sentences it ends."""
@@ -87,6 +89,7 @@ class _Text:
 
     def release(self, end: int) -> None:
         """Take in that the text up to ``end`` was handed over."""
+        self.released = end
         if len(self.replaced) > _MAX_REPLACED:  # the latest ones may still become longer
             self.replaced[:-_MAX_REPLACED] = [each for each in self.replaced[:-_MAX_REPLACED] if each.end > end]
 
@@ -206,15 +209,16 @@ class HeldTexts:
     def _replace(self, found: FoundViolation, text: _Text) -> None:
         """Note what of a text is replaced over a violation; what of it was handed over before stays so."""
         skipped = found.growing.length - text.length
-        for stretch, closing in self._stretches(found):
+        for stretch, closing in self._stretches(found, skipped + text.released):
             text.replace(stretch._replace(start=max(stretch.start - skipped, 0), end=stretch.end - skipped))
             if closing is not None and not any(each.closing == closing for each in text.open):
                 text.open.append(OpenStretch(found.growing, stretch, closing, found.growing.length))
 
-    def _stretches(self, found: FoundViolation) -> Iterator[tuple[Stretch, str | None]]:
+    def _stretches(self, found: FoundViolation, held_from: int) -> Iterator[tuple[Stretch, str | None]]:
         """Yield all places of a violation that the latest piece completes, and not only those that are recorded.
 
-        With each comes the pattern of what closes it, where it goes on.
+        With each comes the pattern of what closes it, where it goes on. Where the check fails to say, it is all that is
+        held, from ``held_from`` on.
         """
         growing, check, clause = found.growing, found.check, found.check.clause_policy
         reason, owner = found.finding.reason or found.finding.clause, found.check.position
@@ -222,16 +226,17 @@ class HeldTexts:
         end = growing.text(growing.end if is_in_end else None)
         skipped = growing.length - len(end.text)
         is_replaced = found.asks is Action.REPLACE
-        redacted = [
-            each
-            for each in redactions_of(check, found.call or self._call, (end,))
-            if each.place.start or not skipped  # where an end begins, a match may be false
-        ]
+        instead = clause.replacement if is_replaced else redaction_marker(reason)
+        wanted = redactions_of(check, found.call or self._call, (end,))
+        if wanted is None:
+            yield Stretch(held_from, growing.length, instead, owner), None
+            return
+        # where an end begins, a match may be false
+        redacted = [each for each in wanted if each.place.start or not skipped]
         for each in redacted:
             marker = redaction_marker(each.label) if each.substitute is None else each.substitute
             start, stop = each.place.start + skipped, each.place.end + skipped
             yield Stretch(start, stop, clause.replacement if is_replaced else marker, owner), each.closing
-        instead = clause.replacement if is_replaced else redaction_marker(reason)
         known = [(each.place.start + skipped, each.place.end + skipped) for each in redacted]
         for start, stop in self._places(found):
             if not any(first <= start and stop <= last for first, last in known):

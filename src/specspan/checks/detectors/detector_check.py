@@ -92,10 +92,9 @@ class DetectorCheck:
 
     def decide(self, call: ModelCall, texts: Sequence[TextAt]) -> CheckResult:
         """Look for everything in every text and its further readings."""
-        is_growing = call.response is None and self.traits.stage is not Stage.INPUT
         labels, evidence = Counter[str](), dict[Evidence, None]()
         try:
-            for text, match in self._matches(texts, is_growing=is_growing):
+            for text, match in self._matches(texts, is_growing=self._is_growing(call)):
                 labels[match.label] += 1
                 evidence.update(dict.fromkeys(text.evidence(match.start, match.end)))
                 if len(evidence) >= MAX_EVIDENCE:
@@ -112,10 +111,14 @@ class DetectorCheck:
 
     def redactions(self, call: ModelCall, texts: Sequence[TextAt]) -> Iterable[Redaction]:
         """Yield every place to redact, and what takes its place."""
-        for text, match in self._matches(texts, is_growing=False):
+        for text, match in self._matches(texts, is_growing=self._is_growing(call)):
             substitute, is_reversible = self.style(text.text, match)
             for place in text.evidence(match.start, match.end):
                 yield Redaction(place, match.label, substitute, is_reversible, match.closing)
+
+    def _is_growing(self, call: ModelCall) -> bool:
+        """Return whether more of the texts may come."""
+        return call.response is None and self.traits.stage is not Stage.INPUT
 
     def _matches(self, texts: Sequence[TextAt], *, is_growing: bool) -> Iterator[tuple[TextAt, Match]]:
         traits = self.traits
