@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from walk_bodies import MUTANT, mutants, parts_of
+from walk_bodies import MUTANT, Tried, mutants, parts_of, shortened
+from walk_results import append_result, key_of, read_results
 from walk_subjects import Subject, own_subjects, recorded_subjects
 from walk_table import Walk, describe, distinct, take
 
@@ -86,7 +87,7 @@ def test_the_tool_writes_its_table_into_the_page(tmp_path: Path) -> None:
     assert (head, tail) == (before.partition(start)[0], before.partition(end)[2])
     assert table.startswith("\n\n2 mutants at most of each shape of body:\n\n| provider | bodies |")
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith(("| ollama", "| all"))]
-    assert [(row[1], row[3], row[-1]) for row in rows] == [("2", "4", "0 |")] * 2
+    assert [(row[1], row[4], row[-1]) for row in rows] == [("2", "4", "0 |")] * 2
 
 
 def test_every_value_of_every_event_is_replaced() -> None:
@@ -98,3 +99,35 @@ def test_every_value_of_every_event_is_replaced() -> None:
     assert {each.path for each in found if each.kind == "listed"} == {(), ("a",), ("a", 0), ("a", 0, "b")}
     assert {each.kind for each in found} == {"value", "listed", "cut", "lost", "repeat", "swap"}
     assert b"".join(part.wire for part in parts_of(body, "text/event-stream")) == body
+
+
+def test_a_replacement_that_was_made_in_an_alike_object_is_skipped() -> None:
+    """The same field of the same format, in an object of one shape; in an object of another shape it is replaced."""
+    tried = Tried()
+    first = list(mutants(parts_of(b'{"a": {"b": 1}}', ""), "form", tried))
+    again = list(mutants(parts_of(b'{"a": {"b": 2}, "c": 1}', ""), "form", tried))
+    paths = [each.path for each in again if each.kind == "value"]
+    assert ("a", "b") in {each.path for each in first}
+    assert {("a",), ("c",)} == set(paths)
+    assert tried.skipped > 0
+
+
+def test_of_alike_neighbours_three_are_sent() -> None:
+    """Events that differ in their texts alone; lines that are no JSON are kept."""
+    body = b"".join(b'data: {"a": "%d"}\n\n' % n for n in range(9)) + b"data: [DONE]\n\n" * 4
+    assert len(shortened(parts_of(body, "text/event-stream"))) == 3 + 4
+
+
+def test_a_stopped_walk_goes_on(tmp_path: Path) -> None:
+    """What came of a body is read back whole; a line that was cut short is left out."""
+    path = tmp_path / "walk.jsonl"
+    walk = Walk()
+    take(OWN[0], walk, sample=1)
+    key = key_of(OWN[0], 1, is_all=False)
+    append_result(path, key, walk)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"key": "oth')
+    (kept,) = read_results(path).values()
+    assert list(read_results(path)) == [key]
+    assert kept.counts == walk.counts
+    assert list(kept.table()) == list(walk.table())

@@ -5,8 +5,7 @@ Each place is a function of its text, which returns a body, or the one event of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,80 +17,9 @@ import enforcement_wire_mistral as mistral
 import enforcement_wire_ollama as ollama
 import enforcement_wire_openai_completions as completion
 import enforcement_wire_openai_responses as responses
+from enforcement_places import CHAT, Places, ways_of_places
 from enforcement_table import BEFORE, WORD, Way, wire_of
 from enforcement_ways_all import WIRES
-from enforcement_wire_openai_chat import body, choice, chunk, message
-
-Place = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class Places:
-    """Places of one wire format."""
-
-    bodies: Mapping[str, Place]
-    events: Mapping[str, Place]
-    start: tuple[Any, ...] = ()
-    """The events before them."""
-    end: tuple[Any, ...] = ()
-    """The events after them."""
-
-
-def _logprobs(text: str) -> dict[str, Any]:
-    return {"content": [{"token": text, "bytes": None, "logprob": -0.1, "top_logprobs": []}], "refusal": None}
-
-
-def _choice(**changes: Any) -> dict[str, Any]:
-    return choice({"role": "assistant", "content": BEFORE}) | changes
-
-
-def _delta(delta: Any = None, **changes: Any) -> dict[str, Any]:
-    return {"index": 0, "delta": {} if delta is None else delta, "finish_reason": None} | changes
-
-
-def _call(**changes: Any) -> dict[str, Any]:
-    call = {"id": "c1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
-    return message(BEFORE, tool_calls=[call | changes])
-
-
-def _piece_of_call(**changes: Any) -> dict[str, Any]:
-    return chunk(
-        {"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": {"name": "search"}} | changes]}
-    )
-
-
-CHAT = Places(
-    bodies={
-        "head": lambda text: message(BEFORE, ) | {"output_text": text},
-        "head_list": lambda text: message(BEFORE) | {"search_results": [{"title": text, "score": 1}]},
-        "head_error": lambda text: message(BEFORE) | {"error": {"message": text}},
-        "head_known": lambda text: message(BEFORE) | {"id": {"inner": text}},
-        "usage": lambda text: message(BEFORE) | {"usage": {"prompt_tokens": 3, "completion_tokens": 5, "note": text}},
-        "choice": lambda text: body(_choice(text=text)),
-        "choice_filter": lambda text: body(_choice(content_filter_results={"hate": {"filtered": False, "note": text}})),
-        "logprobs": lambda text: body(_choice(logprobs=_logprobs(text))),
-        "message": lambda text: message(BEFORE, notes={"deep": [[{"er": text}]]}),
-        "message_parsed": lambda text: message(BEFORE, parsed=text),
-        "tool_call": lambda text: _call(note=text),
-        "tool_call_function": lambda text: _call(function={"name": "search", "arguments": "{}", "note": text}),
-        "tool_call_custom": lambda text: _call(custom={"name": text, "input": ""}),
-        "content_item": lambda text: message([{"type": "text", "text": BEFORE, "caption": text}]),
-        "annotation": lambda text: message(BEFORE, annotations=[{"type": "url_citation", "note": text,
-                                           "url_citation": {"title": "x", "url": "https://x.test"}}]),
-    },
-    events={
-        "head": lambda text: chunk({}) | {"output_text": text},
-        "choice": lambda text: chunk(choices=[_delta(text=text)]),
-        "choice_message": lambda text: chunk(choices=[_delta(message={"content": text})]),
-        "logprobs": lambda text: chunk(choices=[_delta(logprobs=_logprobs(text))]),
-        "delta": lambda text: chunk({"notes": [text]}),
-        "delta_beside": lambda text: chunk({"content": "x", "note": text}),
-        "usage": lambda text: chunk(choices=[], usage={"prompt_tokens": 3, "completion_tokens": 5, "note": text}),
-        "tool_call": lambda text: _piece_of_call(note=text),
-    },
-    start=(chunk({"content": BEFORE}),),
-    end=(chunk(finish="stop"),),
-)  # fmt: skip
 
 
 def _cited(**changes: Any) -> dict[str, Any]:
@@ -281,20 +209,6 @@ _INVOKED: Mapping[str, tuple[Places, Mapping[str, Any]]] = {
 """Bodies of other makers through Amazon Bedrock's InvokeModel."""
 
 
-def _ways(wire: str, places: Places, name: str = "", request: Mapping[str, Any] | None = None) -> Iterator[Way]:
-    asks, name = request or {}, f"unlisted_{name}"
-    clean = partial(Way, part=5, wire=wire, actions=("block",), forbidden=None, verdicts=("complied",), request=asks)
-    streamed = partial(Way, part=5, wire=wire, is_edited=None, verdicts=("violated", "error"), request=asks)
-    for place, put in places.bodies.items():
-        yield Way(f"{name}{place}", 5, wire, put(WORD), is_edited=None, request=asks)
-        yield clean(f"{name}{place}_clean", sends=put("fine"))
-    for place, put in places.events.items():
-        yield streamed(f"{name}{place}_stream", sends=(*places.start, put(WORD), *places.end))
-        yield streamed(f"{name}{place}_in_pieces", sends=(*places.start, put("FORB"), put("IDDEN"), *places.end),
-                       actions=("block", "redact"))  # fmt: skip
-        yield clean(f"{name}{place}_clean_stream", sends=(*places.start, put("fine"), put("fine"), *places.end))
-
-
 _GENERATED = ("openai_chat", "openai_responses", "openai_completions", "groq", "together", "anthropic")
 """Wire formats of clients that hand over whatever JSON they get."""
 _LINES = {
@@ -329,6 +243,10 @@ def _no_objects(wire: str) -> Iterator[Way]:
 
 WAYS = (
     *(way for wire in _GENERATED for way in _no_objects(wire)),
-    *(way for wire in WIRES if wire in PLACES for way in _ways(wire, PLACES[wire])),
-    *(way for name, (places, asks) in _INVOKED.items() for way in _ways("bedrock_invoke", places, f"{name}_", asks)),
+    *(way for wire in WIRES if wire in PLACES for way in ways_of_places(wire, PLACES[wire])),
+    *(
+        way
+        for name, (places, asks) in _INVOKED.items()
+        for way in ways_of_places("bedrock_invoke", places, f"{name}_", asks)
+    ),
 )

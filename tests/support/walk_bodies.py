@@ -147,33 +147,94 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def mutants(parts: tuple[Part, ...]) -> Iterator[Mutant]:
-    """Yield every mutant of a body. Of events of one shape, the first one is mutated; the last event always is."""
+def shortened(parts: tuple[Part, ...], length: int = 3) -> tuple[Part, ...]:
+    """Return the parts with at most so many neighbours of one shape, such as the pieces of a long text."""
+    kept: list[Part] = []
+    run: list[Any] = []
+    for part in parts:
+        its_shape = _shape_of(part)
+        run = [*run, its_shape] if run[-1:] == [its_shape] else [its_shape]
+        if len(run) <= length or its_shape == _UNREADABLE_SHAPE:
+            kept.append(part)
+    return tuple(kept)
+
+
+def _shape_of(part: Part) -> Any:
+    return _UNREADABLE_SHAPE if part.value is UNREADABLE else shape(part.value)
+
+
+_UNREADABLE_SHAPE = "unreadable"
+
+
+class Tried:
+    """Replacements that were made before, in any body of one wire format.
+
+    Two replacements are alike where the same value takes the place of the same field, in objects of one shape. A body
+    that differs elsewhere is not walked through this field once more.
+    """
+
+    def __init__(self) -> None:
+        self._keys: set[Any] = set()
+        self.skipped = 0
+        """How many replacements were alike."""
+
+    def is_new(self, form: Any, kind: str, root: Any, path: Path, value: Any) -> bool:
+        """Return whether a replacement was not made before, and keep it."""
+        parent = root
+        kinds = []
+        for key in path[:-1]:
+            kinds.append(parent.get("type") if isinstance(parent, Mapping) else None)
+            parent = parent[key]
+        names = tuple("*" if isinstance(key, int) else key for key in path)
+        key = (form, kind, names, tuple(map(repr, kinds)), shape(parent), json.dumps(value))
+        if key in self._keys:
+            self.skipped += 1
+            return False
+        self._keys.add(key)
+        return True
+
+    def pass_over(self, parts: tuple[Part, ...], form: Any) -> None:
+        """Keep the replacements of a body that was walked before."""
+        for _ in mutants(parts, form, self):
+            pass
+
+
+def mutants(parts: tuple[Part, ...], form: Any = None, tried: Tried | None = None) -> Iterator[Mutant]:
+    """Yield every mutant of a body. Of events of one shape, the first one is mutated; the last event always is.
+
+    With ``tried``, replacements that were made before in a body of the same ``form`` are left out.
+    """
     wires = tuple(part.wire for part in parts)
     seen: set[Any] = set()
     for at, part in enumerate(parts):
-        its_shape = shape(part.value) if part.value is not UNREADABLE else "unreadable"
+        its_shape = _shape_of(part)
         is_first = its_shape not in seen
         seen.add(its_shape)
         before, after = wires[:at], wires[at + 1 :]
         if is_first:
-            if part.value is not UNREADABLE:
-                yield Mutant("listed", at, (), None, (*before, part.write([part.value]), *after))
-                for path in distinct_places(part.value):
-                    old = _at(part.value, path)
-                    for value in VALUES:
-                        if value != old or type(value) is not type(old):
-                            wire = part.write(with_value(part.value, path, value))
-                            yield Mutant("value", at, path, value, (*before, wire, *after))
-                    if old not in (None, "", [], {}):
-                        wire = part.write(with_value(part.value, path, [old]))
-                        yield Mutant("listed", at, path, [old], (*before, wire, *after))
+            for kind, path, value, changed in _replacements(part, form, tried):
+                yield Mutant(kind, at, path, value, (*before, part.write(changed), *after))
             yield Mutant("cut", at, (), None, (*before, wires[at][: len(wires[at]) // 2]))
         if len(parts) > 1 and (is_first or at == len(parts) - 1):
             yield Mutant("lost", at, (), None, (*before, *after))
             yield Mutant("lost", at, (), None, before)
             yield Mutant("repeat", at, (), None, (*before, wires[at], wires[at], *after))
             yield Mutant("swap", at, (), None, (*before, *after[:1], wires[at], *after[1:]))
+
+
+def _replacements(part: Part, form: Any, tried: Tried | None) -> Iterator[tuple[str, Path, Any, Any]]:
+    """Yield the kind, the path and the new value of each replacement in a part, and the value of the whole part."""
+    if part.value is UNREADABLE:
+        return
+    yield "listed", (), None, [part.value]
+    for path in distinct_places(part.value):
+        old = _at(part.value, path)
+        for value in VALUES:
+            is_other = value != old or type(value) is not type(old)
+            if is_other and (tried is None or tried.is_new(form, "value", part.value, path, value)):
+                yield "value", path, value, with_value(part.value, path, value)
+        if old not in (None, "", [], {}) and (tried is None or tried.is_new(form, "listed", part.value, path, None)):
+            yield "listed", path, [old], with_value(part.value, path, [old])
 
 
 def unwalked(part: Part) -> int:

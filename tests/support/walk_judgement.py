@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from walk_bodies import MUTANT, Mutant
@@ -46,13 +47,37 @@ class Runs:
     """The words that are forbidden in ``strict``; the first one in ``present``."""
 
 
-def judge(mutant: Mutant, body: Any, runs: Runs, headers: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield every problem with a mutant. ``body`` is a list of the values that it was made of."""
+class Body:
+    """Values that a mutant is made of, with what a record may say of them, each read when it is first needed."""
+
+    def __init__(self, values: list[Any], headers: Mapping[str, str]) -> None:
+        self.values = values
+        self._headers = headers
+
+    @cached_property
+    def strings(self) -> frozenset[str]:
+        """Return every text in the values."""
+        return frozenset(_strings(self.values))
+
+    @cached_property
+    def finish_reasons(self) -> frozenset[str | None]:
+        """Return every finish reason that the values can mean."""
+        completed = {"stop"} if "completed" in self.strings else set()
+        return frozenset({as_finish_reason(text) for text in self.strings} | completed)
+
+    @cached_property
+    def counts(self) -> frozenset[int]:
+        """Return every count that the values can mean."""
+        return frozenset(_counts(self.values, self._headers))
+
+
+def judge(mutant: Mutant, body: Body, runs: Runs) -> Iterator[Problem]:
+    """Yield every problem with a mutant."""
     for name in ("observed", "absent"):
         run = getattr(runs, name)
         yield from _differences(name, runs.alone, run)
-        yield from _false_facts(name, mutant, body, runs, run, headers)
-    yield from _present(mutant, body, runs, headers)
+        yield from _false_facts(name, mutant, body, runs, run)
+    yield from _present(mutant, body, runs)
     if runs.is_answer and _has_list(runs.alone) and runs.absent.verdict == "complied":
         yield Problem("false", "absent: complied, and a list was handed over in place of an object")
     if runs.is_answer:
@@ -79,7 +104,7 @@ def _first_difference(alone: Run, run: Run) -> str:
     return f"({len(run.handed.values)} values, not {len(alone.handed.values)})"
 
 
-def _present(mutant: Mutant, body: Any, runs: Runs, headers: Mapping[str, str]) -> Iterator[Problem]:
+def _present(mutant: Mutant, body: Body, runs: Runs) -> Iterator[Problem]:
     """Yield problems where the word is forbidden, and what cannot be read passes."""
     alone, run = runs.alone.handed, runs.present
     is_there = alone.has(runs.words[0])
@@ -89,12 +114,12 @@ def _present(mutant: Mutant, body: Any, runs: Runs, headers: Mapping[str, str]) 
         yield from _cut("present", runs.alone, run)
         return
     yield from _differences("present", runs.alone, run)
-    yield from _false_facts("present", mutant, body, runs, run, headers)
+    yield from _false_facts("present", mutant, body, runs, run)
     if is_there and run.verdict == "complied":
         yield Problem("false", f"present: complied, and {runs.words[0]!r} was handed over")
 
 
-def _strict(mutant: Mutant, body: Any, runs: Runs) -> Iterator[Problem]:
+def _strict(mutant: Mutant, body: Body, runs: Runs) -> Iterator[Problem]:
     """Yield problems where nothing may pass that is forbidden or cannot be read.
 
     Reasoning is read where a check asks for it, and none does here. Of a tool call in a stream the pieces pass, and the
@@ -107,9 +132,9 @@ def _strict(mutant: Mutant, body: Any, runs: Runs) -> Iterator[Problem]:
             yield Problem("false", "strict: Blocked, and recorded as complied")
     else:
         yield from _differences("strict", runs.alone, run)
-    is_stopped_call = run.is_blocked and run.verdict == "violated" and is_of_tool_call(body)
+    is_stopped_call = run.is_blocked and run.verdict == "violated" and is_of_tool_call(body.values)
     for word in runs.words:
-        is_unread = word == MUTANT and (is_metadata(mutant.path) or is_reasoning(body) or is_stopped_call)
+        is_unread = word == MUTANT and (is_metadata(mutant.path) or is_reasoning(body.values) or is_stopped_call)
         if run.handed.has(word) and not is_unread:
             yield Problem("false", f"strict: {word!r} was handed over, and the verdict is {run.verdict}")
 
@@ -121,9 +146,7 @@ def _cut(name: str, alone: Run, run: Run) -> Iterator[Problem]:
         yield Problem("false", f"{name}: Blocked, and recorded as {run.facts.get('specspan.decision.action')}")
 
 
-def _false_facts(
-    name: str, mutant: Mutant, body: Any, runs: Runs, run: Run, headers: Mapping[str, str]
-) -> Iterator[Problem]:
+def _false_facts(name: str, mutant: Mutant, body: Body, runs: Runs, run: Run) -> Iterator[Problem]:
     if len(run.spans) != 1:
         yield Problem("false", f"{name}: {len(run.spans)} spans")
         return
@@ -132,20 +155,18 @@ def _false_facts(
     if (facts.get("error.type") is None) != (error is None):
         yield Problem("false", f"{name}: error.type {facts.get('error.type')}, and the application got {error!r:.100}")
     model = facts.get(MODEL)
-    if model is not None and model not in set(_strings(body)):
+    if model is not None and model not in body.strings:
         yield Problem("false", f"{name}: model {model!r} is not in the body")
     for key in TOKENS:
         count = facts.get(key)
-        if count is not None and count not in _counts(body, headers):
+        if count is not None and count not in body.counts:
             yield Problem("false", f"{name}: {key} {count!r} is not in the body")
     reasons = facts.get(FINISH, ())
     whole = runs.whole.get(FINISH, ())
-    strings = set(_strings(body))
-    said = {as_finish_reason(text) for text in strings} | ({"stop"} if "completed" in strings else set())
     for reason in reasons:
-        if reason not in whole and reason not in said:
+        if reason not in whole and reason not in body.finish_reasons:
             yield Problem("false", f"{name}: finish reason {reason!r} is not in the body")
-    if _lost_its_reason(mutant, body) and whole and reasons == whole:
+    if _lost_its_reason(mutant, body.values) and whole and reasons == whole:
         yield Problem("false", f"{name}: finish reason {reasons!r}, and the body has {mutant.value!r}")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from enforcement_output import Output
+from enforcement_output import Output, Place
 from enforcement_policies import policy_file
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from walk_bodies import MUTANT
@@ -35,11 +35,26 @@ class Handed(Output):
     """Output that keeps how each value that was handed over looks, to the last field."""
 
     values: list[str] = field(default_factory=list)
+    objects: list[Any] = field(default_factory=list)
+    """The values whose texts were not read yet: of most runs they are never asked for."""
 
     def take(self, value: Any) -> None:
         """Add one chunk or answer."""
-        super().take(value)
+        self.objects.append(value)
         self.values.append(f"{type(value).__qualname__} {_shown(value)}")
+
+    @property
+    def places(self) -> dict[Place, str]:
+        """Return the text at each place, joined over the chunks."""
+        for value in self.objects:
+            super().take(value)
+        self.objects.clear()
+        return super().places
+
+    def has(self, text: str, *, is_spread: bool = False) -> bool:
+        """Return whether a text came out, also in values that an error names when it is asked for them."""
+        named = getattr(self.error, "errors", None)
+        return super().has(text, is_spread=is_spread) or (callable(named) and text in str(named()))
 
     @property
     def error_shown(self) -> tuple[str, str] | None:
@@ -94,15 +109,20 @@ class _Kept(SpanProcessor):
 class Watch:
     """Pipeline in memory, for many calls one after the other."""
 
-    def __init__(self, recorder: Recorder, kept: _Kept) -> None:
-        self._recorder = recorder
+    def __init__(self, pipeline: Pipeline, kept: _Kept) -> None:
+        self._pipeline = pipeline
         self._kept = kept
 
     def run(self, subject: Subject, pieces: tuple[bytes, ...], turn: int = 0) -> Run:
         """Return one call, with what was recorded of it."""
         self._kept.spans.clear()
         before = _failures()
-        handed = ask(subject, pieces, turn)
+        outside = active()
+        activate(self._pipeline)
+        try:
+            handed = ask(subject, pieces, turn)
+        finally:
+            activate(outside)
         failures = tuple(place for place, count in _failures().items() if count > before.get(place, 0))
         return Run(handed, tuple(dict(span.attributes or {}) for span in self._kept.spans), failures)
 
@@ -112,18 +132,15 @@ def _failures() -> dict[str, int]:
 
 
 @contextmanager
-def watched(mode: str, *words: str, on_unread: str = "open") -> Iterator[Watch]:
-    """Put a policy in force inside the block that forbids these words and fails closed."""
+def pipeline(mode: str, *words: str, on_unread: str = "open") -> Iterator[Watch]:
+    """Yield calls under a policy that forbids these words and fails closed."""
     kept = _Kept()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(kept)
     recorder = Recorder(Settings(digest_key=b"key"), tracer_provider=provider)
-    before = active()
-    activate(Pipeline(recorder, _engine(mode, words, on_unread)))
     try:
-        yield Watch(recorder, kept)
+        yield Watch(Pipeline(recorder, _engine(mode, words, on_unread)), kept)
     finally:
-        activate(before)
         recorder.shutdown()
         provider.shutdown()
 
@@ -157,11 +174,10 @@ def ask(subject: Subject, pieces: tuple[bytes, ...], turn: int = 0) -> Handed:
     return handed
 
 
-def forbidden_word(subject: Subject) -> str | None:
-    """Return a word of the answer that a policy can read in it; None where there is none."""
-    pieces = tuple(part.wire for part in subject.parts)
+def forbidden_word(subject: Subject, pieces: tuple[bytes, ...]) -> str | None:
+    """Return a word of an answer that a policy can read in it; None where there is none."""
     for word in _words(subject, ask(subject, pieces)):
-        with watched("enforce", word) as watch:
+        with pipeline("enforce", word) as watch:
             if watch.run(subject, pieces).is_blocked:
                 return word
     return None

@@ -36,11 +36,18 @@ class Subject:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     is_stream: bool = False
+    wire: str = ""
+    """What the body is read as, where that is less than the endpoint."""
 
     @property
     def is_answer(self) -> bool:
         """Return whether the service answers with texts: an error is none of a model's, and embeddings are numbers."""
         return self.status < 400 and "embed" not in self.endpoint.lower()
+
+    @property
+    def form(self) -> Any:
+        """Return the wire format: which reader of specspan's reads a field of the body."""
+        return (self.provider, self.wire or self.endpoint, self.status >= 400, self.is_stream)
 
     @property
     def shape(self) -> Any:
@@ -124,8 +131,17 @@ def _subject(exchange: Exchange) -> Subject | str:
                 exchange.status,
                 exchange.headers,
                 exchange.streamed or bool(exchange.request.get("stream")),
+                _wire(provider, path, exchange.path),
             )
     return "no client of the project asks there"
+
+
+def _wire(provider: str, path: str, url_path: str) -> str:
+    """Return what all bodies of an endpoint are read as; empty where each model has bodies of its own."""
+    if provider == "google":
+        return url_path.rpartition(":")[2]
+    operation = url_path.rpartition("/")[2]
+    return path or (operation if operation.startswith("converse") else "")
 
 
 def _asked(exchange: Exchange) -> dict[str, Any]:

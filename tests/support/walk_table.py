@@ -6,17 +6,21 @@ import random
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from walk_bodies import MUTANT, Mutant, mutants, parts_of, unwalked
-from walk_judgement import Problem, Runs, judge
-from walk_runs import ABSENT, Run, ask, forbidden_word, watched
+from walk_bodies import MUTANT, Mutant, Tried, mutants, parts_of, shortened, unwalked
+from walk_judgement import Body, Problem, Runs, judge
+from walk_runs import ABSENT, Run, ask, forbidden_word, pipeline
 from walk_subjects import Subject
 
 import specspan
 
-COLUMNS = ("bodies", "alike", "mutations", "equal", "blocked", "raised", "changed", "false")
+COLUMNS = ("bodies", "alike", "skipped", "mutations", "equal", "blocked", "raised", "changed", "false")
+BATCH = 32
+"""Mutants that are held in memory with all their runs."""
 
 
 @dataclass
@@ -24,7 +28,7 @@ class Walk:
     """What came of a walk, by provider."""
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    problems: list[tuple[str, Mutant, Problem]] = field(default_factory=list)
+    problems: list[tuple[str, Mutant | str, Problem]] = field(default_factory=list)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
@@ -41,6 +45,13 @@ class Walk:
         total = sum(self.counts.values(), Counter[str]())
         yield f"| all | {' | '.join(f'{total[name]:,}' for name in COLUMNS)} |"
 
+    def add(self, other: Walk) -> None:
+        """Add what came of another walk."""
+        for provider, counts in other.counts.items():
+            self.counts[provider].update(counts)
+        self.problems += other.problems
+        self.failures.update(other.failures)
+
 
 def distinct(subjects: Iterable[Subject], walk: Walk) -> Iterator[Subject]:
     """Yield the first subject of each shape."""
@@ -56,51 +67,73 @@ def distinct(subjects: Iterable[Subject], walk: Walk) -> Iterator[Subject]:
             yield subject
 
 
-def take(subject: Subject, walk: Walk, sample: int | None = None) -> None:
-    """Walk over one body; over ``sample`` of its mutants, chosen always alike, where that is given."""
+def take(subject: Subject, walk: Walk, sample: int | None = None, tried: Tried | None = None) -> None:
+    """Walk over one body; over ``sample`` of its mutants, chosen always alike, where that is given.
+
+    Replacements that ``tried`` has from bodies before are left out.
+    """
+    tried = Tried() if tried is None else tried
+    skipped = tried.skipped
+    parts = shortened(subject.parts)
+    chosen: Iterable[Mutant] = mutants(parts, subject.form, tried)
+    if sample is not None:
+        every = list(chosen)
+        chosen = every if sample >= len(every) else random.Random(subject.name).sample(every, sample)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # clients warn of bodies that they do not expect
-        specspan.instrument(subject.provider)
-        try:
-            word = forbidden_word(subject)
-        finally:
-            specspan.uninstrument()
-        chosen = list(mutants(subject.parts))
-        if sample is not None and sample < len(chosen):
-            chosen = random.Random(subject.name).sample(chosen, sample)
-        words = (word or ABSENT, MUTANT)
-        alone = [Run(ask(subject, mutant.pieces, turn)) for turn, mutant in enumerate(chosen)]
-        specspan.instrument(subject.provider)
-        try:
-            runs = [
-                _runs(subject, chosen, mode, forbidden, on_unread)
-                for mode, forbidden, on_unread in (
-                    ("observe", (ABSENT,), "open"),
-                    ("enforce", (ABSENT,), "open"),
-                    ("enforce", words[:1], "open"),
-                    ("enforce", words, "closed"),
-                )
-            ]
-            with watched("observe", ABSENT) as watch:
-                whole = watch.run(subject, tuple(part.wire for part in subject.parts)).facts
-        finally:
-            specspan.uninstrument()
+        _walk_through(subject, tuple(part.wire for part in parts), iter(chosen), walk)
+    walk.counts[subject.provider]["skipped"] += tried.skipped - skipped
+
+
+def _walk_through(subject: Subject, whole: tuple[bytes, ...], chosen: Iterator[Mutant], walk: Walk) -> None:
+    """Give each mutant its five runs, a batch at a time, and keep what came of it."""
+    with _instrumented(subject.provider):
+        word = forbidden_word(subject, whole)
+    words = (word or ABSENT, MUTANT)
+    with ExitStack() as stack:
+        watches = [
+            stack.enter_context(pipeline(mode, *forbidden, on_unread=on_unread))
+            for mode, forbidden, on_unread in (
+                ("observe", (ABSENT,), "open"),
+                ("enforce", (ABSENT,), "open"),
+                ("enforce", words[:1], "open"),
+                ("enforce", words, "closed"),
+            )
+        ]
+        with _instrumented(subject.provider):
+            facts = watches[0].run(subject, whole).facts
+        turn = 0
+        while batch := list(islice(chosen, BATCH)):
+            alone = [ask(subject, mutant.pieces, turn + n) for n, mutant in enumerate(batch)]
+            with _instrumented(subject.provider):
+                runs = [
+                    [watch.run(subject, each.pieces, turn + n) for n, each in enumerate(batch)] for watch in watches
+                ]
+            turn += len(batch)
+            for mutant, handed, observed, absent, present, strict in zip(batch, alone, *runs, strict=True):
+                found = Runs(Run(handed), observed, absent, present, strict, facts, subject.is_answer, words)
+                _keep(subject, mutant, found, walk)
+
+
+@contextmanager
+def _instrumented(provider: str) -> Iterator[None]:
+    specspan.instrument(provider)
+    try:
+        yield
+    finally:
+        specspan.uninstrument()
+
+
+def _keep(subject: Subject, mutant: Mutant, runs: Runs, walk: Walk) -> None:
+    """Keep what came of one mutant."""
+    problems = list(judge(mutant, Body(_values(mutant), subject.headers), runs))
+    for run in (runs.observed, runs.absent, runs.present, runs.strict):
+        walk.failures.update((subject.provider, place) for place in run.failures)
     counts = walk.counts[subject.provider]
-    for mutant, *five in zip(chosen, alone, *runs, strict=True):
-        found = Runs(five[0], five[1], five[2], five[3], five[4], whole, subject.is_answer, words)
-        body = _values(mutant)
-        problems = list(judge(mutant, body, found, subject.headers))
-        for run in five:
-            walk.failures.update((subject.provider, place) for place in run.failures)
-        counts["mutations"] += 1
-        counts["blocked" if found.present.is_blocked else "equal"] += not problems
-        counts.update({problem.kind for problem in problems})
-        walk.problems.extend((subject.name, mutant, problem) for problem in problems)
-
-
-def _runs(subject: Subject, chosen: list[Mutant], mode: str, words: tuple[str, ...], on_unread: str) -> list[Run]:
-    with watched(mode, *words, on_unread=on_unread) as watch:
-        return [watch.run(subject, mutant.pieces, turn) for turn, mutant in enumerate(chosen)]
+    counts["mutations"] += 1
+    counts["blocked" if runs.present.is_blocked else "equal"] += not problems
+    counts.update({problem.kind for problem in problems})
+    walk.problems.extend((subject.name, mutant, problem) for problem in problems)
 
 
 def _values(mutant: Mutant) -> list[Any]:

@@ -27,6 +27,10 @@ _MODEL_MAKERS = frozenset(
     (("google.genai._common", "_from_response"), ("ollama._client", "_request"), ("ollama._client", "inner"))
 )
 """Functions in which clients make their objects of what the service sent, by module; requests are made elsewhere."""
+_CONVERSIONS = frozenset(
+    (("litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response", "convert_to_model_response_object"),)
+)
+"""Functions that put the body into the message of their errors, by module."""
 _MAX_CHAIN = 8
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 
@@ -82,7 +86,7 @@ def _is_of_litellm(error: BaseException) -> bool:
 
 
 def _is_of_failed_request(error: BaseException) -> bool:
-    if _is_of_litellm(error):  # its errors have a status whatever the service answered
+    if _is_of_litellm(error) or _is_of_conversion(error):  # they have a status whatever the service answered
         return False
     status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
     return isinstance(status, int) and status >= 400
@@ -100,13 +104,24 @@ def _refused_text(error: BaseException) -> str | None:
     if name in _REFUSALS:
         body = getattr(error, "body", None)
         return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
+    if _is_of_conversion(error):
+        return str(error) or str(getattr(error, "message", ""))
     if name == "ValidationError" and any(map(_makes_models, _frames(error.__traceback__))):
         return _refused_values(error)
     return None
 
 
+def _is_of_conversion(error: BaseException) -> bool:
+    return any(_place_of(frame) in _CONVERSIONS for frame in _frames(error.__traceback__))
+
+
 def _makes_models(frame: FrameType) -> bool:
-    return (frame.f_globals.get("__name__"), frame.f_code.co_name) in _MODEL_MAKERS
+    return _place_of(frame) in _MODEL_MAKERS
+
+
+def _place_of(frame: FrameType) -> tuple[Any, str]:
+    """Return the module and the name of a function that runs."""
+    return frame.f_globals.get("__name__"), frame.f_code.co_name
 
 
 def _refused_values(error: Any) -> str:

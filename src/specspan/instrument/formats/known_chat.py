@@ -17,6 +17,7 @@ from specspan.instrument.formats.known_fields import (
     known_tree,
     numbered,
     or_text,
+    single,
     with_made,
 )
 from specspan.instrument.formats.openai_chat import CITATION_FIELDS
@@ -88,7 +89,7 @@ MESSAGE_FIELDS: dict[str, Known] = {
 }
 """Fields of a message and of a delta that are read."""
 _MESSAGE_NAMES = "role id type object tool_call_id weight prefix index signature reasoning_signature"
-MESSAGE = with_made(known(_MESSAGE_NAMES, **MESSAGE_FIELDS), "parsed")
+MESSAGE = single(with_made(known(_MESSAGE_NAMES, **MESSAGE_FIELDS), "parsed"))
 DELTA = or_text(known(_MESSAGE_NAMES, **MESSAGE_FIELDS))
 _TOKEN = known("logprob token_id", bytes=WHOLE, bytes_=WHOLE, top_logprobs=WHOLE)
 LOGPROBS = known(content=_TOKEN, refusal=_TOKEN, text_offset=WHOLE, token_logprobs=WHOLE, top_logprobs=WHOLE)

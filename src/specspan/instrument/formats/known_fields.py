@@ -43,8 +43,20 @@ class Known:
     """What is known of objects in all other fields, which then count as known; a text there is unlisted."""
     index: str = ""
     """Field with the number of a choice."""
+    is_single: bool = False
+    """Whether nobody reads a list of such objects: texts in a list in place of the object are unlisted."""
+    _item: Known | None = field(default=None, init=False)
     inside: dict[tuple[Any, ...], tuple[tuple[str, Known], ...]] = field(default_factory=dict, init=False)
     """Fields to look into by the class of an object and the types of its values, of objects met before."""
+
+    def of_items(self) -> Known:
+        """Return what is known of the items of a list: no reader looks into a list among them."""
+        if self.is_single:
+            return _UNLISTED
+        if self._item is None:
+            is_any_depth = self.rest is self or not (self.names or self.choose)
+            self._item = self if is_any_depth else replace(self, is_single=True)
+        return self._item
 
 
 def known(names: str = "", /, **inner: Known) -> Known:
@@ -60,6 +72,11 @@ def or_text(fields: Known) -> Known:
 def with_made(fields: Known, *names: str) -> Known:
     """Return what is known where a client makes further fields of those that the service sent."""
     return replace(fields, made=frozenset(names))
+
+
+def single(fields: Known) -> Known:
+    """Return what is known where a list of such objects is not read."""
+    return replace(fields, is_single=True)
 
 
 def numbered(fields: Known) -> Known:
@@ -167,7 +184,7 @@ def has_unlisted(value: Any, known: Known) -> bool:
     for value, known in pending:
         kind = value.__class__
         if kind is list:
-            pending += zip(value, repeat(known))
+            pending += zip(value, repeat(known.of_items()))
             continue
         if kind is dict:
             fields, extra = value, value
@@ -235,7 +252,7 @@ def _is_leaf(value: Any) -> bool:
     kind: Any = value.__class__
     if getattr(kind, "__pydantic_fields__", None) == {} and kind.model_config.get("extra") != "allow":
         _LEAVES.add(kind)  # a client's mark for a field that is not set
-    return not getattr(value, "__dict__", True)
+    return not getattr(value, "__dict__", True) and not getattr(value, "__pydantic_extra__", None)
 
 
 def _has_no_words(value: Any) -> bool:
@@ -279,6 +296,7 @@ def _changed(value: Any, known: Known, change: _Change, choice: int, path: Path)
     if isinstance(value, str):
         return change(choice, path, value) if value and not known.is_text else value
     if isinstance(value, (list, tuple)):
+        known = known.of_items()
         items = [_changed(each, known, change, choice, path) for each in value]
         return value if all(map(is_, items, value)) else items
     fields, sent = _fields_of(value)

@@ -56,9 +56,23 @@ _EMPTY_FIELDS = frozenset(
 """Fields of a message without content that hold no text of the model's, or were read."""
 
 
+_ODD = (list, str)
+
+
 def read_choice(choice: Any, finish_reason: str | None = None) -> Message:
     """Return the message of a choice."""
-    return read_answer(as_mapping(choice).get("message"), finish_reason)
+    message = as_mapping(choice).get("message")
+    return with_odd_part(read_answer(message, finish_reason), choice, message)
+
+
+def with_odd_part(read: Message, *values: Any) -> Message:
+    """Return a message, with a part that is not understood where one of the values it was read from is no object.
+
+    A list or a text in place of an object may have been anything, such as a tool call.
+    """
+    if any(value and isinstance(value, _ODD) for value in values):
+        return replace(read, parts=(*read.parts, unknown_part("message")))
+    return read
 
 
 def read_answer(message: Any, finish_reason: str | None = None) -> Message:

@@ -89,6 +89,8 @@ class UsualChatChunks:
             return
         (choice,) = chunk.choices
         delta = choice.delta
+        if not hasattr(delta, "__pydantic_extra__"):  # a text in its place
+            return
         fields = {**chunk.__dict__, "choices": None}
         example = self._examples.get(index)
         if example is not None and fields.keys() == example.chunk.keys():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from specspan.call import Response
+from specspan.call import Message, Response
 from specspan.instrument.adapter import Delta, Edits
 from specspan.instrument.formats import openai_chat_stream
 from specspan.instrument.formats.fields import (
@@ -18,21 +18,19 @@ from specspan.instrument.formats.fields import (
     read_text,
 )
 from specspan.instrument.formats.known_chat import MESSAGE_FIELDS, chat_of, choice_of
-from specspan.instrument.formats.known_fields import WHOLE, Known, by_fields, known
-from specspan.instrument.formats.openai_chat import REASONING_FIELDS, edit_messages, read_answer
+from specspan.instrument.formats.known_fields import WHOLE, Known, by_fields, known, single
+from specspan.instrument.formats.openai_chat import REASONING_FIELDS, edit_messages, read_answer, with_odd_part
 from specspan.instrument.providers.openai.client import read_usage
 
 
 def read_response(body: Fields) -> Response:
     """Read a response body."""
-    choices = [as_mapping(choice) for choice in as_list(body.get("choices"))]
-    reasons = [_read_finish_reason(choice) for choice in choices]
+    choices = as_list(body.get("choices"))
+    reasons = [_read_finish_reason(as_mapping(choice)) for choice in choices]
     return Response(
         id=as_str(body.get("id")),
         model=as_str(body.get("model")),
-        output=tuple(
-            [read_answer(_choice_message(each), reason) for each, reason in zip(choices, reasons, strict=True)]
-        ),
+        output=tuple([_read_choice(each, reason) for each, reason in zip(choices, reasons, strict=True)]),
         finish_reasons=tuple([reason for reason in reasons if reason]),
         usage=read_usage(body.get("usage"), "prompt", "completion"),
     )
@@ -47,12 +45,19 @@ def edit_response(body: Any, edits: Edits) -> Any:
     }
 
 
+def _read_choice(choice: Any, finish_reason: str | None) -> Message:
+    message = _choice_message(as_mapping(choice))
+    return with_odd_part(read_answer(message, finish_reason), choice, message)
+
+
 def _choice_message(choice: Fields) -> Any:
     """Return the message of a choice; DeepSeek's choices hold just a text."""
     return {"content": choice["text"]} if "text" in choice else choice.get("message")
 
 
 def _with_message(choice: Any, message: Any) -> Any:
+    if not isinstance(choice, dict):
+        return choice
     return {**choice, "text": message["content"]} if "text" in choice else {**choice, "message": message}
 
 
@@ -72,7 +77,7 @@ def _known_piece(fields: Fields) -> Known:
 
 _HELD = {name: MESSAGE_FIELDS[name] for name in ("content", "tool_calls", "function_call", *REASONING_FIELDS)}
 _TEXT_CHOICE = choice_of(text=WHOLE)
-_MESSAGE_CHOICE = choice_of(message=known("role", **_HELD))
+_MESSAGE_CHOICE = choice_of(message=single(known("role", **_HELD)))
 _DELTA_CHOICE = choice_of(delta=known("role", **_HELD))
 BODY = chat_of(by_fields(_known_choice))
 """What is known of the fields of a body."""

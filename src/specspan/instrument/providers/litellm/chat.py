@@ -138,9 +138,15 @@ def _own_streams(streaming: Streaming) -> Streaming:
 
 _KEPT = known("signature", **dict.fromkeys(("refusal", "reasoning_content", "thinking_blocks"), WHOLE))
 """What is known of the fields that LiteLLM keeps of a provider's own answer."""
+_MORE_OF_CHOICE = known()
+"""What is known of the fields of a choice that LiteLLM does not know: nobody reads them elsewhere."""
 _MORE: dict[str, Known] = {"provider_specific_fields": _KEPT, "thinking_blocks": WHOLE}
-_FIELDS = AnswerFields(chat_of(choice_of(message=with_fields(MESSAGE, **_MORE), provider_specific_fields=_KEPT)))
-_CHUNK_FIELDS = AnswerFields(chat_of(choice_of(delta=with_fields(DELTA, **_MORE), provider_specific_fields=_KEPT)))
+_FIELDS = AnswerFields(
+    chat_of(choice_of(message=with_fields(MESSAGE, **_MORE), provider_specific_fields=_MORE_OF_CHOICE))
+)
+_CHUNK_FIELDS = AnswerFields(
+    chat_of(choice_of(delta=with_fields(DELTA, **_MORE), provider_specific_fields=_MORE_OF_CHOICE))
+)
 _CHAT = replace(
     openai_chat.ADAPTER,
     response=_read_chat_response,
