@@ -211,6 +211,17 @@ def test_a_moment_of_failure_is_outlived() -> None:
     assert not gone
 
 
+def test_an_alert_that_is_handed_over_again_has_the_same_id() -> None:
+    """After the end of a process a decision comes twice: its messages have one id, and no other alert has it."""
+    ids = []
+    for given in (record("a"), record("a"), record("b"), record("a", id="d-2"), record("a", id="")):
+        with Receiver() as receiver:
+            WebhookExporter(receiver.url, SECRET).export([given])
+        ids += [headers["webhook-id"] for _, headers, _ in receiver.got]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 4
+
+
 @pytest.mark.parametrize(("answer", "attempts"), [(500, 3), (400, 1), (302, 1)])
 def test_what_does_not_arrive_is_counted_and_comes_with_the_next(answer: int, attempts: int) -> None:
     """A few attempts, one where another could not help, no redirect followed; the window holds no next back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -28,7 +29,11 @@ _OF_APPROVALS = ("approval_id", "target", "expires_unix_nano")
 
 
 class WebhookExporter:
-    """Decision exporter that posts a message for each alert, with one id for all attempts of it."""
+    """Decision exporter that posts a message for each alert.
+
+    An alert has one id, also where its decision is handed over again, as after the end of a process: a receiver that
+    keeps ids takes it once.
+    """
 
     def __init__(
         self,
@@ -64,7 +69,7 @@ class WebhookExporter:
         """Do nothing: no alert is kept."""
 
     def _post(self, due: Due) -> bool:
-        id_, body = f"msg_{uuid.uuid4().hex}", message_body(due, link(self._console_url, due.alert))
+        id_, body = message_id(due.alert), message_body(due, link(self._console_url, due.alert))
 
         def headers() -> Mapping[str, str]:
             timestamp = str(int(self._now_s()))
@@ -72,6 +77,14 @@ class WebhookExporter:
             return {"webhook-id": id_, "webhook-timestamp": timestamp, "webhook-signature": message_signature}
 
         return self._delivery.post(body, headers)
+
+
+def message_id(alert: alerts.Alert) -> str:
+    """Return the id of the message about an alert; by chance where its decision has none."""
+    if not alert.decision_id:
+        return f"msg_{uuid.uuid4().hex}"
+    name = json.dumps([alert.kind, alert.clause, alert.decision_id]).encode()
+    return f"msg_{hashlib.sha256(name).hexdigest()[:32]}"
 
 
 def message_body(due: Due, url: str | None = None) -> bytes:
