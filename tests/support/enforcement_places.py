@@ -83,6 +83,7 @@ CHAT = Places(
     end=(chunk(finish="stop"),),
     odd={
         "message_in_a_list": lambda text: body(_choice(message=[{"role": "assistant", "content": text}])),
+        "function_in_a_list": lambda text: _call(function=[{"name": "search", "arguments": text}]),
         "choice_in_a_list": lambda text: body([choice({"role": "assistant", "content": text})]),
     },
 )  # fmt: skip

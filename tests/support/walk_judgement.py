@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from walk_bodies import MUTANT, Mutant
-from walk_places import is_metadata, is_of_tool_call, is_reasoning
+from walk_places import is_metadata, is_of_settings, is_of_tool_call, is_reasoning
 from walk_runs import Run
 
 from specspan.instrument.formats.fields import as_finish_reason
@@ -134,7 +134,8 @@ def _strict(mutant: Mutant, body: Body, runs: Runs) -> Iterator[Problem]:
         yield from _differences("strict", runs.alone, run)
     is_stopped_call = run.is_blocked and run.verdict == "violated" and is_of_tool_call(body.values)
     for word in runs.words:
-        is_unread = word == MUTANT and (is_metadata(mutant.path) or is_reasoning(body.values) or is_stopped_call)
+        is_listed = is_metadata(mutant.path) or is_of_settings(mutant.path, mutant.value)
+        is_unread = word == MUTANT and (is_listed or is_reasoning(body.values) or is_stopped_call)
         if run.handed.has(word) and not is_unread:
             yield Problem("false", f"strict: {word!r} was handed over, and the verdict is {run.verdict}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from walk_bodies import MUTANT
@@ -11,9 +11,9 @@ METADATA = frozenset(
     ("billed_units", "cache_creation", "completionReason", "contentBlockIndex", "content_index", "createTime",
      "created", "created_at", "done", "done_reason", "eval_count", "event", "finishReason", "finish_reason", "id",
      "incomplete_details", "index", "item_id", "latencyMs", "load_duration", "logprobs", "metrics", "model",
-     "modelVersion", "object", "output_index", "prompt_eval_count", "responseId", "role", "sequence_number",
-     "service_tier", "status", "stopReason", "stop_reason", "stop_sequence", "system_fingerprint", "total_duration",
-     "type", "usage", "usageMetadata", "x_groq")
+     "modelVersion", "object", "obfuscation", "output_index", "prompt_eval_count", "responseId", "role",
+     "sequence_number", "service_tier", "signature", "status", "stopReason", "stop_reason", "stop_sequence",
+     "system_fingerprint", "toolUseId", "total_duration", "type", "usage", "usageMetadata", "x_groq")
 )  # fmt: skip
 """Fields that name, count or date what a model says: no check of texts reads what stands in them."""
 SETTINGS = frozenset(
@@ -21,15 +21,23 @@ SETTINGS = frozenset(
      "tools", "truncation", "user")
 )  # fmt: skip
 """Fields in which a service repeats what the application sent."""
+_OBJECTS_OF_SETTINGS = frozenset(("billing", "reasoning", "text"))
+"""Objects of a response of the Responses API in which it does so; such names mean other things elsewhere."""
 _REASONING = frozenset(("reasoningContent", "reasoning_content", "reasoning_details", "thinking"))
 _KINDS_OF_REASONING = ("reasoning", "thinking", "summary_text", "response.reasoning")
 _TOOL_CALLS = frozenset(("arguments", "function", "functionCall", "partial_json", "toolUse", "tool_calls"))
 _KINDS_OF_TOOL_CALLS = ("function_call", "tool_use", "input_json_delta", "response.function_call", "response.custom")
 
 
-def is_metadata(path: Iterable[Any]) -> bool:
+def is_metadata(path: Sequence[Any]) -> bool:
     """Return whether a place is in fields of no text of the model's."""
     return not (METADATA | SETTINGS).isdisjoint(path)
+
+
+def is_of_settings(path: Sequence[Any], value: Any) -> bool:
+    """Return whether what took a place stands inside an object of settings; a text in place of the object is read."""
+    inner = path[1:] if path[:1] == ("response",) else path
+    return inner[:1] != () and inner[0] in _OBJECTS_OF_SETTINGS and (len(inner) > 1 or isinstance(value, dict))
 
 
 def is_reasoning(body: Any) -> bool:

@@ -57,7 +57,7 @@ def _steady() -> Path:
         if npm is None:
             raise NotToBeHadError("npm is not installed")
         folder.mkdir(parents=True, exist_ok=True)
-        _run(npm, "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), STEADY)
+        _run(npm, "install", "--loglevel=error", "--no-fund", "--no-audit", "--prefix", str(folder), STEADY)
     return program
 
 

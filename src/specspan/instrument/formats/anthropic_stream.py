@@ -235,11 +235,11 @@ def cut(event: Any, choice: int, text: str) -> Any:
     """Return the event at which a stream is cut, with ``text`` in place of its own."""
     fields = as_mapping(event)
     kind = fields.get("type")
-    if kind == "message_start":
-        return _copy_event(event, message=_with_text_block(fields["message"], text))
+    if kind == "message_start" or as_mapping(fields.get("message")):
+        return _copy_event(event, message=_with_text_block(fields.get("message"), text))
     if kind == "content_block_start" or fields.get("content_block") is not None:
         return _copy_event(event, content_block={"type": "text", "text": text, "citations": None})
-    delta = fields["delta"]
+    delta = fields.get("delta")
     if isinstance(as_mapping(delta).get("text"), str):
         return copy_with(event, delta=copy_with(delta, text=text))
     return _copy_event(event, delta={"type": "text_delta", "text": text})

@@ -16,6 +16,7 @@ from specspan.instrument.formats.known_fields import (
     known,
     known_tree,
     numbered,
+    numbers,
     or_text,
     single,
     with_made,
@@ -28,8 +29,8 @@ _PLACE = "type index url start_index end_index file_id container_id document_id 
 VERDICTS = known_tree("severity code id URL license model type")
 """Verdicts of content filters, such as Azure's, which name a category and how bad it is."""
 _SOUND = known("id data expires_at transcript")
-_FUNCTION = or_text(known("name", arguments=WHOLE))
-_CUSTOM = known("name", input=WHOLE)
+_FUNCTION = single(or_text(known("name", arguments=WHOLE)))
+_CUSTOM = single(known("name", input=WHOLE))
 _SIGNED = known(google=known("thought_signature"))
 
 
@@ -94,7 +95,7 @@ DELTA = or_text(known(_MESSAGE_NAMES, **MESSAGE_FIELDS))
 _TOKEN = known("logprob token_id", bytes=WHOLE, bytes_=WHOLE, top_logprobs=WHOLE)
 LOGPROBS = known(content=_TOKEN, refusal=_TOKEN, text_offset=WHOLE, token_logprobs=WHOLE, top_logprobs=WHOLE)
 """Tokens of an answer, which are read as one text; the alternatives that the model did not choose are not said."""
-_CHOICE_NAMES = "finish_reason native_finish_reason stop_reason seed index matched_stop"
+_CHOICE_NAMES = "finish_reason native_finish_reason stop_reason index matched_stop"
 _HEAD_NAMES = (
     "id object created model service_tier system_fingerprint provider obfuscation request_id "
     "created_at generation_id conversation_id _request_id"
@@ -114,6 +115,7 @@ _CHOICE: dict[str, Known] = {
     "logprobs": LOGPROBS,
     "content_filter_results": VERDICTS,
     "content_filter_result": VERDICTS,
+    **numbers("seed"),
 }
 
 

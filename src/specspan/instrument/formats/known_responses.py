@@ -97,12 +97,12 @@ def _call(kind: str, fields: Mapping[str, Any]) -> Known:
 _MAX_CALLS = 256
 ITEM = by_fields(_item, is_text=True)
 _HEAD_NAMES = (
-    "id object created_at completed_at model status service_tier truncation previous_response_id user "
+    "id object created_at model status service_tier truncation previous_response_id user "
     "prompt_cache_key prompt_cache_retention safety_identifier _request_id"
 )
 _NUMBERS = (
     "background parallel_tool_calls temperature top_p top_logprobs max_output_tokens max_tool_calls presence_penalty "
-    "frequency_penalty store"
+    "frequency_penalty store completed_at"
 )
 _SENT = ("tools", "text", "reasoning", "prompt", "conversation", "access_programs", "image", "input_transformations",
          "prompt_cache_options")  # fmt: skip

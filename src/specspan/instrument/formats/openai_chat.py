@@ -114,6 +114,8 @@ def _message_parts(fields: Fields) -> Iterator[EditablePart]:
     if calls := fields.get("tool_calls"):
         yield from _tool_call_parts(calls)
     if function := fields.get("function_call"):
+        if isinstance(function, list):
+            yield unknown_part("function_call"), None
         yield from _function_call_parts(as_mapping(function))
     if annotations := fields.get("annotations"):
         yield from _annotation_parts(annotations)
@@ -289,6 +291,8 @@ def _read_tool_call(call: Any) -> Part:
         return unknown_part(kind or type(call).__name__)
     if isinstance(function, str):
         return ToolCall(function, None, call_id)
+    if isinstance(function, list) and function:
+        return unknown_part(kind or "function")  # of which the model's call may be any
     return _read_function_call(as_mapping(function), call_id)
 
 
