@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -95,10 +96,26 @@ class BudgetEntry(Entry):
         return Limits(**self.model_dump())
 
 
+def _score(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        message = "it is not a number"
+    elif 0 < value <= 1:
+        return float(value)
+    else:
+        message = "no call would count as violated" if value > 1 else "every call would count as violated"
+    remedy = "Write a number above 0 and at most 1, such as 0.7."
+    raise PydanticCustomError("threshold", message, {"remedy": remedy})  # type: ignore[arg-type]
+
+
+Score = Annotated[
+    float, BeforeValidator(_score), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+]
+
+
 class ThresholdsEntry(Entry):
     """Scores from which a judge decides; between them its outcome is uncertain."""
 
-    violated: float = Field(ge=0, le=1)
+    violated: Score
     """Score from which on the clause counts as violated."""
     complied: float = Field(ge=0, le=1)
     """Score up to which the clause counts as complied with."""
@@ -125,6 +142,14 @@ class AgreementEntry(Entry):
     """Probability, over calibrations, with which it is met."""
 
 
+def _threshold(value: Any) -> Any:
+    """Return the threshold that one form of it gives, so that errors are those of the form that was meant."""
+    if not isinstance(value, Mapping):
+        return _score(value)
+    form = AgreementEntry if value.keys() & AgreementEntry.model_fields.keys() else ThresholdsEntry
+    return form.model_validate(value)
+
+
 class JudgeConfig(Entry):
     """Configuration under ``judge`` in a policy file."""
 
@@ -135,7 +160,7 @@ class JudgeConfig(Entry):
     endpoint: str | None = None
     """Address of a service that speaks OpenAI's chat API, such as ``http://127.0.0.1:8000/v1``."""
     stage: Stage = Field(default=Stage.OUTPUT, strict=False)
-    threshold: Annotated[float, Field(ge=0, le=1)] | ThresholdsEntry | AgreementEntry = 0.5
+    threshold: Annotated[Score | ThresholdsEntry | AgreementEntry, BeforeValidator(_threshold)] = 0.5
     """Score from which on the clause counts as violated; or two, between which the outcome is uncertain; or an
     agreement with people, by which a calibration chooses the two."""
     min_specificity: Share | None = None
