@@ -16,7 +16,6 @@ from opentelemetry.context import attach, set_value
 from specspan._support import process
 from specspan._support.guard import guard
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
-from specspan.checks.judging.circuit_breaker import breaker_of
 from specspan.checks.judging.judge import JUDGE_UNAVAILABLE, Judgments
 from specspan.checks.judging.judge_check import JudgeQuestion
 from specspan.checks.judging.judge_loop import LOOP
@@ -105,7 +104,7 @@ class JudgeRunner:
         question = _question(group.checks[0])
         if self._is_closed:
             return SHUTDOWN
-        if breaker_of(question.judge.model.endpoint).is_open:
+        if question.judge.breaker.is_open:
             return JUDGE_UNAVAILABLE
         budget = question.budget
         with self._lock:

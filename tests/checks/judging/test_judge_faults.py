@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 from judged import KIND, NUMBER, PRIVACY, RULES, answered, judge_of, short_waits
 
-from specspan.checks.judging.circuit_breaker import FAILURES, breaker_of
+from specspan.checks.judging.circuit_breaker import FAILURES
 from specspan.checks.judging.judge import ATTEMPTS, Judge, Question
 from specspan.checks.judging.judge_loop import LOOP
 from specspan.checks.judging.judge_model import FunctionModel
 from specspan.checks.judging.judge_prompt import JudgePrompt
+from specspan.checks.judging.pydantic_ai_model import PydanticAIModel
 from specspan.decision import Evidence, Outcome
 from specspan.testing import JudgeFault, ScriptedJudge
 
@@ -98,12 +99,25 @@ def test_the_breaker_opens_and_closes() -> None:
         assert [answer.reason for answer in answers] == ["http_500", "http_500", *["judge_unavailable"] * 2]
         assert answers[-1].outcome is Outcome.UNASSESSED
         assert asked == FAILURES < 2 * ATTEMPTS
-        breaker = breaker_of(scripted.base_url)
+        breaker = judge.breaker
         assert breaker.is_open
         scripted.always = None
         breaker._closed_until_s = 0.0  # the pause is over
         assert judge.judge(PRIVACY, answered(NUMBER)).outcome is Outcome.VIOLATED
         assert not breaker.is_open
+
+
+def test_a_dead_model_leaves_the_others_of_its_endpoint_alone() -> None:
+    """A model that the endpoint refuses is left alone; another one there is asked, and answers."""
+    with ScriptedJudge(RULES, always=JudgeFault.REFUSED) as scripted:
+        dead = judge_of(scripted)
+        other = Judge(PydanticAIModel("openai:gpt-5", endpoint=scripted.base_url), dead.settings)
+        reasons = [dead.judge(PRIVACY, answered(NUMBER)).reason for _ in range(FAILURES + 1)]
+        scripted.always = None
+        assert other.judge(PRIVACY, answered(NUMBER)).outcome is Outcome.VIOLATED
+        assert dead.judge(PRIVACY, answered(NUMBER)).reason == "judge_unavailable"
+        assert (dead.breaker.is_open, other.breaker.is_open) == (True, False)
+    assert reasons == [*["http_401"] * FAILURES, "judge_unavailable"]
 
 
 def test_many_clauses_are_one_request_each_answered_apart() -> None:
@@ -189,5 +203,6 @@ def test_a_cancelled_caller_leaves_the_breaker_as_it_was() -> None:
             await task
 
     with ScriptedJudge(RULES, faults=[JudgeFault.SLOW], slow_s=30) as scripted:
-        asyncio.run(cancelled(judge_of(scripted)))
-        assert not breaker_of(scripted.base_url).is_open
+        judge = judge_of(scripted)
+        asyncio.run(cancelled(judge))
+        assert not judge.breaker.is_open

@@ -1,4 +1,4 @@
-"""Circuit breaker of one endpoint: after several failures in a row nobody asks it for a while."""
+"""Circuit breaker of one model at its endpoint: after several failures in a row nobody asks it for a while."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_PAUSE_S = 300.0
 
 
 class CircuitBreaker:
-    """State of one endpoint, for any thread."""
+    """State of one model at its endpoint, for any thread."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
@@ -69,14 +69,17 @@ class CircuitBreaker:
                 self._closed_until_s = self._now_s() + pause_s
 
 
-_breakers: BoundedCache[str, CircuitBreaker] = BoundedCache(256)
+_breakers: BoundedCache[tuple[str, str], CircuitBreaker] = BoundedCache(256)
 _lock = ForkedLock()
 
 
-def breaker_of(endpoint: str) -> CircuitBreaker:
-    """Return this process's breaker of an endpoint."""
+def breaker_of(endpoint: str, model: str) -> CircuitBreaker:
+    """Return this process's breaker of a model at an endpoint.
+
+    Models of one endpoint fail apart: one may be unknown there, limited or overloaded while the others answer.
+    """
     with _lock.held:
-        breaker = _breakers.get(endpoint)
+        breaker = _breakers.get((endpoint, model))
         if breaker is None:
-            breaker = _breakers[endpoint] = CircuitBreaker()
+            breaker = _breakers[endpoint, model] = CircuitBreaker()
         return breaker

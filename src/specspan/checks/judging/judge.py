@@ -14,7 +14,7 @@ from typing import Any
 
 from specspan.call import ModelCall, Usage
 from specspan.checks.check import TextAt
-from specspan.checks.judging.circuit_breaker import breaker_of
+from specspan.checks.judging.circuit_breaker import CircuitBreaker, breaker_of
 from specspan.checks.judging.fence import FencedText, fence
 from specspan.checks.judging.guard_answers import read_reply
 from specspan.checks.judging.judge_answer import BY_DEFAULT, JudgeAnswer, Thresholds, conclude_answer, error_answer
@@ -27,7 +27,7 @@ from specspan.decision import Evidence, Outcome, Stage
 from specspan.spec.spec import Clause
 
 JUDGE_UNAVAILABLE = "judge_unavailable"
-"""Unassessed: the judge's endpoint has failed too often, and is left alone for a while."""
+"""Unassessed: the judge's model has failed too often at its endpoint, and is left alone for a while."""
 ATTEMPTS = 4
 """Most requests for one answer, where the endpoint fails or asks to wait."""
 MAX_WAIT_S = 60.0
@@ -111,6 +111,11 @@ class Judge:
     def takes_many(self) -> bool:
         """True where one request may hold several clauses."""
         return self._rubric.takes_many
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """Return this process's breaker of the model at its endpoint."""
+        return breaker_of(self.model.endpoint, self.model.name)
 
     def digest(self, clause: Clause, decides_by: Sequence[object] = ()) -> str:
         """Return the digest of prompt, rubric, text of the clause, model and parameters, as findings record it.
@@ -206,7 +211,7 @@ class Judge:
 
     async def _request(self, prompt: JudgePrompt) -> tuple[ModelReply | str, int]:
         """Return the reply, or the code of what failed, and the number of requests that were made."""
-        breaker = breaker_of(self.model.endpoint)
+        breaker = self.breaker
         reason = JUDGE_UNAVAILABLE
         for attempt in range(1, ATTEMPTS + 1):
             if not breaker.admit():
