@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judged import NUMBER, RULES, answered, judge_check, write_policy
+from judged import KIND, NUMBER, PRIVACY, RULES, answered, judge_check, judge_of, short_waits, write_policy
 
+from specspan.checks.judging.budgets import OVER_BUDGET, Budget, Limits
 from specspan.checks.judging.circuit_breaker import FAILURES, CircuitBreaker
+from specspan.checks.judging.judge import Question
+from specspan.checks.judging.judge_loop import LOOP
 from specspan.decision import Finding, Outcome
 from specspan.engine.bound_check import bind_check
 from specspan.engine.deferral import ChosenCheck, DeferredGroup
-from specspan.judges.judge_runner import OVER_BUDGET, JudgeRunner
+from specspan.judges.judge_runner import JudgeRunner
 from specspan.policy.load import load_policy
-from specspan.testing import ScriptedJudge
+from specspan.testing import JudgeFault, ScriptedJudge
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +91,53 @@ def test_each_sample_is_a_call_of_the_budget() -> None:
         assert runner.flush(20)
         assert len(judge.requests) == 6
     assert refusals == [None, None, OVER_BUDGET, OVER_BUDGET]
+
+
+@pytest.mark.parametrize(("calls", "requests", "later"), [(1, 1, OVER_BUDGET), (3, 3, OVER_BUDGET), (4, 3, None)])
+def test_each_retry_is_a_call_of_the_budget(calls: int, requests: int, later: str | None) -> None:
+    """A request that is made again has its part of the budget, and is not made where nothing is left of it."""
+    runner, faults = JudgeRunner(), [JudgeFault.SERVER_ERROR] * 2
+    with short_waits(), ScriptedJudge(RULES, faults=faults) as judge:
+        checks = chosen(judge, budget=f"{{calls_per_day: {calls}}}")
+        group = DeferredGroup(checks, answered(NUMBER), [])
+        assert runner.start(group) is None
+        assert runner.flush(20)
+        assert len(judge.requests) == requests
+        (finding,) = (group.findings or {}).values()
+        assert runner.start(DeferredGroup(checks, answered("hello"), [])) == later
+        assert runner.flush(20)
+    is_judged = requests == 3
+    assert (finding.outcome, finding.reason) == (
+        (Outcome.VIOLATED, "judged") if is_judged else (Outcome.ERROR, "http_500")
+    )
+
+
+def test_each_further_request_of_a_group_is_a_call_of_the_budget() -> None:
+    """Clauses that do not fit into one request are asked for in further ones, while the budget has room for them."""
+    with ScriptedJudge(RULES) as scripted:
+        judge, budget = judge_of(scripted, max_prompt_tokens=100), Budget(Limits(calls_per_day=1))
+        assert budget.reserve_calls()
+        asked = judge.ask([Question(PRIVACY), Question(KIND)], answered(NUMBER), budget=budget)
+        judgments = LOOP.submit(asked).result()
+        assert len(scripted.requests) == len(judgments.requests) == 1
+    found = {name: (answer.outcome, answer.reason) for name, answer in judgments.answers.items()}
+    assert found == {
+        "protect_privacy": (Outcome.VIOLATED, None),
+        "be_kind": (Outcome.UNASSESSED, OVER_BUDGET),
+    }
+
+
+def test_a_request_that_the_breaker_refuses_is_no_call_of_the_budget() -> None:
+    """What was reserved for a request that is not made is there for the next one."""
+    with ScriptedJudge(RULES) as scripted:
+        judge, budget = judge_of(scripted), Budget(Limits(calls_per_day=1))
+        assert budget.reserve_calls()
+        for _ in range(FAILURES):
+            judge.breaker.fail()
+        judgments = LOOP.submit(judge.ask([Question(PRIVACY)], answered(NUMBER), budget=budget)).result()
+        assert not scripted.requests
+    assert judgments.answers["protect_privacy"].reason == "judge_unavailable"
+    assert budget.reserve_calls()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -16,6 +16,7 @@ from opentelemetry.context import attach, set_value
 from specspan._support import process
 from specspan._support.guard import guard
 from specspan._support.otel_private import SUPPRESS_INSTRUMENTATION_KEY
+from specspan.checks.judging.budgets import OVER_BUDGET
 from specspan.checks.judging.judge import JUDGE_UNAVAILABLE, Judgments
 from specspan.checks.judging.judge_check import JudgeQuestion
 from specspan.checks.judging.judge_loop import LOOP
@@ -26,8 +27,6 @@ from specspan.engine.deferral import ChosenCheck, DeferredGroup
 from specspan.judges.answer_cache import AnswerCache
 from specspan.judges.late_results import judged_finding, unjudged_finding
 
-OVER_BUDGET = "over_budget"
-"""Unassessed: the judge has used what its budget allows."""
 QUEUE_FULL = "queue_full"
 """Unassessed: too many calls wait to be judged."""
 SHUTDOWN = "shutdown"
@@ -155,7 +154,7 @@ class JudgeRunner:
             self._finish(group, {each.check.position: unjudged_finding(each, OVER_BUDGET) for each in group.checks})
             return
         started_ns = time.perf_counter_ns()
-        judgments = await judge.ask([each.question for each in questions], group.call, group.pointed_at)
+        judgments = await judge.ask([each.question for each in questions], group.call, group.pointed_at, budget)
         duration_ns = time.perf_counter_ns() - started_ns
         if budget is not None:
             budget.spend(*_spent(judgments))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from specspan._support.caches import BoundedCache
 from specspan._support.process import ForkedLock
 
+OVER_BUDGET = "over_budget"
+"""Unassessed: the judge has used what its budget allows."""
 _MINUTE_S, _DAY_S = 60, 86_400
 
 

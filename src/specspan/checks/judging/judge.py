@@ -14,6 +14,7 @@ from typing import Any
 
 from specspan.call import ModelCall, Usage
 from specspan.checks.check import TextAt
+from specspan.checks.judging.budgets import OVER_BUDGET, Budget
 from specspan.checks.judging.circuit_breaker import CircuitBreaker, breaker_of
 from specspan.checks.judging.fence import FencedText, fence
 from specspan.checks.judging.guard_answers import read_reply
@@ -152,14 +153,25 @@ class Judge:
         return judgments.answers[clause.id]
 
     async def ask(
-        self, questions: Sequence[Question], call: ModelCall, pointed_at: Sequence[Evidence] = ()
+        self,
+        questions: Sequence[Question],
+        call: ModelCall,
+        pointed_at: Sequence[Evidence] = (),
+        budget: Budget | None = None,
     ) -> Judgments:
         """Return the answers to ``questions``, in as few requests as the rubric and the length of prompts allow.
 
         Only on the loop of `judge_loop`. ``pointed_at``: places that other checks point at, which a long text keeps.
+        ``budget``: holds a call for each sample already; retries and further requests are taken from it.
         """
         fenced = fence(self.texts(call), pointed_at)
-        judged = [self._ask_batch(batch, fenced) for batch in self._batches(questions, fenced)]
+        first, *others = self._batches(questions, fenced)
+        judged = [self._ask_batch(first, fenced, budget)]
+        for batch in others:
+            if budget is None or budget.reserve_calls(self.settings.samples):
+                judged.append(self._ask_batch(batch, fenced, budget))
+            else:
+                judged.append(_refuse_batch(batch))
         answers: dict[str, JudgeAnswer] = {}
         requests: list[RequestReport] = []
         for judgments in await asyncio.gather(*judged):
@@ -185,18 +197,18 @@ class Judge:
     def _prompt(self, questions: Sequence[Question], fenced: FencedText) -> JudgePrompt:
         return build_prompt(self._rubric, [each.clause for each in questions], fenced, self.settings.order)
 
-    async def _ask_batch(self, questions: Sequence[Question], fenced: FencedText) -> Judgments:
+    async def _ask_batch(self, questions: Sequence[Question], fenced: FencedText, budget: Budget | None) -> Judgments:
         prompt = self._prompt(questions, fenced)
-        asked = [self._ask_once(prompt, questions, fenced) for _ in range(self.settings.samples)]
+        asked = [self._ask_once(prompt, questions, fenced, budget) for _ in range(self.settings.samples)]
         samples = await asyncio.gather(*asked)
         answers = {each.clause.id: _majority([answers[each.clause.id] for answers, _ in samples]) for each in questions}
         return Judgments(answers, tuple(report for _, report in samples))
 
     async def _ask_once(
-        self, prompt: JudgePrompt, questions: Sequence[Question], fenced: FencedText
+        self, prompt: JudgePrompt, questions: Sequence[Question], fenced: FencedText, budget: Budget | None
     ) -> tuple[dict[str, JudgeAnswer], RequestReport]:
         started_ns, started_s = time.time_ns(), time.perf_counter()
-        reply, attempts = await self._request(prompt)
+        reply, attempts = await self._request(prompt, budget)
         duration_s = time.perf_counter() - started_s
         if isinstance(reply, str):
             report = RequestReport(prompt.clauses, started_ns, duration_s, attempts, failure=reply)
@@ -209,13 +221,18 @@ class Judge:
         }
         return answers, RequestReport(prompt.clauses, started_ns, duration_s, attempts, reply, other_answers=others)
 
-    async def _request(self, prompt: JudgePrompt) -> tuple[ModelReply | str, int]:
+    async def _request(self, prompt: JudgePrompt, budget: Budget | None) -> tuple[ModelReply | str, int]:
         """Return the reply, or the code of what failed, and the number of requests that were made."""
         breaker = self.breaker
         reason = JUDGE_UNAVAILABLE
         for attempt in range(1, ATTEMPTS + 1):
             if not breaker.admit():
-                return (JUDGE_UNAVAILABLE if attempt == 1 else reason), attempt - 1
+                if attempt == 1 and budget is not None:
+                    budget.release_calls()
+                return reason, attempt - 1
+            if attempt > 1 and budget is not None and not budget.reserve_calls():
+                breaker.release()
+                return reason, attempt - 1
             try:
                 reply = await self.model.request(prompt, self.settings.timeout_s)
             except ModelFailure as failure:
@@ -231,6 +248,12 @@ class Judge:
                 breaker.succeed()
                 return reply, attempt
         return reason, ATTEMPTS
+
+
+async def _refuse_batch(questions: Sequence[Question]) -> Judgments:
+    """Return the answers about clauses that the budget has no request for."""
+    ids = [each.clause.id for each in questions]
+    return Judgments({id_: JudgeAnswer(id_, Outcome.UNASSESSED, reason=OVER_BUDGET) for id_ in ids})
 
 
 def _wait_s(attempt: int, retry_after_s: float | None) -> float:
