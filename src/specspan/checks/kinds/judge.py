@@ -104,7 +104,7 @@ def _score(value: Any) -> float:
     else:
         message = "no call would count as violated" if value > 1 else "every call would count as violated"
     remedy = "Write a number above 0 and at most 1, such as 0.7."
-    raise PydanticCustomError("threshold", message, {"remedy": remedy})  # type: ignore[arg-type]
+    raise PydanticCustomError("threshold", message, {"remedy": remedy})
 
 
 Score = Annotated[
