@@ -37,6 +37,9 @@ def content_spans() -> Iterator[Spans]:
     yield from _recorded(Settings(content=Content.SPAN_ONLY))
 
 
+_LATE = "Processor is already shutdown, ignoring call"
+
+
 @pytest.fixture(autouse=True)
 def nothing_logged(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Nothing is logged as a warning or worse: no context that could not be detached, no failure of specspan's."""
